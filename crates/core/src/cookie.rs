@@ -1,0 +1,1 @@
+//! Cookies as they stand in `Set-Cookie` headers.

@@ -1,0 +1,1 @@
+//! Cryptographic wire formats (`spec` 2).

@@ -1,0 +1,352 @@
+//! The public vocabulary of errors: number, name, HTTP status and text of each (`spec` 1.4–1.6).
+//!
+//! Every use case has an error type of its own, matched exhaustively into an [`ErrorCode`] where
+//! an answer is written.
+
+use serde::Serialize;
+
+/// What went wrong, in the words of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// No such user.
+    UserNotExist = 1,
+    /// Wrong password, where the username is known to be right.
+    PasswordInvalid = 2,
+    /// No user with that address.
+    EmailNotExist = 3,
+    /// Wrong username or password, without saying which.
+    UsernameOrPasswordInvalid = 4,
+    /// No such OAuth client.
+    InvalidClientId = 5,
+    /// The OAuth client exists already.
+    ClientExists = 6,
+    /// Wrong client secret.
+    InvalidClientSecret = 7,
+    /// Wrong client or client secret.
+    InvalidClientIdOrSecret = 8,
+    /// The redirect URI is not registered.
+    InvalidRedirectUri = 9,
+    /// No such OAuth flow.
+    InvalidOAuthFlow = 10,
+    /// The account is disabled.
+    UserNotActive = 11,
+    /// The address is not verified.
+    EmailNotVerified = 12,
+    /// The second factor is not set up.
+    TwoFactorIncomplete = 13,
+    /// Not logged in.
+    Unauthorized = 14,
+    /// The client may not do this.
+    UnauthorizedClient = 15,
+    /// No such scope.
+    InvalidScope = 16,
+    /// The token lacks a scope.
+    InsufficientScope = 17,
+    /// Logged in, but not allowed; spelt as on the wire.
+    InsufficientPriviledges = 18,
+    /// Not allowed to anyone here.
+    Forbidden = 19,
+    /// No such key or token.
+    InvalidKey = 20,
+    /// The CSRF check failed.
+    InvalidCsrf = 21,
+    /// No such session.
+    InvalidSession = 22,
+    /// The token is past its time.
+    Expired = 23,
+    /// A store or another server does not answer.
+    Connection = 24,
+    /// A hash or ciphertext is malformed.
+    InvalidHash = 25,
+    /// Unknown algorithm.
+    UnsupportedAlgorithm = 26,
+    /// The key exists already.
+    KeyExists = 27,
+    /// The password must be changed first.
+    PasswordChangeNeeded = 28,
+    /// The password must be reset first.
+    PasswordResetNeeded = 29,
+    /// The second factor must be set up again first.
+    Factor2ResetNeeded = 30,
+    /// The server is not set up for this.
+    Configuration = 31,
+    /// Not an e-mail address.
+    InvalidEmail = 32,
+    /// Not a phone number.
+    InvalidPhoneNumber = 33,
+    /// Not a username.
+    InvalidUsername = 34,
+    /// The two passwords differ.
+    PasswordMatch = 35,
+    /// The token or one-time code is wrong.
+    InvalidToken = 36,
+    /// A second factor is needed.
+    MfaRequired = 37,
+    /// The password breaks the rules.
+    PasswordFormat = 38,
+    /// A key's data is not what it should be.
+    DataFormat = 39,
+    /// A request to another server failed.
+    FetchError = 40,
+    /// The name or address is taken.
+    UserExists = 41,
+    /// One or more fields are wrong.
+    FormEntry = 42,
+    /// The request makes no sense.
+    BadRequest = 43,
+    /// The user has not decided yet.
+    AuthorizationPending = 44,
+    /// Polling too fast.
+    SlowDown = 45,
+    /// The token is past its time (OAuth).
+    ExpiredToken = 46,
+    /// The change breaks a rule of the database.
+    ConstraintViolation = 47,
+    /// Not available here.
+    NotImplemented = 48,
+    /// A field is missing or of the wrong type.
+    ValueError = 49,
+    /// Anything else.
+    UnknownError = 50,
+}
+
+struct Entry {
+    code: ErrorCode,
+    name: &'static str,
+    status: u16,
+    message: &'static str,
+}
+
+const fn entry(code: ErrorCode, name: &'static str, status: u16, message: &'static str) -> Entry {
+    Entry { code, name, status, message }
+}
+
+/// In the order of the codes' numbers. Differences to the originals: `FormEntry` is the client's
+/// fault (400), and RFC 8628 section 3.5 makes `AuthorizationPending` and `SlowDown` 400.
+#[rustfmt::skip]
+const ENTRIES: [Entry; 50] = {
+    use ErrorCode as E;
+    [
+        entry(E::UserNotExist, "UserNotExist", 401, "User does not exist"),
+        entry(E::PasswordInvalid, "PasswordInvalid", 401, "Password doesn't match"),
+        entry(E::EmailNotExist, "EmailNotExist", 401, "No user exists with that email address"),
+        entry(E::UsernameOrPasswordInvalid, "UsernameOrPasswordInvalid", 401, "Username or password incorrect"),
+        entry(E::InvalidClientId, "InvalidClientId", 401, "Client id is invalid"),
+        entry(E::ClientExists, "ClientExists", 500, "Client ID or name already exists"),
+        entry(E::InvalidClientSecret, "InvalidClientSecret", 401, "Client secret is invalid"),
+        entry(E::InvalidClientIdOrSecret, "InvalidClientIdOrSecret", 401, "Client id or secret is invalid"),
+        entry(E::InvalidRedirectUri, "InvalidRedirectUri", 401, "Redirect Uri is not registered"),
+        entry(E::InvalidOAuthFlow, "InvalidOAuthFlow", 500, "Invalid OAuth flow type"),
+        entry(E::UserNotActive, "UserNotActive", 403, "Account is not active"),
+        entry(E::EmailNotVerified, "EmailNotVerified", 403, "Email address has not been verified"),
+        entry(E::TwoFactorIncomplete, "TwoFactorIncomplete", 403, "Two-factor setup is not complete"),
+        entry(E::Unauthorized, "Unauthorized", 401, "Not authorized"),
+        entry(E::UnauthorizedClient, "UnauthorizedClient", 401, "Client not authorized"),
+        entry(E::InvalidScope, "InvalidScope", 403, "Invalid scope"),
+        entry(E::InsufficientScope, "InsufficientScope", 403, "Insufficient scope"),
+        entry(E::InsufficientPriviledges, "InsufficientPriviledges", 401, "You do not have the right privileges to access this resource"),
+        entry(E::Forbidden, "Forbidden", 403, "You do not have permission to access this resource"),
+        entry(E::InvalidKey, "InvalidKey", 401, "Key is invalid"),
+        entry(E::InvalidCsrf, "InvalidCsrf", 401, "CSRF token is invalid"),
+        entry(E::InvalidSession, "InvalidSession", 401, "Session cookie is invalid"),
+        entry(E::Expired, "Expired", 401, "Token has expired"),
+        entry(E::Connection, "Connection", 500, "Connection failure"),
+        entry(E::InvalidHash, "InvalidHash", 500, "Hash is not in a valid format"),
+        entry(E::UnsupportedAlgorithm, "UnsupportedAlgorithm", 500, "Algorithm not supported"),
+        entry(E::KeyExists, "KeyExists", 500, "Attempt to create a key that already exists"),
+        entry(E::PasswordChangeNeeded, "PasswordChangeNeeded", 403, "User must change password"),
+        entry(E::PasswordResetNeeded, "PasswordResetNeeded", 403, "User must reset password"),
+        entry(E::Factor2ResetNeeded, "Factor2ResetNeeded", 403, "User must reset 2FA"),
+        entry(E::Configuration, "Configuration", 500, "There was an error in the configuration"),
+        entry(E::InvalidEmail, "InvalidEmail", 400, "Email is not in an allowed format"),
+        entry(E::InvalidPhoneNumber, "InvalidPhoneNumber", 400, "Phone number is not in an allowed format"),
+        entry(E::InvalidUsername, "InvalidUsername", 400, "Username is not in an allowed format"),
+        entry(E::PasswordMatch, "PasswordMatch", 401, "Passwords do not match"),
+        entry(E::InvalidToken, "InvalidToken", 401, "Token is not valid"),
+        entry(E::MfaRequired, "MfaRequired", 401, "MFA is required"),
+        entry(E::PasswordFormat, "PasswordFormat", 401, "Password format was incorrect"),
+        entry(E::DataFormat, "DataFormat", 500, "Session data has unexpected format"),
+        entry(E::FetchError, "FetchError", 500, "Couldn't execute a fetch"),
+        entry(E::UserExists, "UserExists", 400, "User already exists"),
+        entry(E::FormEntry, "FormEntry", 400, "Some of the entries are not valid"),
+        entry(E::BadRequest, "BadRequest", 400, "The request is invalid"),
+        entry(E::AuthorizationPending, "AuthorizationPending", 400, "Waiting for authorization"),
+        entry(E::SlowDown, "SlowDown", 400, "Slow polling down by 5 seconds"),
+        entry(E::ExpiredToken, "ExpiredToken", 401, "Token has expired"),
+        entry(E::ConstraintViolation, "ConstraintViolation", 500, "Database update/insert caused a constraint violation"),
+        entry(E::NotImplemented, "NotImplemented", 500, "This method has not been implemented"),
+        entry(E::ValueError, "ValueError", 500, "Field is missing or wrong type"),
+        entry(E::UnknownError, "UnknownError", 500, "Unknown error"),
+    ]
+};
+
+impl ErrorCode {
+    /// Every code, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ENTRIES.iter().map(|entry| entry.code)
+    }
+
+    fn entry(self) -> &'static Entry {
+        &ENTRIES[usize::from(self.number()) - 1]
+    }
+
+    /// The number on the wire (`errorCode`), as the Python original counts.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The name on the wire (`errorCodeName`).
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The HTTP status that answers carry.
+    pub fn http_status(self) -> u16 {
+        self.entry().status
+    }
+
+    /// The text for people when there is nothing more precise to say.
+    pub fn message(self) -> &'static str {
+        self.entry().message
+    }
+
+    /// The code with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        ENTRIES.iter().find(|entry| entry.name == name).map(|entry| entry.code)
+    }
+
+    /// The code for the `error` member of an OAuth answer (RFC 6749 5.2, RFC 6750 3.1,
+    /// RFC 8628 3.5). Unknown names become [`ErrorCode::UnknownError`].
+    pub fn from_oauth(error: &str) -> Self {
+        match error {
+            "invalid_request" | "unsupported_response_type" => Self::BadRequest,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "access_denied" => Self::Unauthorized,
+            "invalid_scope" => Self::InvalidScope,
+            "temporarily_unavailable" => Self::Connection,
+            "invalid_token" => Self::InvalidToken,
+            "expired_token" => Self::ExpiredToken,
+            "insufficient_scope" => Self::InsufficientScope,
+            "mfa_required" => Self::MfaRequired,
+            "authorization_pending" => Self::AuthorizationPending,
+            "slow_down" => Self::SlowDown,
+            _ => Self::UnknownError,
+        }
+    }
+
+    /// The `error` member of an OAuth answer.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "OAuth has no word for all the others")]
+    pub fn oauth_name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "invalid_request",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::Unauthorized => "access_denied",
+            Self::InvalidScope => "invalid_scope",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Connection => "temporarily_unavailable",
+            Self::InvalidToken => "invalid_token",
+            Self::MfaRequired => "mfa_required",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken | Self::Expired => "expired_token",
+            _ => "server_error",
+        }
+    }
+}
+
+/// The error members of a JSON answer; the answer adds `"ok": false`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// All messages in one text.
+    pub error_message: String,
+    /// The messages one by one; never empty.
+    pub error_messages: Vec<String>,
+    /// The code's number.
+    pub error_code: u16,
+    /// The code's name.
+    pub error_code_name: &'static str,
+}
+
+impl ErrorBody {
+    /// A body with the given messages, or with the code's own text if there are none.
+    pub fn new(code: ErrorCode, messages: Vec<String>) -> Self {
+        let messages = if messages.is_empty() { vec![code.message().to_owned()] } else { messages };
+        Self {
+            error_message: messages.join(". "),
+            error_messages: messages,
+            error_code: code.number(),
+            error_code_name: code.name(),
+        }
+    }
+}
+
+impl From<ErrorCode> for ErrorBody {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code, Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_at_its_number() {
+        for (index, code) in ErrorCode::all().enumerate() {
+            assert_eq!(usize::from(code.number()), index + 1);
+            assert_eq!(code.entry().code, code);
+            assert_eq!(ErrorCode::from_name(code.name()), Some(code));
+            assert_eq!(format!("{code:?}"), code.name());
+        }
+        assert_eq!(ErrorCode::UnknownError.number(), 50);
+        assert_eq!(ErrorCode::from_name("NoSuchName"), None);
+    }
+
+    #[test]
+    fn statuses_say_whose_fault_it_is() {
+        assert_eq!(ErrorCode::UsernameOrPasswordInvalid.http_status(), 401);
+        assert_eq!(ErrorCode::UserExists.http_status(), 400);
+        assert_eq!(ErrorCode::FormEntry.http_status(), 400);
+        assert_eq!(ErrorCode::SlowDown.http_status(), 400);
+        assert_eq!(ErrorCode::UserNotActive.http_status(), 403);
+    }
+
+    #[test]
+    fn oauth_names_survive_a_round_trip() {
+        for name in [
+            "invalid_request",
+            "unauthorized_client",
+            "access_denied",
+            "invalid_scope",
+            "insufficient_scope",
+            "temporarily_unavailable",
+            "invalid_token",
+            "mfa_required",
+            "authorization_pending",
+            "slow_down",
+            "expired_token",
+        ] {
+            assert_eq!(ErrorCode::from_oauth(name).oauth_name(), name);
+        }
+        assert_eq!(ErrorCode::from_oauth("server_error"), ErrorCode::UnknownError);
+        assert_eq!(ErrorCode::Configuration.oauth_name(), "server_error");
+        assert_eq!(ErrorCode::Expired.oauth_name(), "expired_token");
+    }
+
+    #[test]
+    fn a_body_always_has_a_message() {
+        let body = serde_json::to_value(ErrorBody::from(ErrorCode::InvalidCsrf)).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "errorMessage": "CSRF token is invalid",
+                "errorMessages": ["CSRF token is invalid"],
+                "errorCode": 21,
+                "errorCodeName": "InvalidCsrf",
+            })
+        );
+        let two = ErrorBody::new(ErrorCode::FormEntry, vec!["a".into(), "b".into()]);
+        assert_eq!(two.error_message, "a. b");
+    }
+}

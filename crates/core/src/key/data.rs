@@ -1,0 +1,155 @@
+//! The JSON object that travels with a key, and dotted paths into it (`spec` 4.3).
+
+use serde_json::{Map, Value};
+
+/// Longest data text that a change may leave behind, in bytes.
+const MAX_LEN: usize = 64 * 1024;
+
+/// What a key carries: usually a JSON object, for e-mail verification a bare address.
+///
+/// Kept as text: most keys are read without looking at their data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyData(String);
+
+/// One change to a key's data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataChange {
+    /// Names separated by dots; all but the last must lead to an object.
+    pub path: String,
+    /// What to write there; `None` removes the field.
+    pub value: Option<Value>,
+}
+
+impl DataChange {
+    /// Writes `value` at `path`.
+    pub fn set(path: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self { path: path.into(), value: Some(value.into()) }
+    }
+
+    /// Removes the field at `path`; nothing happens if there is none.
+    pub fn remove(path: impl Into<String>) -> Self {
+        Self { path: path.into(), value: None }
+    }
+}
+
+/// Why a key's data could not be read or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DataError {
+    /// The stored text is not a JSON object.
+    #[error("the key's data is not a JSON object")]
+    Format,
+    /// A name on the way does not lead to an object.
+    #[error("the path leads through something that is not an object")]
+    Path,
+    /// The change would leave more than 64 KiB.
+    #[error("the key's data would become too long")]
+    TooLong,
+}
+
+impl KeyData {
+    /// Data as it was stored.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Data from an object; an empty one is `{}`.
+    pub fn from_object(object: &Map<String, Value>) -> Self {
+        Self(serde_json::to_string(object).unwrap_or_else(|_| "{}".into()))
+    }
+
+    /// The text to store.
+    pub fn as_text(&self) -> &str {
+        &self.0
+    }
+
+    /// The object; empty where there is no text.
+    pub fn object(&self) -> Result<Map<String, Value>, DataError> {
+        if self.0.is_empty() {
+            return Ok(Map::new());
+        }
+        match serde_json::from_str(&self.0) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(Value::Null) => Ok(Map::new()),
+            _ => Err(DataError::Format),
+        }
+    }
+
+    /// The data after all `changes`, or an error and no change at all.
+    pub fn changed(&self, changes: &[DataChange]) -> Result<Self, DataError> {
+        let mut object = self.object()?;
+        for change in changes {
+            apply(&mut object, change)?;
+        }
+        let changed = Self::from_object(&object);
+        if changed.0.len() > MAX_LEN { Err(DataError::TooLong) } else { Ok(changed) }
+    }
+}
+
+fn apply(object: &mut Map<String, Value>, change: &DataChange) -> Result<(), DataError> {
+    let (parents, name) = match change.path.rsplit_once('.') {
+        Some((parents, name)) => (Some(parents), name),
+        None => (None, change.path.as_str()),
+    };
+    let mut place = object;
+    for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
+        match place.get_mut(parent) {
+            Some(Value::Object(inner)) => place = inner,
+            None if change.value.is_none() => return Ok(()),
+            _ => return Err(DataError::Path),
+        }
+    }
+    match &change.value {
+        Some(value) => place.insert(name.to_owned(), value.clone()),
+        None => place.remove(name),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn data(value: &Value) -> KeyData {
+        KeyData::from_text(value.to_string())
+    }
+
+    #[test]
+    fn changes_reach_into_nested_objects() {
+        let start = data(&json!({"part1": {"part2": "text"}, "other": 1}));
+        let changed = start
+            .changed(&[
+                DataChange::set("part1.part2", json!({"part3": 3, "part4": 4})),
+                DataChange::set("part1.part5", "five"),
+                DataChange::remove("part1.part2.part3"),
+            ])
+            .unwrap();
+        assert_eq!(
+            Value::Object(changed.object().unwrap()),
+            json!({"part1": {"part2": {"part4": 4}, "part5": "five"}, "other": 1})
+        );
+    }
+
+    #[test]
+    fn a_path_through_a_scalar_or_a_missing_parent_is_an_error() {
+        let start = data(&json!({"a": 1}));
+        assert_eq!(start.changed(&[DataChange::set("a.b", 1)]), Err(DataError::Path));
+        assert_eq!(start.changed(&[DataChange::set("x.y", 1)]), Err(DataError::Path));
+        assert_eq!(start.changed(&[DataChange::remove("x.y")]).unwrap(), start);
+    }
+
+    #[test]
+    fn empty_and_null_are_empty_objects_and_other_text_is_an_error() {
+        assert_eq!(KeyData::default().object().unwrap(), Map::new());
+        assert_eq!(KeyData::from_text("null").object().unwrap(), Map::new());
+        assert_eq!(KeyData::from_text("bob@example.com").object(), Err(DataError::Format));
+        assert_eq!(KeyData::from_text("[1]").object(), Err(DataError::Format));
+    }
+
+    #[test]
+    fn data_cannot_grow_without_bound() {
+        let big = DataChange::set("x", "y".repeat(MAX_LEN));
+        assert_eq!(KeyData::default().changed(&[big]), Err(DataError::TooLong));
+    }
+}

@@ -1,0 +1,14 @@
+//! Records, cryptography, use cases and storage ports of Crossauth.
+//!
+//! This crate knows no web framework, no SQL, no environment and no file. What it needs from
+//! outside it is given: [`storage`] ports, a [`clock`] and [`random`] bytes.
+
+pub mod clock;
+pub mod cookie;
+pub mod crypto;
+pub mod error;
+pub mod key;
+pub mod password;
+pub mod random;
+pub mod storage;
+pub mod user;

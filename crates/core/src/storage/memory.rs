@@ -1,0 +1,1 @@
+//! Stores that live in memory, for tests and for trying things out.

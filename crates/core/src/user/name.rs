@@ -1,0 +1,233 @@
+//! Usernames and e-mail addresses: what is accepted, and the form under which they are looked up.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// How names are brought to the one form under which they are stored for look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Normalization {
+    /// NFKC, then lower case: `ＢＯＢ＠x`, `BOB@X` and `bob@x` are one name, `björn` and `bjorn` two.
+    #[default]
+    Nfkc,
+    /// As both originals do: NFD, without combining marks, lower case. `björn` and `bjorn` are one
+    /// name. For databases that an original filled.
+    Crossauth,
+    /// The name as it is.
+    None,
+}
+
+impl Normalization {
+    /// The form of `name` that is unique among users.
+    pub fn apply(self, name: &str) -> String {
+        match self {
+            Self::Nfkc => {
+                let folded: String = name.nfkc().collect::<String>().to_lowercase();
+                folded.nfkc().collect()
+            }
+            Self::Crossauth => {
+                name.nfd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
+            }
+            Self::None => name.to_owned(),
+        }
+    }
+}
+
+/// A username fit for a new account.
+///
+/// 2 to 254 characters: letters, marks and digits of any script and `. _ - + @ '`; the first is a
+/// letter, a digit or `_`, the last is not a dot. This leaves out white space, control and
+/// invisible characters, by which one name could pass for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Username(String);
+
+/// Why a username was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUsername {
+    /// Fewer than 2 or more than 254 characters.
+    #[error("Username must have between 2 and 254 characters")]
+    Length,
+    /// Contains a character that is not allowed where it stands.
+    #[error(
+        "Username may contain letters, digits and . _ - + @ ' only, must start with a letter, \
+         a digit or _ and must not end with a dot"
+    )]
+    Character,
+}
+
+impl Username {
+    /// Checks a name for a new account.
+    pub fn parse(name: &str) -> Result<Self, InvalidUsername> {
+        if name.len() > 254 * 4 || !(2..=254).contains(&name.chars().count()) {
+            return Err(InvalidUsername::Length);
+        }
+        let letter = |c: char| c.is_alphanumeric() && !is_invisible(c);
+        let inner = |c: char| letter(c) || is_combining_mark(c) || "._-+@'".contains(c);
+        // The look-up form must be a good name too: compatibility characters may hide spaces.
+        for form in [name.to_owned(), name.nfkc().collect()] {
+            let first = form.chars().next().is_some_and(|c| letter(c) || c == '_');
+            if !first || form.ends_with('.') || !form.chars().all(inner) {
+                return Err(InvalidUsername::Character);
+            }
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name as it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as it was typed.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Letters by the Unicode tables that nothing is drawn for (the Hangul fillers).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}')
+}
+
+/// An e-mail address in the form both originals accept (`spec` 5.2), at most 254 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailAddress(String);
+
+/// The text is not an e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Email is not in an allowed format")]
+pub struct InvalidEmail;
+
+impl EmailAddress {
+    /// Checks an address: dot-separated atoms or a quoted string, `@`, and a domain with an
+    /// alphabetic top level or an IPv4 address in brackets.
+    pub fn parse(address: &str) -> Result<Self, InvalidEmail> {
+        let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
+        let fits = address.len() <= 254 && local.len() <= 64;
+        if fits && is_local_part(local) && is_domain(domain) {
+            Ok(Self(address.to_owned()))
+        } else {
+            Err(InvalidEmail)
+        }
+    }
+
+    /// The address as it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address as it was typed.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(inner) = quoted {
+        return !inner.is_empty() && inner.chars().all(|c| !c.is_control() && !"\"\\".contains(c));
+    }
+    let atom = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[]\\.,;:@\"".contains(c);
+    local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
+}
+
+fn is_domain(domain: &str) -> bool {
+    if let Some(address) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv4Addr>().is_ok();
+    }
+    let mut labels: Vec<&str> = domain.split('.').collect();
+    let top = labels.pop().unwrap_or_default();
+    let label = |l: &&str| {
+        !l.is_empty() && l.len() <= 63 && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    !labels.is_empty()
+        && labels.iter().all(label)
+        && top.len() >= 2
+        && top.chars().all(|c| c.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_name_meet_in_one_form() {
+        for spelling in ["BOB@example.com", "bob＠example.com", "ｂｏｂ@EXAMPLE.com"] {
+            assert_eq!(Normalization::Nfkc.apply(spelling), "bob@example.com");
+        }
+        assert_ne!(Normalization::Nfkc.apply("björn"), Normalization::Nfkc.apply("bjorn"));
+        assert_eq!(Normalization::Crossauth.apply("Björn"), "bjorn");
+    }
+
+    #[test]
+    fn names_that_could_pass_for_others_are_refused() {
+        for name in [
+            "a",
+            "",
+            " bob",
+            "bob ",
+            "bob.",
+            ".bob",
+            "bo\u{200B}b",
+            "bob\u{202E}",
+            "bo\0b",
+            "bo\nb",
+            "bo b",
+            "bo\u{00A0}b",
+            "bo\u{FEFF}b",
+            "bob\u{3164}",
+            "<bob>",
+            "bob\u{00AD}",
+            "bo\u{FE0F}b\u{E0020}",
+        ] {
+            assert!(Username::parse(name).is_err(), "{name:?}");
+        }
+        assert!(Username::parse(&"a".repeat(255)).is_err());
+        assert!(Username::parse(&"a".repeat(10_000)).is_err());
+    }
+
+    #[test]
+    fn names_of_many_scripts_are_accepted() {
+        for name in
+            ["bob", "Björn", "o'brien", "bob@example.com", "正樹", "मोहित", "_x", "José-María"]
+        {
+            assert!(Username::parse(name).is_ok(), "{name:?}");
+        }
+        assert!(Username::parse(&"a".repeat(254)).is_ok());
+    }
+
+    #[test]
+    fn addresses_are_anchored_at_both_ends() {
+        for good in
+            ["bob@example.com", "a.b+c@x-y.example.org", "\"bob b\"@example.com", "b@[127.0.0.1]"]
+        {
+            assert!(EmailAddress::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "bob@example.com\n",
+            "a@x.com,b@y.com",
+            "<bob@example.com>",
+            "bob@",
+            "@example.com",
+            "bob",
+            "bob@example",
+            "bob@exa mple.com",
+            "bob@@example.com",
+            "\"a\"b\"@example.com",
+            "b..b@example.com",
+            "bob@example.c0m",
+            "bob@.com",
+            "b\0b@example.com",
+            "bob@[999.0.0.1]",
+        ] {
+            assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

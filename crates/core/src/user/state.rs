@@ -1,0 +1,264 @@
+//! What an account's state allows, and how it moves from one state to the next.
+
+use serde::{Serialize, Serializer};
+
+use crate::error::ErrorCode;
+
+/// Whether and how an account may be used (`spec` 1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum UserState {
+    /// Nothing stands in the way.
+    Active,
+    /// Shut by an administrator.
+    Disabled,
+    /// Signed up; the second factor is not set up yet.
+    AwaitingTwoFactorSetup,
+    /// Signed up; neither the second factor nor the e-mail address is confirmed yet.
+    AwaitingTwoFactorSetupAndEmailVerification,
+    /// Signed up; the e-mail address is not confirmed yet.
+    AwaitingEmailVerification,
+    /// Must choose a new password at the next login.
+    PasswordChangeNeeded,
+    /// Must reset the password by mail.
+    PasswordResetNeeded,
+    /// Must set up the second factor again.
+    Factor2ResetNeeded,
+    /// Must reset the password by mail, then set up the second factor again.
+    PasswordAndFactor2ResetNeeded,
+    /// A state of the application's own; treated as active.
+    Custom(String),
+}
+
+impl UserState {
+    /// The nine states that Crossauth itself knows.
+    pub const KNOWN: [Self; 9] = [
+        Self::Active,
+        Self::Disabled,
+        Self::AwaitingTwoFactorSetup,
+        Self::AwaitingTwoFactorSetupAndEmailVerification,
+        Self::AwaitingEmailVerification,
+        Self::PasswordChangeNeeded,
+        Self::PasswordResetNeeded,
+        Self::Factor2ResetNeeded,
+        Self::PasswordAndFactor2ResetNeeded,
+    ];
+
+    /// The state as it is stored and sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::AwaitingTwoFactorSetup => "awaitingtwofactorsetup",
+            Self::AwaitingTwoFactorSetupAndEmailVerification => {
+                "awaitingtwofactorsetupandemailverification"
+            }
+            Self::AwaitingEmailVerification => "awaitingemailverification",
+            Self::PasswordChangeNeeded => "passwordchangeneeded",
+            Self::PasswordResetNeeded => "passwordresetneeded",
+            Self::Factor2ResetNeeded => "factor2resetneeded",
+            Self::PasswordAndFactor2ResetNeeded => "passwordandfactor2resetneeded",
+            Self::Custom(name) => name,
+        }
+    }
+
+    /// Why an account in this state is turned away, if it is (`spec` 4.2).
+    pub fn refusal(&self, checks: StateChecks) -> Option<Refusal> {
+        let active = |refusal| checks.active.then_some(refusal);
+        let verified = || checks.email_verified.then_some(Refusal::EmailNotVerified);
+        match self {
+            Self::Active | Self::Custom(_) => None,
+            Self::Disabled => active(Refusal::NotActive),
+            Self::AwaitingTwoFactorSetup => active(Refusal::TwoFactorIncomplete),
+            Self::AwaitingTwoFactorSetupAndEmailVerification => {
+                active(Refusal::TwoFactorIncomplete).or_else(verified)
+            }
+            Self::AwaitingEmailVerification => verified(),
+            Self::PasswordChangeNeeded => active(Refusal::PasswordChangeNeeded),
+            Self::PasswordResetNeeded | Self::PasswordAndFactor2ResetNeeded => {
+                active(Refusal::PasswordResetNeeded)
+            }
+            Self::Factor2ResetNeeded => active(Refusal::Factor2ResetNeeded),
+        }
+    }
+
+    /// The state that follows when `event` happens, or `None` where it must not happen.
+    pub fn after(&self, event: StateEvent) -> Option<Self> {
+        use StateEvent as Event;
+        match (event, self) {
+            (Event::Disabled, _) => Some(Self::Disabled),
+            (Event::Enabled, Self::Disabled)
+            | (Event::EmailVerified, Self::AwaitingEmailVerification)
+            | (
+                Event::TwoFactorSetUp,
+                Self::AwaitingTwoFactorSetup | Self::Factor2ResetNeeded | Self::Active,
+            )
+            | (Event::TwoFactorTurnedOff, Self::Factor2ResetNeeded | Self::Active)
+            | (Event::PasswordChanged, Self::PasswordChangeNeeded | Self::Active)
+            | (Event::PasswordReset, Self::PasswordResetNeeded | Self::Active) => {
+                Some(Self::Active)
+            }
+            (Event::EmailVerified, Self::AwaitingTwoFactorSetupAndEmailVerification) => {
+                Some(Self::AwaitingTwoFactorSetup)
+            }
+            (Event::TwoFactorSetUp, Self::AwaitingTwoFactorSetupAndEmailVerification) => {
+                Some(Self::AwaitingEmailVerification)
+            }
+            (Event::PasswordReset, Self::PasswordAndFactor2ResetNeeded) => {
+                Some(Self::Factor2ResetNeeded)
+            }
+            (_, Self::Custom(name)) if event != Event::Enabled => Some(Self::Custom(name.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for UserState {
+    fn from(name: &str) -> Self {
+        Self::KNOWN
+            .into_iter()
+            .find(|state| state.as_str() == name)
+            .unwrap_or_else(|| Self::Custom(name.to_owned()))
+    }
+}
+
+impl Serialize for UserState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Something that happens to an account and may move its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateEvent {
+    /// The user proved that they read mail sent to their address.
+    EmailVerified,
+    /// The user set up a second factor and proved it.
+    TwoFactorSetUp,
+    /// The user turned the second factor off.
+    TwoFactorTurnedOff,
+    /// The user changed the password, knowing the old one.
+    PasswordChanged,
+    /// The user reset the password by mail.
+    PasswordReset,
+    /// An administrator shut the account.
+    Disabled,
+    /// An administrator opened a shut account.
+    Enabled,
+}
+
+/// Which of an account's states turn it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateChecks {
+    /// Refuse accounts that are disabled, incomplete, or must first change or reset something.
+    pub active: bool,
+    /// Refuse accounts whose e-mail address is not confirmed.
+    pub email_verified: bool,
+}
+
+impl StateChecks {
+    /// Every check: the rule for anyone who acts.
+    pub const ALL: Self = Self { active: true, email_verified: true };
+}
+
+/// Why the state of an account turns its user away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The account is disabled.
+    #[error("the account is not active")]
+    NotActive,
+    /// The e-mail address is not confirmed.
+    #[error("the e-mail address has not been verified")]
+    EmailNotVerified,
+    /// The second factor is not set up.
+    #[error("two-factor setup is not complete")]
+    TwoFactorIncomplete,
+    /// The password must be changed first.
+    #[error("the password must be changed")]
+    PasswordChangeNeeded,
+    /// The password must be reset first.
+    #[error("the password must be reset")]
+    PasswordResetNeeded,
+    /// The second factor must be set up again first.
+    #[error("the second factor must be set up again")]
+    Factor2ResetNeeded,
+}
+
+impl From<Refusal> for ErrorCode {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotActive => Self::UserNotActive,
+            Refusal::EmailNotVerified => Self::EmailNotVerified,
+            Refusal::TwoFactorIncomplete => Self::TwoFactorIncomplete,
+            Refusal::PasswordChangeNeeded => Self::PasswordChangeNeeded,
+            Refusal::PasswordResetNeeded => Self::PasswordResetNeeded,
+            Refusal::Factor2ResetNeeded => Self::Factor2ResetNeeded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_active_and_custom_states_pass_every_check() {
+        let passing: Vec<_> = UserState::KNOWN
+            .into_iter()
+            .filter(|state| state.refusal(StateChecks::ALL).is_none())
+            .collect();
+        assert_eq!(passing, [UserState::Active]);
+        assert_eq!(UserState::from("onholiday").refusal(StateChecks::ALL), None);
+    }
+
+    #[test]
+    fn each_check_can_be_skipped_on_its_own() {
+        let both = UserState::AwaitingTwoFactorSetupAndEmailVerification;
+        let no_active = StateChecks { active: false, ..StateChecks::ALL };
+        let no_email = StateChecks { email_verified: false, ..StateChecks::ALL };
+        assert_eq!(both.refusal(no_active), Some(Refusal::EmailNotVerified));
+        assert_eq!(both.refusal(no_email), Some(Refusal::TwoFactorIncomplete));
+        assert_eq!(UserState::AwaitingEmailVerification.refusal(no_email), None);
+        assert_eq!(UserState::Disabled.refusal(no_active), None);
+        assert_eq!(UserState::Disabled.refusal(no_email), Some(Refusal::NotActive));
+    }
+
+    #[test]
+    fn names_survive_a_round_trip_and_unknown_ones_are_kept() {
+        for state in UserState::KNOWN {
+            assert_eq!(UserState::from(state.as_str()), state);
+        }
+        assert_eq!(UserState::from("onholiday").as_str(), "onholiday");
+        assert_eq!(UserState::from("Active"), UserState::Custom("Active".into()));
+    }
+
+    #[test]
+    fn a_disabled_account_is_opened_by_an_administrator_only() {
+        for event in [
+            StateEvent::EmailVerified,
+            StateEvent::TwoFactorSetUp,
+            StateEvent::TwoFactorTurnedOff,
+            StateEvent::PasswordChanged,
+            StateEvent::PasswordReset,
+        ] {
+            assert_eq!(UserState::Disabled.after(event), None, "{event:?}");
+        }
+        assert_eq!(UserState::Disabled.after(StateEvent::Enabled), Some(UserState::Active));
+    }
+
+    #[test]
+    fn verifying_an_address_does_not_skip_the_second_factor() {
+        let both = UserState::AwaitingTwoFactorSetupAndEmailVerification;
+        let verified = both.after(StateEvent::EmailVerified).unwrap();
+        assert_eq!(verified, UserState::AwaitingTwoFactorSetup);
+        let set_up = both.after(StateEvent::TwoFactorSetUp).unwrap();
+        assert_eq!(set_up, UserState::AwaitingEmailVerification);
+        assert_eq!(set_up.after(StateEvent::EmailVerified), Some(UserState::Active));
+    }
+
+    #[test]
+    fn resetting_the_password_leaves_the_second_factor_to_reset() {
+        let both = UserState::PasswordAndFactor2ResetNeeded;
+        assert_eq!(both.after(StateEvent::PasswordReset), Some(UserState::Factor2ResetNeeded));
+        assert_eq!(both.after(StateEvent::TwoFactorSetUp), None);
+    }
+}
