@@ -1,0 +1,127 @@
+//! The data directory: the database and the generated secret, for nobody else to read.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crossauth_core::random::{Random, SystemRandom};
+use zeroize::Zeroizing;
+
+/// An existing data directory.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDirectory(PathBuf);
+
+impl DataDirectory {
+    /// Opens the directory, made if need be, and closed to others.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let directory = path.display();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make the data directory {directory}"))?;
+        let mode = fs::metadata(path)
+            .with_context(|| format!("cannot look into the data directory {directory}"))?
+            .permissions()
+            .mode();
+        if mode & 0o077 != 0 {
+            close_to_others(path, mode)?;
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Where the database lies unless the settings say otherwise.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("crossauth.db")
+    }
+
+    /// The generated secret; made if there is none. Of servers that start at the same time, one
+    /// makes it and all use it.
+    pub(crate) fn secret(&self) -> anyhow::Result<Zeroizing<String>> {
+        let path = self.0.join("secret");
+        let shown = path.display();
+        if !path.try_exists().with_context(|| format!("cannot look for {shown}"))? {
+            self.make_secret(&path).with_context(|| format!("cannot write {shown}"))?;
+        }
+        let secret = Zeroizing::new(
+            fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?,
+        );
+        let secret = Zeroizing::new(secret.trim_end().to_owned());
+        anyhow::ensure!(secret.len() >= 16, "{shown} holds less than 16 bytes, so is no secret");
+        Ok(secret)
+    }
+
+    /// Writes the whole file under another name first: whoever sees it, sees it complete.
+    fn make_secret(&self, path: &Path) -> io::Result<()> {
+        let random: &dyn Random = &SystemRandom;
+        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()));
+        let draft = self.0.join(format!("secret.{}", URL_SAFE_NO_PAD.encode(random.bytes::<9>())));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let written = writeln!(file, "{}", *secret).and_then(|()| file.sync_all());
+        // A link, unlike a rename, leaves a secret that another server made meanwhile.
+        let linked = written.and_then(|()| fs::hard_link(&draft, path));
+        fs::remove_file(&draft)?;
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => File::open(&self.0)?.sync_all(),
+        }
+    }
+}
+
+fn close_to_others(path: &Path, mode: u32) -> anyhow::Result<()> {
+    let directory = path.display();
+    tracing::warn!(%directory, "the data directory was open to other users; closing it");
+    fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
+        .with_context(|| format!("{directory} is open to other users and cannot be closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::thread;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn everything_is_closed_to_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let data = DataDirectory::open(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(data.secret().unwrap().len(), 43);
+        assert_eq!(mode(&path.join("secret")), 0o600);
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        DataDirectory::open(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn servers_started_at_once_share_one_secret() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::open(parent.path()).unwrap();
+        let secrets: BTreeSet<String> = thread::scope(|scope| {
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(|| data.secret().unwrap())).collect();
+            starts.into_iter().map(|start| start.join().unwrap().to_string()).collect()
+        });
+        assert_eq!(secrets.len(), 1);
+        let files: Vec<_> = fs::read_dir(parent.path()).unwrap().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+    }
+
+    #[test]
+    fn a_broken_secret_is_refused_rather_than_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("secret"), "short").unwrap();
+        let data = DataDirectory::open(parent.path()).unwrap();
+        assert!(data.secret().is_err());
+        assert_eq!(fs::read_to_string(parent.path().join("secret")).unwrap(), "short");
+    }
+}
