@@ -10,5 +10,6 @@ pub mod error;
 pub mod key;
 pub mod password;
 pub mod random;
+pub mod secret;
 pub mod storage;
 pub mod user;
