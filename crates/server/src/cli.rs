@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// The address under which browsers reach the server
     #[arg(long, value_name = "URL", global = true)]
     base_url: Option<String>,
-    /// Development: no waiting at shutdown
+    /// Development: read changed templates again, do not wait at shutdown
     #[arg(long, global = true)]
     dev: bool,
     /// Set any setting that is no secret, such as `log.level=debug`

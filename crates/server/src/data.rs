@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossauth_core::random::{Random, SystemRandom};
+use crossauth_core::secret::ServerSecret;
 use zeroize::Zeroizing;
 
 /// An existing data directory.
@@ -41,7 +42,7 @@ impl DataDirectory {
 
     /// The generated secret; made if there is none. Of servers that start at the same time, one
     /// makes it and all use it.
-    pub(crate) fn secret(&self) -> anyhow::Result<Zeroizing<String>> {
+    pub(crate) fn secret(&self) -> anyhow::Result<ServerSecret> {
         let path = self.0.join("secret");
         let shown = path.display();
         if !path.try_exists().with_context(|| format!("cannot look for {shown}"))? {
@@ -50,9 +51,7 @@ impl DataDirectory {
         let secret = Zeroizing::new(
             fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?,
         );
-        let secret = Zeroizing::new(secret.trim_end().to_owned());
-        anyhow::ensure!(secret.len() >= 16, "{shown} holds less than 16 bytes, so is no secret");
-        Ok(secret)
+        ServerSecret::new(secret.trim_end()).with_context(|| format!("cannot use {shown}"))
     }
 
     /// Writes the whole file under another name first: whoever sees it, sees it complete.
@@ -96,7 +95,7 @@ mod tests {
         let path = parent.path().join("a/b");
         let data = DataDirectory::open(&path).unwrap();
         assert_eq!(mode(&path), 0o700);
-        assert_eq!(data.secret().unwrap().len(), 43);
+        assert_eq!(data.secret().unwrap().expose().len(), 43);
         assert_eq!(mode(&path.join("secret")), 0o600);
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         DataDirectory::open(&path).unwrap();
@@ -109,7 +108,7 @@ mod tests {
         let data = DataDirectory::open(parent.path()).unwrap();
         let secrets: BTreeSet<String> = thread::scope(|scope| {
             let starts: Vec<_> = (0..16).map(|_| scope.spawn(|| data.secret().unwrap())).collect();
-            starts.into_iter().map(|start| start.join().unwrap().to_string()).collect()
+            starts.into_iter().map(|start| start.join().unwrap().expose().to_owned()).collect()
         });
         assert_eq!(secrets.len(), 1);
         let files: Vec<_> = fs::read_dir(parent.path()).unwrap().collect();

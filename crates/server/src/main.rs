@@ -3,9 +3,12 @@
 mod cli;
 mod command;
 mod data;
+mod database;
 mod log;
+mod purge;
 mod serve;
 mod settings;
+mod wiring;
 
 use std::io::Write as _;
 use std::process::ExitCode;

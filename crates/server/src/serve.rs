@@ -73,16 +73,15 @@ impl Server {
             }
         };
         tokio::select! {
-            () = self.accept(&connections, settings.connection_limit.0, &under_way) => {}
+            () = self.accept(&connections, settings.connection_limit.to_usize(), &under_way) => {}
             () = stop => {}
         }
         drop(self.listener);
         drain(under_way, settings.shutdown_grace, &mut signals).await;
     }
 
-    async fn accept(&self, connections: &Connections, limit: u32, under_way: &GracefulShutdown) {
-        let slots =
-            Arc::new(Semaphore::new(usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS)));
+    async fn accept(&self, connections: &Connections, limit: usize, under_way: &GracefulShutdown) {
+        let slots = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match self.listener.accept().await {

@@ -3,43 +3,42 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use async_trait::async_trait;
-use axum::Router;
+use crossauth_axum::Crossauth;
 
 use crate::data::DataDirectory;
-use crate::log;
-use crate::serve::{Probe, Readiness, Server, StopSignals};
+use crate::database::Database;
+use crate::serve::{Readiness, Server, StopSignals};
 use crate::settings::Settings;
+use crate::{purge, wiring};
 
 /// Serves until told to stop.
-pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    log::start(settings);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start worker threads")?;
-    runtime.block_on(serve(settings))
-}
-
-struct Fake;
-
-#[async_trait]
-impl Probe for Fake {
-    async fn works(&self) -> bool {
-        true
-    }
-}
-
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::catch()?;
-    let data = DataDirectory::open(&settings.data)?;
+    // Before any file is made: the port may be taken by the server whose files they are.
     let server = Server::bind(settings.listen).await?;
-    let _ = data.secret()?;
-    let _ = data.database();
-    // Whoever started the server may have closed its output.
-    let _ = writeln!(io::stdout().lock(), "listening on http://{}", server.address());
-    let readiness = Arc::new(Readiness::new(Box::new(Fake)));
-    server.run(Router::new(), settings, readiness, signals).await;
+    let data = DataDirectory::open(&settings.data)?;
+    let secret = wiring::secret(settings, &data)?;
+    let database = Database::open(settings, &data).await?;
+    let site = wiring::site(settings, &secret, database.storage(), server.address())?;
+    announce(&server, &site).await?;
+    let purging = tokio::spawn(purge::forever(database.storage()));
+    let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
+    server.run(site.site(), settings, readiness, signals).await;
+    purging.abort();
+    Ok(())
+}
+
+/// Says where the server is, and how to make the first administrator if there is none.
+async fn announce(server: &Server, site: &Crossauth) -> anyhow::Result<()> {
+    let token = site.auth().setup.issue_token().await?;
+    let mut stdout = io::stdout().lock();
+    // Whoever started the server may have closed its output; it serves all the same.
+    let _ = writeln!(stdout, "listening on http://{}", server.address());
+    if let Some(token) = token {
+        let (base, prefix) = (site.config().base_url.as_str(), &site.config().prefix);
+        let _ =
+            writeln!(stdout, "create the first administrator at {base}{prefix}setup?token={token}");
+    }
+    let _ = stdout.flush();
     Ok(())
 }

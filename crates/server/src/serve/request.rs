@@ -2,12 +2,12 @@
 //! body, bounded time, and a plain answer should the application panic.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Limited;
 use hyper::body::{Body as _, Incoming};
@@ -17,30 +17,51 @@ use tower::ServiceExt as _;
 use super::host;
 use super::panic::catch_panic;
 use crate::settings::Settings;
+use crate::settings::choice::Switch;
+
+/// Names the request in answers and in the log; given by the application's own layer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The application with its limits.
 pub(super) struct Gate {
     app: Router,
     body_limit: usize,
     request_timeout: Duration,
+    access_log: Switch,
 }
 
 impl Gate {
     pub(super) fn new(app: Router, settings: &Settings) -> Self {
         let body_limit = settings.body_limit.0;
-        Self { app, body_limit, request_timeout: settings.request_timeout }
+        let request_timeout = settings.request_timeout;
+        Self { app, body_limit, request_timeout, access_log: settings.log_access }
     }
 
     pub(super) fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 
-    /// The application's answer, or why there is none.
+    /// The answer to a request, written into the log.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Body> {
+        if !self.access_log.is_on() {
+            return self.pass(request, peer).await;
+        }
+        let began = Instant::now();
+        // The path alone: a query may hold a token.
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.pass(request, peer).await;
+        let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+        let (status, elapsed) = (response.status().as_u16(), began.elapsed());
+        tracing::info!(id, %peer, %method, path, status, ?elapsed, "answered");
+        response
+    }
+
+    /// The application's answer, or why there is none.
+    async fn pass(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         if let Some(status) = self.refusal(&request) {
             return plain(status);
         }

@@ -1,96 +1,99 @@
 //! What settings must satisfy together.
 
+use crossauth_axum::Transport;
+use crossauth_core::password::NewHashes;
+
 use super::Entries;
 use super::choice::{SameSite, Switch};
 use super::problem::{Problem, Source};
 use super::table::Settings;
+use crate::wiring::new_hashes;
 
 /// The rules that the settings break.
 pub(super) fn broken(settings: &Settings, entries: &Entries) -> Vec<Problem> {
     let source = |key: &str| entries.get(key).map_or(Source::Default, |entry| entry.source.clone());
-    let rules = [
-        base_url(settings),
-        host_prefix(settings),
-        session_cookie(settings),
-        csrf_cookie(settings),
-    ];
-    rules
-        .into_iter()
-        .flatten()
-        .map(|Broken { key, reason }| Problem::new(key, reason, source(key)))
+    RULES
+        .iter()
+        .filter(|rule| !(rule.holds)(settings))
+        .map(|rule| Problem::new(rule.key, rule.reason, source(rule.key)))
         .collect()
 }
 
-struct Broken {
+struct Rule {
     key: &'static str,
     reason: &'static str,
+    holds: fn(&Settings) -> bool,
 }
 
-fn unless(holds: bool, key: &'static str, reason: &'static str) -> Option<Broken> {
-    (!holds).then_some(Broken { key, reason })
+const SECURE: &str = "cookies are for https only exactly when `base_url` is https";
+const ANY_SITE: &str = "browsers take `none` only from https";
+
+const RULES: [Rule; 9] = [
+    Rule {
+        key: "base_url",
+        reason: "needed when `listen` is not a loopback address: links in mails begin with it",
+        holds: |settings| settings.base_url.is_some() || settings.listen.ip().is_loopback(),
+    },
+    Rule {
+        key: "base_url",
+        reason: "must be https, or passwords and sessions can be read on the way; \
+                 `insecure_http = true` accepts that danger",
+        holds: |settings| {
+            settings.insecure_http.is_on() || !crosses_a_network_in_the_clear(settings)
+        },
+    },
+    Rule {
+        key: "session.secure",
+        reason: SECURE,
+        holds: |settings| agrees(settings.session_secure, settings.is_https()),
+    },
+    Rule {
+        key: "csrf.secure",
+        reason: SECURE,
+        holds: |settings| agrees(settings.csrf_secure, settings.is_https()),
+    },
+    Rule {
+        key: "session.same_site",
+        reason: ANY_SITE,
+        holds: |settings| settings.session_same_site != SameSite::None || settings.is_https(),
+    },
+    Rule {
+        key: "csrf.same_site",
+        reason: ANY_SITE,
+        holds: |settings| settings.csrf_same_site != SameSite::None || settings.is_https(),
+    },
+    Rule {
+        key: "csrf.cookie_name",
+        reason: "must differ from `session.cookie_name`",
+        holds: |settings| settings.csrf_cookie_name != settings.session_cookie_name,
+    },
+    Rule {
+        key: "cookies.host_prefix",
+        reason: "browsers take such names only from https, for the path / and without a domain",
+        holds: |settings| !settings.cookies_host_prefix.is_on() || is_for_one_host(settings),
+    },
+    Rule {
+        key: "password.hash",
+        reason: "its parameters are too small, or would take too long to check",
+        holds: |settings| match new_hashes(settings) {
+            NewHashes::Argon2id(params) => params.are_sane(),
+            NewHashes::Pbkdf2(params) => params.are_sane(),
+        },
+    },
+];
+
+fn crosses_a_network_in_the_clear(settings: &Settings) -> bool {
+    settings.base_url.as_ref().is_some_and(|url| url.transport() == Transport::Plain)
 }
 
-fn base_url(settings: &Settings) -> Option<Broken> {
-    match &settings.base_url {
-        None => unless(
-            settings.listen.ip().is_loopback(),
-            "base_url",
-            "needed when `listen` is not a loopback address: it is what links in mails begin with",
-        ),
-        Some(url) => unless(
-            url.is_https() || url.is_loopback() || settings.insecure_http.is_on(),
-            "base_url",
-            "must be https, or passwords and sessions can be read on the way; \
-             `insecure_http = true` accepts that danger",
-        ),
-    }
+fn agrees(said: Option<Switch>, is: bool) -> bool {
+    said.is_none_or(|said| said.is_on() == is)
 }
 
-fn host_prefix(settings: &Settings) -> Option<Broken> {
-    let host_only = settings.session_domain.is_none() && settings.csrf_domain.is_none();
-    let whole_host = settings.session_path.0 == "/" && settings.csrf_path.0 == "/";
-    let secure = settings.session_secure() && settings.csrf_secure();
-    unless(
-        !settings.cookies_host_prefix.is_on() || (host_only && whole_host && secure),
-        "cookies.host_prefix",
-        "browsers take such names only from https, for the path / and without a domain",
-    )
-}
-
-fn session_cookie(settings: &Settings) -> Option<Broken> {
-    let secure = settings.session_secure();
-    unless(secure || !settings.is_https(), "session.secure", PLAIN_COOKIE).or_else(|| {
-        unless(
-            secure || settings.session_same_site != SameSite::None,
-            "session.same_site",
-            ANY_SITE,
-        )
-    })
-}
-
-fn csrf_cookie(settings: &Settings) -> Option<Broken> {
-    let secure = settings.csrf_secure();
-    unless(secure || !settings.is_https(), "csrf.secure", PLAIN_COOKIE).or_else(|| {
-        unless(secure || settings.csrf_same_site != SameSite::None, "csrf.same_site", ANY_SITE)
-    })
-}
-
-const PLAIN_COOKIE: &str = "cannot be off when `base_url` is https";
-const ANY_SITE: &str = "`none` needs a secure cookie";
-
-impl Settings {
-    /// Whether browsers reach the server by https.
-    pub(crate) fn is_https(&self) -> bool {
-        self.base_url.as_ref().is_some_and(super::value::WebUrl::is_https)
-    }
-
-    /// Whether the session cookie is for https only.
-    pub(crate) fn session_secure(&self) -> bool {
-        self.session_secure.map_or(self.is_https(), Switch::is_on)
-    }
-
-    /// Whether the CSRF cookie is for https only.
-    pub(crate) fn csrf_secure(&self) -> bool {
-        self.csrf_secure.map_or(self.is_https(), Switch::is_on)
-    }
+fn is_for_one_host(settings: &Settings) -> bool {
+    settings.is_https()
+        && settings.session_domain.is_none()
+        && settings.csrf_domain.is_none()
+        && settings.session_path.0 == "/"
+        && settings.csrf_path.0 == "/"
 }

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crossauth_axum::BaseUrl;
+
 use super::Reader;
 use super::choice::{
     DatabaseTables, LogFormat, LogLevel, PasswordHash, Pbkdf2Digest, SameSite, Switch,
 };
-use super::value::{ByteSize, Count, LocalPath, Secrecy, Secret, Token, Value, WebUrl};
+use super::value::{ByteSize, Count, LocalPath, Secrecy, Secret, Token, Value};
 
 /// What is known about a setting apart from its value.
 #[derive(Debug)]
@@ -84,13 +86,13 @@ settings! {
     "listen" listen: SocketAddr = "127.0.0.1:3000";
     /// The address under which browsers reach the server; links in mails begin with it. Without it,
     /// the address listened on, which must then be a loopback address.
-    "base_url" base_url: Option<WebUrl> = "", upstream "SITE_URL";
+    "base_url" base_url: Option<BaseUrl> = "", upstream "SITE_URL";
     /// Danger: allows a `base_url` with plain http on a host other than this machine. Passwords and
     /// sessions can be read by anyone on the way.
     "insecure_http" insecure_http: Switch = "false";
     /// The directory for the database and the generated secret.
     "data" data: PathBuf = "crossauth-data";
-    /// Development: no waiting at shutdown.
+    /// Development: changed templates are read again, and nothing waits at shutdown.
     "dev" dev: Switch = "false";
     /// What cookies and tokens are signed with, at least 16 bytes. Without it, one is generated
     /// into the data directory at the first start.
@@ -129,7 +131,8 @@ settings! {
     "session.path" session_path: LocalPath = "/", upstream "SESSION_COOKIE_PATH";
     /// Whether the session cookie goes with requests from other sites.
     "session.same_site" session_same_site: SameSite = "lax", upstream "SESSION_COOKIE_SAMESITE";
-    /// Whether the session cookie is for https only. Without it, whenever `base_url` is https.
+    /// Whether the session cookie is for https only: it is exactly when `base_url` is https, and
+    /// this can only say the same.
     "session.secure" session_secure: Option<Switch> = "", upstream "SESSION_COOKIE_SECURE";
     /// Whether scripts in the page are kept from the session cookie.
     "session.http_only" session_http_only: Switch = "true", upstream "SESSION_COOKIE_HTTPONLY" "SESSIONCOOKIE_HTTPONLY";
@@ -144,7 +147,8 @@ settings! {
     "csrf.path" csrf_path: LocalPath = "/", upstream "CSRF_COOKIE_PATH";
     /// Whether the CSRF cookie goes with requests from other sites.
     "csrf.same_site" csrf_same_site: SameSite = "lax", upstream "CSRF_COOKIE_SAMESITE";
-    /// Whether the CSRF cookie is for https only. Without it, whenever `base_url` is https.
+    /// Whether the CSRF cookie is for https only: it is exactly when `base_url` is https, and this
+    /// can only say the same.
     "csrf.secure" csrf_secure: Option<Switch> = "", upstream "CSRF_COOKIE_SECURE";
     /// Whether scripts in the page are kept from the CSRF cookie.
     "csrf.http_only" csrf_http_only: Switch = "true", upstream "CSRF_COOKIE_HTTPONLY";

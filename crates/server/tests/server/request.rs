@@ -95,3 +95,21 @@ fn a_full_house_serves_on_when_silent_guests_are_shown_out() {
     assert_eq!(server.status("/live"), 200);
     drop(silent);
 }
+
+#[test]
+fn a_body_that_does_not_arrive_is_given_up() {
+    let server = Server::start(&["--set", "limits.request_timeout=300ms"]);
+    let post = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    assert_eq!(status(&server.exchange(post.as_bytes())), 408);
+}
+
+#[test]
+fn a_body_without_announced_length_has_the_same_limit() {
+    let server = Server::start(&["--set", "limits.body=1KiB"]);
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
+    let post = format!(
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+    );
+    assert_eq!(status(&server.exchange(post.as_bytes())), 413);
+}
