@@ -1,6 +1,5 @@
 //! Answers: pages, JSON and redirects, each with the headers that keep it safe.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
 use crossauth_core::user::User;
@@ -120,8 +119,7 @@ pub(crate) fn form_again(
         variables: T,
     }
     let error = failure.body();
-    let mut response =
-        page(context, failure.http_status(), name, WithError { error, variables });
+    let mut response = page(context, failure.http_status(), name, WithError { error, variables });
     set_retry_after(&mut response, failure);
     response
 }
@@ -167,7 +165,11 @@ pub(crate) fn json_failure(context: &Context, failure: &Failure) -> Response {
 }
 
 pub(crate) fn json(context: &Context, status: StatusCode, body: impl Serialize) -> Response {
-    let mut response = (status, Json(body)).into_response();
+    let Ok(body) = serde_json::to_vec(&body) else {
+        tracing::error!("an answer could not be written as JSON");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, body).into_response();
     headers::json(response.headers_mut(), &context.crossauth);
     response
 }

@@ -146,7 +146,7 @@ async fn read_all(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result
 
 fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.is::<LengthLimitError>())
+        .any(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 async fn read_multipart(mut multipart: Multipart) -> Result<Fields, Failure> {

@@ -36,7 +36,7 @@ impl<'a> Brought<'a> {
     fn and(self, value: &'a str) -> Self {
         match self {
             Self::Nothing if value.len() <= MAX_LEN => Self::Value(value),
-            _ => Self::Unusable,
+            Self::Nothing | Self::Value(_) | Self::Unusable => Self::Unusable,
         }
     }
 }
@@ -80,9 +80,8 @@ mod tests {
     }
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
-        let header = |value: &&[u8]| {
-            (header::COOKIE, http::HeaderValue::from_bytes(value).unwrap())
-        };
+        let header =
+            |value: &&[u8]| (header::COOKIE, http::HeaderValue::from_bytes(value).unwrap());
         let mut map = HeaderMap::new();
         for (name, value) in values.iter().map(header) {
             map.append(name, value);
@@ -92,7 +91,8 @@ mod tests {
 
     #[test]
     fn cookies_are_found_among_others() {
-        let headers = headers(&[b"a=b; SESSIONID=x.y;CSRFTOKEN=z", b"SESSIONID2=q; __Host-SESSIONID=r"]);
+        let headers =
+            headers(&[b"a=b; SESSIONID=x.y;CSRFTOKEN=z", b"SESSIONID2=q; __Host-SESSIONID=r"]);
         let cookies = read(&headers);
         assert_eq!(cookies.session, Brought::Value("x.y"));
         assert_eq!(cookies.csrf, Brought::Value("z"));
@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_cookie_that_comes_twice_counts_for_nothing() {
-        for twice in [&[&b"SESSIONID=a; SESSIONID=b"[..]][..], &[&b"SESSIONID=a"[..], &b"SESSIONID=a"[..]]] {
+        for twice in
+            [&[&b"SESSIONID=a; SESSIONID=b"[..]][..], &[&b"SESSIONID=a"[..], &b"SESSIONID=a"[..]]]
+        {
             assert_eq!(read(&headers(twice)).session, Brought::Unusable);
         }
         let three = headers(&[b"SESSIONID=a; SESSIONID=b; SESSIONID=c"]);

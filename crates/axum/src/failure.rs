@@ -62,10 +62,6 @@ impl Failure {
         Self::new(ErrorCode::UnknownError)
     }
 
-    pub(crate) fn code(&self) -> ErrorCode {
-        self.code
-    }
-
     pub(crate) fn http_status(&self) -> StatusCode {
         self.status
     }
@@ -142,9 +138,7 @@ impl From<LoginError> for Failure {
 impl From<AccountError> for Failure {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::Form(messages) => {
-                Self { messages, ..Self::new(ErrorCode::FormEntry) }
-            }
+            AccountError::Form(messages) => Self { messages, ..Self::new(ErrorCode::FormEntry) },
             AccountError::PasswordMatch => Self::new(ErrorCode::PasswordMatch),
             AccountError::InvalidEmail => Self::new(ErrorCode::InvalidEmail),
             AccountError::UserExists => Self::new(ErrorCode::UserExists),

@@ -32,10 +32,7 @@ fn always(headers: &mut HeaderMap, crossauth: &Crossauth) {
 pub(crate) fn json(headers: &mut HeaderMap, crossauth: &Crossauth) {
     always(headers, crossauth);
     headers.insert(CONTENT_TYPE, text("application/json; charset=utf-8"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        text("default-src 'none'; frame-ancestors 'none'"),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, text("default-src 'none'; frame-ancestors 'none'"));
 }
 
 pub(crate) fn page(headers: &mut HeaderMap, crossauth: &Crossauth, nonce: &str) {

@@ -122,10 +122,8 @@ async fn arrive(
         }
     };
     let id = session.as_ref().map(|session| &session.id);
-    let csrf_token = cookies
-        .csrf
-        .value()
-        .and_then(|cookie| crossauth.auth().csrf.from_cookie(cookie, id));
+    let csrf_token =
+        cookies.csrf.value().and_then(|cookie| crossauth.auth().csrf.from_cookie(cookie, id));
     let csrf_cookie = if csrf_token.is_none() && cookies.csrf != Brought::Nothing {
         Cookie::Delete
     } else {
@@ -147,11 +145,7 @@ async fn check(
 ) -> Result<Option<KnownSession>, SessionRefused> {
     let Some(cookie) = cookie.value() else { return Ok(None) };
     let session = crossauth.auth().sessions.check(cookie).await?;
-    Ok(Some(KnownSession {
-        id: session.id,
-        key: session.key,
-        user: session.user.map(Arc::new),
-    }))
+    Ok(Some(KnownSession { id: session.id, key: session.key, user: session.user.map(Arc::new) }))
 }
 
 impl Arrival {

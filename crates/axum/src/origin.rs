@@ -118,8 +118,14 @@ mod tests {
     #[test]
     fn foreign_origins_are_cross_site() {
         for origin in [
-            "null", "https://good.example.evil.example", "https://evilgood.example", "https://good.example:8443",
-            "http://good.example", "https://good.example/", "", "https://sub.good.example",
+            "null",
+            "https://good.example.evil.example",
+            "https://evilgood.example",
+            "https://good.example:8443",
+            "http://good.example",
+            "https://good.example/",
+            "",
+            "https://sub.good.example",
         ] {
             assert!(cross_site("https://good.example", &[("origin", origin)]), "{origin:?}");
         }
@@ -143,7 +149,11 @@ mod tests {
         for origin in ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"] {
             assert!(!cross_site("http://127.0.0.1:3000", &[("origin", origin)]), "{origin}");
         }
-        for origin in ["http://localhost:3001", "https://localhost:3000", "http://localhost.evil.example:3000"] {
+        for origin in [
+            "http://localhost:3001",
+            "https://localhost:3000",
+            "http://localhost.evil.example:3000",
+        ] {
             assert!(cross_site("http://127.0.0.1:3000", &[("origin", origin)]), "{origin}");
         }
     }

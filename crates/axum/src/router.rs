@@ -42,7 +42,7 @@ pub(crate) fn home(crossauth: &Crossauth) -> Router {
 /// What pages load, outside the layer: no session is looked up for it.
 pub(crate) fn assets(crossauth: &Crossauth) -> Router {
     Asset::ALL.iter().fold(Router::new(), |router, asset| {
-        router.route(&crossauth.path(asset.name), get(move || asset::serve(asset)))
+        router.route(&crossauth.path(asset.name), get(move || async { asset::serve(asset) }))
     })
 }
 

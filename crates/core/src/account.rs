@@ -17,7 +17,7 @@ use crate::user::{
 const MAX_FIELD_LEN: usize = 1000;
 
 /// What a person enters to get an account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AccountForm {
     /// The name wanted.
     pub username: String,
@@ -59,7 +59,6 @@ pub enum AccountError {
 }
 
 /// Makes and changes accounts.
-#[derive(Debug)]
 pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
@@ -91,19 +90,16 @@ impl Accounts {
             }
         });
         for (name, value) in &form.fields {
-            match value {
-                Value::String(text) if text.is_empty() => {}
-                Value::String(email) if name == "email" => {
-                    let email = EmailAddress::parse(email);
-                    user.email =
-                        Some(email.map_err(|_| AccountError::InvalidEmail)?.into_string());
-                }
-                value => match check_field(name, value) {
-                    Ok(()) => {
-                        user.extra.insert(name.clone(), value.clone());
-                    }
-                    Err(problem) => problems.push(problem),
-                },
+            if value.as_str() == Some("") {
+                continue;
+            }
+            if name == "email" {
+                let email = EmailAddress::parse(value.as_str().unwrap_or_default());
+                user.email = Some(email.map_err(|_| AccountError::InvalidEmail)?.into_string());
+            } else if let Err(problem) = check_field(name, value) {
+                problems.push(problem);
+            } else {
+                user.extra.insert(name.clone(), value.clone());
             }
         }
         let email = user.email.as_deref();

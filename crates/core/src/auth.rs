@@ -1,10 +1,11 @@
 //! All use cases, put together over one storage.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::account::Accounts;
 use crate::clock::{Clock, SystemClock};
-use crate::crypto::Signer;
+use crate::crypto::sign::Signer;
 use crate::csrf::Csrf;
 use crate::login::Login;
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
@@ -59,8 +60,13 @@ impl Default for Environment {
     }
 }
 
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
 /// All use cases.
-#[derive(Debug)]
 pub struct Auth {
     /// Begins, checks and ends sessions.
     pub sessions: Arc<Sessions>,

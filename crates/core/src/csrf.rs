@@ -7,7 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::crypto::{self, Signer, random_value};
+use subtle::ConstantTimeEq;
+
+use crate::crypto::csrf;
+use crate::crypto::encoding::encode;
+use crate::crypto::sign::Signer;
 use crate::random::Random;
 use crate::secret::ServerSecret;
 use crate::session::SessionId;
@@ -43,12 +47,6 @@ pub struct Csrf {
     random: Arc<dyn Random>,
 }
 
-impl fmt::Debug for Csrf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Csrf")
-    }
-}
-
 impl Csrf {
     pub(crate) fn new(secret: &ServerSecret, signer: Arc<Signer>, random: Arc<dyn Random>) -> Self {
         // A key of its own: no signed cookie can ever equal a bound token.
@@ -60,42 +58,41 @@ impl Csrf {
     pub fn token(&self, session: Option<&SessionId>) -> CsrfToken {
         match session {
             Some(id) => CsrfToken(self.bound(id)),
-            None => CsrfToken(random_value(&*self.random, 16)),
+            None => CsrfToken(csrf::new_token(&*self.random)),
         }
     }
 
     fn bound(&self, id: &SessionId) -> String {
-        let mac = self.binder.mac(id.expose().as_bytes());
-        crypto::base64url_encode(&mac[..16])
+        encode(&self.binder.mac(id.expose())[..16])
     }
 
     /// The token in a cookie, if it is signed by us and belongs to the session.
     pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<CsrfToken> {
-        let token = self.signer.unsign_token(cookie).ok()?;
+        let token = csrf::token_in_cookie(&self.signer, cookie).ok()?;
         match session {
-            Some(id) if !crypto::equal(token.as_bytes(), self.bound(id).as_bytes()) => None,
+            Some(id) if !equal(token, &self.bound(id)) => None,
             _ => Some(CsrfToken(token.to_owned())),
         }
     }
 
     /// The value of the cookie that carries `token`.
     pub fn cookie(&self, token: &CsrfToken) -> String {
-        self.signer.sign_token(&token.0)
+        csrf::cookie_value(&self.signer, &token.0)
     }
 
     /// The value for forms and headers, under a fresh mask.
     pub fn form_value(&self, token: &CsrfToken) -> String {
-        let mask = self.random.bytes::<16>();
-        crypto::mask(&token.0, &mask)
+        // A token that is not base64url was signed by an original; it fits no form.
+        csrf::form_value(&*self.random, &token.0).unwrap_or_default()
     }
 
     /// Checks what a form or header carries against the token of the cookie.
     pub fn verify(&self, token: &CsrfToken, form_value: &str) -> Result<(), CsrfError> {
-        let unmasked = crypto::unmask(form_value).ok_or(CsrfError::Mismatch)?;
-        if crypto::equal(unmasked.as_bytes(), token.0.as_bytes()) {
-            Ok(())
-        } else {
-            Err(CsrfError::Mismatch)
-        }
+        let unmasked = csrf::unmask(form_value).map_err(|_| CsrfError::Mismatch)?;
+        if equal(&unmasked, &token.0) { Ok(()) } else { Err(CsrfError::Mismatch) }
     }
+}
+
+fn equal(left: &str, right: &str) -> bool {
+    left.as_bytes().ct_eq(right.as_bytes()).into()
 }

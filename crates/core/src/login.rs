@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::crypto::hash;
-use crate::password::{self, HashError, Hasher, Verification};
+use crate::crypto::digest::hash;
+use crate::password::{self, Freshness, HashError, Hasher, Verification};
 use crate::secret::Password;
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
 use crate::storage::{Storage, StorageError, UserStore};
@@ -45,7 +45,6 @@ pub enum LoginError {
 }
 
 /// Logs people in.
-#[derive(Debug)]
 pub struct Login {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
@@ -65,13 +64,13 @@ impl Login {
         let found = self.users.find_by_username(attempt.username).await?;
         let stored = found.map(|found| {
             let (user, secrets) = found.clone().regardless_of_state();
-            let hash = secrets.password.filter(|_| password::is_factor(&user.factor1));
-            (found, hash)
+            (found, secrets.password.filter(|_| password::is_factor(&user.factor1)))
         });
-        let hash = stored.as_ref().and_then(|(_, hash)| hash.as_deref());
-        let verification = self.hasher.verify(attempt.password.clone(), hash).await?;
-        let (Verification::Match(age), Some((found, Some(hash)))) = (verification, stored) else {
-            tracing::info!(username_hash = %crate::crypto::hash(attempt.username), "login failed");
+        let known = stored.as_ref().and_then(|(_, hash)| hash.as_deref());
+        let verification = self.hasher.verify(attempt.password.clone(), known).await?;
+        let (Verification::Match(freshness), Some((found, Some(stored)))) = (verification, stored)
+        else {
+            tracing::info!(username_hash = %hash(attempt.username), "login failed");
             return Ok(LoginOutcome::WrongCredentials);
         };
         let user = match found.admit(StateChecks::ALL) {
@@ -80,13 +79,13 @@ impl Login {
             Ok(_) => return Ok(LoginOutcome::Refused(Refusal::Factor2ResetNeeded)),
             Err(refusal) => return Ok(LoginOutcome::Refused(refusal)),
         };
-        let hash = match age {
-            password::Age::Current => hash,
-            password::Age::Outdated => self.upgrade(&user, attempt.password, hash).await?,
+        let password = match freshness {
+            Freshness::Current => stored,
+            Freshness::Outdated => self.upgrade(&user, attempt.password, stored).await?,
         };
         let beginning = Beginning {
             replaces: attempt.replaces,
-            password: Some(&hash),
+            password: Some(&password),
             persist: attempt.persist,
             ..Beginning::default()
         };

@@ -13,7 +13,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::{Clock, Timestamp};
-use crate::crypto::{Signer, random_value, stored_value};
+use crate::cookie::SESSION_MAX_AGE;
+use crate::crypto::digest::{hash, stored_value};
+use crate::crypto::random::random_token;
+use crate::crypto::sign::Signer;
 use crate::key::{DataChange, Key, KeyData, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
@@ -47,7 +50,7 @@ impl Default for SessionConfig {
     /// 30 days, no idle time-out, persistent cookies, no filter.
     fn default() -> Self {
         Self {
-            max_age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+            max_age: Some(SESSION_MAX_AGE),
             idle_timeout: None,
             persist: Persistence::Persistent,
             filter: None,
@@ -83,6 +86,11 @@ impl SessionId {
     /// The id in clear.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// A hash of the id, to find the session again in logs.
+    pub fn digest(&self) -> String {
+        hash(&self.0)
     }
 }
 
@@ -161,12 +169,6 @@ pub struct Sessions {
     random: Arc<dyn Random>,
     activity: Activity,
     config: SessionConfig,
-}
-
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("config", &self.config).finish_non_exhaustive()
-    }
 }
 
 impl Sessions {
@@ -273,7 +275,7 @@ impl Sessions {
     }
 
     fn draw(&self, userid: Option<UserId>, extra: Map<String, Value>) -> (SessionId, Key) {
-        let id = SessionId(random_value(&*self.random, 16));
+        let id = SessionId(random_token(&*self.random));
         let value = stored_value(KeyPrefix::Session, &id.0);
         let mut key = Key::new(&*value, userid, self.clock.now());
         key.expires = self.config.max_age.map(|age| key.created + age);

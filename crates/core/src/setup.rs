@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use crate::account::{AccountError, AccountForm, Accounts};
 use crate::clock::Clock;
-use crate::crypto::{random_value, stored_value};
+use crate::crypto::digest::stored_value;
+use crate::crypto::random::random_token;
 use crate::key::{Key, KeyPrefix};
 use crate::random::Random;
 use crate::session::{Beginning, NewSession, SessionId, Sessions};
 use crate::storage::{KeyStore, Storage, StorageError, UserStore};
 
 /// How long a link can be used.
-const LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Why the first administrator was not made.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +43,6 @@ pub struct Setup {
     random: Arc<dyn Random>,
 }
 
-impl std::fmt::Debug for Setup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Setup")
-    }
-}
-
 impl Setup {
     pub(crate) fn new(
         storage: &Storage,
@@ -67,7 +62,7 @@ impl Setup {
         if self.users.has_admin().await? {
             return Ok(None);
         }
-        let token = random_value(&*self.random, 16);
+        let token = random_token(&*self.random);
         let now = self.clock.now();
         let mut key = Key::new(&*stored_value(KeyPrefix::Setup, &token), None, now);
         key.expires = Some(now + LINK_LIFETIME);
@@ -105,8 +100,7 @@ impl Setup {
             }
         };
         tracing::warn!(user = %user.id, username = ?user.username, "first administrator created");
-        let beginning =
-            Beginning { replaces, password: Some(&hash), ..Beginning::default() };
+        let beginning = Beginning { replaces, password: Some(&hash), ..Beginning::default() };
         let session = self.sessions.begin(user, beginning).await?;
         session.ok_or(SetupError::Account(AccountError::NoSuchUser))
     }

@@ -58,7 +58,6 @@ pub struct SignupRequest<'a> {
 }
 
 /// Makes accounts for strangers.
-#[derive(Debug)]
 pub struct Signup {
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
@@ -80,7 +79,10 @@ impl Signup {
     }
 
     /// Makes an account and begins its first session.
-    pub async fn sign_up(&self, mut request: SignupRequest<'_>) -> Result<NewSession, AccountError> {
+    pub async fn sign_up(
+        &self,
+        mut request: SignupRequest<'_>,
+    ) -> Result<NewSession, AccountError> {
         if self.config.open == Door::Shut {
             return Err(AccountError::SignupClosed);
         }

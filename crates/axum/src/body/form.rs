@@ -18,7 +18,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Fields, Failure> {
 }
 
 fn decode(text: &[u8]) -> Result<String, Failure> {
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> =
+        text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     String::from_utf8(percent_decode(&spaced).collect()).map_err(|_| not_utf8())
 }
 

@@ -66,8 +66,17 @@ mod tests {
     fn what_is_not_one_object_with_each_member_once_is_refused() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         for body in [
-            r#"{"a":1,"a":2}"#, "[]", "null", "1", "\"a\"", "{", "{}x", r#"{"a":NaN}"#, "\u{FEFF}{}",
-            r#"{"a":"\ud800"}"#, &deep,
+            r#"{"a":1,"a":2}"#,
+            "[]",
+            "null",
+            "1",
+            "\"a\"",
+            "{",
+            "{}x",
+            r#"{"a":NaN}"#,
+            "\u{FEFF}{}",
+            r#"{"a":"\ud800"}"#,
+            &deep,
         ] {
             assert!(parse(body.as_bytes()).is_err(), "{}", &body[..body.len().min(40)]);
         }

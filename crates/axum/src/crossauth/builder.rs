@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Clock;
-use crossauth_core::cookie::CookieOptions;
+use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, InvalidCookie, SESSION_COOKIE};
 use crossauth_core::password::{HasherConfig, HasherConfigError, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
@@ -41,9 +41,9 @@ pub enum BuildError {
     /// A redirect target or a name cannot stand in a header.
     #[error("{0} holds characters that cannot be sent")]
     Unsendable(&'static str),
-    /// A cookie's attributes contradict each other.
-    #[error("cookies with __Host- names need an encrypted base URL, the path / and no domain")]
-    HostPrefix,
+    /// No browser would take such a cookie.
+    #[error(transparent)]
+    Cookie(#[from] InvalidCookie),
     /// The two cookies have one name.
     #[error("the session cookie and the CSRF cookie must have different names")]
     CookieNames,
@@ -264,7 +264,7 @@ impl Builder {
         let transport = base_url.transport();
         let secure = transport == Transport::Encrypted;
         let cookie = |given: Option<CookieOptions>, name: &str| {
-            let mut options = given.unwrap_or_else(|| CookieOptions::named(name));
+            let mut options = given.unwrap_or_else(|| CookieOptions::new(name));
             options.secure &= secure;
             options
         };
@@ -273,12 +273,14 @@ impl Builder {
             site_name: self.site_name.take().unwrap_or_else(|| "Crossauth".into()),
             login_redirect: target(self.login_redirect.take(), "login_redirect")?,
             logout_redirect: target(self.logout_redirect.take(), "logout_redirect")?,
-            session_cookie: cookie(self.session_cookie.take(), "SESSIONID"),
-            csrf_cookie: cookie(self.csrf_cookie.take(), "CSRFTOKEN"),
-            csrf_header: self.csrf_header.take().map_or(
-                Ok(HeaderName::from_static("x-crossauth-csrf")),
-                |name| name.parse().map_err(|_| BuildError::Unsendable("csrf_header")),
-            )?,
+            session_cookie: cookie(self.session_cookie.take(), SESSION_COOKIE),
+            csrf_cookie: cookie(self.csrf_cookie.take(), CSRF_COOKIE),
+            csrf_header: self
+                .csrf_header
+                .take()
+                .map_or(Ok(HeaderName::from_static("x-crossauth-csrf")), |name| {
+                    name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))
+                })?,
             body_limits: self.body_limits,
             base_url,
         };
@@ -297,10 +299,7 @@ fn check_cookies(config: &Config) -> Result<(), BuildError> {
         return Err(BuildError::CookieNames);
     }
     for cookie in [&config.session_cookie, &config.csrf_cookie] {
-        let unfit = !cookie.secure || cookie.path != "/" || cookie.domain.is_some();
-        if cookie.name.starts_with("__Host-") && unfit {
-            return Err(BuildError::HostPrefix);
-        }
+        cookie.check()?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Our cookies and the CSRF header, as they leave with an answer.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::cookie::{CookieOptions, SetCookie};
+use crossauth_core::cookie::{CookieOptions, InvalidCookie, SetCookie};
 use crossauth_core::csrf::CsrfToken;
 use crossauth_core::session::NewSession;
 use http::{HeaderMap, HeaderValue, header};
@@ -46,18 +46,19 @@ fn append(
     value: &str,
     expires: Option<Timestamp>,
 ) {
-    match SetCookie::new(options, value, expires) {
-        Ok(cookie) => put(headers, &cookie),
-        Err(error) => tracing::error!(%error, cookie = %options.name, "cookie not sent"),
-    }
+    put(headers, options, SetCookie::new(options, value, expires));
 }
 
 fn delete(headers: &mut HeaderMap, options: &CookieOptions) {
-    put(headers, &SetCookie::deletion(options));
+    put(headers, options, SetCookie::removal(options));
 }
 
-fn put(headers: &mut HeaderMap, cookie: &SetCookie) {
-    if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
-        headers.append(header::SET_COOKIE, value);
+fn put(headers: &mut HeaderMap, options: &CookieOptions, cookie: Result<SetCookie, InvalidCookie>) {
+    match cookie.map(|cookie| HeaderValue::from_str(cookie.as_str())) {
+        Ok(Ok(value)) => {
+            headers.append(header::SET_COOKIE, value);
+        }
+        Ok(Err(_)) => tracing::error!(cookie = %options.name, "cookie not sent"),
+        Err(error) => tracing::error!(%error, cookie = %options.name, "cookie not sent"),
     }
 }

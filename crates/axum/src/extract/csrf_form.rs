@@ -75,7 +75,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
             Err(failure) => (Err(FormError { failure, username: None, next: None }), None),
             Ok(fields) => {
                 let username = fields.text("username").map(str::to_owned);
-                let next = fields.text("next").and_then(|next| crate::next::NextPath::parse(next).ok());
+                let next =
+                    fields.text("next").and_then(|next| crate::next::NextPath::parse(next).ok());
                 let user_fields = fields.with_prefix("user_");
                 let form = check(&context, &headers, &fields)
                     .map_err(Failure::from)

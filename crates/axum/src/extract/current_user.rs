@@ -69,8 +69,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let user =
-            <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         if user.admin {
             return Ok(Self(user));
         }

@@ -56,7 +56,7 @@ pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> 
         Ok(form) => form,
         Err(error) => {
             let (username, next) = (error.username, error.next);
-            let variables = Variables { username, next, ..Variables::new(&context) };
+            let variables = Variables { next, username, ..Variables::new(&context) };
             return answer::form_again(&context, PageName::Login, &error.failure, variables);
         }
     };
@@ -113,10 +113,8 @@ async fn attempt(
     };
     match context.crossauth.auth().login.attempt(attempt).await? {
         LoginOutcome::LoggedIn(session) => Ok(session),
-        LoginOutcome::WrongCredentials => {
-            Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
-                .message("Invalid username or password"))
-        }
+        LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
+            .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -73,8 +73,7 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
     let form = match form {
         Ok(form) => form,
         Err(error) => {
-            let variables =
-                Variables { username: error.username, next: error.next, ..variables };
+            let variables = Variables { username: error.username, next: error.next, ..variables };
             return answer::form_again(&context, PageName::Signup, &error.failure, variables);
         }
     };
@@ -100,9 +99,7 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
 pub(crate) async fn api(submitted: Submitted<Form>) -> Response {
     let Submitted { context, form, user_fields } = submitted;
     let signed_up = match form {
-        Ok(form) => {
-            sign_up(&context, &form, user_fields, form.persist.map(persistence)).await
-        }
+        Ok(form) => sign_up(&context, &form, user_fields, form.persist.map(persistence)).await,
         Err(error) => Err(error.failure),
     };
     match signed_up {
