@@ -59,7 +59,7 @@ fn wait_for(
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let data = DataDirectory::open(&settings.data)?;
-    Database::open(settings, &data).await?;
+    Database::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "the database is up to date")?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The data directory: the database and the generated secret, for nobody else to read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 pub(crate) struct DataDirectory(PathBuf);
 
 impl DataDirectory {
-    /// Opens the directory, made if need be, and closed to others.
+    /// Opens the directory; if it has to be made, it is closed to others.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let directory = path.display();
         DirBuilder::new()
@@ -25,13 +25,7 @@ impl DataDirectory {
             .mode(0o700)
             .create(path)
             .with_context(|| format!("cannot make the data directory {directory}"))?;
-        let mode = fs::metadata(path)
-            .with_context(|| format!("cannot look into the data directory {directory}"))?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            close_to_others(path, mode)?;
-        }
+        warn_if_open(path).with_context(|| format!("cannot look into {directory}"))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -48,6 +42,7 @@ impl DataDirectory {
         if !path.try_exists().with_context(|| format!("cannot look for {shown}"))? {
             self.make_secret(&path).with_context(|| format!("cannot write {shown}"))?;
         }
+        warn_if_open(&path).with_context(|| format!("cannot look at {shown}"))?;
         let secret = Zeroizing::new(
             fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?,
         );
@@ -71,11 +66,15 @@ impl DataDirectory {
     }
 }
 
-fn close_to_others(path: &Path, mode: u32) -> anyhow::Result<()> {
-    let directory = path.display();
-    tracing::warn!(%directory, "the data directory was open to other users; closing it");
-    fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
-        .with_context(|| format!("{directory} is open to other users and cannot be closed"))
+/// Warns rather than closes: the directory may serve other purposes too. What is made in it is
+/// closed to others in any case.
+fn warn_if_open(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!(%path, mode = format!("{mode:o}"), "other users of this machine have access");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -90,16 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_closed_to_others() {
+    fn everything_made_is_closed_to_others() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let data = DataDirectory::open(&path).unwrap();
         assert_eq!(mode(&path), 0o700);
         assert_eq!(data.secret().unwrap().expose().len(), 43);
         assert_eq!(mode(&path.join("secret")), 0o600);
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        DataDirectory::open(&path).unwrap();
-        assert_eq!(mode(&path), 0o700);
     }
 
     #[test]

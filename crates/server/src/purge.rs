@@ -7,7 +7,7 @@ use crossauth_core::storage::{Storage, StorageError};
 use tokio::time::sleep;
 
 /// Time between two rounds.
-const INTERVAL: Duration = Duration::from_secs(10 * 60);
+const INTERVAL: Duration = Duration::from_mins(10);
 
 /// Keys removed in one step.
 const STEP: u32 = 500;
@@ -44,7 +44,7 @@ mod tests {
         let now = SystemClock.now();
         for index in 0..STEP * 2 + 3 {
             let mut key = Key::new(format!("s:{index}"), None, Timestamp::from_secs(0));
-            key.expires = Some(now - Duration::from_secs(60));
+            key.expires = Some(now - Duration::from_mins(1));
             storage.keys.insert(&key).await.unwrap();
         }
         storage.keys.insert(&Key::new("s:lasting", None, now)).await.unwrap();

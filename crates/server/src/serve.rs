@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -61,6 +62,7 @@ impl Server {
         let app = app
             .layer(DefaultBodyLimit::max(settings.body_limit.0))
             .merge(health::routes(Arc::clone(&readiness)));
+        raise_file_limit();
         let connections = Connections::new(Gate::new(app, settings), settings.header_timeout);
         let under_way = GracefulShutdown::new();
         let stop = async {
@@ -108,6 +110,15 @@ impl Server {
     }
 }
 
+/// Every connection is an open file, of which the usual soft limit allows too few.
+fn raise_file_limit() {
+    let limits = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limits.maximum, maximum: limits.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
 async fn drain(under_way: GracefulShutdown, grace: Duration, signals: &mut StopSignals) {
     let mut done = pin!(under_way.shutdown());
     tokio::select! {
@@ -116,3 +127,6 @@ async fn drain(under_way: GracefulShutdown, grace: Duration, signals: &mut StopS
         () = signals.next() => tracing::warn!("stopped with requests unfinished: asked twice"),
     }
 }
+
+#[cfg(test)]
+mod tests;

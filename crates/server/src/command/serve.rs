@@ -25,6 +25,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
     server.run(site.site(), settings, readiness, signals).await;
     purging.abort();
+    database.close().await;
     Ok(())
 }
 

@@ -20,21 +20,27 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
     let data = DataDirectory::open(&settings.data)?;
     let database = Database::open(settings, &data).await?;
     let auth = wiring::auth(settings, wiring::secret(settings, &data)?, &database.storage())?;
+    let outcome = obey(&auth, command).await;
+    database.close().await;
+    outcome
+}
+
+async fn obey(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
     match command {
-        UserCommand::Add(new) => add(&auth, new).await,
-        UserCommand::List(page) => list(&auth, &page).await,
+        UserCommand::Add(new) => add(auth, new).await,
+        UserCommand::List(page) => list(auth, &page).await,
         UserCommand::SetPassword(account) => {
             let password = password::read(origin(account.password_stdin))?;
             report(
-                auth.accounts.set_password(&account.username, password).await?,
+                &auth.accounts.set_password(&account.username, password).await?,
                 "has a new password",
             )
         }
         UserCommand::Disable(account) => {
-            report(auth.accounts.disable(&account.username).await?, "is disabled")
+            report(&auth.accounts.disable(&account.username).await?, "is disabled")
         }
         UserCommand::Enable(account) => {
-            report(auth.accounts.enable(&account.username).await?, "is enabled")
+            report(&auth.accounts.enable(&account.username).await?, "is enabled")
         }
     }
 }
@@ -52,7 +58,7 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
     let form = AccountForm { username: new.username, password, repeat: None, fields };
     let role = if new.admin { Role::Administrator } else { Role::User };
     let user = auth.accounts.create(form, role).await.context("the account was not made")?;
-    report(user, "is added")
+    report(&user, "is added")
 }
 
 async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
@@ -80,7 +86,7 @@ fn row(user: &User) -> String {
     format!("{:<24} {:<32} {:<12} {role}", text(&user.username), email, text(user.state.as_str()))
 }
 
-fn report(user: User, outcome: &str) -> anyhow::Result<()> {
+fn report(user: &User, outcome: &str) -> anyhow::Result<()> {
     writeln!(io::stdout(), "{} {outcome}", user.username.escape_debug())?;
     Ok(())
 }

@@ -45,11 +45,12 @@ impl Found<'_> {
     fn add_table(&mut self, prefix: &str, table: toml::Table) {
         for (name, value) in table {
             let key = format!("{prefix}{name}");
-            match value {
-                toml::Value::Table(inner) if is_section(&key) => {
-                    self.add_table(&format!("{key}."), inner);
-                }
-                value => self.add(&key, value),
+            if is_section(&key)
+                && let toml::Value::Table(inner) = value
+            {
+                self.add_table(&format!("{key}."), inner);
+            } else {
+                self.add(&key, value);
             }
         }
     }

@@ -168,8 +168,8 @@ settings! {
     "password.pbkdf2_iterations" pbkdf2_iterations: Count = "600000";
     /// Length of a PBKDF2 hash in bytes.
     "password.pbkdf2_key_length" pbkdf2_key_length: Count = "32", upstream "PASSWORD_PBKDF2_KEYLENGTH";
-    /// A secret mixed into password hashes, at least 16 bytes. Whoever loses it loses all
-    /// passwords.
+    /// A secret mixed into PBKDF2 hashes, at least 16 bytes. Whoever loses it loses the passwords
+    /// hashed with it.
     "password.pepper" pepper: Option<Secret> = "", upstream "HASHER_SECRET";
     /// Threads that hash passwords. Without it, as many as there are processors.
     "password.threads" password_threads: Option<Count> = "";

@@ -18,7 +18,7 @@ fn from_file(text: &str) -> Result<Configuration, Vec<Problem>> {
 
 fn messages(outcome: Result<Configuration, Vec<Problem>>) -> String {
     let problems = outcome.map(|_| "no problem").unwrap_err();
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    problems.iter().map(Problem::to_string).map(|line| line + "\n").collect()
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn unsafe_combinations_are_refused() {
         ),
     ] {
         let messages = messages(from_file(text));
-        assert!(messages.starts_with(&key), "{text}: {messages}");
+        assert!(messages.starts_with(key), "{text}: {messages}");
     }
     for text in [
         "base_url = 'http://auth.example.com'\ninsecure_http = true",

@@ -108,8 +108,8 @@ fn a_body_without_announced_length_has_the_same_limit() {
     let server = Server::start(&["--set", "limits.body=1KiB"]);
     let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
     let post = format!(
-        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
     );
     assert_eq!(status(&server.exchange(post.as_bytes())), 413);
 }
