@@ -1,1 +1,3 @@
-//! x
+//! Crossauth for Axum.
+
+pub mod page;
