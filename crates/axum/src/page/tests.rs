@@ -252,3 +252,19 @@ fn pages_load_only_assets_that_exist_in_their_present_version() {
     }
     assert_eq!(html.matches("?v=").count(), html.matches(&asset::version()).count());
 }
+
+#[test]
+fn the_contract_names_every_variable_in_use() {
+    const CONTRACT: &str = include_str!("../../../../docs/reference/templates.md");
+    let pages = Pages::new(None).unwrap();
+    for page in PageName::ALL.map(PageName::file_name).iter().chain(&["base.html"]) {
+        let template = pages.environment.get_template(page).unwrap();
+        for name in template.undeclared_variables(false) {
+            assert!(CONTRACT.contains(&format!("`{name}`")), "{page} uses {name}");
+        }
+    }
+    let Value::Object(members) = full() else { panic!() };
+    for name in members.keys() {
+        assert!(CONTRACT.contains(&format!("`{name}`")), "{name}");
+    }
+}
