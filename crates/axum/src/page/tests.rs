@@ -177,6 +177,29 @@ fn problems_link_to_the_fields_they_speak_of() {
 }
 
 #[test]
+fn rules_link_to_their_field_and_other_messages_to_none() {
+    let first_link = |message: &str, code: &str| {
+        let context = json!({"errorMessage": message, "errorCodeName": code});
+        let html = html(PageName::Signup, context);
+        let problems =
+            html.split("id=\"problems\"").nth(1).unwrap().split("</div>").next().unwrap();
+        attributes(problems, "href").first().map(|link| (*link).to_owned())
+    };
+    for (message, code, link) in [
+        ("Username may contain letters only", "FormEntry", "#username"),
+        ("Password is too common", "FormEntry", "#password"),
+        ("Password not provided", "FormEntry", "#password"),
+        ("Email is not in an allowed format", "FormEntry", "#user_email"),
+        ("Passwords do not match", "PasswordMatch", "#repeat_password"),
+        ("User already exists", "UserExists", "#username"),
+    ] {
+        assert_eq!(first_link(message, code).as_deref(), Some(link), "{message}");
+    }
+    assert_eq!(first_link("Password", "FormEntry"), None);
+    assert_eq!(first_link("Email address has not been verified", "EmailNotVerified"), None);
+}
+
+#[test]
 fn a_refused_login_does_not_say_which_field_was_wrong() {
     let refused = json!({
         "username": "ada",
@@ -224,6 +247,20 @@ fn an_error_names_the_request_and_a_way_on() {
         html(PageName::Error, json!({"status": 401, "urlPrefix": "/auth/", "requestId": "r7"}));
     assert!(html.contains("<code>r7</code>"));
     assert!(html.contains("href=\"/auth/login\"") && html.contains("href=\"/auth/\""));
+}
+
+#[test]
+fn an_error_is_headed_in_plain_words() {
+    let headline = |context: Value| {
+        let html = html(PageName::Error, context);
+        html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
+    };
+    assert_eq!(headline(json!({"status": 404, "title": "Not Found"})), "Page not found");
+    assert_eq!(headline(json!({"status": 418, "title": "I am a teapot"})), "I am a teapot");
+    assert_eq!(headline(json!({"status": 500})), "Something went wrong");
+    let stale = json!({"status": 401, "errorCodeName": "InvalidCsrf"});
+    assert_eq!(headline(stale.clone()), "This form has expired");
+    assert!(!html(PageName::Error, stale).contains("Log in"));
 }
 
 #[test]
