@@ -58,7 +58,8 @@ impl Browser {
 
     /// Sends a form as it is.
     pub(crate) async fn submit_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = request(Method::POST, path)
             .header(ACCEPT, "text/html")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -132,6 +133,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
+    /// The body of a page as a reader of HTML has it.
+    pub(crate) fn text(&self) -> String {
+        self.body.replace("&#x2f;", "/").replace("&#x27;", "'").replace("&quot;", "\"")
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -153,7 +159,12 @@ impl Answer {
     /// Asserts that this is a JSON failure with the code of that name and the given status.
     #[track_caller]
     pub(crate) fn assert_failure(&self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.code()), (status, Some(code.to_owned())), "{}", self.body);
+        assert_eq!(
+            (self.status.as_u16(), self.code()),
+            (status, Some(code.to_owned())),
+            "{}",
+            self.body
+        );
         let body = self.json();
         assert_eq!(body["ok"], json!(false));
         assert!(!body["errorMessage"].as_str().unwrap().is_empty());

@@ -60,7 +60,10 @@ async fn the_state_of_an_account_is_told_only_to_those_who_know_its_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     site.crossauth.auth().accounts.disable("bob").await.unwrap();
-    site.browser().log_in("bob", "Wrong-Horse-7").await.assert_failure(401, "UsernameOrPasswordInvalid");
+    site.browser()
+        .log_in("bob", "Wrong-Horse-7")
+        .await
+        .assert_failure(401, "UsernameOrPasswordInvalid");
     let answer = site.browser().log_in("bob", PASSWORD).await;
     answer.assert_failure(403, "UserNotActive");
     assert!(answer.set_cookie("SESSIONID").is_none());
@@ -73,12 +76,12 @@ async fn the_page_leads_to_next_and_remembers_what_was_typed() {
     let mut browser = site.browser();
     let page = browser.get("/login?next=/reports%3Fyear%3D2026").await;
     assert_eq!(page.status, 200);
-    assert!(page.body.contains("/reports?year=2026"), "{}", page.body);
+    assert!(page.text().contains("/reports?year=2026"), "{}", page.body);
     let form = [("username", "bob"), ("password", "wrong"), ("next", "/reports?year=2026")];
     let again = browser.submit("/login", &form).await;
     assert_eq!(again.status, 401);
     assert!(again.body.contains("Invalid username or password"));
-    assert!(again.body.contains("/reports?year=2026") && again.body.contains("value=\"bob\""));
+    assert!(again.text().contains("/reports?year=2026") && again.body.contains("value=\"bob\""));
     assert!(!again.body.contains("wrong"));
     let form = [("username", "bob"), ("password", PASSWORD), ("next", "/reports?year=2026")];
     let answer = browser.submit("/login", &form).await;

@@ -2,7 +2,7 @@
 //!
 //! One file for each noun of `src/routes`, and one for what holds across all of them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod browser;
 mod site;
