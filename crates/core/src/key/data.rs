@@ -80,8 +80,8 @@ impl KeyData {
         for change in changes {
             apply(&mut object, change)?;
         }
-        let changed = Self::from_object(&object);
-        if changed.0.len() > MAX_LEN { Err(DataError::TooLong) } else { Ok(changed) }
+        let data = Self::from_object(&object);
+        if data.0.len() > MAX_LEN { Err(DataError::TooLong) } else { Ok(data) }
     }
 }
 

@@ -1,1 +1,88 @@
 //! Stores that live in memory, for tests and for trying things out.
+//!
+//! ```
+//! # async fn example() -> Result<(), crossauth_core::storage::StorageError> {
+//! use crossauth_core::storage::memory::MemoryStorage;
+//! use crossauth_core::user::{NewUser, Normalization, UserSecrets};
+//!
+//! let storage = MemoryStorage::new(Normalization::Nfkc).storage();
+//! let bob = storage.users.insert(&NewUser::named("Bob"), &UserSecrets::default()).await?;
+//! assert_eq!(bob.username_normalized, "bob");
+//! # Ok(())
+//! # }
+//! ```
+
+mod key;
+mod session;
+mod user;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use super::Storage;
+use crate::key::Key;
+use crate::user::{Normalization, User, UserId, UserSecrets};
+
+/// All stores over one state in memory; clones share it.
+#[derive(Clone)]
+pub struct MemoryStorage {
+    normalization: Normalization,
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    pub fn new(normalization: Normalization) -> Self {
+        Self { normalization, state: Arc::default() }
+    }
+
+    /// The stores, for the use cases.
+    pub fn storage(&self) -> Storage {
+        Storage {
+            users: Arc::new(self.clone()),
+            keys: Arc::new(self.clone()),
+            sessions: Arc::new(self.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStorage").finish_non_exhaustive()
+    }
+}
+
+/// Everything behind one lock, so that each method of each port is one step.
+#[derive(Default)]
+struct State {
+    users: BTreeMap<UserId, Account>,
+    keys: HashMap<String, Key>,
+    last_id: i64,
+}
+
+struct Account {
+    user: User,
+    secrets: UserSecrets,
+}
+
+impl State {
+    /// Whether keys may name this owner.
+    fn has_owner(&self, userid: Option<&UserId>) -> bool {
+        userid.is_none_or(|id| self.users.contains_key(id))
+    }
+}
+
+/// Writes application fields; a cleared field and one that never was are the same.
+fn merge(fields: &mut Map<String, Value>, changes: &Map<String, Value>) {
+    for (name, value) in changes {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+}
