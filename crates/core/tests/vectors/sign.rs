@@ -24,15 +24,15 @@ pub(crate) fn sign(case: &Case) {
     let written_at = written_time(case);
     let secret = case.find_text("secret").unwrap_or_default();
     let signer = Signer::insecure_with_any_secret(secret);
-    let signed = signer.sign_payload(fields, case.text("salt"), written_at);
+    let token = signer.sign_payload(fields, case.text("salt"), written_at);
     match case.op.as_str() {
         "sign" if OTHER_NUMBERS.contains(&case.id.as_str()) => {
             let theirs = case.written().as_str().unwrap();
             let read = |text| signer.unsign_payload(text, None, written_at).unwrap();
-            assert_eq!(read(&signed), read(theirs), "{}", case.id);
+            assert_eq!(read(&token), read(theirs), "{}", case.id);
         }
-        "sign" => case.writes(signed),
-        "signable_token" => case.writes(signed.split_once('.').unwrap().0),
+        "sign" => case.writes(token),
+        "signable_token" => case.writes(token.split_once('.').unwrap().0),
         op => panic!("nothing checks {op}"),
     }
 }
