@@ -34,7 +34,7 @@ pub trait Database: Clone + Send + Sync + 'static {
             + Send
             + 'static;
 
-    /// Ends the connections after all that was begun is done; later calls are
+    /// Returns when every transaction that was begun is done; later ones are
     /// [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable).
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
@@ -63,7 +63,8 @@ pub trait Transaction: Send {
 pub struct Statement(Arc<str>);
 
 impl Statement {
-    /// A statement; `text` has a `?` for each parameter.
+    /// A statement; `text` has a `?` for each parameter, and none elsewhere, so that a driver may
+    /// put there what its database wants.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }

@@ -91,7 +91,7 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
             Some(id) => (&self.sql.delete_owned, vec![self.sql.schema.users.id_kind.sought(id)]),
         };
         params.extend(prefix_params(prefix));
-        // No key's value is null, so without an exception the comparison is with no text at all.
+        // 1 turns the exception off. A null there would have no type that every database can tell.
         params.push(Value::from(except.is_none()));
         params.push(Value::text(except.unwrap_or_default()));
         self.execute(statement, params).await

@@ -106,7 +106,7 @@ impl<D: Database> SqlStorage<D> {
         self.database.read(&Statement::new("SELECT 1"), Vec::new()).await.map(drop)
     }
 
-    /// Finishes what was begun and ends the connections.
+    /// Finishes what was begun; nothing can be written afterwards.
     pub async fn close(&self) {
         self.database.close().await;
     }

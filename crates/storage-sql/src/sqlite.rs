@@ -31,9 +31,11 @@ pub async fn open(path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenErro
 
 /// Our own schema in memory, gone with the last handle.
 pub async fn memory() -> Result<SqlStorage<Sqlite>, OpenError> {
-    let database = Sqlite::start(connection::memory()?, Vec::new())?;
-    SqlStorage::open(database, TableMap::crossauth()).await
+    Options::default().open(MEMORY).await
 }
+
+/// What stands for a path where nothing is to be kept.
+const MEMORY: &str = ":memory:";
 
 /// How to open a file.
 #[derive(Debug, Clone)]
@@ -53,12 +55,19 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Opens a file, which is made if it is missing, readable by its owner only.
+    /// Opens a file, which is made if it is missing, readable by its owner only. The path
+    /// `:memory:` opens a database in memory.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenError> {
         let (path, readers) = (path.as_ref().to_owned(), self.readers.max(1));
-        let database = tokio::task::spawn_blocking(move || Sqlite::open_file(&path, readers))
-            .await
-            .map_err(StorageError::unavailable)??;
+        let open = move || {
+            if path.as_os_str() == MEMORY {
+                Sqlite::start(connection::memory()?, Vec::new())
+            } else {
+                Sqlite::open_file(&path, readers)
+            }
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let database = opened.map_err(StorageError::unavailable)??;
         SqlStorage::open(database, self.tables).await
     }
 }

@@ -138,8 +138,16 @@ impl<D: Database> UserStore for SqlUserStore<D> {
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
-        let Some(statement) = &self.sql.has_admin else { return Ok(false) };
-        let rows = self.database.read(statement, vec![Value::from(true)]).await?;
+        let Some(statement) = self.sql.has_admin.clone() else { return Ok(false) };
+        // Not a short read: tables of others have no index for it.
+        let rows = self
+            .database
+            .transaction(move |transaction| {
+                Box::pin(
+                    async move { transaction.query(&statement, vec![Value::from(true)]).await },
+                )
+            })
+            .await?;
         Ok(!rows.is_empty())
     }
 }

@@ -138,6 +138,8 @@ fn write(mut connection: Connection, waiting: &Receiver<Box<dyn Job>>) {
             job.answer(failure.clone());
         }
     }
+    // Leaves all in one file, fit to be copied, unless somebody reads just now.
+    let _busy = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 /// Runs a group as one transaction, each of them as if alone.
