@@ -75,7 +75,7 @@ impl<'a> RequestCookies<'a> {
 mod tests {
     use super::*;
 
-    fn read<'a>(headers: &'a HeaderMap) -> RequestCookies<'a> {
+    fn read(headers: &HeaderMap) -> RequestCookies<'_> {
         RequestCookies::read(headers, CookieNames { session: "SESSIONID", csrf: "CSRFTOKEN" })
     }
 

@@ -18,12 +18,12 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
-pub use asset::Asset;
+pub(crate) use asset::Asset;
 use source::Source;
 
 /// The templates, ready to be rendered.
 #[derive(Debug)]
-pub struct Pages {
+pub(crate) struct Pages {
     environment: Environment<'static>,
     source: Arc<Source>,
 }
@@ -70,7 +70,7 @@ impl Pages {
     /// The default pages, or those of the same name in `overrides`.
     ///
     /// Every template is parsed now, so that a mistake in one stops the start rather than a login.
-    pub fn new(overrides: Option<PathBuf>) -> Result<Self, PageError> {
+    pub(crate) fn new(overrides: Option<PathBuf>) -> Result<Self, PageError> {
         let source = Arc::new(Source::open(overrides)?);
         let pages = Self { environment: environment(&source), source };
         pages.check()?;
@@ -79,13 +79,17 @@ impl Pages {
 
     /// Reads overrides anew when their files change: for those who are writing templates.
     #[must_use]
-    pub fn reloading(mut self) -> Self {
+    pub(crate) fn reloading(mut self) -> Self {
         self.environment.set_auto_reload(true);
         self
     }
 
     /// The HTML of a page. Text in `context` is escaped wherever it is printed.
-    pub fn render(&self, page: PageName, context: impl Serialize) -> Result<String, PageError> {
+    pub(crate) fn render(
+        &self,
+        page: PageName,
+        context: impl Serialize,
+    ) -> Result<String, PageError> {
         self.render_value(page, Value::from(Serde(context))).map_err(|error| self.locate(&error))
     }
 

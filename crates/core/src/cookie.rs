@@ -223,3 +223,71 @@ fn is_domain(domain: &str) -> bool {
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_names_the_same_place_and_a_time_long_past() {
+        let mut options = CookieOptions::new(SESSION_COOKIE);
+        options.domain = Some("example.com".to_owned());
+        options.path = Some("/app".to_owned());
+        assert_eq!(
+            SetCookie::removal(&options).unwrap().as_str(),
+            "SESSIONID=; Domain=example.com; Path=/app; Expires=Thu, 01 Jan 1970 00:00:00 GMT; \
+             HttpOnly; Secure; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn dates_are_those_of_http_however_far() {
+        assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(Timestamp::from_millis(i64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(http_date(Timestamp::from_millis(i64::MIN)), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_its_place_in_the_header() {
+        let good = CookieOptions::new("NAME");
+        for value in ["a;b", "a b", "a\r\nb", "ü", "a,b", "\"a\""] {
+            assert_eq!(SetCookie::new(&good, value, None), Err(InvalidCookie::Value), "{value}");
+        }
+        let with = |change: fn(&mut CookieOptions)| {
+            let mut options = good.clone();
+            change(&mut options);
+            options.check()
+        };
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!(with(|o| o.name = String::new()), Err(InvalidCookie::Name));
+        assert_eq!(with(|o| o.name = "a=b".into()), Err(InvalidCookie::Name));
+        assert_eq!(with(|o| o.path = Some("/; Domain=x".into())), Err(InvalidCookie::Path));
+        assert_eq!(with(|o| o.path = Some("app".into())), Err(InvalidCookie::Path));
+        assert_eq!(with(|o| o.domain = Some("a.b; Secure".into())), Err(InvalidCookie::Domain));
+        let long = "x".repeat(MAX_LEN);
+        assert_eq!(SetCookie::new(&good, &long, None), Err(InvalidCookie::Length));
+    }
+
+    #[test]
+    fn prefixes_and_same_site_demand_their_attributes() {
+        let host = CookieOptions::new("__Host-SESSIONID");
+        assert_eq!(host.check(), Ok(()));
+        let elsewhere = CookieOptions { path: Some("/app".into()), ..host.clone() };
+        assert_eq!(elsewhere.check(), Err(InvalidCookie::Prefix));
+        let wider = CookieOptions { domain: Some("example.com".into()), ..host.clone() };
+        assert_eq!(wider.check(), Err(InvalidCookie::Prefix));
+        let open = CookieOptions { secure: false, ..CookieOptions::new("__secure-x") };
+        assert_eq!(open.check(), Err(InvalidCookie::Prefix));
+        let anywhere =
+            CookieOptions { secure: false, same_site: SameSite::None, ..CookieOptions::new("x") };
+        assert_eq!(anywhere.check(), Err(InvalidCookie::SameSite));
+    }
+
+    #[test]
+    fn values_do_not_print() {
+        let set = SetCookie::new(&CookieOptions::new("NAME"), "secret", None).unwrap();
+        let printed = format!("{set:?}");
+        assert!(printed.starts_with("SetCookie(NAME=…; Path=/") && !printed.contains("secret"));
+        assert_eq!(set.name(), "NAME");
+    }
+}

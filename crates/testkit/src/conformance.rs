@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken rule is reported by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "said once, above")]
 
+pub mod data;
 pub mod key;
 mod sample;
 pub mod session;
@@ -80,14 +81,16 @@ macro_rules! store_tests {
             filter_without_fields_matches_none,
             keys_of_exactly_one_owner_are_listed_newest_first,
             list_ends_at_a_thousand,
+            touch_moves_forward_only,
+            purge_removes_expired_keys_up_to_its_limit,
+            application_fields_survive,
+            hostile_text_survives,
+        );
+        $crate::store_tests!(@suite data $make;
             data_is_changed_by_path,
             data_that_cannot_be_changed_stays,
             no_change_to_data_is_lost,
-            touch_moves_forward_only,
-            purge_removes_expired_keys_up_to_its_limit,
             data_is_kept_as_it_is,
-            application_fields_survive,
-            hostile_text_survives,
         );
         $crate::store_tests!(@suite session $make;
             session_is_found_with_its_user,

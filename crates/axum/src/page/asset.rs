@@ -2,19 +2,19 @@
 
 /// A file that the pages load from beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// Its path after the URL prefix.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Value of `Content-Type`.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// What it holds.
-    pub body: &'static str,
+    pub(crate) body: &'static str,
 }
 
 impl Asset {
     /// Every asset. Pages ask for them with `?v=` and a fingerprint, so that a browser may keep
     /// them for good.
-    pub const ALL: [Self; 2] = [
+    pub(crate) const ALL: [Self; 2] = [
         Self {
             name: "crossauth.css",
             content_type: "text/css; charset=utf-8",

@@ -20,6 +20,10 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("signup.html", include_str!("../../templates/signup.html")),
 ];
 
+/// Goes before the name of a default to mean that one even where it is overridden, so that an
+/// override can extend what it replaces.
+const DEFAULT_PREFIX: &str = "default/";
+
 /// Templates by name.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -41,7 +45,7 @@ impl Source {
         if !is_plain(name) {
             return Err(refused(name, "is not the plain name of a template"));
         }
-        let Some(file) = self.overrides.as_ref().map(|directory| directory.join(name)) else {
+        let Some(file) = self.override_of(name) else {
             return Ok(default(name).map(TemplateSource::new));
         };
         // Taken before reading: a change in between is then seen as a change.
@@ -67,8 +71,13 @@ impl Source {
 
     /// What to call a template in a message.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        let file = self.overrides.as_ref().map(|directory| directory.join(name));
-        file.filter(|file| is_plain(name) && file.exists()).unwrap_or_else(|| name.into())
+        let file = self.override_of(name).filter(|file| file.exists());
+        file.unwrap_or_else(|| name.into())
+    }
+
+    fn override_of(&self, name: &str) -> Option<PathBuf> {
+        let directory = self.overrides.as_ref()?;
+        (is_plain(name) && !name.starts_with(DEFAULT_PREFIX)).then(|| directory.join(name))
     }
 
     fn read(&self, file: &Path) -> io::Result<String> {
@@ -92,6 +101,7 @@ impl Stamp {
 }
 
 fn default(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix(DEFAULT_PREFIX).unwrap_or(name);
     DEFAULTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 

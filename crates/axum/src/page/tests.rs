@@ -86,13 +86,11 @@ fn every_page_renders_without_any_variable() {
 }
 
 #[test]
-fn null_prints_nothing() {
+fn null_is_the_same_as_nothing() {
     let Value::Object(members) = full() else { panic!() };
     let nulls: Value = members.keys().map(|name| (name.clone(), Value::Null)).collect();
     for page in PageName::ALL {
-        let html = html(page, &nulls);
-        assert!(!html.contains("none\"") && !html.contains(">none<"), "{page:?}: {html}");
-        assert!(html.contains("· Crossauth</title>"), "{page:?}");
+        assert_eq!(html(page, &nulls), html(page, json!({})), "{page:?}");
     }
 }
 
@@ -146,11 +144,14 @@ fn what_was_typed_comes_back_except_for_passwords() {
 
 #[test]
 fn hostile_text_stays_text_in_every_variable() {
-    const HOSTILE: &str = r#"x"'><script>alert(1)</script>{{7*7}}{% raw %}"#;
+    const HOSTILE: &str = r#"hostile"'><script>alert(1)</script>{{7*7}}{% raw %}"#;
     for page in PageName::ALL {
         let html = html(page, replaced(&full(), HOSTILE));
         assert!(!html.contains("<script"), "{page:?}: {html}");
-        assert!(!html.contains("x\"") && !html.contains("x&#34;'"), "{page:?}: {html}");
+        assert!(
+            !html.contains("hostile\"") && !html.contains("hostile&quot;'"),
+            "{page:?}: {html}"
+        );
         assert!(html.contains("&lt;script"), "{page:?}");
         assert!(html.contains("{{7*7}}{% raw %}") && !html.contains("49{%"), "{page:?}");
     }
@@ -173,6 +174,29 @@ fn problems_link_to_the_fields_they_speak_of() {
     assert!(password.contains("aria-invalid=\"true\""));
     assert!(html.contains("id=\"password-error\">Password must be long<"));
     assert!(!input(&html, "repeat_password").contains("aria-invalid"));
+}
+
+#[test]
+fn rules_link_to_their_field_and_other_messages_to_none() {
+    let first_link = |message: &str, code: &str| {
+        let context = json!({"errorMessage": message, "errorCodeName": code});
+        let html = html(PageName::Signup, context);
+        let problems =
+            html.split("id=\"problems\"").nth(1).unwrap().split("</div>").next().unwrap();
+        attributes(problems, "href").first().map(|link| (*link).to_owned())
+    };
+    for (message, code, link) in [
+        ("Username may contain letters only", "FormEntry", "#username"),
+        ("Password is too common", "FormEntry", "#password"),
+        ("Password not provided", "FormEntry", "#password"),
+        ("Email is not in an allowed format", "FormEntry", "#user_email"),
+        ("Passwords do not match", "PasswordMatch", "#repeat_password"),
+        ("User already exists", "UserExists", "#username"),
+    ] {
+        assert_eq!(first_link(message, code).as_deref(), Some(link), "{message}");
+    }
+    assert_eq!(first_link("Password", "FormEntry"), None);
+    assert_eq!(first_link("Email address has not been verified", "EmailNotVerified"), None);
 }
 
 #[test]
@@ -226,6 +250,20 @@ fn an_error_names_the_request_and_a_way_on() {
 }
 
 #[test]
+fn an_error_is_headed_in_plain_words() {
+    let headline = |context: Value| {
+        let html = html(PageName::Error, context);
+        html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
+    };
+    assert_eq!(headline(json!({"status": 404, "title": "Not Found"})), "Page not found");
+    assert_eq!(headline(json!({"status": 418, "title": "I am a teapot"})), "I am a teapot");
+    assert_eq!(headline(json!({"status": 500})), "Something went wrong");
+    let stale = json!({"status": 401, "errorCodeName": "InvalidCsrf"});
+    assert_eq!(headline(stale.clone()), "This form has expired");
+    assert!(!html(PageName::Error, stale).contains("Log in"));
+}
+
+#[test]
 fn pages_need_no_script_no_inline_style_and_no_other_host() {
     for page in PageName::ALL {
         let html = html(page, full()).to_lowercase();
@@ -250,4 +288,20 @@ fn pages_load_only_assets_that_exist_in_their_present_version() {
         assert!(html.contains(&link), "{}", asset.name);
     }
     assert_eq!(html.matches("?v=").count(), html.matches(&asset::version()).count());
+}
+
+#[test]
+fn the_contract_names_every_variable_in_use() {
+    const CONTRACT: &str = include_str!("../../../../docs/reference/templates.md");
+    let pages = Pages::new(None).unwrap();
+    for page in PageName::ALL.map(PageName::file_name).iter().chain(&["base.html"]) {
+        let template = pages.environment.get_template(page).unwrap();
+        for name in template.undeclared_variables(false) {
+            assert!(CONTRACT.contains(&format!("`{name}`")), "{page} uses {name}");
+        }
+    }
+    let Value::Object(members) = full() else { panic!() };
+    for name in members.keys() {
+        assert!(CONTRACT.contains(&format!("`{name}`")), "{name}");
+    }
 }

@@ -199,6 +199,12 @@ mod tests {
     }
 
     #[test]
+    fn a_signer_does_not_print_its_key() {
+        let printed = format!("{:?}", signer());
+        assert!(!printed.contains("ABCD") && !printed.contains("65, 66, 67"), "{printed}");
+    }
+
+    #[test]
     fn a_payload_is_good_until_its_expiry_and_not_longer() {
         let issued = Timestamp::from_secs(1_700_000_000);
         let minute = Duration::from_mins(1);

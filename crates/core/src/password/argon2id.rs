@@ -147,3 +147,60 @@ fn derive(
     )?;
     Ok(hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Argon2idParams = Argon2idParams { memory_kib: 16, passes: 1, lanes: 1 };
+
+    /// The password, salt and parameters of one of the reference implementation's own tests.
+    #[test]
+    fn a_hash_of_the_reference_implementation_is_read() {
+        let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$\
+                    CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let hash = PhcString::parse(hash).unwrap();
+        assert_eq!(hash.matches("password", &mut Memory::default()), Ok(true));
+        assert_eq!(hash.matches("differentpassword", &mut Memory::default()), Ok(false));
+    }
+
+    #[test]
+    fn memory_that_another_hash_used_does_not_matter() {
+        let mut memory = Memory::default();
+        let dear = Argon2idParams { memory_kib: 64, passes: 2, lanes: 2 };
+        let hashes = [dear, CHEAP, dear]
+            .map(|params| PhcString::new("bobPass123", b"saltsalt", params, &mut memory).unwrap());
+        assert_eq!(hashes[0], hashes[2]);
+        for hash in hashes {
+            assert_eq!(hash.matches("bobPass123", &mut Memory::default()), Ok(true));
+            assert_eq!(hash.matches("bobPass12", &mut memory), Ok(false));
+        }
+    }
+
+    #[test]
+    fn texts_out_of_bounds_are_not_hashes() {
+        let good = PhcString::new("x", b"saltsalt", CHEAP, &mut Memory::default()).unwrap();
+        let good = good.to_string();
+        assert!(PhcString::parse(&good).is_some());
+        for (part, other) in [
+            ("argon2id", "argon2i"),
+            ("v=19", "v=16"),
+            ("m=16", "m=4294967295"),
+            ("m=16", "m=262145"),
+            ("m=16", "m=7"),
+            ("m=16", "m=-1"),
+            ("t=1", "t=4294967295"),
+            ("t=1", "t=0"),
+            ("p=1", "p=0"),
+            ("p=1", "p=4294967295"),
+            ("m=16,t=1", "m=262144,t=16"),
+            ("p=1$", "p=1,keyid=x$"),
+            ("c2FsdHNhbHQ", "c2FsdA"),
+            ("$argon2id$", "argon2id$"),
+        ] {
+            assert!(good.contains(part), "{part}");
+            assert_eq!(PhcString::parse(&good.replacen(part, other, 1)), None, "{other}");
+        }
+        assert_eq!(PhcString::parse(&good[..good.len() - 23]), None);
+    }
+}

@@ -107,7 +107,8 @@ impl Hasher {
     /// Checks a password against a stored text.
     ///
     /// Without one, with one that stands for "no password" and with one that cannot be read, the
-    /// answer is a mismatch that takes as long as another.
+    /// answer is a mismatch that takes as long as with a new hash. A hash that has not been brought
+    /// up to date yet takes its own time.
     pub async fn verify(
         &self,
         password: Password,

@@ -4,8 +4,9 @@
 //! The salt goes into PBKDF2 as the text that stands there; with a pepper as `<salt>!<pepper>`.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
-use pbkdf2::pbkdf2_hmac;
+use aws_lc_rs::pbkdf2;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -211,12 +212,69 @@ pub fn derive(
         None => Zeroizing::new(salt.to_owned()),
     };
     let mut key = Zeroizing::new(vec![0; params.key_len]);
-    let run = match params.digest {
-        Digest::Sha1 => pbkdf2_hmac::<sha1::Sha1>,
-        Digest::Sha256 => pbkdf2_hmac::<sha2::Sha256>,
-        Digest::Sha384 => pbkdf2_hmac::<sha2::Sha384>,
-        Digest::Sha512 => pbkdf2_hmac::<sha2::Sha512>,
+    let algorithm = match params.digest {
+        Digest::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+        Digest::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        Digest::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
+        Digest::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
     };
-    run(password.as_bytes(), salt.as_bytes(), params.iterations, &mut key);
+    let iterations = NonZeroU32::new(params.iterations).unwrap_or(NonZeroU32::MIN);
+    pbkdf2::derive(algorithm, iterations, salt.as_bytes(), password.as_bytes(), &mut key);
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: &str = "c2FsdHNhbHRzYWx0c2FsdA";
+
+    fn stored(password: &str, pepper: Option<&Pepper>) -> EncodedHash {
+        let params = Params { iterations: 1000, ..Params::default() };
+        EncodedHash::new(password, SALT.to_owned(), pepper, params)
+    }
+
+    #[test]
+    fn the_pepper_is_joined_to_the_salt_and_flagged() {
+        let pepper = Pepper::new("SECRET");
+        let peppered = stored("PASSWORD", Some(&pepper));
+        assert_eq!(
+            peppered.to_string(),
+            "pbkdf2:sha256:32:1000:1:c2FsdHNhbHRzYWx0c2FsdA:\
+             jOIDjcWQ77kBML-tXjTvmZ1KCcxD_s8Cv_XBC8xE7m0"
+        );
+        assert!(peppered.matches("PASSWORD", Some(&pepper)));
+        assert!(!peppered.matches("PASSWORD", Some(&Pepper::new("OTHER"))));
+        assert!(!peppered.matches("PASSWORD", None));
+        assert!(stored("PASSWORD", None).matches("PASSWORD", Some(&pepper)));
+    }
+
+    #[test]
+    fn hashes_are_not_cut_off() {
+        let long = "x".repeat(72);
+        let hash = stored(&format!("{long}a"), None);
+        assert!(hash.matches(&format!("{long}a"), None));
+        assert!(!hash.matches(&format!("{long}b"), None));
+        assert!(!hash.matches(&long, None));
+    }
+
+    #[test]
+    fn what_costs_too_much_or_proves_nothing_is_not_run() {
+        for (key_len, iterations) in
+            [("32", "4294967295"), ("32", "4000001"), ("32", "0"), ("0", "1000"), ("4", "1000")]
+        {
+            let hash = "A".repeat(match key_len {
+                "0" => 0,
+                "4" => 6,
+                _ => 43,
+            });
+            let text = format!("pbkdf2:sha256:{key_len}:{iterations}:0:salt:{hash}");
+            let hash = EncodedHash::parse(&text).unwrap();
+            assert!(!hash.is_checkable(None) && !hash.matches("", None), "{text}");
+        }
+        let huge = format!("pbkdf2:sha256:99999999999:1:0:salt:{}", "A".repeat(43));
+        assert!(!EncodedHash::parse(&huge).is_ok_and(|hash| hash.is_checkable(None)));
+        let long = format!("pbkdf2:sha256:32:1:0:{}:AAAA", "s".repeat(10_000));
+        assert_eq!(EncodedHash::parse(&long), Err(InvalidHash::Format));
+    }
 }

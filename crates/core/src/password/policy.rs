@@ -76,3 +76,71 @@ fn names(username: &str, email: Option<&str>) -> Vec<String> {
         .filter(|name| name.chars().count() >= MIN_NAME_LEN)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(password: &str) -> Vec<String> {
+        PasswordPolicy::default().problems(
+            &Password::new(password),
+            "bobby",
+            Some("robert.smith@example.com"),
+        )
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_once() {
+        for (password, count) in [
+            ("AbcdEf01", 0),
+            ("ABCdefgh", 1),
+            ("ABCDEF01", 1),
+            ("ABCDEFGHI", 2),
+            ("ABCD", 3),
+            ("", 1),
+        ] {
+            assert_eq!(problems(password).len(), count, "{password}");
+        }
+    }
+
+    #[test]
+    fn well_known_passwords_are_refused_however_they_are_written() {
+        for password in ["Password1", "pASSWORD123", "Qwerty123", "P@ssw0rd1", "1Q2w3e4r"] {
+            assert_eq!(problems(password), ["Password is too common"], "{password}");
+        }
+        assert!(problems("Password1-but-longer").is_empty());
+    }
+
+    #[test]
+    fn the_names_of_the_user_are_refused_within_a_password() {
+        let message = "Password must not contain the username or email address";
+        for password in ["xxBOBBYxx1", "Robert.Smith9"] {
+            assert_eq!(problems(password), [message], "{password}");
+        }
+        let policy = PasswordPolicy::default();
+        let password = Password::new("Bob-Example1");
+        assert!(policy.problems(&password, "bob", Some("bob@example.com")).is_empty());
+        let password = Password::new("xxbobbyxx1A");
+        assert_eq!(policy.problems(&password, "Bobby@example.com", None), [message]);
+    }
+
+    #[test]
+    fn a_password_may_have_1024_bytes_and_no_more() {
+        let longest = format!("aA1{}", " ".repeat(1021));
+        assert!(problems(&longest).is_empty());
+        assert_eq!(problems(&format!("{longest} ")), ["Password must have at most 1024 bytes"]);
+    }
+
+    #[test]
+    fn the_list_has_only_what_the_other_rules_let_pass() {
+        let mut lines: Vec<&str> = COMMON.lines().collect();
+        for line in &lines {
+            let has = |kind: fn(&u8) -> bool| line.as_bytes().iter().any(kind);
+            assert!(line.len() >= 8 && has(u8::is_ascii_digit), "{line}");
+            assert!(has(u8::is_ascii_lowercase) && !has(u8::is_ascii_uppercase), "{line}");
+        }
+        let count = lines.len();
+        lines.dedup();
+        assert!(lines.is_sorted() && lines.len() == count && count > 1000);
+    }
+}

@@ -22,6 +22,9 @@ pub enum UpdateDataError {
 }
 
 /// Keys of every kind. Knows nothing of expiry but for [`purge`](KeyStore::purge).
+///
+/// Values are compared byte by byte. A key's owner must exist when the key is stored. An
+/// application field that is null is the same as one that is absent, and comes back absent.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// The key with exactly this value.

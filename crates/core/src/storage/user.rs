@@ -39,6 +39,7 @@ impl StoredUser {
 ///
 /// Implementations normalise usernames and e-mail addresses on writing and on looking up, by
 /// their own [`crate::user::Normalization`]. Two users never share a normalised name or address.
+/// An application field that is null is the same as one that is absent, and comes back absent.
 #[async_trait]
 pub trait UserStore: Send + Sync {
     /// The user with this id.

@@ -1,8 +1,8 @@
 //! Rules for key stores.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::key::{DataChange, DataError, Key, KeyData, KeyFilter, KeyUpdate};
-use crossauth_core::storage::{Storage, StorageErrorKind, UpdateDataError};
+use crossauth_core::key::{Key, KeyData, KeyFilter, KeyUpdate};
+use crossauth_core::storage::{Storage, StorageErrorKind};
 use crossauth_core::user::{Patch, UserId};
 use serde_json::{Value, json};
 
@@ -278,65 +278,6 @@ pub async fn list_ends_at_a_thousand(storage: &Storage) {
     assert_eq!((keys[0].value.as_str(), keys[999].value.as_str()), ("s:1001", "s:2"));
 }
 
-/// Paths reach into nested objects; what is not named stays.
-pub async fn data_is_changed_by_path(storage: &Storage) {
-    let data = json!({"part1": {"part2": "text"}, "other": [1]}).to_string();
-    let key = Key { data: KeyData::from_text(data), ..Key::new("s:1", None, NOW) };
-    storage.keys.insert(&key).await.unwrap();
-    let change = async |changes: &[DataChange]| -> Value {
-        storage.keys.update_data("s:1", changes).await.unwrap();
-        let key = storage.keys.find("s:1").await.unwrap().unwrap();
-        Value::Object(key.data.object().unwrap())
-    };
-    let set = [
-        DataChange::set("part1.part2", json!({"part3": 3, "part4": null})),
-        DataChange::set("part1.part5", "five"),
-    ];
-    assert_eq!(
-        change(&set).await,
-        json!({"part1": {"part2": {"part3": 3, "part4": null}, "part5": "five"}, "other": [1]})
-    );
-    let remove = [DataChange::remove("part1.part2.part3"), DataChange::remove("absent.too")];
-    assert_eq!(
-        change(&remove).await,
-        json!({"part1": {"part2": {"part4": null}, "part5": "five"}, "other": [1]})
-    );
-}
-
-/// A change that cannot be made is an error, and none of its companions is made.
-pub async fn data_that_cannot_be_changed_stays(storage: &Storage) {
-    let absent = storage.keys.update_data("s:9", &[DataChange::set("a", 1)]).await;
-    assert!(matches!(absent, Err(UpdateDataError::NotFound)), "{absent:?}");
-    for (value, data, path, expected) in [
-        ("s:1", r#"{"a":1}"#, "a.b", DataError::Path),
-        ("s:2", r#"{"a":1}"#, "x.y", DataError::Path),
-        ("e:3", "bob@example.com", "a", DataError::Format),
-    ] {
-        let key = Key { data: KeyData::from_text(data), ..Key::new(value, None, NOW) };
-        storage.keys.insert(&key).await.unwrap();
-        let changes = [DataChange::set("first", 1), DataChange::set(path, 1)];
-        match storage.keys.update_data(value, &changes).await {
-            Err(UpdateDataError::Data(error)) => assert_eq!(error, expected),
-            other => panic!("{value}: {other:?}"),
-        }
-        assert_eq!(storage.keys.find(value).await.unwrap(), Some(key));
-    }
-}
-
-/// Of changes at once, all land.
-pub async fn no_change_to_data_is_lost(storage: &Storage) {
-    insert_key(storage, "s:1", None).await;
-    race(50, |number| {
-        let keys = storage.keys.clone();
-        let change = DataChange::set(format!("field{number}"), number);
-        async move { keys.update_data("s:1", &[change]).await.unwrap() }
-    })
-    .await;
-    let data = storage.keys.find("s:1").await.unwrap().unwrap().data.object().unwrap();
-    assert_eq!(data.len(), 50);
-    assert!((0..50).all(|number| data[&format!("field{number}")] == json!(number)));
-}
-
 /// The time of last use never goes back.
 pub async fn touch_moves_forward_only(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
@@ -366,16 +307,6 @@ pub async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage) {
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 1);
     assert_eq!(present(storage, &all).await, ["s:now", "s:later", "s:never"]);
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 0);
-}
-
-/// Data that is no JSON object is stored all the same.
-pub async fn data_is_kept_as_it_is(storage: &Storage) {
-    for (number, text) in ["", "bob@example.com", "{}", "{ \"a\" : 1 }"].into_iter().enumerate() {
-        let value = format!("e:{number}");
-        let key = Key { data: KeyData::from_text(text), ..Key::new(&value, None, NOW) };
-        storage.keys.insert(&key).await.unwrap();
-        assert_eq!(storage.keys.find(&value).await.unwrap().unwrap().data.as_text(), text);
-    }
 }
 
 /// Application fields come back with their type; null is the same as absent.

@@ -46,6 +46,33 @@ fn an_override_builds_on_defaults_and_on_files_of_its_own() {
 }
 
 #[test]
+fn an_override_can_extend_the_default_it_replaces() {
+    let directory = directory(&[
+        ("base.html", "{% extends 'default/base.html' %}{% block brand %}Acme{% endblock %}"),
+        ("account.html", "{% extends 'default/account.html' %}{% block title %}Me{% endblock %}"),
+    ]);
+    let pages = open(directory.path()).unwrap();
+    let user = json!({"username": "ada", "state": "disabled"});
+    let html = pages.render(PageName::Account, json!({"user": user})).unwrap();
+    for expected in ["<title>Me ·", "Acme", "<dd>Disabled</dd>", "Log out"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    assert!(!html.contains("brand-name"));
+}
+
+#[test]
+fn the_examples_of_the_guide_work() {
+    let guide = include_str!("../../../../../docs/how-to/customise-pages.md");
+    let examples: Vec<_> =
+        guide.split("```html\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [brand, words] = examples[..] else { panic!("{} examples", examples.len()) };
+    let directory = directory(&[("base.html", brand), ("login.html", words)]);
+    let html = login(&open(directory.path()).unwrap());
+    assert!(html.contains("alt=\"Acme\"") && html.contains("Staff number"), "{html}");
+    assert!(html.contains("name=\"csrfToken\""));
+}
+
+#[test]
 fn a_broken_override_is_reported_with_file_and_line() {
     let message = problem(&[("setup.html", "<p>\n{% if %}\n")]);
     assert!(message.contains("setup.html:2: syntax error"), "{message}");

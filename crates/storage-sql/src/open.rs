@@ -1,0 +1,113 @@
+//! Opening a database: migrating or inspecting it, and building the stores.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossauth_core::storage::{Storage, StorageError};
+
+use crate::database::{BoxFuture, Database, Statement};
+use crate::key::SqlKeyStore;
+use crate::migration::migrate;
+use crate::schema::Schema;
+use crate::session::SqlSessionStore;
+use crate::user::SqlUserStore;
+use crate::{Management, TableMap};
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be made or opened.
+    #[error("cannot open {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database answers with an error; one that is damaged does.
+    #[error("cannot use the database")]
+    Storage(#[from] StorageError),
+    /// A later version of Crossauth has changed the schema.
+    #[error("the database has schema version {found}, and this program knows {known} only")]
+    Newer {
+        /// The version in the database.
+        found: i64,
+        /// The latest version known here.
+        known: i64,
+    },
+    /// A table of the map does not exist.
+    #[error("there is no table {table:?}")]
+    MissingTable {
+        /// Its name.
+        table: String,
+    },
+    /// A column that is not optional does not exist.
+    #[error("the table {table:?} has no column {column:?}")]
+    MissingColumn {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// A name, in the map or found in the database, holds something else than ASCII letters,
+    /// digits and `_`.
+    #[error("{name:?} cannot be the name of a table or column")]
+    Identifier {
+        /// The name.
+        name: String,
+    },
+}
+
+/// An open database with the stores over it.
+#[derive(Clone)]
+pub struct SqlStorage<D> {
+    database: D,
+    storage: Storage,
+}
+
+impl<D> fmt::Debug for SqlStorage<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStorage").finish_non_exhaustive()
+    }
+}
+
+impl<D: Database> SqlStorage<D> {
+    /// Builds the stores over `database`: migrates our own schema, takes any other as it is.
+    // Boxed because the compiler cannot see that the nameless futures of a port are `Send` in
+    // the application's own code, where it knows which driver it is.
+    pub fn open(database: D, map: TableMap) -> BoxFuture<'static, Result<Self, OpenError>> {
+        Box::pin(async move {
+            if map.management == Management::Managed {
+                migrate(&database).await?;
+            }
+            let schema = Arc::new(Schema::find(&database, &map).await?);
+            let storage = Storage {
+                users: Arc::new(SqlUserStore::new(database.clone(), &schema)),
+                keys: Arc::new(SqlKeyStore::new(database.clone(), &schema)),
+                sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema)),
+            };
+            Ok(Self { database, storage })
+        })
+    }
+
+    /// The stores, for the use cases.
+    pub fn storage(&self) -> Storage {
+        self.storage.clone()
+    }
+
+    /// The database under the stores.
+    pub fn database(&self) -> &D {
+        &self.database
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        self.database.read(&Statement::new("SELECT 1"), Vec::new()).await.map(drop)
+    }
+
+    /// Finishes what was begun; nothing can be written afterwards.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

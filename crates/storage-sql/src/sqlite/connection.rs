@@ -1,0 +1,162 @@
+//! Connections: how they are set up, and how statements run on them.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crossauth_core::storage::{StorageError, StorageErrorKind};
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
+
+use crate::database::{Row, Statement, Value};
+
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Makes the file if there is none, for its owner's eyes only.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// The connection that writes to a file.
+pub(super) fn writer(path: &Path) -> Result<Connection, StorageError> {
+    let connection = open(path)?;
+    write_ahead(&connection)?;
+    connection.execute_batch("PRAGMA synchronous = FULL").map_err(storage_error)?;
+    Ok(connection)
+}
+
+/// A connection that reads a file.
+pub(super) fn reader(path: &Path) -> Result<Connection, StorageError> {
+    let connection = open(path)?;
+    connection.execute_batch("PRAGMA query_only = ON").map_err(storage_error)?;
+    Ok(connection)
+}
+
+/// The only connection to a database in memory.
+pub(super) fn memory() -> Result<Connection, StorageError> {
+    let connection = Connection::open_in_memory().map_err(storage_error)?;
+    set_up(&connection).map_err(storage_error)?;
+    Ok(connection)
+}
+
+fn open(path: &Path) -> Result<Connection, StorageError> {
+    // Each connection is behind a lock of ours or on a thread of its own.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(storage_error)?;
+    set_up(&connection).map_err(storage_error)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    // Else SQLite looks at the parameters to plan, and prepares some statements at every run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -2048",
+    )
+}
+
+/// Switches to the write-ahead log. SQLite does not wait by itself here if another process does
+/// the same.
+fn write_ahead(connection: &Connection) -> Result<(), StorageError> {
+    let start = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result.map_err(storage_error),
+        }
+    }
+}
+
+/// Runs a statement that returns rows.
+pub(super) fn query(
+    connection: &Connection,
+    statement: &Statement,
+    params: Vec<Value>,
+) -> Result<Vec<Row>, StorageError> {
+    let mut prepared = connection.prepare_cached(statement.as_str()).map_err(storage_error)?;
+    let columns = prepared.column_count();
+    let mut found = prepared.query(params_from_iter(params)).map_err(storage_error)?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(storage_error)? {
+        let mut values = Vec::with_capacity(columns);
+        for column in 0..columns {
+            values.push(value(row.get_ref(column).map_err(storage_error)?)?);
+        }
+        rows.push(values);
+    }
+    Ok(rows)
+}
+
+/// Runs a statement that changes rows; returns how many.
+pub(super) fn execute(
+    connection: &Connection,
+    statement: &Statement,
+    params: Vec<Value>,
+) -> Result<u64, StorageError> {
+    let mut prepared = connection.prepare_cached(statement.as_str()).map_err(storage_error)?;
+    let changed = prepared.execute(params_from_iter(params)).map_err(storage_error)?;
+    Ok(changed as u64)
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(integer) => ValueRef::Integer(*integer),
+            Self::Real(real) => ValueRef::Real(*real),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+fn value(value: ValueRef<'_>) -> Result<Value, StorageError> {
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
+        ValueRef::Real(real) => Ok(Value::Real(real)),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::text(text)),
+            Err(error) => Err(StorageError::corrupt(error)),
+        },
+    }
+}
+
+/// What a caller can conclude from an error of SQLite.
+pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
+    let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
+    let kind = match code {
+        Some((
+            _,
+            ffi::SQLITE_CONSTRAINT_UNIQUE
+            | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+            | ffi::SQLITE_CONSTRAINT_ROWID,
+        )) => StorageErrorKind::Conflict,
+        Some((
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::PermissionDenied,
+            _,
+        )) => StorageErrorKind::Unavailable,
+        _ => StorageErrorKind::Corrupt,
+    };
+    StorageError { kind, source: error.into() }
+}

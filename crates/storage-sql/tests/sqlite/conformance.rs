@@ -1,0 +1,53 @@
+//! Every rule, on our own schema and on those of the originals.
+
+mod in_file {
+    use crate::InFile;
+
+    async fn empty_storage() -> InFile {
+        InFile::open(crossauth_storage_sql::sqlite::Options::default()).await
+    }
+
+    crossauth_testkit::store_tests!(empty_storage);
+}
+
+mod in_memory {
+    use crossauth_storage_sql::SqlStorage;
+    use crossauth_storage_sql::sqlite::{Sqlite, memory};
+
+    async fn empty_storage() -> SqlStorage<Sqlite> {
+        memory().await.unwrap()
+    }
+
+    crossauth_testkit::store_tests!(empty_storage);
+}
+
+mod pycrossauth {
+    use crate::{InFile, foreign};
+
+    async fn empty_storage() -> InFile {
+        foreign::open(&foreign::PYCROSSAUTH, "admin boolean,").await
+    }
+
+    crossauth_testkit::store_tests!(empty_storage);
+}
+
+mod crossauthjs {
+    use crate::{InFile, foreign};
+
+    async fn empty_storage() -> InFile {
+        foreign::open(&foreign::CROSSAUTHJS, "admin boolean,").await
+    }
+
+    crossauth_testkit::store_tests!(empty_storage);
+}
+
+mod text_ids {
+    use crate::{InFile, foreign};
+
+    async fn empty_storage() -> InFile {
+        let schema = foreign::Schema { id: "varchar(36) PRIMARY KEY", ..foreign::CROSSAUTHJS };
+        foreign::open(&schema, "admin boolean,").await
+    }
+
+    crossauth_testkit::store_tests!(empty_storage);
+}

@@ -1,0 +1,209 @@
+//! Databases that another Crossauth made.
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::Key;
+use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::user::{NewUser, UserId, UserSecrets};
+use crossauth_storage_sql::sqlite::Options;
+use crossauth_storage_sql::{OpenError, TableMap};
+use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::InFile;
+
+/// Where the originals' schemas differ.
+pub(crate) struct Schema {
+    pub(crate) tables: fn() -> TableMap,
+    pub(crate) names: [&'static str; 3],
+    pub(crate) id: &'static str,
+    pub(crate) userid: &'static str,
+    pub(crate) time: &'static str,
+}
+
+pub(crate) const PYCROSSAUTH: Schema = Schema {
+    tables: TableMap::pycrossauth,
+    names: ["User", "UserSecrets", "Key"],
+    id: "integer PRIMARY KEY AUTOINCREMENT",
+    userid: "integer",
+    time: "datetime",
+};
+
+pub(crate) const CROSSAUTHJS: Schema = Schema {
+    tables: TableMap::crossauthjs,
+    names: ["users", "usersecrets", "keys"],
+    id: "integer PRIMARY KEY AUTOINCREMENT",
+    userid: "",
+    time: "integer",
+};
+
+/// Makes the schema, with `optional` columns of users, and opens it.
+pub(crate) async fn open(schema: &Schema, optional: &str) -> InFile {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    Connection::open(&path).unwrap().execute_batch(&ddl(schema, optional)).unwrap();
+    let options = Options { tables: (schema.tables)(), ..Options::default() };
+    InFile { database: options.open(path).await.unwrap(), directory }
+}
+
+fn ddl(
+    Schema { names: [users, secrets, keys], id, userid, time, .. }: &Schema,
+    optional: &str,
+) -> String {
+    let columns = |fields: &[(&str, &str)]| {
+        fields
+            .iter()
+            .fold(String::new(), |all, (name, sql_type)| all + ", " + name + " " + sql_type)
+    };
+    let (user_fields, key_fields) = (columns(&USER_FIELDS), columns(&KEY_FIELDS));
+    format!(
+        "CREATE TABLE {users} (
+            id {id}, {optional}
+            username varchar(128) NOT NULL UNIQUE, username_normalized varchar(128) UNIQUE,
+            email varchar(128) UNIQUE, email_normalized varchar(128) UNIQUE,
+            state varchar(32) NOT NULL DEFAULT 'active',
+            factor1 varchar(32) NOT NULL DEFAULT 'password', factor2 varchar(32) DEFAULT '' {user_fields}
+        );
+        CREATE TABLE {secrets} (
+            userid {userid} UNIQUE REFERENCES {users} (id),
+            password varchar(256) NOT NULL, totpsecret varchar(256) DEFAULT ''
+        );
+        CREATE TABLE {keys} (
+            id integer PRIMARY KEY AUTOINCREMENT, value text NOT NULL UNIQUE,
+            userid {userid} NULL REFERENCES {users} (id),
+            created {time} NOT NULL, expires {time}, lastactive {time}, data text {key_fields}
+        );
+        CREATE TABLE apikey (
+            id integer PRIMARY KEY, userid {userid} REFERENCES {users} (id), name text
+        );"
+    )
+}
+
+#[tokio::test]
+async fn rows_of_the_python_original_are_read() {
+    let opened = open(&PYCROSSAUTH, "dummyfield varchar(32) NOT NULL DEFAULT '',").await;
+    opened.sql(
+        "INSERT INTO User (username, username_normalized, phone) VALUES ('Bob', 'bob', '1');
+         INSERT INTO UserSecrets (userid, password) VALUES (1, 'pbkdf2:…');
+         INSERT INTO Key (value, userid, created, expires, data)
+             VALUES ('s:1', 1, 1767225600.123, '2026-01-01 01:00:00.000500', '{\"a\":1}');",
+    );
+    let storage = opened.storage();
+    let key = storage.keys.find("s:1").await.unwrap().unwrap();
+    assert_eq!(key.userid, Some(UserId::Integer(1)));
+    assert_eq!(key.created, Timestamp::from_millis(1_767_225_600_123));
+    assert_eq!(key.expires, Some(Timestamp::from_secs(1_767_229_200)));
+    let bob = storage.users.find_by_username("BOB").await.unwrap().unwrap();
+    let (bob, secrets) = bob.regardless_of_state();
+    assert_eq!((bob.factor1.as_str(), bob.admin), ("password", false));
+    assert_eq!(bob.extra.get("phone"), Some(&json!("1")));
+    assert_eq!(bob.extra.get("dummyfield"), Some(&json!("")));
+    let expected = UserSecrets { password: Some("pbkdf2:…".into()), totpsecret: None };
+    assert_eq!(secrets, expected);
+}
+
+#[tokio::test]
+async fn times_are_written_as_each_original_does() {
+    let key = Key::new("s:1", None, Timestamp::from_millis(1_767_225_600_123));
+    for (schema, expected) in [(PYCROSSAUTH, "1767225600.123"), (CROSSAUTHJS, "1767225600123")] {
+        let opened = open(&schema, "").await;
+        opened.storage().keys.insert(&key).await.unwrap();
+        let select = format!("SELECT CAST(created AS text) FROM {}", schema.names[2]);
+        let written: String = opened.connection().query_row(&select, [], |row| row.get(0)).unwrap();
+        assert_eq!(written, expected);
+    }
+}
+
+#[tokio::test]
+async fn without_a_column_for_it_nobody_is_admin() {
+    let opened = open(&CROSSAUTHJS, "").await;
+    let storage = opened.storage();
+    let root = NewUser { admin: true, ..NewUser::named("root") };
+    let root = storage.users.insert(&root, &UserSecrets::default()).await.unwrap();
+    assert!(!root.admin);
+    assert!(!storage.users.has_admin().await.unwrap());
+}
+
+#[tokio::test]
+async fn misspelt_time_of_last_use_is_an_application_field() {
+    let opened = open(&PYCROSSAUTH, "").await;
+    opened.sql("ALTER TABLE Key RENAME COLUMN lastactive TO lsatactive");
+    let path = opened.path();
+    let options = Options { tables: TableMap::pycrossauth(), ..Options::default() };
+    let storage = options.open(path).await.unwrap().storage();
+    let now = Timestamp::from_secs(1_767_225_600);
+    storage.keys.insert(&Key::new("s:1", None, now)).await.unwrap();
+    storage.keys.touch("s:1", now).await.unwrap();
+    assert_eq!(storage.keys.find("s:1").await.unwrap().unwrap().lastactive, None);
+}
+
+#[tokio::test]
+async fn application_field_without_a_column_is_refused() {
+    let opened = open(&PYCROSSAUTH, "").await;
+    let new = NewUser {
+        extra: json!({"shoesize": 43}).as_object().unwrap().clone(),
+        ..NewUser::named("bob")
+    };
+    let error = opened.storage().users.insert(&new, &UserSecrets::default()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Corrupt);
+    assert_eq!(opened.storage().users.find_by_username("bob").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn rows_of_other_tables_go_with_their_user() {
+    let opened = open(&CROSSAUTHJS, "").await;
+    let users = opened.storage().users;
+    let bob = users.insert(&NewUser::named("bob"), &UserSecrets::default()).await.unwrap();
+    opened.sql("INSERT INTO apikey (userid, name) VALUES (1, 'key')");
+    assert!(users.delete(&bob.id).await.unwrap());
+    let left: i64 =
+        opened.connection().query_row("SELECT COUNT(*) FROM apikey", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn missing_table_or_column_is_named() {
+    let opened = open(&CROSSAUTHJS, "").await;
+    let path = opened.path();
+    let open = async |tables: TableMap| {
+        Options { tables, ..Options::default() }.open(&path).await.unwrap_err()
+    };
+    let mut no_table = TableMap::crossauthjs();
+    no_table.keys.table = "sessions".into();
+    let error = open(no_table).await;
+    assert!(matches!(&error, OpenError::MissingTable { table } if table == "sessions"), "{error}");
+    let mut no_column = TableMap::crossauthjs();
+    no_column.users.username = "login".into();
+    let error = open(no_column).await;
+    assert_eq!(error.to_string(), "the table \"users\" has no column \"login\"");
+}
+
+#[tokio::test]
+async fn names_that_are_no_identifiers_are_refused() {
+    let opened = open(&CROSSAUTHJS, "").await;
+    for name in ["", "users\"; DROP TABLE users; --", "a b", "naïve", "a\0b"] {
+        let mut tables = TableMap::crossauthjs();
+        tables.users.username_normalized = name.into();
+        let error = Options { tables, ..Options::default() }.open(opened.path()).await.unwrap_err();
+        assert!(matches!(&error, OpenError::Identifier { name: refused } if refused == name));
+    }
+    opened.sql("ALTER TABLE users ADD COLUMN \"a\"\"b\" text");
+    let tables = TableMap::crossauthjs();
+    let error = Options { tables, ..Options::default() }.open(opened.path()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Identifier { .. }), "{error}");
+}
+
+impl InFile {
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("test.db")
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn sql(&self, statements: &str) {
+        self.connection().execute_batch(statements).unwrap();
+    }
+}

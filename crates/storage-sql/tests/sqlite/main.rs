@@ -1,0 +1,32 @@
+//! The stores on SQLite.
+#![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod durability;
+mod foreign;
+mod opening;
+mod transaction;
+
+use crossauth_core::storage::Storage;
+use crossauth_storage_sql::SqlStorage;
+use crossauth_storage_sql::sqlite::{Options, Sqlite};
+use tempfile::TempDir;
+
+/// A database in a file that goes with it.
+struct InFile {
+    database: SqlStorage<Sqlite>,
+    directory: TempDir,
+}
+
+impl InFile {
+    async fn open(options: Options) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = options.open(directory.path().join("test.db")).await.unwrap();
+        Self { database, directory }
+    }
+
+    fn storage(&self) -> Storage {
+        self.database.storage()
+    }
+}

@@ -1,0 +1,110 @@
+//! What happens when a file is opened.
+
+use crossauth_core::user::{NewUser, UserSecrets};
+use crossauth_storage_sql::OpenError;
+use crossauth_storage_sql::sqlite::{self, Options};
+use rusqlite::Connection;
+
+use crate::InFile;
+
+#[tokio::test]
+async fn what_was_stored_is_there_when_opened_again() {
+    let opened = InFile::open(Options::default()).await;
+    let bob = NewUser::named("bob");
+    let bob = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    opened.database.close().await;
+    let again = sqlite::open(opened.path()).await.unwrap();
+    let found = again.storage().users.find_by_id(&bob.id).await.unwrap().unwrap();
+    assert_eq!(found.regardless_of_state().0, bob);
+}
+
+#[tokio::test]
+async fn closed_database_accepts_no_writes() {
+    let opened = InFile::open(Options::default()).await;
+    opened.database.ping().await.unwrap();
+    opened.database.close().await;
+    let bob = NewUser::named("bob");
+    let error = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap_err();
+    assert_eq!(error.kind, crossauth_core::storage::StorageErrorKind::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_may_open_and_migrate_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    let tasks: Vec<_> = (0..8)
+        .map(|number| {
+            let path = path.clone();
+            tokio::spawn(async move {
+                let storage = sqlite::open(path).await.unwrap().storage();
+                let user = NewUser::named(format!("user{number}"));
+                storage.users.insert(&user, &UserSecrets::default()).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let storage = sqlite::open(path).await.unwrap().storage();
+    assert_eq!(storage.users.list(None, 100).await.unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused_and_left_alone() {
+    let opened = InFile::open(Options::default()).await;
+    let insert = "INSERT INTO crossauth_schema (version) VALUES (1000)";
+    opened.connection().execute_batch(insert).unwrap();
+    let error = sqlite::open(opened.path()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn file_that_is_no_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    std::fs::write(&path, "This is no database. ".repeat(1000)).unwrap();
+    let error = sqlite::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::Storage(_)), "{error}");
+    assert!(std::fs::read(&path).unwrap().starts_with(b"This is no database."));
+}
+
+#[tokio::test]
+async fn damaged_database_is_refused() {
+    let opened = InFile::open(Options::default()).await;
+    opened.database.close().await;
+    let path = opened.path();
+    drop(opened.database);
+    // Folds the log into the file.
+    let mode = "PRAGMA journal_mode = DELETE";
+    Connection::open(&path).unwrap().query_row(mode, [], |_| Ok(())).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100..4096].fill(0xAA);
+    std::fs::write(&path, bytes).unwrap();
+    let error = sqlite::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::Storage(_)), "{error}");
+}
+
+#[tokio::test]
+async fn missing_directory_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = sqlite::open(directory.path().join("absent/test.db")).await.unwrap_err();
+    assert!(matches!(&error, OpenError::File { path, .. } if path.ends_with("absent/test.db")));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn new_file_and_its_log_are_readable_by_the_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let opened = InFile::open(Options::default()).await;
+    let bob = NewUser::named("bob");
+    opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(opened.directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "the database, its log and the index of that");
+}

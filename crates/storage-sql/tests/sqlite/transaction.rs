@@ -1,0 +1,128 @@
+//! Transactions that are committed together, and reads beside them.
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::Key;
+use crossauth_core::storage::{StorageError, StorageErrorKind};
+use crossauth_storage_sql::database::{Database, Statement, Value};
+use crossauth_storage_sql::sqlite::Options;
+
+use crate::InFile;
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+fn insert(value: impl Into<String>) -> (Statement, Vec<Value>) {
+    let statement = "INSERT INTO keys (value, created, data) VALUES (?, 0, '')";
+    (Statement::new(statement), vec![Value::text(value)])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failure_of_one_undoes_none_of_its_group() {
+    let opened = InFile::open(Options::default()).await;
+    let tasks: Vec<_> = (0..300)
+        .map(|number| {
+            let database = opened.database.database().clone();
+            tokio::spawn(async move {
+                let (statement, params) = insert(format!("s:{number}"));
+                database
+                    .transaction(move |transaction| {
+                        Box::pin(async move {
+                            transaction.execute(&statement, params).await?;
+                            if number % 3 == 0 {
+                                return Err(StorageError::conflict("on purpose"));
+                            }
+                            Ok(number)
+                        })
+                    })
+                    .await
+            })
+        })
+        .collect();
+    for (number, task) in tasks.into_iter().enumerate() {
+        let result = task.await.unwrap();
+        let stored = opened.storage().keys.find(&format!("s:{number}")).await.unwrap().is_some();
+        match result {
+            Ok(returned) => assert!(returned == number && stored && number % 3 != 0),
+            Err(error) => {
+                assert!(!stored && number % 3 == 0);
+                assert_eq!(error.source.to_string(), "on purpose");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn constraint_broken_halfway_undoes_the_whole_transaction() {
+    let opened = InFile::open(Options::default()).await;
+    let result: Result<(), _> = opened
+        .database
+        .database()
+        .transaction(|transaction| {
+            Box::pin(async move {
+                for value in ["s:1", "s:2", "s:1"] {
+                    let (statement, params) = insert(value);
+                    transaction.execute(&statement, params).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Conflict);
+    assert_eq!(opened.storage().keys.list_for_user(None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn body_that_awaits_something_else_is_undone() {
+    let opened = InFile::open(Options::default()).await;
+    let result: Result<(), _> = opened
+        .database
+        .database()
+        .transaction(|transaction| {
+            Box::pin(async move {
+                let (statement, params) = insert("s:1");
+                transaction.execute(&statement, params).await?;
+                std::future::pending().await
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Unavailable);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn reads_from_many_tasks_see_what_was_acknowledged() {
+    let opened = InFile::open(Options { readers: 2, ..Options::default() }).await;
+    let tasks: Vec<_> = (0..32)
+        .map(|task| {
+            let keys = opened.storage().keys;
+            tokio::spawn(async move {
+                for number in 0..20 {
+                    let value = format!("s:{task}:{number}");
+                    keys.insert(&Key::new(&value, None, NOW)).await.unwrap();
+                    assert!(keys.find(&value).await.unwrap().is_some());
+                    assert!(keys.take(&value).await.unwrap().is_some());
+                    assert!(keys.find(&value).await.unwrap().is_none());
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let opened = InFile::open(Options::default()).await;
+    let (statement, params) = insert("s:1");
+    let result = opened.database.database().read(&statement, params).await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Unavailable);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn key_of_a_user_who_is_gone_is_refused() {
+    let opened = InFile::open(Options::default()).await;
+    let owner = Some(crossauth_core::user::UserId::Integer(7));
+    let error = opened.storage().keys.insert(&Key::new("s:1", owner, NOW)).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Corrupt);
+}
