@@ -1,1 +1,56 @@
-//! x
+//! Crossauth for Axum: accounts, sessions, pages and extractors for an application of yours.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use crossauth_axum::{Crossauth, CurrentUser};
+//! # use crossauth_core::{storage::memory::MemoryStorage, user::Normalization};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let storage = MemoryStorage::new(Normalization::default()).storage();
+//! let crossauth = Crossauth::builder()
+//!     .secret("at least sixteen bytes that nobody can guess")
+//!     .storage(storage)
+//!     .build()?;
+//!
+//! async fn home(user: CurrentUser) -> String {
+//!     format!("Hello, {}", user.username)
+//! }
+//!
+//! let app: Router = crossauth.mount(Router::new().route("/", get(home)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Crossauth::mount`] adds the routes (`router.rs` has them all on one page) and wraps the
+//! application in the layer that checks sessions. A handler then says by the types it takes who
+//! may call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`], and
+//! [`CsrfForm`] for what a form of the application's own sends.
+//!
+//! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that asks
+//! it, and a line in `router.rs`. To add a page: a template, a name in `page.rs`, and its
+//! variables in `docs/reference/templates.md`.
+
+mod answer;
+mod body;
+mod context;
+mod cookies;
+mod crossauth;
+mod extract;
+mod failure;
+mod headers;
+mod layer;
+mod next;
+mod origin;
+mod page;
+mod router;
+mod routes;
+
+pub use answer::Rejection;
+pub use body::BodyLimits;
+pub use crossauth::{BuildError, Builder, Config, Crossauth};
+pub use extract::{Admin, CsrfForm, CurrentUser, NewAnonymousSession, Session};
+pub use failure::Failure;
+pub use layer::{CrossauthLayer, CrossauthService};
+pub use next::{ForeignTarget, NextPath};
+pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
+pub use page::{PageError, PageName};

@@ -1,1 +1,36 @@
-//! x
+//! Authentication and authorization that an application embeds.
+//!
+//! This crate gathers the others behind features: `axum` for the web framework, `sqlite` for the
+//! storage. With both, an Axum application gets sign-up, login, sessions, pages and typed
+//! extractors:
+//!
+#![cfg_attr(all(feature = "axum", feature = "sqlite"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "axum", feature = "sqlite")), doc = "```ignore")]
+//! use axum::{Router, routing::get};
+//! use crossauth::{Crossauth, CurrentUser, Sqlite};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let crossauth = Crossauth::builder()
+//!     .secret(std::fs::read_to_string("secret.txt")?)
+//!     .storage(Sqlite::open("app.db").await?)
+//!     .build()?;
+//!
+//! async fn home(user: CurrentUser) -> String {
+//!     format!("Hello, {}", user.username)
+//! }
+//!
+//! let app = crossauth.mount(Router::new().route("/", get(home)));
+//! # let _: Router = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`core`] has the records, use cases and storage ports, for those who want more than the web
+//! layer gives.
+
+pub use crossauth_core as core;
+
+#[cfg(feature = "axum")]
+pub use crossauth_axum::*;
+#[cfg(feature = "sqlite")]
+pub use crossauth_storage_sql::*;

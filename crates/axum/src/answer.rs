@@ -1,0 +1,223 @@
+//! Answers: pages, JSON and redirects, each with the headers that keep it safe.
+
+use axum::response::{IntoResponse, Response};
+use crossauth_core::error::ErrorBody;
+use crossauth_core::user::User;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::crossauth::Crossauth;
+use crate::failure::Failure;
+use crate::headers;
+use crate::layer::SessionChange;
+use crate::page::PageName;
+
+/// In which form a caller wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// HTML for a person.
+    Page,
+    /// JSON for a program.
+    Api,
+}
+
+impl Surface {
+    /// The form that suits a request: JSON under `api/` and for those who do not accept HTML.
+    pub(crate) fn of(crossauth: &Crossauth, headers: &HeaderMap, path: &str) -> Self {
+        let api = path
+            .strip_prefix(crossauth.config().prefix.as_str())
+            .is_some_and(|path| path.starts_with("api/"));
+        let accepts_html = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+        if accepts_html && !api { Self::Page } else { Self::Api }
+    }
+}
+
+/// A page from a template. `variables` add to those that every page has.
+pub(crate) fn page(
+    context: &Context,
+    status: StatusCode,
+    page: PageName,
+    variables: impl Serialize,
+) -> Response {
+    let nonce = context.crossauth.next_nonce();
+    let variables = WithCommon { common: Common::new(context, &nonce), variables };
+    match context.crossauth.pages().render(page, variables) {
+        Ok(html) => {
+            let mut response = (status, html).into_response();
+            headers::page(response.headers_mut(), &context.crossauth, &nonce);
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, ?page, "page could not be rendered");
+            bare_page(context)
+        }
+    }
+}
+
+/// What every page can show.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Common<'a> {
+    url_prefix: &'a str,
+    site_name: &'a str,
+    csrf_token: String,
+    csp_nonce: &'a str,
+    request_id: &'a str,
+    user: Option<&'a User>,
+}
+
+#[derive(Serialize)]
+struct WithCommon<'a, T> {
+    #[serde(flatten)]
+    common: Common<'a>,
+    #[serde(flatten)]
+    variables: T,
+}
+
+impl<'a> Common<'a> {
+    fn new(context: &'a Context, nonce: &'a str) -> Self {
+        let config = context.crossauth.config();
+        Self {
+            url_prefix: &config.prefix,
+            site_name: &config.site_name,
+            csrf_token: context.csrf_form_value(),
+            csp_nonce: nonce,
+            request_id: &context.request_id,
+            user: context.user().map(|user| &**user),
+        }
+    }
+}
+
+/// For when not even the error page can be rendered.
+fn bare_page(context: &Context) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><title>Error</title><h1>Something went wrong</h1>\
+         <p>Request {}</p></html>",
+        context.request_id
+    );
+    let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
+    headers::page(response.headers_mut(), &context.crossauth, "");
+    response
+}
+
+/// A form shown again with what went wrong.
+pub(crate) fn form_again(
+    context: &Context,
+    name: PageName,
+    failure: &Failure,
+    variables: impl Serialize,
+) -> Response {
+    #[derive(Serialize)]
+    struct WithError<T> {
+        #[serde(flatten)]
+        error: ErrorBody,
+        #[serde(flatten)]
+        variables: T,
+    }
+    let error = failure.body();
+    let mut response = page(context, failure.http_status(), name, WithError { error, variables });
+    set_retry_after(&mut response, failure);
+    response
+}
+
+/// A failure on its own: the error page, or `{"ok": false, …}`.
+pub(crate) fn failure(context: &Context, surface: Surface, failure: &Failure) -> Response {
+    match surface {
+        Surface::Page => {
+            let status = failure.http_status();
+            let variables = serde_json::json!({
+                "status": status.as_u16(),
+                "title": status.canonical_reason().unwrap_or("Error"),
+            });
+            form_again(context, PageName::Error, failure, variables)
+        }
+        Surface::Api => json_failure(context, failure),
+    }
+}
+
+/// `{"ok": true, …}`.
+pub(crate) fn json_ok(context: &Context, members: impl Serialize) -> Response {
+    #[derive(Serialize)]
+    struct Ok<T> {
+        ok: bool,
+        #[serde(flatten)]
+        members: T,
+    }
+    json(context, StatusCode::OK, Ok { ok: true, members })
+}
+
+/// `{"ok": false, "errorMessage": …}`.
+pub(crate) fn json_failure(context: &Context, failure: &Failure) -> Response {
+    #[derive(Serialize)]
+    struct NotOk {
+        ok: bool,
+        #[serde(flatten)]
+        error: ErrorBody,
+    }
+    let body = NotOk { ok: false, error: failure.body() };
+    let mut response = json(context, failure.http_status(), body);
+    set_retry_after(&mut response, failure);
+    response
+}
+
+pub(crate) fn json(context: &Context, status: StatusCode, body: impl Serialize) -> Response {
+    let Ok(body) = serde_json::to_vec(&body) else {
+        tracing::error!("an answer could not be written as JSON");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, body).into_response();
+    headers::json(response.headers_mut(), &context.crossauth);
+    response
+}
+
+fn set_retry_after(response: &mut Response, failure: &Failure) {
+    if let Some(seconds) = failure.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// 302.
+///
+/// `to` is the text of a [`NextPath`](crate::next::NextPath), a path of our own making or a
+/// configured target; never anything else.
+pub(crate) fn redirect(context: &Context, to: &str) -> Response {
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    let mut response = (StatusCode::FOUND, [(header::LOCATION, to)]).into_response();
+    headers::redirect(response.headers_mut(), &context.crossauth);
+    response
+}
+
+/// Adds to an answer what becomes of the browser's session.
+pub(crate) fn with_session(mut response: Response, change: SessionChange) -> Response {
+    response.extensions_mut().insert(change);
+    response
+}
+
+/// A request that an extractor turned away, with its finished answer.
+#[derive(Debug)]
+pub struct Rejection(Box<Response>);
+
+impl Rejection {
+    pub(crate) fn new(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+
+    /// The extractor needs what the layer leaves, and there was no layer.
+    pub(crate) fn without_layer() -> Self {
+        tracing::error!(
+            "an extractor of Crossauth runs on a route without Crossauth's layer: build the \
+             router with Crossauth::mount, or add Crossauth::layer to it"
+        );
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}

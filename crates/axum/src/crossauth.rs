@@ -1,0 +1,133 @@
+//! Crossauth as an Axum application embeds it.
+
+mod builder;
+mod cookie;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use crossauth_core::crypto::random::random_value;
+use crossauth_core::random::Random;
+use crossauth_core::{Auth, cookie::CookieOptions};
+use http::HeaderName;
+
+pub use builder::{BuildError, Builder};
+
+use crate::body::BodyLimits;
+use crate::layer::CrossauthLayer;
+use crate::origin::BaseUrl;
+use crate::page::Pages;
+use crate::router;
+
+/// How Crossauth looks from the web.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address under which users reach the application.
+    pub base_url: BaseUrl,
+    /// Where our routes begin: `/`, or a path with a slash at both ends.
+    pub prefix: String,
+    /// What the pages call the application.
+    pub site_name: String,
+    /// Where to go after logging in, where nothing else was asked for.
+    pub login_redirect: String,
+    /// Where to go after logging out, where nothing else was asked for.
+    pub logout_redirect: String,
+    /// The session cookie.
+    pub session_cookie: CookieOptions,
+    /// The CSRF cookie.
+    pub csrf_cookie: CookieOptions,
+    /// The header in which CSRF tokens come and go.
+    pub csrf_header: HeaderName,
+    /// How much of a request body is read.
+    pub body_limits: BodyLimits,
+}
+
+/// Accounts, sessions and pages for an Axum application. Cheap to clone.
+#[derive(Clone)]
+pub struct Crossauth(Arc<Parts>);
+
+struct Parts {
+    auth: Auth,
+    config: Config,
+    pages: Pages,
+    random: Arc<dyn Random>,
+    next_request: AtomicU64,
+}
+
+impl fmt::Debug for Crossauth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crossauth").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+impl Crossauth {
+    /// Begins to put Crossauth together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn new(auth: Auth, config: Config, pages: Pages, random: Arc<dyn Random>) -> Self {
+        let first = u64::from_be_bytes(random.bytes());
+        let next_request = AtomicU64::new(first);
+        Self(Arc::new(Parts { auth, config, pages, random, next_request }))
+    }
+
+    /// Adds our routes to an application and gives all its routes their sessions.
+    ///
+    /// The application's own routes may be behind any path that is not one of ours; see the
+    /// route table in [`crate::router`].
+    pub fn mount(&self, application: Router) -> Router {
+        application.merge(self.routes()).layer(self.layer()).merge(self.assets())
+    }
+
+    /// A whole site of its own: our routes, the account page at the prefix, and an error page
+    /// for everything else.
+    pub fn site(&self) -> Router {
+        self.mount(router::home(self).fallback(router::not_found))
+    }
+
+    /// Our routes. They work only inside [`Crossauth::layer`]; [`Crossauth::mount`] sees to that.
+    pub fn routes(&self) -> Router {
+        router::routes(self)
+    }
+
+    /// What our pages load. Needs no layer.
+    pub fn assets(&self) -> Router {
+        router::assets(self)
+    }
+
+    /// Checks sessions and writes cookies, for routes that use our extractors.
+    pub fn layer(&self) -> CrossauthLayer {
+        CrossauthLayer(self.clone())
+    }
+
+    /// The use cases behind the routes, for an application's own purposes.
+    pub fn auth(&self) -> &Auth {
+        &self.0.auth
+    }
+
+    /// How Crossauth looks from the web.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// The path of one of our routes.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.config().prefix)
+    }
+
+    /// Unique among the requests of this process, and hardly ever the same in another.
+    pub(crate) fn next_request_id(&self) -> String {
+        format!("{:016x}", self.0.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn next_nonce(&self) -> String {
+        random_value(&*self.0.random, 16)
+    }
+}

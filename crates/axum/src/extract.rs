@@ -1,0 +1,10 @@
+//! Extractors: a handler says by the types it takes who may call it and how.
+
+mod csrf_form;
+mod current_user;
+mod session;
+
+pub use csrf_form::CsrfForm;
+pub(crate) use csrf_form::Submitted;
+pub use current_user::{Admin, CurrentUser};
+pub use session::{NewAnonymousSession, Session};

@@ -1,0 +1,118 @@
+//! A form that comes from a page of our own.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use crossauth_core::csrf::CsrfError;
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use crate::answer::{self, Rejection, Surface};
+use crate::body::Fields;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::origin;
+
+/// The fields of a request body, as JSON, form or multipart, which passed the CSRF check.
+///
+/// The token comes in the configured header or in the field `csrfToken`. Fields that `T` does
+/// not have are left out. Requests that fail the check, or whose body is not a `T`, are answered
+/// with an error page or with JSON, and the handler does not run.
+///
+/// ```
+/// use crossauth_axum::{CsrfForm, CurrentUser};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Note {
+///     text: String,
+/// }
+///
+/// async fn add_note(user: CurrentUser, CsrfForm(note): CsrfForm<Note>) -> String {
+///     format!("{} notes {}", user.username, note.text)
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/notes", axum::routing::post(add_note));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct CsrfForm<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
+        let (mut parts, body) = request.into_parts();
+        let context = Context::from_request_parts(&mut parts, state).await?;
+        let surface = Surface::of(&context.crossauth, &parts.headers, parts.uri.path());
+        let form = read(&context, Request::from_parts(parts, body)).await;
+        match form.and_then(Fields::into_typed) {
+            Ok(form) => Ok(Self(form)),
+            Err(failure) => Err(Rejection::new(answer::failure(&context, surface, &failure))),
+        }
+    }
+}
+
+/// The same for our own handlers, which show the form again with what went wrong.
+pub(crate) struct Submitted<T> {
+    pub(crate) context: Context,
+    pub(crate) form: Result<T, FormError>,
+    /// Fields that begin with `user_`, without that.
+    pub(crate) user_fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why a form was not taken, and what little of it can be shown again.
+pub(crate) struct FormError {
+    pub(crate) failure: Failure,
+    pub(crate) username: Option<String>,
+    pub(crate) next: Option<crate::next::NextPath>,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
+        let (mut parts, body) = request.into_parts();
+        let context = Context::from_request_parts(&mut parts, state).await?;
+        let headers = parts.headers.clone();
+        let fields = Fields::read(Request::from_parts(parts, body), limits(&context)).await;
+        let (form, user_fields) = match fields {
+            Err(failure) => (Err(FormError { failure, username: None, next: None }), None),
+            Ok(fields) => {
+                let username = fields.text("username").map(str::to_owned);
+                let next =
+                    fields.text("next").and_then(|next| crate::next::NextPath::parse(next).ok());
+                let user_fields = fields.with_prefix("user_");
+                let form = check(&context, &headers, &fields)
+                    .map_err(Failure::from)
+                    .and_then(|()| fields.into_typed())
+                    .map_err(|failure| FormError { failure, username, next });
+                (form, Some(user_fields))
+            }
+        };
+        Ok(Self { context, form, user_fields: user_fields.unwrap_or_default() })
+    }
+}
+
+fn limits(context: &Context) -> crate::body::BodyLimits {
+    context.crossauth.config().body_limits
+}
+
+async fn read(context: &Context, request: Request) -> Result<Fields, Failure> {
+    let headers = request.headers().clone();
+    let fields = Fields::read(request, limits(context)).await?;
+    check(context, &headers, &fields)?;
+    Ok(fields)
+}
+
+/// The CSRF check (`spec` 6.2): not from another site, and the token of the cookie in the header
+/// or in a field.
+fn check(context: &Context, headers: &HeaderMap, fields: &Fields) -> Result<(), CsrfError> {
+    let config = context.crossauth.config();
+    if origin::is_cross_site(headers, &config.base_url) {
+        return Err(CsrfError::CrossSite);
+    }
+    let token = context.csrf_cookie.as_ref().ok_or(CsrfError::Missing)?;
+    let mut in_headers = headers.get_all(&config.csrf_header).iter();
+    let given = match (in_headers.next(), in_headers.next()) {
+        (Some(header), None) => header.to_str().ok(),
+        (Some(_), Some(_)) => None,
+        (None, _) => fields.text("csrfToken").or_else(|| fields.text("csrf_token")),
+    };
+    context.crossauth.auth().csrf.verify(token, given.ok_or(CsrfError::Missing)?)
+}

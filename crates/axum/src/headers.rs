@@ -1,0 +1,73 @@
+//! Security headers of our own answers. An application's answers are its own affair.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::crossauth::Crossauth;
+use crate::origin::Transport;
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+const fn text(value: &'static str) -> HeaderValue {
+    HeaderValue::from_static(value)
+}
+
+/// For everything of ours: nobody caches it, frames it, or guesses its type.
+fn always(headers: &mut HeaderMap, crossauth: &Crossauth) {
+    headers.insert(CACHE_CONTROL, text("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
+    headers.insert(REFERRER_POLICY, text("no-referrer"));
+    headers.insert(RESOURCE_POLICY, text("same-origin"));
+    if crossauth.config().base_url.transport() == Transport::Encrypted {
+        headers.insert(STRICT_TRANSPORT_SECURITY, text("max-age=63072000; includeSubDomains"));
+    }
+}
+
+pub(crate) fn json(headers: &mut HeaderMap, crossauth: &Crossauth) {
+    always(headers, crossauth);
+    headers.insert(CONTENT_TYPE, text("application/json; charset=utf-8"));
+    headers.insert(CONTENT_SECURITY_POLICY, text("default-src 'none'; frame-ancestors 'none'"));
+}
+
+pub(crate) fn page(headers: &mut HeaderMap, crossauth: &Crossauth, nonce: &str) {
+    always(headers, crossauth);
+    headers.insert(CONTENT_TYPE, text("text/html; charset=utf-8"));
+    headers.insert(X_FRAME_OPTIONS, text("DENY"));
+    headers.insert(OPENER_POLICY, text("same-origin"));
+    headers.insert(
+        PERMISSIONS_POLICY,
+        text("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    );
+    let policy = format!(
+        "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
+         img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::from_str(&policy);
+    headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(text("default-src 'none'")));
+}
+
+pub(crate) fn redirect(headers: &mut HeaderMap, crossauth: &Crossauth) {
+    always(headers, crossauth);
+}
+
+/// After a log-out, pages that the browser keeps must not be shown any more.
+pub(crate) fn clear_cached_pages(headers: &mut HeaderMap) {
+    headers.insert(CLEAR_SITE_DATA, text("\"cache\""));
+}
+
+pub(crate) fn asset(headers: &mut HeaderMap, media_type: &'static str) {
+    headers.insert(CONTENT_TYPE, text(media_type));
+    headers.insert(CACHE_CONTROL, text("public, max-age=31536000, immutable"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
+    headers.insert(RESOURCE_POLICY, text("same-origin"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        text("default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+    );
+}

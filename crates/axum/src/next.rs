@@ -1,0 +1,165 @@
+//! Where to go after a form: a path of our own origin and nothing else.
+
+use std::sync::LazyLock;
+
+use http::Uri;
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
+
+/// Longest target, in bytes.
+const MAX_LEN: usize = 2048;
+
+#[expect(clippy::expect_used, reason = "a constant that parses")]
+static ORIGIN: LazyLock<Url> =
+    LazyLock::new(|| Url::parse("https://origin.invalid/").expect("a valid URL"));
+
+/// A path with query and fragment on our own origin, safe as a redirect target.
+///
+/// What is kept is not what was typed but what a browser would make of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct NextPath(String);
+
+/// The text is not a path of our own origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a path of this site")]
+pub struct ForeignTarget;
+
+impl NextPath {
+    /// Checks a target. Anything that could lead a browser elsewhere is refused: other schemes
+    /// and hosts, `//host`, backslashes, control characters, and encodings of these.
+    pub fn parse(target: &str) -> Result<Self, ForeignTarget> {
+        if target.len() > MAX_LEN || !is_plain_path(target) || hides_a_host(target) {
+            return Err(ForeignTarget);
+        }
+        let resolved = ORIGIN.join(target).map_err(|_| ForeignTarget)?;
+        let same_origin = resolved.origin() == ORIGIN.origin()
+            && resolved.username().is_empty()
+            && resolved.password().is_none();
+        let path = &resolved[url::Position::BeforePath..];
+        if same_origin && is_plain_path(path) {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(ForeignTarget)
+        }
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path inside a query string.
+    pub(crate) fn encoded(&self) -> String {
+        url::form_urlencoded::byte_serialize(self.0.as_bytes()).collect()
+    }
+}
+
+/// Begins with one slash, and no character in it means anything but itself.
+fn is_plain_path(target: &str) -> bool {
+    target.starts_with('/')
+        && !target.starts_with("//")
+        && !target.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\')
+}
+
+/// Whether decoding once or twice, as a careless proxy might, brings up another host.
+fn hides_a_host(target: &str) -> bool {
+    let decode =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let once = decode(path);
+    let twice = decode(&once);
+    !is_plain_path(&once) || !is_plain_path(&twice)
+}
+
+/// The good `next` in a query string.
+pub(crate) fn in_query(uri: &Uri) -> Option<NextPath> {
+    let query = uri.query()?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, next) = pairs.find(|(name, _)| name == "next")?;
+    NextPath::parse(&next).ok()
+}
+
+/// Reads a `next` field: anything but a good path counts as none at all.
+pub(crate) fn lenient<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NextPath>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| NextPath::parse(&text).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_paths_are_kept() {
+        for path in [
+            "/",
+            "/account",
+            "/a/b?c=d&e=%2F#f",
+            "/authorize?redirect_uri=https%3A%2F%2Fx.example%2F",
+            "/%C3%BC",
+        ] {
+            assert_eq!(NextPath::parse(path).unwrap().as_str(), path);
+        }
+        assert_eq!(NextPath::parse("/a/../b").unwrap().as_str(), "/b");
+        assert_eq!(NextPath::parse("/ü").unwrap().as_str(), "/%C3%BC");
+    }
+
+    #[test]
+    fn everything_that_leads_elsewhere_is_refused() {
+        for target in [
+            "",
+            "account",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/%09/evil.example",
+            "/%2F/evil.example",
+            "/%2Fevil.example",
+            "/%5Cevil.example",
+            "/%252Fevil.example",
+            "/%255Cevil.example",
+            "https:evil.example",
+            "https://evil.example",
+            "https:///evil.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "good@evil.example",
+            "@evil.example",
+            "good.evil.example",
+            " /account",
+            "/account ",
+            "/a\r\nLocation: https://evil.example",
+            "/%0d%0aLocation:x",
+            "/\u{2028}",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/a/..//evil.example",
+            "?x",
+            "#x",
+            "/a\0b",
+        ] {
+            assert_eq!(NextPath::parse(target), Err(ForeignTarget), "{target:?}");
+        }
+        assert!(NextPath::parse(&format!("/{}", "a".repeat(MAX_LEN))).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_accepted_stays_on_the_origin(target in ".{0,40}") {
+            if let Ok(path) = NextPath::parse(&target) {
+                let base = Url::parse("https://here.example/x/").unwrap();
+                let landed = base.join(path.as_str()).unwrap();
+                proptest::prop_assert_eq!(landed.host_str(), Some("here.example"));
+                proptest::prop_assert!(!landed.path().starts_with("//"));
+                proptest::prop_assert!(http::HeaderValue::from_str(path.as_str()).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::page::{PageError, PageName, Pages};
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn open(directory: &Path) -> Result<Pages, PageError> {
+    Pages::new(Some(directory.to_owned()))
+}
+
+fn login(pages: &Pages) -> String {
+    pages.render(PageName::Login, json!({"username": "<ada>"})).unwrap()
+}
+
+fn problem(files: &[(&str, &str)]) -> String {
+    open(directory(files).path()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_of_the_same_name_replaces_a_default() {
+    let directory = directory(&[("login.html", "Hello {{ username }}")]);
+    let pages = open(directory.path()).unwrap();
+    assert_eq!(login(&pages), "Hello &lt;ada&gt;");
+    assert!(pages.render(PageName::Signup, ()).unwrap().contains("Create an account"));
+}
+
+#[test]
+fn an_override_builds_on_defaults_and_on_files_of_its_own() {
+    let directory = directory(&[
+        ("base.html", "<main>{% block content %}{% endblock %}{% include 'part.njk' %}</main>"),
+        ("part.njk", "{{ username }}"),
+    ]);
+    let html = login(&open(directory.path()).unwrap());
+    assert!(html.starts_with("<main>") && html.contains("action=\"login\""), "{html}");
+    assert!(html.ends_with("&lt;ada&gt;</main>"), "escaped whatever the name: {html}");
+}
+
+#[test]
+fn an_override_can_extend_the_default_it_replaces() {
+    let directory = directory(&[
+        ("base.html", "{% extends 'default/base.html' %}{% block brand %}Acme{% endblock %}"),
+        ("account.html", "{% extends 'default/account.html' %}{% block title %}Me{% endblock %}"),
+    ]);
+    let pages = open(directory.path()).unwrap();
+    let user = json!({"username": "ada", "state": "disabled"});
+    let html = pages.render(PageName::Account, json!({"user": user})).unwrap();
+    for expected in ["<title>Me ·", "Acme", "<dd>Disabled</dd>", "Log out"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    assert!(!html.contains("brand-name"));
+}
+
+#[test]
+fn the_examples_of_the_guide_work() {
+    let guide = include_str!("../../../../../docs/how-to/customise-pages.md");
+    let examples: Vec<_> =
+        guide.split("```html\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [brand, words] = examples[..] else { panic!("{} examples", examples.len()) };
+    let directory = directory(&[("base.html", brand), ("login.html", words)]);
+    let html = login(&open(directory.path()).unwrap());
+    assert!(html.contains("alt=\"Acme\"") && html.contains("Staff number"), "{html}");
+    assert!(html.contains("name=\"csrfToken\""));
+}
+
+#[test]
+fn a_broken_override_is_reported_with_file_and_line() {
+    let message = problem(&[("setup.html", "<p>\n{% if %}\n")]);
+    assert!(message.contains("setup.html:2: syntax error"), "{message}");
+    let own = problem(&[("own.html", "{{ }")]);
+    assert!(own.contains("own.html:1"), "{own}");
+}
+
+#[test]
+fn an_override_that_names_nothing_is_reported_at_start() {
+    let filter = problem(&[("login.html", "\n\n{{ username|shout }}")]);
+    assert!(filter.contains("login.html:3: unknown filter"), "{filter}");
+    let parent = problem(&[("error.html", "{% extends 'nothing.html' %}")]);
+    assert!(parent.contains("\"nothing.html\" does not exist"), "{parent}");
+    let nested = problem(&[("login.html", "{% include 'a.njk' %}"), ("a.njk", "{{ x|shout }}")]);
+    assert!(nested.contains("a.njk:1: unknown filter"), "{nested}");
+}
+
+#[test]
+fn names_that_leave_the_directory_are_refused() {
+    let outer = directory(&[("secret.html", "secret")]);
+    let inner = outer.path().join("templates");
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join(".hidden"), "secret").unwrap();
+    let absolute = outer.path().join("secret.html");
+    for name in [
+        "../secret.html",
+        "a/../../secret.html",
+        "./secret.html",
+        absolute.to_str().unwrap(),
+        ".hidden",
+        "a//b",
+        "a:b",
+        "",
+    ] {
+        fs::write(inner.join("login.html"), format!("{{% include '{name}' ignore missing %}}"))
+            .unwrap();
+        let refusal = open(&inner).unwrap().render(PageName::Login, ()).unwrap_err().to_string();
+        assert!(refusal.contains("is not the plain name of a template"), "{name}: {refusal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_may_point_inside_the_directory_only() {
+    let outer = directory(&[("secret.html", "secret")]);
+    let inner = outer.path().join("templates");
+    fs::create_dir_all(inner.join("..data")).unwrap();
+    fs::write(inner.join("..data/login.html"), "mounted").unwrap();
+    std::os::unix::fs::symlink("..data/login.html", inner.join("login.html")).unwrap();
+    assert_eq!(login(&open(&inner).unwrap()), "mounted");
+
+    std::os::unix::fs::symlink("../secret.html", inner.join("signup.html")).unwrap();
+    let refusal = open(&inner).unwrap_err().to_string();
+    assert!(refusal.contains("signup.html") && refusal.contains("leaves"), "{refusal}");
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    let directory = directory(&[]);
+    let missing = directory.path().join("nowhere");
+    let message = open(&missing).unwrap_err().to_string();
+    assert!(message.starts_with(missing.to_str().unwrap()), "{message}");
+}
+
+#[test]
+fn changes_are_seen_only_by_those_who_ask_for_it() {
+    let directory = directory(&[("login.html", "one")]);
+    let fixed = open(directory.path()).unwrap();
+    let reloading = open(directory.path()).unwrap().reloading();
+    assert!(login(&reloading).starts_with("one"));
+
+    fs::write(directory.path().join("login.html"), "second").unwrap();
+    assert_eq!(login(&fixed), "one");
+    assert_eq!(login(&reloading), "second");
+
+    fs::remove_file(directory.path().join("login.html")).unwrap();
+    assert!(login(&reloading).contains("action=\"login\""));
+
+    fs::write(directory.path().join("login.html"), "{% if %}").unwrap();
+    let broken = reloading.render(PageName::Login, ()).unwrap_err().to_string();
+    assert!(broken.contains("login.html:1"), "{broken}");
+}

@@ -1,0 +1,11 @@
+//! The handlers, one file a noun. Each reads its request, asks one use case, and writes the
+//! answer as a page or as JSON.
+
+pub(crate) mod asset;
+pub(crate) mod csrf_token;
+pub(crate) mod home;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod setup;
+pub(crate) mod signup;
+pub(crate) mod user_for_session_key;

@@ -1,0 +1,12 @@
+//! `api/getcsrftoken`: a token for scripts that have no page of ours (`spec` 6.5).
+
+use axum::response::Response;
+use serde_json::json;
+
+use crate::answer;
+use crate::context::Context;
+
+/// `GET api/getcsrftoken`
+pub(crate) async fn api(context: Context) -> Response {
+    answer::json_ok(&context, json!({ "csrfToken": context.csrf_form_value() }))
+}

@@ -1,0 +1,137 @@
+//! `login`, `api/login`: username and password (`spec` 6.5).
+
+use axum::response::Response;
+use crossauth_core::error::ErrorCode;
+use crossauth_core::login::{LoginAttempt, LoginOutcome};
+use crossauth_core::secret::Password;
+use crossauth_core::session::{NewSession, Persistence};
+use crossauth_core::signup::Door;
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::answer;
+use crate::body::deserialize_flag;
+use crate::context::Context;
+use crate::extract::Submitted;
+use crate::failure::Failure;
+use crate::layer::SessionChange;
+use crate::next::{self, NextPath};
+use crate::page::PageName;
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(crate) struct Form {
+    username: String,
+    password: Password,
+    #[serde(default, deserialize_with = "next::lenient")]
+    next: Option<NextPath>,
+    #[serde(default, deserialize_with = "deserialize_flag")]
+    persist: Option<bool>,
+}
+
+/// What the page shows besides what all pages show.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Variables {
+    next: Option<NextPath>,
+    persist: &'static str,
+    username: Option<String>,
+    signup_enabled: bool,
+}
+
+/// `GET login`
+pub(crate) async fn show(context: Context, uri: Uri) -> Response {
+    let next = next::in_query(&uri);
+    if context.user().is_some() {
+        return go_on(&context, next.as_ref());
+    }
+    let variables = Variables { next, ..Variables::new(&context) };
+    answer::page(&context, StatusCode::OK, PageName::Login, variables)
+}
+
+/// `POST login`
+pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> Response {
+    let form = match form {
+        Ok(form) => form,
+        Err(error) => {
+            let (username, next) = (error.username, error.next);
+            let variables = Variables { next, username, ..Variables::new(&context) };
+            return answer::form_again(&context, PageName::Login, &error.failure, variables);
+        }
+    };
+    if context.user().is_some() {
+        return go_on(&context, form.next.as_ref());
+    }
+    // A box that is not ticked sends nothing: on the page silence means no.
+    let persist = persistence(form.persist.unwrap_or(false));
+    match attempt(&context, &form, Some(persist)).await {
+        Ok(session) => {
+            let session = SessionChange::Began(session.into());
+            answer::with_session(go_on(&context, form.next.as_ref()), session)
+        }
+        Err(failure) => {
+            let variables = Variables {
+                next: form.next,
+                persist: if persist == Persistence::Persistent { "on" } else { "" },
+                username: Some(form.username),
+                ..Variables::new(&context)
+            };
+            answer::form_again(&context, PageName::Login, &failure, variables)
+        }
+    }
+}
+
+/// `POST api/login`
+pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Response {
+    let form = match form {
+        Ok(form) => form,
+        Err(error) => return answer::json_failure(&context, &error.failure),
+    };
+    if let Some(user) = context.user() {
+        return answer::json(&context, StatusCode::OK, json!({ "ok": false, "user": **user }));
+    }
+    match attempt(&context, &form, form.persist.map(persistence)).await {
+        Ok(session) => {
+            let answer = answer::json_ok(&context, json!({ "user": session.user }));
+            answer::with_session(answer, SessionChange::Began(session.into()))
+        }
+        Err(failure) => answer::json_failure(&context, &failure),
+    }
+}
+
+async fn attempt(
+    context: &Context,
+    form: &Form,
+    persist: Option<Persistence>,
+) -> Result<Box<NewSession>, Failure> {
+    let attempt = LoginAttempt {
+        username: &form.username,
+        password: form.password.clone(),
+        persist,
+        replaces: context.session_id(),
+    };
+    match context.crossauth.auth().login.attempt(attempt).await? {
+        LoginOutcome::LoggedIn(session) => Ok(session),
+        LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
+            .message("Invalid username or password")),
+        LoginOutcome::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+pub(super) fn persistence(wanted: bool) -> Persistence {
+    if wanted { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
+}
+
+/// Where a login leads.
+pub(super) fn go_on(context: &Context, next: Option<&NextPath>) -> Response {
+    let default = &context.crossauth.config().login_redirect;
+    answer::redirect(context, next.map_or(default, NextPath::as_str))
+}
+
+impl Variables {
+    fn new(context: &Context) -> Self {
+        let signup = context.crossauth.auth().signup.config();
+        Self { signup_enabled: signup.open == Door::Open, ..Self::default() }
+    }
+}

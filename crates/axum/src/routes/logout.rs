@@ -1,0 +1,61 @@
+//! `logout`, `api/logout`: the end of a session (`spec` 6.5).
+
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::answer::{self, Surface};
+use crate::context::Context;
+use crate::extract::Submitted;
+use crate::failure::Failure;
+use crate::headers;
+use crate::layer::SessionChange;
+use crate::next::{self, NextPath};
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(crate) struct Form {
+    #[serde(default, deserialize_with = "next::lenient")]
+    next: Option<NextPath>,
+}
+
+/// `POST logout`
+pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> Response {
+    let form = match form {
+        Ok(form) => form,
+        Err(error) => return answer::failure(&context, Surface::Page, &error.failure),
+    };
+    match end(&context).await {
+        Ok(()) => {
+            let default = &context.crossauth.config().logout_redirect;
+            let to = form.next.as_ref().map_or(default.as_str(), NextPath::as_str);
+            gone(answer::redirect(&context, to))
+        }
+        Err(failure) => answer::failure(&context, Surface::Page, &failure),
+    }
+}
+
+/// `POST api/logout`
+pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Response {
+    let ended = match form {
+        Ok(_) => end(&context).await,
+        Err(error) => Err(error.failure),
+    };
+    match ended {
+        Ok(()) => gone(answer::json_ok(&context, json!({}))),
+        Err(failure) => answer::json_failure(&context, &failure),
+    }
+}
+
+async fn end(context: &Context) -> Result<(), Failure> {
+    if let Some(id) = context.session_id() {
+        context.crossauth.auth().sessions.end(id).await?;
+        tracing::info!(user = context.user().map(|user| user.id.to_string()), "logged out");
+    }
+    Ok(())
+}
+
+fn gone(mut answer: Response) -> Response {
+    headers::clear_cached_pages(answer.headers_mut());
+    answer::with_session(answer, SessionChange::Ended)
+}

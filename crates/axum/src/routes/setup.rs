@@ -1,0 +1,91 @@
+//! `setup`: the one-time link behind which the first administrator is made.
+//!
+//! Looking at the page uses nothing up, so mail scanners and previews do no harm; sending the
+//! form does.
+
+use axum::response::Response;
+use crossauth_core::account::AccountForm;
+use crossauth_core::secret::Password;
+use crossauth_core::setup::SetupError;
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::login::go_on;
+use crate::answer::{self, Surface};
+use crate::context::Context;
+use crate::extract::Submitted;
+use crate::layer::SessionChange;
+use crate::page::PageName;
+
+/// What the form sends, but for `user_email`.
+#[derive(Deserialize)]
+pub(crate) struct Form {
+    token: String,
+    username: String,
+    password: Password,
+    repeat_password: Password,
+}
+
+/// What the page shows besides what all pages show.
+#[derive(Serialize)]
+struct Variables {
+    token: String,
+    username: Option<String>,
+    user_email: Option<Value>,
+}
+
+/// `GET setup`
+pub(crate) async fn show(context: Context, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let token = url::form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == "token").then(|| value.into_owned()))
+        .unwrap_or_default();
+    let failure = match context.crossauth.auth().setup.is_valid(&token).await {
+        Ok(true) => {
+            let variables = Variables { token, username: None, user_email: None };
+            return answer::page(&context, StatusCode::OK, PageName::Setup, variables);
+        }
+        Ok(false) => SetupError::InvalidLink.into(),
+        Err(error) => error.into(),
+    };
+    answer::failure(&context, Surface::Page, &failure)
+}
+
+/// `POST setup`
+pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
+    let Submitted { context, form, mut user_fields } = submitted;
+    let form = match form {
+        Ok(form) => form,
+        Err(error) => return answer::failure(&context, Surface::Page, &error.failure),
+    };
+    user_fields.retain(|name, _| name == "email");
+    let account = AccountForm {
+        username: form.username.clone(),
+        password: form.password,
+        repeat: Some(form.repeat_password),
+        fields: user_fields.clone(),
+    };
+    let setup = &context.crossauth.auth().setup;
+    match setup.create_admin(&form.token, account, context.session_id()).await {
+        Ok(session) => {
+            let change = SessionChange::Began(session.into());
+            answer::with_session(go_on(&context, None), change)
+        }
+        Err(error @ SetupError::InvalidLink) => {
+            answer::failure(&context, Surface::Page, &error.into())
+        }
+        Err(error @ SetupError::Account(_)) => {
+            let variables = Variables {
+                token: form.token,
+                username: Some(form.username),
+                user_email: first(user_fields),
+            };
+            answer::form_again(&context, PageName::Setup, &error.into(), variables)
+        }
+    }
+}
+
+fn first(fields: Map<String, Value>) -> Option<Value> {
+    fields.into_iter().next().map(|(_, value)| value)
+}

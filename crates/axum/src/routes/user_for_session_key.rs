@@ -1,0 +1,23 @@
+//! `api/userforsessionkey`: who the session cookie stands for (`spec` 6.5).
+
+use axum::response::Response;
+use crossauth_core::error::ErrorCode;
+use crossauth_core::user::User;
+use serde::Serialize;
+
+use crate::answer;
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    user: &'a User,
+}
+
+/// `GET api/userforsessionkey`
+pub(crate) async fn api(context: Context) -> Response {
+    match context.user() {
+        Some(user) => answer::json_ok(&context, Body { user }),
+        None => answer::json_failure(&context, &Failure::new(ErrorCode::Unauthorized)),
+    }
+}

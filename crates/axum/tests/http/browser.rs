@@ -1,0 +1,180 @@
+//! What a browser does, without one: keeps cookies, sends forms with their CSRF token.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) struct Browser {
+    router: Router,
+    /// Names and values, as the site set them.
+    pub(crate) cookies: BTreeMap<String, String>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Browser {
+    pub(crate) fn new(router: Router) -> Self {
+        Self { router, cookies: BTreeMap::new() }
+    }
+
+    /// Another browser with the same cookies.
+    pub(crate) fn copy(&self) -> Self {
+        Self { router: self.router.clone(), cookies: self.cookies.clone() }
+    }
+
+    /// Asks for a page.
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(request(Method::GET, path).header(ACCEPT, "text/html"), "").await
+    }
+
+    /// Asks for JSON.
+    pub(crate) async fn get_json(&mut self, path: &str) -> Answer {
+        self.send(request(Method::GET, path).header(ACCEPT, "application/json"), "").await
+    }
+
+    /// A token as our pages carry it.
+    pub(crate) async fn csrf_token(&mut self) -> String {
+        let answer = self.get_json("/api/getcsrftoken").await;
+        answer.json()["csrfToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a form, with a good CSRF token.
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.csrf_token().await;
+        let mut fields = fields.to_vec();
+        fields.push(("csrfToken", &token));
+        self.submit_bare(path, &fields).await
+    }
+
+    /// Sends a form as it is.
+    pub(crate) async fn submit_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = request(Method::POST, path)
+            .header(ACCEPT, "text/html")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request, body).await
+    }
+
+    /// Sends JSON, with a good CSRF token in the header.
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
+        let token = self.csrf_token().await;
+        self.post_with_token(path, body, &token).await
+    }
+
+    pub(crate) async fn post_with_token(&mut self, path: &str, body: Value, token: &str) -> Answer {
+        let request = json_request(path).header("X-CROSSAUTH-CSRF", token);
+        self.send(request, body.to_string()).await
+    }
+
+    pub(crate) async fn log_in(&mut self, username: &str, password: &str) -> Answer {
+        self.post("/api/login", json!({ "username": username, "password": password })).await
+    }
+
+    /// Who the site says is logged in.
+    pub(crate) async fn whoami(&mut self) -> Option<String> {
+        let answer = self.get_json("/api/userforsessionkey").await;
+        answer.json()["user"]["username"].as_str().map(str::to_owned)
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        request: http::request::Builder,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
+        let answer = send_bare(&self.router, request.body(body.into()).unwrap()).await;
+        for cookie in answer.set_cookies() {
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let (value, attributes) = rest.split_once(';').unwrap_or((rest, ""));
+            if attributes.contains("Expires=Thu, 01 Jan 1970") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+}
+
+/// Sends a request with exactly the cookies that it has.
+pub(crate) async fn send_bare(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.into()).unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path)
+}
+
+pub(crate) fn json_request(path: &str) -> http::request::Builder {
+    request(Method::POST, path)
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/json")
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    /// The body of a page as a reader of HTML has it.
+    pub(crate) fn text(&self) -> String {
+        self.body.replace("&#x2f;", "/").replace("&#x27;", "'").replace("&quot;", "\"")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.header(LOCATION.as_str())
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The whole `Set-Cookie` of one cookie.
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        let prefix = format!("{name}=");
+        self.set_cookies().into_iter().find(|cookie| cookie.starts_with(&prefix))
+    }
+
+    /// Asserts that this is a JSON failure with the code of that name and the given status.
+    #[track_caller]
+    pub(crate) fn assert_failure(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status.as_u16(), self.code()),
+            (status, Some(code.to_owned())),
+            "{}",
+            self.body
+        );
+        let body = self.json();
+        assert_eq!(body["ok"], json!(false));
+        assert!(!body["errorMessage"].as_str().unwrap().is_empty());
+        assert!(!body["errorMessages"].as_array().unwrap().is_empty());
+        assert!(body["errorCode"].as_u64().unwrap() > 0);
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+    }
+
+    fn code(&self) -> Option<String> {
+        self.json()["errorCodeName"].as_str().map(str::to_owned)
+    }
+}

@@ -1,0 +1,21 @@
+//! The HTTP surface, endpoint by endpoint: status, headers and body of every case.
+//!
+//! One file for each noun of `src/routes`, and one for what holds across all of them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod browser;
+mod site;
+
+mod csrf;
+mod csrf_token;
+mod embedding;
+mod headers;
+mod home;
+mod input;
+mod login;
+mod logout;
+mod session;
+mod setup;
+mod signup;
+mod user_for_session_key;

@@ -1,0 +1,84 @@
+//! A site in memory, with a clock that tests move.
+
+use std::sync::Arc;
+
+use axum::Router;
+use crossauth_axum::{Builder, Crossauth};
+use crossauth_core::account::{AccountForm, Role};
+use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
+use crossauth_core::secret::Password;
+use crossauth_core::storage::Storage;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::{Normalization, User};
+use crossauth_testkit::clock::FixedClock;
+use crossauth_testkit::random::SeededRandom;
+
+use crate::browser::Browser;
+
+pub(crate) const SECRET: &str = "a secret of tests, known to all";
+pub(crate) const PASSWORD: &str = "Correct-Horse-7";
+
+pub(crate) struct Site {
+    pub(crate) crossauth: Crossauth,
+    pub(crate) storage: Storage,
+    pub(crate) clock: FixedClock,
+    pub(crate) router: Router,
+}
+
+impl Site {
+    /// A site with the defaults, and e-mail as the one field that users may set.
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::over(MemoryStorage::new(Normalization::Nfkc).storage(), change)
+    }
+
+    pub(crate) fn over(storage: Storage, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let clock = FixedClock::default();
+        let builder = Crossauth::builder()
+            .secret(SECRET)
+            .storage(storage.clone())
+            .base_url("http://localhost:3000")
+            .editable_fields(["email", "phone", "state", "admin"])
+            .hasher(quick_hashes())
+            .clock(Arc::new(clock.clone()))
+            .random(Arc::new(SeededRandom::default()));
+        let crossauth = change(builder).build().unwrap();
+        let router = crossauth.site();
+        Self { crossauth, storage, clock, router }
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.router.clone())
+    }
+
+    /// An account with [`PASSWORD`], made without a form.
+    pub(crate) async fn account(&self, username: &str, role: Role) -> User {
+        let form = AccountForm {
+            username: username.into(),
+            password: Password::new(PASSWORD),
+            repeat: None,
+            fields: serde_json::Map::new(),
+        };
+        self.crossauth.auth().accounts.create(form, role).await.unwrap()
+    }
+
+    /// A browser in which `username` is logged in; the account is made if need be.
+    pub(crate) async fn logged_in(&self, username: &str) -> Browser {
+        if self.storage.users.find_by_username(username).await.unwrap().is_none() {
+            self.account(username, Role::User).await;
+        }
+        let mut browser = self.browser();
+        let answer = browser.log_in(username, PASSWORD).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        browser
+    }
+}
+
+/// The least work that counts as Argon2id.
+pub(crate) fn quick_hashes() -> HasherConfig {
+    let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
+    HasherConfig { new_hashes: NewHashes::Argon2id(params), ..HasherConfig::default() }
+}

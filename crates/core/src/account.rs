@@ -1,0 +1,205 @@
+//! Accounts: making one, giving it a new password, shutting and opening it, listing them.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::password::{HashError, Hasher, PasswordPolicy};
+use crate::secret::Password;
+use crate::session::Sessions;
+use crate::storage::{Storage, StorageError, UserStore};
+use crate::user::{
+    EmailAddress, NewUser, Patch, SecretsUpdate, StateEvent, User, UserSecrets, UserState,
+    UserUpdate, Username,
+};
+
+/// Longest value of one application field, in characters.
+const MAX_FIELD_LEN: usize = 1000;
+
+/// What a person enters to get an account.
+#[derive(Debug)]
+pub struct AccountForm {
+    /// The name wanted.
+    pub username: String,
+    /// The password wanted.
+    pub password: Password,
+    /// The password once more, where the form asks for it.
+    pub repeat: Option<Password>,
+    /// Application fields, and `email`.
+    pub fields: Map<String, Value>,
+}
+
+/// Why an account was not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Fields break the rules; one message each.
+    #[error("{}", .0.join(". "))]
+    Form(Vec<String>),
+    /// The two passwords differ.
+    #[error("the passwords do not match")]
+    PasswordMatch,
+    /// The e-mail address is none.
+    #[error("the e-mail address is not in an allowed format")]
+    InvalidEmail,
+    /// The name or address is taken.
+    #[error("the user already exists")]
+    UserExists,
+    /// Strangers cannot make accounts here.
+    #[error("sign-up is closed")]
+    SignupClosed,
+    /// There is no such user, or their state does not allow the change.
+    #[error("there is no such user in a state that allows this")]
+    NoSuchUser,
+    /// No capacity for hashing right now.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Makes and changes accounts.
+pub struct Accounts {
+    users: Arc<dyn UserStore>,
+    hasher: Arc<Hasher>,
+    sessions: Arc<Sessions>,
+    policy: PasswordPolicy,
+}
+
+impl Accounts {
+    pub(crate) fn new(
+        storage: &Storage,
+        hasher: Arc<Hasher>,
+        sessions: Arc<Sessions>,
+        policy: PasswordPolicy,
+    ) -> Self {
+        Self { users: storage.users.clone(), hasher, sessions, policy }
+    }
+
+    /// Checks a form without storing anything.
+    pub fn check(&self, form: &AccountForm) -> Result<NewUser, AccountError> {
+        if form.repeat.as_ref().is_some_and(|repeat| *repeat != form.password) {
+            return Err(AccountError::PasswordMatch);
+        }
+        let mut problems = Vec::new();
+        let mut user = NewUser::named(match Username::parse(&form.username) {
+            Ok(name) => name.into_string(),
+            Err(problem) => {
+                problems.push(problem.to_string());
+                String::new()
+            }
+        });
+        for (name, value) in &form.fields {
+            if value.as_str() == Some("") {
+                continue;
+            }
+            if name == "email" {
+                let email = EmailAddress::parse(value.as_str().unwrap_or_default());
+                user.email = Some(email.map_err(|_| AccountError::InvalidEmail)?.into_string());
+            } else if let Err(problem) = check_field(name, value) {
+                problems.push(problem);
+            } else {
+                user.extra.insert(name.clone(), value.clone());
+            }
+        }
+        let email = user.email.as_deref();
+        problems.extend(self.policy.problems(&form.password, &form.username, email));
+        if problems.is_empty() { Ok(user) } else { Err(AccountError::Form(problems)) }
+    }
+
+    /// Stores a checked user with a password; returns the user and the hash.
+    pub(crate) async fn insert(
+        &self,
+        user: &NewUser,
+        password: Password,
+    ) -> Result<(User, String), AccountError> {
+        let hash = self.hasher.hash(password).await?;
+        let secrets = UserSecrets { password: Some(hash.clone()), ..UserSecrets::default() };
+        match self.users.insert(user, &secrets).await {
+            Ok(user) => Ok((user, hash)),
+            Err(error) if error.is_conflict() => Err(AccountError::UserExists),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes an account, as an administrator does: it is active at once.
+    pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
+        let mut user = self.check(&form)?;
+        user.admin = role == Role::Administrator;
+        Ok(self.insert(&user, form.password).await?.0)
+    }
+
+    /// Gives a user a new password and ends their sessions, as an administrator does.
+    pub async fn set_password(
+        &self,
+        username: &str,
+        password: Password,
+    ) -> Result<User, AccountError> {
+        let user = self.find(username).await?;
+        let problems = self.policy.problems(&password, &user.username, user.email.as_deref());
+        if !problems.is_empty() {
+            return Err(AccountError::Form(problems));
+        }
+        let hash = self.hasher.hash(password).await?;
+        let secrets = SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() };
+        let user = self
+            .users
+            .update(&user.id, &UserUpdate::default(), &secrets)
+            .await?
+            .ok_or(AccountError::NoSuchUser)?;
+        self.sessions.end_all_for_user(&user.id, None).await?;
+        Ok(user)
+    }
+
+    /// Shuts an account. Its sessions are void from now on.
+    pub async fn disable(&self, username: &str) -> Result<User, AccountError> {
+        let user = self.happen(username, StateEvent::Disabled).await?;
+        self.sessions.end_all_for_user(&user.id, None).await?;
+        Ok(user)
+    }
+
+    /// Opens a shut account.
+    pub async fn enable(&self, username: &str) -> Result<User, AccountError> {
+        self.happen(username, StateEvent::Enabled).await
+    }
+
+    async fn happen(&self, username: &str, event: StateEvent) -> Result<User, AccountError> {
+        let user = self.find(username).await?;
+        let state: UserState = user.state.after(event).ok_or(AccountError::NoSuchUser)?;
+        let change = UserUpdate { state: Some(state), ..UserUpdate::default() };
+        let changed = self.users.update(&user.id, &change, &SecretsUpdate::default()).await?;
+        changed.ok_or(AccountError::NoSuchUser)
+    }
+
+    async fn find(&self, username: &str) -> Result<User, AccountError> {
+        let found = self.users.find_by_username(username).await?;
+        Ok(found.ok_or(AccountError::NoSuchUser)?.regardless_of_state().0)
+    }
+
+    /// Up to `limit` users by name, those after `after` (a normalised name) if given.
+    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
+        self.users.list(after, limit).await
+    }
+}
+
+/// What an administrator makes of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// An ordinary user.
+    User,
+    /// One who may administer others.
+    Administrator,
+}
+
+fn check_field(name: &str, value: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) if text.chars().count() > MAX_FIELD_LEN => {
+            Err(format!("{name} is too long"))
+        }
+        Value::String(text) if text.chars().any(char::is_control) => {
+            Err(format!("{name} contains a control character"))
+        }
+        Value::Array(_) | Value::Object(_) => Err(format!("{name} is not a single value")),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}

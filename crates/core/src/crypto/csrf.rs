@@ -1,0 +1,109 @@
+//! The double-submit check against cross-site request forgery.
+//!
+//! The cookie carries the signed token; the form or header carries `<mask>.<token xor mask>` with
+//! a fresh mask in each answer, so that compressed answers do not betray the token.
+
+use subtle::ConstantTimeEq;
+
+use super::encoding::{InvalidEncoding, decode, encode};
+use super::random::random_token;
+use super::sign::Signer;
+use crate::error::ErrorCode;
+use crate::random::Random;
+
+/// Why a pair of cookie and form value was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCsrf {
+    /// The value in form or header is not two base64url texts joined by a dot.
+    #[error("CSRF token in header or form not in correct format")]
+    Format,
+    /// The cookie was not signed by this server.
+    #[error("Invalid CSRF cookie")]
+    Cookie,
+    /// Cookie and form carry different tokens.
+    #[error("CSRF token is invalid")]
+    Mismatch,
+}
+
+impl From<InvalidCsrf> for ErrorCode {
+    fn from(_: InvalidCsrf) -> Self {
+        Self::InvalidCsrf
+    }
+}
+
+/// A new token.
+pub fn new_token(random: &dyn Random) -> String {
+    random_token(random)
+}
+
+/// The cookie's value for a token.
+pub fn cookie_value(signer: &Signer, token: &str) -> String {
+    signer.sign_token(token)
+}
+
+/// The token in a cookie's value.
+pub fn token_in_cookie<'a>(signer: &Signer, cookie: &'a str) -> Result<&'a str, InvalidCsrf> {
+    match signer.unsign_token(cookie) {
+        Ok(token) if !token.is_empty() => Ok(token),
+        Ok(_) | Err(_) => Err(InvalidCsrf::Cookie),
+    }
+}
+
+/// A form or header value for a token, under a fresh mask.
+pub fn form_value(random: &dyn Random, token: &str) -> Result<String, InvalidEncoding> {
+    mask(token, &random_token(random))
+}
+
+/// `<mask>.<token xor mask>`.
+pub fn mask(token: &str, mask: &str) -> Result<String, InvalidEncoding> {
+    Ok(format!("{mask}.{}", xor(token, mask)?))
+}
+
+/// The token in a form or header value.
+pub fn unmask(form: &str) -> Result<String, InvalidCsrf> {
+    let (mask, masked) = form.split_once('.').ok_or(InvalidCsrf::Format)?;
+    if mask.is_empty() || masked.is_empty() {
+        return Err(InvalidCsrf::Format);
+    }
+    xor(masked, mask).map_err(|_| InvalidCsrf::Format)
+}
+
+/// Exclusive or of the bytes that two base64url texts encode, as far as the shorter one goes.
+pub fn xor(left: &str, right: &str) -> Result<String, InvalidEncoding> {
+    let (left, right) = (decode(left)?, decode(right)?);
+    Ok(encode(left.iter().zip(&right).map(|(a, b)| a ^ b).collect::<Vec<u8>>()))
+}
+
+/// Checks that form or header and cookie belong together and that the cookie is ours.
+pub fn verify(signer: &Signer, cookie: &str, form: &str) -> Result<(), InvalidCsrf> {
+    let in_form = unmask(form)?;
+    let in_cookie = token_in_cookie(signer, cookie)?;
+    let same = in_form.as_bytes().ct_eq(in_cookie.as_bytes());
+    if same.into() { Ok(()) } else { Err(InvalidCsrf::Mismatch) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+
+    #[test]
+    fn each_answer_masks_the_token_anew() {
+        let signer = Signer::insecure_with_any_secret("secret");
+        let token = new_token(&SystemRandom);
+        let cookie = cookie_value(&signer, &token);
+        let forms = [(); 2].map(|()| form_value(&SystemRandom, &token).unwrap());
+        assert_ne!(forms[0], forms[1]);
+        for form in forms {
+            assert_eq!(verify(&signer, &cookie, &form), Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_empty_token_never_passes() {
+        let signer = Signer::insecure_with_any_secret("secret");
+        let cookie = cookie_value(&signer, "");
+        assert_eq!(verify(&signer, &cookie, "."), Err(InvalidCsrf::Format));
+        assert_eq!(verify(&signer, &cookie, "AA.AA"), Err(InvalidCsrf::Cookie));
+    }
+}

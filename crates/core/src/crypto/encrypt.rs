@@ -1,0 +1,203 @@
+//! Texts encrypted with a key of the server.
+//!
+//! Written: `v2.<nonce>.<ciphertext and tag>` with AES-256-GCM. The originals' form
+//! `<iv>.<ciphertext>`, AES-CBC without any protection against changes, is read where a caller
+//! says so by name.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{
+    AES_128, AES_192, AES_256, Algorithm, DecryptionContext, EncryptionContext,
+    PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
+};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use zeroize::Zeroizing;
+
+use super::encoding::{decode, encode};
+use crate::error::ErrorCode;
+use crate::random::Random;
+use crate::secret::ServerSecret;
+
+const VERSION: &str = "v2";
+
+/// Encrypts and decrypts texts.
+pub struct Cipher {
+    sealing: LessSafeKey,
+    key: Zeroizing<Vec<u8>>,
+    cbc: &'static Algorithm,
+}
+
+/// The text is not a key: base64url of 16, 24 or 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an encryption key is base64url of 16, 24 or 32 bytes")]
+pub struct InvalidKey;
+
+/// The text could not be encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("encryption failed")]
+pub struct EncryptError;
+
+/// Why a text was not decrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecryptError {
+    /// Not one of the forms.
+    #[error("not a ciphertext")]
+    Format,
+    /// Encrypted with another key, or changed.
+    #[error("the ciphertext does not belong to this key")]
+    Mismatch,
+}
+
+impl From<DecryptError> for ErrorCode {
+    fn from(_: DecryptError) -> Self {
+        Self::InvalidHash
+    }
+}
+
+impl Cipher {
+    /// A cipher with a key given as base64url of 16, 24 or 32 bytes.
+    pub fn from_key(key: &str) -> Result<Self, InvalidKey> {
+        let key = Zeroizing::new(decode(key).map_err(|_| InvalidKey)?);
+        Self::from_bytes(key).ok_or(InvalidKey)
+    }
+
+    /// A cipher with a key of its own for each `purpose`, derived from the server's secret.
+    pub fn from_secret(secret: &ServerSecret, purpose: &str) -> Result<Self, InvalidKey> {
+        let key = derive(secret.expose().as_bytes(), purpose).ok_or(InvalidKey)?;
+        Self::from_bytes(Zeroizing::new(key.to_vec())).ok_or(InvalidKey)
+    }
+
+    fn from_bytes(key: Zeroizing<Vec<u8>>) -> Option<Self> {
+        let cbc = match key.len() {
+            16 => &AES_128,
+            24 => &AES_192,
+            32 => &AES_256,
+            _ => return None,
+        };
+        // A key of its own: CBC and GCM must not share one, and GCM always has 256 bits.
+        let sealing = derive(&key, "crossauth v2 aes-256-gcm")?;
+        let sealing = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, sealing.as_ref()).ok()?);
+        Some(Self { sealing, key, cbc })
+    }
+
+    /// `v2.<nonce>.<ciphertext>`.
+    pub fn encrypt(&self, random: &dyn Random, text: &str) -> Result<String, EncryptError> {
+        let nonce: [u8; NONCE_LEN] = random.bytes();
+        let mut bytes = text.as_bytes().to_vec();
+        self.sealing
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(VERSION),
+                &mut bytes,
+            )
+            .map_err(|_| EncryptError)?;
+        Ok(format!("{VERSION}.{}.{}", encode(nonce), encode(bytes)))
+    }
+
+    /// The text in a ciphertext that [`Self::encrypt`] made.
+    pub fn decrypt(&self, ciphertext: &str) -> Result<String, DecryptError> {
+        let mut parts = ciphertext.split('.');
+        let (Some(VERSION), Some(nonce), Some(bytes), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(DecryptError::Format);
+        };
+        let nonce = decode(nonce).map_err(|_| DecryptError::Format)?;
+        let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| DecryptError::Format)?;
+        let mut bytes = Zeroizing::new(decode(bytes).map_err(|_| DecryptError::Format)?);
+        let text = self
+            .sealing
+            .open_in_place(nonce, Aad::from(VERSION), &mut bytes)
+            .map_err(|_| DecryptError::Mismatch)?;
+        into_text(text)
+    }
+
+    /// As [`Self::decrypt`], but reads the originals' AES-CBC form as well.
+    ///
+    /// Whoever can change such a ciphertext can change the text in it: only for values from a
+    /// place that nobody else writes to.
+    pub fn insecure_decrypt_compatible(&self, ciphertext: &str) -> Result<String, DecryptError> {
+        if ciphertext.starts_with("v2.") {
+            return self.decrypt(ciphertext);
+        }
+        let (iv, bytes) = ciphertext.split_once('.').ok_or(DecryptError::Format)?;
+        let iv = decode(iv).map_err(|_| DecryptError::Format)?;
+        let iv = <[u8; 16]>::try_from(iv).map_err(|_| DecryptError::Format)?;
+        let mut bytes = Zeroizing::new(decode(bytes).map_err(|_| DecryptError::Format)?);
+        let text = UnboundCipherKey::new(self.cbc, &self.key)
+            .and_then(PaddedBlockDecryptingKey::cbc_pkcs7)
+            .and_then(|key| key.decrypt(&mut bytes, DecryptionContext::Iv128((&iv).into())))
+            .map_err(|_| DecryptError::Mismatch)?;
+        into_text(text)
+    }
+
+    /// The originals' form, `<iv>.<ciphertext>` with AES-CBC, for applications of theirs that read
+    /// it. `iv` must be random.
+    pub fn insecure_encrypt_cbc(&self, iv: [u8; 16], text: &str) -> Result<String, EncryptError> {
+        let mut bytes = text.as_bytes().to_vec();
+        UnboundCipherKey::new(self.cbc, &self.key)
+            .and_then(PaddedBlockEncryptingKey::cbc_pkcs7)
+            .and_then(|key| {
+                key.less_safe_encrypt(&mut bytes, EncryptionContext::Iv128((&iv).into()))
+            })
+            .map_err(|_| EncryptError)?;
+        Ok(format!("{}.{}", encode(iv), encode(bytes)))
+    }
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cipher(…)")
+    }
+}
+
+fn into_text(bytes: &[u8]) -> Result<String, DecryptError> {
+    str::from_utf8(bytes).map(str::to_owned).map_err(|_| DecryptError::Mismatch)
+}
+
+fn derive(secret: &[u8], purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    let extracted = Salt::new(HKDF_SHA256, &[]).extract(secret);
+    extracted.expand(&[purpose.as_bytes()], HKDF_SHA256).ok()?.fill(key.as_mut()).ok()?;
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+    #[test]
+    fn a_changed_ciphertext_is_refused() {
+        let cipher = Cipher::from_key(KEY).unwrap();
+        let made = cipher.encrypt(&SystemRandom, "attack at dawn").unwrap();
+        assert_eq!(cipher.decrypt(&made).unwrap(), "attack at dawn");
+        for index in 0..made.len() {
+            let mut changed = made.clone().into_bytes();
+            changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+            assert!(cipher.decrypt(str::from_utf8(&changed).unwrap()).is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn the_unprotected_form_is_read_only_on_request() {
+        let cipher = Cipher::from_key(KEY).unwrap();
+        let cbc = cipher.insecure_encrypt_cbc([7; 16], "text").unwrap();
+        assert_eq!(cipher.decrypt(&cbc), Err(DecryptError::Format));
+        assert_eq!(cipher.insecure_decrypt_compatible(&cbc).unwrap(), "text");
+        let ours = cipher.encrypt(&SystemRandom, "text").unwrap();
+        assert_eq!(cipher.insecure_decrypt_compatible(&ours).unwrap(), "text");
+    }
+
+    #[test]
+    fn each_purpose_has_a_key_of_its_own() {
+        let secret = ServerSecret::new("0123456789abcdef").unwrap();
+        let [one, two] = ["one", "two"].map(|p| Cipher::from_secret(&secret, p).unwrap());
+        let made = one.encrypt(&SystemRandom, "text").unwrap();
+        assert_eq!(two.decrypt(&made), Err(DecryptError::Mismatch));
+        assert_eq!(Cipher::from_secret(&secret, "one").unwrap().decrypt(&made).unwrap(), "text");
+    }
+}

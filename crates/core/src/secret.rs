@@ -1,0 +1,100 @@
+//! Secrets as types: they do not print, they are wiped from memory, they compare in constant time.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A password as a person typed it.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes over a password.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The password itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Password {}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// The secret of a server, with which it signs cookies and tokens and encrypts what it stores.
+#[derive(Clone)]
+pub struct ServerSecret(Zeroizing<String>);
+
+/// A server secret was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret must have at least {} bytes", ServerSecret::MIN_LEN)]
+pub struct WeakSecret;
+
+impl ServerSecret {
+    /// Shortest secret that is taken, in bytes.
+    pub const MIN_LEN: usize = 16;
+
+    /// Takes over a secret of at least [`Self::MIN_LEN`] bytes.
+    pub fn new(text: impl Into<String>) -> Result<Self, WeakSecret> {
+        let text = Zeroizing::new(text.into());
+        if text.len() < Self::MIN_LEN { Err(WeakSecret) } else { Ok(Self(text)) }
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerSecret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let secret = ServerSecret::new("0123456789abcdef").unwrap();
+        assert_eq!(format!("{secret:?}"), "ServerSecret(…)");
+        assert_eq!(format!("{:?}", Password::new("bobPass123")), "Password(…)");
+    }
+
+    #[test]
+    fn a_server_secret_has_at_least_16_bytes() {
+        assert_eq!(ServerSecret::new("0123456789abcde").unwrap_err(), WeakSecret);
+        assert_eq!(ServerSecret::new("0123456789abcdef").unwrap().expose(), "0123456789abcdef");
+    }
+
+    #[test]
+    fn passwords_compare_byte_by_byte() {
+        let read: Password = serde_json::from_str("\" a\u{00e9}\"").unwrap();
+        assert_eq!(read, Password::new(" a\u{00e9}"));
+        assert_ne!(read, Password::new("a\u{00e9}"));
+        assert_ne!(read, Password::new(" ae\u{0301}"));
+    }
+}

@@ -1,0 +1,60 @@
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+
+use crossauth_core::crypto::random;
+use crossauth_core::random::{Random, SystemRandom};
+
+use crate::Case;
+
+/// Gives the bytes of a case, and no more.
+struct Given(Mutex<Vec<u8>>);
+
+impl Random for Given {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut given = self.0.lock().unwrap();
+        assert!(given.len() >= bytes.len(), "more bytes are drawn than the original drew");
+        let rest = given.split_off(bytes.len());
+        bytes.copy_from_slice(&given);
+        *given = rest;
+    }
+}
+
+pub(crate) fn bytes_from_hex(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        hex.chars().map(|c| u8::try_from(c.to_digit(16).unwrap()).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+pub(crate) fn format(case: &Case) {
+    let given = Given(Mutex::new(bytes_from_hex(case.find_text("bytes_hex").unwrap_or_default())));
+    let len = || usize::try_from(case.number("length")).unwrap();
+    match case.op.as_str() {
+        "random_value" => case.writes(random::random_value(&given, len())),
+        "random_salt" => case.writes(random::random_salt(&given)),
+        "random_base32" => base32(case, &given, len()),
+        "uuid_format" => case.writes(shape(&random::uuid(&SystemRandom))),
+        op => panic!("nothing checks {op}"),
+    }
+    let left = given.0.lock().unwrap().len();
+    assert_eq!(left, 0, "{}: fewer bytes are drawn than the original drew", case.id);
+}
+
+/// TypeScript makes groups of four whatever the caller says; ours follows Python.
+fn base32(case: &Case, given: &Given, len: usize) {
+    let dash_every = case.input["dashEvery"].as_u64().map(|n| usize::try_from(n).unwrap());
+    let text = random::random_base32(given, len, dash_every.and_then(NonZeroUsize::new));
+    assert_eq!(text, *case.python.ok.as_ref().unwrap(), "{}", case.id);
+    if dash_every.is_none_or(|every| every == 4) {
+        case.writes(text);
+    }
+}
+
+/// The text with an `h` for each hexadecimal digit.
+fn shape(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_hexdigit() { 'h' } else { c }).collect()
+}
+
+pub(crate) fn zero_pad(case: &Case) {
+    let number = u64::try_from(case.number("num")).unwrap();
+    case.writes(random::zero_pad(number, usize::try_from(case.number("places")).unwrap()));
+}
