@@ -1,0 +1,45 @@
+//! `crossauth serve`.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use crossauth_axum::Crossauth;
+
+use crate::data::DataDirectory;
+use crate::database::Database;
+use crate::serve::{Readiness, Server, StopSignals};
+use crate::settings::Settings;
+use crate::{purge, wiring};
+
+/// Serves until told to stop.
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let signals = StopSignals::catch()?;
+    // Before any file is made: the port may be taken by the server whose files they are.
+    let server = Server::bind(settings.listen).await?;
+    let data = DataDirectory::open(&settings.data)?;
+    let secret = wiring::secret(settings, &data)?;
+    let database = Database::open(settings, &data).await?;
+    let site = wiring::site(settings, &secret, database.storage(), server.address())?;
+    announce(&server, &site).await?;
+    let purging = tokio::spawn(purge::forever(database.storage()));
+    let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
+    server.run(site.site(), settings, readiness, signals).await;
+    purging.abort();
+    database.close().await;
+    Ok(())
+}
+
+/// Says where the server is, and how to make the first administrator if there is none.
+async fn announce(server: &Server, site: &Crossauth) -> anyhow::Result<()> {
+    let token = site.auth().setup.issue_token().await?;
+    let mut stdout = io::stdout().lock();
+    // Whoever started the server may have closed its output; it serves all the same.
+    let _ = writeln!(stdout, "listening on http://{}", server.address());
+    if let Some(token) = token {
+        let (base, prefix) = (site.config().base_url.as_str(), &site.config().prefix);
+        let _ =
+            writeln!(stdout, "create the first administrator at {base}{prefix}setup?token={token}");
+    }
+    let _ = stdout.flush();
+    Ok(())
+}

@@ -1,0 +1,68 @@
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use async_trait::async_trait;
+use axum::routing::get;
+
+use super::*;
+use crate::settings::Inputs;
+
+struct Switchable(&'static str);
+
+#[async_trait]
+impl Probe for Switchable {
+    async fn works(&self) -> bool {
+        self.0 == "working"
+    }
+}
+
+/// Serves `app` for as long as the test runs.
+async fn serve(app: Router, storage: &'static str) -> SocketAddr {
+    let arguments = vec![("limits.request_timeout", "200ms".to_owned())];
+    let settings = Inputs { arguments, ..Inputs::default() }.load().map_err(drop).unwrap().settings;
+    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let address = server.address();
+    let readiness = Arc::new(Readiness::new(Box::new(Switchable(storage))));
+    let signals = StopSignals::catch().unwrap();
+    tokio::spawn(async move { server.run(app, &settings, readiness, signals).await });
+    address
+}
+
+async fn get_status(address: SocketAddr, path: &'static str) -> String {
+    let ask = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    };
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_panicking_handler_costs_one_request() {
+    async fn panics() -> &'static str {
+        panic!("on purpose")
+    }
+    let app = Router::new().route("/panics", get(panics)).route("/works", get(|| async { "" }));
+    let address = serve(app, "working").await;
+    assert_eq!(get_status(address, "/panics").await, "HTTP/1.1 500 Internal Server Error");
+    assert_eq!(get_status(address, "/works").await, "HTTP/1.1 200 OK");
+    assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
+async fn a_handler_that_never_answers_is_given_up() {
+    let app = Router::new().route("/", get(std::future::pending::<()>));
+    let address = serve(app, "working").await;
+    assert_eq!(get_status(address, "/").await, "HTTP/1.1 503 Service Unavailable");
+}
+
+#[tokio::test]
+async fn without_storage_the_server_lives_but_is_not_ready() {
+    let address = serve(Router::new(), "broken").await;
+    assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(get_status(address, "/live").await, "HTTP/1.1 200 OK");
+}

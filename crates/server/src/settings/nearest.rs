@@ -1,0 +1,50 @@
+//! Finding the name that was probably meant.
+
+/// The known name nearest to `name`, if one is near enough to have been meant.
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let tolerance = (name.chars().count() / 3).clamp(1, 6);
+    known
+        .map(|candidate| (distance(name, &candidate), candidate))
+        .filter(|(distance, _)| *distance <= tolerance)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many characters to insert, remove or replace to turn `from` into `to`.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, have) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, want) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(have != *want);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_single_edits() {
+        for (from, to, edits) in
+            [("", "", 0), ("abc", "", 3), ("listen", "lisen", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(from, to), edits, "{from} {to}");
+            assert_eq!(distance(to, from), edits, "{to} {from}");
+        }
+    }
+
+    #[test]
+    fn only_a_near_name_is_suggested() {
+        let known = || ["listen", "log.level"].map(str::to_owned).into_iter();
+        assert_eq!(nearest("lissten", known()), Some("listen".to_owned()));
+        assert_eq!(nearest("log_level", known()), Some("log.level".to_owned()));
+        assert_eq!(nearest("password", known()), None);
+    }
+}

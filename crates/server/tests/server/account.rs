@@ -1,0 +1,121 @@
+//! Accounts from the command line, used over HTTP.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::process::{Server, run, run_with_input, status};
+
+const PASSWORD: &str = "Correct-horse-7";
+
+fn add(directory: &Path, arguments: &[&str]) -> Output {
+    let arguments = [&["user", "add"], arguments, &["--password-stdin"]].concat();
+    run_with_input(directory, &arguments, &format!("{PASSWORD}\n"))
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The status of a log-in by the JSON endpoint.
+fn log_in(server: &Server, username: &str, password: &str) -> u16 {
+    let page = server.exchange(
+        b"GET /api/getcsrftoken HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    let header = |name: &str| {
+        let line = page.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
+        line.unwrap_or_else(|| panic!("no {name} in {page}")).split_once(": ").unwrap().1.to_owned()
+    };
+    let cookie = header("set-cookie: csrftoken").split(';').next().unwrap().to_owned();
+    let token = header("x-crossauth-csrf");
+    let body = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
+    let request = format!(
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookie}\r\n\
+         X-CROSSAUTH-CSRF: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len(),
+    );
+    status(&server.exchange(request.as_bytes()))
+}
+
+#[test]
+fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
+    let server = Server::start(&[]);
+    let added = add(server.path(), &["alice", "--email", "alice@example.com"]);
+    assert_eq!(text(&added.stdout), "alice is added\n", "{}", text(&added.stderr));
+    assert_eq!(log_in(&server, "alice", "Wrong-horse-7"), 401);
+    assert_eq!(log_in(&server, "alice", PASSWORD), 200);
+    assert!(run(server.path(), &["user", "disable", "alice"]).status.success());
+    assert_ne!(log_in(&server, "alice", PASSWORD), 200);
+    assert!(run(server.path(), &["user", "enable", "alice"]).status.success());
+    let arguments = ["user", "set-password", "alice", "--password-stdin"];
+    assert!(run_with_input(server.path(), &arguments, "Battery-staple-8\n").status.success());
+    assert_eq!(log_in(&server, "alice", PASSWORD), 401);
+    assert_eq!(log_in(&server, "alice", "Battery-staple-8"), 200);
+    assert!(!server.log().contains(PASSWORD) && !server.log().contains("Battery-staple"));
+}
+
+#[test]
+fn accounts_are_listed_by_the_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(add(path, &["bob"]).status.success());
+    assert!(add(path, &["alice", "--email", "alice@example.com", "--admin"]).status.success());
+    let list = run(path, &["user", "list"]);
+    let rows: Vec<Vec<_>> =
+        text(&list.stdout).lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["alice", "alice@example.com", "active", "administrator"]);
+    assert_eq!(rows[1], ["bob", "-", "active", "user"]);
+    let first = run(path, &["user", "list", "--limit", "1", "--json"]);
+    let user: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(user["username"], "alice");
+    assert_eq!(user["admin"], true);
+    assert!(text(&first.stderr).contains("--after 'alice'"));
+    let second = run(path, &["user", "list", "--limit", "1", "--after", "alice"]);
+    assert!(text(&second.stdout).starts_with("bob "));
+}
+
+#[test]
+fn a_refused_account_says_why_and_exits_with_1() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(add(directory.path(), &["alice"]).status.success());
+    let again = add(directory.path(), &["Alice"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("already exists"), "{}", text(&again.stderr));
+    let arguments = ["user", "add", "bob", "--password-stdin"];
+    let weak = run_with_input(directory.path(), &arguments, "weak\n");
+    assert_eq!(weak.status.code(), Some(1));
+    assert!(!text(&weak.stderr).contains("weak\n"));
+    let nobody = run(directory.path(), &["user", "disable", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
+fn the_link_of_the_first_start_is_shown_until_there_is_an_administrator() {
+    let mut server = Server::start(&[]);
+    let line = server.line();
+    let prefix =
+        format!("create the first administrator at http://{}/setup?token=", server.address());
+    let token = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("{line}")).to_owned();
+    assert_eq!(server.status(&format!("/setup?token={token}")), 200);
+    assert_ne!(server.status("/setup?token=wrong"), 200);
+    assert!(!server.log().contains(&token));
+    assert!(add(server.path(), &["root", "--admin"]).status.success());
+    assert_ne!(server.status(&format!("/setup?token={token}")), 200);
+    let mut server = Server::start_in(server.stop(), &[]);
+    server.terminate();
+    assert_eq!(server.line(), "");
+}
+
+#[test]
+fn bringing_the_database_up_to_date_can_be_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let output = run(directory.path(), &["migrate"]);
+        assert_eq!(
+            text(&output.stdout),
+            "the database is up to date\n",
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    assert!(directory.path().join("crossauth-data/crossauth.db").exists());
+}

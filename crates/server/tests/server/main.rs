@@ -1,0 +1,9 @@
+//! The binary as its users meet it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod account;
+mod configuration;
+mod process;
+mod request;
+mod shutdown;
+mod start;

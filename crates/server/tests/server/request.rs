@@ -1,0 +1,115 @@
+//! Requests that no browser sends.
+
+use std::io::Write as _;
+
+use crate::process::{Server, read_to_end, status};
+
+#[test]
+fn a_request_names_exactly_one_host() {
+    let server = Server::start(&[]);
+    let get = |headers: &str| {
+        server.exchange(
+            format!("GET /live HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    assert_eq!(status(&get("Host: localhost\r\n")), 200);
+    for headers in [
+        "",
+        "Host: a\r\nHost: b\r\n",
+        "Host: \r\n",
+        "Host: a b\r\n",
+        "Host: a/b\r\n",
+        "Host: u@a\r\n",
+    ] {
+        assert_eq!(status(&get(headers)), 400, "{headers:?}");
+    }
+    let absolute = "GET http://evil.example/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(status(&server.exchange(absolute.as_bytes())), 400);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let server = Server::start(&[]);
+    let line = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(70_000));
+    assert!(matches!(status(&server.exchange(line.as_bytes())), 414 | 431));
+    let headers = "X: y\r\n".repeat(1000);
+    let many = format!("GET /live HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    assert_eq!(status(&server.exchange(many.as_bytes())), 431);
+    let long =
+        format!("GET /live HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "y".repeat(70_000));
+    assert_eq!(status(&server.exchange(long.as_bytes())), 431);
+    assert_eq!(server.status("/live"), 200);
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_before_it_is_read() {
+    let server = Server::start(&["--set", "limits.body=1KiB"]);
+    let post = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1025\r\n\r\n";
+    assert_eq!(status(&server.exchange(post.as_bytes())), 413);
+}
+
+#[test]
+fn methods_that_are_no_ones_are_refused() {
+    let server = Server::start(&[]);
+    for request in [
+        "TRACE /live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
+        "FOO /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ] {
+        assert_eq!(status(&server.exchange(request.as_bytes())), 405, "{request}");
+    }
+}
+
+#[test]
+fn smuggled_lengths_are_refused() {
+    let server = Server::start(&[]);
+    for headers in [
+        "Content-Length: 1\r\nContent-Length: 2\r\n",
+        "Content-Length: -1\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+    ] {
+        let post = format!("POST /live HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        assert_eq!(status(&server.exchange(post.as_bytes())), 400, "{headers:?}");
+    }
+}
+
+#[test]
+fn a_head_that_does_not_arrive_ends_the_connection() {
+    let server = Server::start(&["--set", "limits.header_timeout=300ms"]);
+    for beginning in ["", "GET /live HTTP/1.1\r\nHost: lo"] {
+        let mut stream = server.connect();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        let answer = read_to_end(&mut stream);
+        assert!(answer.is_empty() || status(&answer) == 408, "{answer:?}");
+    }
+    let mut idle = server.connect();
+    idle.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(status(&read_to_end(&mut idle)), 200);
+}
+
+#[test]
+fn a_full_house_serves_on_when_silent_guests_are_shown_out() {
+    let server =
+        Server::start(&["--set", "limits.header_timeout=300ms", "--set", "limits.connections=2"]);
+    let silent: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    assert_eq!(server.status("/live"), 200);
+    drop(silent);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_given_up() {
+    let server = Server::start(&["--set", "limits.request_timeout=300ms"]);
+    let post = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    assert_eq!(status(&server.exchange(post.as_bytes())), 408);
+}
+
+#[test]
+fn a_body_without_announced_length_has_the_same_limit() {
+    let server = Server::start(&["--set", "limits.body=1KiB"]);
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
+    let post = format!(
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+    );
+    assert_eq!(status(&server.exchange(post.as_bytes())), 413);
+}

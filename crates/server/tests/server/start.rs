@@ -1,0 +1,69 @@
+//! Starting: what is made, what is kept, and what stands in the way.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::process::{Server, crossauth, run};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_first_start_makes_files_that_are_closed_to_others() {
+    let server = Server::start(&[]);
+    let data = server.path().join("crossauth-data");
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("secret")), 0o600);
+    assert_eq!(server.status("/live"), 200);
+    assert_eq!(server.status("/ready"), 200);
+}
+
+#[test]
+fn the_second_start_keeps_the_secret() {
+    let directory = Server::start(&[]).stop();
+    let path = directory.path().join("crossauth-data/secret");
+    let secret = std::fs::read_to_string(&path).unwrap();
+    let server = Server::start_in(directory, &[]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), secret);
+    assert!(!server.log().contains(secret.trim()));
+}
+
+#[test]
+fn a_configured_secret_is_not_written_down() {
+    let server = Server::start(&["--config", secret_file().path().to_str().unwrap()]);
+    assert!(!server.path().join("crossauth-data/secret").exists());
+}
+
+fn secret_file() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret = 'sixteen bytes !!'").unwrap();
+    file
+}
+
+#[test]
+fn a_taken_port_is_named_together_with_the_option() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let output = run(directory.path(), &["--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
+    assert!(stderr.contains("--listen"), "{stderr}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let output = crossauth(directory.path()).args(["--data", "file/data"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.starts_with("crossauth: cannot make the data directory file/data: "),
+        "{stderr}"
+    );
+}
