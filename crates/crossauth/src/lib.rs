@@ -7,12 +7,12 @@
 #![cfg_attr(all(feature = "axum", feature = "sqlite"), doc = "```no_run")]
 #![cfg_attr(not(all(feature = "axum", feature = "sqlite")), doc = "```ignore")]
 //! use axum::{Router, routing::get};
-//! use crossauth::{Crossauth, CurrentUser, Sqlite};
+//! use crossauth::{Crossauth, CurrentUser, sqlite};
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let crossauth = Crossauth::builder()
 //!     .secret(std::fs::read_to_string("secret.txt")?)
-//!     .storage(Sqlite::open("app.db").await?)
+//!     .storage(sqlite::open("app.db").await?)
 //!     .build()?;
 //!
 //! async fn home(user: CurrentUser) -> String {

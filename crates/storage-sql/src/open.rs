@@ -111,3 +111,9 @@ impl<D: Database> SqlStorage<D> {
         self.database.close().await;
     }
 }
+
+impl<D> From<SqlStorage<D>> for Storage {
+    fn from(opened: SqlStorage<D>) -> Self {
+        opened.storage
+    }
+}

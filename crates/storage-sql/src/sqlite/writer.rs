@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::{io, thread};
 
 use async_trait::async_trait;
-use crossauth_core::storage::StorageError;
+use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -113,9 +113,12 @@ where
 
     fn answer(self: Box<Self>, failure: Option<Failure>) {
         let result = match (failure, self.outcome) {
-            // Its own error says more than that of the group.
-            (_, Some(Err(error))) => Err(error),
-            (None, Some(Ok(value))) => Ok(value),
+            (None, Some(result)) => result,
+            // Where it was this one that failed, its own error says more than that of the group.
+            (Some(_), Some(Err(error))) if error.kind == StorageErrorKind::Unavailable => {
+                Err(error)
+            }
+            // Even a conflict counts for nothing: it may have been with another of the group.
             (Some(failure), _) => Err(StorageError::unavailable(failure)),
             (None, None) => Err(StorageError::unavailable("the transaction did not run")),
         };

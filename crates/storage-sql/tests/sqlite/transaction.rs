@@ -1,7 +1,7 @@
 //! Transactions that are committed together, and reads beside them.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::key::Key;
+use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_storage_sql::database::{Database, Statement, Value};
 use crossauth_storage_sql::sqlite::Options;
@@ -125,4 +125,43 @@ async fn key_of_a_user_who_is_gone_is_refused() {
     let owner = Some(crossauth_core::user::UserId::Integer(7));
     let error = opened.storage().keys.insert(&Key::new("s:1", owner, NOW)).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Corrupt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_disk_is_unavailable_and_costs_nothing_that_was_acknowledged() {
+    let opened = InFile::open(Options::default()).await;
+    let limit = async |pages: u32| {
+        let pragma = Statement::new(format!("PRAGMA max_page_count = {pages}"));
+        let database = opened.database.database();
+        let set = database.transaction(move |transaction| {
+            Box::pin(async move { transaction.query(&pragma, Vec::new()).await })
+        });
+        set.await.unwrap();
+    };
+    limit(64).await;
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let keys = opened.storage().keys;
+            let data = KeyData::from_text("x".repeat(4000));
+            let key = Key { data, ..Key::new(format!("s:{number}"), None, NOW) };
+            tokio::spawn(async move { (keys.insert(&key).await, key) })
+        })
+        .collect();
+    let mut refused = Vec::new();
+    for task in tasks {
+        let (result, key) = task.await.unwrap();
+        match result {
+            Ok(()) => assert!(opened.storage().keys.find(&key.value).await.unwrap().is_some()),
+            Err(error) => {
+                assert_eq!(error.kind, StorageErrorKind::Unavailable, "{error}");
+                refused.push(key);
+            }
+        }
+    }
+    assert!(!refused.is_empty());
+    limit(10_000).await;
+    for key in refused {
+        assert_eq!(opened.storage().keys.find(&key.value).await.unwrap(), None);
+        opened.storage().keys.insert(&key).await.unwrap();
+    }
 }
