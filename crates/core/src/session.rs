@@ -112,7 +112,6 @@ pub struct Session {
 }
 
 /// A session that has just begun, to be handed to the browser.
-#[derive(Debug)]
 pub struct NewSession {
     /// What its holder knows.
     pub id: SessionId,
@@ -124,8 +123,14 @@ pub struct NewSession {
     pub user: Option<User>,
 }
 
+impl fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 /// What a login brings to the session that it begins.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Beginning<'a> {
     /// The session that ends with it.
     pub replaces: Option<&'a SessionId>,
@@ -135,6 +140,12 @@ pub struct Beginning<'a> {
     pub persist: Option<Persistence>,
     /// The application's own key columns.
     pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Beginning").field("persist", &self.persist).finish_non_exhaustive()
+    }
 }
 
 /// Why a session cookie is not accepted.
