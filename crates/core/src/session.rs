@@ -17,6 +17,7 @@ use crate::cookie::SESSION_MAX_AGE;
 use crate::crypto::digest::{hash, stored_value};
 use crate::crypto::random::random_token;
 use crate::crypto::sign::Signer;
+use crate::housekeeping::Housekeeping;
 use crate::key::{DataChange, Key, KeyData, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
@@ -179,12 +180,14 @@ pub struct Sessions {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     activity: Activity,
+    housekeeping: Arc<Housekeeping>,
     config: SessionConfig,
 }
 
 impl Sessions {
     pub(crate) fn new(
         storage: &Storage,
+        housekeeping: Arc<Housekeeping>,
         signer: Arc<Signer>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -194,6 +197,7 @@ impl Sessions {
             store: storage.sessions.clone(),
             keys: storage.keys.clone(),
             activity: Activity::new(storage.keys.clone()),
+            housekeeping,
             signer,
             clock,
             random,
@@ -286,6 +290,7 @@ impl Sessions {
     }
 
     fn draw(&self, userid: Option<UserId>, extra: Map<String, Value>) -> (SessionId, Key) {
+        self.housekeeping.start();
         let id = SessionId(random_token(&*self.random));
         let value = stored_value(KeyPrefix::Session, &id.0);
         let mut key = Key::new(&*value, userid, self.clock.now());
