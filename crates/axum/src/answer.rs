@@ -10,8 +10,8 @@ use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::headers;
-use crate::layer::SessionChange;
 use crate::page::PageName;
+use crate::session_change::SessionChange;
 
 /// In which form a caller wants to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) fn page(
     match context.crossauth.pages().render(page, variables) {
         Ok(html) => {
             let mut response = (status, html).into_response();
-            headers::page(response.headers_mut(), &context.crossauth, &nonce);
+            headers::page(response.headers_mut(), context.crossauth.config(), &nonce);
             response
         }
         Err(error) => {
@@ -100,7 +100,7 @@ fn bare_page(context: &Context) -> Response {
         context.request_id
     );
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
-    headers::page(response.headers_mut(), &context.crossauth, "");
+    headers::page(response.headers_mut(), context.crossauth.config(), "");
     response
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn json(context: &Context, status: StatusCode, body: impl Serialize) 
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = (status, body).into_response();
-    headers::json(response.headers_mut(), &context.crossauth);
+    headers::json(response.headers_mut(), context.crossauth.config());
     response
 }
 
@@ -187,7 +187,7 @@ fn set_retry_after(response: &mut Response, failure: &Failure) {
 pub(crate) fn redirect(context: &Context, to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::FOUND, [(header::LOCATION, to)]).into_response();
-    headers::redirect(response.headers_mut(), &context.crossauth);
+    headers::redirect(response.headers_mut(), context.crossauth.config());
     response
 }
 
@@ -195,29 +195,4 @@ pub(crate) fn redirect(context: &Context, to: &str) -> Response {
 pub(crate) fn with_session(mut response: Response, change: SessionChange) -> Response {
     response.extensions_mut().insert(change);
     response
-}
-
-/// A request that an extractor turned away, with its finished answer.
-#[derive(Debug)]
-pub struct Rejection(Box<Response>);
-
-impl Rejection {
-    pub(crate) fn new(response: Response) -> Self {
-        Self(Box::new(response))
-    }
-
-    /// The extractor needs what the layer leaves, and there was no layer.
-    pub(crate) fn without_layer() -> Self {
-        tracing::error!(
-            "an extractor of Crossauth runs on a route without Crossauth's layer: build the \
-             router with Crossauth::mount, or add Crossauth::layer to it"
-        );
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR.into_response())
-    }
-}
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
-        *self.0
-    }
 }

@@ -5,11 +5,12 @@
 
 mod form;
 mod json;
+mod multipart;
 
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::Request;
 use crossauth_core::error::ErrorCode;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -52,11 +53,7 @@ impl Fields {
             _ if bytes.is_empty() => Self::default(),
             Some("application/json") => json::parse(&bytes)?,
             Some("application/x-www-form-urlencoded") => form::parse(&bytes)?,
-            Some("multipart/form-data") => {
-                let request = Request::from_parts(parts, Body::from(bytes));
-                let multipart = Multipart::from_request(request, &()).await;
-                read_multipart(multipart.map_err(|_| malformed("multipart/form-data"))?).await?
-            }
+            Some("multipart/form-data") => multipart::parse(&parts.headers, bytes).await?,
             _ => return Err(unsupported_media_type()),
         };
         fields.0.values().try_for_each(refuse_nul)?;
@@ -147,18 +144,6 @@ async fn read_all(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result
 fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .any(<dyn std::error::Error>::is::<LengthLimitError>)
-}
-
-async fn read_multipart(mut multipart: Multipart) -> Result<Fields, Failure> {
-    let broken = |_| malformed("multipart/form-data");
-    let mut fields = Fields::default();
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
-        let name = field.name().ok_or_else(|| malformed("multipart/form-data"))?.to_owned();
-        let bytes = field.bytes().await.map_err(broken)?;
-        let text = String::from_utf8(bytes.into()).map_err(|_| not_utf8())?;
-        fields.insert(name, Value::String(text))?;
-    }
-    Ok(fields)
 }
 
 fn refuse_nul(value: &Value) -> Result<(), Failure> {

@@ -9,8 +9,8 @@ use crossauth_core::session::SessionId;
 use crossauth_core::user::User;
 use http::request::Parts;
 
-use crate::answer::Rejection;
 use crate::crossauth::Crossauth;
+use crate::rejection::Rejection;
 
 /// The context of a request, as the layer found it. Cheap to clone.
 #[derive(Clone)]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
 use crossauth_core::crypto::random::random_value;
 use crossauth_core::random::Random;
 use crossauth_core::{Auth, cookie::CookieOptions};
@@ -16,10 +15,8 @@ use http::HeaderName;
 pub use builder::{BuildError, Builder};
 
 use crate::body::BodyLimits;
-use crate::layer::CrossauthLayer;
 use crate::origin::BaseUrl;
 use crate::page::Pages;
-use crate::router;
 
 /// How Crossauth looks from the web.
 #[derive(Debug, Clone)]
@@ -72,35 +69,6 @@ impl Crossauth {
         let first = u64::from_be_bytes(random.bytes());
         let next_request = AtomicU64::new(first);
         Self(Arc::new(Parts { auth, config, pages, random, next_request }))
-    }
-
-    /// Adds our routes to an application and gives all its routes their sessions.
-    ///
-    /// The application's own routes may be behind any path that is not one of ours; see the
-    /// route table in [`crate::router`].
-    pub fn mount(&self, application: Router) -> Router {
-        application.merge(self.routes()).layer(self.layer()).merge(self.assets())
-    }
-
-    /// A whole site of its own: our routes, the account page at the prefix, and an error page
-    /// for everything else.
-    pub fn site(&self) -> Router {
-        self.mount(router::home(self).fallback(router::not_found))
-    }
-
-    /// Our routes. They work only inside [`Crossauth::layer`]; [`Crossauth::mount`] sees to that.
-    pub fn routes(&self) -> Router {
-        router::routes(self)
-    }
-
-    /// What our pages load. Needs no layer.
-    pub fn assets(&self) -> Router {
-        router::assets(self)
-    }
-
-    /// Checks sessions and writes cookies, for routes that use our extractors.
-    pub fn layer(&self) -> CrossauthLayer {
-        CrossauthLayer(self.clone())
     }
 
     /// The use cases behind the routes, for an application's own purposes.

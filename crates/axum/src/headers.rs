@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::crossauth::Crossauth;
+use crate::crossauth::Config;
 use crate::origin::Transport;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -19,24 +19,24 @@ const fn text(value: &'static str) -> HeaderValue {
 }
 
 /// For everything of ours: nobody caches it, frames it, or guesses its type.
-fn always(headers: &mut HeaderMap, crossauth: &Crossauth) {
+fn always(headers: &mut HeaderMap, config: &Config) {
     headers.insert(CACHE_CONTROL, text("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
     headers.insert(REFERRER_POLICY, text("no-referrer"));
     headers.insert(RESOURCE_POLICY, text("same-origin"));
-    if crossauth.config().base_url.transport() == Transport::Encrypted {
+    if config.base_url.transport() == Transport::Encrypted {
         headers.insert(STRICT_TRANSPORT_SECURITY, text("max-age=63072000; includeSubDomains"));
     }
 }
 
-pub(crate) fn json(headers: &mut HeaderMap, crossauth: &Crossauth) {
-    always(headers, crossauth);
+pub(crate) fn json(headers: &mut HeaderMap, config: &Config) {
+    always(headers, config);
     headers.insert(CONTENT_TYPE, text("application/json; charset=utf-8"));
     headers.insert(CONTENT_SECURITY_POLICY, text("default-src 'none'; frame-ancestors 'none'"));
 }
 
-pub(crate) fn page(headers: &mut HeaderMap, crossauth: &Crossauth, nonce: &str) {
-    always(headers, crossauth);
+pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str) {
+    always(headers, config);
     headers.insert(CONTENT_TYPE, text("text/html; charset=utf-8"));
     headers.insert(X_FRAME_OPTIONS, text("DENY"));
     headers.insert(OPENER_POLICY, text("same-origin"));
@@ -52,8 +52,8 @@ pub(crate) fn page(headers: &mut HeaderMap, crossauth: &Crossauth, nonce: &str) 
     headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(text("default-src 'none'")));
 }
 
-pub(crate) fn redirect(headers: &mut HeaderMap, crossauth: &Crossauth) {
-    always(headers, crossauth);
+pub(crate) fn redirect(headers: &mut HeaderMap, config: &Config) {
+    always(headers, config);
 }
 
 /// After a log-out, pages that the browser keeps must not be shown any more.

@@ -12,7 +12,8 @@ use std::task::{Context as TaskContext, Poll};
 
 use axum::extract::Request;
 use axum::response::Response;
-use crossauth_core::session::{NewSession, SessionRefused};
+use crossauth_core::session::SessionRefused;
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -22,13 +23,21 @@ use crate::answer::{self, Surface};
 use crate::context::{Context, KnownSession};
 use crate::cookies::{Brought, RequestCookies};
 use crate::crossauth::Crossauth;
+use crate::session_change::SessionChange;
 
 /// Names the request in logs, error pages and answers.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the routes that it wraps their sessions; see [`Crossauth::layer`].
 #[derive(Debug, Clone)]
-pub struct CrossauthLayer(pub(crate) Crossauth);
+pub struct CrossauthLayer(Crossauth);
+
+impl Crossauth {
+    /// Checks sessions and writes cookies, for routes that use our extractors.
+    pub fn layer(&self) -> CrossauthLayer {
+        CrossauthLayer(self.clone())
+    }
+}
 
 impl<S> Layer<S> for CrossauthLayer {
     type Service = CrossauthService<S>;
@@ -80,15 +89,6 @@ where
             .instrument(span),
         )
     }
-}
-
-/// What a handler does to the browser's session; the layer writes the cookies for it.
-#[derive(Clone)]
-pub(crate) enum SessionChange {
-    /// A session has begun.
-    Began(Arc<NewSession>),
-    /// The session has ended.
-    Ended,
 }
 
 /// What must be remembered of a request until its answer leaves.
@@ -175,6 +175,9 @@ impl Arrival {
     }
 
     fn leave_unchanged(&self, headers: &mut HeaderMap) {
+        if is_for_shared_caches(headers) {
+            return;
+        }
         let crossauth = &self.context.crossauth;
         if self.session_cookie == Cookie::Delete {
             crossauth.delete_session_cookie(headers);
@@ -188,4 +191,13 @@ impl Arrival {
             crossauth.delete_csrf_cookie(headers);
         }
     }
+}
+
+/// Whether a shared cache may keep the answer: nothing of one visitor's must be in it.
+fn is_for_shared_caches(headers: &HeaderMap) -> bool {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    directives.flat_map(|value| value.split(',')).any(|directive| {
+        let directive = directive.trim();
+        directive.eq_ignore_ascii_case("public") || directive.starts_with("s-maxage")
+    })
 }

@@ -42,10 +42,11 @@ mod layer;
 mod next;
 mod origin;
 mod page;
+mod rejection;
 mod router;
 mod routes;
+mod session_change;
 
-pub use answer::Rejection;
 pub use body::BodyLimits;
 pub use crossauth::{BuildError, Builder, Config, Crossauth};
 pub use extract::{Admin, CsrfForm, CurrentUser, NewAnonymousSession, Session};
@@ -54,3 +55,4 @@ pub use layer::{CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
 pub use page::{PageError, PageName};
+pub use rejection::Rejection;

@@ -158,8 +158,11 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Opens a shut account.
+    /// Opens a shut account. Its user must log in anew.
     pub async fn enable(&self, username: &str) -> Result<User, AccountError> {
+        // A login under way when the account was shut may have left a session behind.
+        let user = self.find(username).await?;
+        self.sessions.end_all_for_user(&user.id, None).await?;
         self.happen(username, StateEvent::Enabled).await
     }
 

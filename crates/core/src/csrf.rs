@@ -34,6 +34,12 @@ pub enum CsrfError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct CsrfToken(String);
 
+impl CsrfToken {
+    fn new(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+}
+
 impl fmt::Debug for CsrfToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CsrfToken(…)")
@@ -68,11 +74,13 @@ impl Csrf {
 
     /// The token in a cookie, if it is signed by us and belongs to the session.
     pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<CsrfToken> {
-        let token = csrf::token_in_cookie(&self.signer, cookie).ok()?;
-        match session {
-            Some(id) if !equal(token, &self.bound(id)) => None,
-            _ => Some(CsrfToken(token.to_owned())),
-        }
+        let Some(id) = session else {
+            return csrf::token_in_cookie(&self.signer, cookie).ok().map(CsrfToken::new);
+        };
+        // Only we can derive the session's token: being that, it needs no signature to be ours.
+        let bound = self.bound(id);
+        let (token, _signature) = cookie.split_once('.')?;
+        equal(token, &bound).then_some(CsrfToken(bound))
     }
 
     /// The value of the cookie that carries `token`.

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -59,9 +58,7 @@ impl Server {
         readiness: Arc<Readiness>,
         mut signals: StopSignals,
     ) {
-        let app = app
-            .layer(DefaultBodyLimit::max(settings.body_limit.0))
-            .merge(health::routes(Arc::clone(&readiness)));
+        let app = app.merge(health::routes(Arc::clone(&readiness)));
         raise_file_limit();
         let connections = Connections::new(Gate::new(app, settings), settings.header_timeout);
         let under_way = GracefulShutdown::new();

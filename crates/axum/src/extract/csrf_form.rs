@@ -5,11 +5,12 @@ use crossauth_core::csrf::CsrfError;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{self, Rejection, Surface};
+use crate::answer::{self, Surface};
 use crate::body::Fields;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::origin;
+use crate::rejection::Rejection;
 
 /// The fields of a request body, as JSON, form or multipart, which passed the CSRF check.
 ///

@@ -9,10 +9,11 @@ use crossauth_core::user::User;
 use http::Method;
 use http::request::Parts;
 
-use crate::answer::{self, Rejection, Surface};
+use crate::answer::{self, Surface};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::next::NextPath;
+use crate::rejection::Rejection;
 
 /// The logged-in user; take an `Option` of it where strangers are welcome too.
 ///

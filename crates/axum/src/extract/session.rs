@@ -12,11 +12,12 @@ use crossauth_core::user::User;
 use http::request::Parts;
 use serde_json::{Map, Value};
 
-use crate::answer::{self, Rejection, Surface};
+use crate::answer::{self, Surface};
 use crate::context::{Context, KnownSession};
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
-use crate::layer::SessionChange;
+use crate::rejection::Rejection;
+use crate::session_change::SessionChange;
 
 /// The session of a request. Requests without one are answered with 401; take an `Option` of it
 /// where that is not what you want.

@@ -15,9 +15,9 @@ use crate::body::deserialize_flag;
 use crate::context::Context;
 use crate::extract::Submitted;
 use crate::failure::Failure;
-use crate::layer::SessionChange;
 use crate::next::{self, NextPath};
 use crate::page::PageName;
+use crate::session_change::SessionChange;
 
 /// What the form sends.
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::extract::Submitted;
 use crate::failure::Failure;
 use crate::headers;
-use crate::layer::SessionChange;
 use crate::next::{self, NextPath};
+use crate::session_change::SessionChange;
 
 /// What the form sends.
 #[derive(Deserialize)]

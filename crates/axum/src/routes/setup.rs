@@ -15,8 +15,8 @@ use super::login::go_on;
 use crate::answer::{self, Surface};
 use crate::context::Context;
 use crate::extract::Submitted;
-use crate::layer::SessionChange;
 use crate::page::PageName;
+use crate::session_change::SessionChange;
 
 /// What the form sends, but for `user_email`.
 #[derive(Deserialize)]

@@ -1,5 +1,7 @@
 //! The JSON object that travels with a key, and dotted paths into it (`spec` 4.3).
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// Longest data text that a change may leave behind, in bytes.
@@ -7,9 +9,16 @@ const MAX_LEN: usize = 64 * 1024;
 
 /// What a key carries: usually a JSON object, for e-mail verification a bare address.
 ///
-/// Kept as text: most keys are read without looking at their data.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Kept as text: most keys are read without looking at their data. Shows itself to logs by its
+/// length only.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct KeyData(String);
+
+impl fmt::Debug for KeyData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyData({} bytes)", self.0.len())
+    }
+}
 
 /// One change to a key's data.
 #[derive(Debug, Clone, PartialEq)]

@@ -31,7 +31,7 @@ impl StoredSession {
 }
 
 /// A session about to begin.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SessionStart<'a> {
     /// The new session's key.
     pub key: &'a Key,

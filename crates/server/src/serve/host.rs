@@ -9,23 +9,22 @@ use http::{HeaderMap, Uri};
 pub(super) fn is_sound(headers: &HeaderMap, uri: &Uri) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let named = host.to_str().ok().and_then(authority);
-    let targeted = uri.authority().map(|target| authority(target.as_str()));
-    match (named, targeted) {
-        (None, _) | (_, Some(None)) => false,
-        (Some(_), None) => true,
-        (Some(named), Some(Some(target))) => named == target,
-    }
+    let Ok(named) = host.to_str() else { return false };
+    is_authority(named) && uri.authority().is_none_or(|target| is_same(named, target))
 }
 
-fn authority(text: &str) -> Option<Authority> {
-    let authority: Authority = text.parse().ok()?;
-    let port = text.strip_prefix(authority.host())?;
-    let port_is_sound = match port.strip_prefix(':') {
-        Some(number) => number.parse::<u16>().is_ok(),
-        None => port.is_empty(),
-    };
-    (port_is_sound && is_host(authority.host())).then_some(authority)
+fn is_same(named: &str, target: &Authority) -> bool {
+    is_authority(target.as_str()) && named.parse::<Authority>().is_ok_and(|named| named == *target)
+}
+
+/// A host, and a port if there is one. Nobody's name and password.
+fn is_authority(text: &str) -> bool {
+    // The colons of an IPv6 address stand before its bracket.
+    let end = text.rfind(']').map_or(0, |bracket| bracket + 1);
+    match text[end..].find(':').map(|colon| text.split_at(end + colon)) {
+        Some((host, port)) => is_host(host) && port[1..].parse::<u16>().is_ok(),
+        None => is_host(text),
+    }
 }
 
 fn is_host(host: &str) -> bool {

@@ -66,7 +66,9 @@ impl Gate {
             return plain(status);
         }
         let awaits_body = !request.body().is_end_stream();
-        let mut request = request.map(|body| Body::new(Limited::new(body, self.body_limit)));
+        let mut request = request.map(|body| {
+            if awaits_body { Body::new(Limited::new(body, self.body_limit)) } else { Body::empty() }
+        });
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = catch_panic(self.app.clone().oneshot(request));
         match timeout(self.request_timeout, answer).await {

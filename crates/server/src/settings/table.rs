@@ -196,7 +196,7 @@ settings! {
     /// The form of the log on standard error.
     "log.format" log_format: LogFormat = "text";
     /// Whether every request is logged.
-    "log.access" log_access: Switch = "true";
+    "log.access" log_access: Switch = "false";
 }
 
 #[cfg(test)]
