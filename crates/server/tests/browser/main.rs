@@ -7,5 +7,6 @@ mod newcomer;
 mod page;
 mod person;
 mod redirect;
+mod screenshot;
 mod setup;
 mod without;
