@@ -181,13 +181,16 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Sets the scheme that the person prefers.
+    /// Sets the scheme that the person prefers, who also prefers that nothing moves.
     pub async fn prefer(&self, scheme: ColorScheme) {
         let value = match scheme {
             ColorScheme::Light => "light",
             ColorScheme::Dark => "dark",
         };
-        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
         self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
