@@ -1,5 +1,6 @@
-//! What tests of Crossauth need: conformance suites for stores, a clock that is moved by hand, and
-//! randomness that can be repeated.
+//! What tests of Crossauth need: conformance suites for stores, a clock that is moved by hand,
+//! randomness that can be repeated, and with the features of these names a `server` as a process of
+//! its own and a `browser`.
 //!
 //! A store of your own passes if this does:
 //!
@@ -14,6 +15,10 @@
 //! crossauth_testkit::store_tests!(empty_storage);
 //! ```
 
+#[cfg(feature = "browser")]
+pub mod browser;
 pub mod clock;
 pub mod conformance;
 pub mod random;
+#[cfg(feature = "server")]
+pub mod server;

@@ -1,0 +1,109 @@
+//! Pages of somebody else that try to use the session of who looks at them.
+//!
+//! `evil.localhost` is another site. Another port of 127.0.0.1 is another origin of the same site,
+//! to which the browser does send our cookies, and which can plant its own.
+
+use crossauth_testkit::browser::{Browser, Site};
+use crossauth_testkit::server::Server;
+
+use crate::person::{PASSWORD, is_logged_in, server, sign_up};
+
+const HOSTS: [&str; 2] = ["evil.localhost", "127.0.0.1"];
+
+/// A page that sends a form to us as soon as it is looked at.
+fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
+    let inputs = fields.iter().fold(String::new(), |all, (name, value)| {
+        format!("{all}<input name='{name}' value='{value}'>")
+    });
+    let action = server.url(path);
+    format!(
+        "<link rel=icon href='data:,'><form method=post action='{action}'>{inputs}</form>\
+         <script>document.forms[0].submit()</script>"
+    )
+}
+
+/// A CSRF cookie and a token that belongs to it, as anybody can get them.
+async fn csrf_pair(server: &Server) -> (String, String) {
+    let answer = reqwest::get(server.url("/api/getcsrftoken")).await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let body: serde_json::Value = answer.json().await.unwrap();
+    (cookie, body["csrfToken"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn form_of_another_origin_does_not_log_out() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    let (_, token) = csrf_pair(&server).await;
+    let site = Site::start([("/", &*trap(&server, "/logout", &[("csrfToken", &token)]))]).await;
+    for (host, name) in HOSTS.into_iter().zip(["alice", "bob"]) {
+        browser.forget_cookies().await;
+        sign_up(&browser, &server, name).await;
+        browser.open(&site.url(host, "/")).await;
+        browser.expect("The request comes from another site").await;
+        assert_eq!(browser.url().await, server.url("/logout"));
+        assert!(is_logged_in(&browser, &server).await, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn form_of_another_origin_does_not_log_in() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    sign_up(&browser, &server, "mallory").await;
+    let (cookie, token) = csrf_pair(&server).await;
+    let fields = [("csrfToken", &*token), ("username", "mallory"), ("password", PASSWORD)];
+    let trap = trap(&server, "/login", &fields);
+    let page = format!("<script>document.cookie = '{cookie}; path=/'</script>{trap}");
+    let site = Site::start([("/", &*page)]).await;
+    for host in HOSTS {
+        browser.forget_cookies().await;
+        browser.open(&site.url(host, "/")).await;
+        browser.expect("Log in").await;
+        assert_eq!(browser.url().await, server.url("/login"));
+        assert!(!is_logged_in(&browser, &server).await, "{host}");
+    }
+    // The control: from our own origin the same cookie and token do log in.
+    browser.forget_cookies().await;
+    browser.open(&server.url("/login")).await;
+    browser.forget_cookies().await;
+    let cookie = format!("document.cookie = '{cookie}; path=/'");
+    browser.evaluate(&cookie).await;
+    let submit = format!(
+        "{{ const form = document.forms[0]; form.csrfToken.value = '{token}'; \
+         form.username.value = 'mallory'; form.password.value = '{PASSWORD}'; form.submit() }}"
+    );
+    browser.evaluate(&submit).await;
+    browser.expect("Log out").await;
+}
+
+#[tokio::test]
+async fn pages_are_not_shown_in_frames_of_others() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    let frame = |source: &str| {
+        format!(
+            "<link rel=icon href='data:,'><iframe src='{source}' width=600 height=400></iframe>"
+        )
+    };
+    let site = Site::start([
+        ("/own", &*frame("/framed")),
+        ("/framed", "<link rel=icon href='data:,'>A page"),
+        ("/login", &*frame(&server.url("/login"))),
+        ("/signup", &*frame(&server.url("/signup"))),
+        ("/account", &*frame(&server.url("/"))),
+    ])
+    .await;
+    for host in HOSTS {
+        // The control: what may be framed is, and nobody complains.
+        browser.open(&site.url(host, "/own")).await;
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        for path in ["/login", "/signup", "/account"] {
+            browser.open(&site.url(host, path)).await;
+            let complaints = browser.complaints().await;
+            let refused = complaints.iter().any(|said| said.contains("frame-ancestors 'none'"));
+            assert!(refused, "{host}{path}: {complaints:?}");
+        }
+    }
+}

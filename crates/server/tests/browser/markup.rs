@@ -1,0 +1,79 @@
+//! Names and addresses that are really markup.
+
+use crossauth_testkit::browser::Browser;
+
+use crate::person::{PASSWORD, log_in, server, sign_up};
+
+const MARKUP: [&str; 4] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' autofocus onfocus='alert(1)",
+    "{{7*7}}${7*7}<%= 7*7 %>",
+];
+
+#[tokio::test]
+async fn markup_in_an_account_is_shown_as_text() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    sign_up(&browser, &server, "alice").await;
+    // Such names are refused here, but a database may come from elsewhere.
+    let database = server.directory().join("crossauth-data/crossauth.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    for text in MARKUP {
+        database.execute("UPDATE users SET username = ?1, email = ?1", [text]).unwrap();
+        browser.reload().await;
+        assert_eq!(browser.text().await.matches(text).count(), 2, "{}", browser.text().await);
+        inert(&browser, text).await;
+    }
+}
+
+#[tokio::test]
+async fn markup_in_a_form_comes_back_as_text() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    for text in MARKUP {
+        browser.open(&server.url("/login")).await;
+        log_in(&browser, text, PASSWORD).await;
+        browser.expect("Invalid username or password").await;
+        assert_eq!(browser.value("Username").await, text);
+        inert(&browser, text).await;
+        browser.open(&server.url("/signup")).await;
+        browser.fill("Username", text).await;
+        browser.fill("Password", PASSWORD).await;
+        browser.fill("Repeat password", PASSWORD).await;
+        browser.click("Create account").await;
+        browser.expect("Username may contain").await;
+        assert_eq!(browser.value("Username").await, text);
+        inert(&browser, text).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_an_address_becomes_part_of_the_page() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    for text in MARKUP {
+        for (path, name) in [
+            ("/login", "next"),
+            ("/login", "error"),
+            ("/login", "message"),
+            ("/login", "username"),
+            ("/signup", "next"),
+            ("/setup", "token"),
+            ("/nowhere", "q"),
+        ] {
+            let url = reqwest::Url::parse_with_params(&server.url(path), [(name, text)]).unwrap();
+            browser.open(url.as_str()).await;
+            inert(&browser, url.as_str()).await;
+        }
+    }
+}
+
+/// Nothing on the page is a script or has a handler, and nothing has tried to run.
+async fn inert(browser: &Browser, what: &str) {
+    let count = "document.scripts.length + document.querySelectorAll('[onerror],[onfocus]').length";
+    assert_eq!(browser.evaluate(count).await, 0, "{what}");
+    let complaints = browser.complaints().await;
+    let tried = |said: &&String| said.contains("dialog") || said.contains("Content Security");
+    assert_eq!(complaints.iter().find(tried), None, "{what}");
+}

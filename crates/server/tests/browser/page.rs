@@ -1,0 +1,70 @@
+//! How pages look: in a wide window and a narrow one, in light and dark.
+
+use std::path::Path;
+
+use crossauth_testkit::browser::{Browser, ColorScheme};
+use crossauth_testkit::server::Server;
+
+use crate::person::{log_in, server, sign_up};
+
+/// Long, and without a place to break it at.
+const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmondeley";
+
+#[tokio::test]
+async fn every_page_fits_every_window_and_breaks_none_of_its_own_rules() {
+    let mut server = server().await;
+    let setup = server.setup_link().await;
+    let browser = Browser::start().await;
+    for (name, url) in [
+        ("login", server.url("/login")),
+        ("signup", server.url("/signup")),
+        ("setup", setup),
+        ("nowhere", server.url("/nowhere")),
+    ] {
+        browser.open(&url).await;
+        look(&browser, &server, name).await;
+    }
+    browser.open(&server.url("/login")).await;
+    log_in(&browser, LONG, "Wrong-horse-7").await;
+    browser.expect("Invalid username or password").await;
+    look(&browser, &server, "login-refused").await;
+    browser.open(&server.url("/signup")).await;
+    browser.fill("Username", "<name>").await;
+    browser.fill("Password", "short").await;
+    browser.fill("Repeat password", "short").await;
+    browser.click("Create account").await;
+    browser.expect("Please check the following").await;
+    look(&browser, &server, "signup-refused").await;
+    sign_up(&browser, &server, LONG).await;
+    look(&browser, &server, "account").await;
+}
+
+/// Looks at the page that is open in every way, and keeps pictures.
+async fn look(browser: &Browser, server: &Server, name: &str) {
+    for (width, height) in [(1200, 800), (320, 640)] {
+        for scheme in [ColorScheme::Light, ColorScheme::Dark] {
+            browser.resize(width, height).await;
+            browser.prefer(scheme).await;
+            let file = format!("{name}-{width}-{scheme:?}.png").to_lowercase();
+            browser.screenshot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)).await;
+            let beyond = "document.documentElement.scrollWidth - innerWidth";
+            let beyond = browser.evaluate(beyond).await.as_i64().unwrap();
+            assert!(beyond <= 0, "{name} is {beyond} pixels wider than {width}");
+            let text = browser.evaluate("getComputedStyle(document.body).color").await;
+            let ground = browser.evaluate("getComputedStyle(document.body).backgroundColor").await;
+            let is_dark = brightness(ground.as_str().unwrap()) < brightness(text.as_str().unwrap());
+            assert_eq!(is_dark, scheme == ColorScheme::Dark, "{name}: {text} on {ground}");
+        }
+    }
+    // The status of the page itself, where it says no, is no fault of the page.
+    let own = |said: &String| said.starts_with(&server.url("")) && said.contains("status of 4");
+    let complaints = browser.complaints().await;
+    let others: Vec<_> = complaints.into_iter().filter(|said| !own(said)).collect();
+    assert_eq!(others, Vec::<String>::new(), "{name}");
+}
+
+/// The sum of the parts of a colour such as `rgb(1, 2, 3)`.
+fn brightness(colour: &str) -> u32 {
+    let parts = colour.trim_start_matches("rgb(").trim_end_matches(')').split(", ");
+    parts.map(|part| part.parse::<u32>().unwrap()).sum()
+}

@@ -1,0 +1,35 @@
+//! What people do on the pages, in one sentence each.
+
+use crossauth_testkit::browser::Browser;
+use crossauth_testkit::server::{Program, Server};
+
+pub(crate) const PASSWORD: &str = "Correct-horse-7";
+
+/// The server with nothing configured.
+pub(crate) async fn server() -> Server {
+    Program::new(env!("CARGO_BIN_EXE_crossauth")).start().await
+}
+
+/// Makes an account from the log-in page; ends on the account page.
+pub(crate) async fn sign_up(browser: &Browser, server: &Server, username: &str) {
+    browser.open(&server.url("/login")).await;
+    browser.click("Create an account").await;
+    browser.fill("Username", username).await;
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("Repeat password", PASSWORD).await;
+    browser.click("Create account").await;
+    browser.expect("Log out").await;
+}
+
+/// Fills in the log-in form that is shown, and sends it.
+pub(crate) async fn log_in(browser: &Browser, username: &str, password: &str) {
+    browser.fill("Username", username).await;
+    browser.fill("Password", password).await;
+    browser.click("Log in").await;
+}
+
+/// Whether the start page shows an account rather than the log-in page.
+pub(crate) async fn is_logged_in(browser: &Browser, server: &Server) -> bool {
+    browser.open(&server.url("/")).await;
+    browser.text().await.contains("Log out")
+}

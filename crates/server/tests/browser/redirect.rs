@@ -1,0 +1,62 @@
+//! Links to the log-in page that would lead elsewhere afterwards.
+
+use crossauth_testkit::browser::Browser;
+use crossauth_testkit::server::Server;
+use reqwest::Url;
+use serde_json::json;
+
+use crate::person::{PASSWORD, log_in, server, sign_up};
+
+const HOSTILE: [&str; 13] = [
+    "//evil.localhost",
+    "///evil.localhost",
+    "/\\evil.localhost",
+    "\\\\evil.localhost",
+    "/\t/evil.localhost",
+    "/%09/evil.localhost",
+    "/%2F/evil.localhost",
+    "http:evil.localhost",
+    "http://evil.localhost",
+    "http://127.0.0.1@evil.localhost",
+    "javascript:alert(document.domain)",
+    "data:text/html,<script>alert(1)</script>",
+    "/\r\nLocation: http://evil.localhost",
+];
+
+/// The page to log in on that carries a destination, as the author of a link would have it.
+fn link(server: &Server, next: &str) -> String {
+    Url::parse_with_params(&server.url("/login"), [("next", next)]).unwrap().into()
+}
+
+#[tokio::test]
+async fn login_leads_to_a_page_of_this_site_only() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    sign_up(&browser, &server, "alice").await;
+    // The control: a destination of ours is gone to.
+    browser.forget_cookies().await;
+    browser.open(&link(&server, "/?from=link")).await;
+    log_in(&browser, "alice", PASSWORD).await;
+    browser.expect("Log out").await;
+    assert_eq!(browser.url().await, server.url("/?from=link"));
+    for next in HOSTILE {
+        // The link as it is, while logged in.
+        browser.open(&link(&server, next)).await;
+        assert_eq!(browser.url().await, server.url("/"), "{next:?}");
+    }
+    for next in HOSTILE {
+        browser.forget_cookies().await;
+        browser.open(&link(&server, next)).await;
+        // As if the page had carried it on.
+        let script = format!(
+            "{{ const next = document.createElement('input'); next.name = 'next'; \
+             next.type = 'hidden'; next.value = {}; document.forms[0].append(next) }}",
+            json!(next)
+        );
+        browser.evaluate(&script).await;
+        log_in(&browser, "alice", PASSWORD).await;
+        browser.expect("Log out").await;
+        assert_eq!(browser.url().await, server.url("/"), "{next:?}");
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}

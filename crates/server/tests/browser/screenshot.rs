@@ -1,0 +1,19 @@
+//! Pictures for the documentation. Made by `scripts/screenshot`.
+
+use std::path::Path;
+
+use crossauth_testkit::browser::{Browser, ColorScheme};
+
+use crate::person::server;
+
+#[tokio::test]
+#[ignore = "writes into docs/images"]
+async fn login_page_of_the_documentation() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    browser.resize(1200, 800).await;
+    browser.prefer(ColorScheme::Light).await;
+    browser.open(&server.url("/login")).await;
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images/login.png");
+    browser.screenshot(&picture).await;
+}

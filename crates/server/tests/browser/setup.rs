@@ -1,0 +1,35 @@
+//! The link that makes the first administrator.
+
+use crossauth_testkit::browser::Browser;
+
+use crate::person::{PASSWORD, is_logged_in, server, sign_up};
+
+#[tokio::test]
+async fn link_makes_one_administrator() {
+    let mut server = server().await;
+    let link = server.setup_link().await;
+    let browser = Browser::start().await;
+    browser.open(&link).await;
+    browser.fill("Username", "root").await;
+    browser.fill("Email", "root@example.com").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("Repeat password", PASSWORD).await;
+    browser.click("Create administrator").await;
+    browser.expect("Administrator").await;
+    browser.expect("root@example.com").await;
+
+    browser.open(&link).await;
+    browser.expect("This link has been used or is too old").await;
+    browser.forget_cookies().await;
+    browser.open(&link).await;
+    browser.expect("This link has been used or is too old").await;
+    assert!(!is_logged_in(&browser, &server).await);
+}
+
+#[tokio::test]
+async fn who_signs_up_is_no_administrator() {
+    let server = server().await;
+    let browser = Browser::start().await;
+    sign_up(&browser, &server, "alice").await;
+    assert!(!browser.text().await.contains("Administrator"));
+}

@@ -1,0 +1,151 @@
+//! Databases of Crossauth for Python and for TypeScript, opened as they are.
+//!
+//! Hashes, signatures and stored keys are what the originals themselves made of the known secret,
+//! session and password; they are also among the vectors of `crossauth-core`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod original;
+
+use crossauth_testkit::server::{Program, Server};
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::{Client, Method, Response};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::original::{CROSSAUTHJS, ORIGINALS, Original, PASSWORD, PYCROSSAUTH, SECRET};
+
+const DATABASE: &str = "original.db";
+
+/// The server on a database that an original has left behind.
+async fn server(original: &Original, settings: &[(&str, &str)]) -> Server {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Connection::open(directory.path().join(DATABASE)).unwrap();
+    database.execute_batch(&original.database()).unwrap();
+    drop(database);
+    let program = Program::new(env!("CARGO_BIN_EXE_crossauth"))
+        .variable("CROSSAUTH_SECRET", SECRET)
+        .variable("CROSSAUTH_DATABASE_PATH", DATABASE)
+        .variable("CROSSAUTH_DATABASE_TABLES", original.tables);
+    let set = |program: Program, (name, value): &(&str, &str)| program.variable(name, value);
+    settings.iter().fold(program, set).start_in(directory).await
+}
+
+/// The first column of the one row of a query.
+fn stored<T: rusqlite::types::FromSql>(server: &Server, query: &str) -> T {
+    let database = Connection::open(server.directory().join(DATABASE)).unwrap();
+    database.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+/// Sends JSON with a cookie, as the originals' front end does.
+async fn send(server: &Server, method: Method, path: &str, cookie: &str, body: &Value) -> Response {
+    let client = Client::new();
+    let url = server.url("/api/getcsrftoken");
+    let answer = client.get(url).header(COOKIE, cookie).send().await.unwrap();
+    let mut set = answer.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().unwrap());
+    let csrf = set.find(|set| set.starts_with("CSRFTOKEN=")).unwrap();
+    let csrf = csrf.split(';').next().unwrap().to_owned();
+    let token = answer.json::<Value>().await.unwrap()["csrfToken"].as_str().unwrap().to_owned();
+    let request = client
+        .request(method, server.url(path))
+        .header(COOKIE, format!("{csrf}; {cookie}"))
+        .header("X-CROSSAUTH-CSRF", token);
+    request.json(body).send().await.unwrap()
+}
+
+async fn log_in(server: &Server, password: &str) -> Response {
+    let body = json!({ "username": "Bob", "password": password });
+    send(server, Method::POST, "/api/login", "", &body).await
+}
+
+#[tokio::test]
+async fn live_session_goes_on_until_it_is_logged_out() {
+    for original in ORIGINALS {
+        let server = server(&original, &[]).await;
+        let session = format!("SESSIONID={}", original.cookie);
+        let whose = async |cookie: &str| {
+            let path = "/api/userforsessionkey";
+            send(&server, Method::GET, path, cookie, &json!({}))
+                .await
+                .json::<Value>()
+                .await
+                .unwrap()
+        };
+        let answer = whose(&session).await;
+        assert_eq!(answer["user"]["username"], "Bob", "{answer}");
+        assert_eq!(answer["user"]["id"], 7, "{answer}");
+        assert_eq!(answer["user"]["phone"], "+43 1 234", "{answer}");
+        // A signature by anybody else is worth nothing.
+        let answer = whose(&session.replace('.', ".A")).await;
+        assert!(answer["user"].is_null(), "{answer}");
+
+        let sessions = format!("SELECT count(*) FROM {} WHERE value LIKE 's:%'", original.keys);
+        assert_eq!(stored::<i64>(&server, &sessions), 1);
+        let answer = send(&server, Method::POST, "/api/logout", &session, &json!({})).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(stored::<i64>(&server, &sessions), 0);
+        let answer = whose(&session).await;
+        assert!(answer["user"].is_null(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn old_password_logs_in_and_its_hash_is_renewed() {
+    for original in ORIGINALS {
+        let server = server(&original, &[]).await;
+        let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
+        assert_eq!(log_in(&server, "BobPass123").await.status(), 401);
+        assert_eq!(stored::<String>(&server, &hash), original.hash);
+        for _ in 0..2 {
+            let answer = log_in(&server, PASSWORD).await;
+            assert_eq!(answer.status(), 200);
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["user"]["username"], "Bob", "{answer}");
+            let renewed = stored::<String>(&server, &hash);
+            assert!(renewed.starts_with("$argon2id$"), "{renewed}");
+        }
+        assert_eq!(log_in(&server, "BobPass123").await.status(), 401);
+    }
+}
+
+#[tokio::test]
+async fn hash_stays_readable_for_an_original_that_shares_the_database() {
+    for original in [PYCROSSAUTH, CROSSAUTHJS] {
+        let settings = [("CROSSAUTH_PASSWORD_HASH", "pbkdf2")];
+        let server = server(&original, &settings).await;
+        assert_eq!(log_in(&server, PASSWORD).await.status(), 200);
+        let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
+        let hash = stored::<String>(&server, &hash);
+        let parts: Vec<_> = hash.split(':').collect();
+        assert_eq!(parts[..5], ["pbkdf2", "sha256", "32", "600000", "0"], "{hash}");
+        assert_eq!(parts.len(), 7, "{hash}");
+    }
+}
+
+#[tokio::test]
+async fn new_account_is_written_as_the_original_would() {
+    for original in ORIGINALS {
+        let server = server(&original, &[]).await;
+        let password = "Correct-horse-7";
+        let form = json!({
+            "username": "Änne", "password": password, "repeat_password": password,
+        });
+        let answer = send(&server, Method::POST, "/api/signup", "", &form).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+        let row = format!(
+            "SELECT json_array(id, username, username_normalized, email, state, factor1, factor2)
+             FROM {} WHERE id <> 7",
+            original.users
+        );
+        let row: Value = serde_json::from_str(&stored::<String>(&server, &row)).unwrap();
+        assert_eq!(row, json!([8, "Änne", "anne", null, "active", "localpassword", ""]));
+        // A key of the new session: when it was made and ends, in the original's unit.
+        let times = format!(
+            "SELECT json_array(typeof(created), round((expires - created) / {0}),
+                               created / {0} BETWEEN 1.7e9 AND 1e10)
+             FROM {1} WHERE userid = 8",
+            original.second, original.keys
+        );
+        let times: Value = serde_json::from_str(&stored::<String>(&server, &times)).unwrap();
+        assert_eq!(times, json!([original.time, 2_592_000.0, 1]));
+    }
+}

@@ -1,0 +1,100 @@
+//! What the originals have left behind.
+
+/// The secret that cookies were signed with.
+pub(crate) const SECRET: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
+
+/// The password of Bob.
+pub(crate) const PASSWORD: &str = "bobPass123";
+
+/// How the store knows the session `AAECAwQFBgcICQoLDA0ODw`.
+const SESSION: &str = "s:XSYR1aTdK0Cyd9_bXs9bSYGRUNfVxi9O75YMsMJNsgw";
+
+/// One of the originals.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Original {
+    /// What its tables are called in the settings.
+    pub(crate) tables: &'static str,
+    /// Its tables.
+    pub(crate) users: &'static str,
+    pub(crate) secrets: &'static str,
+    pub(crate) keys: &'static str,
+    /// The column type of moments, the SQLite type of what is stored, and one second in it.
+    column: &'static str,
+    pub(crate) time: &'static str,
+    pub(crate) second: f64,
+    /// When the session was made and when it ends, in the year 2100.
+    created: &'static str,
+    expires: &'static str,
+    /// Its hash of the password.
+    pub(crate) hash: &'static str,
+    /// Its signed cookie of the session.
+    pub(crate) cookie: &'static str,
+}
+
+pub(crate) const PYCROSSAUTH: Original = Original {
+    tables: "pycrossauth",
+    users: "User",
+    secrets: "UserSecrets",
+    keys: "Key",
+    column: "timestamp",
+    time: "real",
+    second: 1.0,
+    created: "1700000000.123456",
+    expires: "4102444800.5",
+    hash: "pbkdf2:sha256:32:1000:0:AAECAwQFBgcICQoLDA0ODw:8Zl18rlVTIlB7-bwk5_aO1mZTGNlzxCqvPzPpeWhwjc=",
+    cookie: "AAECAwQFBgcICQoLDA0ODw.cd039c7d808376b2e636c48c39793ded1c4d036663cb56ec987f6b9e39c5c07c",
+};
+
+/// The Python original where it stored text, as it also reads.
+pub(crate) const PYCROSSAUTH_TEXT: Original = Original {
+    created: "'2023-11-14 22:13:20.123456'",
+    expires: "'2100-01-01 00:00:00.500000'",
+    ..PYCROSSAUTH
+};
+
+pub(crate) const CROSSAUTHJS: Original = Original {
+    tables: "crossauthjs",
+    users: "users",
+    secrets: "usersecrets",
+    keys: "keys",
+    column: "integer",
+    time: "integer",
+    second: 1000.0,
+    created: "1700000000123",
+    expires: "4102444800500",
+    hash: "pbkdf2:sha256:32:1000:0:AAECAwQFBgcICQoLDA0ODw:8Zl18rlVTIlB7-bwk5_aO1mZTGNlzxCqvPzPpeWhwjc",
+    cookie: "AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw",
+};
+
+pub(crate) const ORIGINALS: [Original; 3] = [PYCROSSAUTH, PYCROSSAUTH_TEXT, CROSSAUTHJS];
+
+impl Original {
+    /// Its tables with Bob, his password and his session in them.
+    pub(crate) fn database(&self) -> String {
+        let Self { users, secrets, keys, column, created, expires, hash, .. } = self;
+        format!(
+            "CREATE TABLE {users} (
+                 id integer PRIMARY KEY AUTOINCREMENT,
+                 username varchar(128) NOT NULL UNIQUE, username_normalized varchar(128) UNIQUE,
+                 email varchar(128) UNIQUE, email_normalized varchar(128) UNIQUE,
+                 phone varchar(32), state varchar(32) NOT NULL DEFAULT 'active',
+                 factor1 varchar(32) NOT NULL DEFAULT 'password', factor2 varchar(32) DEFAULT ''
+             );
+             CREATE TABLE {secrets} (
+                 userid integer UNIQUE REFERENCES {users} (id),
+                 password varchar(256) NOT NULL, totpsecret varchar(256) DEFAULT ''
+             );
+             CREATE TABLE {keys} (
+                 id integer PRIMARY KEY AUTOINCREMENT, value text NOT NULL UNIQUE,
+                 userid integer NULL REFERENCES {users} (id),
+                 created {column} NOT NULL, expires {column}, lastactive {column}, data text
+             );
+             INSERT INTO {users} VALUES
+                 (7, 'Bob', 'bob', 'bob@bob.com', 'bob@bob.com', '+43 1 234', 'active',
+                  'localpassword', '');
+             INSERT INTO {secrets} VALUES (7, '{hash}', '');
+             INSERT INTO {keys} (value, userid, created, expires, data)
+                 VALUES ('{SESSION}', 7, {created}, {expires}, '{{}}');"
+        )
+    }
+}
