@@ -33,10 +33,10 @@ impl<'a> Brought<'a> {
         }
     }
 
-    fn and(self, value: &'a str) -> Self {
-        match self {
-            Self::Nothing if value.len() <= MAX_LEN => Self::Value(value),
-            Self::Nothing | Self::Value(_) | Self::Unusable => Self::Unusable,
+    fn and(self, value: &'a [u8]) -> Self {
+        match (self, std::str::from_utf8(value)) {
+            (Self::Nothing, Ok(value)) if value.len() <= MAX_LEN => Self::Value(value),
+            _ => Self::Unusable,
         }
     }
 }
@@ -53,16 +53,13 @@ impl<'a> RequestCookies<'a> {
     pub(crate) fn read(headers: &'a HeaderMap, names: CookieNames<'_>) -> Self {
         let mut found = Self::default();
         for header in headers.get_all(header::COOKIE) {
-            let Ok(header) = header.to_str() else {
-                // A browser sends all cookies in one header: what is ours in it is not to be had.
-                continue;
-            };
-            for pair in header.split(';') {
-                let Some((name, value)) = pair.split_once('=') else { continue };
-                let (name, value) = (name.trim(), value.trim());
-                if name == names.session {
+            // As bytes: what another application put into a cookie of its own may be any text.
+            for pair in header.as_bytes().split(|byte| *byte == b';') {
+                let mut halves = pair.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+                let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
+                if name == names.session.as_bytes() {
                     found.session = found.session.and(value);
-                } else if name == names.csrf {
+                } else if name == names.csrf.as_bytes() {
                     found.csrf = found.csrf.and(value);
                 }
             }
@@ -113,6 +110,12 @@ mod tests {
     fn oversized_and_non_text_cookies_count_for_nothing() {
         let long = format!("SESSIONID={}", "a".repeat(10_000));
         assert_eq!(read(&headers(&[long.as_bytes()])).session, Brought::Unusable);
-        assert_eq!(read(&headers(&[b"SESSIONID=\xFF\xFE"])).session, Brought::Nothing);
+        assert_eq!(read(&headers(&[b"SESSIONID=\xFF\xFE"])).session, Brought::Unusable);
+    }
+
+    #[test]
+    fn what_other_cookies_hold_does_not_matter() {
+        let headers = headers(&[b"theme=d\xC3\xBCster; SESSIONID=x.y; junk=\xFF\xFE"]);
+        assert_eq!(read(&headers).session, Brought::Value("x.y"));
     }
 }

@@ -67,10 +67,15 @@ where
         let span = tracing::info_span!("request", id = %request_id);
         Box::pin(
             async move {
-                match arrive(crossauth, request_id, &mut request).await {
-                    Ok(arrival) => Ok(arrival.leave(inner.call(request).await?)),
-                    Err(response) => Ok(response),
+                let name = HeaderValue::from_str(&request_id);
+                let mut response = match arrive(crossauth, request_id, &mut request).await {
+                    Ok(arrival) => arrival.leave(inner.call(request).await?),
+                    Err(response) => response,
+                };
+                if let Ok(name) = name {
+                    response.headers_mut().insert(REQUEST_ID, name);
                 }
+                Ok(response)
             }
             .instrument(span),
         )
@@ -165,9 +170,6 @@ impl Arrival {
                 crossauth.delete_csrf_cookie(headers);
             }
             None => self.leave_unchanged(headers),
-        }
-        if let Ok(id) = HeaderValue::from_str(&self.context.request_id) {
-            headers.insert(REQUEST_ID, id);
         }
         response
     }

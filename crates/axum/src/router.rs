@@ -36,7 +36,9 @@ pub(crate) fn routes(crossauth: &Crossauth) -> Router {
 
 /// The account page, for a site that has no home page of its own.
 pub(crate) fn home(crossauth: &Crossauth) -> Router {
-    Router::new().route(&crossauth.path(""), get(home::show))
+    Router::new()
+        .route(&crossauth.path(""), get(home::show))
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 /// What pages load, outside the layer: no session is looked up for it.

@@ -7,6 +7,7 @@ use crate::account::Accounts;
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::sign::Signer;
 use crate::csrf::Csrf;
+use crate::housekeeping::Housekeeping;
 use crate::login::Login;
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::random::{Random, SystemRandom};
@@ -68,6 +69,8 @@ impl fmt::Debug for Environment {
 
 /// All use cases.
 pub struct Auth {
+    /// Removes what has expired.
+    pub housekeeping: Arc<Housekeeping>,
     /// Begins, checks and ends sessions.
     pub sessions: Arc<Sessions>,
     /// Makes and checks CSRF tokens.
@@ -92,8 +95,10 @@ impl Auth {
         let Environment { clock, random } = environment.clone();
         let signer = Arc::new(Signer::new(&config.secret));
         let hasher = Arc::new(Hasher::new(config.hasher, random.clone())?);
+        let housekeeping = Arc::new(Housekeeping::new(&storage.keys, clock.clone()));
         let sessions = Arc::new(Sessions::new(
             storage,
+            housekeeping.clone(),
             signer.clone(),
             clock.clone(),
             random.clone(),
@@ -106,6 +111,7 @@ impl Auth {
             config.password_policy,
         ));
         Ok(Self {
+            housekeeping,
             csrf: Csrf::new(&config.secret, signer, random.clone()),
             login: Login::new(storage, hasher, sessions.clone()),
             signup: Signup::new(accounts.clone(), sessions.clone(), config.signup),

@@ -17,6 +17,7 @@ use crate::cookie::SESSION_MAX_AGE;
 use crate::crypto::digest::{hash, stored_value};
 use crate::crypto::random::random_token;
 use crate::crypto::sign::Signer;
+use crate::housekeeping::Housekeeping;
 use crate::key::{DataChange, Key, KeyData, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
@@ -112,7 +113,6 @@ pub struct Session {
 }
 
 /// A session that has just begun, to be handed to the browser.
-#[derive(Debug)]
 pub struct NewSession {
     /// What its holder knows.
     pub id: SessionId,
@@ -124,8 +124,14 @@ pub struct NewSession {
     pub user: Option<User>,
 }
 
+impl fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 /// What a login brings to the session that it begins.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Beginning<'a> {
     /// The session that ends with it.
     pub replaces: Option<&'a SessionId>,
@@ -135,6 +141,12 @@ pub struct Beginning<'a> {
     pub persist: Option<Persistence>,
     /// The application's own key columns.
     pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Beginning").field("persist", &self.persist).finish_non_exhaustive()
+    }
 }
 
 /// Why a session cookie is not accepted.
@@ -168,12 +180,14 @@ pub struct Sessions {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     activity: Activity,
+    housekeeping: Arc<Housekeeping>,
     config: SessionConfig,
 }
 
 impl Sessions {
     pub(crate) fn new(
         storage: &Storage,
+        housekeeping: Arc<Housekeeping>,
         signer: Arc<Signer>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -183,6 +197,7 @@ impl Sessions {
             store: storage.sessions.clone(),
             keys: storage.keys.clone(),
             activity: Activity::new(storage.keys.clone()),
+            housekeeping,
             signer,
             clock,
             random,
@@ -275,6 +290,7 @@ impl Sessions {
     }
 
     fn draw(&self, userid: Option<UserId>, extra: Map<String, Value>) -> (SessionId, Key) {
+        self.housekeeping.start();
         let id = SessionId(random_token(&*self.random));
         let value = stored_value(KeyPrefix::Session, &id.0);
         let mut key = Key::new(&*value, userid, self.clock.now());

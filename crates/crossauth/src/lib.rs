@@ -34,3 +34,9 @@ pub use crossauth_core as core;
 pub use crossauth_axum::*;
 #[cfg(feature = "sqlite")]
 pub use crossauth_storage_sql::*;
+
+/// The examples of the tutorial and of the front page, compiled as tests.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/tutorial/first-application.md")]
+struct Documentation;

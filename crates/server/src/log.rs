@@ -3,8 +3,9 @@
 use std::io;
 use std::panic::{self, PanicHookInfo};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 
 use crate::settings::Settings;
 use crate::settings::choice::{LogFormat, LogLevel};
@@ -20,12 +21,12 @@ pub(crate) fn start(settings: &Settings) {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     // Only our own crates: others' traces show headers, and with them cookies.
-    let filter =
-        EnvFilter::builder().parse_lossy(format!("off,crossauth={level},crossauth_core={level}"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let ours = Targets::new().with_target("crossauth", level);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry();
     match settings.log_format {
-        LogFormat::Text => subscriber.with_ansi(false).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => registry.with(lines.with_ansi(false).with_filter(ours)).init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_filter(ours)).init(),
     }
     panic::set_hook(Box::new(log_panic));
 }

@@ -5,7 +5,6 @@ mod command;
 mod data;
 mod database;
 mod log;
-mod purge;
 mod serve;
 mod settings;
 mod wiring;

@@ -12,6 +12,8 @@ use tower::ServiceExt;
 
 pub(crate) struct Browser {
     router: Router,
+    /// Where the site's own paths begin.
+    pub(crate) prefix: &'static str,
     /// Names and values, as the site set them.
     pub(crate) cookies: BTreeMap<String, String>,
 }
@@ -24,12 +26,12 @@ pub(crate) struct Answer {
 
 impl Browser {
     pub(crate) fn new(router: Router) -> Self {
-        Self { router, cookies: BTreeMap::new() }
+        Self { router, prefix: "/", cookies: BTreeMap::new() }
     }
 
     /// Another browser with the same cookies.
     pub(crate) fn copy(&self) -> Self {
-        Self { router: self.router.clone(), cookies: self.cookies.clone() }
+        Self { router: self.router.clone(), prefix: self.prefix, cookies: self.cookies.clone() }
     }
 
     /// Asks for a page.
@@ -44,7 +46,7 @@ impl Browser {
 
     /// A token as our pages carry it.
     pub(crate) async fn csrf_token(&mut self) -> String {
-        let answer = self.get_json("/api/getcsrftoken").await;
+        let answer = self.get_json(&format!("{}api/getcsrftoken", self.prefix)).await;
         answer.json()["csrfToken"].as_str().unwrap().to_owned()
     }
 
@@ -78,12 +80,13 @@ impl Browser {
     }
 
     pub(crate) async fn log_in(&mut self, username: &str, password: &str) -> Answer {
-        self.post("/api/login", json!({ "username": username, "password": password })).await
+        let body = json!({ "username": username, "password": password });
+        self.post(&format!("{}api/login", self.prefix), body).await
     }
 
     /// Who the site says is logged in.
     pub(crate) async fn whoami(&mut self) -> Option<String> {
-        let answer = self.get_json("/api/userforsessionkey").await;
+        let answer = self.get_json(&format!("{}api/userforsessionkey", self.prefix)).await;
         answer.json()["user"]["username"].as_str().map(str::to_owned)
     }
 
@@ -99,7 +102,7 @@ impl Browser {
         for cookie in answer.set_cookies() {
             let (name, rest) = cookie.split_once('=').unwrap();
             let (value, attributes) = rest.split_once(';').unwrap_or((rest, ""));
-            if attributes.contains("Expires=Thu, 01 Jan 1970") {
+            if is_removal(attributes) {
                 self.cookies.remove(name);
             } else {
                 self.cookies.insert(name.to_owned(), value.to_owned());
@@ -128,9 +131,25 @@ pub(crate) fn json_request(path: &str) -> http::request::Builder {
         .header(CONTENT_TYPE, "application/json")
 }
 
+fn is_removal(cookie: &str) -> bool {
+    cookie.contains("Expires=Thu, 01 Jan 1970")
+}
+
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    /// Status, headers and body, without what is different in every answer.
+    pub(crate) fn shape(&self) -> (StatusCode, BTreeMap<String, String>, String) {
+        let volatile = ["x-request-id", "x-crossauth-csrf", "set-cookie"];
+        let shown = |name: &str, value: &str| {
+            let value = if volatile.contains(&name) { "…" } else { value };
+            (name.to_owned(), value.to_owned())
+        };
+        let headers =
+            self.headers.iter().map(|(name, value)| shown(name.as_str(), value.to_str().unwrap()));
+        (self.status, headers.collect(), self.body.clone())
     }
 
     /// The body of a page as a reader of HTML has it.
@@ -172,6 +191,22 @@ impl Answer {
         assert!(body["errorCode"].as_u64().unwrap() > 0);
         assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
         assert_eq!(self.header("cache-control"), Some("no-store"));
+    }
+
+    /// Asserts that this is a page with the given status and a text in it.
+    #[track_caller]
+    pub(crate) fn assert_page(&self, status: u16, text: &str) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        assert!(self.text().contains(text), "{text:?} is not in {}", self.body);
+    }
+
+    /// Asserts that this answer gives the browser no session.
+    #[track_caller]
+    pub(crate) fn assert_no_session(&self) {
+        let began = self.set_cookie("SESSIONID").filter(|cookie| !is_removal(cookie));
+        assert_eq!(began, None);
     }
 
     fn code(&self) -> Option<String> {

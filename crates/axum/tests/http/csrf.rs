@@ -1,1 +1,326 @@
-//! x
+//! Requests that a page of somebody else's makes a browser send.
+
+use crossauth_core::account::Role;
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
+use serde_json::json;
+
+use crate::browser::{Answer, json_request, request, send_bare};
+use crate::site::{PASSWORD, Site};
+
+/// Every route that changes something.
+const UNSAFE: [&str; 7] =
+    ["/login", "/api/login", "/logout", "/api/logout", "/signup", "/api/signup", "/setup"];
+
+/// Every route that changes nothing.
+const SAFE: [&str; 6] =
+    ["/login", "/signup", "/setup", "/api/getcsrftoken", "/api/userforsessionkey", "/"];
+
+#[test]
+fn every_route_is_in_one_of_the_lists_above() {
+    let router = include_str!("../../src/router.rs");
+    let named: Vec<&str> =
+        router.split("&at(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(named.len() >= 9, "{named:?}");
+    for name in named {
+        let path = format!("/{name}");
+        assert!(UNSAFE.contains(&&*path) || SAFE.contains(&&*path), "{path}");
+    }
+    assert_eq!(router.matches("post(").count(), UNSAFE.len());
+}
+
+#[tokio::test]
+async fn no_route_that_changes_something_works_without_a_token() {
+    let site = Site::new();
+    let setup = site.crossauth.auth().setup.issue_token().await.unwrap().unwrap();
+    for path in UNSAFE {
+        let mut browser = site.logged_in("bob").await;
+        let fields = fields(&setup);
+        let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let answer = browser.submit_bare(path, &fields).await;
+        assert_refused(path, &answer);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
+        let json: serde_json::Map<_, _> =
+            fields.iter().map(|(n, v)| ((*n).to_owned(), json!(v))).collect();
+        let answer = browser.send(json_request(path), json!(json).to_string()).await;
+        assert_refused(path, &answer);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
+    }
+    assert!(site.found("mallory").await.is_none());
+    // The control: with a token each of them does something.
+    for path in UNSAFE {
+        let mut browser =
+            if path.ends_with("logout") { site.logged_in("bob").await } else { site.browser() };
+        let name = format!("carol{}", path.replace('/', "-"));
+        site.account(&name, Role::User).await;
+        let mut fields = fields(&setup);
+        let username = match path {
+            "/login" | "/api/login" => name,
+            _ => format!("dave{}", path.replace('/', "-")),
+        };
+        fields[0].1 = username;
+        let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let answer = browser.submit(path, &fields).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 302), "{path}: {}", answer.body);
+        assert!(answer.set_cookie("SESSIONID").is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_of_this_session_is_refused() {
+    let site = Site::new();
+    let mut mallory = site.logged_in("mallory").await;
+    let foreign = mallory.csrf_token().await;
+    let mut stranger = site.browser();
+    let stray = stranger.csrf_token().await;
+    let mut bob = site.logged_in("bob").await;
+    let good = bob.csrf_token().await;
+    let (mask, masked) = good.split_once('.').unwrap();
+    let cookie = bob.cookies["CSRFTOKEN"].clone();
+    let (cookie_token, _) = cookie.split_once('.').unwrap();
+    for token in [
+        "",
+        ".",
+        "AA.AA",
+        "x",
+        &foreign,
+        &stray,
+        mask,
+        masked,
+        cookie_token,
+        &cookie,
+        &good[..good.len() - 1],
+        &format!("{good}."),
+        &format!("{mask}.{mask}"),
+        &format!(".{cookie_token}"),
+        &format!("AA.{masked}"),
+        &format!("{good}, {good}"),
+    ] {
+        let answer = bob.post_with_token("/api/logout", json!({}), token).await;
+        answer.assert_failure(401, "InvalidCsrf");
+        let answer = bob.submit_bare("/logout", &[("csrfToken", token)]).await;
+        assert_eq!(answer.status, 401, "{token:?}");
+        assert_eq!(bob.whoami().await.as_deref(), Some("bob"), "{token:?}");
+    }
+    assert_eq!(bob.post_with_token("/api/logout", json!({}), &good).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_counts_once_and_in_header_or_body_only() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    let query = format!("/api/logout?csrfToken={token}");
+    bob.send(json_request(&query), "{}").await.assert_failure(401, "InvalidCsrf");
+    let twice = json_request("/api/logout")
+        .header("X-CROSSAUTH-CSRF", &token)
+        .header("X-CROSSAUTH-CSRF", &token);
+    bob.send(twice, "{}").await.assert_failure(401, "InvalidCsrf");
+    let fields = [("csrfToken", token.as_str()), ("csrfToken", token.as_str())];
+    assert_eq!(bob.submit_bare("/api/logout", &fields).await.status, 400);
+    // A bad header is not saved by a good field.
+    let mixed = json_request("/api/logout").header("X-CROSSAUTH-CSRF", "x");
+    let body = json!({ "csrfToken": token }).to_string();
+    bob.send(mixed, body).await.assert_failure(401, "InvalidCsrf");
+    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+    assert_eq!(bob.submit_bare("/api/logout", &[("csrf_token", &token)]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_planted_cookie_does_not_make_a_token_that_fits_a_session() {
+    let site = Site::new();
+    let mut mallory = site.browser();
+    let token = mallory.csrf_token().await;
+    let planted = mallory.cookies["CSRFTOKEN"].clone();
+    let mut bob = site.logged_in("bob").await;
+    let own = bob.cookies.insert("CSRFTOKEN".into(), planted.clone()).unwrap();
+    let answer = bob.post_with_token("/api/logout", json!({}), &token).await;
+    answer.assert_failure(401, "InvalidCsrf");
+    // Beside the cookie of the site itself it makes neither count.
+    let good = {
+        bob.cookies.insert("CSRFTOKEN".into(), own.clone());
+        bob.csrf_token().await
+    };
+    let session = &bob.cookies["SESSIONID"];
+    for token in [&token, &good] {
+        let both = format!("SESSIONID={session}; CSRFTOKEN={planted}; CSRFTOKEN={own}");
+        let request = json_request("/api/logout").header(COOKIE, both);
+        let request = request.header("X-CROSSAUTH-CSRF", token).body("{}".into()).unwrap();
+        send_bare(&site.router, request).await.assert_failure(401, "InvalidCsrf");
+    }
+    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn the_login_form_needs_a_token_from_before_there_is_a_session() {
+    let site = Site::new();
+    site.account("mallory", Role::User).await;
+    let token = site.browser().csrf_token().await;
+    let mut victim = site.browser();
+    let body = json!({"username": "mallory", "password": PASSWORD});
+    let answer = victim.post_with_token("/api/login", body, &token).await;
+    answer.assert_failure(401, "InvalidCsrf");
+    answer.assert_no_session();
+    assert_eq!(victim.log_in("mallory", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_good_token_does_not_help_a_page_of_another_site() {
+    let site = Site::with(|site| site.base_url("https://good.example"));
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    let tries = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "null"),
+        ("origin", "https://good.example.evil.example"),
+        ("origin", "https://evilgood.example"),
+        ("origin", "https://good.example:8443"),
+        ("origin", "http://good.example"),
+        ("origin", "https://sub.good.example"),
+    ];
+    for (name, value) in tries {
+        let request = json_request("/api/logout").header("X-CROSSAUTH-CSRF", &token);
+        let answer = bob.send(request.header(name, value), "{}").await;
+        answer.assert_failure(401, "InvalidCsrf");
+        assert_eq!(bob.whoami().await.as_deref(), Some("bob"), "{name}: {value}");
+    }
+    let request = json_request("/api/logout").header("X-CROSSAUTH-CSRF", &token);
+    let request = request.header(ORIGIN, "https://good.example");
+    assert_eq!(bob.send(request.header("sec-fetch-site", "same-origin"), "{}").await.status, 200);
+}
+
+#[tokio::test]
+async fn json_that_pretends_to_be_something_simpler_is_refused() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    let body = json!({ "csrfToken": token }).to_string();
+    for (media_type, status) in [
+        ("text/plain", 415),
+        ("text/plain; application/json", 415),
+        ("", 415),
+        ("application/xml", 415),
+        ("application/x-www-form-urlencoded", 401),
+        ("multipart/form-data", 400),
+        ("multipart/form-data; boundary=x", 400),
+    ] {
+        let request = request(Method::POST, "/api/logout").header(CONTENT_TYPE, media_type);
+        let answer = bob.send(request, body.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{media_type:?}: {}", answer.body);
+        assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+    }
+    let none = request(Method::POST, "/api/logout");
+    assert_eq!(bob.send(none, body.clone()).await.status, 415);
+    let json = request(Method::POST, "/api/logout")
+        .header(CONTENT_TYPE, "Application/JSON ; charset=utf-8");
+    assert_eq!(bob.send(json, body).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_method_is_the_one_that_was_used() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    for path in ["/logout", "/api/logout", "/api/login", "/api/signup"] {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
+            let request = request(method.clone(), &format!("{path}?_method=POST"))
+                .header("X-HTTP-Method-Override", "POST")
+                .header("X-Method-Override", "POST")
+                .header("X-CROSSAUTH-CSRF", &token);
+            let answer = bob.send(request, "").await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("allow"), Some("POST"));
+        }
+    }
+    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn no_origin_is_allowed_to_read_answers() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    for origin in ["https://evil.example", "null", "http://localhost:3000"] {
+        for (method, path) in SAFE
+            .map(|path| (Method::GET, path))
+            .into_iter()
+            .chain(UNSAFE.map(|path| (Method::OPTIONS, path)))
+        {
+            let request = request(method, path)
+                .header(ORIGIN, origin)
+                .header("Access-Control-Request-Method", "POST");
+            let answer = bob.send(request, "").await;
+            let cors = |name: &&http::HeaderName| name.as_str().starts_with("access-control-");
+            assert_eq!(answer.headers.keys().find(cors), None, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_another_after_login_and_never_in_an_address() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let mut browser = site.browser();
+    let before = browser.csrf_token().await;
+    let cookie_before = browser.cookies["CSRFTOKEN"].clone();
+    let form = [("username", "bob"), ("password", PASSWORD)];
+    let answer = browser.submit("/login", &form).await;
+    assert_eq!(answer.location(), Some("/"));
+    assert_ne!(browser.cookies["CSRFTOKEN"], cookie_before);
+    let refused = browser.post_with_token("/api/logout", json!({}), &before).await;
+    refused.assert_failure(401, "InvalidCsrf");
+    let page = browser.get("/").await;
+    assert!(page.body.contains("<form method=\"post\""));
+    assert!(!page.body.contains("method=\"get\"") && !page.body.contains("?csrf"));
+    // Nor does the token from before fit together with its own cookie.
+    let after = browser.cookies.insert("CSRFTOKEN".into(), cookie_before).unwrap();
+    let refused = browser.post_with_token("/api/logout", json!({}), &before).await;
+    refused.assert_failure(401, "InvalidCsrf");
+    browser.cookies.insert("CSRFTOKEN".into(), after);
+    assert_eq!(browser.post("/api/logout", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_authorization_header_does_not_switch_the_check_off() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    for value in ["Bearer x", "Basic Ym9iOng=", "ApiKey x", "", "Digest"] {
+        let request = json_request("/api/logout").header(AUTHORIZATION, value);
+        bob.send(request, "{}").await.assert_failure(401, "InvalidCsrf");
+    }
+    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn masks_are_new_in_every_answer() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let first = browser.csrf_token().await;
+    let cookie = browser.cookies["CSRFTOKEN"].clone();
+    let second = browser.csrf_token().await;
+    assert_ne!(first, second);
+    assert_eq!(browser.cookies["CSRFTOKEN"], cookie);
+    for token in [first, second] {
+        let body = json!({"username": "nobody", "password": "x"});
+        let answer = browser.post_with_token("/api/login", body, &token).await;
+        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+}
+
+fn fields(setup: &str) -> Vec<(&'static str, String)> {
+    [
+        ("username", "mallory"),
+        ("password", PASSWORD),
+        ("repeat_password", PASSWORD),
+        ("token", setup),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into()
+}
+
+#[track_caller]
+fn assert_refused(path: &str, answer: &Answer) {
+    assert_eq!(answer.status, 401, "{path}: {}", answer.body);
+    assert!(answer.body.contains("CSRF") || answer.body.contains("expired"), "{}", answer.body);
+    answer.assert_no_session();
+}

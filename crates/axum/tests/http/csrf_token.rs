@@ -1,1 +1,47 @@
-//! x
+//! `api/getcsrftoken`
+
+use serde_json::json;
+
+use crate::site::Site;
+
+#[tokio::test]
+async fn a_token_comes_with_its_cookie_in_body_and_header() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let answer = browser.get_json("/api/getcsrftoken").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["ok"], json!(true));
+    let cookie = answer.set_cookie("CSRFTOKEN").unwrap();
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
+    assert!(!cookie.contains("Expires"), "{cookie}");
+    assert!(answer.set_cookie("SESSIONID").is_none());
+    let in_body = answer.json()["csrfToken"].as_str().unwrap().to_owned();
+    let in_header = answer.header("x-crossauth-csrf").unwrap().to_owned();
+    for token in [in_body, in_header] {
+        let body = json!({"username": "nobody", "password": "x"});
+        let answer = browser.post_with_token("/api/login", body, &token).await;
+        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_has_a_token_keeps_it() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    browser.csrf_token().await;
+    let again = browser.get_json("/api/getcsrftoken").await;
+    assert!(again.set_cookie("CSRFTOKEN").is_none());
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_not_ours_is_replaced() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    for forged in ["x", "AAECAwQFBgcICQoLDA0ODw.x", "a.b.c", ""] {
+        browser.cookies.insert("CSRFTOKEN".into(), forged.into());
+        let answer = browser.get_json("/api/getcsrftoken").await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.set_cookie("CSRFTOKEN").unwrap().contains("1970"), "{forged:?}");
+        assert_ne!(browser.cookies["CSRFTOKEN"], forged);
+    }
+}

@@ -1,1 +1,56 @@
-//! x
+//! The account page, and addresses that lead nowhere.
+
+use crossauth_core::account::Role;
+use http::Method;
+
+use crate::browser::request;
+use crate::site::Site;
+
+#[tokio::test]
+async fn the_account_page_greets_its_user_and_offers_a_way_out() {
+    let site = Site::new();
+    site.account("root", Role::Administrator).await;
+    let page = site.logged_in("root").await.get("/").await;
+    page.assert_page(200, "root");
+    assert!(page.text().contains("Administrator"));
+    assert!(page.text().contains("action=\"/logout\""));
+    let page = site.logged_in("bob").await.get("/").await;
+    assert!(!page.text().contains("Administrator"));
+}
+
+#[tokio::test]
+async fn strangers_are_sent_to_the_login_page_and_programs_are_told() {
+    let site = Site::new();
+    let page = site.browser().get("/").await;
+    assert_eq!((page.status.as_u16(), page.location()), (302, Some("/login?next=%2F")));
+    site.browser().get_json("/").await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn addresses_that_lead_nowhere_are_not_found_in_the_form_that_was_asked_for() {
+    let site = Site::new();
+    for path in ["/nowhere", "/account/x.css", "/login/", "//login", "/crossauth.css/../login"] {
+        site.browser().get(path).await.assert_page(404, "Page not found");
+        let answer = site.browser().get_json(path).await;
+        answer.assert_failure(404, "BadRequest");
+    }
+    site.browser().get("/api/nowhere").await.assert_failure(404, "BadRequest");
+}
+
+#[tokio::test]
+async fn methods_that_an_address_does_not_take_are_refused_in_the_form_that_was_asked_for() {
+    let site = Site::new();
+    for (path, method) in [
+        ("/", "POST"),
+        ("/", "DELETE"),
+        ("/login", "DELETE"),
+        ("/login", "TRACE"),
+        ("/login", "FOO"),
+    ] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let page = request(method.clone(), path).header("accept", "text/html");
+        site.browser().send(page, "").await.assert_page(405, "Not possible here");
+        let answer = site.browser().send(request(method, path), "").await;
+        answer.assert_failure(405, "BadRequest");
+    }
+}

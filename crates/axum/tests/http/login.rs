@@ -1,9 +1,15 @@
 //! `login`, `api/login`
 
-use crossauth_core::account::Role;
-use serde_json::json;
+use std::collections::HashSet;
 
+use crossauth_core::account::Role;
+use crossauth_core::user::{UserState, UserUpdate};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::browser::{Answer, json_request};
 use crate::site::{PASSWORD, Site};
+use crate::store::Wire;
 
 #[tokio::test]
 async fn the_right_password_begins_a_session() {
@@ -87,4 +93,211 @@ async fn the_page_leads_to_next_and_remembers_what_was_typed() {
     let answer = browser.submit("/login", &form).await;
     assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/reports?year=2026")));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn a_wrong_password_looks_the_same_whatever_the_state_of_the_account() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let control = site.browser().log_in("bob", "Wrong-Horse-7").await.shape();
+    assert_eq!(control, site.browser().log_in("nobody", "Wrong-Horse-7").await.shape());
+    for state in UserState::KNOWN {
+        site.set_state(&bob, state.as_str()).await;
+        let answer = site.browser().log_in("bob", "Wrong-Horse-7").await;
+        assert_eq!(answer.shape(), control, "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_state_that_shuts_an_account_has_its_code_and_gives_no_session() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    for (state, number, code) in [
+        ("disabled", 11, "UserNotActive"),
+        ("awaitingemailverification", 12, "EmailNotVerified"),
+        ("awaitingtwofactorsetup", 13, "TwoFactorIncomplete"),
+        ("awaitingtwofactorsetupandemailverification", 13, "TwoFactorIncomplete"),
+        ("passwordchangeneeded", 28, "PasswordChangeNeeded"),
+        ("passwordresetneeded", 29, "PasswordResetNeeded"),
+        ("passwordandfactor2resetneeded", 29, "PasswordResetNeeded"),
+        ("factor2resetneeded", 30, "Factor2ResetNeeded"),
+    ] {
+        site.set_state(&bob, state).await;
+        let answer = site.browser().log_in("bob", PASSWORD).await;
+        answer.assert_failure(403, code);
+        assert_eq!(answer.json()["errorCode"], json!(number));
+        answer.assert_no_session();
+        let page = site.browser().submit("/login", &credentials("bob", PASSWORD)).await;
+        page.assert_page(403, "<form method=\"post\" action=\"/login\">");
+        page.assert_no_session();
+    }
+    site.set_state(&bob, "onholiday").await;
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_second_factor_that_cannot_be_checked_is_not_skipped() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    for factor2 in ["totp", "email", "anything"] {
+        let factor2 = Some(factor2.to_owned());
+        site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
+        let answer = site.browser().log_in("bob", PASSWORD).await;
+        answer.assert_failure(403, "Factor2ResetNeeded");
+        answer.assert_no_session();
+    }
+    let factor2 = Some("none".to_owned());
+    site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_password_opens_no_account_with_another_first_factor() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    for (factor1, status) in
+        [("localpassword", 200), ("password", 200), ("oidc", 401), ("ldap", 401)]
+    {
+        let factor1 = Some(factor1.to_owned());
+        site.change(&bob, UserUpdate { factor1, ..UserUpdate::default() }).await;
+        assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_logged_in_stays_who_they_are() {
+    let site = Site::new();
+    site.account("alice", Role::User).await;
+    let mut browser = site.logged_in("bob").await;
+    let answer = browser.log_in("alice", PASSWORD).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["ok"], json!(false));
+    assert_eq!(answer.json()["user"]["username"], json!("bob"));
+    let page = browser.submit("/login", &credentials("alice", PASSWORD)).await;
+    assert_eq!((page.status.as_u16(), page.location()), (302, Some("/")));
+    let shown = browser.get("/login?next=/reports").await;
+    assert_eq!((shown.status.as_u16(), shown.location()), (302, Some("/reports")));
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn the_box_to_stay_logged_in_decides_whether_the_cookie_outlives_the_browser() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let lasts = |answer: &Answer| answer.set_cookie("SESSIONID").unwrap().contains("; Expires=");
+    for (persist, wanted) in
+        [("on", true), ("true", true), ("1", true), ("false", false), ("", false)]
+    {
+        let mut form = credentials("bob", PASSWORD).to_vec();
+        form.push(("persist", persist));
+        let answer = site.browser().submit("/login", &form).await;
+        assert_eq!(lasts(&answer), wanted, "{persist:?}");
+    }
+    assert!(!lasts(&site.browser().submit("/login", &credentials("bob", PASSWORD)).await));
+    for (persist, wanted) in [(json!(true), true), (json!(false), false), (json!(null), true)] {
+        let body = json!({"username": "bob", "password": PASSWORD, "persist": persist});
+        assert_eq!(lasts(&site.browser().post("/api/login", body).await), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_a_token_is_refused_before_the_password_is_looked_at() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let mut browser = site.browser();
+    let bare = browser.submit_bare("/login", &credentials("bob", PASSWORD)).await;
+    bare.assert_page(401, "CSRF token is invalid");
+    assert!(bare.text().contains("value=\"bob\""), "{}", bare.body);
+    bare.assert_no_session();
+    let body = json!({"username": "bob", "password": PASSWORD}).to_string();
+    let api = site.browser().send(json_request("/api/login"), body).await;
+    api.assert_failure(401, "InvalidCsrf");
+    assert_eq!(api.json()["errorCode"], json!(21));
+    api.assert_no_session();
+    // The page that was shown again carries a token that works.
+    let token = bare.body.split("name=\"csrfToken\" value=\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap().to_owned();
+    let mut form = credentials("bob", PASSWORD).to_vec();
+    form.push(("csrfToken", &token));
+    assert_eq!(browser.submit_bare("/login", &form).await.status, 302);
+}
+
+#[tokio::test]
+async fn fields_that_are_missing_doubled_or_no_text_are_bad_requests() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    for body in [
+        json!({}),
+        json!({"username": "bob"}),
+        json!({"password": PASSWORD}),
+        json!({"username": "bob", "password": [PASSWORD]}),
+        json!({"username": "bob", "password": {"$ne": ""}}),
+        json!({"username": {"$gt": ""}, "password": PASSWORD}),
+        json!({"username": ["bob"], "password": PASSWORD}),
+        json!({"username": "bob", "password": null}),
+        json!({"username": "bob", "password": true}),
+        json!({"username": 0, "password": PASSWORD}),
+    ] {
+        let answer = site.browser().post("/api/login", body.clone()).await;
+        answer.assert_failure(400, "BadRequest");
+        answer.assert_no_session();
+        assert!(!answer.body.contains(PASSWORD), "{body}");
+    }
+    let twice = [("username", "bob"), ("password", "x"), ("password", PASSWORD)];
+    let answer = site.browser().submit("/login", &twice).await;
+    answer.assert_page(400, "A field is given twice");
+    answer.assert_no_session();
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_name_means_one_account() {
+    let site = Site::new();
+    site.account("bob@example.com", Role::User).await;
+    for name in
+        ["bob@example.com", "BOB@Example.COM", "bob\u{FF20}example.com", "ｂｏｂ@example.com"]
+    {
+        let answer = site.browser().log_in(name, PASSWORD).await;
+        assert_eq!(answer.json()["user"]["username"], json!("bob@example.com"), "{name:?}");
+    }
+    for name in
+        ["bob@example.com.", " bob@example.com", "bob@example.com ", "b\u{200B}ob@example.com"]
+    {
+        let answer = site.browser().log_in(name, PASSWORD).await;
+        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+}
+
+#[tokio::test]
+async fn logging_in_from_two_browsers_makes_two_sessions() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let mut logins = JoinSet::new();
+    for _ in 0..20 {
+        let mut browser = site.browser();
+        logins.spawn(async move {
+            assert_eq!(browser.log_in("bob", PASSWORD).await.status, 200);
+            browser.cookies["SESSIONID"].clone()
+        });
+    }
+    let cookies = logins.join_all().await.into_iter().collect::<HashSet<_>>();
+    assert_eq!(cookies.len(), 20);
+    assert_eq!(site.count_sessions(&bob).await, 20);
+}
+
+#[tokio::test]
+async fn a_password_changed_while_it_is_checked_lets_nobody_in() {
+    let (wire, _) = Wire::new();
+    let site = Site::over(wire.storage(), |site| site);
+    let bob = site.account("bob", Role::User).await;
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+    let sessions = site.count_sessions(&bob).await;
+    wire.change_password_after_look_up("********");
+    let answer = site.browser().log_in("bob", PASSWORD).await;
+    answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    answer.assert_no_session();
+    assert_eq!(site.count_sessions(&bob).await, sessions);
+}
+
+fn credentials<'a>(username: &'a str, password: &'a str) -> [(&'a str, &'a str); 2] {
+    [("username", username), ("password", password)]
 }

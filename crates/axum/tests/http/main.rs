@@ -6,6 +6,7 @@
 
 mod browser;
 mod site;
+mod store;
 
 mod csrf;
 mod csrf_token;
@@ -13,8 +14,12 @@ mod embedding;
 mod headers;
 mod home;
 mod input;
+mod log;
 mod login;
 mod logout;
+mod outage;
+mod password;
+mod redirect;
 mod session;
 mod setup;
 mod signup;

@@ -1,1 +1,381 @@
-//! x
+//! Session cookies: what they hold, how long they last, and what is not taken for one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossauth_core::account::Role;
+use crossauth_core::clock::Clock;
+use crossauth_core::random::SystemRandom;
+use crossauth_core::secret::Password;
+use crossauth_core::session::SessionConfig;
+use crossauth_core::user::UserUpdate;
+use http::header::COOKIE;
+use http::{HeaderValue, Method};
+use serde_json::{Map, json};
+
+use crate::browser::{Answer, request, send_bare};
+use crate::site::{PASSWORD, Site};
+use crate::store::Wire;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn a_session_that_somebody_planted_ends_when_its_user_logs_in() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let planted = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
+    let mut victim = site.browser();
+    victim.cookies.insert("SESSIONID".into(), planted.cookie.clone());
+    assert!(site.crossauth.auth().sessions.check(&planted.cookie).await.is_ok());
+    assert_eq!(victim.log_in("bob", PASSWORD).await.status, 200);
+    assert_ne!(victim.cookies["SESSIONID"], planted.cookie);
+    assert!(site.crossauth.auth().sessions.check(&planted.cookie).await.is_err());
+    assert_eq!(victim.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn a_cookie_from_before_logging_out_is_void() {
+    let site = Site::new();
+    let mut browser = site.logged_in("bob").await;
+    let mut stolen = browser.copy();
+    assert_eq!(stolen.whoami().await.as_deref(), Some("bob"));
+    assert_eq!(browser.post("/api/logout", json!({})).await.status, 200);
+    stolen.get_json("/api/userforsessionkey").await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_sessions_of_every_browser() {
+    let site = Site::new();
+    let mut browsers = [site.logged_in("bob").await, site.logged_in("bob").await];
+    let mut alice = site.logged_in("alice").await;
+    let accounts = &site.crossauth.auth().accounts;
+    accounts.set_password("bob", Password::new("Another-Horse-8")).await.unwrap();
+    for browser in &mut browsers {
+        assert_eq!(browser.whoami().await, None);
+    }
+    assert_eq!(alice.whoami().await.as_deref(), Some("alice"));
+    assert_eq!(site.browser().log_in("bob", "Another-Horse-8").await.status, 200);
+    site.browser().log_in("bob", PASSWORD).await.assert_failure(401, "UsernameOrPasswordInvalid");
+}
+
+#[tokio::test]
+async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
+    let site = Site::new();
+    for state in
+        ["disabled", "passwordchangeneeded", "awaitingemailverification", "factor2resetneeded"]
+    {
+        let mut browser = site.logged_in("bob").await;
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+        let (bob, _) = site.found("bob").await.unwrap();
+        site.set_state(&bob, state).await;
+        let answer = browser.get_json("/api/userforsessionkey").await;
+        answer.assert_failure(401, "Unauthorized");
+        assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"), "{state}");
+        site.set_state(&bob, "active").await;
+    }
+    let mut shut = site.logged_in("bob").await;
+    site.crossauth.auth().accounts.disable("bob").await.unwrap();
+    site.crossauth.auth().accounts.enable("bob").await.unwrap();
+    assert_eq!(shut.whoami().await, None);
+    let mut deleted = site.logged_in("bob").await;
+    let (bob, _) = site.found("bob").await.unwrap();
+    assert!(site.storage.users.delete(&bob.id).await.unwrap());
+    assert_eq!(deleted.whoami().await, None);
+}
+
+#[tokio::test]
+async fn a_session_without_requests_ends() {
+    for (pause, stays) in [(HOUR - Duration::from_millis(1), true), (HOUR, false)] {
+        let site = Site::with(|site| site.idle_timeout(HOUR));
+        let mut browser = site.logged_in("bob").await;
+        site.clock.advance(pause);
+        assert_eq!(browser.whoami().await.is_some(), stays);
+        assert_eq!(browser.cookies.contains_key("SESSIONID"), stays);
+    }
+}
+
+#[tokio::test]
+async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
+    let (wire, mut touches) = Wire::new();
+    let site = Site::over(wire.storage(), |site| site.idle_timeout(10 * HOUR));
+    let mut browser = site.logged_in("bob").await;
+    let begun = site.clock.now();
+    site.clock.advance(HOUR - Duration::from_millis(1));
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    site.clock.advance(Duration::from_millis(1));
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    assert_eq!(touches.recv().await, Some(begun + HOUR));
+    for _ in 0..11 {
+        site.clock.advance(HOUR / 12);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    }
+    // None of these eleven was written down. What is keeps the session past its ten hours.
+    for hour in 2..=20 {
+        site.clock.set(begun + hour * HOUR);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{hour}");
+        assert_eq!(touches.recv().await, Some(begun + hour * HOUR));
+    }
+    assert!(touches.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn use_does_not_prolong_a_session_past_its_last_day() {
+    let day = 24 * HOUR;
+    let (wire, mut touches) = Wire::new();
+    let site = Site::over(wire.storage(), |site| {
+        site.session(SessionConfig { max_age: Some(3 * day), ..SessionConfig::default() })
+            .idle_timeout(2 * day)
+    });
+    let mut browser = site.logged_in("bob").await;
+    for _ in 0..2 {
+        site.clock.advance(day);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+        touches.recv().await.unwrap();
+    }
+    site.clock.advance(day - Duration::from_millis(1));
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    site.clock.advance(Duration::from_millis(1));
+    assert_eq!(browser.whoami().await, None);
+}
+
+#[tokio::test]
+async fn the_clock_set_back_opens_no_session_that_was_closed() {
+    let site = Site::new();
+    let mut browser = site.logged_in("bob").await;
+    let mut copy = browser.copy();
+    browser.post("/api/logout", json!({})).await;
+    site.clock.set(site.clock.now() - HOUR);
+    assert_eq!(copy.whoami().await, None);
+}
+
+#[tokio::test]
+async fn host_prefixed_cookies_carry_what_the_prefix_demands_and_the_plain_names_count_for_nothing()
+{
+    let site = Site::with(|site| site.base_url("https://id.example.com").host_prefixed_cookies());
+    site.account("bob", Role::User).await;
+    let mut browser = site.browser();
+    let answer = browser.log_in("bob", PASSWORD).await;
+    for name in ["__Host-SESSIONID", "__Host-CSRFTOKEN"] {
+        let cookie = answer.set_cookie(name).unwrap();
+        for attribute in ["; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/;"] {
+            assert!(cookie.contains(attribute), "{cookie}");
+        }
+        assert!(!cookie.contains("Domain") && cookie.len() <= 4096, "{cookie}");
+    }
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    let cookie = browser.cookies.remove("__Host-SESSIONID").unwrap();
+    for name in ["SESSIONID", "__host-sessionid", "__Host-SESSIONID2", "__Secure-SESSIONID"] {
+        let answer = with_cookies(&site, &format!("{name}={cookie}")).await;
+        answer.assert_failure(401, "Unauthorized");
+    }
+    assert_eq!(with_cookies(&site, &format!("__Host-SESSIONID={cookie}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_two_session_cookies_neither_counts() {
+    let site = Site::new();
+    let bob = site.logged_in("bob").await.cookies["SESSIONID"].clone();
+    let mallory = site.logged_in("mallory").await.cookies["SESSIONID"].clone();
+    assert_eq!(with_cookies(&site, &format!("SESSIONID={bob}")).await.status, 200);
+    for (one, two) in [(&bob, &mallory), (&mallory, &bob), (&bob, &bob)] {
+        let answer = with_cookies(&site, &format!("SESSIONID={one}; SESSIONID={two}")).await;
+        answer.assert_failure(401, "Unauthorized");
+        assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"));
+        let apart = request(Method::GET, "/api/userforsessionkey")
+            .header(COOKIE, format!("SESSIONID={one}"))
+            .header(COOKIE, format!("SESSIONID={two}"));
+        let answer = send_bare(&site.router, apart.body("".into()).unwrap()).await;
+        answer.assert_failure(401, "Unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn broken_cookies_make_nobody_somebody() {
+    let site = Site::new();
+    let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
+    assert_eq!(with_cookies(&site, &format!("SESSIONID={good}")).await.status, 200);
+    let (id, signature) = good.split_once('.').unwrap();
+    let mut broken: Vec<Vec<u8>> = (0..good.len())
+        .map(|at| {
+            let mut bytes = good.clone().into_bytes();
+            bytes[at] ^= 1;
+            bytes
+        })
+        .collect();
+    broken.extend((0..good.len()).map(|len| good.as_bytes()[..len].to_vec()));
+    for text in [
+        String::new(),
+        id.to_owned(),
+        format!("{id}."),
+        format!(".{signature}"),
+        format!("{good}x"),
+        format!("{good}.x"),
+        format!("{good}="),
+        format!("\"{good}\""),
+        format!("{id}.{}", signature.to_uppercase()),
+        "a".repeat(10_000),
+        "!!!.???".to_owned(),
+        "%00".to_owned(),
+        "\u{fc}\u{1F40E}".to_owned(),
+    ] {
+        broken.push(text.into_bytes());
+    }
+    broken.push(b"\xFF\xFE".to_vec());
+    for value in broken {
+        let Ok(header) = HeaderValue::from_bytes(&[b"SESSIONID=", &value[..]].concat()) else {
+            continue;
+        };
+        let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, header);
+        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
+        answer.assert_failure(401, "Unauthorized");
+        assert!(answer.set_cookie("SESSIONID").is_some_and(|cookie| cookie.contains("1970")));
+    }
+}
+
+#[tokio::test]
+async fn cookies_of_other_applications_on_the_host_do_no_harm() {
+    let site = Site::new();
+    let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
+    for other in ["theme=d\u{fc}ster", "a", "=", "x=\"SESSIONID=1\"", "SESSIONID2=x", ""] {
+        let answer = with_cookies(&site, &format!("{other}; SESSIONID={good}")).await;
+        assert_eq!(answer.status, 200, "{other:?}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn ids_are_long_and_do_not_repeat() {
+    let site = Site::with(|site| site.random(Arc::new(SystemRandom)));
+    let sessions = &site.crossauth.auth().sessions;
+    let (mut ids, mut firsts) = (HashSet::new(), HashSet::new());
+    for _ in 0..2000 {
+        let session = sessions.begin_anonymous(&Map::new()).await.unwrap();
+        let id = session.id.expose().to_owned();
+        assert!(id.len() >= 22, "{id}");
+        firsts.insert(id[..2].to_owned());
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 2000);
+    assert!(firsts.len() > 500, "{}", firsts.len());
+}
+
+#[tokio::test]
+async fn what_is_stored_is_no_cookie() {
+    let site = Site::new();
+    let mut browser = site.logged_in("bob").await;
+    browser.csrf_token().await;
+    let (bob, _) = site.found("bob").await.unwrap();
+    let keys = site.storage.keys.list_for_user(Some(&bob.id)).await.unwrap();
+    assert_eq!(keys.len(), 1);
+    let cookie = &browser.cookies["SESSIONID"];
+    let (id, signature) = cookie.split_once('.').unwrap();
+    let stored = &keys[0].value;
+    let dump = format!("{keys:?}");
+    assert!(!dump.contains(id) && !dump.contains(signature), "{dump}");
+    let bare = stored.strip_prefix("s:").unwrap();
+    for forged in [
+        stored.clone(),
+        bare.to_owned(),
+        format!("{bare}.{signature}"),
+        format!("{stored}.{signature}"),
+    ] {
+        let answer = with_cookies(&site, &format!("SESSIONID={forged}")).await;
+        answer.assert_failure(401, "Unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn an_id_in_the_address_the_body_or_another_header_counts_for_nothing() {
+    let site = Site::new();
+    let cookie = site.logged_in("bob").await.cookies["SESSIONID"].clone();
+    let query = format!("/api/userforsessionkey?SESSIONID={cookie}&sessionid={cookie}");
+    for (path, header) in [
+        (query.as_str(), "x-nothing"),
+        ("/api/userforsessionkey", "SESSIONID"),
+        ("/api/userforsessionkey", "X-Session-Id"),
+        ("/api/userforsessionkey", "Authorization"),
+    ] {
+        let request = request(Method::GET, path).header(header, &cookie);
+        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
+        answer.assert_failure(401, "Unauthorized");
+    }
+    let mut stranger = site.browser();
+    stranger.submit("/logout", &[("SESSIONID", &cookie)]).await;
+    assert_eq!(with_cookies(&site, &format!("SESSIONID={cookie}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_cookie_of_another_site_counts_for_nothing() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let other =
+        Site::over(site.storage.clone(), |other| other.secret("quite another secret of tests"));
+    let cookie = other.logged_in("bob").await.cookies["SESSIONID"].clone();
+    with_cookies(&site, &format!("SESSIONID={cookie}")).await.assert_failure(401, "Unauthorized");
+    assert_eq!(with_cookies(&other, &format!("SESSIONID={cookie}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn neither_cookie_passes_for_the_other() {
+    let site = Site::new();
+    let mut stranger = site.browser();
+    stranger.csrf_token().await;
+    let mut bob = site.logged_in("bob").await;
+    for cookie in [stranger.cookies["CSRFTOKEN"].clone(), bob.cookies["CSRFTOKEN"].clone()] {
+        let answer = with_cookies(&site, &format!("SESSIONID={cookie}")).await;
+        answer.assert_failure(401, "Unauthorized");
+    }
+    let session = bob.cookies["SESSIONID"].clone();
+    let good = bob.csrf_token().await;
+    let own = bob.cookies.insert("CSRFTOKEN".into(), session).unwrap();
+    bob.post_with_token("/api/logout", json!({}), &good).await.assert_failure(401, "InvalidCsrf");
+    bob.cookies.insert("CSRFTOKEN".into(), own);
+    assert_eq!(bob.post("/api/logout", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_restart_ends_no_session_and_revives_none() {
+    let site = Site::new();
+    let mut living = site.logged_in("bob").await;
+    let mut ended = site.logged_in("bob").await;
+    let cookie = ended.cookies["SESSIONID"].clone();
+    ended.post("/api/logout", json!({})).await;
+    let restarted = site.restarted();
+    let answer =
+        with_cookies(&restarted, &format!("SESSIONID={}", living.cookies["SESSIONID"])).await;
+    assert_eq!(answer.json()["user"]["username"], json!("bob"));
+    with_cookies(&restarted, &format!("SESSIONID={cookie}"))
+        .await
+        .assert_failure(401, "Unauthorized");
+    // Tokens of forms that were open survive as well.
+    let token = living.csrf_token().await;
+    let mut after = restarted.browser();
+    after.cookies = living.cookies.clone();
+    assert_eq!(after.post_with_token("/api/logout", json!({}), &token).await.status, 200);
+    assert_eq!(living.whoami().await, None);
+}
+
+#[tokio::test]
+async fn the_application_can_turn_sessions_away() {
+    let site = Site::with(|site| site.session_filter(Arc::new(|key| key.userid.is_none())));
+    let mut browser = site.logged_in("bob").await;
+    assert_eq!(browser.whoami().await, None);
+    assert!(!browser.cookies.contains_key("SESSIONID"));
+}
+
+#[tokio::test]
+async fn what_a_user_may_do_is_looked_up_anew_for_each_request() {
+    let site = Site::new();
+    let admin = site.account("root", Role::Administrator).await;
+    let mut browser = site.logged_in("root").await;
+    let is_admin = |answer: Answer| answer.json()["user"]["admin"].clone();
+    assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(true));
+    site.change(&admin, UserUpdate { admin: Some(false), ..UserUpdate::default() }).await;
+    assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(false));
+}
+
+async fn with_cookies(site: &Site, cookies: &str) -> Answer {
+    let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
+    let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, cookies);
+    send_bare(&site.router, request.body("".into()).unwrap()).await
+}

@@ -1,1 +1,194 @@
-//! x
+//! `setup`: the link that makes the first administrator.
+
+use std::time::Duration;
+
+use crossauth_core::account::Role;
+use tokio::task::JoinSet;
+
+use crate::browser::{Answer, Browser};
+use crate::site::{PASSWORD, Site};
+
+const GONE: &str = "This link has been used or is too old";
+
+#[tokio::test]
+async fn the_link_makes_one_administrator_and_logs_them_in() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    let mut browser = site.browser();
+    let page = browser.get(&format!("/setup?token={token}")).await;
+    page.assert_page(200, "Create the first administrator");
+    let answer = send(&mut browser, &token, "root", PASSWORD).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{}", answer.body);
+    assert_eq!(browser.whoami().await.as_deref(), Some("root"));
+    let (root, _) = site.found("root").await.unwrap();
+    assert!(root.admin);
+    let again = send(&mut site.browser(), &token, "eve", PASSWORD).await;
+    again.assert_page(401, GONE);
+    again.assert_no_session();
+    assert!(site.found("eve").await.is_none());
+}
+
+#[tokio::test]
+async fn there_is_no_administrator_and_no_account_before_the_link_is_used() {
+    let site = Site::new();
+    assert!(!site.storage.users.has_admin().await.unwrap());
+    assert!(site.storage.users.list(None, 10).await.unwrap().is_empty());
+    for (username, password) in
+        [("admin", "admin"), ("root", "root"), ("admin", "password"), ("", "")]
+    {
+        let answer = site.browser().log_in(username, password).await;
+        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+}
+
+#[tokio::test]
+async fn looking_at_the_link_uses_nothing_up() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    for _ in 0..3 {
+        let page = site.browser().get(&format!("/setup?token={token}")).await;
+        page.assert_page(200, &token);
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    }
+    assert_eq!(send(&mut site.browser(), &token, "root", PASSWORD).await.status, 302);
+}
+
+#[tokio::test]
+async fn links_that_were_never_given_out_do_nothing() {
+    let site = Site::new();
+    let good = issue(&site).await;
+    let other_purpose = site.browser().csrf_token().await;
+    let stored = site.storage.keys.list_for_user(None).await.unwrap()[0].value.clone();
+    assert!(stored.starts_with("setup:") && !stored.contains(&good));
+    for token in [
+        "",
+        "x",
+        &good[1..],
+        &good[..good.len() - 1],
+        &format!("{good}="),
+        &format!(" {good}"),
+        &good.to_uppercase(),
+        &stored,
+        stored.trim_start_matches("setup:"),
+        &other_purpose,
+        &"a".repeat(5000),
+        "' OR 1=1 --",
+        "%",
+        "\u{fc}",
+    ] {
+        let query: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        site.browser().get(&format!("/setup?token={query}")).await.assert_page(401, GONE);
+        send(&mut site.browser(), token, "eve", PASSWORD).await.assert_page(401, GONE);
+    }
+    site.browser().get("/setup").await.assert_page(401, GONE);
+    assert!(site.storage.users.list(None, 10).await.unwrap().is_empty());
+    assert_eq!(send(&mut site.browser(), &good, "root", PASSWORD).await.status, 302);
+}
+
+#[tokio::test]
+async fn of_fifty_who_use_one_link_at_once_one_becomes_administrator() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    let mut all = JoinSet::new();
+    for index in 0..50 {
+        let (mut browser, token) = (site.browser(), token.clone());
+        all.spawn(
+            async move { send(&mut browser, &token, &format!("user{index}"), PASSWORD).await },
+        );
+    }
+    let answers = all.join_all().await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 302);
+    assert_eq!((made.len(), refused.len()), (1, 49));
+    for answer in refused {
+        answer.assert_page(401, GONE);
+        answer.assert_no_session();
+    }
+    assert_eq!(site.storage.users.list(None, 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_is_void_after_a_day() {
+    for (age, status) in [
+        (Duration::from_hours(24) - Duration::from_millis(1), 302),
+        (Duration::from_hours(24), 401),
+    ] {
+        let site = Site::new();
+        let token = issue(&site).await;
+        site.clock.advance(age);
+        let answer = send(&mut site.browser(), &token, "root", PASSWORD).await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(site.found("root").await.is_some(), status == 302);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_link_voids_the_older() {
+    let site = Site::new();
+    let (older, newer) = (issue(&site).await, issue(&site).await);
+    send(&mut site.browser(), &older, "eve", PASSWORD).await.assert_page(401, GONE);
+    assert_eq!(send(&mut site.browser(), &newer, "root", PASSWORD).await.status, 302);
+}
+
+#[tokio::test]
+async fn once_there_is_an_administrator_links_are_void_and_none_are_given_out() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    site.account("root", Role::Administrator).await;
+    send(&mut site.browser(), &token, "eve", PASSWORD).await.assert_page(401, GONE);
+    site.browser().get(&format!("/setup?token={token}")).await.assert_page(401, GONE);
+    assert_eq!(site.crossauth.auth().setup.issue_token().await.unwrap(), None);
+    assert!(site.found("eve").await.is_none());
+}
+
+#[tokio::test]
+async fn a_form_with_mistakes_does_not_use_the_link_up() {
+    let site = Site::new();
+    site.account("taken", Role::User).await;
+    let token = issue(&site).await;
+    let mut browser = site.browser();
+    for (username, password, text) in [
+        ("r", PASSWORD, "Username must have"),
+        ("root", "short", "Password must"),
+        ("taken", PASSWORD, "User already exists"),
+    ] {
+        let page = send(&mut browser, &token, username, password).await;
+        page.assert_page(400, text);
+        assert!(page.text().contains(&token) && !page.body.contains(password));
+        page.assert_no_session();
+    }
+    let mut form = form(&token, "root", PASSWORD);
+    form[3].1 = "Correct-Horse-8";
+    browser.submit("/setup", &form).await.assert_page(401, "Passwords do not match");
+    let mut form = form.to_vec();
+    form[3].1 = PASSWORD;
+    form.push(("user_email", "nonsense"));
+    browser.submit("/setup", &form).await.assert_page(400, "Email is not in an allowed format");
+    assert!(!site.storage.users.has_admin().await.unwrap());
+    assert_eq!(send(&mut browser, &token, "root", PASSWORD).await.status, 302);
+}
+
+#[tokio::test]
+async fn a_form_without_its_fields_is_a_bad_request() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    let fields = [("token", token.as_str()), ("username", "root")];
+    site.browser().submit("/setup", &fields).await.assert_page(400, "missing field");
+    assert!(!site.storage.users.has_admin().await.unwrap());
+}
+
+async fn issue(site: &Site) -> String {
+    site.crossauth.auth().setup.issue_token().await.unwrap().unwrap()
+}
+
+async fn send(browser: &mut Browser, token: &str, username: &str, password: &str) -> Answer {
+    browser.submit("/setup", &form(token, username, password)).await
+}
+
+fn form<'a>(token: &'a str, username: &'a str, password: &'a str) -> [(&'a str, &'a str); 4] {
+    [
+        ("token", token),
+        ("username", username),
+        ("password", password),
+        ("repeat_password", password),
+    ]
+}

@@ -1,1 +1,224 @@
-//! x
+//! `signup`, `api/signup`
+
+use crossauth_core::account::Role;
+use crossauth_core::signup::Door;
+use crossauth_core::user::UserState;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::browser::Answer;
+use crate::site::{PASSWORD, Site};
+
+#[tokio::test]
+async fn a_new_account_is_active_and_logged_in() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let answer = sign_up(&mut browser, json!({"username": "Bob", "user_email": "bob@x.org"})).await;
+    assert_eq!(answer.status, 200);
+    let body = answer.json();
+    assert_eq!(body["ok"], json!(true));
+    assert_eq!(body["emailVerificationNeeded"], json!(false));
+    assert_eq!(body["user"]["username"], json!("Bob"));
+    assert_eq!(body["user"]["email"], json!("bob@x.org"));
+    assert_eq!(body["user"]["state"], json!("active"));
+    assert!(!answer.body.contains("argon2"));
+    assert_eq!(browser.whoami().await.as_deref(), Some("Bob"));
+    let (_, secrets) = site.found("bob").await.unwrap();
+    assert!(secrets.password.unwrap().starts_with("$argon2id$"));
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_page_makes_an_account_and_leads_on() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let page = browser.get("/signup?next=/reports").await;
+    page.assert_page(200, "name=\"user_email\"");
+    assert!(page.text().contains("/reports"));
+    let form = [
+        ("username", "bob"),
+        ("password", PASSWORD),
+        ("repeat_password", PASSWORD),
+        ("user_email", ""),
+        ("next", "/reports"),
+    ];
+    let answer = browser.submit("/signup", &form).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/reports")));
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    assert_eq!(site.found("bob").await.unwrap().0.email, None);
+    let again = browser.get("/signup?next=/reports").await;
+    assert_eq!((again.status.as_u16(), again.location()), (302, Some("/reports")));
+}
+
+#[tokio::test]
+async fn each_mistake_has_its_code_and_makes_no_account() {
+    let site = Site::new();
+    for (fields, status, code, number) in [
+        (json!({"username": ""}), 400, "FormEntry", 42),
+        (json!({"username": "b"}), 400, "FormEntry", 42),
+        (json!({"username": "bob bob"}), 400, "FormEntry", 42),
+        (json!({"password": "short"}), 400, "FormEntry", 42),
+        (json!({"password": "alllowercase7"}), 400, "FormEntry", 42),
+        (json!({"password": "Password123"}), 400, "FormEntry", 42),
+        (json!({"username": "robert", "password": "Robert-1234"}), 400, "FormEntry", 42),
+        (json!({"password": "A1".repeat(513) + "a"}), 400, "FormEntry", 42),
+        (json!({"repeat_password": "Correct-Horse-8"}), 401, "PasswordMatch", 35),
+        (json!({"user_email": "nonsense"}), 400, "InvalidEmail", 32),
+        (json!({"user_email": "a@x.org,b@y.org"}), 400, "InvalidEmail", 32),
+        (json!({"user_email": "\"<a@x.org>"}), 400, "InvalidEmail", 32),
+        (json!({"user_email": "a@x.org\r\nBcc: b@y.org"}), 400, "InvalidEmail", 32),
+        (json!({"user_email": "<script>@x.org"}), 400, "InvalidEmail", 32),
+        (json!({"user_email": 7}), 400, "InvalidEmail", 32),
+        (json!({"factor1": "oidc"}), 400, "BadRequest", 43),
+        (json!({"factor2": "totp"}), 403, "Forbidden", 19),
+        (json!({"password": ["Correct-Horse-7"]}), 400, "BadRequest", 43),
+        (json!({"password": null}), 400, "BadRequest", 43),
+    ] {
+        let answer = sign_up(&mut site.browser(), fields.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{fields}: {}", answer.body);
+        answer.assert_failure(status, code);
+        assert_eq!(answer.json()["errorCode"], json!(number), "{fields}");
+        answer.assert_no_session();
+    }
+    assert!(site.storage.users.list(None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn all_mistakes_of_a_form_are_told_at_once_and_what_was_typed_stays() {
+    let site = Site::new();
+    let answer = sign_up(&mut site.browser(), json!({"username": "b", "password": "abc"})).await;
+    assert!(answer.json()["errorMessages"].as_array().unwrap().len() >= 3, "{}", answer.body);
+    let form = [
+        ("username", "b\"><script>alert(1)</script>"),
+        ("password", "Bad-horse-seven"),
+        ("user_email", "bob@x.org"),
+        ("next", "/reports"),
+        ("persist", "on"),
+    ];
+    let page = site.browser().submit("/signup", &form).await;
+    page.assert_page(400, "value=\"bob@x.org\"");
+    assert!(page.text().contains("/reports"));
+    assert!(!page.body.contains("<script>alert") && !page.body.contains("Bad-horse"));
+    page.assert_no_session();
+}
+
+#[tokio::test]
+async fn a_name_or_address_that_is_taken_is_refused_in_every_spelling() {
+    let site = Site::new();
+    let first = json!({"username": "bob@x.org", "user_email": "bob@x.org"});
+    assert_eq!(sign_up(&mut site.browser(), first).await.status, 200);
+    let mut answers = Vec::new();
+    for fields in [
+        json!({"username": "bob@x.org"}),
+        json!({"username": "BOB@X.ORG"}),
+        json!({"username": "ｂｏｂ@x.org"}),
+        json!({"username": "other", "user_email": "bob@x.org"}),
+        json!({"username": "other", "user_email": "BOB@x.org"}),
+    ] {
+        let answer = sign_up(&mut site.browser(), fields.clone()).await;
+        answer.assert_failure(400, "UserExists");
+        answer.assert_no_session();
+        answers.push(answer.shape());
+    }
+    // Which of the two was taken is not told, and the account is as it was.
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
+    assert_eq!(site.browser().log_in("bob@x.org", PASSWORD).await.status, 200);
+    for name in
+        ["bob\u{FF20}x.org", "bob@x.org.", "bob@x.org ", "b\u{200B}ob@x.org", "bob\u{202E}@x.org"]
+    {
+        let answer = sign_up(&mut site.browser(), json!({ "username": name })).await;
+        answer.assert_failure(400, "FormEntry");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_want_one_name_at_once_one_gets_it() {
+    let site = Site::new();
+    let mut all = JoinSet::new();
+    for index in 0..20 {
+        let mut browser = site.browser();
+        let name = if index % 2 == 0 { "bob" } else { "BOB" };
+        all.spawn(async move { sign_up(&mut browser, json!({ "username": name })).await });
+    }
+    let answers = all.join_all().await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!((made.len(), refused.len()), (1, 19));
+    for answer in refused {
+        answer.assert_failure(400, "UserExists");
+        answer.assert_no_session();
+    }
+}
+
+#[tokio::test]
+async fn nobody_makes_themselves_more_than_an_ordinary_user() {
+    // The site of these tests lists `state` and `admin` as editable, by mistake.
+    let site = Site::new();
+    let fields = json!({
+        "username": "mallory",
+        "admin": true,
+        "user_admin": true,
+        "user_id": 1,
+        "id": 1,
+        "user_state": "custom",
+        "user_factor1": "oidc",
+        "user_factor2": "none",
+        "user_password": "********",
+        "user_username_normalized": "root",
+        "user_email_normalized": "root@x.org",
+        "user_role": "admin",
+        "user_tenant": "other",
+        "user_email_verified": true,
+        "user_user_admin": true,
+        "role": "admin",
+        "user_phone": "+441234567890",
+    });
+    let answer = sign_up(&mut site.browser(), fields).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let (user, secrets) = site.found("mallory").await.unwrap();
+    assert!(!user.admin && user.state == UserState::Active && user.factor1 == "localpassword");
+    assert_eq!(user.username_normalized, "mallory");
+    assert_eq!(user.email_normalized, None);
+    assert!(secrets.password.unwrap().starts_with("$argon2id$"));
+    assert_eq!(Value::Object(user.extra), json!({"phone": "+441234567890"}));
+    let form =
+        [("username", "eve"), ("password", PASSWORD), ("user_admin", "on"), ("user_state", "x")];
+    assert_eq!(site.browser().submit("/signup", &form).await.status, 302);
+    let (eve, _) = site.found("eve").await.unwrap();
+    assert!(!eve.admin && eve.state == UserState::Active && eve.extra.is_empty());
+}
+
+#[tokio::test]
+async fn signing_up_in_anothers_browser_ends_the_session_there() {
+    let site = Site::new();
+    let mut browser = site.logged_in("bob").await;
+    let before = browser.cookies["SESSIONID"].clone();
+    let mut old = browser.copy();
+    assert_eq!(sign_up(&mut browser, json!({"username": "alice"})).await.status, 200);
+    assert_ne!(browser.cookies["SESSIONID"], before);
+    assert_eq!(old.whoami().await, None);
+    assert_eq!(browser.whoami().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn a_shut_door_is_no_door_at_all() {
+    let site = Site::with(|site| site.signup(Door::Shut));
+    site.account("bob", Role::User).await;
+    sign_up(&mut site.browser(), json!({"username": "eve"}))
+        .await
+        .assert_failure(404, "BadRequest");
+    site.browser().get("/signup").await.assert_page(404, "Page not found");
+    assert_eq!(site.browser().submit("/signup", &[("username", "eve")]).await.status, 404);
+    assert!(site.found("eve").await.is_none());
+    assert!(!site.browser().get("/login").await.text().contains("signup"));
+}
+
+/// Sends a good form with `fields` in the place of some of its own.
+async fn sign_up(browser: &mut crate::browser::Browser, fields: Value) -> Answer {
+    let mut form = json!({"username": "bob", "password": PASSWORD});
+    for (name, value) in fields.as_object().unwrap() {
+        form[name] = value.clone();
+    }
+    browser.post("/api/signup", form).await
+}

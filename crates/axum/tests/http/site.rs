@@ -7,9 +7,9 @@ use crossauth_axum::{Builder, Crossauth};
 use crossauth_core::account::{AccountForm, Role};
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
-use crossauth_core::storage::Storage;
 use crossauth_core::storage::memory::MemoryStorage;
-use crossauth_core::user::{Normalization, User};
+use crossauth_core::storage::{Storage, StoredUser};
+use crossauth_core::user::{NewUser, Normalization, SecretsUpdate, User, UserSecrets, UserUpdate};
 use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
 
@@ -50,6 +50,14 @@ impl Site {
         Self { crossauth, storage, clock, router }
     }
 
+    /// The same site after a restart: another process over the same storage.
+    pub(crate) fn restarted(&self) -> Self {
+        let clock = Arc::new(self.clock.clone());
+        let random = Arc::new(SeededRandom::new(1 << 40));
+        let site = Self::over(self.storage.clone(), |site| site.clock(clock).random(random));
+        Self { clock: self.clock.clone(), ..site }
+    }
+
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.router.clone())
     }
@@ -65,9 +73,37 @@ impl Site {
         self.crossauth.auth().accounts.create(form, role).await.unwrap()
     }
 
+    /// An account as another program may have left it in storage.
+    pub(crate) async fn stored(&self, user: NewUser, password: Option<&str>) -> User {
+        let secrets =
+            UserSecrets { password: password.map(str::to_owned), ..UserSecrets::default() };
+        self.storage.users.insert(&user, &secrets).await.unwrap()
+    }
+
+    /// What is stored of an account.
+    pub(crate) async fn found(&self, username: &str) -> Option<(User, UserSecrets)> {
+        let found = self.storage.users.find_by_username(username).await.unwrap();
+        found.map(StoredUser::regardless_of_state)
+    }
+
+    pub(crate) async fn change(&self, user: &User, change: UserUpdate) {
+        let secrets = SecretsUpdate::default();
+        let changed = self.storage.users.update(&user.id, &change, &secrets).await.unwrap();
+        assert!(changed.is_some());
+    }
+
+    pub(crate) async fn set_state(&self, user: &User, state: &str) {
+        self.change(user, UserUpdate { state: Some(state.into()), ..UserUpdate::default() }).await;
+    }
+
+    /// How many sessions of `user` are stored.
+    pub(crate) async fn count_sessions(&self, user: &User) -> usize {
+        self.storage.keys.list_for_user(Some(&user.id)).await.unwrap().len()
+    }
+
     /// A browser in which `username` is logged in; the account is made if need be.
     pub(crate) async fn logged_in(&self, username: &str) -> Browser {
-        if self.storage.users.find_by_username(username).await.unwrap().is_none() {
+        if self.found(username).await.is_none() {
             self.account(username, Role::User).await;
         }
         let mut browser = self.browser();

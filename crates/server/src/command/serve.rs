@@ -9,7 +9,7 @@ use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::serve::{Readiness, Server, StopSignals};
 use crate::settings::Settings;
-use crate::{purge, wiring};
+use crate::wiring;
 
 /// Serves until told to stop.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -21,10 +21,9 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let database = Database::open(settings, &data).await?;
     let site = wiring::site(settings, &secret, database.storage(), server.address())?;
     announce(&server, &site).await?;
-    let purging = tokio::spawn(purge::forever(database.storage()));
+    site.auth().housekeeping.start();
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
     server.run(site.site(), settings, readiness, signals).await;
-    purging.abort();
     database.close().await;
     Ok(())
 }

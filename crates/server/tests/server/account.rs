@@ -38,7 +38,7 @@ fn log_in(server: &Server, username: &str, password: &str) -> u16 {
 
 #[test]
 fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--set", "log.level=trace"]);
     let added = add(server.path(), &["alice", "--email", "alice@example.com"]);
     assert_eq!(text(&added.stdout), "alice is added\n", "{}", text(&added.stderr));
     assert_eq!(log_in(&server, "alice", "Wrong-horse-7"), 401);

@@ -113,3 +113,19 @@ fn a_body_without_announced_length_has_the_same_limit() {
     );
     assert_eq!(status(&server.exchange(post.as_bytes())), 413);
 }
+
+#[test]
+fn the_log_tells_of_a_request_without_its_query_and_cookies() {
+    let server = Server::start(&["--set", "log.format=json", "--set", "log.level=trace"]);
+    let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+               Cookie: SESSIONID=canary\r\nAuthorization: Bearer canary\r\n\r\n";
+    let answer = server.exchange(get.as_bytes());
+    let lines: Vec<serde_json::Value> =
+        server.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = lines.iter().find(|line| line["path"] == "/login").unwrap();
+    assert_eq!(told["status"], 200);
+    assert_eq!(told["method"], "GET");
+    let id = told["id"].as_str().unwrap();
+    assert!(answer.contains(&format!("x-request-id: {id}\r\n")), "{answer}");
+    assert!(!server.log().contains("canary"), "{}", server.log());
+}

@@ -1,0 +1,135 @@
+//! What happens when something that a request needs does not answer or has no capacity.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+
+use crossauth_axum::Builder;
+use crossauth_core::account::Role;
+use crossauth_core::password::HasherConfig;
+use crossauth_core::random::Random;
+use crossauth_testkit::random::SeededRandom;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::browser::Answer;
+use crate::site::{PASSWORD, Site, quick_hashes};
+use crate::store::Wire;
+
+#[tokio::test]
+async fn without_storage_nobody_is_let_in_and_nobody_is_logged_out() {
+    let (wire, _) = Wire::new();
+    let site = Site::over(wire.storage(), |site| site);
+    let mut inside = site.logged_in("bob").await;
+    let mut outside = site.browser();
+    let token = outside.csrf_token().await;
+    let (inner_token, cookies) = (inside.csrf_token().await, inside.cookies.clone());
+    wire.cut();
+    for path in ["/api/userforsessionkey", "/api/getcsrftoken"] {
+        assert_unavailable(&inside.get_json(path).await);
+    }
+    for path in ["/", "/login", "/signup", "/nowhere"] {
+        let page = inside.get(path).await;
+        page.assert_page(503, "We are busy");
+        assert_eq!(page.header("retry-after"), Some("2"));
+        assert!(!page.body.contains("db-7"));
+    }
+    assert_unavailable(&inside.post_with_token("/api/logout", json!({}), &inner_token).await);
+    assert_eq!(inside.cookies, cookies);
+    let body = json!({"username": "bob", "password": PASSWORD});
+    for path in ["/api/login", "/api/signup"] {
+        let answer = outside.post_with_token(path, body.clone(), &token).await;
+        assert_unavailable(&answer);
+        answer.assert_no_session();
+    }
+    let form = [("username", "bob"), ("password", PASSWORD)];
+    let page = outside.submit("/login", &form).await;
+    page.assert_page(503, "value=\"bob\"");
+    assert_eq!(page.header("retry-after"), Some("2"));
+    outside.get("/setup?token=x").await.assert_page(503, "We are busy");
+    assert_eq!(outside.get("/login").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_without_storage_names_its_request() {
+    let (wire, _) = Wire::new();
+    let site = Site::over(wire.storage(), |site| site);
+    let mut browser = site.logged_in("bob").await;
+    wire.cut();
+    let page = browser.get("/").await;
+    assert!(page.body.contains(page.header("x-request-id").unwrap()), "{}", page.body);
+}
+
+#[tokio::test]
+async fn five_hundred_logins_at_once_are_hashed_one_by_one_or_refused_at_once() {
+    let (gate, mut entered, open) = Gate::new();
+    let site = Site::with(|site| one_thread_and_one_place(site).random(gate));
+    let mut logins = JoinSet::new();
+    let mut browser = site.browser();
+    logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
+    // An unknown user is hashed for as well: the only thread is at it.
+    entered.recv().await.unwrap();
+    for _ in 1..500 {
+        let mut browser = site.browser();
+        logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
+    }
+    for _ in 0..498 {
+        let answer = logins.join_next().await.unwrap().unwrap();
+        assert_unavailable(&answer);
+        answer.assert_no_session();
+    }
+    assert_eq!(site.browser().get("/login").await.status, 200);
+    let form = json!({"username": "al", "password": PASSWORD});
+    assert_unavailable(&site.browser().post("/api/signup", form).await);
+    assert!(site.found("al").await.is_none());
+    drop(open);
+    for _ in 0..2 {
+        let answer = logins.join_next().await.unwrap().unwrap();
+        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+    assert!(logins.is_empty());
+    site.account("bob", Role::User).await;
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+}
+
+fn one_thread_and_one_place(site: Builder) -> Builder {
+    let one = NonZeroUsize::MIN;
+    site.hasher(HasherConfig { threads: Some(one), queue: one, ..quick_hashes() })
+}
+
+/// Randomness that holds up the threads that hash, which draw a salt for each new hash.
+struct Gate {
+    random: SeededRandom,
+    entered: mpsc::UnboundedSender<()>,
+    open: Mutex<std_mpsc::Receiver<()>>,
+}
+
+impl Gate {
+    /// The gate, what tells that a thread has come to it, and what opens it when dropped.
+    fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<()>, std_mpsc::Sender<()>) {
+        let (entered, entries) = mpsc::unbounded_channel();
+        let (opener, open) = std_mpsc::channel();
+        let gate = Self { random: SeededRandom::default(), entered, open: Mutex::new(open) };
+        (Arc::new(gate), entries, opener)
+    }
+}
+
+impl Random for Gate {
+    fn fill(&self, bytes: &mut [u8]) {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("password-")) {
+            // Whoever counted the entries, and whoever held the gate shut, may be gone.
+            let _ = self.entered.send(());
+            let _ = self.open.lock().recv();
+        }
+        self.random.fill(bytes);
+    }
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    answer.assert_failure(503, "Connection");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert!(!answer.body.contains("db-7"), "{}", answer.body);
+}

@@ -1,0 +1,111 @@
+//! Passwords at the door: which bytes count, which stored hashes are read, and what replaces them.
+
+use crossauth_core::account::Role;
+use crossauth_core::user::NewUser;
+use serde_json::json;
+
+use crate::site::{PASSWORD, Site};
+
+/// Hashes of `PASSWORD` as the Python and the TypeScript Crossauth write them.
+const PYTHON_HASH: &str =
+    "pbkdf2:sha256:32:1000:0:c2FsdHNhbHRzYWx0c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y=";
+const TYPESCRIPT_HASH: &str =
+    "pbkdf2:sha256:32:1000:0:c2FsdHNhbHRzYWx0c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y";
+
+#[tokio::test]
+async fn every_byte_of_a_password_counts() {
+    let long = format!("Aa1{}", "x".repeat(70));
+    let nuls = "Aa1-böb 🐎  ends with a space ";
+    for (index, password) in
+        [long.as_str(), nuls, " Leading-7-space", "Aa1\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}"]
+            .into_iter()
+            .enumerate()
+    {
+        let site = Site::new();
+        let name = format!("user{index}");
+        let form = json!({"username": name, "password": password});
+        assert_eq!(site.browser().post("/api/signup", form).await.status, 200, "{password:?}");
+        assert_eq!(site.browser().log_in(&name, password).await.status, 200, "{password:?}");
+        let mut shorter = password.to_owned();
+        let last = shorter.pop().unwrap();
+        let replaced = format!("{shorter}{}", if last == 'y' { 'z' } else { 'y' });
+        for wrong in [
+            shorter,
+            replaced,
+            format!("{password} "),
+            format!("{password}x"),
+            password.trim().to_owned() + "\n",
+            password.replace('\u{e9}', "e\u{301}")
+                + if password.contains('\u{e9}') { "" } else { "e" },
+            password.to_uppercase(),
+        ] {
+            let answer = site.browser().log_in(&name, &wrong).await;
+            answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hashes_of_the_originals_are_upgraded_by_the_login_that_proves_them() {
+    for hash in [PYTHON_HASH, TYPESCRIPT_HASH] {
+        let site = Site::new();
+        site.stored(NewUser::named("bob"), Some(hash)).await;
+        site.browser()
+            .log_in("bob", "WRONG")
+            .await
+            .assert_failure(401, "UsernameOrPasswordInvalid");
+        assert_eq!(stored_hash(&site).await, hash);
+        let mut browser = site.browser();
+        assert_eq!(browser.log_in("bob", "PASSWORD").await.status, 200);
+        let upgraded = stored_hash(&site).await;
+        assert!(upgraded.starts_with("$argon2id$v=19$"), "{upgraded}");
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+        assert_eq!(site.browser().log_in("bob", "PASSWORD").await.status, 200);
+        assert_eq!(stored_hash(&site).await, upgraded);
+    }
+}
+
+#[tokio::test]
+async fn what_stands_for_no_password_matches_no_password() {
+    let disabled = "pbkdf2:sha256:32:600000:0:DISABLED:DISABLED";
+    for stored in [None, Some(""), Some("********"), Some(disabled)] {
+        let site = Site::new();
+        site.stored(NewUser::named("bob"), stored).await;
+        for password in ["", "********", "DISABLED", disabled, PASSWORD] {
+            let answer = site.browser().log_in("bob", password).await;
+            answer.assert_failure(401, "UsernameOrPasswordInvalid");
+            answer.assert_no_session();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_read_lets_nobody_in() {
+    let control = Site::new();
+    control.account("bob", Role::User).await;
+    let control = control.browser().log_in("bob", "Wrong-Horse-7").await;
+    for stored in [
+        PASSWORD,
+        "plain:Correct-Horse-7",
+        "pbkdf2:md5:32:1000:0:c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y",
+        "pbkdf2:sha256:32:0:0:c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y",
+        "pbkdf2:sha256:32:4294967295:0:c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y",
+        "pbkdf2:sha256:0:1000:0:c2FsdA:",
+        "pbkdf2:sha256:32:1000:1:c2FsdHNhbHRzYWx0c2FsdA:vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y",
+        "$argon2id$v=19$m=4294967295,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8,t=1,p=1$!$!",
+        "$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ012345",
+    ] {
+        let site = Site::new();
+        site.stored(NewUser::named("bob"), Some(stored)).await;
+        for password in [PASSWORD, "PASSWORD", "", stored] {
+            let answer = site.browser().log_in("bob", password).await;
+            assert_eq!(answer.shape(), control.shape(), "{stored} with {password:?}");
+            answer.assert_no_session();
+        }
+    }
+}
+
+async fn stored_hash(site: &Site) -> String {
+    site.found("bob").await.unwrap().1.password.unwrap()
+}
