@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::http::Connection;
 use crate::machine::Machine;
 use crate::measure::footprint::{self, Memory};
-use crate::measure::session_check::{self, SessionCheck, Target};
+use crate::measure::session_check::{self, SessionCheck, Target, Targets};
 use crate::measure::{latency, login};
 use crate::population::{DATABASE, Population, Session};
 use crate::progress::say;
@@ -43,7 +43,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     say!("resident memory when idle: {idle:.1} MB");
     let requests = requests(&server, &population)?;
     let target = Target { server: &server, requests: &requests };
-    let session_check = beside_bare(&target, &population, &data, scale)?;
+    let session_check = session_checks(&target, &binary, &population, &data, scale)?;
     let after_sessions = server.resident_mb()?;
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
@@ -72,19 +72,33 @@ fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
     population.sessions.iter().map(request).collect()
 }
 
-fn beside_bare(
-    target: &Target<'_>,
+/// The session checks of a running server beside those of its counterparts, which run meanwhile.
+fn session_checks(
+    logging: &Target<'_>,
+    binary: &Path,
     population: &Population,
     data: &Path,
     scale: Scale,
 ) -> Result<SessionCheck> {
+    let (name, value) = server::NO_ACCESS_LOG;
+    let mut command = server::command(binary, data);
+    command.env(name, value);
+    let server = Server::start(command)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("bare").arg(data.join(DATABASE));
     let bare = Server::start(command)?;
-    let request = |session: &Session| {
+
+    let bare_request = |session: &Session| {
         let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
         session_check::request(bare.address, &cookies)
     };
-    let requests: Vec<_> = population.sessions.iter().map(request).collect();
-    session_check::measure(target, &Target { server: &bare, requests: &requests }, scale)
+    let targets = Targets {
+        server: Target { server: &server, requests: &requests(&server, population)? },
+        logging: Target { server: logging.server, requests: logging.requests },
+        bare: Target {
+            server: &bare,
+            requests: &population.sessions.iter().map(bare_request).collect::<Vec<_>>(),
+        },
+    };
+    session_check::measure(&targets, scale)
 }

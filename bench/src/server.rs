@@ -37,6 +37,9 @@ pub(crate) fn command(binary: &Path, data: &Path) -> Command {
     command
 }
 
+/// The setting that switches off the line in the log for each request.
+pub(crate) const NO_ACCESS_LOG: (&str, &str) = ("CROSSAUTH_LOG_ACCESS", "false");
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,

@@ -16,13 +16,15 @@ use crate::statistic::{Rounds, number};
 /// The server beside the bare handler.
 #[derive(Debug, Serialize)]
 pub(crate) struct SessionCheck {
-    /// `GET /api/userforsessionkey` of the server.
+    /// `GET /api/userforsessionkey` of the server, with no access log as the bare handler has none.
     pub(crate) server: Side,
+    /// The same with the access log that is on unless switched off.
+    pub(crate) logging: Side,
     /// A handler that does one prepared query.
     pub(crate) bare: Side,
 }
 
-/// What one of the two did.
+/// What one of them did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Side {
     /// Answers a second.
@@ -39,29 +41,39 @@ pub(crate) struct Target<'a> {
     pub(crate) requests: &'a [Vec<u8>],
 }
 
-/// Loads one and the other in turns, so that what disturbs the machine disturbs both.
-pub(crate) fn measure(
-    server: &Target<'_>,
-    bare: &Target<'_>,
-    scale: Scale,
-) -> Result<SessionCheck> {
-    let mut check = SessionCheck { server: Side::empty(), bare: Side::empty() };
-    for target in [server, bare] {
+/// Those that are compared.
+pub(crate) struct Targets<'a> {
+    /// The server without access log.
+    pub(crate) server: Target<'a>,
+    /// The server with access log.
+    pub(crate) logging: Target<'a>,
+    /// The bare handler.
+    pub(crate) bare: Target<'a>,
+}
+
+/// Loads one after the other in short turns, so that what disturbs the machine disturbs all.
+pub(crate) fn measure(targets: &Targets<'_>, scale: Scale) -> Result<SessionCheck> {
+    let mut check = SessionCheck::unmeasured();
+    for target in [&targets.server, &targets.logging, &targets.bare] {
         load::saturate(target.server.address, target.requests, Duration::from_secs(1))?;
     }
     for round in 0..scale.session_rounds {
-        let mut pair = [(server, &mut check.server), (bare, &mut check.bare)];
+        let mut turns = [
+            (&targets.server, &mut check.server),
+            (&targets.bare, &mut check.bare),
+            (&targets.logging, &mut check.logging),
+        ];
         if round % 2 == 1 {
-            pair.reverse();
+            turns.reverse();
         }
-        for (target, side) in pair {
+        for (target, side) in turns {
             side.add_round(target, scale.session_time())?;
         }
         say!(
             "session check, round {} of {}: {:.2} of the bare handler so far",
             round + 1,
             scale.session_rounds,
-            check.throughput_ratio()
+            check.server.throughput_ratio(&check.bare)
         );
     }
     Ok(check)
@@ -80,17 +92,21 @@ impl Side {
         self.cpu_micros.push(cpu.as_secs_f64() * 1e6 / number(answered.count));
         Ok(())
     }
+
+    /// Its throughput as a part of the other's.
+    pub(crate) fn throughput_ratio(&self, other: &Self) -> f64 {
+        self.per_second.median() / other.per_second.median()
+    }
+
+    /// Its CPU time for an answer as a multiple of the other's.
+    pub(crate) fn cpu_ratio(&self, other: &Self) -> f64 {
+        self.cpu_micros.median() / other.cpu_micros.median()
+    }
 }
 
 impl SessionCheck {
-    /// The server's throughput as a part of the bare handler's.
-    pub(crate) fn throughput_ratio(&self) -> f64 {
-        self.server.per_second.median() / self.bare.per_second.median()
-    }
-
-    /// The server's CPU time for an answer as a multiple of the bare handler's.
-    pub(crate) fn cpu_ratio(&self) -> f64 {
-        self.server.cpu_micros.median() / self.bare.cpu_micros.median()
+    fn unmeasured() -> Self {
+        Self { server: Side::empty(), logging: Side::empty(), bare: Side::empty() }
     }
 }
 
