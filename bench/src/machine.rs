@@ -3,12 +3,15 @@
 use std::fs;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossauth_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::statistic::number;
 
 /// The facts that a reader needs to judge the absolute numbers.
 #[derive(Debug, Clone, Serialize)]
@@ -23,15 +26,19 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// Version of the compiler.
     pub(crate) rustc: String,
-    /// How many tasks wanted to run, on average over the minute before.
-    pub(crate) load_before: String,
+    /// How many cores were busy before the measurement, when nothing of it ran.
+    pub(crate) cores_busy_before: f64,
 }
+
+/// How long to watch what else the machine does.
+const WATCH: Duration = Duration::from_secs(3);
+/// So many busy cores spoil the numbers.
+const TOO_BUSY: f64 = 0.1;
 
 impl Machine {
     /// The machine this program runs on.
     pub(crate) fn inspect() -> Result<Self> {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
-        let loadavg = fs::read_to_string("/proc/loadavg")?;
         let rustc = Command::new("rustc").arg("--version").output().context("rustc")?;
         Ok(Self {
             date: today()?,
@@ -39,8 +46,46 @@ impl Machine {
             cores: thread::available_parallelism()?.get(),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             rustc: String::from_utf8(rustc.stdout)?.trim().to_owned(),
-            load_before: loadavg.split(' ').next().unwrap_or_default().to_owned(),
+            cores_busy_before: cores_busy()?,
         })
+    }
+
+    /// Whether other work must have spoilt the numbers.
+    pub(crate) fn is_too_busy(&self) -> bool {
+        self.cores_busy_before > TOO_BUSY
+    }
+}
+
+/// Watches for a while how many cores are busy on average.
+fn cores_busy() -> Result<f64> {
+    let usage = || Usage::parse(&fs::read_to_string("/proc/stat")?);
+    let before = usage()?;
+    thread::sleep(WATCH);
+    let after = usage()?;
+    let busy = number(after.busy - before.busy);
+    Ok(busy / number(after.all - before.all) * number(after.cores))
+}
+
+/// What all cores together have done since the machine started, in ticks.
+#[derive(Debug, PartialEq)]
+struct Usage {
+    busy: u64,
+    all: u64,
+    cores: u64,
+}
+
+impl Usage {
+    fn parse(stat: &str) -> Result<Self> {
+        let cores = stat.lines().filter(|line| line.starts_with("cpu")).count().saturating_sub(1);
+        let sum = stat.lines().next().and_then(|line| line.strip_prefix("cpu "));
+        let sum = sum.context("unexpected form of /proc/stat")?;
+        // user, nice, system, idle, waiting for disks, interrupts (two kinds), stolen; guests are
+        // counted among the first two already.
+        let ticks =
+            sum.split_whitespace().take(8).map(str::parse).collect::<Result<Vec<u64>, _>>()?;
+        let idle: u64 = ticks.iter().skip(3).take(2).sum();
+        let all: u64 = ticks.iter().sum();
+        Ok(Self { busy: all - idle, all, cores: cores as u64 })
     }
 }
 
@@ -57,6 +102,13 @@ fn processor(cpuinfo: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn busy_is_what_is_neither_idle_nor_waiting() {
+        let stat = "cpu  10 1 5 100 20 2 3 4 9 9\ncpu0 5 0 0 0\ncpu1 5 1 5 0\nintr 1\n";
+        assert_eq!(Usage::parse(stat).unwrap(), Usage { busy: 25, all: 145, cores: 2 });
+        assert!(Usage::parse("intr 1\n").is_err());
+    }
 
     #[test]
     fn processor_is_read_from_cpuinfo() {

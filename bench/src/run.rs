@@ -29,7 +29,10 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     say!("building the server");
     let binary = server::build()?;
     let machine = Machine::inspect()?;
-    say!("load average {}; other work on this machine spoils the numbers", machine.load_before);
+    say!("{:.2} of {} cores busy with other work", machine.cores_busy_before, machine.cores);
+    if machine.is_too_busy() {
+        say!("that spoils the numbers: measure again when the machine is quiet");
+    }
 
     let scratch = tempfile::tempdir()?;
     let data = scratch.path().join("data");

@@ -22,13 +22,15 @@ fn machine(report: &Report) -> String {
     let machine = &report.machine;
     format!(
         "| | |\n|---|---|\n| Date | {} |\n| Processor | {} |\n| Cores | {} |\n| Kernel | {} |\n\
-         | Compiler | {} |\n| Load average before | {} |\n",
+         | Compiler | {} |\n| Cores busy with other work | {:.2}{} |\n| Run | {} |\n",
         machine.date,
         machine.processor,
         machine.cores,
         machine.kernel,
         machine.rustc,
-        machine.load_before
+        machine.cores_busy_before,
+        if machine.is_too_busy() { ": **too many, these numbers are spoilt**" } else { "" },
+        report.scale.name,
     )
 }
 
