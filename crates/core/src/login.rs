@@ -61,6 +61,18 @@ impl Login {
     /// Takes the same work whether or not there is such a user. The state of an account is
     /// told only to those who know its password.
     pub async fn attempt(&self, attempt: LoginAttempt<'_>) -> Result<LoginOutcome, LoginError> {
+        // The hash may have changed because another login upgraded it: then the password is
+        // still right, and a second look says so.
+        for _ in 0..2 {
+            if let Some(outcome) = self.judge(&attempt).await? {
+                return Ok(outcome);
+            }
+        }
+        Ok(LoginOutcome::WrongCredentials)
+    }
+
+    /// `None` if the stored hash changed between being checked and the session's beginning.
+    async fn judge(&self, attempt: &LoginAttempt<'_>) -> Result<Option<LoginOutcome>, LoginError> {
         let found = self.users.find_by_username(attempt.username).await?;
         let stored = found.map(|found| {
             let (user, secrets) = found.clone().regardless_of_state();
@@ -71,17 +83,17 @@ impl Login {
         let (Verification::Match(freshness), Some((found, Some(stored)))) = (verification, stored)
         else {
             tracing::info!(username_hash = %hash(attempt.username), "login failed");
-            return Ok(LoginOutcome::WrongCredentials);
+            return Ok(Some(LoginOutcome::WrongCredentials));
         };
         let user = match found.admit(StateChecks::ALL) {
             Ok((user, _)) if !user.has_second_factor() => user,
             // No second factor can be checked yet, and one that is set must not be skipped.
-            Ok(_) => return Ok(LoginOutcome::Refused(Refusal::Factor2ResetNeeded)),
-            Err(refusal) => return Ok(LoginOutcome::Refused(refusal)),
+            Ok(_) => return Ok(Some(LoginOutcome::Refused(Refusal::Factor2ResetNeeded))),
+            Err(refusal) => return Ok(Some(LoginOutcome::Refused(refusal))),
         };
         let password = match freshness {
             Freshness::Current => stored,
-            Freshness::Outdated => self.upgrade(&user, attempt.password, stored).await?,
+            Freshness::Outdated => self.upgrade(&user, attempt.password.clone(), stored).await?,
         };
         let beginning = Beginning {
             replaces: attempt.replaces,
@@ -90,13 +102,11 @@ impl Login {
             ..Beginning::default()
         };
         let id = user.id.clone();
-        Ok(match self.sessions.begin(user, beginning).await? {
-            Some(session) => {
-                tracing::info!(user = %id, session = %session.id.digest(), "logged in");
-                LoginOutcome::LoggedIn(Box::new(session))
-            }
-            None => LoginOutcome::WrongCredentials,
-        })
+        let begun = self.sessions.begin(user, beginning).await?;
+        Ok(begun.map(|session| {
+            tracing::info!(user = %id, session = %session.id.digest(), "logged in");
+            LoginOutcome::LoggedIn(Box::new(session))
+        }))
     }
 
     /// Stores the password under the hash of today. Returns the hash that is stored now.
@@ -111,7 +121,7 @@ impl Login {
             Err(HashError::Busy) => return Ok(old),
             Err(error) => return Err(error.into()),
         };
-        // If the password was changed meanwhile the session will not begin either.
+        // If the stored hash changed meanwhile the session will not begin either.
         let replaced = self.users.replace_password(&user.id, &old, &new).await?;
         tracing::info!(user = %user.id, replaced, "password hash brought up to date");
         Ok(if replaced { new } else { old })

@@ -6,11 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
 use serde_json::json;
 
 use crate::browser::{Answer, json_request, request, send_bare};
-use crate::site::{PASSWORD, Site};
-
-/// Every route that changes something.
-const UNSAFE: [&str; 7] =
-    ["/login", "/api/login", "/logout", "/api/logout", "/signup", "/api/signup", "/setup"];
+use crate::site::{PASSWORD, Site, UNSAFE};
 
 /// Every route that changes nothing.
 const SAFE: [&str; 6] =

@@ -1,1 +1,241 @@
-//! x
+//! An application of one's own around our routes: extractors, sessions, forms.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use crossauth_axum::{Admin, Crossauth, CrossauthLayer, CsrfForm, CurrentUser, Session};
+use crossauth_core::account::Role;
+use crossauth_core::key::DataChange;
+use crossauth_core::user::UserUpdate;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, json_request, request};
+use crate::site::{PASSWORD, Site};
+
+#[derive(Deserialize)]
+struct Note {
+    text: String,
+}
+
+async fn mine(user: CurrentUser) -> String {
+    format!("of {}", user.username)
+}
+
+async fn anyone(user: Option<CurrentUser>) -> String {
+    user.map_or("stranger".into(), |user| user.username.clone())
+}
+
+async fn administer(admin: Admin) -> String {
+    format!("admin {}", admin.username)
+}
+
+async fn note(user: CurrentUser, CsrfForm(note): CsrfForm<Note>) -> String {
+    format!("{}: {}", user.username, note.text)
+}
+
+async fn basket(session: Session) -> String {
+    Value::Object(session.data()).to_string()
+}
+
+async fn has_session(session: Option<Session>) -> String {
+    session.is_some().to_string()
+}
+
+async fn add(session: Session, CsrfForm(note): CsrfForm<Note>) -> StatusCode {
+    let changes = [DataChange::set("basket", json!({})), DataChange::set("basket.item", note.text)];
+    match session.update(&changes).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::CONFLICT,
+    }
+}
+
+async fn add_badly(session: Session) -> StatusCode {
+    let changes = [DataChange::set("basket.item", "lost"), DataChange::set("no.such.parent", 1)];
+    match session.update(&changes).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::CONFLICT,
+    }
+}
+
+fn application(crossauth: &Crossauth) -> Router {
+    let shop = crossauth.clone();
+    let begin = move || async move {
+        let data = json!({"basket": {"item": "tea"}}).as_object().unwrap().clone();
+        let session = shop.begin_anonymous_session(&data).await.unwrap();
+        (session, "welcome").into_response()
+    };
+    Router::new()
+        .route("/mine", get(mine).post(mine))
+        .route("/anyone", get(anyone))
+        .route("/admin", get(administer))
+        .route("/note", post(note))
+        .route("/basket", get(basket).post(add))
+        .route("/basket/bad", get(add_badly))
+        .route("/has-session", get(has_session))
+        .route("/begin", get(begin))
+}
+
+/// A site and its application, with our routes under `prefix`.
+fn embedded(prefix: &'static str) -> (Site, impl Fn() -> Browser) {
+    let site = Site::with(|site| site.prefix(prefix));
+    let router = site.crossauth.mount(application(&site.crossauth));
+    let browser = move || {
+        let mut browser = Browser::new(router.clone());
+        browser.prefix = prefix;
+        browser
+    };
+    (site, browser)
+}
+
+#[tokio::test]
+async fn current_user_is_the_one_who_logged_in_wherever_our_routes_are() {
+    for prefix in ["/", "/auth/"] {
+        let (site, browser) = embedded(prefix);
+        site.account("bob", Role::User).await;
+        let mut bob = browser();
+        let sent = bob.get("/mine?a=1").await;
+        let login = format!("{prefix}login?next=%2Fmine%3Fa%3D1");
+        assert_eq!((sent.status.as_u16(), sent.location()), (302, Some(login.as_str())));
+        bob.get_json("/mine").await.assert_failure(401, "Unauthorized");
+        assert_eq!(bob.get("/anyone").await.body, "stranger");
+        assert_eq!(bob.get(&format!("{prefix}login")).await.status, 200);
+        assert_eq!(bob.log_in("bob", PASSWORD).await.status, 200);
+        assert_eq!(bob.get("/mine").await.body, "of bob");
+        assert_eq!(bob.get("/anyone").await.body, "bob");
+        let out = bob.post(&format!("{prefix}api/logout"), json!({})).await;
+        assert_eq!(out.status, 200, "{}", out.body);
+        assert_eq!(bob.get("/anyone").await.body, "stranger");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_was_sent_after_logging_out_is_not_turned_into_a_redirect() {
+    let (_site, browser) = embedded("/");
+    let post = request(Method::POST, "/mine").header("accept", "text/html");
+    browser().send(post, "").await.assert_page(401, "Please log in");
+    browser().send(json_request("/mine"), "{}").await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn admin_is_for_administrators_and_for_as_long_as_they_are() {
+    let (site, browser) = embedded("/");
+    let root = site.account("root", Role::Administrator).await;
+    site.account("bob", Role::User).await;
+    let sent = browser().get("/admin").await;
+    assert_eq!((sent.status.as_u16(), sent.location()), (302, Some("/login?next=%2Fadmin")));
+    browser().get_json("/admin").await.assert_failure(401, "Unauthorized");
+    let mut bob = browser();
+    bob.log_in("bob", PASSWORD).await;
+    let refused = bob.get_json("/admin").await;
+    refused.assert_failure(401, "InsufficientPriviledges");
+    assert_eq!(refused.json()["errorCode"], json!(18));
+    bob.get("/admin").await.assert_page(401, "right privileges");
+    let mut admin = browser();
+    admin.log_in("root", PASSWORD).await;
+    assert_eq!(admin.get("/admin").await.body, "admin root");
+    site.change(&root, UserUpdate { admin: Some(false), ..UserUpdate::default() }).await;
+    admin.get_json("/admin").await.assert_failure(401, "InsufficientPriviledges");
+    site.change(&root, UserUpdate { admin: Some(true), ..UserUpdate::default() }).await;
+    site.set_state(&root, "disabled").await;
+    admin.get_json("/admin").await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn a_form_of_the_applications_own_passes_the_same_check() {
+    let (site, browser) = embedded("/auth/");
+    site.account("bob", Role::User).await;
+    let mut bob = browser();
+    bob.log_in("bob", PASSWORD).await;
+    assert_eq!(bob.submit("/note", &[("text", "hi"), ("more", "x")]).await.body, "bob: hi");
+    assert_eq!(bob.post("/note", json!({"text": "hi"})).await.body, "bob: hi");
+    bob.submit_bare("/note", &[("text", "hi")]).await.assert_page(401, "This form has expired");
+    let foreign = browser().csrf_token().await;
+    let answer = bob.post_with_token("/note", json!({"text": "hi"}), &foreign).await;
+    answer.assert_failure(401, "InvalidCsrf");
+    bob.post("/note", json!({"text": ["hi"]})).await.assert_failure(400, "BadRequest");
+    bob.post("/note", json!({})).await.assert_failure(400, "BadRequest");
+    let long = "a".repeat(70_000);
+    bob.post("/note", json!({ "text": long })).await.assert_failure(413, "BadRequest");
+    browser().post("/note", json!({"text": "hi"})).await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn a_session_keeps_data_before_and_without_a_login() {
+    let (site, browser) = embedded("/");
+    let mut shopper = browser();
+    assert_eq!(shopper.get("/has-session").await.body, "false");
+    shopper.get_json("/basket").await.assert_failure(401, "InvalidSession");
+    let begun = shopper.get("/begin").await;
+    assert_eq!(begun.body, "welcome");
+    let cookie = begun.set_cookie("SESSIONID").unwrap();
+    assert!(cookie.contains("; HttpOnly") && !cookie.contains("Expires"), "{cookie}");
+    assert_eq!(shopper.get("/has-session").await.body, "true");
+    assert_eq!(shopper.get("/basket").await.body, r#"{"basket":{"item":"tea"}}"#);
+    let added = shopper.submit("/basket", &[("text", "milk")]).await;
+    assert_eq!(added.status, 204, "{}", added.body);
+    assert_eq!(shopper.get("/basket").await.body, r#"{"basket":{"item":"milk"}}"#);
+    // Of several changes all are made or none.
+    assert_eq!(shopper.get("/basket/bad").await.status, 409);
+    assert_eq!(shopper.get("/basket").await.body, r#"{"basket":{"item":"milk"}}"#);
+    assert_eq!(shopper.get("/anyone").await.body, "stranger");
+    // A login begins a session of its own; the other one ends.
+    let mut old = shopper.copy();
+    site.account("bob", Role::User).await;
+    shopper.log_in("bob", PASSWORD).await;
+    assert_eq!(shopper.get("/basket").await.body, "{}");
+    assert_eq!(old.get("/has-session").await.body, "false");
+}
+
+#[tokio::test]
+async fn data_of_a_session_that_ended_meanwhile_is_not_changed() {
+    let site = Site::new();
+    let crossauth = site.crossauth.clone();
+    let end_then_add = move |session: Session, user: CurrentUser| async move {
+        crossauth.auth().sessions.end_all_for_user(&user.id, None).await.unwrap();
+        session.update(&[DataChange::set("a", 1)]).await.is_err().to_string()
+    };
+    let application = Router::new().route("/end", get(end_then_add));
+    let mut bob = Browser::new(site.crossauth.mount(application));
+    site.account("bob", Role::User).await;
+    bob.log_in("bob", PASSWORD).await;
+    assert_eq!(bob.get("/end").await.body, "true");
+}
+
+#[tokio::test]
+async fn without_the_layer_extractors_answer_500_and_tell_nothing() {
+    let site = Site::new();
+    let mut browser = Browser::new(application(&site.crossauth));
+    for path in ["/mine", "/anyone", "/admin", "/basket", "/has-session"] {
+        let answer = browser.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (500, ""), "{path}");
+    }
+    let answer = browser.submit_bare("/note", &[("text", "hi")]).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (500, ""));
+}
+
+#[tokio::test]
+async fn the_layer_can_be_added_to_some_routes_only() {
+    let site = Site::new();
+    let layer: CrossauthLayer = site.crossauth.layer();
+    let inside = application(&site.crossauth).layer(layer);
+    let outside = Router::new().route("/plain", get(|| async { "plain" }));
+    let mut browser = Browser::new(outside.merge(inside));
+    let plain = browser.get("/plain").await;
+    assert_eq!(plain.body, "plain");
+    assert!(plain.set_cookies().is_empty());
+    assert_eq!(browser.get("/anyone").await.body, "stranger");
+}
+
+#[tokio::test]
+async fn answers_of_the_application_keep_their_own_headers() {
+    async fn own() -> Response {
+        ([("cache-control", "public"), ("set-cookie", "theme=dark")], "own").into_response()
+    }
+    let site = Site::new();
+    let mut browser = Browser::new(site.crossauth.mount(Router::new().route("/own", get(own))));
+    let answer = browser.get("/own").await;
+    assert_eq!(answer.header("cache-control"), Some("public"));
+    assert_eq!(answer.set_cookie("theme"), Some("theme=dark"));
+}

@@ -1,1 +1,207 @@
-//! x
+//! What every answer of ours says to the browser besides its body.
+
+use crossauth_core::account::Role;
+use crossauth_core::user::NewUser;
+use serde_json::json;
+
+use crate::browser::Answer;
+use crate::site::{PASSWORD, Site};
+
+#[tokio::test]
+async fn pages_load_nothing_foreign_run_nothing_inline_and_are_framed_by_nobody() {
+    let site = Site::with(|site| site.base_url("https://id.example.com"));
+    let mut bob = site.logged_in("bob").await;
+    let token = site.crossauth.auth().setup.issue_token().await.unwrap().unwrap();
+    let mut stranger = site.browser();
+    let mut pages = vec![bob.get("/").await];
+    for path in ["/login", "/signup", "/nowhere", "/setup", &format!("/setup?token={token}")] {
+        pages.push(stranger.get(path).await);
+    }
+    pages.push(stranger.submit("/login", &[("username", "bob"), ("password", "x")]).await);
+    pages.push(stranger.submit_bare("/logout", &[]).await);
+    for page in &pages {
+        let policy = directives(page);
+        for directive in [
+            "default-src 'none'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(&directive.to_owned()), "{policy:?}");
+        }
+        assert!(!policy.iter().any(|directive| directive.contains("unsafe")), "{policy:?}");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(page.header("x-frame-options"), Some("DENY"));
+        assert_eq!(page.header("cross-origin-opener-policy"), Some("same-origin"));
+        assert!(page.header("permissions-policy").unwrap().contains("camera=()"));
+        assert_always(page);
+    }
+    let mut policies: Vec<_> = pages.iter().map(directives).collect();
+    policies.sort();
+    policies.dedup();
+    assert_eq!(policies.len(), pages.len(), "a nonce came twice");
+}
+
+#[tokio::test]
+async fn json_is_json_and_nothing_else() {
+    let site = Site::with(|site| site.base_url("https://id.example.com"));
+    let mut bob = site.logged_in("bob").await;
+    let mut stranger = site.browser();
+    for answer in [
+        bob.get("/api/userforsessionkey").await,
+        bob.get("/api/getcsrftoken").await,
+        stranger.get("/api/userforsessionkey").await,
+        stranger.get("/api/%3Cscript%3E").await,
+        stranger.get("/api/login").await,
+        stranger.log_in("<script>alert(1)</script>", PASSWORD).await,
+        stranger.post("/api/signup", json!({"username": "<script>", "password": PASSWORD})).await,
+        bob.post("/api/logout", json!({})).await,
+    ] {
+        answer.json();
+        assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+        assert_eq!(
+            answer.header("content-security-policy"),
+            Some("default-src 'none'; frame-ancestors 'none'")
+        );
+        assert_always(&answer);
+        assert!(!answer.body.contains("<script>"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_302_and_are_not_kept() {
+    let site = Site::with(|site| site.base_url("https://id.example.com"));
+    site.account("bob", Role::User).await;
+    let mut browser = site.browser();
+    let form = [("username", "bob"), ("password", PASSWORD)];
+    let redirects = [
+        browser.get("/").await,
+        browser.submit("/login", &form).await,
+        browser.get("/login").await,
+        browser.submit("/logout", &[]).await,
+    ];
+    for answer in redirects {
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (302, ""));
+        assert_always(&answer);
+    }
+}
+
+#[tokio::test]
+async fn without_tls_nothing_is_said_about_tls() {
+    let site = Site::new();
+    assert_eq!(site.browser().get("/login").await.header("strict-transport-security"), None);
+}
+
+#[tokio::test]
+async fn assets_can_be_kept_and_set_no_cookie() {
+    let site = Site::new();
+    for (path, media_type) in
+        [("/crossauth.css", "text/css; charset=utf-8"), ("/crossauth.svg?v=x", "image/svg+xml")]
+    {
+        let answer = site.browser().get(path).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some(media_type));
+        assert!(answer.header("cache-control").unwrap().contains("immutable"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("content-security-policy").unwrap().contains("sandbox"));
+        assert!(answer.set_cookies().is_empty());
+    }
+    for path in ["/crossauth.css/..%2f..%2fetc%2fpasswd", "/.git/config", "/assets/", "/.env"] {
+        assert_eq!(site.browser().get(path).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_with_a_request_is_shown_as_text_or_not_at_all() {
+    let site = Site::new();
+    let script = "\"'><script>alert(1)</script>{{7*7}}{% raw %}";
+    let query: String = url::form_urlencoded::byte_serialize(script.as_bytes()).collect();
+    for path in ["/login", "/signup", "/setup"] {
+        for name in ["next", "token", "error", "error_description", "username", "errorMessage"] {
+            let page = site.browser().get(&format!("{path}?{name}={query}")).await;
+            assert_harmless(&page);
+        }
+    }
+    for path in ["/login", "/signup", "/setup"] {
+        let fields = [
+            ("username", script),
+            ("password", script),
+            ("repeat_password", script),
+            ("user_email", script),
+            ("user_phone", script),
+            ("token", script),
+            ("next", script),
+            ("persist", script),
+        ];
+        assert_harmless(&site.browser().submit(path, &fields).await);
+        assert_harmless(&site.browser().submit_bare(path, &fields).await);
+    }
+    let again =
+        site.browser().submit("/login", &[("username", "{{7*7}}"), ("password", "x")]).await;
+    assert!(again.text().contains("value=\"{{7*7}}\""), "{}", again.body);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_shown_as_text() {
+    let site = Site::new();
+    let script = "<img src=x onerror=alert(1)>{{7*7}}";
+    let mut user = NewUser::named(script);
+    user.email = Some(script.into());
+    user.state = crossauth_core::user::UserState::Custom(script.into());
+    let hash = {
+        site.account("bob", Role::User).await;
+        site.found("bob").await.unwrap().1.password
+    };
+    site.stored(user, hash.as_deref()).await;
+    let mut browser = site.browser();
+    assert_eq!(browser.log_in(script, PASSWORD).await.status, 200);
+    let page = browser.get("/").await;
+    assert_harmless(&page);
+    assert!(page.body.contains("&lt;img src=x onerror=alert(1)&gt;{{7*7}}"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn each_answer_has_a_name_of_its_own_and_error_pages_show_it() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let page = browser.get("/nowhere").await;
+    let id = page.header("x-request-id").unwrap();
+    assert!(page.body.contains(id));
+    let other = browser.get("/nowhere").await;
+    assert_ne!(other.header("x-request-id"), Some(id));
+}
+
+#[track_caller]
+fn assert_always(answer: &Answer) {
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"));
+    let hsts = answer.header("strict-transport-security").unwrap();
+    let age = hsts.split(';').next().unwrap().strip_prefix("max-age=").unwrap();
+    assert!(age.parse::<u64>().unwrap() >= 365 * 24 * 3600, "{hsts}");
+}
+
+#[track_caller]
+fn assert_harmless(page: &Answer) {
+    assert!(page.status.as_u16() < 500, "{}", page.body);
+    for harm in ["<script>alert", "<img src=x", "49"] {
+        assert!(!visible(&page.body).contains(harm), "{harm}: {}", page.body);
+    }
+}
+
+/// The page without the random values in it.
+fn visible(body: &str) -> String {
+    let mut pieces = body.split("name=\"csrfToken\" value=\"");
+    let mut rest = pieces.next().unwrap().to_owned();
+    for piece in pieces {
+        rest.push_str(piece.split_once('"').unwrap().1);
+    }
+    let lines = rest.lines().filter(|line| !line.contains("?v=") && !line.contains("<code>"));
+    lines.collect()
+}
+
+fn directives(page: &Answer) -> Vec<String> {
+    let policy = page.header("content-security-policy").unwrap();
+    policy.split("; ").map(str::to_owned).collect()
+}

@@ -1,6 +1,7 @@
 //! The HTTP surface, endpoint by endpoint: status, headers and body of every case.
 //!
-//! One file for each noun of `src/routes`, and one for what holds across all of them.
+//! One file for each noun of `src/routes`, others for what holds across all of them; `site`,
+//! `browser` and `store` are what they are made with.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

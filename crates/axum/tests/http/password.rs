@@ -3,6 +3,7 @@
 use crossauth_core::account::Role;
 use crossauth_core::user::NewUser;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::site::{PASSWORD, Site};
 
@@ -63,6 +64,19 @@ async fn hashes_of_the_originals_are_upgraded_by_the_login_that_proves_them() {
         assert_eq!(site.browser().log_in("bob", "PASSWORD").await.status, 200);
         assert_eq!(stored_hash(&site).await, upgraded);
     }
+}
+
+#[tokio::test]
+async fn logins_that_upgrade_one_hash_at_the_same_time_all_succeed() {
+    let site = Site::new();
+    let bob = site.stored(NewUser::named("bob"), Some(PYTHON_HASH)).await;
+    let mut logins = JoinSet::new();
+    for _ in 0..10 {
+        let mut browser = site.browser();
+        logins.spawn(async move { browser.log_in("bob", "PASSWORD").await.status });
+    }
+    assert!(logins.join_all().await.into_iter().all(|status| status == 200));
+    assert_eq!(site.count_sessions(&bob).await, 10);
 }
 
 #[tokio::test]

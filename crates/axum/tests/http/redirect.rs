@@ -1,1 +1,111 @@
-//! TODO
+//! Where a form may lead: to paths of this site.
+
+use crossauth_core::account::Role;
+use http::Method;
+use http::header::HOST;
+use serde_json::json;
+
+use crate::browser::request;
+use crate::site::{PASSWORD, Site};
+
+/// Each would lead some browser to another site, or run a script.
+const FOREIGN: [&str; 24] = [
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "/%09/evil.example",
+    "/%2F/evil.example",
+    "/%5Cevil.example",
+    "/%252Fevil.example",
+    "https:evil.example",
+    "https://evil.example/",
+    "https://localhost:3000@evil.example/",
+    "http://localhost:3000/",
+    "HTTPS://evil.example",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "good@evil.example",
+    ".evil.example",
+    "evil.example",
+    "/x\r\nLocation: https://evil.example",
+    "/%0d%0aSet-Cookie:SESSIONID=x",
+    "\u{FF0F}\u{FF0F}evil.example",
+    "/\u{2028}/evil.example",
+    "/.//evil.example",
+];
+
+#[tokio::test]
+async fn a_login_never_leads_to_another_site() {
+    let site = Site::with(|site| site.login_redirect("/home"));
+    site.account("bob", Role::User).await;
+    for next in FOREIGN {
+        let form = [("username", "bob"), ("password", PASSWORD), ("next", next)];
+        let answer = site.browser().submit("/login", &form).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/home")), "{next:?}");
+        assert_eq!(answer.headers.get_all("location").iter().count(), 1);
+        let form = [("username", "bob"), ("password", "wrong"), ("next", next)];
+        let page = site.browser().submit("/login", &form).await;
+        assert!(!page.text().contains("name=\"next\""), "{next:?}: {}", page.body);
+    }
+    let form = [("username", "bob"), ("password", PASSWORD), ("next", "/a?b=c#d")];
+    assert_eq!(site.browser().submit("/login", &form).await.location(), Some("/a?b=c#d"));
+}
+
+#[tokio::test]
+async fn neither_does_signing_up_logging_out_or_being_logged_in_already() {
+    let site = Site::new();
+    for (index, next) in FOREIGN.into_iter().enumerate() {
+        let name = format!("user{index}");
+        let form = [("username", name.as_str()), ("password", PASSWORD), ("next", next)];
+        let mut browser = site.browser();
+        let answer = browser.submit("/signup", &form).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+        let query: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        for page in ["login", "signup"] {
+            let answer = browser.get(&format!("/{page}?next={query}")).await;
+            assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+        }
+        let answer = browser.submit("/logout", &[("next", next)]).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+        let page = browser.get(&format!("/login?next={query}")).await;
+        assert_eq!(page.status, 200);
+        assert!(!page.text().contains("evil.example"), "{next:?}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn being_sent_to_the_login_page_keeps_own_paths_only() {
+    let site = Site::new();
+    for (wanted, location) in
+        [("/?a=b&c=d", "/login?next=%2F%3Fa%3Db%26c%3Dd"), ("/", "/login?next=%2F")]
+    {
+        assert_eq!(site.browser().get(wanted).await.location(), Some(location));
+    }
+}
+
+#[tokio::test]
+async fn the_names_a_request_gives_the_site_do_not_steer_it() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let control = site.browser().get("/login").await;
+    for header in ["host", "x-forwarded-host", "forwarded", "x-original-url", "x-rewrite-url"] {
+        let value = if header == "forwarded" { "host=evil.example" } else { "evil.example" };
+        let asked = request(Method::GET, "/login").header("accept", "text/html");
+        let page = site.browser().send(asked.header(header, value), "").await;
+        assert_eq!(page.status, control.status);
+        assert!(!page.body.contains("evil.example"));
+        let asked = request(Method::GET, "/").header("accept", "text/html");
+        let answer = site.browser().send(asked.header(header, value), "").await;
+        assert_eq!(answer.location(), Some("/login?next=%2F"));
+    }
+    // An origin that equals the Host header is a foreign one all the same.
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    let request = crate::browser::json_request("/api/logout")
+        .header("X-CROSSAUTH-CSRF", &token)
+        .header(HOST, "evil.example")
+        .header("origin", "http://evil.example");
+    bob.send(request, json!({}).to_string()).await.assert_failure(401, "InvalidCsrf");
+}

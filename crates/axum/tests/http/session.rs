@@ -19,6 +19,7 @@ use crate::site::{PASSWORD, Site};
 use crate::store::Wire;
 
 const HOUR: Duration = Duration::from_hours(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[tokio::test]
 async fn a_session_that_somebody_planted_ends_when_its_user_logs_in() {
@@ -86,7 +87,7 @@ async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
 
 #[tokio::test]
 async fn a_session_without_requests_ends() {
-    for (pause, stays) in [(HOUR - Duration::from_millis(1), true), (HOUR, false)] {
+    for (pause, stays) in [(HOUR.saturating_sub(MILLISECOND), true), (HOUR, false)] {
         let site = Site::with(|site| site.idle_timeout(HOUR));
         let mut browser = site.logged_in("bob").await;
         site.clock.advance(pause);
@@ -101,9 +102,9 @@ async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
     let site = Site::over(wire.storage(), |site| site.idle_timeout(10 * HOUR));
     let mut browser = site.logged_in("bob").await;
     let begun = site.clock.now();
-    site.clock.advance(HOUR - Duration::from_millis(1));
+    site.clock.advance(HOUR.saturating_sub(MILLISECOND));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
-    site.clock.advance(Duration::from_millis(1));
+    site.clock.advance(MILLISECOND);
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     assert_eq!(touches.recv().await, Some(begun + HOUR));
     for _ in 0..11 {
@@ -133,9 +134,9 @@ async fn use_does_not_prolong_a_session_past_its_last_day() {
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
         touches.recv().await.unwrap();
     }
-    site.clock.advance(day - Duration::from_millis(1));
+    site.clock.advance(day.saturating_sub(MILLISECOND));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
-    site.clock.advance(Duration::from_millis(1));
+    site.clock.advance(MILLISECOND);
     assert_eq!(browser.whoami().await, None);
 }
 

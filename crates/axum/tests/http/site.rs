@@ -18,6 +18,10 @@ use crate::browser::Browser;
 pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
+/// Every route that changes something.
+pub(crate) const UNSAFE: [&str; 7] =
+    ["/login", "/api/login", "/logout", "/api/logout", "/signup", "/api/signup", "/setup"];
+
 pub(crate) struct Site {
     pub(crate) crossauth: Crossauth,
     pub(crate) storage: Storage,

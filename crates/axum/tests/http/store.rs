@@ -29,9 +29,9 @@ impl Wire {
     /// The wire, and the times of use that are written through it.
     pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Timestamp>) {
         let inner = MemoryStorage::new(Normalization::Nfkc).storage();
-        let (touches, touched) = mpsc::unbounded_channel();
+        let (touches, times) = mpsc::unbounded_channel();
         let (cut, new_hash) = (AtomicBool::new(false), Mutex::new(None));
-        (Arc::new(Self { inner, cut, touches, new_hash }), touched)
+        (Arc::new(Self { inner, cut, touches, new_hash }), times)
     }
 
     pub(crate) fn storage(self: &Arc<Self>) -> Storage {
