@@ -1,0 +1,124 @@
+//! What the session check is compared with: the least that an Axum application can do to find
+//! out who a request comes from.
+//!
+//! One route, no layer; one prepared query by primary key on a connection of its own for each
+//! core, with the same driver, settings and allocator as the server's; the same JSON. The cookie
+//! is taken as it is: nothing is signed, hashed, expired, counted or logged, and no header is
+//! added.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use parking_lot::{Mutex, MutexGuard};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::runtime;
+
+use crate::measure::session_check::PATH;
+
+/// The server's own query, column for column.
+const QUERY: &str = "\
+    SELECT k.value, k.userid, k.created, k.expires, k.lastactive, k.data, k.extra, \
+        u.id, u.username, u.username_normalized, u.email, u.email_normalized, u.state, \
+        u.factor1, u.factor2, u.admin, u.extra \
+    FROM keys k LEFT JOIN users u ON u.id = k.userid WHERE k.value = ?1";
+
+const JSON: (HeaderName, HeaderValue) =
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+
+/// Serves until the process is killed.
+pub(crate) fn serve(database: &Path) -> Result<()> {
+    let readers = Arc::new(Readers::open(database)?);
+    runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+        let listener = listener.tap_io(|stream| {
+            // Only makes answers later if it fails.
+            let _ = stream.set_nodelay(true);
+        });
+        let router = Router::new().route(PATH, get(user)).with_state(readers);
+        Ok(axum::serve(listener, router).await?)
+    })
+}
+
+#[derive(Serialize)]
+struct Found {
+    ok: bool,
+    user: User,
+}
+
+#[derive(Serialize)]
+struct User {
+    id: i64,
+    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    state: String,
+    factor1: String,
+    factor2: String,
+    admin: bool,
+}
+
+async fn user(
+    State(readers): State<Arc<Readers>>,
+    headers: HeaderMap,
+) -> Result<([(HeaderName, HeaderValue); 1], Vec<u8>), StatusCode> {
+    let session = session(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
+    let found = readers.find(session).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let user = found.ok_or(StatusCode::UNAUTHORIZED)?;
+    let body = serde_json::to_vec(&Found { ok: true, user });
+    Ok(([JSON], body.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?))
+}
+
+fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+    cookies.split("; ").find_map(|cookie| cookie.strip_prefix("SESSIONID="))
+}
+
+/// Connections to read from, one for each core.
+struct Readers(Vec<Mutex<Connection>>);
+
+impl Readers {
+    fn open(database: &Path) -> Result<Self> {
+        let cores = thread::available_parallelism()?.get();
+        (0..cores).map(|_| Ok(Mutex::new(reader(database)?))).collect::<Result<_>>().map(Self)
+    }
+
+    fn any(&self) -> MutexGuard<'_, Connection> {
+        self.0.iter().find_map(Mutex::try_lock).unwrap_or_else(|| self.0[0].lock())
+    }
+
+    fn find(&self, session: &str) -> rusqlite::Result<Option<User>> {
+        self.any().prepare_cached(QUERY)?.query_row([session], decode).optional()
+    }
+}
+
+fn reader(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "mmap_size", 256 * 1024 * 1024)?;
+    Ok(connection)
+}
+
+fn decode(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(7)?,
+        username: row.get(8)?,
+        email: row.get(10)?,
+        state: row.get(12)?,
+        factor1: row.get(13)?,
+        factor2: row.get(14)?,
+        admin: row.get(15)?,
+    })
+}

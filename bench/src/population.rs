@@ -1,0 +1,115 @@
+//! Fills a server's database with people who are logged in.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use crossauth_core::clock::{Clock as _, SystemClock};
+use crossauth_core::crypto::digest::session_key;
+use crossauth_core::crypto::random::random_token;
+use crossauth_core::crypto::sign::Signer;
+use crossauth_core::key::Key;
+use crossauth_core::password::{Hasher, HasherConfig};
+use crossauth_core::random::{Random, SystemRandom};
+use crossauth_core::secret::{Password, ServerSecret};
+use crossauth_core::storage::Storage;
+use crossauth_core::user::{NewUser, UserSecrets};
+use crossauth_storage_sql::sqlite;
+use tokio::runtime;
+use tokio::task::JoinSet;
+
+use crate::progress::say;
+
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "Correct-horse-battery-7";
+/// The database's file in a data directory.
+pub(crate) const DATABASE: &str = "crossauth.db";
+/// The file in a data directory with the secret that signs cookies.
+const SECRET: &str = "secret";
+/// How long the sessions last.
+const SESSION_TIME: Duration = Duration::from_hours(24);
+/// Writes that wait for the database at the same time.
+const WRITERS: usize = 64;
+
+/// Everybody in the database.
+pub(crate) struct Population {
+    /// Their names.
+    pub(crate) usernames: Vec<String>,
+    /// The session of each.
+    pub(crate) sessions: Vec<Session>,
+    /// The password hash that each of them has.
+    pub(crate) password_hash: String,
+}
+
+/// Somebody's session.
+pub(crate) struct Session {
+    /// The value of the session cookie.
+    pub(crate) cookie: String,
+    /// The value under which it is stored.
+    pub(crate) stored: String,
+}
+
+impl Population {
+    /// Adds `count` users, each with a session, to the data directory of a server that was
+    /// started once and is not running.
+    pub(crate) fn settle(data: &Path, count: usize) -> Result<Self> {
+        say!("writing {count} users with a session each");
+        let secret = std::fs::read_to_string(data.join(SECRET))
+            .context("the server left no secret in its data directory")?;
+        let signer = Signer::new(&ServerSecret::new(secret.trim())?);
+        runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+            let database = sqlite::open(data.join(DATABASE)).await?;
+            let population = settle(&database.storage(), &signer, count).await?;
+            database.close().await;
+            Ok(population)
+        })
+    }
+}
+
+async fn settle(storage: &Storage, signer: &Signer, count: usize) -> Result<Population> {
+    let hasher = Hasher::new(HasherConfig::default(), Arc::new(SystemRandom))?;
+    let password_hash = hasher.hash(Password::new(PASSWORD)).await?;
+    let mut population = Population { usernames: Vec::new(), sessions: Vec::new(), password_hash };
+    let mut writers = JoinSet::new();
+    for number in 0..count {
+        if writers.len() == WRITERS {
+            writers.join_next().await.transpose()?.transpose()?;
+        }
+        let username = format!("person{number:05}");
+        let (session, key) = session(signer);
+        let secrets = UserSecrets {
+            password: Some(population.password_hash.clone()),
+            ..UserSecrets::default()
+        };
+        writers.spawn(insert(storage.clone(), username.clone(), secrets, key));
+        population.usernames.push(username);
+        population.sessions.push(session);
+    }
+    for written in writers.join_all().await {
+        written?;
+    }
+    Ok(population)
+}
+
+fn session(signer: &Signer) -> (Session, Key) {
+    let random: &dyn Random = &SystemRandom;
+    let id = random_token(random);
+    let now = SystemClock.now();
+    let mut key = Key::new(session_key(&id).as_str(), None, now);
+    key.expires = Some(now + SESSION_TIME);
+    key.lastactive = Some(now);
+    (Session { cookie: signer.sign_token(&id), stored: key.value.clone() }, key)
+}
+
+async fn insert(
+    storage: Storage,
+    username: String,
+    secrets: UserSecrets,
+    mut key: Key,
+) -> Result<()> {
+    let email = Some(format!("{username}@example.com"));
+    let user = NewUser { email, ..NewUser::named(username) };
+    key.userid = Some(storage.users.insert(&user, &secrets).await?.id);
+    Ok(storage.keys.insert(&key).await?)
+}

@@ -1,0 +1,252 @@
+//! What came out, as a table, a page, a chart and raw numbers.
+
+mod chart;
+mod page;
+mod table;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::measure::footprint::{Memory, Starts};
+use crate::measure::latency::Latency;
+use crate::measure::login::LoginRate;
+use crate::measure::session_check::SessionCheck;
+use crate::scale::Scale;
+
+/// Everything that was measured in a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Where and when.
+    pub(crate) machine: Machine,
+    /// How long.
+    pub(crate) scale: Scale,
+    /// Session checks beside a bare handler.
+    pub(crate) session_check: SessionCheck,
+    /// Logins beside bare hashes.
+    pub(crate) login: LoginRate,
+    /// Latency alone and beside logins.
+    pub(crate) latency: Latency,
+    /// Resident memory at each stage.
+    pub(crate) memory: Memory,
+    /// Times to start.
+    pub(crate) starts: Starts,
+    /// Size of the binary in MB.
+    pub(crate) binary_mb: f64,
+}
+
+/// One number to judge.
+struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    target: Target,
+    detail: String,
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+    None,
+}
+
+impl Report {
+    /// Shows the table and writes `latest.md`, `latest.svg` and `latest.json`.
+    pub(crate) fn publish(&self, folder: &Path) -> Result<()> {
+        let figures = self.figures();
+        writeln!(std::io::stdout(), "\n{}", table::plain(&figures))?;
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("latest.md"), page::write(self, &figures))?;
+        fs::write(folder.join("latest.svg"), chart::draw(&figures))?;
+        fs::write(folder.join("latest.json"), serde_json::to_string_pretty(self)? + "\n")?;
+        Ok(())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.ratios();
+        figures.extend(self.footprint());
+        figures
+    }
+
+    fn ratios(&self) -> Vec<Figure> {
+        let mut ratios = self.session_checks();
+        ratios.extend(self.logins());
+        ratios
+    }
+
+    fn session_checks(&self) -> Vec<Figure> {
+        let SessionCheck { server, logging, bare } = &self.session_check;
+        let spread = server.per_second.ratios(&bare.per_second);
+        let bare_cpu = bare.cpu_micros.median();
+        vec![
+            Figure {
+                name: "Session checks ÷ bare handler",
+                value: server.throughput_ratio(bare),
+                unit: "×",
+                target: Target::AtLeast(0.85),
+                detail: format!(
+                    "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
+                    server.per_second.median(),
+                    bare.per_second.median(),
+                    spread.least(),
+                    spread.most()
+                ),
+            },
+            Figure {
+                name: "CPU for a session check ÷ bare handler",
+                value: server.cpu_ratio(bare),
+                unit: "×",
+                target: Target::None,
+                detail: format!("{:.1} µs ÷ {bare_cpu:.1} µs", server.cpu_micros.median()),
+            },
+            Figure {
+                name: "Session checks with access log ÷ bare handler",
+                value: logging.throughput_ratio(bare),
+                unit: "×",
+                target: Target::None,
+                detail: format!(
+                    "{:.0}/s; {:.1} µs of CPU time each",
+                    logging.per_second.median(),
+                    logging.cpu_micros.median()
+                ),
+            },
+        ]
+    }
+
+    fn logins(&self) -> Vec<Figure> {
+        let Self { login, latency, .. } = self;
+        vec![
+            Figure {
+                name: "Logins ÷ bare hash rate",
+                value: login.ratio(),
+                unit: "×",
+                target: Target::AtLeast(0.9),
+                detail: format!(
+                    "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
+                    login.logins.median(),
+                    login.hashes.median(),
+                    login.logins.ratios(&login.hashes).least(),
+                    login.logins.ratios(&login.hashes).most()
+                ),
+            },
+            Figure {
+                name: "Session check p99 beside logins ÷ alone",
+                value: latency.ratio(),
+                unit: "×",
+                target: Target::AtMost(5.0),
+                detail: format!(
+                    "{:.2} ms ÷ {:.2} ms; p50 {:.2} ms and {:.2} ms",
+                    latency.beside_logins.p99.median(),
+                    latency.alone.p99.median(),
+                    latency.beside_logins.p50.median(),
+                    latency.alone.p50.median()
+                ),
+            },
+        ]
+    }
+
+    fn footprint(&self) -> Vec<Figure> {
+        let Self { memory, starts, binary_mb, .. } = self;
+        vec![
+            Figure {
+                name: "Resident memory when idle",
+                value: memory.idle,
+                unit: "MB",
+                target: Target::AtMost(20.0),
+                detail: format!(
+                    "{:.1} MB after session checks, {:.1} MB under logins",
+                    memory.after_sessions, memory.under_logins
+                ),
+            },
+            Figure {
+                name: "Start to first answer",
+                value: starts.later.median(),
+                unit: "ms",
+                target: Target::AtMost(100.0),
+                detail: format!("{:.0} ms the longest", starts.later.most()),
+            },
+            Figure {
+                name: "First start to first answer",
+                value: starts.first.median(),
+                unit: "ms",
+                target: Target::AtMost(100.0),
+                detail: format!(
+                    "{:.0} ms the longest; makes database and secret",
+                    starts.first.most()
+                ),
+            },
+            Figure {
+                name: "Binary",
+                value: *binary_mb,
+                unit: "MB",
+                target: Target::AtMost(20.0),
+                detail: "release profile, stripped".into(),
+            },
+        ]
+    }
+}
+
+impl Figure {
+    fn value(&self) -> String {
+        format!("{} {}", rounded(self.value), self.unit)
+    }
+
+    fn target(&self) -> String {
+        match self.target {
+            Target::AtLeast(target) => format!("≥ {target} {}", self.unit),
+            Target::AtMost(target) => format!("≤ {target} {}", self.unit),
+            Target::None => "–".into(),
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.target {
+            Target::AtLeast(target) if self.value >= target => "reached",
+            Target::AtMost(target) if self.value <= target => "reached",
+            Target::AtLeast(_) | Target::AtMost(_) => "missed",
+            Target::None => "–",
+        }
+    }
+}
+
+/// Three figures, or whole numbers from 100 on.
+fn rounded(value: f64) -> String {
+    let decimals = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn figure(value: f64, target: Target) -> Figure {
+        Figure { name: "Speed & more", value, unit: "×", target, detail: "a < b".into() }
+    }
+
+    #[test]
+    fn a_figure_reaches_its_target_from_the_right_side() {
+        assert_eq!(figure(0.9, Target::AtLeast(0.9)).verdict(), "reached");
+        assert_eq!(figure(0.89, Target::AtLeast(0.9)).verdict(), "missed");
+        assert_eq!(figure(5.0, Target::AtMost(5.0)).verdict(), "reached");
+        assert_eq!(figure(5.1, Target::AtMost(5.0)).verdict(), "missed");
+        assert_eq!(figure(f64::NAN, Target::AtMost(5.0)).verdict(), "missed");
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_what_they_are_worth() {
+        assert_eq!(rounded(0.853), "0.85");
+        assert_eq!(rounded(9.996), "10.0");
+        assert_eq!(rounded(41.27), "41.3");
+        assert_eq!(rounded(123.4), "123");
+    }
+}

@@ -1,0 +1,65 @@
+//! The Markdown page of a run.
+
+use super::{Figure, Report, table};
+use crate::load::{SATURATING_CONNECTIONS, STREAM_CONNECTIONS};
+use crate::measure::{latency, login};
+
+/// The page: figures, machine, method.
+pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
+    format!(
+        "# Latest measurement\n\n\
+         Written by `cargo run --release -p crossauth-bench`; \
+         [how to read it](../../docs/explanation/performance.md).\n\n\
+         ![The figures below against their targets](latest.svg)\n\n{}\n## Machine\n\n{}\n\
+         ## Method\n\n{}",
+        table::markdown(figures),
+        machine(report),
+        method(report)
+    )
+}
+
+fn machine(report: &Report) -> String {
+    let machine = &report.machine;
+    format!(
+        "| | |\n|---|---|\n| Date | {} |\n| Processor | {} |\n| Cores | {} |\n| Kernel | {} |\n\
+         | Compiler | {} |\n| Cores busy with other work | {:.2}{} |\n| Run | {} |\n",
+        machine.date,
+        machine.processor,
+        machine.cores,
+        machine.kernel,
+        machine.rustc,
+        machine.cores_busy_before,
+        if machine.is_too_busy() { ": **too many, these numbers are spoilt**" } else { "" },
+        report.scale.name,
+    )
+}
+
+fn method(report: &Report) -> String {
+    let scale = &report.scale;
+    format!(
+        "- Server, counterpart and load generator share the cores; everything compared was \
+         measured in this one run, in turns. Numbers are medians over the rounds.\n\
+         - The server runs with its default settings on SQLite; {} users have a session each.\n\
+         - Session checks: {} rounds of {} s for each side, {} connections. Without access log, \
+         since the bare handler has none; the rate with it has a line of its own.\n\
+         - Logins: {} pairs of rounds of {} s, {} clients, Argon2id m = {} KiB, t = {}, p = {}.\n\
+         - Latency: {} pairs of rounds of {} s, {} requests a second on {} connections, each \
+         counted from the moment it was due.\n\
+         - Starts: {} of each kind.\n",
+        scale.accounts,
+        scale.session_rounds,
+        scale.session_secs,
+        SATURATING_CONNECTIONS,
+        scale.login_rounds,
+        scale.login_secs,
+        login::CLIENTS,
+        report.login.memory_kib,
+        report.login.iterations,
+        report.login.lanes,
+        scale.latency_rounds,
+        scale.latency_secs,
+        latency::RATE,
+        STREAM_CONNECTIONS,
+        scale.starts,
+    )
+}

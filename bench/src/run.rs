@@ -1,0 +1,107 @@
+//! One run from the build of the server to the report.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::http::Connection;
+use crate::machine::Machine;
+use crate::measure::footprint::{self, Memory};
+use crate::measure::session_check::{self, SessionCheck, Target, Targets};
+use crate::measure::{latency, login};
+use crate::population::{DATABASE, Population, Session};
+use crate::progress::say;
+use crate::report::Report;
+use crate::scale::Scale;
+use crate::server::{self, Server};
+
+/// After which a server that was started has nothing left to do.
+const SETTLING_TIME: Duration = Duration::from_secs(2);
+/// As long as a real one; the bare handler does not look at it.
+const BARE_CSRF_COOKIE: &str =
+    "CSRFTOKEN=AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw";
+
+/// Measures everything.
+pub(crate) fn run(scale: Scale) -> Result<Report> {
+    say!("building the server");
+    let binary = server::build()?;
+    let machine = Machine::inspect()?;
+    say!("{:.2} of {} cores busy with other work", machine.cores_busy_before, machine.cores);
+    if machine.is_too_busy() {
+        say!("that spoils the numbers: measure again when the machine is quiet");
+    }
+
+    let scratch = tempfile::tempdir()?;
+    let data = scratch.path().join("data");
+    Server::start(server::command(&binary, &data))?.stop()?;
+    let population = Population::settle(&data, scale.accounts)?;
+    let starts = footprint::starts(&binary, &data, scratch.path(), scale.starts)?;
+
+    let server = Server::start(server::command(&binary, &data))?;
+    thread::sleep(SETTLING_TIME);
+    let idle = server.resident_mb()?;
+    say!("resident memory when idle: {idle:.1} MB");
+    let requests = requests(&server, &population)?;
+    let target = Target { server: &server, requests: &requests };
+    let session_check = session_checks(&target, &binary, &population, &data, scale)?;
+    let after_sessions = server.resident_mb()?;
+    let login = login::measure(&server, &population, scale)?;
+    let latency = latency::measure(&target, &population, scale)?;
+    server.stop()?;
+
+    Ok(Report {
+        machine,
+        scale,
+        memory: Memory { idle, after_sessions, under_logins: login.resident_mb },
+        session_check,
+        login,
+        latency,
+        starts,
+        binary_mb: footprint::size_mb(&binary)?,
+    })
+}
+
+/// A request of each person's browser, which has the CSRF cookie of its session.
+fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
+    let mut connection = Connection::open(server.address)?;
+    let request = |session: &Session| {
+        let session = format!("SESSIONID={}", session.cookie);
+        let csrf = login::csrf(&mut connection, server.address, &session)?;
+        Ok(session_check::request(server.address, &format!("{session}; {}", csrf.cookie)))
+    };
+    population.sessions.iter().map(request).collect()
+}
+
+/// The session checks of a running server beside those of its counterparts, which run meanwhile.
+fn session_checks(
+    logging: &Target<'_>,
+    binary: &Path,
+    population: &Population,
+    data: &Path,
+    scale: Scale,
+) -> Result<SessionCheck> {
+    let (name, value) = server::NO_ACCESS_LOG;
+    let mut command = server::command(binary, data);
+    command.env(name, value);
+    let server = Server::start(command)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bare").arg(data.join(DATABASE));
+    let bare = Server::start(command)?;
+
+    let bare_request = |session: &Session| {
+        let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
+        session_check::request(bare.address, &cookies)
+    };
+    let targets = Targets {
+        server: Target { server: &server, requests: &requests(&server, population)? },
+        logging: Target { server: logging.server, requests: logging.requests },
+        bare: Target {
+            server: &bare,
+            requests: &population.sessions.iter().map(bare_request).collect::<Vec<_>>(),
+        },
+    };
+    session_check::measure(&targets, scale)
+}

@@ -1,0 +1,71 @@
+//! How much is measured, for how long.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The lengths of a run.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Scale {
+    /// How it is called in reports.
+    pub(crate) name: &'static str,
+    /// Users in the database, each with a session.
+    pub(crate) accounts: usize,
+    /// Starts to time, each on a new and on an existing data directory.
+    pub(crate) starts: usize,
+    /// Pairs of rounds of session checks.
+    pub(crate) session_rounds: usize,
+    /// Length of a round of session checks, in seconds.
+    pub(crate) session_secs: u64,
+    /// Pairs of rounds of logins.
+    pub(crate) login_rounds: usize,
+    /// Length of a round of logins, in seconds.
+    pub(crate) login_secs: u64,
+    /// Pairs of rounds of latencies.
+    pub(crate) latency_rounds: usize,
+    /// Length of a round of latencies, in seconds.
+    pub(crate) latency_secs: u64,
+}
+
+impl Scale {
+    /// For numbers to publish.
+    pub(crate) const FULL: Self = Self {
+        name: "full",
+        accounts: 10_000,
+        starts: 10,
+        session_rounds: 15,
+        session_secs: 3,
+        login_rounds: 5,
+        login_secs: 5,
+        latency_rounds: 5,
+        latency_secs: 10,
+    };
+
+    /// To see within a minute whether something changed much.
+    pub(crate) const QUICK: Self = Self {
+        name: "quick",
+        accounts: 10_000,
+        starts: 3,
+        session_rounds: 5,
+        session_secs: 1,
+        login_rounds: 2,
+        login_secs: 2,
+        latency_rounds: 2,
+        latency_secs: 3,
+    };
+
+    /// Length of a round of session checks.
+    pub(crate) const fn session_time(self) -> Duration {
+        Duration::from_secs(self.session_secs)
+    }
+
+    /// Length of a round of logins.
+    pub(crate) const fn login_time(self) -> Duration {
+        Duration::from_secs(self.login_secs)
+    }
+
+    /// Length of a round of latencies.
+    pub(crate) const fn latency_time(self) -> Duration {
+        Duration::from_secs(self.latency_secs)
+    }
+}
