@@ -27,6 +27,11 @@
 //!
 //! [`core`] has the records, use cases and storage ports, for those who want more than the web
 //! layer gives.
+#![cfg_attr(all(doctest, feature = "axum", feature = "sqlite"), doc = include_str!("../../../README.md"))]
+#![cfg_attr(
+    all(doctest, feature = "axum", feature = "sqlite"),
+    doc = include_str!("../../../docs/tutorial/first-application.md")
+)]
 
 pub use crossauth_core as core;
 
@@ -34,9 +39,3 @@ pub use crossauth_core as core;
 pub use crossauth_axum::*;
 #[cfg(feature = "sqlite")]
 pub use crossauth_storage_sql::*;
-
-/// The examples of the tutorial and of the front page, compiled as tests.
-#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
-#[doc = include_str!("../../../README.md")]
-#[doc = include_str!("../../../docs/tutorial/first-application.md")]
-struct Documentation;

@@ -259,8 +259,10 @@ fn an_error_is_headed_in_plain_words() {
     assert_eq!(headline(json!({"status": 418, "title": "I am a teapot"})), "I am a teapot");
     assert_eq!(headline(json!({"status": 500})), "Something went wrong");
     let stale = json!({"status": 401, "errorCodeName": "InvalidCsrf"});
-    assert_eq!(headline(stale.clone()), "This form has expired");
+    assert_eq!(headline(stale.clone()), "This form was not accepted");
     assert!(!html(PageName::Error, stale).contains("Log in"));
+    let used = json!({"status": 401, "errorCodeName": "InvalidKey"});
+    assert_eq!(headline(used), "This link does not work any more");
 }
 
 #[test]

@@ -150,7 +150,9 @@ async fn a_form_of_the_applications_own_passes_the_same_check() {
     bob.log_in("bob", PASSWORD).await;
     assert_eq!(bob.submit("/note", &[("text", "hi"), ("more", "x")]).await.body, "bob: hi");
     assert_eq!(bob.post("/note", json!({"text": "hi"})).await.body, "bob: hi");
-    bob.submit_bare("/note", &[("text", "hi")]).await.assert_page(401, "This form has expired");
+    bob.submit_bare("/note", &[("text", "hi")])
+        .await
+        .assert_page(401, "This form was not accepted");
     let foreign = browser().csrf_token().await;
     let answer = bob.post_with_token("/note", json!({"text": "hi"}), &foreign).await;
     answer.assert_failure(401, "InvalidCsrf");

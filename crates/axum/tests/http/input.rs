@@ -193,12 +193,12 @@ async fn multipart_forms_mean_what_other_forms_mean() {
     let part = |name: &str, value: &str| {
         format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
-    let good = part("username", "bob") + &part("password", PASSWORD) + &part("csrfToken", &token);
+    let good = part("username", "bob") + &*part("password", PASSWORD) + &*part("csrfToken", &token);
     for (body, status) in [
-        (good.clone() + &part("password", "x") + "--b--\r\n", 400),
+        (good.clone() + &*part("password", "x") + "--b--\r\n", 400),
         (good.clone(), 400),
         (good.clone() + "--b\r\n\r\nnameless\r\n--b--\r\n", 400),
-        (good.clone() + &part("x", "a\0b") + "--b--\r\n", 400),
+        (good.clone() + &*part("x", "a\0b") + "--b--\r\n", 400),
         (good + "--b--\r\n", 302),
     ] {
         let answer = send_multipart(&mut browser, &body).await;

@@ -76,7 +76,7 @@ async fn a_link_to_the_logout_page_logs_nobody_out() {
 async fn without_a_token_the_error_page_says_so_and_nothing_happens() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
-    browser.submit_bare("/logout", &[]).await.assert_page(401, "This form has expired");
+    browser.submit_bare("/logout", &[]).await.assert_page(401, "This form was not accepted");
     let answer = browser.post_with_token("/api/logout", json!({}), "x.y").await;
     answer.assert_failure(401, "InvalidCsrf");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));

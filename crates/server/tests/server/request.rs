@@ -116,7 +116,8 @@ fn a_body_without_announced_length_has_the_same_limit() {
 
 #[test]
 fn the_log_tells_of_a_request_without_its_query_and_cookies() {
-    let server = Server::start(&["--set", "log.format=json", "--set", "log.level=trace"]);
+    let settings = ["log.format=json", "log.level=trace", "log.access=true"];
+    let server = Server::start(&settings.map(|set| ["--set", set]).concat());
     let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                Cookie: SESSIONID=canary\r\nAuthorization: Bearer canary\r\n\r\n";
     let answer = server.exchange(get.as_bytes());

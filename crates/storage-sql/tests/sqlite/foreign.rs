@@ -53,7 +53,7 @@ fn ddl(
     let columns = |fields: &[(&str, &str)]| {
         fields
             .iter()
-            .fold(String::new(), |all, (name, sql_type)| all + ", " + name + " " + sql_type)
+            .fold(String::new(), |all, (name, sql_type)| all + ", " + *name + " " + *sql_type)
     };
     let (user_fields, key_fields) = (columns(&USER_FIELDS), columns(&KEY_FIELDS));
     format!(
