@@ -1,5 +1,6 @@
 //! Answers: pages, JSON and redirects, each with the headers that keep it safe.
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
 use crossauth_core::user::User;
@@ -11,6 +12,7 @@ use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::headers;
 use crate::page::PageName;
+use crate::request_id::RequestId;
 use crate::session_change::SessionChange;
 
 /// In which form a caller wants to be answered.
@@ -66,7 +68,7 @@ struct Common<'a> {
     site_name: &'a str,
     csrf_token: String,
     csp_nonce: &'a str,
-    request_id: &'a str,
+    request_id: RequestId,
     user: Option<&'a User>,
 }
 
@@ -86,7 +88,7 @@ impl<'a> Common<'a> {
             site_name: &config.site_name,
             csrf_token: context.csrf_form_value(),
             csp_nonce: nonce,
-            request_id: &context.request_id,
+            request_id: context.request_id,
             user: context.user().map(|user| &**user),
         }
     }
@@ -169,7 +171,10 @@ pub(crate) fn json(context: &Context, status: StatusCode, body: impl Serialize) 
         tracing::error!("an answer could not be written as JSON");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let mut response = (status, body).into_response();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    // As many as there will be, so that they are not moved about while they become more.
+    response.headers_mut().reserve(16);
     headers::json(response.headers_mut(), context.crossauth.config());
     response
 }

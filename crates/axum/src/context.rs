@@ -11,6 +11,7 @@ use http::request::Parts;
 
 use crate::crossauth::Crossauth;
 use crate::rejection::Rejection;
+use crate::request_id::RequestId;
 
 /// The context of a request, as the layer found it. Cheap to clone.
 #[derive(Clone)]
@@ -20,7 +21,7 @@ pub(crate) struct Known {
     /// The application that answers.
     pub(crate) crossauth: Crossauth,
     /// Names the request in logs and error pages.
-    pub(crate) request_id: String,
+    pub(crate) request_id: RequestId,
     /// The session that the request's cookie stands for.
     pub(crate) session: Option<KnownSession>,
     /// The token of the request's CSRF cookie, if that is good.
@@ -46,7 +47,7 @@ impl std::ops::Deref for Context {
 impl Context {
     pub(crate) fn new(
         crossauth: Crossauth,
-        request_id: String,
+        request_id: RequestId,
         session: Option<KnownSession>,
         csrf_cookie: Option<CsrfToken>,
     ) -> Self {

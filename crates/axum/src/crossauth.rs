@@ -17,6 +17,7 @@ pub use builder::{BuildError, Builder};
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
 use crate::page::Pages;
+use crate::request_id::RequestId;
 
 /// How Crossauth looks from the web.
 #[derive(Debug, Clone)]
@@ -90,9 +91,8 @@ impl Crossauth {
         format!("{}{name}", self.config().prefix)
     }
 
-    /// Unique among the requests of this process, and hardly ever the same in another.
-    pub(crate) fn next_request_id(&self) -> String {
-        format!("{:016x}", self.0.next_request.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn next_request_id(&self) -> RequestId {
+        RequestId::new(self.0.next_request.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn next_nonce(&self) -> String {

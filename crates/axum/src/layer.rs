@@ -13,20 +13,17 @@ use std::task::{Context as TaskContext, Poll};
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::session::SessionRefused;
+use http::HeaderMap;
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing::Instrument;
 
 use crate::answer::{self, Surface};
 use crate::context::{Context, KnownSession};
 use crate::cookies::{Brought, RequestCookies};
 use crate::crossauth::Crossauth;
+use crate::request_id::{CURRENT, REQUEST_ID, RequestId};
 use crate::session_change::SessionChange;
-
-/// Names the request in logs, error pages and answers.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the routes that it wraps their sessions; see [`Crossauth::layer`].
 #[derive(Debug, Clone)]
@@ -73,21 +70,14 @@ where
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let crossauth = self.crossauth.clone();
         let request_id = crossauth.next_request_id();
-        let span = tracing::info_span!("request", id = %request_id);
-        Box::pin(
-            async move {
-                let name = HeaderValue::from_str(&request_id);
-                let mut response = match arrive(crossauth, request_id, &mut request).await {
-                    Ok(arrival) => arrival.leave(inner.call(request).await?),
-                    Err(response) => response,
-                };
-                if let Ok(name) = name {
-                    response.headers_mut().insert(REQUEST_ID, name);
-                }
-                Ok(response)
-            }
-            .instrument(span),
-        )
+        Box::pin(CURRENT.scope(request_id, async move {
+            let mut response = match arrive(crossauth, request_id, &mut request).await {
+                Ok(arrival) => arrival.leave(inner.call(request).await?),
+                Err(response) => response,
+            };
+            response.headers_mut().insert(REQUEST_ID, request_id.to_header());
+            Ok(response)
+        }))
     }
 }
 
@@ -108,7 +98,7 @@ enum Cookie {
 
 async fn arrive(
     crossauth: Crossauth,
-    request_id: String,
+    request_id: RequestId,
     request: &mut Request,
 ) -> Result<Arrival, Response> {
     let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());

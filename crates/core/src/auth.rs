@@ -112,7 +112,7 @@ impl Auth {
         ));
         Ok(Self {
             housekeeping,
-            csrf: Csrf::new(&config.secret, signer, random.clone()),
+            csrf: Csrf::new(signer, random.clone()),
             login: Login::new(storage, hasher, sessions.clone()),
             signup: Signup::new(accounts.clone(), sessions.clone(), config.signup),
             setup: Setup::new(storage, accounts.clone(), sessions.clone(), clock, random),

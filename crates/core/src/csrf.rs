@@ -7,13 +7,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use subtle::ConstantTimeEq;
 
 use crate::crypto::csrf;
 use crate::crypto::encoding::encode;
 use crate::crypto::sign::Signer;
 use crate::random::Random;
-use crate::secret::ServerSecret;
 use crate::session::SessionId;
 
 /// The CSRF check failed.
@@ -49,27 +49,20 @@ impl fmt::Debug for CsrfToken {
 /// Makes and checks CSRF tokens.
 pub struct Csrf {
     signer: Arc<Signer>,
-    binder: Signer,
     random: Arc<dyn Random>,
 }
 
 impl Csrf {
-    pub(crate) fn new(secret: &ServerSecret, signer: Arc<Signer>, random: Arc<dyn Random>) -> Self {
-        // A key of its own: no signed cookie can ever equal a bound token.
-        let binder = Signer::derived(secret, "csrf token of a session");
-        Self { signer, binder, random }
+    pub(crate) fn new(signer: Arc<Signer>, random: Arc<dyn Random>) -> Self {
+        Self { signer, random }
     }
 
     /// The token of a session, or a new random one where there is none.
     pub fn token(&self, session: Option<&SessionId>) -> CsrfToken {
         match session {
-            Some(id) => CsrfToken(self.bound(id)),
+            Some(id) => CsrfToken(bound(id)),
             None => CsrfToken(csrf::new_token(&*self.random)),
         }
-    }
-
-    fn bound(&self, id: &SessionId) -> String {
-        encode(&self.binder.mac(id.expose())[..16])
     }
 
     /// The token in a cookie, if it is signed by us and belongs to the session.
@@ -77,8 +70,8 @@ impl Csrf {
         let Some(id) = session else {
             return csrf::token_in_cookie(&self.signer, cookie).ok().map(CsrfToken::new);
         };
-        // Only we can derive the session's token: being that, it needs no signature to be ours.
-        let bound = self.bound(id);
+        // Only we and the session's holder can derive it: it needs no signature to be ours.
+        let bound = bound(id);
         let (token, _signature) = cookie.split_once('.')?;
         equal(token, &bound).then_some(CsrfToken(bound))
     }
@@ -99,6 +92,15 @@ impl Csrf {
         let unmasked = csrf::unmask(form_value).map_err(|_| CsrfError::Mismatch)?;
         if equal(&unmasked, &token.0) { Ok(()) } else { Err(CsrfError::Mismatch) }
     }
+}
+
+/// The token of a session. The id is as secret as any key, and its hash in storage, of another
+/// text, does not help to find this one.
+fn bound(id: &SessionId) -> String {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"csrf token of session ");
+    hash.update(id.expose().as_bytes());
+    encode(&hash.finish().as_ref()[..16])
 }
 
 fn equal(left: &str, right: &str) -> bool {

@@ -59,20 +59,6 @@ impl Signer {
         Self::insecure_with_any_secret(secret.expose())
     }
 
-    /// A signer with a key of its own, made from the secret for one purpose: what it signs is
-    /// nothing to any other signer.
-    pub(crate) fn derived(secret: &ServerSecret, purpose: &str) -> Self {
-        let key = Self::new(secret).mac(purpose);
-        Self { key: Key::new(HMAC_SHA256, &key) }
-    }
-
-    /// The bare HMAC-SHA256 of a text.
-    pub(crate) fn mac(&self, text: &str) -> [u8; 32] {
-        let mut mac = [0; 32];
-        mac.copy_from_slice(self.tag(text).as_ref());
-        mac
-    }
-
     /// A signer with a secret of any length, even an empty one. For compatibility tests.
     pub fn insecure_with_any_secret(secret: &str) -> Self {
         Self { key: Key::new(HMAC_SHA256, secret.as_bytes()) }

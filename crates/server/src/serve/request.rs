@@ -56,7 +56,7 @@ impl Gate {
         let response = self.pass(request, peer).await;
         let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
         let (status, elapsed) = (response.status().as_u16(), began.elapsed());
-        tracing::info!(id, %peer, %method, path, status, ?elapsed, "answered");
+        tracing::info!(request = id, %peer, %method, path, status, ?elapsed, "answered");
         response
     }
 

@@ -126,7 +126,7 @@ fn the_log_tells_of_a_request_without_its_query_and_cookies() {
     let told = lines.iter().find(|line| line["path"] == "/login").unwrap();
     assert_eq!(told["status"], 200);
     assert_eq!(told["method"], "GET");
-    let id = told["id"].as_str().unwrap();
+    let id = told["request"].as_str().unwrap();
     assert!(answer.contains(&format!("x-request-id: {id}\r\n")), "{answer}");
     assert!(!server.log().contains("canary"), "{}", server.log());
 }
