@@ -77,16 +77,16 @@ fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
 
 /// The session checks of a running server beside those of its counterparts, which run meanwhile.
 fn session_checks(
-    logging: &Target<'_>,
+    checked: &Target<'_>,
     binary: &Path,
     population: &Population,
     data: &Path,
     scale: Scale,
 ) -> Result<SessionCheck> {
-    let (name, value) = server::NO_ACCESS_LOG;
+    let (name, value) = server::ACCESS_LOG;
     let mut command = server::command(binary, data);
     command.env(name, value);
-    let server = Server::start(command)?;
+    let logging = Server::start(command)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("bare").arg(data.join(DATABASE));
     let bare = Server::start(command)?;
@@ -96,8 +96,8 @@ fn session_checks(
         session_check::request(bare.address, &cookies)
     };
     let targets = Targets {
-        server: Target { server: &server, requests: &requests(&server, population)? },
-        logging: Target { server: logging.server, requests: logging.requests },
+        server: Target { server: checked.server, requests: checked.requests },
+        logging: Target { server: &logging, requests: &requests(&logging, population)? },
         bare: Target {
             server: &bare,
             requests: &population.sessions.iter().map(bare_request).collect::<Vec<_>>(),

@@ -37,8 +37,8 @@ pub(crate) fn command(binary: &Path, data: &Path) -> Command {
     command
 }
 
-/// The setting that switches off the line in the log for each request.
-pub(crate) const NO_ACCESS_LOG: (&str, &str) = ("CROSSAUTH_LOG_ACCESS", "false");
+/// The setting that switches on the line in the log for each request.
+pub(crate) const ACCESS_LOG: (&str, &str) = ("CROSSAUTH_LOG_ACCESS", "true");
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {

@@ -16,9 +16,9 @@ use crate::statistic::{Rounds, number};
 /// The server beside the bare handler.
 #[derive(Debug, Serialize)]
 pub(crate) struct SessionCheck {
-    /// `GET /api/userforsessionkey` of the server, with no access log as the bare handler has none.
+    /// `GET /api/userforsessionkey` of the server, with the default settings.
     pub(crate) server: Side,
-    /// The same with the access log that is on unless switched off.
+    /// The same with the access log.
     pub(crate) logging: Side,
     /// A handler that does one prepared query.
     pub(crate) bare: Side,
@@ -43,7 +43,7 @@ pub(crate) struct Target<'a> {
 
 /// Those that are compared.
 pub(crate) struct Targets<'a> {
-    /// The server without access log.
+    /// The server as it is by default, without access log.
     pub(crate) server: Target<'a>,
     /// The server with access log.
     pub(crate) logging: Target<'a>,

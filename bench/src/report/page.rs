@@ -40,8 +40,8 @@ fn method(report: &Report) -> String {
         "- Server, counterpart and load generator share the cores; everything compared was \
          measured in this one run, in turns. Numbers are medians over the rounds.\n\
          - The server runs with its default settings on SQLite; {} users have a session each.\n\
-         - Session checks: {} rounds of {} s for each side, {} connections. Without access log, \
-         since the bare handler has none; the rate with it has a line of its own.\n\
+         - Session checks: {} rounds of {} s for each side, {} connections. Neither \
+         side logs a request, as is the default; the rate with an access log has a line of its own.\n\
          - Logins: {} pairs of rounds of {} s, {} clients, Argon2id m = {} KiB, t = {}, p = {}.\n\
          - Latency: {} pairs of rounds of {} s, {} requests a second on {} connections, each \
          counted from the moment it was due.\n\
