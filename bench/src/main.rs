@@ -10,7 +10,7 @@
 //! logins with latency alone. Shows a table and writes `bench/results/`. What the numbers mean is
 //! told in `docs/explanation/performance.md`.
 //!
-//! To add a question, give it a module in [`measure`], a field in [`report::Report`] and a line
+//! To add a question, give it a module in [`mod@measure`], a field in [`report::Report`] and a line
 //! among its figures.
 
 mod bare;

@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub(crate) request_id: RequestId,
     /// The session that the request's cookie stands for.
     pub(crate) session: Option<KnownSession>,
+    /// Whether the session cookie came in a way that leaves open which session is meant.
+    pub(crate) session_is_in_doubt: bool,
     /// The token of the request's CSRF cookie, if that is good.
     pub(crate) csrf_cookie: Option<CsrfToken>,
     new_csrf_token: OnceLock<CsrfToken>,
@@ -49,10 +51,17 @@ impl Context {
         crossauth: Crossauth,
         request_id: RequestId,
         session: Option<KnownSession>,
+        session_is_in_doubt: bool,
         csrf_cookie: Option<CsrfToken>,
     ) -> Self {
-        let new_csrf_token = OnceLock::new();
-        Self(Arc::new(Known { crossauth, request_id, session, csrf_cookie, new_csrf_token }))
+        Self(Arc::new(Known {
+            crossauth,
+            request_id,
+            session,
+            session_is_in_doubt,
+            csrf_cookie,
+            new_csrf_token: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn session_id(&self) -> Option<&SessionId> {

@@ -107,7 +107,7 @@ async fn arrive(
         Ok(session) => session,
         Err(SessionRefused::Storage(error)) => {
             let surface = Surface::of(&crossauth, request.headers(), request.uri().path());
-            let context = Context::new(crossauth, request_id, None, None);
+            let context = Context::new(crossauth, request_id, None, false, None);
             return Err(answer::failure(&context, surface, &error.into()));
         }
         Err(refused) => {
@@ -124,8 +124,9 @@ async fn arrive(
     } else {
         Cookie::Keep
     };
+    let in_doubt = cookies.session == Brought::Unusable;
     let method_is_safe = request.method().is_safe();
-    let context = Context::new(crossauth, request_id, session, csrf_token);
+    let context = Context::new(crossauth, request_id, session, in_doubt, csrf_token);
     request.extensions_mut().insert(context.clone());
     Ok(Arrival { context, method_is_safe, session_cookie, csrf_cookie })
 }

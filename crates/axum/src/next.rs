@@ -37,7 +37,7 @@ impl NextPath {
             && resolved.username().is_empty()
             && resolved.password().is_none();
         let path = &resolved[url::Position::BeforePath..];
-        if same_origin && is_plain_path(path) {
+        if same_origin && is_plain_path(path) && !hides_a_host(path) {
             Ok(Self(path.to_owned()))
         } else {
             Err(ForeignTarget)
@@ -144,6 +144,9 @@ mod tests {
             "?x",
             "#x",
             "/a\0b",
+            "/./%2fevil.example",
+            "/a/../%2fevil.example",
+            "/./%252fevil.example",
         ] {
             assert_eq!(NextPath::parse(target), Err(ForeignTarget), "{target:?}");
         }

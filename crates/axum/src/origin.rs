@@ -4,7 +4,8 @@
 //! how the page that sends a request relates to us; where they do not, `Origin` must be ours.
 //! Callers that are no browsers send neither and are left to the token.
 
-use http::HeaderMap;
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName};
 use url::{Host, Url};
 
 /// The address under which users reach us.
@@ -94,14 +95,28 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Whether a request may come from a page of another site.
 pub(crate) fn is_cross_site(headers: &HeaderMap, base: &BaseUrl) -> bool {
-    match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
-        Some(b"same-origin" | b"none") => return false,
-        Some(_) => return true,
-        None => {}
+    match the_one(headers, &SEC_FETCH_SITE) {
+        Ok(Some(b"same-origin" | b"none")) => return false,
+        Ok(Some(_)) | Err(Doubled) => return true,
+        Ok(None) => {}
     }
-    match headers.get(http::header::ORIGIN) {
-        Some(origin) => !origin.to_str().is_ok_and(|origin| base.is_origin(origin)),
-        None => false,
+    match the_one(headers, &ORIGIN) {
+        Ok(Some(origin)) => !std::str::from_utf8(origin).is_ok_and(|text| base.is_origin(text)),
+        Ok(None) => false,
+        Err(Doubled) => true,
+    }
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A header came more than once, and nobody can tell which is meant.
+struct Doubled;
+
+fn the_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Doubled> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Doubled),
+        (value, None) => Ok(value.map(http::HeaderValue::as_bytes)),
     }
 }
 

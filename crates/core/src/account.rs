@@ -107,16 +107,20 @@ impl Accounts {
         if problems.is_empty() { Ok(user) } else { Err(AccountError::Form(problems)) }
     }
 
-    /// Stores a checked user with a password; returns the user and the hash.
+    /// The secrets of an account with this password.
+    pub(crate) async fn secrets(&self, password: Password) -> Result<UserSecrets, AccountError> {
+        let hash = self.hasher.hash(password).await?;
+        Ok(UserSecrets { password: Some(hash), ..UserSecrets::default() })
+    }
+
+    /// Stores a checked user.
     pub(crate) async fn insert(
         &self,
         user: &NewUser,
-        password: Password,
-    ) -> Result<(User, String), AccountError> {
-        let hash = self.hasher.hash(password).await?;
-        let secrets = UserSecrets { password: Some(hash.clone()), ..UserSecrets::default() };
-        match self.users.insert(user, &secrets).await {
-            Ok(user) => Ok((user, hash)),
+        secrets: &UserSecrets,
+    ) -> Result<User, AccountError> {
+        match self.users.insert(user, secrets).await {
+            Ok(user) => Ok(user),
             Err(error) if error.is_conflict() => Err(AccountError::UserExists),
             Err(error) => Err(error.into()),
         }
@@ -126,7 +130,8 @@ impl Accounts {
     pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
         let mut user = self.check(&form)?;
         user.admin = role == Role::Administrator;
-        Ok(self.insert(&user, form.password).await?.0)
+        let secrets = self.secrets(form.password).await?;
+        self.insert(&user, &secrets).await
     }
 
     /// Gives a user a new password and ends their sessions, as an administrator does.
@@ -194,13 +199,21 @@ pub enum Role {
     Administrator,
 }
 
+/// Characters that make text look like other text: controls, marks that turn the direction of
+/// writing, and spaces without width. Joiners stay: some scripts need them.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}')
+        || matches!(c, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
 fn check_field(name: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) if text.chars().count() > MAX_FIELD_LEN => {
             Err(format!("{name} is too long"))
         }
-        Value::String(text) if text.chars().any(char::is_control) => {
-            Err(format!("{name} contains a control character"))
+        Value::String(text) if text.chars().any(misleads) => {
+            Err(format!("{name} contains a control or invisible character"))
         }
         Value::Array(_) | Value::Object(_) => Err(format!("{name} is not a single value")),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),

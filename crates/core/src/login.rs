@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::crypto::digest::hash;
 use crate::password::{self, Freshness, HashError, Hasher, Verification};
 use crate::secret::Password;
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
@@ -80,9 +79,11 @@ impl Login {
         });
         let known = stored.as_ref().and_then(|(_, hash)| hash.as_deref());
         let verification = self.hasher.verify(attempt.password.clone(), known).await?;
+        let id = stored.as_ref().map(|(found, _)| found.id().to_string());
         let (Verification::Match(freshness), Some((found, Some(stored)))) = (verification, stored)
         else {
-            tracing::info!(username_hash = %hash(attempt.username), "login failed");
+            // Not the name: people type passwords there. An account that exists has an id.
+            tracing::info!(user = id, "login failed");
             return Ok(Some(LoginOutcome::WrongCredentials));
         };
         let user = match found.admit(StateChecks::ALL) {

@@ -12,6 +12,7 @@ use crate::key::{Key, KeyPrefix};
 use crate::random::Random;
 use crate::session::{Beginning, NewSession, SessionId, Sessions};
 use crate::storage::{KeyStore, Storage, StorageError, UserStore};
+use crate::user::{NewUser, User, UserSecrets};
 
 /// How long a link can be used.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -90,18 +91,37 @@ impl Setup {
         }
         let mut user = self.accounts.check(&form)?;
         user.admin = true;
-        let value = stored_value(KeyPrefix::Setup, token);
-        let key = self.keys.take(&value).await?.ok_or(SetupError::InvalidLink)?;
-        let (user, hash) = match self.accounts.insert(&user, form.password).await {
-            Ok(made) => made,
-            Err(error) => {
-                self.keys.insert(&key).await?;
-                return Err(error.into());
-            }
-        };
+        let secrets = self.accounts.secrets(form.password).await?;
+        let user = self.redeem(token, user, secrets.clone()).await?;
         tracing::warn!(user = %user.id, username = ?user.username, "first administrator created");
-        let beginning = Beginning { replaces, password: Some(&hash), ..Beginning::default() };
+        let beginning =
+            Beginning { replaces, password: secrets.password.as_deref(), ..Beginning::default() };
         let session = self.sessions.begin(user, beginning).await?;
         session.ok_or(SetupError::Account(AccountError::NoSuchUser))
+    }
+
+    /// Uses the token up and stores the user, or does neither.
+    ///
+    /// In a task of its own, which goes on when the request is given up: a browser that closes
+    /// the connection in between must not leave a used token and no administrator.
+    async fn redeem(
+        &self,
+        token: &str,
+        user: NewUser,
+        secrets: UserSecrets,
+    ) -> Result<User, SetupError> {
+        let value = stored_value(KeyPrefix::Setup, token);
+        let (keys, accounts) = (self.keys.clone(), self.accounts.clone());
+        let redeemed = tokio::spawn(async move {
+            let key = keys.take(&value).await?.ok_or(SetupError::InvalidLink)?;
+            match accounts.insert(&user, &secrets).await {
+                Ok(user) => Ok(user),
+                Err(error) => {
+                    keys.insert(&key).await?;
+                    Err(error.into())
+                }
+            }
+        });
+        redeemed.await.unwrap_or_else(|error| Err(StorageError::unavailable(error).into()))
     }
 }

@@ -88,11 +88,12 @@ impl Signup {
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
         let user = self.accounts.check(&request.form)?;
-        let (user, hash) = self.accounts.insert(&user, request.form.password).await?;
+        let secrets = self.accounts.secrets(request.form.password).await?;
+        let user = self.accounts.insert(&user, &secrets).await?;
         tracing::info!(user = %user.id, "signed up");
         let beginning = Beginning {
             replaces: request.replaces,
-            password: Some(&hash),
+            password: secrets.password.as_deref(),
             persist: request.persist,
             ..Beginning::default()
         };

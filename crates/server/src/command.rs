@@ -17,6 +17,7 @@ use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::log;
 use crate::settings::{CONFIG_FILE, Configuration, Inputs, Problem, Settings};
+use crate::wiring;
 
 /// Wrong usage or configuration.
 const MISCONFIGURED: u8 = 2;
@@ -32,7 +33,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     let settings = &configuration.settings;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Config(command) => config::run(command, &configuration)?,
+        Command::Config(command) => {
+            if let (ConfigCommand::Check, Err(error)) = (&command, wiring::rehearse(settings)) {
+                writeln!(io::stderr(), "crossauth: {error:#}")?;
+                return Ok(ExitCode::from(MISCONFIGURED));
+            }
+            config::run(command, &configuration)?;
+        }
         Command::Serve => {
             log::start(settings);
             wait_for(Builder::new_multi_thread(), serve::run(settings))?;

@@ -98,6 +98,12 @@ impl Reader<'_> {
     fn read<T: Value>(&mut self, key: &'static str) -> Option<T> {
         match self.entries.get(key) {
             None => Self::default(key),
+            // Who names a secret means one: to go on without it would be to fail open.
+            Some(entry) if T::SECRECY == Secrecy::Secret && entry.raw.says_nothing() => {
+                let reason = "is empty: give a secret, or leave the setting out";
+                self.problems.push(Problem::new(key, reason, entry.source.clone()));
+                None
+            }
             Some(entry) => match T::parse(&entry.raw) {
                 Ok(value) => Some(value),
                 Err(reason) => {

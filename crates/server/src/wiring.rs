@@ -13,6 +13,8 @@ use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::{Persistence, SessionConfig};
 use crossauth_core::signup::{Door, SignupConfig};
 use crossauth_core::storage::Storage;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::Normalization;
 use crossauth_core::{Auth, AuthConfig, Environment};
 
 use crate::data::DataDirectory;
@@ -56,8 +58,6 @@ pub(crate) fn site(
         .secret(secret.expose())
         .storage(storage)
         .prefix(&*settings.prefix.0)
-        .login_redirect(&*settings.login_redirect.0)
-        .logout_redirect(&*settings.logout_redirect.0)
         .session_cookie(session_cookie(settings))
         .csrf_cookie(csrf_cookie(settings))
         .csrf_header(&*settings.csrf_header_name.0)
@@ -66,6 +66,12 @@ pub(crate) fn site(
         .hasher(hasher(settings))
         .editable_fields(settings.editable_fields.iter().map(String::as_str))
         .signup(signup(settings).open);
+    if let Some(target) = &settings.login_redirect {
+        builder = builder.login_redirect(&*target.0);
+    }
+    if let Some(target) = &settings.logout_redirect {
+        builder = builder.logout_redirect(&*target.0);
+    }
     builder = match settings.insecure_http {
         Switch::On => builder.danger_insecure_base_url(base_url),
         Switch::Off => builder.base_url(base_url),
@@ -80,6 +86,15 @@ pub(crate) fn site(
         builder = builder.reload_templates();
     }
     builder.build().context("cannot start as configured")
+}
+
+/// Puts the site together over nothing, for mistakes that show only then: in templates, names of
+/// cookies, paths.
+pub(crate) fn rehearse(settings: &Settings) -> anyhow::Result<()> {
+    let secret = ServerSecret::new("stands for any other secret")?;
+    let storage = MemoryStorage::new(Normalization::default()).storage();
+    let _router = site(settings, &secret, storage, settings.listen)?.site();
+    Ok(())
 }
 
 impl Settings {

@@ -18,7 +18,7 @@ use crate::{Management, TableMap};
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be made or opened.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -64,6 +64,8 @@ pub enum OpenError {
 pub struct SqlStorage<D> {
     database: D,
     storage: Storage,
+    /// Shows that a table of ours is there.
+    probe: Statement,
 }
 
 impl<D> fmt::Debug for SqlStorage<D> {
@@ -87,7 +89,9 @@ impl<D: Database> SqlStorage<D> {
                 keys: Arc::new(SqlKeyStore::new(database.clone(), &schema)),
                 sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema)),
             };
-            Ok(Self { database, storage })
+            let users = &schema.users.table;
+            let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));
+            Ok(Self { database, storage, probe })
         })
     }
 
@@ -101,9 +105,14 @@ impl<D: Database> SqlStorage<D> {
         &self.database
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be written to, and has our tables.
     pub async fn ping(&self) -> Result<(), StorageError> {
-        self.database.read(&Statement::new("SELECT 1"), Vec::new()).await.map(drop)
+        let probe = self.probe.clone();
+        self.database
+            .transaction(move |transaction| {
+                Box::pin(async move { transaction.query(&probe, Vec::new()).await.map(drop) })
+            })
+            .await
     }
 
     /// Finishes what was begun; nothing can be written afterwards.

@@ -41,6 +41,9 @@ pub enum BuildError {
     /// A redirect target or a name cannot stand in a header.
     #[error("{0} holds characters that cannot be sent")]
     Unsendable(&'static str),
+    /// The header for CSRF tokens could be one that HTTP gives a meaning.
+    #[error("the name of the CSRF header must begin with X-")]
+    CsrfHeader,
     /// No browser would take such a cookie.
     #[error(transparent)]
     Cookie(#[from] InvalidCookie),
@@ -129,13 +132,13 @@ impl Builder {
         self
     }
 
-    /// Where to go after logging in; `/` if not given.
+    /// Where to go after logging in; to the prefix if not given.
     pub fn login_redirect(mut self, target: impl Into<String>) -> Self {
         self.login_redirect = Some(target.into());
         self
     }
 
-    /// Where to go after logging out; `/` if not given.
+    /// Where to go after logging out; to the prefix if not given.
     pub fn logout_redirect(mut self, target: impl Into<String>) -> Self {
         self.logout_redirect = Some(target.into());
         self
@@ -268,19 +271,18 @@ impl Builder {
             options.secure &= secure;
             options
         };
+        let prefix = prefix(self.prefix.take())?;
         let mut config = Config {
-            prefix: prefix(self.prefix.take())?,
             site_name: self.site_name.take().unwrap_or_else(|| "Crossauth".into()),
-            login_redirect: target(self.login_redirect.take(), "login_redirect")?,
-            logout_redirect: target(self.logout_redirect.take(), "logout_redirect")?,
+            login_redirect: target(self.login_redirect.take(), &prefix, "login_redirect")?,
+            logout_redirect: target(self.logout_redirect.take(), &prefix, "logout_redirect")?,
+            prefix,
             session_cookie: cookie(self.session_cookie.take(), SESSION_COOKIE),
             csrf_cookie: cookie(self.csrf_cookie.take(), CSRF_COOKIE),
-            csrf_header: self
-                .csrf_header
-                .take()
-                .map_or(Ok(HeaderName::from_static("x-crossauth-csrf")), |name| {
-                    name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))
-                })?,
+            csrf_header: match self.csrf_header.take() {
+                Some(name) => csrf_header(&name)?,
+                None => HeaderName::from_static("x-crossauth-csrf"),
+            },
             body_limits: self.body_limits,
             base_url,
         };
@@ -304,15 +306,22 @@ fn check_cookies(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// A header of one's own: one that HTTP gives a meaning would break every answer.
+fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
+    let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
+    if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
+}
+
 fn prefix(given: Option<String>) -> Result<String, BuildError> {
     let given = given.unwrap_or_else(|| "/".into());
     let prefix = format!("/{}/", given.trim_matches('/')).replace("//", "/");
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    if prefix.chars().all(plain) { Ok(prefix) } else { Err(BuildError::Prefix) }
+    let climbs = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
+    if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
 }
 
-fn target(given: Option<String>, name: &'static str) -> Result<String, BuildError> {
-    let target = given.unwrap_or_else(|| "/".into());
+fn target(given: Option<String>, default: &str, name: &'static str) -> Result<String, BuildError> {
+    let target = given.unwrap_or_else(|| default.to_owned());
     let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
     if sendable { Ok(target) } else { Err(BuildError::Unsendable(name)) }
 }

@@ -9,6 +9,7 @@ use crate::answer::{self, Surface};
 use crate::body::Fields;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::next::NextPath;
 use crate::origin;
 use crate::rejection::Rejection;
 
@@ -61,7 +62,7 @@ pub(crate) struct Submitted<T> {
 pub(crate) struct FormError {
     pub(crate) failure: Failure,
     pub(crate) username: Option<String>,
-    pub(crate) next: Option<crate::next::NextPath>,
+    pub(crate) next: Option<NextPath>,
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
@@ -75,15 +76,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
         let (form, user_fields) = match fields {
             Err(failure) => (Err(FormError { failure, username: None, next: None }), None),
             Ok(fields) => {
-                let username = fields.text("username").map(str::to_owned);
-                let next =
-                    fields.text("next").and_then(|next| crate::next::NextPath::parse(next).ok());
-                let user_fields = fields.with_prefix("user_");
-                let form = check(&context, &headers, &fields)
+                let checked = check(&context, &headers, &fields);
+                // What another site put into a form must not be offered to be sent once more.
+                let shown = if checked == Err(CsrfError::CrossSite) { None } else { Some(&fields) };
+                let username = shown.and_then(|fields| fields.text("username")).map(str::to_owned);
+                let next = shown.and_then(|fields| NextPath::parse(fields.text("next")?).ok());
+                let user_fields = shown.map(|fields| fields.with_prefix("user_"));
+                let form = checked
                     .map_err(Failure::from)
                     .and_then(|()| fields.into_typed())
                     .map_err(|failure| FormError { failure, username, next });
-                (form, Some(user_fields))
+                (form, user_fields)
             }
         };
         Ok(Self { context, form, user_fields: user_fields.unwrap_or_default() })

@@ -1,6 +1,7 @@
 //! `logout`, `api/logout`: the end of a session (`spec` 6.5).
 
 use axum::response::Response;
+use crossauth_core::error::ErrorCode;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -48,6 +49,13 @@ pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Res
 }
 
 async fn end(context: &Context) -> Result<(), Failure> {
+    if context.session_is_in_doubt {
+        // Saying "done" while the session lives on would be worse.
+        return Err(Failure::new(ErrorCode::InvalidSession).message(
+            "The browser sent more than one session cookie, so that none could be ended. They \
+             have been removed from this browser",
+        ));
+    }
     if let Some(id) = context.session_id() {
         context.crossauth.auth().sessions.end(id).await?;
         tracing::info!(user = context.user().map(|user| user.id.to_string()), "logged out");

@@ -320,3 +320,20 @@ fn assert_refused(path: &str, answer: &Answer) {
     assert!(answer.body.contains("CSRF") || answer.body.contains("expired"), "{}", answer.body);
     answer.assert_no_session();
 }
+
+#[tokio::test]
+async fn what_another_site_filled_in_is_not_offered_again() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let own = [("username", "x"), ("user_email", "me@own.example"), ("next", "/own")];
+    let page = browser.submit("/signup", &own).await;
+    assert!(page.text().contains("me@own.example") && page.text().contains("/own"));
+    let forged = request(Method::POST, "/signup")
+        .header("accept", "text/html")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site");
+    let body = "username=mallory&user_email=mallory%40evil.example&next=%2Fevil";
+    let page = browser.send(forged, body).await;
+    assert_eq!(page.status, 401);
+    assert!(!page.text().contains("mallory") && !page.text().contains("/evil"), "{}", page.body);
+}

@@ -241,3 +241,43 @@ async fn answers_of_the_application_keep_their_own_headers() {
     assert_eq!(answer.header("cache-control"), Some("public"));
     assert_eq!(answer.set_cookie("theme"), Some("theme=dark"));
 }
+
+#[tokio::test]
+async fn answers_for_shared_caches_carry_nothing_of_one_visitor() {
+    let cached = |kind: &'static str| get(move || async move { [("cache-control", kind)] });
+    let site = Site::new();
+    let router = site.crossauth.mount(
+        Router::new()
+            .route("/public", cached("public, max-age=60"))
+            .route("/shared", cached("s-maxage=60"))
+            .route("/private", cached("private, max-age=60")),
+    );
+    for (path, visitor) in [("/public", false), ("/shared", false), ("/private", true)] {
+        let answer = Browser::new(router.clone()).get(path).await;
+        assert_eq!(answer.set_cookie("CSRFTOKEN").is_some(), visitor, "{path}");
+        assert_eq!(answer.header("x-crossauth-csrf").is_some(), visitor, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_prefix_a_login_leads_to_the_prefix() {
+    let site = Site::with(|builder| builder.prefix("auth"));
+    let config = site.crossauth.config();
+    assert_eq!((&*config.login_redirect, &*config.logout_redirect), ("/auth/", "/auth/"));
+    for bad in ["/../", "/{x}/", "/a b/", "/./"] {
+        let builder = Crossauth::builder().secret(crate::site::SECRET).prefix(bad);
+        let refused = builder.storage(site.storage.clone()).build().unwrap_err();
+        assert!(refused.to_string().contains("prefix"), "{bad}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_csrf_header_cannot_be_one_that_http_gives_a_meaning() {
+    let site = Site::new();
+    for name in ["Content-Length", "Set-Cookie", "Transfer-Encoding", "x y", ""] {
+        let builder = Crossauth::builder().secret(crate::site::SECRET).csrf_header(name);
+        assert!(builder.storage(site.storage.clone()).build().is_err(), "{name}");
+    }
+    let builder = Crossauth::builder().secret(crate::site::SECRET).csrf_header("X-My-Token");
+    assert!(builder.storage(site.storage.clone()).build().is_ok());
+}

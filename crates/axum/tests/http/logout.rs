@@ -81,3 +81,16 @@ async fn without_a_token_the_error_page_says_so_and_nothing_happens() {
     answer.assert_failure(401, "InvalidCsrf");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
+
+#[tokio::test]
+async fn logging_out_does_not_claim_to_have_ended_a_session_that_lives_on() {
+    let site = Site::new();
+    let mut browser = site.logged_in("bob").await;
+    let mut tossed = site.browser();
+    let token = tossed.csrf_token().await;
+    let good = &browser.cookies["SESSIONID"];
+    tossed.cookies.insert("SESSIONID".into(), format!("{good}; SESSIONID=x"));
+    let answer = tossed.post_with_token("/api/logout", json!({}), &token).await;
+    answer.assert_failure(401, "InvalidSession");
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+}

@@ -192,3 +192,22 @@ fn form<'a>(token: &'a str, username: &'a str, password: &'a str) -> [(&'a str, 
         ("repeat_password", password),
     ]
 }
+
+#[tokio::test]
+async fn a_browser_that_goes_away_does_not_leave_a_used_link_and_no_administrator() {
+    let site = Site::new();
+    let token = issue(&site).await;
+    for millis in 0..20 {
+        let mut browser = site.browser();
+        let sending = send(&mut browser, &token, "root", PASSWORD);
+        let gone = tokio::time::timeout(Duration::from_millis(millis), sending).await.is_err();
+        if !gone {
+            break;
+        }
+    }
+    // Whichever of them was given up, the link works or has worked.
+    let made = site.storage.users.has_admin().await.unwrap();
+    let answer = send(&mut site.browser(), &token, "second", PASSWORD).await;
+    assert_eq!(answer.status.as_u16(), if made { 401 } else { 302 });
+    assert!(site.storage.users.has_admin().await.unwrap());
+}

@@ -35,6 +35,9 @@ impl PasswordPolicy {
         if password.is_empty() {
             return vec!["Password not provided".to_owned()];
         }
+        if password.contains('\0') {
+            return vec!["Password must not contain a NUL character".to_owned()];
+        }
         if password.len() > self.max_len {
             return vec![format!("Password must have at most {} bytes", self.max_len)];
         }

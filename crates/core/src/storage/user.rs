@@ -20,6 +20,11 @@ impl StoredUser {
         Self { user, secrets }
     }
 
+    /// Whose it is; for logs.
+    pub fn id(&self) -> &UserId {
+        &self.user.id
+    }
+
     /// The user, unless their state turns them away.
     pub fn admit(self, checks: StateChecks) -> Result<(User, UserSecrets), Refusal> {
         match self.user.state.refusal(checks) {

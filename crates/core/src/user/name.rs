@@ -71,7 +71,8 @@ impl Username {
             return Err(InvalidUsername::Length);
         }
         let letter = |c: char| c.is_alphanumeric() && !is_invisible(c);
-        let inner = |c: char| letter(c) || is_combining_mark(c) || "._-+@'".contains(c);
+        let mark = |c: char| is_combining_mark(c) && !is_invisible(c);
+        let inner = |c: char| letter(c) || mark(c) || "._-+@'".contains(c);
         // The look-up form must be a good name too: compatibility characters may hide spaces.
         for form in [name.to_owned(), name.nfkc().collect()] {
             let first = form.chars().next().is_some_and(|c| letter(c) || c == '_');
@@ -93,9 +94,12 @@ impl Username {
     }
 }
 
-/// Letters by the Unicode tables that nothing is drawn for (the Hangul fillers).
+/// Letters and marks by the Unicode tables that nothing is drawn for
+/// (`Default_Ignorable_Code_Point`, as far as its members are letters or marks).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}')
+    matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}')
+        || matches!(c, '\u{180B}'..='\u{180F}' | '\u{3164}' | '\u{FFA0}')
+        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// An e-mail address in the form both originals accept (`spec` 5.2), at most 254 bytes.
@@ -138,7 +142,8 @@ impl fmt::Display for EmailAddress {
 }
 
 fn is_local_part(local: &str) -> bool {
-    let atom = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[]\\.,;:@\"".contains(c);
+    let visible = |c: char| (c.is_alphanumeric() || is_combining_mark(c)) && !is_invisible(c);
+    let atom = |c: char| (c.is_ascii_graphic() || visible(c)) && !"<>()[]\\.,;:@\"".contains(c);
     local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
 }
 
@@ -189,7 +194,11 @@ mod tests {
             "bob\u{3164}",
             "<bob>",
             "bob\u{00AD}",
-            "bo\u{FE0F}b\u{E0020}",
+            "bob\u{FE0F}",
+            "bo\u{34F}b",
+            "bob\u{180B}",
+            "bob\u{17B5}",
+            "bob\u{E0101}",
         ] {
             assert!(Username::parse(name).is_err(), "{name:?}");
         }
@@ -229,6 +238,10 @@ mod tests {
             "bob@.com",
             "b\0b@example.com",
             "bob@[999.0.0.1]",
+            "a\u{202E}b@example.com",
+            "a\u{200B}@example.com",
+            "\u{FEFF}a@example.com",
+            "a\u{FE0F}@example.com",
         ] {
             assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
         }

@@ -119,5 +119,10 @@ fn raw(value: toml::Value) -> Option<Raw> {
 pub(super) fn read_secret(path: &Path) -> Result<String, String> {
     let text = fs::read_to_string(path)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    let secret = text.trim_end_matches(['\r', '\n']);
+    // A secret that has not been put there yet must not count as one that is not wanted.
+    if secret.is_empty() {
+        return Err(format!("{} is empty", path.display()));
+    }
+    Ok(secret.to_owned())
 }

@@ -28,7 +28,7 @@ struct Rule {
 const SECURE: &str = "cookies are for https only exactly when `base_url` is https";
 const ANY_SITE: &str = "browsers take `none` only from https";
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 12] = [
     Rule {
         key: "base_url",
         reason: "needed when `listen` is not a loopback address: links in mails begin with it",
@@ -71,6 +71,21 @@ const RULES: [Rule; 9] = [
         key: "cookies.host_prefix",
         reason: "browsers take such names only from https, for the path / and without a domain",
         holds: |settings| !settings.cookies_host_prefix.is_on() || is_for_one_host(settings),
+    },
+    Rule {
+        key: "password.queue",
+        reason: "more than 65536 could not be worked off before those who wait have gone",
+        holds: |settings| settings.password_queue.0 <= 65_536,
+    },
+    Rule {
+        key: "limits.body",
+        reason: "with less than 1 KiB no form gets through",
+        holds: |settings| settings.body_limit.0 >= 1024,
+    },
+    Rule {
+        key: "limits.request_timeout",
+        reason: "with less than 100 ms no request gets through",
+        holds: |settings| settings.request_timeout.as_millis() >= 100,
     },
     Rule {
         key: "password.hash",

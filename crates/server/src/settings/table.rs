@@ -105,10 +105,10 @@ settings! {
 
     /// The path under which all pages and endpoints live.
     "prefix" prefix: LocalPath = "/";
-    /// Where a login without a destination leads.
-    "login_redirect" login_redirect: LocalPath = "/";
-    /// Where a logout without a destination leads.
-    "logout_redirect" logout_redirect: LocalPath = "/";
+    /// Where a login without a destination leads; to `prefix` if not given.
+    "login_redirect" login_redirect: Option<LocalPath> = "";
+    /// Where a logout without a destination leads; to `prefix` if not given.
+    "logout_redirect" logout_redirect: Option<LocalPath> = "";
     /// A directory whose templates replace those built in, name by name.
     "templates" templates: Option<PathBuf> = "", upstream "TEMPLATE_DIR" "VIEWS";
 

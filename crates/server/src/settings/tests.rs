@@ -50,7 +50,7 @@ fn arguments_win_over_environment_over_file_over_default() {
     assert_eq!(settings.listen.port(), 3);
     assert_eq!(settings.prefix.0, "/environment/");
     assert_eq!(settings.data, PathBuf::from("file"));
-    assert_eq!(settings.login_redirect.0, "/");
+    assert!(settings.login_redirect.is_none());
 }
 
 #[test]
@@ -138,6 +138,21 @@ fn a_secret_can_stand_in_a_file_of_its_own() {
         messages(from_environment(&[("CROSSAUTH_SECRET_FILE", "/nowhere")])).contains("/nowhere")
     );
     assert!(messages(from_environment(&[("CROSSAUTH_LISTEN_FILE", path)])).contains("no such"));
+}
+
+#[test]
+fn a_secret_that_is_named_but_empty_is_a_problem() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "\n").unwrap();
+    for (name, value) in [
+        ("CROSSAUTH_SECRET", ""),
+        ("CROSSAUTH_SECRET", "null"),
+        ("CROSSAUTH_PASSWORD_PEPPER", ""),
+        ("CROSSAUTH_SECRET_FILE", file.path().to_str().unwrap()),
+        ("CROSSAUTH_PASSWORD_PEPPER_FILE", file.path().to_str().unwrap()),
+    ] {
+        assert!(messages(from_environment(&[(name, value)])).contains("empty"), "{name}={value}");
+    }
 }
 
 #[test]

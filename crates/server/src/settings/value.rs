@@ -19,6 +19,11 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
+    /// Whether it stands for nothing; the originals write "null" in the environment.
+    pub(super) fn says_nothing(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty() || text == "null")
+    }
+
     /// The single value.
     pub(super) fn text(&self) -> Result<&str, Reason> {
         match self {
@@ -80,9 +85,8 @@ impl<T: Value> Value for Option<T> {
 
     fn parse(raw: &Raw) -> Result<Self, Reason> {
         match raw {
-            // The originals write "null" for nothing in the environment.
-            Raw::Text(text) if text.is_empty() || text == "null" => Ok(None),
-            Raw::Text(_) | Raw::List(_) => T::parse(raw).map(Some),
+            nothing if nothing.says_nothing() => Ok(None),
+            something => T::parse(something).map(Some),
         }
     }
 }
