@@ -101,7 +101,7 @@ impl Fields {
     }
 }
 
-/// Reads a yes-or-no field: a boolean, or what forms send for one (`spec` 6.3).
+/// Reads a yes-or-no field: a boolean, or what forms send for one.
 pub(crate) fn deserialize_flag<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<bool>, D::Error> {

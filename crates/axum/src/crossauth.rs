@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossauth_core::crypto::random::random_value;
 use crossauth_core::random::Random;
+use crossauth_core::storage::StorageError;
 use crossauth_core::{Auth, cookie::CookieOptions};
 use http::HeaderName;
 
@@ -70,6 +71,14 @@ impl Crossauth {
         let first = u64::from_be_bytes(random.bytes());
         let next_request = AtomicU64::new(first);
         Self(Arc::new(Parts { auth, config, pages, random, next_request }))
+    }
+
+    /// A link that works once, within 24 hours, and makes the first administrator; `None` if there
+    /// is one. Earlier links are void from then on, so ask for it at the start and nowhere else.
+    pub async fn first_admin_link(&self) -> Result<Option<String>, StorageError> {
+        let base = self.config().base_url.as_str();
+        let token = self.auth().setup.issue_token().await?;
+        Ok(token.map(|token| format!("{base}{}?token={token}", self.path("setup"))))
     }
 
     /// The use cases behind the routes, for an application's own purposes.

@@ -4,7 +4,7 @@ mod csrf_form;
 mod current_user;
 mod session;
 
-pub use csrf_form::CsrfForm;
 pub(crate) use csrf_form::Submitted;
+pub use csrf_form::{CsrfForm, CsrfToken};
 pub use current_user::{Admin, CurrentUser};
 pub use session::{NewAnonymousSession, Session};

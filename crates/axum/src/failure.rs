@@ -15,7 +15,7 @@ const RETRY_AFTER: u32 = 2;
 
 /// An answer other than success: code, status and messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     code: ErrorCode,
     status: StatusCode,
     messages: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with the code's own status and text.
-    pub fn new(code: ErrorCode) -> Self {
+    pub(crate) fn new(code: ErrorCode) -> Self {
         let status = StatusCode::from_u16(code.http_status());
         Self {
             code,
@@ -36,14 +36,14 @@ impl Failure {
 
     /// Adds a message for people.
     #[must_use]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
+    pub(crate) fn message(mut self, message: impl Into<String>) -> Self {
         self.messages.push(message.into());
         self
     }
 
     /// Answers with another status than the code's own.
     #[must_use]
-    pub fn status(mut self, status: StatusCode) -> Self {
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
@@ -71,7 +71,7 @@ impl Failure {
     }
 
     /// The error members of the answer.
-    pub fn body(&self) -> ErrorBody {
+    pub(crate) fn body(&self) -> ErrorBody {
         ErrorBody::new(self.code, self.messages.clone())
     }
 }
@@ -156,7 +156,7 @@ impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::InvalidLink => Self::new(ErrorCode::InvalidKey)
-                .message("This link has been used or is too old. Restart the server for a new one"),
+                .message("This link has been used or is too old. A restart makes a new one while there is no administrator"),
             SetupError::Account(error) => error.into(),
         }
     }

@@ -25,7 +25,7 @@ fn always(headers: &mut HeaderMap, config: &Config) {
     headers.insert(REFERRER_POLICY, text("no-referrer"));
     headers.insert(RESOURCE_POLICY, text("same-origin"));
     if config.base_url.transport() == Transport::Encrypted {
-        headers.insert(STRICT_TRANSPORT_SECURITY, text("max-age=63072000; includeSubDomains"));
+        headers.insert(STRICT_TRANSPORT_SECURITY, text("max-age=31536000"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to every request on its way in and to every answer on its way out (`spec` 6.2).
+//! What happens to every request on its way in and to every answer on its way out.
 //!
 //! In: the session cookie is checked, the CSRF cookie is read. Out: cookies and the CSRF header
 //! are written. Nothing is refused here but for a store that does not answer: handlers say by

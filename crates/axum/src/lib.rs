@@ -50,11 +50,10 @@ mod session_change;
 
 pub use body::BodyLimits;
 pub use crossauth::{BuildError, Builder, Config, Crossauth};
-pub use extract::{Admin, CsrfForm, CurrentUser, NewAnonymousSession, Session};
-pub use failure::Failure;
+pub use extract::{Admin, CsrfForm, CsrfToken, CurrentUser, NewAnonymousSession, Session};
 pub use layer::{CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
-pub use page::{PageError, PageName};
+pub use page::PageError;
 pub use rejection::Rejection;
 pub use request_id::RequestId;

@@ -30,7 +30,7 @@ pub(crate) struct Pages {
 
 /// A page by its purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PageName {
+pub(crate) enum PageName {
     /// Asks for username and password; also where one arrives after logging out.
     Login,
     /// Creates an account.
@@ -128,10 +128,11 @@ impl Pages {
 
 impl PageName {
     /// Every page.
-    pub const ALL: [Self; 5] = [Self::Login, Self::Signup, Self::Account, Self::Setup, Self::Error];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Login, Self::Signup, Self::Account, Self::Setup, Self::Error];
 
     /// The file that holds the page, as an override would be named.
-    pub fn file_name(self) -> &'static str {
+    pub(crate) fn file_name(self) -> &'static str {
         match self {
             Self::Login => "login.html",
             Self::Signup => "signup.html",

@@ -1,4 +1,4 @@
-//! Cryptographic wire formats (`spec` 2).
+//! Cryptographic wire formats.
 //!
 //! Where the two originals write different text, this crate writes one form and reads both.
 

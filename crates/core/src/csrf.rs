@@ -1,4 +1,4 @@
-//! Protection against cross-site request forgery: the signed double-submit token (`spec` 2, 6.2).
+//! Protection against cross-site request forgery: the signed double-submit token.
 //!
 //! The cookie carries a signed token, the form or header the same token under a fresh mask, so
 //! that compressed pages do not give it away. Where there is a session the token is derived from

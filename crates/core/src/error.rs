@@ -1,4 +1,4 @@
-//! The public vocabulary of errors: number, name, HTTP status and text of each (`spec` 1.4–1.6).
+//! The public vocabulary of errors: number, name, HTTP status and text of each.
 //!
 //! Every use case has an error type of its own, matched exhaustively into an [`ErrorCode`] where
 //! an answer is written.

@@ -9,7 +9,7 @@ use crate::user::{Patch, UserId};
 
 pub use data::{DataChange, DataError, KeyData};
 
-/// What a key is for; stored as the beginning of its value (`spec` 1.3).
+/// What a key is for; stored as the beginning of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyPrefix {
     /// A session.

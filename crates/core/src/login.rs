@@ -1,4 +1,4 @@
-//! Logging in with a username and a password (`spec` 5.4, 6.5).
+//! Logging in with a username and a password.
 
 use std::sync::Arc;
 

@@ -55,9 +55,12 @@ impl ServerSecret {
     /// Shortest secret that is taken, in bytes.
     pub const MIN_LEN: usize = 16;
 
-    /// Takes over a secret of at least [`Self::MIN_LEN`] bytes.
+    /// Takes over a secret of at least [`Self::MIN_LEN`] bytes. A line break at its end, which
+    /// most files have, is no part of it.
     pub fn new(text: impl Into<String>) -> Result<Self, WeakSecret> {
-        let text = Zeroizing::new(text.into());
+        let mut text = Zeroizing::new(text.into());
+        let len = text.trim_end_matches(['\r', '\n']).len();
+        text.truncate(len);
         if text.len() < Self::MIN_LEN { Err(WeakSecret) } else { Ok(Self(text)) }
     }
 
@@ -87,6 +90,8 @@ mod tests {
     #[test]
     fn a_server_secret_has_at_least_16_bytes() {
         assert_eq!(ServerSecret::new("0123456789abcde").unwrap_err(), WeakSecret);
+        assert_eq!(ServerSecret::new("0123456789abcde\r\n").unwrap_err(), WeakSecret);
+        assert_eq!(ServerSecret::new("0123456789abcdef\n").unwrap().expose(), "0123456789abcdef");
         assert_eq!(ServerSecret::new("0123456789abcdef").unwrap().expose(), "0123456789abcdef");
     }
 

@@ -33,7 +33,7 @@ const ID_ATTEMPTS: usize = 10;
 /// a way of its own.
 pub type SessionFilter = Arc<dyn Fn(&Key) -> bool + Send + Sync>;
 
-/// How long sessions live (`spec` 3.2).
+/// How long sessions live.
 #[derive(Clone)]
 pub struct SessionConfig {
     /// Time from login to forced end; `None` for no end. Activity does not prolong it.
@@ -248,7 +248,7 @@ impl Sessions {
     ) -> Result<Option<NewSession>, StorageError> {
         let persist = beginning.persist.unwrap_or(self.config.persist);
         let replaces = beginning.replaces.map(|id| stored_value(KeyPrefix::Session, &id.0));
-        for _ in 1..ID_ATTEMPTS {
+        for _ in 0..ID_ATTEMPTS {
             let (id, mut key) = self.draw(Some(user.id.clone()), beginning.extra.clone());
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
             let started = self
@@ -275,7 +275,7 @@ impl Sessions {
         &self,
         data: &Map<String, Value>,
     ) -> Result<NewSession, StorageError> {
-        for _ in 1..ID_ATTEMPTS {
+        for _ in 0..ID_ATTEMPTS {
             let (id, mut key) = self.draw(None, Map::new());
             key.data = KeyData::from_object(data);
             match self.keys.insert(&key).await {

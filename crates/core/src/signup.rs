@@ -1,4 +1,4 @@
-//! Signing up: an account for whoever asks, and a first session (`spec` 6.6).
+//! Signing up: an account for whoever asks, and a first session.
 
 use std::sync::Arc;
 

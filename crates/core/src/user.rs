@@ -103,7 +103,7 @@ impl NewUser {
     }
 }
 
-/// What a partial update does to one nullable field (`spec` 4.1: missing is not null).
+/// What a partial update does to one nullable field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
     /// Leave the field as it is.

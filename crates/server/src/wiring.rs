@@ -58,6 +58,8 @@ pub(crate) fn site(
         .secret(secret.expose())
         .storage(storage)
         .prefix(&*settings.prefix.0)
+        .login_redirect(&*settings.login_redirect.as_ref().unwrap_or(&settings.prefix).0)
+        .logout_redirect(&*settings.logout_redirect.as_ref().unwrap_or(&settings.prefix).0)
         .session_cookie(session_cookie(settings))
         .csrf_cookie(csrf_cookie(settings))
         .csrf_header(&*settings.csrf_header_name.0)
@@ -66,12 +68,6 @@ pub(crate) fn site(
         .hasher(hasher(settings))
         .editable_fields(settings.editable_fields.iter().map(String::as_str))
         .signup(signup(settings).open);
-    if let Some(target) = &settings.login_redirect {
-        builder = builder.login_redirect(&*target.0);
-    }
-    if let Some(target) = &settings.logout_redirect {
-        builder = builder.logout_redirect(&*target.0);
-    }
     builder = match settings.insecure_http {
         Switch::On => builder.danger_insecure_base_url(base_url),
         Switch::Off => builder.base_url(base_url),

@@ -1,26 +1,28 @@
-//! An application with accounts: `cargo run -p embed`, then <http://localhost:3000>.
+//! An application with accounts. Make a secret, start it, and open <http://localhost:3000>:
+//!
+//! ```sh
+//! head -c 32 /dev/urandom | base64 > secret.txt
+//! cargo run -p embed
+//! ```
 
 use axum::Router;
 use axum::response::Html;
-use axum::routing::{get, post};
-use crossauth::{Admin, CsrfForm, CurrentUser};
+use axum::routing::get;
+use crossauth::{Admin, CsrfForm, CsrfToken, CurrentUser};
 use serde::Deserialize;
 
-type Error = Box<dyn std::error::Error>;
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/", get(home))
-        .route("/notes", post(add_note))
+        .route("/notes", get(write_note).post(add_note))
         .route("/reports", get(reports));
 
     // All there is to authentication: sign-up, login, log-out, sessions, pages, extractors.
     let crossauth = crossauth::Crossauth::builder()
-        .secret(
-            std::fs::read_to_string("secret.txt").unwrap_or("only for trying things out".into()),
-        )
+        .secret(std::fs::read_to_string("secret.txt")?)
         .storage(crossauth::sqlite::open("app.db").await?)
+        .base_url("http://localhost:3000")
         .build()?;
     let app = crossauth.mount(app);
 
@@ -29,11 +31,25 @@ async fn main() -> Result<(), Error> {
 }
 
 /// For everyone.
-async fn home(user: Option<CurrentUser>) -> Html<&'static str> {
+async fn home(user: Option<CurrentUser>, CsrfToken(token): CsrfToken) -> Html<String> {
     Html(match user {
-        Some(_) => "<h1>Welcome back</h1><a href=/reports>Reports</a>",
-        None => "<h1>Welcome</h1><a href=/login>Log in</a> or <a href=/signup>sign up</a>",
+        Some(_) => format!(
+            r#"<h1>Welcome back</h1><a href="/notes">Notes</a> <a href="/reports">Reports</a>
+            <form method="post" action="/logout">
+            <input type="hidden" name="csrfToken" value="{token}"><button>Log out</button></form>"#
+        ),
+        None => {
+            r#"<h1>Welcome</h1><a href="/login">Log in</a> <a href="/signup">Sign up</a>"#.into()
+        }
     })
+}
+
+/// For those who are logged in; others are sent to the login page and come back.
+async fn write_note(_: CurrentUser, CsrfToken(token): CsrfToken) -> Html<String> {
+    Html(format!(
+        r#"<form method="post"><input type="hidden" name="csrfToken" value="{token}">
+        <label>Note <input name="text"></label><button>Write</button></form>"#
+    ))
 }
 
 #[derive(Deserialize)]

@@ -132,13 +132,13 @@ impl Builder {
         self
     }
 
-    /// Where to go after logging in; to the prefix if not given.
+    /// Where to go after logging in; `/` if not given.
     pub fn login_redirect(mut self, target: impl Into<String>) -> Self {
         self.login_redirect = Some(target.into());
         self
     }
 
-    /// Where to go after logging out; to the prefix if not given.
+    /// Where to go after logging out; `/` if not given.
     pub fn logout_redirect(mut self, target: impl Into<String>) -> Self {
         self.logout_redirect = Some(target.into());
         self
@@ -260,9 +260,11 @@ impl Builder {
     }
 
     fn config(&mut self) -> Result<Config, BuildError> {
-        let base_url = match self.base_url.take() {
-            Some(base_url) => base_url?,
-            None => BaseUrl::parse("http://localhost:3000")?,
+        let base_url = if let Some(base_url) = self.base_url.take() {
+            base_url?
+        } else {
+            tracing::warn!("no base URL is given: good for http://localhost:3000 only");
+            BaseUrl::parse("http://localhost:3000")?
         };
         let transport = base_url.transport();
         let secure = transport == Transport::Encrypted;
@@ -274,8 +276,8 @@ impl Builder {
         let prefix = prefix(self.prefix.take())?;
         let mut config = Config {
             site_name: self.site_name.take().unwrap_or_else(|| "Crossauth".into()),
-            login_redirect: target(self.login_redirect.take(), &prefix, "login_redirect")?,
-            logout_redirect: target(self.logout_redirect.take(), &prefix, "logout_redirect")?,
+            login_redirect: target(self.login_redirect.take(), "login_redirect")?,
+            logout_redirect: target(self.logout_redirect.take(), "logout_redirect")?,
             prefix,
             session_cookie: cookie(self.session_cookie.take(), SESSION_COOKIE),
             csrf_cookie: cookie(self.csrf_cookie.take(), CSRF_COOKIE),
@@ -320,8 +322,8 @@ fn prefix(given: Option<String>) -> Result<String, BuildError> {
     if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
 }
 
-fn target(given: Option<String>, default: &str, name: &'static str) -> Result<String, BuildError> {
-    let target = given.unwrap_or_else(|| default.to_owned());
+fn target(given: Option<String>, name: &'static str) -> Result<String, BuildError> {
+    let target = given.unwrap_or_else(|| "/".into());
     let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
     if sendable { Ok(target) } else { Err(BuildError::Unsendable(name)) }
 }

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use crossauth_core::csrf::CsrfError;
 use http::HeaderMap;
+use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::answer::{self, Surface};
@@ -47,6 +48,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
             Ok(form) => Ok(Self(form)),
             Err(failure) => Err(Rejection::new(answer::failure(&context, surface, &failure))),
         }
+    }
+}
+
+/// What a form of the application's own carries in a hidden field `csrfToken`, so that
+/// [`CsrfForm`] takes it.
+///
+/// ```
+/// use axum::response::Html;
+/// use crossauth_axum::CsrfToken;
+///
+/// async fn write_note(CsrfToken(token): CsrfToken) -> Html<String> {
+///     Html(format!(
+///         r#"<form method="post" action="/notes">
+///         <input type="hidden" name="csrfToken" value="{token}">
+///         <input name="text"><button>Note</button></form>"#
+///     ))
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/notes", axum::routing::get(write_note));
+/// ```
+#[derive(Clone)]
+pub struct CsrfToken(pub String);
+
+impl std::fmt::Debug for CsrfToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CsrfToken(…)")
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let context = Context::from_request_parts(parts, state).await?;
+        Ok(Self(context.csrf_form_value()))
     }
 }
 
@@ -104,7 +139,7 @@ async fn read(context: &Context, request: Request) -> Result<Fields, Failure> {
     Ok(fields)
 }
 
-/// The CSRF check (`spec` 6.2): not from another site, and the token of the cookie in the header
+/// The CSRF check: not from another site, and the token of the cookie in the header
 /// or in a field.
 fn check(context: &Context, headers: &HeaderMap, fields: &Fields) -> Result<(), CsrfError> {
     let config = context.crossauth.config();

@@ -1,4 +1,4 @@
-//! `api/getcsrftoken`: a token for scripts that have no page of ours (`spec` 6.5).
+//! `api/getcsrftoken`: a token for scripts that have no page of ours.
 
 use axum::response::Response;
 use serde_json::json;

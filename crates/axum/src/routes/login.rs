@@ -1,4 +1,4 @@
-//! `login`, `api/login`: username and password (`spec` 6.5).
+//! `login`, `api/login`: username and password.
 
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;

@@ -1,4 +1,4 @@
-//! `logout`, `api/logout`: the end of a session (`spec` 6.5).
+//! `logout`, `api/logout`: the end of a session.
 
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;

@@ -1,4 +1,4 @@
-//! `signup`, `api/signup`: an account for whoever asks (`spec` 6.6).
+//! `signup`, `api/signup`: an account for whoever asks.
 
 use axum::response::Response;
 use crossauth_core::account::AccountForm;

@@ -1,4 +1,4 @@
-//! `api/userforsessionkey`: who the session cookie stands for (`spec` 6.5).
+//! `api/userforsessionkey`: who the session cookie stands for.
 
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;

@@ -1,4 +1,4 @@
-//! The JSON object that travels with a key, and dotted paths into it (`spec` 4.3).
+//! The JSON object that travels with a key, and dotted paths into it.
 
 use std::fmt;
 

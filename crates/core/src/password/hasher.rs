@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
@@ -149,7 +150,8 @@ fn work(scheme: &Scheme, queue: &Receiver<Job>) {
     lower_priority();
     let mut memory = Memory::default();
     while let Some(job) = next(queue, &mut memory) {
-        run(scheme, job, &mut memory);
+        // A job that panics drops its answer, and whoever waits is told; the thread goes on.
+        let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
     }
 }
 

@@ -1,5 +1,5 @@
 //! The originals' password hashes: `pbkdf2:<digest>:<key length>:<iterations>:<pepper
-//! flag>:<salt>:<hash>` (`spec` 2).
+//! flag>:<salt>:<hash>`.
 //!
 //! The salt goes into PBKDF2 as the text that stands there; with a pepper as `<salt>!<pepper>`.
 

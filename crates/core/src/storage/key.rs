@@ -1,4 +1,4 @@
-//! The port for keys (`spec` 4.3).
+//! The port for keys.
 
 use async_trait::async_trait;
 

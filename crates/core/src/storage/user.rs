@@ -1,4 +1,4 @@
-//! The port for users and their secrets (`spec` 4.2).
+//! The port for users and their secrets.
 
 use async_trait::async_trait;
 

@@ -102,7 +102,7 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// An e-mail address in the form both originals accept (`spec` 5.2), at most 254 bytes.
+/// An e-mail address in the form both originals accept, at most 254 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailAddress(String);
 

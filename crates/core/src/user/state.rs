@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::error::ErrorCode;
 
-/// Whether and how an account may be used (`spec` 1.2).
+/// Whether and how an account may be used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UserState {
     /// Nothing stands in the way.
@@ -61,7 +61,7 @@ impl UserState {
         }
     }
 
-    /// Why an account in this state is turned away, if it is (`spec` 4.2).
+    /// Why an account in this state is turned away, if it is.
     pub fn refusal(&self, checks: StateChecks) -> Option<Refusal> {
         let active = |refusal| checks.active.then_some(refusal);
         let verified = || checks.email_verified.then_some(Refusal::EmailNotVerified);

@@ -30,14 +30,12 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
 
 /// Says where the server is, and how to make the first administrator if there is none.
 async fn announce(server: &Server, site: &Crossauth) -> anyhow::Result<()> {
-    let token = site.auth().setup.issue_token().await?;
+    let link = site.first_admin_link().await?;
     let mut stdout = io::stdout().lock();
     // Whoever started the server may have closed its output; it serves all the same.
     let _ = writeln!(stdout, "listening on http://{}", server.address());
-    if let Some(token) = token {
-        let (base, prefix) = (site.config().base_url.as_str(), &site.config().prefix);
-        let _ =
-            writeln!(stdout, "create the first administrator at {base}{prefix}setup?token={token}");
+    if let Some(link) = link {
+        let _ = writeln!(stdout, "create the first administrator at {link}");
     }
     let _ = stdout.flush();
     Ok(())

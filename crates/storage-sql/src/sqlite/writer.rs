@@ -1,5 +1,6 @@
 //! The thread that writes, and commits those who wait together.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::{io, thread};
@@ -152,7 +153,9 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::
     run(connection, "BEGIN IMMEDIATE")?;
     for job in group {
         run(connection, "SAVEPOINT job")?;
-        if job.run(connection) == Outcome::Undo {
+        // The savepoint undoes what a body left half done that panicked.
+        let outcome = catch_unwind(AssertUnwindSafe(|| job.run(connection)));
+        if outcome.unwrap_or(Outcome::Undo) == Outcome::Undo {
             // After an error such as a full disk there is no transaction any more, and this fails.
             run(connection, "ROLLBACK TO job")?;
         }
