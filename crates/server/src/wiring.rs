@@ -57,6 +57,7 @@ pub(crate) fn site(
     let mut builder = Crossauth::builder()
         .secret(secret.expose())
         .storage(storage)
+        .site_name(&*settings.site_name)
         .prefix(&*settings.prefix.0)
         .login_redirect(&*settings.login_redirect.as_ref().unwrap_or(&settings.prefix).0)
         .logout_redirect(&*settings.logout_redirect.as_ref().unwrap_or(&settings.prefix).0)

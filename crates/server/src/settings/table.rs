@@ -103,6 +103,8 @@ settings! {
     /// Whose tables the database has: our own, or those of Crossauth for Python or TypeScript.
     "database.tables" database_tables: DatabaseTables = "crossauth";
 
+    /// What the pages call the site.
+    "site_name" site_name: String = "Crossauth";
     /// The path under which all pages and endpoints live.
     "prefix" prefix: LocalPath = "/";
     /// Where a login without a destination leads; to `prefix` if not given.

@@ -108,6 +108,18 @@ impl Value for Vec<String> {
     }
 }
 
+impl Value for String {
+    const EXPECTS: &'static str = "text without control characters";
+
+    fn parse(raw: &Raw) -> Result<Self, Reason> {
+        let text = raw.text()?.trim();
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(Reason::expected(Self::EXPECTS));
+        }
+        Ok(text.to_owned())
+    }
+}
+
 impl Value for SocketAddr {
     const EXPECTS: &'static str = "an address and a port such as `127.0.0.1:3000`";
 
