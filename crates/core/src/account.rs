@@ -163,7 +163,8 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Opens a shut account. Its user must log in anew.
+    /// Opens a shut account: it is active then, whatever it was before it was shut. Its user must
+    /// log in anew.
     pub async fn enable(&self, username: &str) -> Result<User, AccountError> {
         // A login under way when the account was shut may have left a session behind.
         let user = self.find(username).await?;

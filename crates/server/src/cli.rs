@@ -120,7 +120,7 @@ pub(crate) enum UserCommand {
     SetPassword(SetPassword),
     /// Keep an account from being used, and end its sessions
     Disable(NamedUser),
-    /// Let a disabled account be used again
+    /// Open a shut account: it is active then, whatever it was before; its user logs in anew
     Enable(NamedUser),
 }
 
