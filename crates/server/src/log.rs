@@ -29,46 +29,30 @@ pub(crate) fn start(settings: &Settings) {
     let ours = Targets::new().with_target("crossauth", level);
     let lines = fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry();
-    match settings.log_format {
+    let format = settings.log_format;
+    match format {
         LogFormat::Text => {
-            let lines = lines.with_ansi(false).map_event_format(Text);
+            let lines = lines.with_ansi(false);
+            let lines = lines.map_event_format(|event| WithRequest { event, format });
             registry.with(lines.with_filter(ours)).init();
         }
         LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).map_event_format(Json);
+            let lines = lines.json().flatten_event(true);
+            let lines = lines.map_event_format(|event| WithRequest { event, format });
             registry.with(lines.with_filter(ours)).init();
         }
     }
     panic::set_hook(Box::new(log_panic));
 }
 
-/// A line of text, with the request that it is about at its end.
-struct Text<F>(F);
-
-impl<S, N, F: FormatEvent<S, N>> FormatEvent<S, N> for Text<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> std::fmt::Result {
-        let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        match RequestId::current() {
-            Some(id) => writeln!(writer, "{} request={id}", line.trim_end()),
-            None => writer.write_str(&line),
-        }
-    }
+/// An event with the request that it is about: at the end of a line of text, as the first member
+/// of a JSON object.
+struct WithRequest<F> {
+    event: F,
+    format: LogFormat,
 }
 
-/// A JSON object, with the request that it is about as its first member.
-struct Json<F>(F);
-
-impl<S, N, F: FormatEvent<S, N>> FormatEvent<S, N> for Json<F>
+impl<S, N, F: FormatEvent<S, N>> FormatEvent<S, N> for WithRequest<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -79,11 +63,17 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
+        let Some(id) = RequestId::current() else {
+            return self.event.format_event(context, writer, event);
+        };
         let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        match (RequestId::current(), line.strip_prefix('{')) {
-            (Some(id), Some(members)) => write!(writer, "{{\"request\":\"{id}\",{members}"),
-            _ => writer.write_str(&line),
+        self.event.format_event(context, Writer::new(&mut line), event)?;
+        match self.format {
+            LogFormat::Text => writeln!(writer, "{} request={id}", line.trim_end()),
+            LogFormat::Json => {
+                let members = line.strip_prefix('{').unwrap_or(&line);
+                write!(writer, "{{\"request\":\"{id}\",{members}")
+            }
         }
     }
 }
