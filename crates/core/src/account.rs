@@ -10,7 +10,7 @@ use crate::session::Sessions;
 use crate::storage::{Storage, StorageError, UserStore};
 use crate::user::{
     EmailAddress, NewUser, Patch, SecretsUpdate, StateEvent, User, UserSecrets, UserState,
-    UserUpdate, Username,
+    UserUpdate, Username, is_reserved_field,
 };
 
 /// Longest value of one application field, in characters.
@@ -210,6 +210,7 @@ fn misleads(c: char) -> bool {
 
 fn check_field(name: &str, value: &Value) -> Result<(), String> {
     match value {
+        _ if is_reserved_field(name) => Err(format!("{name} cannot be set here")),
         Value::String(text) if text.chars().count() > MAX_FIELD_LEN => {
             Err(format!("{name} is too long"))
         }

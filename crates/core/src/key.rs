@@ -9,53 +9,54 @@ use crate::user::{Patch, UserId};
 
 pub use data::{DataChange, DataError, KeyData};
 
-/// What a key is for; stored as the beginning of its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyPrefix {
-    /// A session.
-    Session,
-    /// A password-reset token.
-    PasswordReset,
-    /// An e-mail verification token.
-    EmailVerification,
-    /// An API key.
-    ApiKey,
-    /// An OAuth authorization code.
-    AuthorizationCode,
-    /// An OAuth access token.
-    AccessToken,
-    /// An OAuth refresh token.
-    RefreshToken,
-    /// An OAuth MFA token.
-    MfaToken,
-    /// An OAuth device code.
-    DeviceCode,
-    /// An OAuth user code.
-    UserCode,
-    /// A device on which the second factor was passed.
-    KnownDevice,
-    /// The one-time link that creates the first administrator.
-    Setup,
+/// Defines [`KeyPrefix`], its texts and the list of all of them from one table.
+macro_rules! key_prefixes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What a key is for; stored as the beginning of its value.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum KeyPrefix {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl KeyPrefix {
+            /// Every prefix.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The prefix as it is stored.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl KeyPrefix {
-    /// The prefix as it is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "s:",
-            Self::PasswordReset => "p:",
-            Self::EmailVerification => "e:",
-            Self::ApiKey => "api:",
-            Self::AuthorizationCode => "authz:",
-            Self::AccessToken => "access:",
-            Self::RefreshToken => "refresh:",
-            Self::MfaToken => "omfa:",
-            Self::DeviceCode => "dc:",
-            Self::UserCode => "uc:",
-            Self::KnownDevice => "kd:",
-            Self::Setup => "setup:",
-        }
-    }
+key_prefixes! {
+    /// A session.
+    Session = "s:",
+    /// A password-reset token.
+    PasswordReset = "p:",
+    /// An e-mail verification token.
+    EmailVerification = "e:",
+    /// An API key.
+    ApiKey = "api:",
+    /// An OAuth authorization code.
+    AuthorizationCode = "authz:",
+    /// An OAuth access token.
+    AccessToken = "access:",
+    /// An OAuth refresh token.
+    RefreshToken = "refresh:",
+    /// An OAuth MFA token.
+    MfaToken = "omfa:",
+    /// An OAuth device code.
+    DeviceCode = "dc:",
+    /// An OAuth user code.
+    UserCode = "uc:",
+    /// A device on which the second factor was passed.
+    KnownDevice = "kd:",
+    /// The one-time link that creates the first administrator.
+    Setup = "setup:",
 }
 
 /// A stored key.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts};
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
+use crate::user::is_reserved_field;
 
 /// Who may sign up, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,23 +29,6 @@ pub enum Door {
     /// It is not.
     Shut,
 }
-
-/// Fields of a user that no one ever sets about themselves, whatever the configuration says.
-const RESERVED_FIELDS: [&str; 13] = [
-    "id",
-    "username",
-    "username_normalized",
-    "email_normalized",
-    "state",
-    "admin",
-    "factor1",
-    "factor2",
-    "password",
-    "totpsecret",
-    "otp",
-    "expiry",
-    "userid",
-];
 
 /// Somebody wants an account.
 #[derive(Debug)]
@@ -102,6 +86,6 @@ impl Signup {
 
     fn is_editable(&self, field: &str) -> bool {
         self.config.editable_fields.iter().any(|name| name == field)
-            && !RESERVED_FIELDS.contains(&field)
+            && (field == "email" || !is_reserved_field(field))
     }
 }

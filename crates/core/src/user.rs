@@ -1,53 +1,37 @@
 //! A person with an account: the record, its secrets, and partial updates of both.
 
+mod field;
+mod id;
 mod name;
 mod state;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+pub use field::is_reserved_field;
+pub use id::UserId;
 pub use name::{EmailAddress, InvalidEmail, InvalidUsername, Normalization, Username};
 pub use state::{Refusal, StateChecks, StateEvent, UserState};
 
-/// What identifies a user in storage and never changes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum UserId {
-    /// A row number.
-    Integer(i64),
-    /// A UUID, a directory name, or whatever text the storage chose.
-    Text(String),
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(id) => id.fmt(f),
-            Self::Text(id) => id.fmt(f),
-        }
-    }
-}
-
 /// An account. Holds no secret, so it can be shown to the user it describes.
 ///
-/// Serialises to the JSON of the `user` member of the API. `id`, `username_normalized` and
-/// `email_normalized` are the storage's to set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Serialises to the JSON of the `user` member of the API: an application field under a
+/// [reserved name](is_reserved_field) is left out, so that none can shadow a field of ours. `id`,
+/// `username_normalized` and `email_normalized` are set by the storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Identifies the user; never reused for another.
     pub id: UserId,
     /// The name as the user typed it.
     pub username: String,
     /// The name as it is looked up.
-    #[serde(skip)]
     pub username_normalized: String,
     /// Where mail goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The address as it is looked up.
-    #[serde(skip)]
     pub email_normalized: Option<String>,
     /// Whether and how the account may be used.
     pub state: UserState,
@@ -58,7 +42,6 @@ pub struct User {
     /// Whether the user may administer others.
     pub admin: bool,
     /// The application's own fields.
-    #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
@@ -66,6 +49,25 @@ impl User {
     /// Whether logging in takes a second factor.
     pub fn has_second_factor(&self) -> bool {
         !matches!(self.factor2.as_str(), "" | "none")
+    }
+}
+
+impl Serialize for User {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("username", &self.username)?;
+        if let Some(email) = &self.email {
+            map.serialize_entry("email", email)?;
+        }
+        map.serialize_entry("state", &self.state)?;
+        map.serialize_entry("factor1", &self.factor1)?;
+        map.serialize_entry("factor2", &self.factor2)?;
+        map.serialize_entry("admin", &self.admin)?;
+        for (name, value) in self.extra.iter().filter(|(name, _)| !is_reserved_field(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 
@@ -175,5 +177,45 @@ pub struct SecretsUpdate {
 impl fmt::Debug for SecretsUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretsUpdate(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(extra: Map<String, Value>) -> User {
+        User {
+            id: UserId::Integer(1),
+            username: "Bob".into(),
+            username_normalized: "bob".into(),
+            email: None,
+            email_normalized: None,
+            state: UserState::Active,
+            factor1: "localpassword".into(),
+            factor2: String::new(),
+            admin: false,
+            extra,
+        }
+    }
+
+    #[test]
+    fn application_fields_cannot_shadow_fields_of_the_user() {
+        let ours = serde_json::to_value(user(Map::new())).unwrap();
+        let mut extra = Map::new();
+        for name in ["id", "username", "email", "state", "factor1", "factor2", "admin", "Admin"] {
+            extra.insert(name.into(), json!(true));
+        }
+        for secret in ["password", "totpsecret", "otp", "credential_epoch"] {
+            extra.insert(secret.into(), json!("secret"));
+        }
+        let text = serde_json::to_string(&user(extra.clone())).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), ours, "{text}");
+        assert_eq!(text.matches("\"admin\"").count(), 1, "{text}");
+
+        extra.insert("phone".into(), json!("1"));
+        assert_eq!(serde_json::to_value(user(extra)).unwrap()["phone"], "1");
     }
 }

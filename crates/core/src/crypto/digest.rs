@@ -12,8 +12,23 @@ use crate::key::KeyPrefix;
 /// Length of a SHA-256 in base64url.
 const HASH_LEN: usize = 43;
 
-/// Longest of the prefixes.
-const MAX_PREFIX_LEN: usize = 8;
+/// Length of the longest prefix, so that every prefix has room in front of a whole hash.
+const MAX_PREFIX_LEN: usize = longest(KeyPrefix::ALL);
+
+const _: () = assert!(MAX_PREFIX_LEN > 0, "there are prefixes");
+
+const fn longest(prefixes: &[KeyPrefix]) -> usize {
+    let mut longest = 0;
+    let mut index = 0;
+    while index < prefixes.len() {
+        let len = prefixes[index].as_str().len();
+        if len > longest {
+            longest = len;
+        }
+        index += 1;
+    }
+    longest
+}
 
 /// The SHA-256 of a text's UTF-8 bytes, in base64url.
 pub fn hash(text: &str) -> String {
@@ -21,14 +36,17 @@ pub fn hash(text: &str) -> String {
 }
 
 /// The value under which a store keeps the key that belongs to `token`: prefix and hash.
+#[expect(clippy::missing_panics_doc, reason = "the buffer is sized for every prefix")]
 pub fn stored_value(prefix: KeyPrefix, token: &str) -> StoredValue {
     let mut bytes = [0; MAX_PREFIX_LEN + HASH_LEN];
     let prefix = prefix.as_str().as_bytes();
     bytes[..prefix.len()].copy_from_slice(prefix);
     let hash = digest(&SHA256, token.as_bytes());
-    // The space is there: a wrong length would make a value that no key has.
-    let hash_len = BASE64URL.encode_slice(hash, &mut bytes[prefix.len()..]).unwrap_or_default();
-    StoredValue { bytes, len: prefix.len() + hash_len }
+    let len = prefix.len() + HASH_LEN;
+    // Without a whole hash, all tokens with this prefix would share one value: never go on then.
+    let written = BASE64URL.encode_slice(hash, &mut bytes[prefix.len()..len]);
+    assert_eq!(written, Ok(HASH_LEN), "a SHA-256 in base64url has a fixed length");
+    StoredValue { bytes, len }
 }
 
 /// The stored value of a session id.
@@ -47,8 +65,13 @@ pub struct StoredValue {
 
 impl StoredValue {
     /// The value as text.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "prefix and base64url are ASCII, and a default would be the value of many keys"
+    )]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+        str::from_utf8(&self.bytes[..self.len]).expect("prefix and base64url are ASCII")
     }
 }
 
@@ -80,28 +103,30 @@ impl fmt::Debug for StoredValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn every_prefix_fits_in_front_of_a_whole_hash() {
-        let prefixes = [
-            KeyPrefix::Session,
-            KeyPrefix::PasswordReset,
-            KeyPrefix::EmailVerification,
-            KeyPrefix::ApiKey,
-            KeyPrefix::AuthorizationCode,
-            KeyPrefix::AccessToken,
-            KeyPrefix::RefreshToken,
-            KeyPrefix::MfaToken,
-            KeyPrefix::DeviceCode,
-            KeyPrefix::UserCode,
-            KeyPrefix::KnownDevice,
-            KeyPrefix::Setup,
-        ];
-        for prefix in prefixes {
-            let value = stored_value(prefix, "token");
-            assert_eq!(value.as_str(), format!("{}{}", prefix.as_str(), hash("token")));
-            assert_eq!(String::from(value), value.to_string());
+    fn stored_values_of_different_tokens_differ_for_every_prefix() {
+        let mut values = HashSet::new();
+        for &prefix in KeyPrefix::ALL {
+            for token in ["one", "two"] {
+                let value = stored_value(prefix, token);
+                assert_eq!(value.as_str(), format!("{}{}", prefix.as_str(), hash(token)));
+                assert_eq!(String::from(value), value.to_string());
+                assert!(values.insert(value.to_string()), "{value} collides");
+            }
+        }
+        assert_eq!(values.len(), 2 * KeyPrefix::ALL.len());
+    }
+
+    #[test]
+    fn no_prefix_begins_another() {
+        for a in KeyPrefix::ALL {
+            for b in KeyPrefix::ALL {
+                assert!(a == b || !a.as_str().starts_with(b.as_str()), "{a:?} and {b:?}");
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What an account's state allows, and how it moves from one state to the next.
 
+use std::sync::Once;
+
 use serde::{Serialize, Serializer};
 
 use crate::error::ErrorCode;
@@ -112,13 +114,32 @@ impl UserState {
     }
 }
 
+/// [`UserState::KNOWN`] in one place, to compare with without making values.
+static KNOWN: [UserState; 9] = UserState::KNOWN;
+
+/// Reads a stored state. Names that Crossauth knows are compared without regard to case: an
+/// account that another program wrote as `Disabled` is disabled.
 impl From<&str> for UserState {
     fn from(name: &str) -> Self {
-        Self::KNOWN
-            .into_iter()
-            .find(|state| state.as_str() == name)
-            .unwrap_or_else(|| Self::Custom(name.to_owned()))
+        if let Some(known) = KNOWN.iter().find(|state| state.as_str() == name) {
+            return known.clone();
+        }
+        match KNOWN.iter().find(|state| state.as_str().eq_ignore_ascii_case(name)) {
+            Some(known) => {
+                warn_of_spelling(name, known);
+                known.clone()
+            }
+            None => Self::Custom(name.to_owned()),
+        }
     }
+}
+
+/// Warns once in the life of the process: many rows may be spelled so.
+fn warn_of_spelling(found: &str, known: &UserState) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(found, read_as = known.as_str(), "a user's state is spelled unusually");
+    });
 }
 
 impl Serialize for UserState {
@@ -228,7 +249,14 @@ mod tests {
             assert_eq!(UserState::from(state.as_str()), state);
         }
         assert_eq!(UserState::from("onholiday").as_str(), "onholiday");
-        assert_eq!(UserState::from("Active"), UserState::Custom("Active".into()));
+    }
+
+    #[test]
+    fn known_states_are_recognised_in_any_case() {
+        for state in UserState::KNOWN {
+            assert_eq!(UserState::from(state.as_str().to_uppercase().as_str()), state);
+        }
+        assert_eq!(UserState::from("Disabled").refusal(StateChecks::ALL), Some(Refusal::NotActive));
     }
 
     #[test]
