@@ -1,6 +1,7 @@
 //! Crossauth as an Axum application embeds it.
 
 mod builder;
+mod config;
 mod cookie;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use crossauth_core::{Auth, cookie::CookieOptions};
 use http::HeaderName;
 
 pub use builder::{BuildError, Builder};
+pub use config::{CookieConfig, HostPrefix, SiteConfig};
 
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;

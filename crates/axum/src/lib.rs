@@ -49,7 +49,7 @@ mod routes;
 mod session_change;
 
 pub use body::BodyLimits;
-pub use crossauth::{BuildError, Builder, Config, Crossauth};
+pub use crossauth::{BuildError, Builder, Config, CookieConfig, Crossauth, HostPrefix, SiteConfig};
 pub use extract::{Admin, CsrfForm, CsrfToken, CurrentUser, NewAnonymousSession, Session};
 pub use layer::{CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};

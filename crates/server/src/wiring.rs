@@ -67,8 +67,7 @@ pub(crate) fn site(
         .body_limits(BodyLimits { size: settings.body_limit.0, time: settings.request_timeout })
         .session(session(settings))
         .hasher(hasher(settings))
-        .editable_fields(settings.editable_fields.iter().map(String::as_str))
-        .signup(signup(settings).open);
+        .signup(signup(settings));
     builder = match settings.insecure_http {
         Switch::On => builder.danger_insecure_base_url(base_url),
         Switch::Off => builder.base_url(base_url),

@@ -1,11 +1,11 @@
-//! Puts Crossauth together from a secret, a storage and whatever else differs from the defaults.
+//! Builds Crossauth from a secret, a storage and the options that differ from their defaults.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Clock;
-use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, InvalidCookie, SESSION_COOKIE};
+use crossauth_core::cookie::{CookieOptions, InvalidCookie};
 use crossauth_core::password::{HasherConfig, HasherConfigError, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
@@ -15,6 +15,7 @@ use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Environment};
 use http::HeaderName;
 
+use super::config::{CookieConfig, HostPrefix, SiteConfig};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -58,31 +59,24 @@ pub enum BuildError {
     Pages(#[from] PageError),
 }
 
-/// Puts [`Crossauth`] together.
+/// Builds [`Crossauth`].
 ///
 /// Needs a [`secret`](Builder::secret) and a [`storage`](Builder::storage); everything else has
-/// a default.
+/// a default. Each group of options is a struct with a method of its own, the same structs that a
+/// configuration file fills; the options that most applications need have a shorter method.
 #[derive(Default)]
 #[must_use]
 pub struct Builder {
     secret: Option<Result<ServerSecret, WeakSecret>>,
     storage: Option<Storage>,
-    base_url: Option<Result<BaseUrl, InvalidBaseUrl>>,
-    prefix: Option<String>,
-    site_name: Option<String>,
-    login_redirect: Option<String>,
-    logout_redirect: Option<String>,
-    session_cookie: Option<CookieOptions>,
-    csrf_cookie: Option<CookieOptions>,
-    csrf_header: Option<String>,
-    host_prefix: bool,
+    site: SiteConfig,
+    invalid_base_url: Option<InvalidBaseUrl>,
+    cookies: CookieConfig,
     body_limits: BodyLimits,
     session: SessionConfig,
     signup: SignupConfig,
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
-    templates: Option<PathBuf>,
-    reload_templates: bool,
     environment: Environment,
 }
 
@@ -106,66 +100,97 @@ impl Builder {
         self
     }
 
+    /// Address, name and pages of the site.
+    pub fn site(mut self, config: SiteConfig) -> Self {
+        self.site = config;
+        self
+    }
+
     /// The address under which users reach the application; `http://localhost:3000` if not
     /// given. Over https cookies are marked `Secure`.
-    pub fn base_url(mut self, url: &str) -> Self {
-        self.base_url = Some(BaseUrl::parse(url));
-        self
+    pub fn base_url(self, url: &str) -> Self {
+        self.parsed_base_url(BaseUrl::parse(url))
     }
 
     /// As [`Builder::base_url`], but accepts plain http across a network, where passwords and
     /// sessions can be read by anyone on the way.
     pub fn danger_insecure_base_url(mut self, url: &str) -> Self {
-        self.base_url = Some(BaseUrl::parse_insecure(url));
+        self.site.danger_insecure_http = true;
+        self.parsed_base_url(BaseUrl::parse_insecure(url))
+    }
+
+    fn parsed_base_url(mut self, url: Result<BaseUrl, InvalidBaseUrl>) -> Self {
+        match url {
+            Ok(url) => self.site.base_url = Some(url),
+            Err(error) => self.invalid_base_url = Some(error),
+        }
         self
     }
 
-    /// Where our routes begin; `/` if not given.
+    /// The path below which our routes are; `/` if not given.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
+        self.site.prefix = prefix.into();
         self
     }
 
-    /// What the pages call the application; `Crossauth` if not given.
+    /// The name of the application on the pages; `Crossauth` if not given.
     pub fn site_name(mut self, name: impl Into<String>) -> Self {
-        self.site_name = Some(name.into());
+        self.site.name = name.into();
         self
     }
 
     /// Where to go after logging in; `/` if not given.
     pub fn login_redirect(mut self, target: impl Into<String>) -> Self {
-        self.login_redirect = Some(target.into());
+        self.site.login_redirect = Some(target.into());
         self
     }
 
     /// Where to go after logging out; `/` if not given.
     pub fn logout_redirect(mut self, target: impl Into<String>) -> Self {
-        self.logout_redirect = Some(target.into());
+        self.site.logout_redirect = Some(target.into());
+        self
+    }
+
+    /// A directory whose templates replace the built-in ones of the same name.
+    pub fn templates(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.site.templates = Some(directory.into());
+        self
+    }
+
+    /// Reads changed templates again without a restart, for those who write them.
+    pub fn reload_templates(mut self) -> Self {
+        self.site.reload_templates = true;
+        self
+    }
+
+    /// The session cookie, the CSRF cookie and the CSRF header.
+    pub fn cookies(mut self, config: CookieConfig) -> Self {
+        self.cookies = config;
         self
     }
 
     /// The session cookie, instead of `SESSIONID` with the defaults of [`CookieOptions`].
     pub fn session_cookie(mut self, options: CookieOptions) -> Self {
-        self.session_cookie = Some(options);
+        self.cookies.session = options;
         self
     }
 
     /// The CSRF cookie, instead of `CSRFTOKEN` with the defaults of [`CookieOptions`].
     pub fn csrf_cookie(mut self, options: CookieOptions) -> Self {
-        self.csrf_cookie = Some(options);
+        self.cookies.csrf = options;
         self
     }
 
     /// The header for CSRF tokens; `X-CROSSAUTH-CSRF` if not given.
     pub fn csrf_header(mut self, name: impl Into<String>) -> Self {
-        self.csrf_header = Some(name.into());
+        self.cookies.csrf_header = name.into();
         self
     }
 
     /// Puts `__Host-` before the cookies' names: no other host of the same site can set them
     /// then. Needs https.
     pub fn host_prefixed_cookies(mut self) -> Self {
-        self.host_prefix = true;
+        self.cookies.host_prefix = HostPrefix::Always;
         self
     }
 
@@ -199,9 +224,15 @@ impl Builder {
         self
     }
 
-    /// Whether strangers may sign up; they may if this is not called.
-    pub fn signup(mut self, door: Door) -> Self {
-        self.signup.open = door;
+    /// Who may sign up, and with which fields.
+    pub fn signup(mut self, config: SignupConfig) -> Self {
+        self.signup = config;
+        self
+    }
+
+    /// Closes sign-up: only administrators create accounts.
+    pub fn close_signup(mut self) -> Self {
+        self.signup.open = Door::Shut;
         self
     }
 
@@ -214,18 +245,6 @@ impl Builder {
     /// What new passwords must be like.
     pub fn password_policy(mut self, policy: PasswordPolicy) -> Self {
         self.password_policy = policy;
-        self
-    }
-
-    /// A directory whose templates take the place of ours of the same name.
-    pub fn templates(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.templates = Some(directory.into());
-        self
-    }
-
-    /// Reads changed templates again without a restart, for those who write them.
-    pub fn reload_templates(mut self) -> Self {
-        self.reload_templates = true;
         self
     }
 
@@ -246,8 +265,8 @@ impl Builder {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
         let config = self.config()?;
-        let pages = Pages::new(self.templates)?;
-        let pages = if self.reload_templates { pages.reloading() } else { pages };
+        let pages = Pages::new(self.site.templates)?;
+        let pages = if self.site.reload_templates { pages.reloading() } else { pages };
         let auth = AuthConfig {
             session: self.session,
             hasher: self.hasher,
@@ -259,42 +278,58 @@ impl Builder {
         Ok(Crossauth::new(auth, config, pages, self.environment.random))
     }
 
-    fn config(&mut self) -> Result<Config, BuildError> {
-        let base_url = if let Some(base_url) = self.base_url.take() {
-            base_url?
-        } else {
-            tracing::warn!("no base URL is given: good for http://localhost:3000 only");
-            BaseUrl::parse("http://localhost:3000")?
-        };
-        let transport = base_url.transport();
-        let secure = transport == Transport::Encrypted;
-        let cookie = |given: Option<CookieOptions>, name: &str| {
-            let mut options = given.unwrap_or_else(|| CookieOptions::new(name));
-            options.secure &= secure;
-            options
-        };
-        let prefix = prefix(self.prefix.take())?;
+    fn config(&self) -> Result<Config, BuildError> {
+        let base_url = self.checked_base_url()?;
+        let secure = base_url.transport() == Transport::Encrypted;
+        let site = &self.site;
         let mut config = Config {
-            site_name: self.site_name.take().unwrap_or_else(|| "Crossauth".into()),
-            login_redirect: target(self.login_redirect.take(), "login_redirect")?,
-            logout_redirect: target(self.logout_redirect.take(), "logout_redirect")?,
-            prefix,
-            session_cookie: cookie(self.session_cookie.take(), SESSION_COOKIE),
-            csrf_cookie: cookie(self.csrf_cookie.take(), CSRF_COOKIE),
-            csrf_header: match self.csrf_header.take() {
-                Some(name) => csrf_header(&name)?,
-                None => HeaderName::from_static("x-crossauth-csrf"),
-            },
+            site_name: site.name.clone(),
+            login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
+            logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
+            prefix: prefix(&site.prefix)?,
+            session_cookie: self.cookies.session.clone(),
+            csrf_cookie: self.cookies.csrf.clone(),
+            csrf_header: csrf_header(&self.cookies.csrf_header)?,
             body_limits: self.body_limits,
             base_url,
         };
-        if self.host_prefix {
-            for cookie in [&mut config.session_cookie, &mut config.csrf_cookie] {
-                cookie.name = format!("__Host-{}", cookie.name);
-            }
+        for cookie in [&mut config.session_cookie, &mut config.csrf_cookie] {
+            cookie.secure &= secure;
         }
+        add_host_prefix(self.cookies.host_prefix, &mut config);
         check_cookies(&config)?;
         Ok(config)
+    }
+
+    fn checked_base_url(&self) -> Result<BaseUrl, BuildError> {
+        if let Some(error) = self.invalid_base_url {
+            return Err(error.into());
+        }
+        let Some(base_url) = &self.site.base_url else {
+            tracing::warn!("no base URL is given: good for http://localhost:3000 only");
+            return Ok(BaseUrl::parse("http://localhost:3000")?);
+        };
+        if base_url.transport() == Transport::Plain && !self.site.danger_insecure_http {
+            return Err(InvalidBaseUrl::Insecure.into());
+        }
+        Ok(base_url.clone())
+    }
+}
+
+fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
+    let cookies = [&mut config.session_cookie, &mut config.csrf_cookie];
+    let possible = |cookie: &&mut CookieOptions| {
+        cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/")
+    };
+    let added = match wanted {
+        HostPrefix::Always => true,
+        HostPrefix::Auto => cookies.iter().all(possible),
+        HostPrefix::Never => false,
+    };
+    if added {
+        for cookie in cookies {
+            cookie.name = format!("__Host-{}", cookie.name);
+        }
     }
 }
 
@@ -308,22 +343,21 @@ fn check_cookies(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A header of one's own: one that HTTP gives a meaning would break every answer.
+/// Only `X-…`: a header that HTTP gives a meaning would break every response.
 fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
     let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
 }
 
-fn prefix(given: Option<String>) -> Result<String, BuildError> {
-    let given = given.unwrap_or_else(|| "/".into());
+fn prefix(given: &str) -> Result<String, BuildError> {
     let prefix = format!("/{}/", given.trim_matches('/')).replace("//", "/");
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
     let climbs = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
     if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
 }
 
-fn target(given: Option<String>, name: &'static str) -> Result<String, BuildError> {
-    let target = given.unwrap_or_else(|| "/".into());
+fn target(given: Option<&str>, name: &'static str) -> Result<String, BuildError> {
+    let target = given.unwrap_or("/");
     let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
-    if sendable { Ok(target) } else { Err(BuildError::Unsendable(name)) }
+    if sendable { Ok(target.to_owned()) } else { Err(BuildError::Unsendable(name)) }
 }

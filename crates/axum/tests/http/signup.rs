@@ -1,7 +1,6 @@
 //! `signup`, `api/signup`
 
 use crossauth_core::account::Role;
-use crossauth_core::signup::Door;
 use crossauth_core::user::UserState;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -203,7 +202,7 @@ async fn signing_up_in_anothers_browser_ends_the_session_there() {
 
 #[tokio::test]
 async fn a_shut_door_is_no_door_at_all() {
-    let site = Site::with(|site| site.signup(Door::Shut));
+    let site = Site::with(|site| site.close_signup());
     site.account("bob", Role::User).await;
     sign_up(&mut site.browser(), json!({"username": "eve"}))
         .await

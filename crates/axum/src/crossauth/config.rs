@@ -1,0 +1,86 @@
+//! What an application or a configuration file says about the site; [`Builder`] checks it.
+//!
+//! Field and default of each option stand here and nowhere else: the settings of the server are
+//! laid over these structs.
+//!
+//! [`Builder`]: super::Builder
+
+use std::path::PathBuf;
+
+use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
+
+use crate::origin::BaseUrl;
+
+/// Address, name and pages of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteConfig {
+    /// The address under which browsers reach the site. Without it, `http://localhost:3000`.
+    pub base_url: Option<BaseUrl>,
+    /// Accepts a [`base_url`](Self::base_url) with plain http across a network, where passwords
+    /// and sessions can be read by anyone on the way.
+    pub danger_insecure_http: bool,
+    /// The path below which our routes are: `/`, or a path such as `/auth/`.
+    pub prefix: String,
+    /// The name of the site on its pages.
+    pub name: String,
+    /// Where a login without a destination leads. Without it, `/`.
+    pub login_redirect: Option<String>,
+    /// Where a logout without a destination leads. Without it, `/`.
+    pub logout_redirect: Option<String>,
+    /// A directory whose templates replace the built-in ones of the same name.
+    pub templates: Option<PathBuf>,
+    /// Reads changed templates again without a restart.
+    pub reload_templates: bool,
+}
+
+impl Default for SiteConfig {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            danger_insecure_http: false,
+            prefix: "/".to_owned(),
+            name: "Crossauth".to_owned(),
+            login_redirect: None,
+            logout_redirect: None,
+            templates: None,
+            reload_templates: false,
+        }
+    }
+}
+
+/// The session cookie, the CSRF cookie and the header for CSRF tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookieConfig {
+    /// The session cookie. `Secure` is removed where the base URL is not https.
+    pub session: CookieOptions,
+    /// The CSRF cookie. `Secure` is removed where the base URL is not https.
+    pub csrf: CookieOptions,
+    /// The request and response header for CSRF tokens.
+    pub csrf_header: String,
+    /// Whether `__Host-` stands before both names.
+    pub host_prefix: HostPrefix,
+}
+
+impl Default for CookieConfig {
+    fn default() -> Self {
+        Self {
+            session: CookieOptions::new(SESSION_COOKIE),
+            csrf: CookieOptions::new(CSRF_COOKIE),
+            csrf_header: "X-CROSSAUTH-CSRF".to_owned(),
+            host_prefix: HostPrefix::Never,
+        }
+    }
+}
+
+/// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
+/// them (RFC 6265bis section 4.1.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HostPrefix {
+    /// Where browsers accept it: over https, for the path `/` and without a domain.
+    Auto,
+    /// Always; an error where browsers would refuse the cookies.
+    Always,
+    /// Never.
+    #[default]
+    Never,
+}
