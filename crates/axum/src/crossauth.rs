@@ -102,7 +102,8 @@ impl Crossauth {
         format!("{}{name}", self.config().prefix)
     }
 
-    pub(crate) fn next_request_id(&self) -> RequestId {
+    /// An id for a request that is about to be answered; see [`RequestScope`](crate::RequestScope).
+    pub fn next_request_id(&self) -> RequestId {
         RequestId::new(self.0.next_request.fetch_add(1, Ordering::Relaxed))
     }
 

@@ -22,7 +22,7 @@ use crate::answer::{self, Surface};
 use crate::context::{Context, KnownSession};
 use crate::cookies::{Brought, RequestCookies};
 use crate::crossauth::Crossauth;
-use crate::request_id::{CURRENT, REQUEST_ID, RequestId};
+use crate::request_id::{REQUEST_ID, RequestId, RequestScope};
 use crate::session_change::SessionChange;
 
 /// Gives the routes that it wraps their sessions; see [`Crossauth::layer`].
@@ -69,8 +69,9 @@ where
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let crossauth = self.crossauth.clone();
-        let request_id = crossauth.next_request_id();
-        Box::pin(CURRENT.scope(request_id, async move {
+        let scope = RequestScope::current_or_new(&crossauth, request.extensions());
+        let request_id = scope.id;
+        Box::pin(scope.run(async move {
             let mut response = match arrive(crossauth, request_id, &mut request).await {
                 Ok(arrival) => arrival.leave(inner.call(request).await?),
                 Err(response) => response,

@@ -56,4 +56,4 @@ pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
 pub use page::PageError;
 pub use rejection::Rejection;
-pub use request_id::RequestId;
+pub use request_id::{REQUEST_ID, RequestId, RequestScope};

@@ -1,16 +1,54 @@
-//! What names a request in logs, error pages and answers.
+//! What names a request in logs, error pages and answers, and where the request came from.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use http::{HeaderName, HeaderValue};
+use axum::extract::ConnectInfo;
+use http::{Extensions, HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 
+use crate::crossauth::Crossauth;
+
 /// The header of answers that carries the id.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     /// The request that the current task answers.
-    pub(crate) static CURRENT: RequestId;
+    static CURRENT: RequestScope;
+}
+
+/// What is known about a request before its content is looked at.
+///
+/// [`CrossauthLayer`](crate::CrossauthLayer) makes one for each request. A server that answers some
+/// requests without the layer, or that knows the peer without [`ConnectInfo`], makes it earlier with
+/// [`run`](Self::run); the layer then keeps it. It is a task-local: it costs no allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestScope {
+    /// Names the request.
+    pub id: RequestId,
+    /// The other end of the connection: the client, or the last proxy. `None` where the server does
+    /// not tell.
+    pub peer: Option<SocketAddr>,
+}
+
+impl RequestScope {
+    /// The scope of the request that is being answered by the current task.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|scope| *scope).ok()
+    }
+
+    /// Runs `future`, which answers the request, in this scope.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// The current scope, or a new one if the server has made none.
+    pub(crate) fn current_or_new(crossauth: &Crossauth, extensions: &Extensions) -> Self {
+        Self::current().unwrap_or_else(|| Self {
+            id: crossauth.next_request_id(),
+            peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+        })
+    }
 }
 
 /// The name of a request: unique in this process, and hardly ever the same in another.
@@ -26,10 +64,11 @@ impl RequestId {
     ///
     /// A task-local instead of a `tracing` span, which would cost a tenth of a session check.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(|id| *id).ok()
+        RequestScope::current().map(|scope| scope.id)
     }
 
-    pub(crate) fn to_header(self) -> HeaderValue {
+    /// The value of `X-Request-Id`.
+    pub fn to_header(self) -> HeaderValue {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let bytes = self.0.to_be_bytes();
         let text: [u8; 16] = std::array::from_fn(|index| {
@@ -62,5 +101,15 @@ mod tests {
             let id = RequestId::new(number);
             assert_eq!(id.to_header(), id.to_string());
         }
+    }
+
+    #[tokio::test]
+    async fn scope_is_known_while_its_future_runs() {
+        assert_eq!(RequestScope::current(), None);
+        let peer = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
+        let scope = RequestScope { id: RequestId::new(7), peer };
+        let seen = scope.run(async { (RequestScope::current(), RequestId::current()) }).await;
+        assert_eq!(seen, (Some(scope), Some(scope.id)));
+        assert_eq!(RequestScope::current(), None);
     }
 }
