@@ -5,7 +5,7 @@ use crossauth_core::crypto::encoding::decode;
 use crossauth_core::crypto::sign::{Signer, UnsignError};
 use serde_json::Value;
 
-use crate::Case;
+use super::Case;
 
 /// Numbers that JavaScript writes otherwise: `1e+21` for a float of that size.
 const OTHER_NUMBERS: [&str; 1] = ["sign-09"];

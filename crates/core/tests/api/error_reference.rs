@@ -1,7 +1,5 @@
 //! The reference page of errors says what the code says.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

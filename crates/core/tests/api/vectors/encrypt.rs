@@ -1,14 +1,14 @@
 use crossauth_core::crypto::encrypt::{Cipher, DecryptError};
 use crossauth_core::error::ErrorCode;
 
-use crate::Case;
+use super::Case;
 
 pub(crate) fn encrypt(case: &Case) {
     let Ok(cipher) = Cipher::from_key(case.text("key")) else {
         assert!(case.js.ok.is_none() && case.python.ok.is_none(), "{}: key refused", case.id);
         return;
     };
-    let iv: Vec<u8> = crate::random::bytes_from_hex(case.text("iv_hex"));
+    let iv: Vec<u8> = super::random::bytes_from_hex(case.text("iv_hex"));
     let written = cipher.insecure_encrypt_cbc(iv.try_into().unwrap(), case.text("plaintext"));
     case.writes(written.unwrap());
 }

@@ -1,7 +1,5 @@
 //! Whatever text arrives, decoders answer; and what is written is read again.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;

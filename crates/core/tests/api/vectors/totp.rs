@@ -2,7 +2,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::totp::{TotpSecret, Window};
 use crossauth_core::error::ErrorCode;
 
-use crate::Case;
+use super::Case;
 
 fn secret(case: &Case) -> TotpSecret {
     TotpSecret::parse(case.text("secret")).unwrap()

@@ -2,7 +2,7 @@ use crossauth_core::crypto::digest::hash;
 use crossauth_core::crypto::encoding::{decode_text, encode, from_standard, pad, to_standard};
 use crossauth_core::error::ErrorCode;
 
-use crate::Case;
+use super::Case;
 
 pub(crate) fn sha256(case: &Case) {
     assert!(["sha256", "hash"].contains(&case.op.as_str()), "{}", case.op);

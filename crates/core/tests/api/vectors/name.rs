@@ -1,6 +1,6 @@
 use crossauth_core::user::{EmailAddress, Normalization};
 
-use crate::Case;
+use super::Case;
 
 /// TypeScript also strips spacing diacritics and modifier letters; ours follows Python.
 const SPACING_DIACRITICS: [&str; 2] = ["normalize-35", "normalize-42"];

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use crossauth_core::crypto::random;
 use crossauth_core::random::{Random, SystemRandom};
 
-use crate::Case;
+use super::Case;
 
 /// Gives the bytes of a case, and no more.
 struct Given(Mutex<Vec<u8>>);

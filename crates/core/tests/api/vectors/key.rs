@@ -3,8 +3,8 @@ use crossauth_core::crypto::digest::{hash, session_key, stored_value};
 use crossauth_core::key::{KeyData, KeyPrefix};
 use serde_json::{Map, Value};
 
-use crate::Case;
-use crate::sign::signer;
+use super::Case;
+use super::sign::signer;
 
 pub(crate) fn session_id(case: &Case) {
     case.writes(session_key(case.text("sessionId")).as_str());

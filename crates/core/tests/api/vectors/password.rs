@@ -7,7 +7,7 @@ use crossauth_core::password::pbkdf2::{
 use crossauth_core::secret::Password;
 use serde_json::{Value, json};
 
-use crate::Case;
+use super::Case;
 
 fn params(options: &Value, digest: &str, key_len: &str, iterations: &str) -> Params {
     let default = Params::default();

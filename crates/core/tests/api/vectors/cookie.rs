@@ -6,8 +6,8 @@ use crossauth_core::cookie::{self, CookieOptions, SameSite, SetCookie};
 use crossauth_core::crypto::csrf;
 use serde_json::{Value, json};
 
-use crate::Case;
-use crate::sign::signer;
+use super::Case;
+use super::sign::signer;
 
 fn options(case: &Case, name: &str) -> CookieOptions {
     let given = &case.input["options"];

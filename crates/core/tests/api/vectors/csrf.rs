@@ -2,8 +2,8 @@ use crossauth_core::crypto::csrf;
 use crossauth_core::error::ErrorCode;
 use serde_json::{Value, json};
 
-use crate::Case;
-use crate::sign::signer;
+use super::Case;
+use super::sign::signer;
 
 pub(crate) fn xor(case: &Case) {
     case.writes(csrf::xor(case.text("value"), case.text("mask")).unwrap());
