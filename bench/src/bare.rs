@@ -13,7 +13,7 @@ use std::thread;
 
 use anyhow::Result;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -37,10 +37,10 @@ const JSON: (HeaderName, HeaderValue) =
     (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
 
 /// Serves until the process is killed.
-pub(crate) fn serve(database: &Path) -> Result<()> {
+pub(crate) fn serve(address: &str, database: &Path) -> Result<()> {
     let readers = Arc::new(Readers::open(database)?);
     runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(address).await?;
         writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
         let listener = listener.tap_io(|stream| {
             // Only makes answers later if it fails.
@@ -71,9 +71,9 @@ struct User {
 
 async fn user(
     State(readers): State<Arc<Readers>>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<([(HeaderName, HeaderValue); 1], Vec<u8>), StatusCode> {
-    let session = session(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
+    let session = session(request.headers()).ok_or(StatusCode::UNAUTHORIZED)?;
     let found = readers.find(session).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let user = found.ok_or(StatusCode::UNAUTHORIZED)?;
     let body = serde_json::to_vec(&Found { ok: true, user });

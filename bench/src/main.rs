@@ -47,7 +47,7 @@ fn main() -> Result<()> {
         [] => measure(Scale::FULL),
         ["--quick"] => measure(Scale::QUICK),
         // How this program starts its counterpart, in a process of its own.
-        ["bare", database] => bare::serve(Path::new(database)),
+        ["--listen", address, "bare", database] => bare::serve(address, Path::new(database)),
         _ => bail!(USAGE),
     }
 }

@@ -1,11 +1,11 @@
 //! One run from the build of the server to the report.
 
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use crossauth_testkit::server::Program;
 
 use crate::http::Connection;
 use crate::machine::Machine;
@@ -36,11 +36,11 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
 
     let scratch = tempfile::tempdir()?;
     let data = scratch.path().join("data");
-    Server::start(server::command(&binary, &data))?.stop()?;
+    Server::start(server::program(&binary, &data)).stop();
     let population = Population::settle(&data, scale.accounts)?;
     let starts = footprint::starts(&binary, &data, scratch.path(), scale.starts)?;
 
-    let server = Server::start(server::command(&binary, &data))?;
+    let server = Server::start(server::program(&binary, &data));
     thread::sleep(SETTLING_TIME);
     let idle = server.resident_mb()?;
     say!("resident memory when idle: {idle:.1} MB");
@@ -50,7 +50,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     let after_sessions = server.resident_mb()?;
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
-    server.stop()?;
+    server.stop();
 
     Ok(Report {
         machine,
@@ -84,12 +84,11 @@ fn session_checks(
     scale: Scale,
 ) -> Result<SessionCheck> {
     let (name, value) = server::ACCESS_LOG;
-    let mut command = server::command(binary, data);
-    command.env(name, value);
-    let logging = Server::start(command)?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("bare").arg(data.join(DATABASE));
-    let bare = Server::start(command)?;
+    let logging = Server::start(server::program(binary, data).variable(name, value));
+    let database = data.join(DATABASE);
+    let bare =
+        Program::new(std::env::current_exe()?).arguments(&["bare", &database.to_string_lossy()]);
+    let bare = Server::start(bare);
 
     let bare_request = |session: &Session| {
         let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);

@@ -23,7 +23,7 @@ pub(super) fn plain(figures: &[Figure]) -> String {
 pub(super) fn markdown(figures: &[Figure]) -> String {
     let line = |cells: [String; 5]| format!("| {} |\n", cells.join(" | "));
     let head = line(HEADINGS.map(String::from)) + "|---|--:|--:|---|---|\n";
-    figures.iter().map(|figure| line(cells(figure))).fold(head, |table, line| table + &line)
+    figures.iter().map(|figure| line(cells(figure))).fold(head, |table, line| table + line.as_str())
 }
 
 fn cells(figure: &Figure) -> [String; 5] {

@@ -1,59 +1,81 @@
-//! The server as its users run it: a process of its own, on a free port of the loopback interface
-//! and in a directory of its own.
+//! The binary as its users run it: a process of its own, on a free port of the loopback interface
+//! and in a temporary directory.
 //!
-//! Every method panics where the server does not do what it should in time.
+//! Nothing of this process's environment reaches it. Every method waits for a bounded time and
+//! panics, with what the process has logged, if the process does not do what it should by then.
+//!
+//! ```no_run
+//! # fn main() {
+//! use crossauth_testkit::server::Program;
+//!
+//! let mut server = Program::new("target/debug/crossauth").variable("CROSSAUTH_LOG_ACCESS", "true").start();
+//! assert_eq!(server.status("/live"), 200);
+//! server.restart();
+//! assert!(server.log().contains("/live"));
+//! # }
+//! ```
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "said once, above")]
 
+mod http;
+mod process;
+
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
 
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub use self::http::{read_to_end, status};
+use self::process::Process;
 
-/// How to start a server. Nothing of this process's environment reaches it.
+/// How long anything may take before a test fails, unless [`Program::time_limit`] says otherwise.
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The name of the log file in the directory of a server.
+const LOG: &str = "log";
+
+/// How to run the binary.
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
+    input: String,
+    time_limit: Duration,
 }
 
-/// A running server, ended when dropped.
+/// A running server, killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     program: Program,
-    directory: TempDir,
-    running: Running,
-}
-
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    stdout: Lines<BufReader<ChildStdout>>,
+    process: Process,
     address: SocketAddr,
+    directory: TempDir,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), arguments: Vec::new(), variables: Vec::new() }
+        let (arguments, variables) = (Vec::new(), Vec::new());
+        let (input, time_limit) = (String::new(), TIME_LIMIT);
+        Self { path: path.into(), arguments, variables, input, time_limit }
     }
 
     /// Adds an argument to its command line.
     #[must_use]
-    pub fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.to_owned());
+    pub fn argument(self, argument: &str) -> Self {
+        self.arguments(&[argument])
+    }
+
+    /// Adds arguments to its command line.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
@@ -64,50 +86,72 @@ impl Program {
         self
     }
 
-    /// Starts it in an empty directory.
-    pub async fn start(self) -> Server {
-        self.start_in(tempfile::tempdir().unwrap()).await
+    /// Sets what [`Program::run_in`] gives it on standard input.
+    #[must_use]
+    pub fn input(mut self, input: &str) -> Self {
+        input.clone_into(&mut self.input);
+        self
     }
 
-    /// Starts it in this directory.
-    pub async fn start_in(self, directory: TempDir) -> Server {
-        let running = self.run(directory.path(), SocketAddr::from(([127, 0, 0, 1], 0))).await;
-        Server { program: self, directory, running }
+    /// Sets how long a start, a line of output or the end of the process may take.
+    #[must_use]
+    pub fn time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
     }
 
-    async fn run(&self, directory: &Path, address: SocketAddr) -> Running {
-        let log = directory.join("log");
-        let mut child = Command::new(&self.path)
-            .args(["--listen", &address.to_string()])
-            .args(&self.arguments)
-            .env_clear()
-            .envs(self.variables.iter().cloned())
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::options().create(true).append(true).open(&log).unwrap())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = next_line(&mut stdout).await.unwrap_or_default();
-        let address = first.strip_prefix("listening on http://").map(str::parse);
-        let Some(Ok(address)) = address else {
-            panic!("no address in {first:?}; {}", std::fs::read_to_string(log).unwrap());
+    /// Runs a command to its end.
+    pub fn run_in(&self, directory: &Path) -> Output {
+        process::run(self.command(directory), &self.input, self.time_limit)
+    }
+
+    /// Starts a server in an empty directory.
+    pub fn start(self) -> Server {
+        self.start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Starts a server in this directory.
+    pub fn start_in(self, directory: TempDir) -> Server {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (process, address) = self.serve(directory.path(), any_port);
+        Server { program: self, process, address, directory }
+    }
+
+    /// The command, for what only the standard library can do with it.
+    pub fn command(&self, directory: &Path) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env_clear().envs(self.variables.iter().cloned()).args(&self.arguments);
+        command.current_dir(directory).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a server and waits until it says where it listens.
+    fn serve(&self, directory: &Path, address: SocketAddr) -> (Process, SocketAddr) {
+        let log = directory.join(LOG);
+        let listening = Self {
+            arguments: [&["--listen".to_owned(), address.to_string()], &*self.arguments].concat(),
+            ..self.clone()
         };
-        Running { child, stdout, address }
+        let mut command = listening.command(directory);
+        command.stderr(File::options().create(true).append(true).open(&log).unwrap());
+        let process = Process::spawn(command, self.time_limit);
+        let log = || std::fs::read_to_string(&log).unwrap();
+        let line = process.line(log).unwrap_or_default();
+        let address = line.strip_prefix("listening on http://").and_then(|at| at.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {line:?}; {}", log()));
+        (process, address)
     }
 }
 
 impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.running.address
+        self.address
     }
 
     /// The URL of a path on it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address())
+        format!("http://{}{path}", self.address)
     }
 
     /// The directory that it was started in.
@@ -115,34 +159,73 @@ impl Server {
         self.directory.path()
     }
 
-    /// Everything that it has logged, over all its starts.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory().join("log")).unwrap()
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
-    /// The one-time link that makes the first administrator. It is printed once for each start and
-    /// read once.
-    pub async fn setup_link(&mut self) -> String {
-        let line = next_line(&mut self.running.stdout).await.unwrap_or_default();
+    /// Everything that it has logged, over all its starts.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory().join(LOG)).unwrap()
+    }
+
+    /// The next line on standard output after the address, or `None` if the output has ended.
+    pub fn line(&self) -> Option<String> {
+        self.process.line(|| self.log())
+    }
+
+    /// The one-time link that creates the first administrator. It is printed once for each start
+    /// and read once.
+    pub fn setup_link(&self) -> String {
+        let line = self.line().unwrap_or_default();
         let at = line.find("http://").unwrap_or_else(|| panic!("no link in {line:?}"));
         line[at..].to_owned()
     }
 
-    /// Ends it as an operator would and waits until it is gone.
-    pub async fn stop(&mut self) {
-        let pid = Pid::from_raw(self.running.child.id().unwrap().cast_signed()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-        let status = timeout(PATIENCE, self.running.child.wait()).await.unwrap().unwrap();
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Asks it to end, by `SIGTERM`.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits until its process has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        let log = self.directory().join(LOG);
+        self.process.wait(|| std::fs::read_to_string(&log).unwrap())
+    }
+
+    /// Asks it to end, waits until it has, and checks that it succeeded.
+    pub fn stop(&mut self) {
+        self.terminate();
+        let status = self.wait();
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    /// Ends it and starts it again at the same address.
-    pub async fn restart(&mut self) {
-        self.stop().await;
-        self.running = self.program.run(self.directory.path(), self.address()).await;
+    /// Stops it and starts it again at the same address.
+    pub fn restart(&mut self) {
+        self.stop();
+        (self.process, self.address) = self.program.serve(self.directory.path(), self.address);
+    }
+
+    /// Stops it and returns its directory.
+    pub fn into_directory(mut self) -> TempDir {
+        self.stop();
+        self.directory
     }
 }
 
-async fn next_line(stdout: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    timeout(PATIENCE, stdout.next_line()).await.unwrap().unwrap()
+/// Asks again and again until the answer is yes.
+pub fn wait_until(condition: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + TIME_LIMIT;
+    while !holds() {
+        assert!(Instant::now() < end, "not within {TIME_LIMIT:?}: {condition}");
+        std::thread::sleep(POLL);
+    }
 }
+
+/// The pause between two looks at what another process does.
+const POLL: Duration = Duration::from_millis(2);

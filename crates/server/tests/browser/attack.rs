@@ -33,7 +33,7 @@ async fn csrf_pair(server: &Server) -> (String, String) {
 
 #[tokio::test]
 async fn form_of_another_origin_does_not_log_out() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     let (_, token) = csrf_pair(&server).await;
     let site = Site::start([("/", &*trap(&server, "/logout", &[("csrfToken", &token)]))]).await;
@@ -49,7 +49,7 @@ async fn form_of_another_origin_does_not_log_out() {
 
 #[tokio::test]
 async fn form_of_another_origin_does_not_log_in() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "mallory").await;
     let (cookie, token) = csrf_pair(&server).await;
@@ -80,7 +80,7 @@ async fn form_of_another_origin_does_not_log_in() {
 
 #[tokio::test]
 async fn pages_are_not_shown_in_frames_of_others() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     let frame = |source: &str| {
         format!(

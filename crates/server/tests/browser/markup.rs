@@ -13,7 +13,7 @@ const MARKUP: [&str; 4] = [
 
 #[tokio::test]
 async fn markup_in_an_account_is_shown_as_text() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     // Such names are refused here, but a database may come from elsewhere.
@@ -29,7 +29,7 @@ async fn markup_in_an_account_is_shown_as_text() {
 
 #[tokio::test]
 async fn markup_in_a_form_comes_back_as_text() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     for text in MARKUP {
         browser.open(&server.url("/login")).await;
@@ -50,7 +50,7 @@ async fn markup_in_a_form_comes_back_as_text() {
 
 #[tokio::test]
 async fn nothing_of_an_address_becomes_part_of_the_page() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     for text in MARKUP {
         for (path, name) in [

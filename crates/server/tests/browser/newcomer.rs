@@ -6,7 +6,7 @@ use crate::person::{PASSWORD, log_in, server};
 
 #[tokio::test]
 async fn newcomer_signs_up_leaves_and_comes_back() {
-    let mut server = server().await;
+    let mut server = server();
     let browser = Browser::start().await;
     browser.open(&server.url("/")).await;
     assert!(browser.url().await.starts_with(&server.url("/login")));
@@ -32,7 +32,7 @@ async fn newcomer_signs_up_leaves_and_comes_back() {
     log_in(&browser, "alice", PASSWORD).await;
     browser.expect("Log out").await;
 
-    server.restart().await;
+    server.restart();
     browser.reload().await;
     browser.expect("Log out").await;
     browser.expect("alice").await;
@@ -40,7 +40,7 @@ async fn newcomer_signs_up_leaves_and_comes_back() {
 
 #[tokio::test]
 async fn mistakes_are_shown_beside_their_fields_and_can_be_corrected() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     browser.open(&server.url("/signup")).await;
     browser.fill("Username", "alice").await;

@@ -12,8 +12,8 @@ const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmo
 
 #[tokio::test]
 async fn every_page_fits_every_window_and_breaks_none_of_its_own_rules() {
-    let mut server = server().await;
-    let setup = server.setup_link().await;
+    let server = server();
+    let setup = server.setup_link();
     let browser = Browser::start().await;
     for (name, url) in [
         ("login", server.url("/login")),

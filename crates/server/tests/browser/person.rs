@@ -6,8 +6,8 @@ use crossauth_testkit::server::{Program, Server};
 pub(crate) const PASSWORD: &str = "Correct-horse-7";
 
 /// The server with nothing configured.
-pub(crate) async fn server() -> Server {
-    Program::new(env!("CARGO_BIN_EXE_crossauth")).start().await
+pub(crate) fn server() -> Server {
+    Program::new(env!("CARGO_BIN_EXE_crossauth")).start()
 }
 
 /// Makes an account from the log-in page; ends on the account page.

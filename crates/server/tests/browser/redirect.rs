@@ -30,7 +30,7 @@ fn link(server: &Server, next: &str) -> String {
 
 #[tokio::test]
 async fn login_leads_to_a_page_of_this_site_only() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     // The control: a destination of ours is gone to.

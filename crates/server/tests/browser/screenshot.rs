@@ -9,7 +9,7 @@ use crate::person::server;
 #[tokio::test]
 #[ignore = "writes into docs/images"]
 async fn login_page_of_the_documentation() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     browser.resize(1200, 800).await;
     browser.prefer(ColorScheme::Light).await;

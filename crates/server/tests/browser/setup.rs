@@ -6,8 +6,8 @@ use crate::person::{PASSWORD, is_logged_in, server, sign_up};
 
 #[tokio::test]
 async fn link_makes_one_administrator() {
-    let mut server = server().await;
-    let link = server.setup_link().await;
+    let server = server();
+    let link = server.setup_link();
     let browser = Browser::start().await;
     browser.open(&link).await;
     browser.fill("Username", "root").await;
@@ -28,7 +28,7 @@ async fn link_makes_one_administrator() {
 
 #[tokio::test]
 async fn who_signs_up_is_no_administrator() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     assert!(!browser.text().await.contains("Administrator"));

@@ -10,7 +10,7 @@ const SPACE: &str = " ";
 
 #[tokio::test]
 async fn keyboard_alone_logs_in_and_out() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     browser.click("Log out").await;
@@ -36,7 +36,7 @@ async fn keyboard_alone_logs_in_and_out() {
 
 #[tokio::test]
 async fn pages_work_without_scripts() {
-    let server = server().await;
+    let server = server();
     let browser = Browser::start().await;
     browser.scripting(Scripting::Blocked).await;
     sign_up(&browser, &server, "alice").await;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::process::{Server, run, run_with_input, status};
+use crossauth_testkit::server::{Server, status};
+
+use crate::process::{run, run_with_input, start, start_in};
 
 const PASSWORD: &str = "Correct-horse-7";
 
@@ -38,16 +40,16 @@ fn log_in(server: &Server, username: &str, password: &str) -> u16 {
 
 #[test]
 fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
-    let server = Server::start(&["--set", "log.level=trace"]);
-    let added = add(server.path(), &["alice", "--email", "alice@example.com"]);
+    let server = start(&["--set", "log.level=trace"]);
+    let added = add(server.directory(), &["alice", "--email", "alice@example.com"]);
     assert_eq!(text(&added.stdout), "alice is added\n", "{}", text(&added.stderr));
     assert_eq!(log_in(&server, "alice", "Wrong-horse-7"), 401);
     assert_eq!(log_in(&server, "alice", PASSWORD), 200);
-    assert!(run(server.path(), &["user", "disable", "alice"]).status.success());
+    assert!(run(server.directory(), &["user", "disable", "alice"]).status.success());
     assert_ne!(log_in(&server, "alice", PASSWORD), 200);
-    assert!(run(server.path(), &["user", "enable", "alice"]).status.success());
+    assert!(run(server.directory(), &["user", "enable", "alice"]).status.success());
     let arguments = ["user", "set-password", "alice", "--password-stdin"];
-    assert!(run_with_input(server.path(), &arguments, "Battery-staple-8\n").status.success());
+    assert!(run_with_input(server.directory(), &arguments, "Battery-staple-8\n").status.success());
     assert_eq!(log_in(&server, "alice", PASSWORD), 401);
     assert_eq!(log_in(&server, "alice", "Battery-staple-8"), 200);
     assert!(!server.log().contains(PASSWORD) && !server.log().contains("Battery-staple"));
@@ -90,19 +92,19 @@ fn a_refused_account_says_why_and_exits_with_1() {
 
 #[test]
 fn the_link_of_the_first_start_is_shown_until_there_is_an_administrator() {
-    let mut server = Server::start(&[]);
-    let line = server.line();
+    let server = start(&[]);
+    let line = server.line().unwrap();
     let prefix =
         format!("create the first administrator at http://{}/setup?token=", server.address());
     let token = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("{line}")).to_owned();
     assert_eq!(server.status(&format!("/setup?token={token}")), 200);
     assert_ne!(server.status("/setup?token=wrong"), 200);
     assert!(!server.log().contains(&token));
-    assert!(add(server.path(), &["root", "--admin"]).status.success());
+    assert!(add(server.directory(), &["root", "--admin"]).status.success());
     assert_ne!(server.status(&format!("/setup?token={token}")), 200);
-    let mut server = Server::start_in(server.stop(), &[]);
+    let server = start_in(server.into_directory(), &[]);
     server.terminate();
-    assert_eq!(server.line(), "");
+    assert_eq!(server.line(), None);
 }
 
 #[test]

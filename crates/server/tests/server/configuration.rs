@@ -8,12 +8,11 @@ fn every_problem_is_named_and_the_exit_code_is_2() {
     let text = "lissten = 'x'\n[session]\nidle_timeout = 'soon'\n";
     std::fs::write(directory.path().join("crossauth.toml"), text).unwrap();
     for command in ["serve", "migrate"] {
-        let output = crossauth(directory.path())
-            .args([command, "--config", "crossauth.toml"])
-            .env("CROSSAUTH_SECRET", "canary")
-            .env("CROSSAUTH_LISTEM", "canary")
-            .output()
-            .unwrap();
+        let output = crossauth()
+            .arguments(&[command, "--config", "crossauth.toml"])
+            .variable("CROSSAUTH_SECRET", "canary")
+            .variable("CROSSAUTH_LISTEM", "canary")
+            .run_in(directory.path());
         assert_eq!(output.status.code(), Some(2));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(stderr.lines().count(), 4, "{stderr}");
@@ -39,11 +38,10 @@ fn settings_are_checked_and_shown_without_starting_anything() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &["config", "check"]);
     assert_eq!(output.status.code(), Some(0));
-    let output = crossauth(directory.path())
-        .args(["config", "show", "--set", "log.level=debug"])
-        .env("CROSSAUTH_SECRET", "canary canary canary")
-        .output()
-        .unwrap();
+    let output = crossauth()
+        .arguments(&["config", "show", "--set", "log.level=debug"])
+        .variable("CROSSAUTH_SECRET", "canary canary canary")
+        .run_in(directory.path());
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("log.level = \"debug\"  # command line\n"), "{stdout}");
     assert!(stdout.contains("secret = (hidden)  # CROSSAUTH_SECRET\n"), "{stdout}");

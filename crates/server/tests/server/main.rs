@@ -3,6 +3,7 @@
 
 mod account;
 mod configuration;
+mod migration;
 mod process;
 mod request;
 mod shutdown;

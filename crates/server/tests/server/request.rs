@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 
-use crate::process::{Server, read_to_end, status};
+use crossauth_testkit::server::{read_to_end, status};
+
+use crate::process::start;
 
 #[test]
 fn a_request_names_exactly_one_host() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let get = |headers: &str| {
         server.exchange(
             format!("GET /live HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").as_bytes(),
@@ -29,7 +31,7 @@ fn a_request_names_exactly_one_host() {
 
 #[test]
 fn a_head_that_is_too_large_is_refused() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let line = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(70_000));
     assert!(matches!(status(&server.exchange(line.as_bytes())), 414 | 431));
     let headers = "X: y\r\n".repeat(1000);
@@ -43,14 +45,14 @@ fn a_head_that_is_too_large_is_refused() {
 
 #[test]
 fn a_body_that_is_too_large_is_refused_before_it_is_read() {
-    let server = Server::start(&["--set", "limits.body=1KiB"]);
+    let server = start(&["--set", "limits.body=1KiB"]);
     let post = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1025\r\n\r\n";
     assert_eq!(status(&server.exchange(post.as_bytes())), 413);
 }
 
 #[test]
 fn methods_that_are_no_ones_are_refused() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     for request in [
         "TRACE /live HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
@@ -62,7 +64,7 @@ fn methods_that_are_no_ones_are_refused() {
 
 #[test]
 fn smuggled_lengths_are_refused() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     for headers in [
         "Content-Length: 1\r\nContent-Length: 2\r\n",
         "Content-Length: -1\r\n",
@@ -75,7 +77,7 @@ fn smuggled_lengths_are_refused() {
 
 #[test]
 fn a_head_that_does_not_arrive_ends_the_connection() {
-    let server = Server::start(&["--set", "limits.header_timeout=300ms"]);
+    let server = start(&["--set", "limits.header_timeout=300ms"]);
     for beginning in ["", "GET /live HTTP/1.1\r\nHost: lo"] {
         let mut stream = server.connect();
         stream.write_all(beginning.as_bytes()).unwrap();
@@ -89,8 +91,7 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 
 #[test]
 fn a_full_house_serves_on_when_silent_guests_are_shown_out() {
-    let server =
-        Server::start(&["--set", "limits.header_timeout=300ms", "--set", "limits.connections=2"]);
+    let server = start(&["--set", "limits.header_timeout=300ms", "--set", "limits.connections=2"]);
     let silent: Vec<_> = (0..8).map(|_| server.connect()).collect();
     assert_eq!(server.status("/live"), 200);
     drop(silent);
@@ -98,14 +99,14 @@ fn a_full_house_serves_on_when_silent_guests_are_shown_out() {
 
 #[test]
 fn a_body_that_does_not_arrive_is_given_up() {
-    let server = Server::start(&["--set", "limits.request_timeout=300ms"]);
+    let server = start(&["--set", "limits.request_timeout=300ms"]);
     let post = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
     assert_eq!(status(&server.exchange(post.as_bytes())), 408);
 }
 
 #[test]
 fn a_body_without_announced_length_has_the_same_limit() {
-    let server = Server::start(&["--set", "limits.body=1KiB"]);
+    let server = start(&["--set", "limits.body=1KiB"]);
     let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
     let post = format!(
         "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -117,7 +118,7 @@ fn a_body_without_announced_length_has_the_same_limit() {
 #[test]
 fn the_log_tells_of_a_request_without_its_query_and_cookies() {
     let settings = ["log.format=json", "log.level=trace", "log.access=true"];
-    let server = Server::start(&settings.map(|set| ["--set", set]).concat());
+    let server = start(&settings.map(|set| ["--set", set]).concat());
     let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                Cookie: SESSIONID=canary\r\nAuthorization: Bearer canary\r\n\r\n";
     let answer = server.exchange(get.as_bytes());

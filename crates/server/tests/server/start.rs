@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::process::{Server, crossauth, run};
+use crate::process::{run, start, start_in};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -12,8 +12,8 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn the_first_start_makes_files_that_are_closed_to_others() {
-    let server = Server::start(&[]);
-    let data = server.path().join("crossauth-data");
+    let server = start(&[]);
+    let data = server.directory().join("crossauth-data");
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join("secret")), 0o600);
     assert_eq!(server.status("/live"), 200);
@@ -22,18 +22,18 @@ fn the_first_start_makes_files_that_are_closed_to_others() {
 
 #[test]
 fn the_second_start_keeps_the_secret() {
-    let directory = Server::start(&[]).stop();
+    let directory = start(&[]).into_directory();
     let path = directory.path().join("crossauth-data/secret");
     let secret = std::fs::read_to_string(&path).unwrap();
-    let server = Server::start_in(directory, &[]);
+    let server = start_in(directory, &[]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), secret);
     assert!(!server.log().contains(secret.trim()));
 }
 
 #[test]
 fn a_configured_secret_is_not_written_down() {
-    let server = Server::start(&["--config", secret_file().path().to_str().unwrap()]);
-    assert!(!server.path().join("crossauth-data/secret").exists());
+    let server = start(&["--config", secret_file().path().to_str().unwrap()]);
+    assert!(!server.directory().join("crossauth-data/secret").exists());
 }
 
 fn secret_file() -> tempfile::NamedTempFile {
@@ -58,7 +58,7 @@ fn a_taken_port_is_named_together_with_the_option() {
 fn a_directory_that_cannot_be_made_is_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
-    let output = crossauth(directory.path()).args(["--data", "file/data"]).output().unwrap();
+    let output = run(directory.path(), &["--data", "file/data"]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::workspace::{Usage, packages, root};
+use super::workspace::{Usage, packages, root};
 
 const HEADER: &str = "| crate | depends on | what lives there |";
 
@@ -46,7 +46,7 @@ fn code(cell: &str) -> impl Iterator<Item = String> {
 }
 
 fn built() -> Map {
-    let ours = |package: crate::workspace::Package| {
+    let ours = |package: super::workspace::Package| {
         let arrows = package.dependencies.into_iter();
         let arrows = arrows.filter(|to| to.folder.is_some() && to.usage == Usage::Product);
         (package.name, arrows.map(|to| to.name).collect())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::workspace::{files, relative, root};
+use super::workspace::{files, relative, root};
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_heading() {

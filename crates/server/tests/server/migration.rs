@@ -2,7 +2,6 @@
 //!
 //! Hashes, signatures and stored keys are what the originals themselves made of the known secret,
 //! session and password; they are also among the vectors of `crossauth-core`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod original;
 
@@ -12,22 +11,23 @@ use reqwest::{Client, Method, Response};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::original::{CROSSAUTHJS, ORIGINALS, Original, PASSWORD, PYCROSSAUTH, SECRET};
+use self::original::{CROSSAUTHJS, ORIGINALS, Original, PASSWORD, PYCROSSAUTH, SECRET};
+use crate::process::crossauth;
 
 const DATABASE: &str = "original.db";
 
 /// The server on a database that an original has left behind.
-async fn server(original: &Original, settings: &[(&str, &str)]) -> Server {
+fn server(original: &Original, settings: &[(&str, &str)]) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let database = Connection::open(directory.path().join(DATABASE)).unwrap();
     database.execute_batch(&original.database()).unwrap();
     drop(database);
-    let program = Program::new(env!("CARGO_BIN_EXE_crossauth"))
+    let program = crossauth()
         .variable("CROSSAUTH_SECRET", SECRET)
         .variable("CROSSAUTH_DATABASE_PATH", DATABASE)
         .variable("CROSSAUTH_DATABASE_TABLES", original.tables);
     let set = |program: Program, (name, value): &(&str, &str)| program.variable(name, value);
-    settings.iter().fold(program, set).start_in(directory).await
+    settings.iter().fold(program, set).start_in(directory)
 }
 
 /// The first column of the one row of a query.
@@ -60,7 +60,7 @@ async fn log_in(server: &Server, password: &str) -> Response {
 #[tokio::test]
 async fn live_session_goes_on_until_it_is_logged_out() {
     for original in ORIGINALS {
-        let server = server(&original, &[]).await;
+        let server = server(&original, &[]);
         let session = format!("SESSIONID={}", original.cookie);
         let whose = async |cookie: &str| {
             let path = "/api/userforsessionkey";
@@ -91,7 +91,7 @@ async fn live_session_goes_on_until_it_is_logged_out() {
 #[tokio::test]
 async fn old_password_logs_in_and_its_hash_is_renewed() {
     for original in ORIGINALS {
-        let server = server(&original, &[]).await;
+        let server = server(&original, &[]);
         let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
         assert_eq!(log_in(&server, "BobPass123").await.status(), 401);
         assert_eq!(stored::<String>(&server, &hash), original.hash);
@@ -111,7 +111,7 @@ async fn old_password_logs_in_and_its_hash_is_renewed() {
 async fn hash_stays_readable_for_an_original_that_shares_the_database() {
     for original in [PYCROSSAUTH, CROSSAUTHJS] {
         let settings = [("CROSSAUTH_PASSWORD_HASH", "pbkdf2")];
-        let server = server(&original, &settings).await;
+        let server = server(&original, &settings);
         assert_eq!(log_in(&server, PASSWORD).await.status(), 200);
         let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
         let hash = stored::<String>(&server, &hash);
@@ -124,7 +124,7 @@ async fn hash_stays_readable_for_an_original_that_shares_the_database() {
 #[tokio::test]
 async fn new_account_is_written_as_the_original_would() {
     for original in ORIGINALS {
-        let server = server(&original, &[]).await;
+        let server = server(&original, &[]);
         let password = "Correct-horse-7";
         let form = json!({
             "username": "Änne", "password": password, "repeat_password": password,

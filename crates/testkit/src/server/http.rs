@@ -1,0 +1,55 @@
+//! Requests byte by byte, for what no HTTP client sends.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use super::{Server, TIME_LIMIT};
+
+impl Server {
+    /// Opens a connection whose reads and writes time out.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+        stream.set_write_timeout(Some(TIME_LIMIT)).unwrap();
+        stream
+    }
+
+    /// Sends bytes as they are and reads until the server closes the connection.
+    pub fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        // The server may answer and close before it has read everything.
+        let _ = stream.write_all(request);
+        read_to_end(&mut stream)
+    }
+
+    /// The status of `GET path`.
+    pub fn status(&self, path: &str) -> u16 {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        status(&self.exchange(request.as_bytes()))
+    }
+}
+
+/// Everything until the server closes the connection, be it by reset.
+pub fn read_to_end(stream: &mut TcpStream) -> String {
+    let end = Instant::now() + TIME_LIMIT;
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        assert!(Instant::now() < end, "the answer does not end within {TIME_LIMIT:?}");
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(&chunk[..length]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("the server neither answers nor closes: {error}"),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The status of an answer.
+pub fn status(answer: &str) -> u16 {
+    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    status.unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap()
+}
