@@ -115,13 +115,17 @@ pub(crate) fn form_again(
 ) -> Response {
     #[derive(Serialize)]
     struct WithError<T> {
+        #[serde(rename = "firstWrongField")]
+        first_wrong_field: Option<String>,
         #[serde(flatten)]
         error: ErrorBody,
         #[serde(flatten)]
         variables: T,
     }
     let error = failure.body();
-    let mut response = page(context, failure.http_status(), name, WithError { error, variables });
+    let first_wrong_field = error.field_errors.first_field().map(str::to_owned);
+    let variables = WithError { first_wrong_field, error, variables };
+    let mut response = page(context, failure.http_status(), name, variables);
     set_retry_after(&mut response, failure);
     response
 }

@@ -3,6 +3,7 @@
 use crossauth_core::account::AccountError;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::{ErrorBody, ErrorCode};
+use crossauth_core::form::{self, FieldError, FieldMessages};
 use crossauth_core::login::LoginError;
 use crossauth_core::password::HashError;
 use crossauth_core::setup::SetupError;
@@ -19,6 +20,7 @@ pub(crate) struct Failure {
     code: ErrorCode,
     status: StatusCode,
     messages: Vec<String>,
+    fields: Vec<FieldError>,
     retry_after: Option<u32>,
 }
 
@@ -30,6 +32,7 @@ impl Failure {
             code,
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             messages: Vec::new(),
+            fields: Vec::new(),
             retry_after: None,
         }
     }
@@ -72,7 +75,12 @@ impl Failure {
 
     /// The error members of the answer.
     pub(crate) fn body(&self) -> ErrorBody {
-        ErrorBody::new(self.code, self.messages.clone())
+        let messages = self.messages.iter().cloned();
+        let of_fields = self.fields.iter().map(FieldError::message);
+        ErrorBody {
+            field_errors: FieldMessages::from(&*self.fields),
+            ..ErrorBody::new(self.code, messages.chain(of_fields).collect())
+        }
     }
 }
 
@@ -138,10 +146,10 @@ impl From<LoginError> for Failure {
 impl From<AccountError> for Failure {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::Form(messages) => Self { messages, ..Self::new(ErrorCode::FormEntry) },
-            AccountError::PasswordMatch => Self::new(ErrorCode::PasswordMatch),
-            AccountError::InvalidEmail => Self::new(ErrorCode::InvalidEmail),
-            AccountError::UserExists => Self::new(ErrorCode::UserExists),
+            AccountError::Form(fields) => {
+                let code = form::error_code(&fields);
+                Self { fields, ..Self::new(code) }
+            }
             AccountError::SignupClosed => {
                 Self::new(ErrorCode::Forbidden).message("Sign-up is closed")
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::form::{Field, FieldError, Rule, Unit};
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
 use crate::session::Sessions;
@@ -19,32 +20,23 @@ const MAX_FIELD_LEN: usize = 1000;
 /// What a person enters to get an account.
 #[derive(Debug)]
 pub struct AccountForm {
-    /// The name wanted.
+    /// The username.
     pub username: String,
-    /// The password wanted.
+    /// The password.
     pub password: Password,
-    /// The password once more, where the form asks for it.
+    /// The repeated password, where the form asks for it.
     pub repeat: Option<Password>,
     /// Application fields, and `email`.
     pub fields: Map<String, Value>,
 }
 
-/// Why an account was not made or changed.
+/// Why an account was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// Fields break the rules; one message each.
-    #[error("{}", .0.join(". "))]
-    Form(Vec<String>),
-    /// The two passwords differ.
-    #[error("the passwords do not match")]
-    PasswordMatch,
-    /// The e-mail address is none.
-    #[error("the e-mail address is not in an allowed format")]
-    InvalidEmail,
-    /// The name or address is taken.
-    #[error("the user already exists")]
-    UserExists,
-    /// Strangers cannot make accounts here.
+    /// Fields break the rules: every broken rule at once, in the order of the form.
+    #[error("{}", messages(.0))]
+    Form(Vec<FieldError>),
+    /// Sign-up is disabled.
     #[error("sign-up is closed")]
     SignupClosed,
     /// There is no such user, or their state does not allow the change.
@@ -76,16 +68,18 @@ impl Accounts {
         Self { users: storage.users.clone(), hasher, sessions, policy }
     }
 
-    /// Checks a form without storing anything.
+    /// The rules for new passwords.
+    pub fn password_policy(&self) -> &PasswordPolicy {
+        &self.policy
+    }
+
+    /// Checks a form without storing anything; reports every broken rule.
     pub fn check(&self, form: &AccountForm) -> Result<NewUser, AccountError> {
-        if form.repeat.as_ref().is_some_and(|repeat| *repeat != form.password) {
-            return Err(AccountError::PasswordMatch);
-        }
-        let mut problems = Vec::new();
+        let mut errors = Vec::new();
         let mut user = NewUser::named(match Username::parse(&form.username) {
             Ok(name) => name.into_string(),
-            Err(problem) => {
-                problems.push(problem.to_string());
+            Err(error) => {
+                errors.push(FieldError::new(Field::Username, error.0));
                 String::new()
             }
         });
@@ -94,17 +88,31 @@ impl Accounts {
                 continue;
             }
             if name == "email" {
-                let email = EmailAddress::parse(value.as_str().unwrap_or_default());
-                user.email = Some(email.map_err(|_| AccountError::InvalidEmail)?.into_string());
-            } else if let Err(problem) = check_field(name, value) {
-                problems.push(problem);
+                match EmailAddress::parse(value.as_str().unwrap_or_default()) {
+                    Ok(email) => user.email = Some(email.into_string()),
+                    Err(_) => errors.push(FieldError::new(Field::Email, Rule::Format)),
+                }
+            } else if let Err(rule) = check_field(name, value) {
+                errors.push(FieldError::new(Field::Extra(name.clone()), rule));
             } else {
                 user.extra.insert(name.clone(), value.clone());
             }
         }
-        let email = user.email.as_deref();
-        problems.extend(self.policy.problems(&form.password, &form.username, email));
-        if problems.is_empty() { Ok(user) } else { Err(AccountError::Form(problems)) }
+        errors.extend(self.check_password(&form.password, &form.username, user.email.as_deref()));
+        if form.repeat.as_ref().is_some_and(|repeat| *repeat != form.password) {
+            errors.push(FieldError::new(Field::RepeatPassword, Rule::Mismatch));
+        }
+        if errors.is_empty() { Ok(user) } else { Err(AccountError::Form(errors)) }
+    }
+
+    fn check_password(
+        &self,
+        password: &Password,
+        username: &str,
+        email: Option<&str>,
+    ) -> Vec<FieldError> {
+        let rules = self.policy.check(password, username, email);
+        rules.into_iter().map(|rule| FieldError::new(Field::Password, rule)).collect()
     }
 
     /// The secrets of an account with this password.
@@ -121,7 +129,11 @@ impl Accounts {
     ) -> Result<User, AccountError> {
         match self.users.insert(user, secrets).await {
             Ok(user) => Ok(user),
-            Err(error) if error.is_conflict() => Err(AccountError::UserExists),
+            Err(error) if error.is_conflict() => {
+                let taken = self.users.find_by_username(&user.username).await?.is_some();
+                let field = if taken { Field::Username } else { Field::Email };
+                Err(AccountError::Form(vec![FieldError::new(field, Rule::Taken)]))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -141,9 +153,9 @@ impl Accounts {
         password: Password,
     ) -> Result<User, AccountError> {
         let user = self.find(username).await?;
-        let problems = self.policy.problems(&password, &user.username, user.email.as_deref());
-        if !problems.is_empty() {
-            return Err(AccountError::Form(problems));
+        let errors = self.check_password(&password, &user.username, user.email.as_deref());
+        if !errors.is_empty() {
+            return Err(AccountError::Form(errors));
         }
         let hash = self.hasher.hash(password).await?;
         let secrets = SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() };
@@ -200,24 +212,28 @@ pub enum Role {
     Administrator,
 }
 
-/// Characters that make text look like other text: controls, marks that turn the direction of
-/// writing, and spaces without width. Joiners stay: some scripts need them.
-fn misleads(c: char) -> bool {
+fn messages(errors: &[FieldError]) -> String {
+    errors.iter().map(FieldError::message).collect::<Vec<_>>().join(". ")
+}
+
+/// Whether text with this character can pass for other text: controls, marks that change the
+/// direction of writing, and zero-width spaces. Joiners stay: some scripts need them.
+fn is_confusable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}')
         || matches!(c, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
-fn check_field(name: &str, value: &Value) -> Result<(), String> {
+fn check_field(name: &str, value: &Value) -> Result<(), Rule> {
     match value {
-        _ if is_reserved_field(name) => Err(format!("{name} cannot be set here")),
+        _ if is_reserved_field(name) => Err(Rule::Reserved),
         Value::String(text) if text.chars().count() > MAX_FIELD_LEN => {
-            Err(format!("{name} is too long"))
+            Err(Rule::TooLong { max: MAX_FIELD_LEN, unit: Unit::Characters })
         }
-        Value::String(text) if text.chars().any(misleads) => {
-            Err(format!("{name} contains a control or invisible character"))
+        Value::String(text) if text.chars().any(is_confusable) => Err(Rule::Character),
+        Value::Array(_) | Value::Object(_) => {
+            Err(Rule::Custom("must be a single value".to_owned()))
         }
-        Value::Array(_) | Value::Object(_) => Err(format!("{name} is not a single value")),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::form::{self, FieldError, FieldMessages};
+
 /// What went wrong, in the words of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -266,6 +268,9 @@ pub struct ErrorBody {
     pub error_code: u16,
     /// The code's name.
     pub error_code_name: &'static str,
+    /// The messages about single fields of a form; left out where there are none.
+    #[serde(skip_serializing_if = "FieldMessages::is_empty")]
+    pub field_errors: FieldMessages,
 }
 
 impl ErrorBody {
@@ -277,7 +282,16 @@ impl ErrorBody {
             error_messages: messages,
             error_code: code.number(),
             error_code_name: code.name(),
+            field_errors: FieldMessages::default(),
         }
+    }
+}
+
+impl From<&[FieldError]> for ErrorBody {
+    fn from(errors: &[FieldError]) -> Self {
+        let messages = errors.iter().map(FieldError::message).collect();
+        let field_errors = FieldMessages::from(errors);
+        Self { field_errors, ..Self::new(form::error_code(errors), messages) }
     }
 }
 
@@ -290,6 +304,7 @@ impl From<ErrorCode> for ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::{Field, Rule};
 
     #[test]
     fn every_code_stands_at_its_number() {
@@ -348,5 +363,20 @@ mod tests {
         );
         let two = ErrorBody::new(ErrorCode::FormEntry, vec!["a".into(), "b".into()]);
         assert_eq!(two.error_message, "a. b");
+    }
+
+    #[test]
+    fn a_body_about_a_form_tells_the_messages_of_each_field() {
+        let error = FieldError::new(Field::Email, Rule::Format);
+        assert_eq!(
+            serde_json::to_value(ErrorBody::from(&[error][..])).unwrap(),
+            serde_json::json!({
+                "errorMessage": "Email is not in an allowed format",
+                "errorMessages": ["Email is not in an allowed format"],
+                "errorCode": 32,
+                "errorCodeName": "InvalidEmail",
+                "fieldErrors": {"user_email": ["Email is not in an allowed format"]},
+            })
+        );
     }
 }

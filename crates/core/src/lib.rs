@@ -10,6 +10,7 @@ pub mod cookie;
 pub mod crypto;
 pub mod csrf;
 pub mod error;
+pub mod form;
 pub mod housekeeping;
 pub mod key;
 pub mod login;

@@ -33,6 +33,8 @@ struct Variables {
     token: String,
     username: Option<String>,
     user_email: Option<Value>,
+    #[serde(rename = "passwordHint")]
+    password_hint: String,
 }
 
 /// `GET setup`
@@ -43,7 +45,8 @@ pub(crate) async fn show(context: Context, uri: Uri) -> Response {
         .unwrap_or_default();
     let failure = match context.crossauth.auth().setup.is_valid(&token).await {
         Ok(true) => {
-            let variables = Variables { token, username: None, user_email: None };
+            let password_hint = context.crossauth.auth().accounts.password_policy().describe();
+            let variables = Variables { token, username: None, user_email: None, password_hint };
             return answer::page(&context, StatusCode::OK, PageName::Setup, variables);
         }
         Ok(false) => SetupError::InvalidLink.into(),
@@ -80,6 +83,7 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
                 token: form.token,
                 username: Some(form.username),
                 user_email: first(user_fields),
+                password_hint: context.crossauth.auth().accounts.password_policy().describe(),
             };
             answer::form_again(&context, PageName::Setup, &error.into(), variables)
         }

@@ -44,6 +44,7 @@ struct Variables {
     username: Option<String>,
     fields: Vec<Field>,
     allowed_factor2: [&'static str; 0],
+    password_hint: String,
 }
 
 /// A field that users may set about themselves.
@@ -142,7 +143,8 @@ impl Variables {
     fn new(context: &Context, entered: &Map<String, Value>) -> Self {
         let editable = &context.crossauth.auth().signup.config().editable_fields;
         let fields = editable.iter().map(|name| Field::new(name, entered.get(name))).collect();
-        Self { fields, ..Self::default() }
+        let password_hint = context.crossauth.auth().accounts.password_policy().describe();
+        Self { fields, password_hint, ..Self::default() }
     }
 }
 

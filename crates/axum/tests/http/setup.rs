@@ -147,9 +147,9 @@ async fn a_form_with_mistakes_does_not_use_the_link_up() {
     let token = issue(&site).await;
     let mut browser = site.browser();
     for (username, password, text) in [
-        ("r", PASSWORD, "Username must have"),
+        ("r", PASSWORD, "Username must be"),
         ("root", "short", "Password must"),
-        ("taken", PASSWORD, "User already exists"),
+        ("taken", PASSWORD, "Username is already taken"),
     ] {
         let page = send(&mut browser, &token, username, password).await;
         page.assert_page(400, text);

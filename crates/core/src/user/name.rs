@@ -6,6 +6,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+use crate::form::{Field, FieldError, Rule, Unit};
+
 /// How names are brought to the one form under which they are stored for look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Normalization {
@@ -50,36 +52,21 @@ impl Normalization {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
-/// Why a username was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidUsername {
-    /// Fewer than 2 or more than 254 characters.
-    #[error("Username must have between 2 and 254 characters")]
-    Length,
-    /// Contains a character that is not allowed where it stands.
-    #[error(
-        "Username may contain letters, digits and . _ - + @ ' only, must start with a letter, \
-         a digit or _ and must not end with a dot"
-    )]
-    Character,
-}
+/// Why a username was refused: the rule that it breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", FieldError::new(Field::Username, .0.clone()).message())]
+pub struct InvalidUsername(pub Rule);
 
 impl Username {
-    /// Checks a name for a new account.
+    /// Shortest name, in characters.
+    pub const MIN_LEN: usize = 2;
+    /// Longest name, in characters.
+    pub const MAX_LEN: usize = 254;
+
+    /// Checks a name for a new account. White space around it is not part of it.
     pub fn parse(name: &str) -> Result<Self, InvalidUsername> {
-        if name.len() > 254 * 4 || !(2..=254).contains(&name.chars().count()) {
-            return Err(InvalidUsername::Length);
-        }
-        let letter = |c: char| c.is_alphanumeric() && !is_invisible(c);
-        let mark = |c: char| is_combining_mark(c) && !is_invisible(c);
-        let inner = |c: char| letter(c) || mark(c) || "._-+@'".contains(c);
-        // The look-up form must be a good name too: compatibility characters may hide spaces.
-        for form in [name.to_owned(), name.nfkc().collect()] {
-            let first = form.chars().next().is_some_and(|c| letter(c) || c == '_');
-            if !first || form.ends_with('.') || !form.chars().all(inner) {
-                return Err(InvalidUsername::Character);
-            }
-        }
+        let name = name.trim();
+        check_username(name).map_err(InvalidUsername)?;
         Ok(Self(name.to_owned()))
     }
 
@@ -92,6 +79,35 @@ impl Username {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+fn check_username(name: &str) -> Result<(), Rule> {
+    let (min, max) = (Username::MIN_LEN, Username::MAX_LEN);
+    if name.is_empty() {
+        return Err(Rule::Missing);
+    }
+    if name.chars().nth(max).is_some() {
+        return Err(Rule::TooLong { max, unit: Unit::Characters });
+    }
+    if name.chars().nth(min - 1).is_none() {
+        return Err(Rule::TooShort { min });
+    }
+    let letter = |c: char| c.is_alphanumeric() && !is_invisible(c);
+    let mark = |c: char| is_combining_mark(c) && !is_invisible(c);
+    let allowed = |c: char| letter(c) || mark(c) || "._-+@'".contains(c);
+    // The look-up form must be a good name too: compatibility characters may hide spaces.
+    for form in [name.to_owned(), name.nfkc().collect()] {
+        if !form.chars().all(allowed) {
+            return Err(Rule::Character);
+        }
+        if !form.starts_with(|c| letter(c) || c == '_') {
+            return Err(Rule::Start);
+        }
+        if form.ends_with('.') {
+            return Err(Rule::End);
+        }
+    }
+    Ok(())
 }
 
 /// Letters and marks by the Unicode tables that nothing is drawn for
@@ -113,8 +129,10 @@ pub struct InvalidEmail;
 
 impl EmailAddress {
     /// Checks an address: dot-separated atoms, `@`, and a domain with an alphabetic top level or
-    /// an IPv4 address in brackets. A quoted local part is refused, as by both originals.
+    /// an IPv4 address in brackets. A quoted local part is refused, as upstream does. White space
+    /// around the address is not part of it.
     pub fn parse(address: &str) -> Result<Self, InvalidEmail> {
+        let address = address.trim();
         let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
         let fits = address.len() <= 254 && local.len() <= 64;
         if fits && is_local_part(local) && is_domain(domain) {
@@ -180,8 +198,7 @@ mod tests {
         for name in [
             "a",
             "",
-            " bob",
-            "bob ",
+            " ",
             "bob.",
             ".bob",
             "bo\u{200B}b",
@@ -217,12 +234,35 @@ mod tests {
     }
 
     #[test]
+    fn white_space_around_names_and_addresses_is_ignored() {
+        for name in [" bob", "bob ", "\tbob\u{A0}\n"] {
+            assert_eq!(Username::parse(name).unwrap().as_str(), "bob", "{name:?}");
+        }
+        let address = EmailAddress::parse(" bob@example.com\r\n").unwrap();
+        assert_eq!(address.as_str(), "bob@example.com");
+    }
+
+    #[test]
+    fn the_first_broken_rule_of_a_username_is_reported() {
+        for (name, rule) in [
+            ("", Rule::Missing),
+            ("b", Rule::TooShort { min: 2 }),
+            (&*"b".repeat(255), Rule::TooLong { max: 254, unit: Unit::Characters }),
+            ("bo b", Rule::Character),
+            ("-bob", Rule::Start),
+            ("bob.", Rule::End),
+        ] {
+            assert_eq!(Username::parse(name), Err(InvalidUsername(rule)), "{name:?}");
+        }
+    }
+
+    #[test]
     fn addresses_are_anchored_at_both_ends() {
         for good in ["bob@example.com", "a.b+c@x-y.example.org", "b@[127.0.0.1]"] {
             assert!(EmailAddress::parse(good).is_ok(), "{good:?}");
         }
         for bad in [
-            "bob@example.com\n",
+            "bob@example.com\nx",
             "a@x.com,b@y.com",
             "<bob@example.com>",
             "bob@",

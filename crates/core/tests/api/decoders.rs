@@ -78,7 +78,7 @@ proptest! {
 
     #[test]
     fn a_password_is_judged_whatever_it_is(text in any::<String>(), name in any::<String>()) {
-        let problems = PasswordPolicy::default().problems(&Password::new(&text), &name, Some(&name));
+        let problems = PasswordPolicy::default().check(&Password::new(&text), &name, Some(&name));
         prop_assert!(problems.len() <= 6);
         prop_assert!(text.len() >= 8 || !problems.is_empty());
     }

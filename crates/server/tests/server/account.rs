@@ -81,7 +81,7 @@ fn a_refused_account_says_why_and_exits_with_1() {
     assert!(add(directory.path(), &["alice"]).status.success());
     let again = add(directory.path(), &["Alice"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again.stderr).contains("already exists"), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).contains("already taken"), "{}", text(&again.stderr));
     let arguments = ["user", "add", "bob", "--password-stdin"];
     let weak = run_with_input(directory.path(), &arguments, "weak\n");
     assert_eq!(weak.status.code(), Some(1));
