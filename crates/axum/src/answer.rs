@@ -3,7 +3,6 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
-use crossauth_core::user::User;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -11,8 +10,7 @@ use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::headers;
-use crate::page::PageName;
-use crate::request_id::RequestId;
+use crate::page::{self, Common, ErrorPage, Page, PageError};
 use crate::session_change::SessionChange;
 
 /// In which form a caller wants to be answered.
@@ -38,95 +36,54 @@ impl Surface {
     }
 }
 
-/// A page from a template. `variables` add to those that every page has.
-pub(crate) fn page(
+/// A page.
+pub(crate) fn page<P: Page>(context: &Context, status: StatusCode, page: &P) -> Response {
+    render(context, status, page, None)
+}
+
+/// A page with a form, shown again with what went wrong.
+pub(crate) fn form_again<P: Page>(context: &Context, page: &P, failure: &Failure) -> Response {
+    let mut response = render(context, failure.http_status(), page, Some(failure.body()));
+    set_retry_after(&mut response, failure);
+    response
+}
+
+fn render<P: Page>(
     context: &Context,
     status: StatusCode,
-    page: PageName,
-    variables: impl Serialize,
+    page: &P,
+    problem: Option<ErrorBody>,
 ) -> Response {
+    let config = context.crossauth.config();
     let nonce = context.crossauth.next_nonce();
-    let variables = WithCommon { common: Common::new(context, &nonce), variables };
-    match context.crossauth.pages().render(page, variables) {
+    let common = Common {
+        url_prefix: &config.prefix,
+        site_name: &config.site_name,
+        csrf_token: context.csrf_form_value(),
+        csp_nonce: &nonce,
+        request_id: context.request_id,
+        user: context.user().map(|user| &**user),
+    };
+    let pages = context.crossauth.pages();
+    match pages.render(page, problem.map(Into::into).as_ref(), &common) {
         Ok(html) => {
             let mut response = (status, html).into_response();
-            headers::page(response.headers_mut(), context.crossauth.config(), &nonce);
+            headers::page(response.headers_mut(), config, &nonce);
             response
         }
         Err(error) => {
-            tracing::error!(%error, ?page, "page could not be rendered");
-            bare_page(context)
-        }
-    }
-}
-
-/// What every page can show.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Common<'a> {
-    url_prefix: &'a str,
-    site_name: &'a str,
-    csrf_token: String,
-    csp_nonce: &'a str,
-    request_id: RequestId,
-    user: Option<&'a User>,
-}
-
-#[derive(Serialize)]
-struct WithCommon<'a, T> {
-    #[serde(flatten)]
-    common: Common<'a>,
-    #[serde(flatten)]
-    variables: T,
-}
-
-impl<'a> Common<'a> {
-    fn new(context: &'a Context, nonce: &'a str) -> Self {
-        let config = context.crossauth.config();
-        Self {
-            url_prefix: &config.prefix,
-            site_name: &config.site_name,
-            csrf_token: context.csrf_form_value(),
-            csp_nonce: nonce,
-            request_id: context.request_id,
-            user: context.user().map(|user| &**user),
+            tracing::error!(%error, page = P::TEMPLATE.name, "page could not be rendered");
+            bare_page(context, pages.shows_errors().then_some(&error))
         }
     }
 }
 
 /// For when not even the error page can be rendered.
-fn bare_page(context: &Context) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><title>Error</title><h1>Something went wrong</h1>\
-         <p>Request {}</p></html>",
-        context.request_id
-    );
+fn bare_page(context: &Context, error: Option<&PageError>) -> Response {
+    let config = context.crossauth.config();
+    let html = page::emergency(&config.prefix, context.request_id, error);
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
-    headers::page(response.headers_mut(), context.crossauth.config(), "");
-    response
-}
-
-/// A form shown again with what went wrong.
-pub(crate) fn form_again(
-    context: &Context,
-    name: PageName,
-    failure: &Failure,
-    variables: impl Serialize,
-) -> Response {
-    #[derive(Serialize)]
-    struct WithError<T> {
-        #[serde(rename = "firstWrongField")]
-        first_wrong_field: Option<String>,
-        #[serde(flatten)]
-        error: ErrorBody,
-        #[serde(flatten)]
-        variables: T,
-    }
-    let error = failure.body();
-    let first_wrong_field = error.field_errors.first_field().map(str::to_owned);
-    let variables = WithError { first_wrong_field, error, variables };
-    let mut response = page(context, failure.http_status(), name, variables);
-    set_retry_after(&mut response, failure);
+    headers::page(response.headers_mut(), config, "");
     response
 }
 
@@ -135,11 +92,9 @@ pub(crate) fn failure(context: &Context, surface: Surface, failure: &Failure) ->
     match surface {
         Surface::Page => {
             let status = failure.http_status();
-            let variables = serde_json::json!({
-                "status": status.as_u16(),
-                "title": status.canonical_reason().unwrap_or("Error"),
-            });
-            form_again(context, PageName::Error, failure, variables)
+            let mut response = page(context, status, &ErrorPage::new(status, failure.body()));
+            set_retry_after(&mut response, failure);
+            response
         }
         Surface::Api => json_failure(context, failure),
     }

@@ -1,116 +1,202 @@
-//! The pages that people see: templates, their overrides, and what is served beside them.
+//! The pages that people see: templates, their overrides, and the assets they load.
 //!
-//! Every page has a default that is part of the binary. A directory of the operator's may hold a
-//! file of the same name, which is then used instead. Which variables each page is given is the
-//! contract in `docs/reference/templates.md`.
+//! A page is a type that implements [`Page`]: its fields are the variables of its template. The
+//! handler passes the value, so that it cannot pass the variables of another page, and
+//! [`PAGES`](crate::routes::PAGES) lists all of them. To add a page: write the template, implement
+//! `Page` beside the handler, add one line to the list, and describe the variables in
+//! `docs/reference/templates.md`.
+//!
+//! Each page has a default that is part of the binary. A file of the same name in a directory of
+//! the operator overrides it.
 
 mod asset;
+mod check;
+mod emergency;
+mod engine;
+mod error_page;
 mod source;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use minijinja::Environment;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
 pub(crate) use asset::Asset;
+pub(crate) use emergency::emergency;
+pub(crate) use error_page::ErrorPage;
 use source::Source;
+use variables::Layers;
+pub(crate) use variables::{Common, Problem};
+
+/// A page. Its fields, serialised, are the variables of its template beside those of [`Common`].
+pub(crate) trait Page: Serialize {
+    /// The template that shows it.
+    const TEMPLATE: Template;
+
+    /// Who can get to see it.
+    const AUDIENCE: Audience = Audience::Anyone;
+
+    /// An example with a value for every variable, to check templates with.
+    fn sample() -> Self
+    where
+        Self: Sized;
+}
+
+/// A template of the binary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Template {
+    /// Its name, which is also the name of the file that overrides it.
+    pub(crate) name: &'static str,
+    /// Its text.
+    pub(crate) text: &'static str,
+}
+
+/// The [`Template`] of a name, from the folder `templates`.
+macro_rules! template {
+    ($name:literal) => {
+        $crate::page::Template {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/", $name)),
+        }
+    };
+}
+pub(crate) use template;
+
+/// Whether the variable `user` is set on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Never: logged-in users do not see the page.
+    Anonymous,
+    /// Always.
+    LoggedIn,
+    /// Sometimes.
+    Anyone,
+}
+
+/// An entry of the list of pages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageEntry {
+    template: Template,
+    audience: Audience,
+    sample: fn() -> Value,
+}
+
+impl PageEntry {
+    /// The entry of a page.
+    pub(crate) const fn of<P: Page>() -> Self {
+        Self {
+            template: P::TEMPLATE,
+            audience: P::AUDIENCE,
+            sample: || Value::from(Serde(P::sample())),
+        }
+    }
+}
 
 /// The templates, ready to be rendered.
 #[derive(Debug)]
 pub(crate) struct Pages {
     environment: Environment<'static>,
     source: Arc<Source>,
+    reload: Reload,
 }
 
-/// A page by its purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum PageName {
-    /// Asks for username and password; also where one arrives after logging out.
-    Login,
-    /// Creates an account.
-    Signup,
-    /// What the account of the logged-in user holds.
-    Account,
-    /// Creates the first administrator.
-    Setup,
-    /// Any failure that has no form to return to.
-    Error,
+/// Whether a changed override is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reload {
+    Never,
+    WhenChanged,
 }
 
-/// A template cannot be read or rendered; for the operator, never for the visitor.
+/// A template cannot be read or rendered. For the operator, not for visitors.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// The directory of overrides, or a file in it, cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read the templates in {}", path.display())]
     Unreadable {
-        /// What could not be read.
+        /// The directory or file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A template is wrong.
+    /// A template has an error.
     #[error("{}:{line}: {reason}", file.display())]
     Template {
         /// The file of the override, or the name of the default.
         file: PathBuf,
-        /// Line in the file, or 0 where it is not known.
+        /// Line in the file, or 0 if it is not known.
         line: usize,
-        /// What is wrong with it.
+        /// The error.
         reason: String,
     },
 }
 
 impl Pages {
-    /// The default pages, or those of the same name in `overrides`.
+    /// The given pages, overridden by the templates of a directory.
     ///
-    /// Every template is parsed now, so that a mistake in one stops the start rather than a login.
-    pub(crate) fn new(overrides: Option<PathBuf>) -> Result<Self, PageError> {
-        let source = Arc::new(Source::open(overrides)?);
-        let pages = Self { environment: environment(&source), source };
-        pages.check()?;
-        Ok(pages)
+    /// Overrides are rendered with sample values now, so that an error in one stops the start
+    /// rather than a login. What is only suspicious is logged. Without overrides there is nothing
+    /// to check: the tests have rendered the defaults.
+    pub(crate) fn new(
+        pages: &'static [PageEntry],
+        overrides: Option<PathBuf>,
+    ) -> Result<Self, PageError> {
+        let is_overridden = overrides.is_some();
+        let this = Self::open(pages, overrides)?;
+        if is_overridden {
+            for warning in this.check(pages)? {
+                tracing::warn!("{warning}");
+            }
+        }
+        Ok(this)
     }
 
-    /// Reads overrides anew when their files change: for those who are writing templates.
+    fn open(pages: &'static [PageEntry], overrides: Option<PathBuf>) -> Result<Self, PageError> {
+        let source = Arc::new(Source::open(pages, overrides)?);
+        Ok(Self { environment: engine::environment(&source), source, reload: Reload::Never })
+    }
+
+    /// Reads overrides again when their files change, and shows errors in them to visitors: for
+    /// development.
     #[must_use]
     pub(crate) fn reloading(mut self) -> Self {
         self.environment.set_auto_reload(true);
+        self.reload = Reload::WhenChanged;
         self
     }
 
-    /// The HTML of a page. Text in `context` is escaped wherever it is printed.
-    pub(crate) fn render(
+    /// Whether visitors may see what is wrong with a template.
+    pub(crate) fn shows_errors(&self) -> bool {
+        self.reload == Reload::WhenChanged
+    }
+
+    /// The HTML of a page. Variables of the page come before those of `problem`, and these before
+    /// those of every page.
+    pub(crate) fn render<P: Page>(
         &self,
-        page: PageName,
-        context: impl Serialize,
+        page: &P,
+        problem: Option<&Problem>,
+        common: &Common<'_>,
     ) -> Result<String, PageError> {
-        self.render_value(page, Value::from(Serde(context))).map_err(|error| self.locate(&error))
+        let page = Value::from(Serde(page));
+        let problem = problem.map_or(Value::UNDEFINED, |problem| Value::from(Serde(problem)));
+        self.render_layers(P::TEMPLATE.name, [page, problem, Value::from(Serde(common))])
     }
 
-    fn check(&self) -> Result<(), PageError> {
-        for name in self.source.names()? {
-            self.environment.get_template(&name).map_err(|error| self.locate(&error))?;
-        }
-        for page in PageName::ALL {
-            match self.render_value(page, Value::UNDEFINED) {
-                Err(error) if names_nothing(&error) => return Err(self.locate(&error)),
-                // An override may rely on variables that only a real request brings.
-                Ok(_) | Err(_) => {}
-            }
-        }
-        Ok(())
+    fn render_layers(&self, name: &str, layers: [Value; 3]) -> Result<String, PageError> {
+        let template = self.environment.get_template(name);
+        template
+            .and_then(|template| template.render(Value::from_object(Layers(layers))))
+            .map_err(|error| self.locate(&error))
     }
 
-    fn render_value(&self, page: PageName, context: Value) -> Result<String, minijinja::Error> {
-        self.environment.get_template(page.file_name())?.render(context)
-    }
-
+    /// The error with the file of the override it is in.
     fn locate(&self, error: &minijinja::Error) -> PageError {
         let error = innermost(error);
         let causes = [error.detail().map(str::to_owned), error.source().map(ToString::to_string)];
@@ -126,54 +212,8 @@ impl Pages {
     }
 }
 
-impl PageName {
-    /// Every page.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Login, Self::Signup, Self::Account, Self::Setup, Self::Error];
-
-    /// The file that holds the page, as an override would be named.
-    pub(crate) fn file_name(self) -> &'static str {
-        match self {
-            Self::Login => "login.html",
-            Self::Signup => "signup.html",
-            Self::Account => "account.html",
-            Self::Setup => "setup.html",
-            Self::Error => "error.html",
-        }
-    }
-}
-
-fn environment(source: &Arc<Source>) -> Environment<'static> {
-    let mut environment = Environment::new();
-    let loader = Arc::clone(source);
-    environment.set_loader(move |name| loader.load(name));
-    environment.set_auto_reload(false);
-    // The engine would escape by the file's extension, and an override may have any.
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_formatter(|out, state, value| {
-        escape_formatter(out, state, if value.is_none() { &Value::UNDEFINED } else { value })
-    });
-    // Its reports would carry the variables, and so tokens, into the log.
-    environment.set_debug(false);
-    environment.add_global("assetVersion", asset::version());
-    environment
-}
-
-/// The mistake itself, where templates include one another.
+/// The error itself, where templates include one another.
 fn innermost(error: &minijinja::Error) -> &minijinja::Error {
     let inner = error.source().and_then(|source| source.downcast_ref());
     inner.map_or(error, innermost)
-}
-
-/// Whether a template asks for something that does not exist, whatever its variables hold.
-fn names_nothing(error: &minijinja::Error) -> bool {
-    matches!(
-        innermost(error).kind(),
-        ErrorKind::TemplateNotFound
-            | ErrorKind::UnknownFilter
-            | ErrorKind::UnknownTest
-            | ErrorKind::UnknownFunction
-            | ErrorKind::UnknownBlock
-    )
 }

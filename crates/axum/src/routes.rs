@@ -9,3 +9,14 @@ pub(crate) mod logout;
 pub(crate) mod setup;
 pub(crate) mod signup;
 pub(crate) mod user_for_session_key;
+
+use crate::page::{ErrorPage, PageEntry};
+
+/// Every page.
+pub(crate) const PAGES: &[PageEntry] = &[
+    PageEntry::of::<login::LoginPage>(),
+    PageEntry::of::<signup::SignupPage>(),
+    PageEntry::of::<home::AccountPage>(),
+    PageEntry::of::<setup::SetupPage>(),
+    PageEntry::of::<ErrorPage>(),
+];

@@ -34,6 +34,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = &configuration.settings;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Config(command) => {
+            if matches!(command, ConfigCommand::Check) {
+                // Warnings about templates are logged.
+                log::start(settings);
+            }
             if let (ConfigCommand::Check, Err(error)) = (&command, wiring::rehearse(settings)) {
                 writeln!(io::stderr(), "crossauth: {error:#}")?;
                 return Ok(ExitCode::from(MISCONFIGURED));

@@ -20,6 +20,7 @@ use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
 use crate::page::{PageError, Pages};
+use crate::routes;
 
 /// Why Crossauth could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -265,7 +266,7 @@ impl Builder {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
         let config = self.config()?;
-        let pages = Pages::new(self.site.templates)?;
+        let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
         let auth = AuthConfig {
             session: self.session,

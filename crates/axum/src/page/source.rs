@@ -4,93 +4,151 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use minijinja::{Error, ErrorKind, TemplateSource};
 
-use super::PageError;
+use super::{PageEntry, PageError, Template, template};
 
-const DEFAULTS: [(&str, &str); 7] = [
-    ("account.html", include_str!("../../templates/account.html")),
-    ("base.html", include_str!("../../templates/base.html")),
-    ("components.html", include_str!("../../templates/components.html")),
-    ("error.html", include_str!("../../templates/error.html")),
-    ("login.html", include_str!("../../templates/login.html")),
-    ("setup.html", include_str!("../../templates/setup.html")),
-    ("signup.html", include_str!("../../templates/signup.html")),
-];
+/// Templates that pages are built on.
+const FRAME: [Template; 2] = [template!("base.html"), template!("components.html")];
 
-/// Goes before the name of a default to mean that one even where it is overridden, so that an
+/// Before the name of a default means that default even where it is overridden, so that an
 /// override can extend what it replaces.
 const DEFAULT_PREFIX: &str = "default/";
+
+/// Extensions that overrides of a page may have, most preferred first. The latter two are those of
+/// the TypeScript and the Python Crossauth.
+const EXTENSIONS: [&str; 3] = ["html", "njk", "jinja2"];
 
 /// Templates by name.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Canonical, so that what a link points to can be compared with it.
-    overrides: Option<PathBuf>,
+    pages: &'static [PageEntry],
+    /// Canonical, so that the target of a link can be compared with it.
+    directory: Option<PathBuf>,
+    /// Names of the overrides that were read.
+    used: Mutex<BTreeSet<String>>,
 }
 
 impl Source {
-    pub(super) fn open(overrides: Option<PathBuf>) -> Result<Self, PageError> {
-        let overrides = overrides.map(|directory| {
+    pub(super) fn open(
+        pages: &'static [PageEntry],
+        directory: Option<PathBuf>,
+    ) -> Result<Self, PageError> {
+        let directory = directory.map(|directory| {
             let listed = fs::read_dir(&directory).and_then(|_| directory.canonicalize());
             listed.map_err(|source| PageError::Unreadable { path: directory, source })
         });
-        Ok(Self { overrides: overrides.transpose()? })
+        Ok(Self { pages, directory: directory.transpose()?, used: Mutex::default() })
     }
 
-    /// The text of a template, or `None` where there is none of that name.
+    /// The text of a template, or `None` if there is none of that name.
     pub(super) fn load(&self, name: &str) -> Result<Option<TemplateSource>, Error> {
         if !is_plain(name) {
             return Err(refused(name, "is not the plain name of a template"));
         }
-        let Some(file) = self.override_of(name) else {
-            return Ok(default(name).map(TemplateSource::new));
-        };
+        let candidates = self.candidates(name);
         // Taken before reading: a change in between is then seen as a change.
-        let stamp = Stamp::of(&file);
-        let text = match self.read(&file) {
-            Ok(text) => Some(text),
-            Err(error) if is_absent(&error) => default(name).map(str::to_owned),
+        let stamps: Vec<_> = candidates.iter().map(|(_, file)| Stamp::of(file)).collect();
+        let text = match self.read_first(&candidates) {
+            Ok(Some(text)) => Some(text),
+            Ok(None) => self.default(name).map(str::to_owned),
             Err(error) => return Err(refused(name, "cannot be read").with_source(error)),
         };
         Ok(text.map(|text| {
-            TemplateSource::new(text).with_uptodate_check(move || Stamp::of(&file) == stamp)
+            TemplateSource::new(text).with_uptodate_check(move || {
+                candidates.iter().map(|(_, file)| Stamp::of(file)).eq(stamps.iter().copied())
+            })
         }))
     }
 
-    /// Every default and every override, so that all of them can be checked.
-    pub(super) fn names(&self) -> Result<BTreeSet<String>, PageError> {
-        let mut names: BTreeSet<_> = DEFAULTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        if let Some(directory) = &self.overrides {
-            collect(directory, "", &mut names)?;
-        }
+    /// The overrides that have to be right, used or not.
+    pub(super) fn overrides(&self) -> Result<BTreeSet<String>, PageError> {
+        let mut names = self.files()?;
+        names.retain(|name| has_extension(name, &EXTENSIONS[..1]));
         Ok(names)
+    }
+
+    /// Overrides that were not read so far and that none of those read mentions.
+    pub(super) fn unused(&self) -> Result<Vec<String>, PageError> {
+        let files = self.files()?;
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let texts: Vec<_> = used.iter().filter_map(|name| self.read(name).ok()).collect();
+        let is_mentioned = |name: &String| texts.iter().any(|text| text.contains(name.as_str()));
+        let unused = files.into_iter().filter(|name| !used.contains(name) && !is_mentioned(name));
+        Ok(unused.collect())
+    }
+
+    /// Whether the template of that name is the operator's.
+    pub(super) fn is_override(&self, name: &str) -> bool {
+        self.candidates(name).iter().any(|(_, file)| file.exists())
     }
 
     /// What to call a template in a message.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        let file = self.override_of(name).filter(|file| file.exists());
-        file.unwrap_or_else(|| name.into())
+        let existing = self.candidates(name).into_iter().find(|(_, file)| file.exists());
+        existing.map_or_else(|| name.into(), |(_, file)| file)
     }
 
-    fn override_of(&self, name: &str) -> Option<PathBuf> {
-        let directory = self.overrides.as_ref()?;
-        (is_plain(name) && !name.starts_with(DEFAULT_PREFIX)).then(|| directory.join(name))
+    /// The files that can override a template, most preferred first.
+    fn candidates(&self, name: &str) -> Vec<(String, PathBuf)> {
+        let Some(directory) = &self.directory else { return Vec::new() };
+        if !is_plain(name) || name.starts_with(DEFAULT_PREFIX) {
+            return Vec::new();
+        }
+        let mut names = vec![name.to_owned()];
+        if self.pages.iter().any(|page| page.template.name == name) {
+            let stem = name.trim_end_matches(EXTENSIONS[0]);
+            names.extend(EXTENSIONS[1..].iter().map(|extension| format!("{stem}{extension}")));
+        }
+        names.into_iter().map(|name| (name.clone(), directory.join(name))).collect()
     }
 
-    fn read(&self, file: &Path) -> io::Result<String> {
-        let target = file.canonicalize()?;
-        if !self.overrides.as_ref().is_some_and(|directory| target.starts_with(directory)) {
+    fn read_first(&self, candidates: &[(String, PathBuf)]) -> io::Result<Option<String>> {
+        for (name, _) in candidates {
+            match self.read(name) {
+                Ok(text) => {
+                    let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+                    used.insert(name.clone());
+                    return Ok(Some(text));
+                }
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a file of the directory.
+    fn read(&self, name: &str) -> io::Result<String> {
+        let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let target = directory.join(name).canonicalize()?;
+        if !target.starts_with(directory) {
             return Err(io::Error::other("the link leaves the directory of templates"));
         }
         fs::read_to_string(target)
     }
+
+    fn default(&self, name: &str) -> Option<&'static str> {
+        let name = name.strip_prefix(DEFAULT_PREFIX).unwrap_or(name);
+        let pages = self.pages.iter().map(|page| page.template);
+        pages.chain(FRAME).find(|known| known.name == name).map(|known| known.text)
+    }
+
+    /// Every template in the directory.
+    fn files(&self) -> Result<BTreeSet<String>, PageError> {
+        let mut names = BTreeSet::new();
+        if let Some(directory) = &self.directory {
+            collect(directory, "", &mut names)?;
+        }
+        Ok(names)
+    }
 }
 
-/// What tells one version of a file from the next.
-#[derive(Debug, PartialEq, Eq)]
+/// Identifies one version of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp(Option<(SystemTime, u64)>);
 
 impl Stamp {
@@ -100,15 +158,14 @@ impl Stamp {
     }
 }
 
-fn default(name: &str) -> Option<&'static str> {
-    let name = name.strip_prefix(DEFAULT_PREFIX).unwrap_or(name);
-    DEFAULTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
-}
-
 /// Whether a name stays inside the directory on every platform, and out of its hidden files.
 fn is_plain(name: &str) -> bool {
     name.split('/')
         .all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']))
+}
+
+fn has_extension(name: &str, extensions: &[&str]) -> bool {
+    Path::new(name).extension().is_some_and(|own| extensions.iter().any(|one| own == *one))
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -131,7 +188,7 @@ fn collect(directory: &Path, prefix: &str, names: &mut BTreeSet<String>) -> Resu
             if is_plain(&name) {
                 collect(&entry.path(), &format!("{name}/"), names)?;
             }
-        } else if is_plain(&name) && Path::new(&name).extension().is_some_and(|e| e == "html") {
+        } else if is_plain(&name) && has_extension(&name, &EXTENSIONS) {
             names.insert(name);
         }
     }

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::extract::Submitted;
 use crate::failure::Failure;
 use crate::next::{self, NextPath};
-use crate::page::PageName;
+use crate::page::{Audience, Page, Template, template};
 use crate::session_change::SessionChange;
 
 /// What the form sends.
@@ -30,10 +30,10 @@ pub(crate) struct Form {
     persist: Option<bool>,
 }
 
-/// What the page shows besides what all pages show.
+/// Variables of `login.html`.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Variables {
+pub(crate) struct LoginPage {
     next: Option<NextPath>,
     persist: &'static str,
     username: Option<String>,
@@ -46,8 +46,8 @@ pub(crate) async fn show(context: Context, uri: Uri) -> Response {
     if context.user().is_some() {
         return go_on(&context, next.as_ref());
     }
-    let variables = Variables { next, ..Variables::new(&context) };
-    answer::page(&context, StatusCode::OK, PageName::Login, variables)
+    let page = LoginPage { next, ..LoginPage::new(&context) };
+    answer::page(&context, StatusCode::OK, &page)
 }
 
 /// `POST login`
@@ -56,8 +56,8 @@ pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> 
         Ok(form) => form,
         Err(error) => {
             let (username, next) = (error.username, error.next);
-            let variables = Variables { next, username, ..Variables::new(&context) };
-            return answer::form_again(&context, PageName::Login, &error.failure, variables);
+            let page = LoginPage { next, username, ..LoginPage::new(&context) };
+            return answer::form_again(&context, &page, &error.failure);
         }
     };
     if context.user().is_some() {
@@ -71,13 +71,13 @@ pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> 
             answer::with_session(go_on(&context, form.next.as_ref()), session)
         }
         Err(failure) => {
-            let variables = Variables {
+            let page = LoginPage {
                 next: form.next,
                 persist: if persist == Persistence::Persistent { "on" } else { "" },
                 username: Some(form.username),
-                ..Variables::new(&context)
+                ..LoginPage::new(&context)
             };
-            answer::form_again(&context, PageName::Login, &failure, variables)
+            answer::form_again(&context, &page, &failure)
         }
     }
 }
@@ -129,7 +129,21 @@ pub(super) fn go_on(context: &Context, next: Option<&NextPath>) -> Response {
     answer::redirect(context, next.map_or(default, NextPath::as_str))
 }
 
-impl Variables {
+impl Page for LoginPage {
+    const TEMPLATE: Template = template!("login.html");
+    const AUDIENCE: Audience = Audience::Anonymous;
+
+    fn sample() -> Self {
+        Self {
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            persist: "on",
+            username: Some("ada".into()),
+            signup_enabled: true,
+        }
+    }
+}
+
+impl LoginPage {
     fn new(context: &Context) -> Self {
         let signup = context.crossauth.auth().signup.config();
         Self { signup_enabled: signup.open == Door::Open, ..Self::default() }

@@ -15,7 +15,7 @@ use super::login::go_on;
 use crate::answer::{self, Surface};
 use crate::context::Context;
 use crate::extract::Submitted;
-use crate::page::PageName;
+use crate::page::{Page, Template, template};
 use crate::session_change::SessionChange;
 
 /// What the form sends, but for `user_email`.
@@ -27,9 +27,9 @@ pub(crate) struct Form {
     repeat_password: Password,
 }
 
-/// What the page shows besides what all pages show.
+/// Variables of `setup.html`.
 #[derive(Serialize)]
-struct Variables {
+pub(crate) struct SetupPage {
     token: String,
     username: Option<String>,
     user_email: Option<Value>,
@@ -46,8 +46,8 @@ pub(crate) async fn show(context: Context, uri: Uri) -> Response {
     let failure = match context.crossauth.auth().setup.is_valid(&token).await {
         Ok(true) => {
             let password_hint = context.crossauth.auth().accounts.password_policy().describe();
-            let variables = Variables { token, username: None, user_email: None, password_hint };
-            return answer::page(&context, StatusCode::OK, PageName::Setup, variables);
+            let page = SetupPage { token, username: None, user_email: None, password_hint };
+            return answer::page(&context, StatusCode::OK, &page);
         }
         Ok(false) => SetupError::InvalidLink.into(),
         Err(error) => error.into(),
@@ -79,13 +79,26 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
             answer::failure(&context, Surface::Page, &error.into())
         }
         Err(error @ SetupError::Account(_)) => {
-            let variables = Variables {
+            let page = SetupPage {
                 token: form.token,
                 username: Some(form.username),
                 user_email: first(user_fields),
                 password_hint: context.crossauth.auth().accounts.password_policy().describe(),
             };
-            answer::form_again(&context, PageName::Setup, &error.into(), variables)
+            answer::form_again(&context, &page, &error.into())
+        }
+    }
+}
+
+impl Page for SetupPage {
+    const TEMPLATE: Template = template!("setup.html");
+
+    fn sample() -> Self {
+        Self {
+            token: "setup-token".into(),
+            username: Some("ada".into()),
+            user_email: Some("ada@example.com".into()),
+            password_hint: "At least 8 characters.".into(),
         }
     }
 }

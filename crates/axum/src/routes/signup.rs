@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::extract::Submitted;
 use crate::failure::Failure;
 use crate::next::{self, NextPath};
-use crate::page::PageName;
+use crate::page::{Audience, Page, Template, template};
 use crate::session_change::SessionChange;
 
 /// What the form sends, but for the fields that begin with `user_`.
@@ -35,16 +35,26 @@ pub(crate) struct Form {
     persist: Option<bool>,
 }
 
-/// What the page shows besides what all pages show.
+/// Variables of `signup.html`.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Variables {
+pub(crate) struct SignupPage {
     next: Option<NextPath>,
     persist: &'static str,
     username: Option<String>,
     fields: Vec<Field>,
-    allowed_factor2: [&'static str; 0],
+    allowed_factor2: Vec<FactorChoice>,
+    factor2: &'static str,
     password_hint: String,
+}
+
+/// A second factor to choose from.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FactorChoice {
+    name: &'static str,
+    friendly_name: &'static str,
+    has_secrets: bool,
 }
 
 /// A field that users may set about themselves.
@@ -63,19 +73,19 @@ pub(crate) async fn show(context: Context, uri: Uri) -> Response {
     if context.user().is_some() {
         return go_on(&context, next.as_ref());
     }
-    let variables = Variables { next, ..Variables::new(&context, &Map::new()) };
-    answer::page(&context, StatusCode::OK, PageName::Signup, variables)
+    let page = SignupPage { next, ..SignupPage::new(&context, &Map::new()) };
+    answer::page(&context, StatusCode::OK, &page)
 }
 
 /// `POST signup`
 pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
     let Submitted { context, form, user_fields } = submitted;
-    let variables = Variables::new(&context, &user_fields);
+    let page = SignupPage::new(&context, &user_fields);
     let form = match form {
         Ok(form) => form,
         Err(error) => {
-            let variables = Variables { username: error.username, next: error.next, ..variables };
-            return answer::form_again(&context, PageName::Signup, &error.failure, variables);
+            let page = SignupPage { username: error.username, next: error.next, ..page };
+            return answer::form_again(&context, &page, &error.failure);
         }
     };
     let persist = persistence(form.persist.unwrap_or(false));
@@ -85,13 +95,13 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
             answer::with_session(answer, SessionChange::Began(session.into()))
         }
         Err(failure) => {
-            let variables = Variables {
+            let page = SignupPage {
                 next: form.next,
                 persist: if persist == Persistence::Persistent { "on" } else { "" },
                 username: Some(form.username),
-                ..variables
+                ..page
             };
-            answer::form_again(&context, PageName::Signup, &failure, variables)
+            answer::form_again(&context, &page, &failure)
         }
     }
 }
@@ -139,7 +149,31 @@ async fn sign_up(
     Ok(context.crossauth.auth().signup.sign_up(request).await?)
 }
 
-impl Variables {
+impl Page for SignupPage {
+    const TEMPLATE: Template = template!("signup.html");
+    const AUDIENCE: Audience = Audience::Anonymous;
+
+    fn sample() -> Self {
+        Self {
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            persist: "on",
+            username: Some("ada".into()),
+            fields: vec![Field::new("email", Some(&"ada@example.com".into()))],
+            allowed_factor2: vec![
+                FactorChoice { name: "none", friendly_name: "None", has_secrets: false },
+                FactorChoice {
+                    name: "totp",
+                    friendly_name: "Authenticator app",
+                    has_secrets: true,
+                },
+            ],
+            factor2: "totp",
+            password_hint: "At least 8 characters.".into(),
+        }
+    }
+}
+
+impl SignupPage {
     fn new(context: &Context, entered: &Map<String, Value>) -> Self {
         let editable = &context.crossauth.auth().signup.config().editable_fields;
         let fields = editable.iter().map(|name| Field::new(name, entered.get(name))).collect();

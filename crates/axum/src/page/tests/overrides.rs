@@ -4,7 +4,9 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::page::{PageError, PageName, Pages};
+use super::{ACCOUNT, LOGIN, SIGNUP, html_of, try_html};
+use crate::page::{PageError, Pages};
+use crate::routes::PAGES;
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = TempDir::new().unwrap();
@@ -15,11 +17,11 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn open(directory: &Path) -> Result<Pages, PageError> {
-    Pages::new(Some(directory.to_owned()))
+    Pages::new(PAGES, Some(directory.to_owned()))
 }
 
 fn login(pages: &Pages) -> String {
-    pages.render(PageName::Login, json!({"username": "<ada>"})).unwrap()
+    html_of(pages, LOGIN, json!({"username": "<ada>"}))
 }
 
 fn problem(files: &[(&str, &str)]) -> String {
@@ -31,7 +33,7 @@ fn a_file_of_the_same_name_replaces_a_default() {
     let directory = directory(&[("login.html", "Hello {{ username }}")]);
     let pages = open(directory.path()).unwrap();
     assert_eq!(login(&pages), "Hello &lt;ada&gt;");
-    assert!(pages.render(PageName::Signup, ()).unwrap().contains("Create an account"));
+    assert!(html_of(&pages, SIGNUP, ()).contains("Create an account"));
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn an_override_can_extend_the_default_it_replaces() {
     ]);
     let pages = open(directory.path()).unwrap();
     let user = json!({"username": "ada", "state": "disabled"});
-    let html = pages.render(PageName::Account, json!({"user": user})).unwrap();
+    let html = html_of(&pages, ACCOUNT, json!({"user": user}));
     for expected in ["<title>Me ·", "Acme", "<dd>Disabled</dd>", "Log out"] {
         assert!(html.contains(expected), "{expected}: {html}");
     }
@@ -90,6 +92,62 @@ fn an_override_that_names_nothing_is_reported_at_start() {
     assert!(nested.contains("a.njk:1: unknown filter"), "{nested}");
 }
 
+/// Every kind of error that shows only when a page is rendered.
+#[test]
+fn an_override_that_cannot_be_rendered_is_reported_at_start() {
+    let base = "{% block content %}{% endblock %}";
+    for (files, expected) in [
+        ([("login.html", "{% extends 'login.html' %}"), ("x.html", "")], "cycle"),
+        ([("login.html", ""), ("base.html", "{% extends 'base.html' %}")], "cycle"),
+        ([("login.html", "\n{% include 'login.html' %}"), ("x.html", "")], "login.html:2: "),
+        (
+            [("login.html", "{% include 'x.html' %}"), ("x.html", "{% include 'login.html' %}")],
+            "recursion",
+        ),
+        ([("login.html", "\n\n{{ 1 // 0 }}"), ("x.html", "")], "login.html:3: "),
+        (
+            [("login.html", "{% for i in range(10000000) %}{% endfor %}"), ("x.html", "")],
+            "login.html:1: ",
+        ),
+        (
+            [
+                (
+                    "login.html",
+                    "{% extends 'base.html' %}{% block content %}\n{{ 'a' / 2 }}{% endblock %}",
+                ),
+                ("base.html", base),
+            ],
+            "login.html:2: ",
+        ),
+        (
+            [
+                ("login.html", "{% import 'components.html' as ui %}\n{{ ui.submt('Log in') }}"),
+                ("x.html", ""),
+            ],
+            "login.html:2: unknown method",
+        ),
+        (
+            [("login.html", "{{ username.shout() }}"), ("x.html", "")],
+            "login.html:1: unknown method",
+        ),
+        (
+            [("login.html", "{% if errorMessage %}\n{{ 1 // 0 }}{% endif %}"), ("x.html", "")],
+            "login.html:2: ",
+        ),
+        (
+            [("error.html", "{% if not user %}\n{{ 1 // 0 }}{% endif %}"), ("x.html", "")],
+            "error.html:2: ",
+        ),
+        (
+            [("account.html", "{% if user %}\n{{ 1 // 0 }}{% endif %}"), ("x.html", "")],
+            "account.html:2: ",
+        ),
+    ] {
+        let message = problem(&files);
+        assert!(message.contains(expected), "{files:?}: {message}");
+    }
+}
+
 #[test]
 fn names_that_leave_the_directory_are_refused() {
     let outer = directory(&[("secret.html", "secret")]);
@@ -109,7 +167,7 @@ fn names_that_leave_the_directory_are_refused() {
     ] {
         fs::write(inner.join("login.html"), format!("{{% include '{name}' ignore missing %}}"))
             .unwrap();
-        let refusal = open(&inner).unwrap().render(PageName::Login, ()).unwrap_err().to_string();
+        let refusal = open(&inner).unwrap_err().to_string();
         assert!(refusal.contains("is not the plain name of a template"), "{name}: {refusal}");
     }
 }
@@ -134,7 +192,7 @@ fn a_missing_directory_is_named() {
     let directory = directory(&[]);
     let missing = directory.path().join("nowhere");
     let message = open(&missing).unwrap_err().to_string();
-    assert!(message.starts_with(missing.to_str().unwrap()), "{message}");
+    assert!(message.ends_with(missing.to_str().unwrap()), "{message}");
 }
 
 #[test]
@@ -152,6 +210,68 @@ fn changes_are_seen_only_by_those_who_ask_for_it() {
     assert!(login(&reloading).contains("action=\"login\""));
 
     fs::write(directory.path().join("login.html"), "{% if %}").unwrap();
-    let broken = reloading.render(PageName::Login, ()).unwrap_err().to_string();
+    let broken = try_html(&reloading, LOGIN, ()).unwrap_err().to_string();
     assert!(broken.contains("login.html:1"), "{broken}");
+}
+
+fn warnings(files: &[(&str, &str)]) -> Vec<String> {
+    let directory = directory(files);
+    let pages = Pages::open(PAGES, Some(directory.path().to_owned())).unwrap();
+    let directory = format!("{}/", directory.path().canonicalize().unwrap().display());
+    let warnings = pages.check(PAGES).unwrap();
+    warnings.iter().map(|warning| warning.to_string().replace(&directory, "")).collect()
+}
+
+#[test]
+fn files_that_no_page_uses_are_reported() {
+    let unused = warnings(&[
+        ("lgoin.html", "Welcome"),
+        ("emailverification.njk", "{{ token }"),
+        ("base.html", "{% if false %}{% include 'part.html' %}{% endif %}"),
+        ("part.html", ""),
+        ("README.md", "{{ }"),
+        ("login.html~", "{{ }"),
+    ]);
+    let reported: Vec<_> = unused.iter().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(reported, ["emailverification.njk", "lgoin.html"], "{unused:?}");
+}
+
+#[test]
+fn variables_that_no_page_has_are_reported() {
+    let unknown = warnings(&[
+        ("login.html", "{% set own = 1 %}{{ own }}{{ usrname }}{{ user_email }}{{ range(2) }}"),
+        ("setup.html", "{{ user_email }}{% include 'part.html' %}{{ super }}"),
+        ("part.html", "{{ user_email }}{{ status }}{{ nowhere }}"),
+    ]);
+    let expected = [
+        "login.html: no page gives this template a variable `user_email`",
+        "login.html: no page gives this template a variable `usrname`",
+        "part.html: no page gives this template a variable `nowhere`",
+    ];
+    assert_eq!(unknown, expected);
+}
+
+#[test]
+fn an_override_may_have_the_extension_of_another_version_of_crossauth() {
+    for name in ["login.njk", "login.jinja2"] {
+        let directory = directory(&[(name, "Hello {{ username }}")]);
+        let pages = open(directory.path()).unwrap();
+        assert_eq!(login(&pages), "Hello &lt;ada&gt;", "{name}");
+    }
+    let all = [("login.html", "one"), ("login.njk", "two"), ("login.jinja2", "three")];
+    for first in 0..all.len() {
+        let directory = directory(&all[first..]);
+        assert_eq!(login(&open(directory.path()).unwrap()), all[first].1);
+    }
+    let message = problem(&[("login.njk", "\n{{ username|shout }}")]);
+    assert!(message.contains("login.njk:2: unknown filter"), "{message}");
+}
+
+#[test]
+fn a_more_preferred_override_is_seen_when_it_appears() {
+    let directory = directory(&[("login.njk", "one")]);
+    let pages = open(directory.path()).unwrap().reloading();
+    assert_eq!(login(&pages), "one");
+    fs::write(directory.path().join("login.html"), "two").unwrap();
+    assert_eq!(login(&pages), "two");
 }

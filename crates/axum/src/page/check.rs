@@ -1,0 +1,140 @@
+//! The check of a directory of overrides at the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use minijinja::ErrorKind;
+use minijinja::value::{Serde, Value};
+
+use super::variables::{Common, Problem, sample_user};
+use super::{Audience, PageEntry, PageError, Pages, innermost};
+
+/// Something about an override that is probably a mistake.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Warning {
+    file: PathBuf,
+    kind: WarningKind,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum WarningKind {
+    /// No page is shown with the file, directly or indirectly.
+    Unused,
+    /// The template uses a variable that it is never given.
+    UnknownVariable(String),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match &self.kind {
+            WarningKind::Unused => {
+                write!(f, "{file}: not used: no page has this name and no template includes it")
+            }
+            WarningKind::UnknownVariable(name) => {
+                write!(f, "{file}: no page gives this template a variable `{name}`")
+            }
+        }
+    }
+}
+
+impl Pages {
+    /// Renders every page with sample values, and looks for files and variables that do nothing.
+    pub(super) fn check(&self, pages: &[PageEntry]) -> Result<Vec<Warning>, PageError> {
+        for page in pages {
+            self.render_samples(page)?;
+        }
+        let mut warnings: Vec<_> = self
+            .source
+            .unused()?
+            .into_iter()
+            .map(|name| Warning { file: self.source.file(&name), kind: WarningKind::Unused })
+            .collect();
+        for name in self.source.overrides()? {
+            self.environment.get_template(&name).map_err(|error| self.locate(&error))?;
+        }
+        warnings.extend(self.unknown_variables(pages));
+        warnings.sort();
+        Ok(warnings)
+    }
+
+    /// Renders a page as those it is for can see it, without and with an error.
+    fn render_samples(&self, page: &PageEntry) -> Result<(), PageError> {
+        let user = sample_user();
+        let users: &[_] = match page.audience {
+            Audience::Anonymous => &[None],
+            Audience::LoggedIn => &[Some(&user)],
+            Audience::Anyone => &[None, Some(&user)],
+        };
+        let name = page.template.name;
+        for user in users {
+            let common = Value::from(Serde(Common::sample(*user)));
+            for problem in [Value::UNDEFINED, sample_problem()] {
+                self.render_layers(name, [(page.sample)(), problem, common.clone()])?;
+            }
+        }
+        // Without variables other branches are taken. An override may rely on a variable, but not
+        // on a filter that does not exist.
+        let rendered = self.environment.get_template(name).and_then(|page| page.render(()));
+        match rendered {
+            Err(error) if names_nothing(&error) => Err(self.locate(&error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Variables that overrides use and no page has. A page's own template is compared with the
+    /// variables of the page, any other with those of all pages.
+    fn unknown_variables(&self, pages: &[PageEntry]) -> Vec<Warning> {
+        let user = sample_user();
+        let common = names(&Value::from(Serde(Common::sample(Some(&user)))));
+        let common: BTreeSet<_> = common.into_iter().chain(names(&sample_problem())).collect();
+        let own: BTreeMap<_, _> =
+            pages.iter().map(|page| (page.template.name, names(&(page.sample)()))).collect();
+        let all = own.values().flatten().cloned().collect();
+        let globals: BTreeSet<_> = self.environment.globals().map(|(name, _)| name).collect();
+        let mut warnings = Vec::new();
+        for (name, template) in self.environment.templates() {
+            if !self.source.is_override(name) {
+                continue;
+            }
+            let known = own.get(name).unwrap_or(&all);
+            let unknown = template
+                .undeclared_variables(false)
+                .into_iter()
+                .filter(|name| !known.contains(name) && !common.contains(name))
+                .filter(|name| !globals.contains(name.as_str()) && name != "super");
+            warnings.extend(unknown.map(|variable| Warning {
+                file: self.source.file(name),
+                kind: WarningKind::UnknownVariable(variable),
+            }));
+        }
+        warnings
+    }
+}
+
+fn sample_problem() -> Value {
+    Value::from(Serde(Problem::sample()))
+}
+
+/// The names of the variables in a map.
+fn names(variables: &Value) -> BTreeSet<String> {
+    variables
+        .try_iter()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| Some(name.as_str()?.into()))
+        .collect()
+}
+
+/// Whether a template asks for something that does not exist, whatever its variables are.
+fn names_nothing(error: &minijinja::Error) -> bool {
+    matches!(
+        innermost(error).kind(),
+        ErrorKind::TemplateNotFound
+            | ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownBlock
+    )
+}

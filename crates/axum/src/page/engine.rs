@@ -1,0 +1,61 @@
+//! The template engine, set up so that nothing is printed unescaped by accident.
+
+use std::sync::Arc;
+
+use minijinja::value::Value;
+use minijinja::{
+    AutoEscape, Environment, Error, Output, State, UndefinedBehavior, escape_formatter,
+};
+
+use super::asset;
+use super::source::Source;
+
+/// An engine that loads its templates from `source`.
+pub(super) fn environment(source: &Arc<Source>) -> Environment<'static> {
+    let mut environment = Environment::new();
+    let loader = Arc::clone(source);
+    environment.set_loader(move |name| loader.load(name));
+    environment.set_auto_reload(false);
+    // The engine's own rule goes by the extension, and would not escape in `login.njk`.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_formatter(write_value);
+    // Its reports would carry the variables, and so tokens, into the log.
+    environment.set_debug(false);
+    environment.add_global("assetVersion", asset::version());
+    environment
+}
+
+/// Prints a value: nothing for null, and text without the engine's `&#x2f;` for a slash, which
+/// HTML does not need.
+fn write_value(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
+    if value.is_none() {
+        return Ok(());
+    }
+    match value.as_str() {
+        Some(text) if !value.is_safe() && *state.auto_escape() == AutoEscape::Html => {
+            Ok(write_escaped(out, text)?)
+        }
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+fn write_escaped(out: &mut Output<'_>, mut text: &str) -> std::fmt::Result {
+    while let Some(at) = text.find(['&', '<', '>', '"', '\'']) {
+        let (plain, rest) = text.split_at(at);
+        out.write_str(plain)?;
+        out.write_str(match rest.as_bytes().first() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            Some(b'"') => "&quot;",
+            _ => "&#39;",
+        })?;
+        text = &rest[1..];
+    }
+    out.write_str(text)
+}

@@ -1,0 +1,101 @@
+//! The variables that every page has, and how they are laid over one another.
+
+use std::sync::Arc;
+
+use crossauth_core::error::ErrorBody;
+use crossauth_core::form::{Field, FieldError, Rule};
+use crossauth_core::user::{User, UserId, UserState};
+use minijinja::value::{Enumerator, Object, Value};
+use serde::Serialize;
+use serde_json::Map;
+
+use crate::request_id::RequestId;
+
+/// What every page can show.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Common<'a> {
+    pub(crate) url_prefix: &'a str,
+    pub(crate) site_name: &'a str,
+    pub(crate) csrf_token: String,
+    pub(crate) csp_nonce: &'a str,
+    pub(crate) request_id: RequestId,
+    pub(crate) user: Option<&'a User>,
+}
+
+impl<'a> Common<'a> {
+    pub(super) fn sample(user: Option<&'a User>) -> Self {
+        Self {
+            url_prefix: "/auth/",
+            site_name: "Northwind",
+            csrf_token: "csrf-token".into(),
+            csp_nonce: "nonce",
+            request_id: RequestId::new(7),
+            user,
+        }
+    }
+}
+
+/// What a page can show after a failure.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Problem {
+    first_wrong_field: Option<String>,
+    #[serde(flatten)]
+    error: ErrorBody,
+}
+
+impl Problem {
+    pub(super) fn sample() -> Self {
+        let errors = [
+            FieldError::new(Field::Username, Rule::Taken),
+            FieldError::new(Field::Email, Rule::Format),
+            FieldError::new(Field::Password, Rule::Common),
+            FieldError::new(Field::RepeatPassword, Rule::Mismatch),
+        ];
+        ErrorBody::from(&errors[..]).into()
+    }
+}
+
+impl From<ErrorBody> for Problem {
+    fn from(error: ErrorBody) -> Self {
+        let first_wrong_field = error.field_errors.first_field().map(str::to_owned);
+        Self { first_wrong_field, error }
+    }
+}
+
+/// A user to check templates with.
+pub(super) fn sample_user() -> User {
+    User {
+        id: UserId::Integer(1),
+        username: "ada".into(),
+        username_normalized: "ada".into(),
+        email: Some("ada@example.com".into()),
+        email_normalized: Some("ada@example.com".into()),
+        state: UserState::Active,
+        factor1: crossauth_core::password::FACTOR_NAME.into(),
+        factor2: String::new(),
+        admin: true,
+        extra: Map::new(),
+    }
+}
+
+/// Maps laid over one another: a variable is that of the first map that has it.
+#[derive(Debug)]
+pub(super) struct Layers(pub(super) [Value; 3]);
+
+impl Object for Layers {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let values = self.0.iter().filter_map(|layer| layer.get_attr(key).ok());
+        values.into_iter().find(|value| !value.is_undefined())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let keys = self.0.iter().filter_map(|layer| layer.try_iter().ok()).flatten();
+        Enumerator::Values(keys.collect())
+    }
+}
