@@ -6,7 +6,6 @@
 //! is taken as it is: nothing is signed, hashed, expired, counted or logged, and no header is
 //! added.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -16,14 +15,12 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::runtime;
 
+use crate::counterpart::{self, JSON};
 use crate::measure::session_check::PATH;
 
 /// The server's own query, column for column.
@@ -33,22 +30,11 @@ const QUERY: &str = "\
         u.factor1, u.factor2, u.admin, u.extra \
     FROM keys k LEFT JOIN users u ON u.id = k.userid WHERE k.value = ?1";
 
-const JSON: (HeaderName, HeaderValue) =
-    (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-
-/// Serves until the process is killed.
+/// Serves until the process is told to end.
 pub(crate) fn serve(address: &str, database: &Path) -> Result<()> {
     let readers = Arc::new(Readers::open(database)?);
-    runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-        let listener = listener.tap_io(|stream| {
-            // Only makes answers later if it fails.
-            let _ = stream.set_nodelay(true);
-        });
-        let router = Router::new().route(PATH, get(user)).with_state(readers);
-        Ok(axum::serve(listener, router).await?)
-    })
+    let router = Router::new().route(PATH, get(user)).with_state(readers);
+    counterpart::serve(address, async { Ok(router) })
 }
 
 #[derive(Serialize)]

@@ -58,6 +58,15 @@ pub(crate) fn saturate(
     Ok(Answered { count, within })
 }
 
+/// Sends `count` requests, one at a time, going through `requests` over and over.
+pub(crate) fn repeat(server: SocketAddr, requests: &[Vec<u8>], count: u32) -> Result<()> {
+    let mut connection = Connection::open(server)?;
+    for (_, request) in (0..count).zip(requests.iter().cycle()) {
+        connection.ask(request)?.check_ok()?;
+    }
+    Ok(())
+}
+
 /// Sends `rate` requests a second, whether or not earlier ones are answered, and returns how long
 /// after its appointed time each was answered.
 pub(crate) fn stream(

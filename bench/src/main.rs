@@ -7,13 +7,17 @@
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside
-//! logins with latency alone. Shows a table and writes `bench/results/`. What the numbers mean is
+//! logins with latency alone, allocations with those of an Axum [`application`] without Crossauth.
+//! Shows a table and writes `bench/results/`. What the numbers mean is
 //! told in `docs/explanation/performance.md`.
 //!
 //! To add a question, give it a module in [`mod@measure`], a field in [`report::Report`] and a line
 //! among its figures.
 
+mod allocation;
+mod application;
 mod bare;
+mod counterpart;
 mod hash_rate;
 mod http;
 mod load;
@@ -35,10 +39,6 @@ use anyhow::{Result, bail};
 use crate::progress::say;
 use crate::scale::Scale;
 
-/// The server's allocator, so that the counterpart has the same.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const USAGE: &str = "usage: crossauth-bench [--quick]";
 
 fn main() -> Result<()> {
@@ -46,8 +46,10 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => measure(Scale::FULL),
         ["--quick"] => measure(Scale::QUICK),
-        // How this program starts its counterpart, in a process of its own.
+        // How this program starts a counterpart, in a process of its own.
         ["--listen", address, "bare", database] => bare::serve(address, Path::new(database)),
+        ["--listen", address, "application", data] => application::serve(address, Path::new(data)),
+        ["--listen", address, "bare-application"] => application::serve_bare(address),
         _ => bail!(USAGE),
     }
 }

@@ -1,5 +1,6 @@
 //! What is measured, one module for each question.
 
+pub(crate) mod allocations;
 pub(crate) mod footprint;
 pub(crate) mod latency;
 pub(crate) mod login;

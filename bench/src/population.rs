@@ -26,7 +26,7 @@ pub(crate) const PASSWORD: &str = "Correct-horse-battery-7";
 /// The database's file in a data directory.
 pub(crate) const DATABASE: &str = "crossauth.db";
 /// The file in a data directory with the secret that signs cookies.
-const SECRET: &str = "secret";
+pub(crate) const SECRET: &str = "secret";
 /// How long the sessions last.
 const SESSION_TIME: Duration = Duration::from_hours(24);
 /// Writes that wait for the database at the same time.

@@ -11,12 +11,12 @@ use crate::http::Connection;
 use crate::machine::Machine;
 use crate::measure::footprint::{self, Memory};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
-use crate::measure::{latency, login};
+use crate::measure::{allocations, latency, login};
 use crate::population::{DATABASE, Population, Session};
 use crate::progress::say;
 use crate::report::Report;
 use crate::scale::Scale;
-use crate::server::{self, Server};
+use crate::server::{self, Counting, Server};
 
 /// After which a server that was started has nothing left to do.
 const SETTLING_TIME: Duration = Duration::from_secs(2);
@@ -26,7 +26,12 @@ const BARE_CSRF_COOKIE: &str =
 
 /// Measures everything.
 pub(crate) fn run(scale: Scale) -> Result<Report> {
-    say!("building the server");
+    let scratch = tempfile::tempdir()?;
+    // The builds below put another program where this one was started.
+    let bench = scratch.path().join("this-program");
+    std::fs::copy(std::env::current_exe()?, &bench)?;
+    say!("building the server, once more to count allocations");
+    let counting = Counting::build(scratch.path())?;
     let binary = server::build()?;
     let machine = Machine::inspect()?;
     say!("{:.2} of {} cores busy with other work", machine.cores_busy_before, machine.cores);
@@ -34,10 +39,10 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         say!("that spoils the numbers: measure again when the machine is quiet");
     }
 
-    let scratch = tempfile::tempdir()?;
     let data = scratch.path().join("data");
     Server::start(server::program(&binary, &data)).stop();
     let population = Population::settle(&data, scale.accounts)?;
+    let allocations = allocations::measure(&counting, &data, &population)?;
     let starts = footprint::starts(&binary, &data, scratch.path(), scale.starts)?;
 
     let server = Server::start(server::program(&binary, &data));
@@ -46,7 +51,8 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     say!("resident memory when idle: {idle:.1} MB");
     let requests = requests(&server, &population)?;
     let target = Target { server: &server, requests: &requests };
-    let session_check = session_checks(&target, &binary, &population, &data, scale)?;
+    let programs = Programs { server: &binary, bench: &bench };
+    let session_check = session_checks(&target, &programs, &population, &data, scale)?;
     let after_sessions = server.resident_mb()?;
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
@@ -57,6 +63,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         scale,
         memory: Memory { idle, after_sessions, under_logins: login.resident_mb },
         session_check,
+        allocations,
         login,
         latency,
         starts,
@@ -64,8 +71,14 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     })
 }
 
+/// The programs that are compared.
+struct Programs<'a> {
+    server: &'a Path,
+    bench: &'a Path,
+}
+
 /// A request of each person's browser, which has the CSRF cookie of its session.
-fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(server.address)?;
     let request = |session: &Session| {
         let session = format!("SESSIONID={}", session.cookie);
@@ -75,32 +88,33 @@ fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
     population.sessions.iter().map(request).collect()
 }
 
+/// The same for the bare handler, which knows sessions by their stored values.
+pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec<u8>> {
+    let request = |session: &Session| {
+        let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
+        session_check::request(server.address, &cookies)
+    };
+    population.sessions.iter().map(request).collect()
+}
+
 /// The session checks of a running server beside those of its counterparts, which run meanwhile.
 fn session_checks(
     checked: &Target<'_>,
-    binary: &Path,
+    programs: &Programs<'_>,
     population: &Population,
     data: &Path,
     scale: Scale,
 ) -> Result<SessionCheck> {
     let (name, value) = server::ACCESS_LOG;
-    let logging = Server::start(server::program(binary, data).variable(name, value));
+    let logging = Server::start(server::program(programs.server, data).variable(name, value));
     let database = data.join(DATABASE);
-    let bare =
-        Program::new(std::env::current_exe()?).arguments(&["bare", &database.to_string_lossy()]);
+    let bare = Program::new(programs.bench).arguments(&["bare", &database.to_string_lossy()]);
     let bare = Server::start(bare);
 
-    let bare_request = |session: &Session| {
-        let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
-        session_check::request(bare.address, &cookies)
-    };
     let targets = Targets {
         server: Target { server: checked.server, requests: checked.requests },
         logging: Target { server: &logging, requests: &requests(&logging, population)? },
-        bare: Target {
-            server: &bare,
-            requests: &population.sessions.iter().map(bare_request).collect::<Vec<_>>(),
-        },
+        bare: Target { server: &bare, requests: &bare_requests(&bare, population) },
     };
     session_check::measure(&targets, scale)
 }

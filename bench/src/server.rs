@@ -1,5 +1,6 @@
 //! A server under measurement: built, started, watched, stopped.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,10 +12,37 @@ use crossauth_testkit::server::{self, Program};
 use crate::http::{self, Connection};
 use crate::process;
 
+/// The feature of a build that counts allocations.
+const COUNTING: &str = "count-allocations";
+
+/// The server and this program, built to count their allocations.
+pub(crate) struct Counting {
+    /// The server.
+    pub(crate) server: PathBuf,
+    /// This program.
+    pub(crate) bench: PathBuf,
+}
+
+impl Counting {
+    /// Builds them and puts them into `folder`: the next build overwrites them elsewhere.
+    pub(crate) fn build(folder: &Path) -> Result<Self> {
+        let [server, bench] = ["server", "bench"].map(|name| folder.join(name));
+        let features = ["--features", COUNTING];
+        fs::copy(build_package("crossauth-server", &features)?, &server)?;
+        fs::copy(build_package("crossauth-bench", &features)?, &bench)?;
+        Ok(Self { server, bench })
+    }
+}
+
 /// Builds the server as a user would and returns the path of the binary.
 pub(crate) fn build() -> Result<PathBuf> {
+    build_package("crossauth-server", &[])
+}
+
+fn build_package(package: &str, options: &[&str]) -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--package", "crossauth-server", "--bin", "crossauth"])
+        .args(["build", "--release", "--package", package])
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
@@ -71,8 +99,9 @@ impl Server {
         process::resident_mb(self.process.process_id())
     }
 
-    /// Asks it to end, waits until it has, and makes sure that it ended well.
-    pub(crate) fn stop(mut self) {
+    /// Asks it to end, waits until it has, makes sure that it ended well, and returns its log.
+    pub(crate) fn stop(mut self) -> String {
         self.process.stop();
+        self.process.log()
     }
 }

@@ -1,5 +1,6 @@
 //! The Crossauth identity server: one binary, started without configuration.
 
+mod allocation;
 mod cli;
 mod command;
 mod data;
@@ -14,16 +15,15 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
-    match command::run(cli::Cli::parse()) {
+    let code = match command::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             // When standard error is closed there is nowhere left to say so.
             let _ = writeln!(std::io::stderr(), "crossauth: {error:#}");
             ExitCode::FAILURE
         }
-    }
+    };
+    allocation::report();
+    code
 }

@@ -1,0 +1,21 @@
+//! The allocator; in builds with the feature `count-allocations`, one that counts.
+
+#[cfg(not(feature = "count-allocations"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+
+/// Says on standard error how often this process has allocated so far, if it counts.
+pub(crate) fn report() {
+    #[cfg(feature = "count-allocations")]
+    {
+        use std::io::Write as _;
+        let stats = ALLOCATOR.stats();
+        let count = stats.allocations + stats.reallocations;
+        // Standard error may be closed.
+        let _ = writeln!(std::io::stderr(), "allocations: {count}");
+    }
+}
