@@ -10,8 +10,8 @@ use crate::secret::Password;
 use crate::session::Sessions;
 use crate::storage::{Storage, StorageError, UserStore};
 use crate::user::{
-    EmailAddress, NewUser, Patch, SecretsUpdate, StateEvent, User, UserSecrets, UserState,
-    UserUpdate, Username, is_reserved_field,
+    EmailAddress, NewUser, Patch, ReservedNames, SecretsUpdate, StateEvent, User, UserSecrets,
+    UserState, UserUpdate, Username, is_reserved_field,
 };
 
 /// Longest value of one application field, in characters.
@@ -74,10 +74,22 @@ impl Accounts {
     }
 
     /// Checks a form without storing anything; reports every broken rule.
-    pub fn check(&self, form: &AccountForm) -> Result<NewUser, AccountError> {
+    ///
+    /// `reserved` names are refused: those of the configuration at sign-up, none for
+    /// administrators.
+    pub fn check(
+        &self,
+        form: &AccountForm,
+        reserved: &ReservedNames,
+    ) -> Result<NewUser, AccountError> {
         let mut errors = Vec::new();
         let mut user = NewUser::named(match Username::parse(&form.username) {
-            Ok(name) => name.into_string(),
+            Ok(name) => {
+                if reserved.contains(name.as_str()) {
+                    errors.push(FieldError::new(Field::Username, Rule::Reserved));
+                }
+                name.into_string()
+            }
             Err(error) => {
                 errors.push(FieldError::new(Field::Username, error.0));
                 String::new()
@@ -140,7 +152,7 @@ impl Accounts {
 
     /// Makes an account, as an administrator does: it is active at once.
     pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
-        let mut user = self.check(&form)?;
+        let mut user = self.check(&form, &ReservedNames::none())?;
         user.admin = role == Role::Administrator;
         let secrets = self.secrets(form.password).await?;
         self.insert(&user, &secrets).await

@@ -12,7 +12,7 @@ use crate::key::{Key, KeyPrefix};
 use crate::random::Random;
 use crate::session::{Beginning, NewSession, SessionId, Sessions};
 use crate::storage::{KeyStore, Storage, StorageError, UserStore};
-use crate::user::{NewUser, User, UserSecrets};
+use crate::user::{NewUser, ReservedNames, User, UserSecrets};
 
 /// How long a link can be used.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -89,7 +89,7 @@ impl Setup {
         if !self.is_valid(token).await? {
             return Err(SetupError::InvalidLink);
         }
-        let mut user = self.accounts.check(&form)?;
+        let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password).await?;
         let user = self.redeem(token, user, secrets.clone()).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts};
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
-use crate::user::is_reserved_field;
+use crate::user::{ReservedNames, is_reserved_field};
 
 /// Who may sign up, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,11 +13,17 @@ pub struct SignupConfig {
     pub open: Door,
     /// The fields that users may set about themselves, such as `email` or `phone`.
     pub editable_fields: Vec<String>,
+    /// Usernames that cannot be taken.
+    pub reserved_names: ReservedNames,
 }
 
 impl Default for SignupConfig {
     fn default() -> Self {
-        Self { open: Door::Open, editable_fields: Vec::new() }
+        Self {
+            open: Door::Open,
+            editable_fields: Vec::new(),
+            reserved_names: ReservedNames::default(),
+        }
     }
 }
 
@@ -71,7 +77,7 @@ impl Signup {
             return Err(AccountError::SignupClosed);
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
-        let user = self.accounts.check(&request.form)?;
+        let user = self.accounts.check(&request.form, &self.config.reserved_names)?;
         let secrets = self.accounts.secrets(request.form.password).await?;
         let user = self.accounts.insert(&user, &secrets).await?;
         tracing::info!(user = %user.id, "signed up");

@@ -13,7 +13,10 @@ use serde_json::{Map, Value};
 
 pub use field::is_reserved_field;
 pub use id::UserId;
-pub use name::{EmailAddress, InvalidEmail, InvalidUsername, Normalization, Username};
+pub(crate) use name::nfc;
+pub use name::{
+    EmailAddress, InvalidEmail, InvalidUsername, Normalization, ReservedNames, Username,
+};
 pub use state::{Refusal, StateChecks, StateEvent, UserState};
 
 /// An account. Holds no secret, so it can be shown to the user it describes.

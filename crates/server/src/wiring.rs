@@ -145,7 +145,11 @@ fn session(settings: &Settings) -> SessionConfig {
 
 fn signup(settings: &Settings) -> SignupConfig {
     let open = if settings.signup_enabled.is_on() { Door::Open } else { Door::Shut };
-    SignupConfig { open, editable_fields: settings.editable_fields.clone() }
+    SignupConfig {
+        open,
+        editable_fields: settings.editable_fields.clone(),
+        ..SignupConfig::default()
+    }
 }
 
 fn session_cookie(settings: &Settings) -> CookieOptions {

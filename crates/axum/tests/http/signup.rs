@@ -147,6 +147,51 @@ async fn a_name_or_address_that_is_taken_is_refused_in_every_spelling() {
 }
 
 #[tokio::test]
+async fn names_that_differ_in_case_only_are_one_account() {
+    let site = Site::new();
+    for (first, second) in [("ΝΙΚΟΣ", "νικος"), ("straße", "STRASSE"), ("İbrahim", "İBRAHİM")]
+    {
+        let answer = sign_up(&mut site.browser(), json!({ "username": first })).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let answer = sign_up(&mut site.browser(), json!({ "username": second })).await;
+        answer.assert_failure(400, "UserExists");
+        assert_eq!(site.browser().log_in(second, PASSWORD).await.status, 200, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn reserved_and_look_alike_names_are_refused() {
+    let site = Site::new();
+    for (name, message) in [
+        ("admin", "Username is reserved, please choose another"),
+        ("Root", "Username is reserved, please choose another"),
+        ("no-reply", "Username is reserved, please choose another"),
+        ("\u{430}lice", "Username must not mix letters of alphabets that look alike"),
+    ] {
+        let answer = sign_up(&mut site.browser(), json!({ "username": name })).await;
+        answer.assert_failure(400, "FormEntry");
+        assert_eq!(answer.json()["fieldErrors"], json!({"username": [message]}), "{name}");
+    }
+    // An administrator may create such an account.
+    site.account("admin", Role::Administrator).await;
+}
+
+#[tokio::test]
+async fn addresses_of_internationalised_domains_are_stored_in_their_ascii_form() {
+    let site = Site::new();
+    for (name, typed, stored) in [
+        ("ivan", "ivan@пример.рф", "ivan@xn--e1afmkfd.xn--p1ai"),
+        ("anna", " anna@bücher.de ", "anna@xn--bcher-kva.de"),
+    ] {
+        let fields = json!({"username": name, "user_email": typed});
+        let answer = sign_up(&mut site.browser(), fields).await;
+        assert_eq!(answer.json()["user"]["email"], json!(stored), "{}", answer.body);
+    }
+    let again = json!({"username": "other", "user_email": "ivan@xn--e1afmkfd.xn--p1ai"});
+    sign_up(&mut site.browser(), again).await.assert_failure(400, "UserExists");
+}
+
+#[tokio::test]
 async fn of_many_who_want_one_name_at_once_one_gets_it() {
     let site = Site::new();
     let mut all = JoinSet::new();

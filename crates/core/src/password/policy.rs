@@ -3,11 +3,10 @@
 //! As NIST SP 800-63B advises, length and a list of well-known passwords decide; rules about the
 //! classes of characters are off unless a site that moves from upstream asks for them.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::predictable::is_predictable;
 use crate::form::{CharacterClass, Rule, Unit};
 use crate::secret::Password;
+use crate::user::nfc;
 
 /// Shortest name that a password must not contain, in characters.
 const MIN_NAME_LEN: usize = 4;
@@ -65,7 +64,7 @@ impl PasswordPolicy {
             return vec![Rule::TooLong { max: self.max_len, unit: Unit::Bytes }];
         }
         let mut rules = Vec::new();
-        if typed.nfc().count() < self.min_len {
+        if nfc(typed).chars().count() < self.min_len {
             rules.push(Rule::TooShort { min: self.min_len });
         }
         rules.extend(self.composition.lacking(typed).map(Rule::Lacks));

@@ -1,0 +1,45 @@
+//! Classes of characters in names and addresses.
+
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+
+/// A letter or digit of any script that is drawn.
+pub(super) fn is_letter_or_digit(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii() && (has(c, LETTER_OR_NUMBER) && !is_invisible(c))
+}
+
+/// A mark that is drawn onto the character before it.
+pub(super) fn is_mark(c: char) -> bool {
+    !c.is_ascii() && has(c, GeneralCategoryGroup::Mark) && !is_invisible(c)
+}
+
+/// Whether upstream removes the character from names that it compares.
+pub(super) fn is_nonspacing_mark(c: char) -> bool {
+    !c.is_ascii() && has(c, GeneralCategoryGroup::NonspacingMark)
+}
+
+const LETTER_OR_NUMBER: GeneralCategoryGroup =
+    GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number);
+
+fn has(c: char, group: GeneralCategoryGroup) -> bool {
+    group.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+}
+
+/// Letters and marks by the Unicode tables that nothing is drawn for
+/// (`Default_Ignorable_Code_Point`, as far as its members are letters or marks).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}')
+        || matches!(c, '\u{180B}'..='\u{180F}' | '\u{3164}' | '\u{FFA0}')
+        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Every character but most Han, Hangul and unassigned ones, which would take half a minute.
+#[cfg(test)]
+pub(super) fn sample_characters() -> impl Iterator<Item = char> {
+    let skipped = |c: &char| {
+        matches!(c, '\u{3410}'..='\u{4DA0}' | '\u{4E10}'..='\u{9FE0}' | '\u{AC10}'..='\u{D790}')
+            || matches!(c, '\u{17010}'..='\u{18CF0}' | '\u{20010}'..='\u{DFFFF}')
+            || *c > '\u{E01FF}'
+    };
+    ('\0'..=char::MAX).filter(move |c| !skipped(c))
+}
