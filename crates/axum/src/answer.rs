@@ -3,38 +3,16 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::headers;
 use crate::page::{self, Common, ErrorPage, Page, PageError};
 use crate::session_change::SessionChange;
 
-/// In which form a caller wants to be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Surface {
-    /// HTML for a person.
-    Page,
-    /// JSON for a program.
-    Api,
-}
-
-impl Surface {
-    /// The form that suits a request: JSON under `api/` and for those who do not accept HTML.
-    pub(crate) fn of(crossauth: &Crossauth, headers: &HeaderMap, path: &str) -> Self {
-        let api = path
-            .strip_prefix(crossauth.config().prefix.as_str())
-            .is_some_and(|path| path.starts_with("api/"));
-        let accepts_html = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
-        if accepts_html && !api { Self::Page } else { Self::Api }
-    }
-}
+pub(crate) use crate::request::Surface;
 
 /// A page.
 pub(crate) fn page<P: Page>(context: &Context, status: StatusCode, page: &P) -> Response {
@@ -61,7 +39,7 @@ fn render<P: Page>(
         site_name: &config.site_name,
         csrf_token: context.csrf_form_value(),
         csp_nonce: &nonce,
-        request_id: context.request_id,
+        request_id: context.id,
         user: context.user().map(|user| &**user),
     };
     let pages = context.crossauth.pages();
@@ -81,7 +59,7 @@ fn render<P: Page>(
 /// For when not even the error page can be rendered.
 fn bare_page(context: &Context, error: Option<&PageError>) -> Response {
     let config = context.crossauth.config();
-    let html = page::emergency(&config.prefix, context.request_id, error);
+    let html = page::emergency(&config.prefix, context.id, error);
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
     headers::page(response.headers_mut(), config, "");
     response

@@ -1,42 +1,42 @@
-//! The two cookies of ours that a request may bring.
+//! The session cookie and the CSRF cookie of a request.
 
 use http::{HeaderMap, header};
 
 /// Longest cookie value that is looked at, in bytes.
 const MAX_LEN: usize = 512;
 
-/// What our cookies are called.
+/// Names of our cookies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CookieNames<'a> {
     pub(crate) session: &'a str,
     pub(crate) csrf: &'a str,
 }
 
-/// A cookie of ours in a request.
+/// One of our cookies in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Brought<'a> {
-    /// Not there.
+pub(crate) enum CookieValue<'a> {
+    /// No cookie of this name.
     #[default]
-    Nothing,
-    /// There once.
-    Value(&'a str),
-    /// There more than once, or not text, or too long. A cookie set by another host of the same
-    /// site comes beside ours and cannot be told from it, so neither counts.
-    Unusable,
+    Absent,
+    /// One cookie of this name.
+    Present(&'a str),
+    /// More than one, or not text, or too long. A cookie that another host of the same domain set
+    /// comes beside ours and cannot be distinguished from it, so neither counts.
+    Ambiguous,
 }
 
-impl<'a> Brought<'a> {
+impl<'a> CookieValue<'a> {
     pub(crate) fn value(self) -> Option<&'a str> {
         match self {
-            Self::Value(value) => Some(value),
-            Self::Nothing | Self::Unusable => None,
+            Self::Present(value) => Some(value),
+            Self::Absent | Self::Ambiguous => None,
         }
     }
 
-    fn and(self, value: &'a [u8]) -> Self {
+    fn add(self, value: &'a [u8]) -> Self {
         match (self, std::str::from_utf8(value)) {
-            (Self::Nothing, Ok(value)) if value.len() <= MAX_LEN => Self::Value(value),
-            _ => Self::Unusable,
+            (Self::Absent, Ok(value)) if value.len() <= MAX_LEN => Self::Present(value),
+            _ => Self::Ambiguous,
         }
     }
 }
@@ -44,8 +44,8 @@ impl<'a> Brought<'a> {
 /// Our cookies in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RequestCookies<'a> {
-    pub(crate) session: Brought<'a>,
-    pub(crate) csrf: Brought<'a>,
+    pub(crate) session: CookieValue<'a>,
+    pub(crate) csrf: CookieValue<'a>,
 }
 
 impl<'a> RequestCookies<'a> {
@@ -53,14 +53,14 @@ impl<'a> RequestCookies<'a> {
     pub(crate) fn read(headers: &'a HeaderMap, names: CookieNames<'_>) -> Self {
         let mut found = Self::default();
         for header in headers.get_all(header::COOKIE) {
-            // As bytes: what another application put into a cookie of its own may be any text.
+            // As bytes: cookies of other applications may hold anything.
             for pair in header.as_bytes().split(|byte| *byte == b';') {
                 let mut halves = pair.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
                 let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
                 if name == names.session.as_bytes() {
-                    found.session = found.session.and(value);
+                    found.session = found.session.add(value);
                 } else if name == names.csrf.as_bytes() {
-                    found.csrf = found.csrf.and(value);
+                    found.csrf = found.csrf.add(value);
                 }
             }
         }
@@ -91,31 +91,31 @@ mod tests {
         let headers =
             headers(&[b"a=b; SESSIONID=x.y;CSRFTOKEN=z", b"SESSIONID2=q; __Host-SESSIONID=r"]);
         let cookies = read(&headers);
-        assert_eq!(cookies.session, Brought::Value("x.y"));
-        assert_eq!(cookies.csrf, Brought::Value("z"));
+        assert_eq!(cookies.session, CookieValue::Present("x.y"));
+        assert_eq!(cookies.csrf, CookieValue::Present("z"));
     }
 
     #[test]
-    fn a_cookie_that_comes_twice_counts_for_nothing() {
+    fn duplicate_cookies_are_ambiguous() {
         for twice in
             [&[&b"SESSIONID=a; SESSIONID=b"[..]][..], &[&b"SESSIONID=a"[..], &b"SESSIONID=a"[..]]]
         {
-            assert_eq!(read(&headers(twice)).session, Brought::Unusable);
+            assert_eq!(read(&headers(twice)).session, CookieValue::Ambiguous);
         }
         let three = headers(&[b"SESSIONID=a; SESSIONID=b; SESSIONID=c"]);
-        assert_eq!(read(&three).session, Brought::Unusable);
+        assert_eq!(read(&three).session, CookieValue::Ambiguous);
     }
 
     #[test]
-    fn oversized_and_non_text_cookies_count_for_nothing() {
+    fn oversized_and_non_text_cookies_are_ambiguous() {
         let long = format!("SESSIONID={}", "a".repeat(10_000));
-        assert_eq!(read(&headers(&[long.as_bytes()])).session, Brought::Unusable);
-        assert_eq!(read(&headers(&[b"SESSIONID=\xFF\xFE"])).session, Brought::Unusable);
+        assert_eq!(read(&headers(&[long.as_bytes()])).session, CookieValue::Ambiguous);
+        assert_eq!(read(&headers(&[b"SESSIONID=\xFF\xFE"])).session, CookieValue::Ambiguous);
     }
 
     #[test]
-    fn what_other_cookies_hold_does_not_matter() {
+    fn other_cookies_may_hold_anything() {
         let headers = headers(&[b"theme=d\xC3\xBCster; SESSIONID=x.y; junk=\xFF\xFE"]);
-        assert_eq!(read(&headers).session, Brought::Value("x.y"));
+        assert_eq!(read(&headers).session, CookieValue::Present("x.y"));
     }
 }

@@ -6,7 +6,6 @@ mod cookie;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossauth_core::crypto::random::random_value;
 use crossauth_core::random::Random;
@@ -15,7 +14,7 @@ use crossauth_core::{Auth, cookie::CookieOptions};
 use http::HeaderName;
 
 pub use builder::{BuildError, Builder};
-pub use config::{CookieConfig, HostPrefix, SiteConfig};
+pub use config::{CookieConfig, CrossSite, CsrfIssue, HostPrefix, RequestConfig, SiteConfig};
 
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
@@ -43,6 +42,10 @@ pub struct Config {
     pub csrf_header: HeaderName,
     /// How much of a request body is read.
     pub body_limits: BodyLimits,
+    /// Which proxies, hosts and sites requests may come from.
+    pub requests: RequestConfig,
+    /// When the CSRF cookie is set.
+    pub csrf_issue: CsrfIssue,
 }
 
 /// Accounts, sessions and pages for an Axum application. Cheap to clone.
@@ -54,7 +57,6 @@ struct Parts {
     config: Config,
     pages: Pages,
     random: Arc<dyn Random>,
-    next_request: AtomicU64,
 }
 
 impl fmt::Debug for Crossauth {
@@ -70,9 +72,7 @@ impl Crossauth {
     }
 
     fn new(auth: Auth, config: Config, pages: Pages, random: Arc<dyn Random>) -> Self {
-        let first = u64::from_be_bytes(random.bytes());
-        let next_request = AtomicU64::new(first);
-        Self(Arc::new(Parts { auth, config, pages, random, next_request }))
+        Self(Arc::new(Parts { auth, config, pages, random }))
     }
 
     /// A link that works once, within 24 hours, and makes the first administrator; `None` if there
@@ -93,6 +93,11 @@ impl Crossauth {
         &self.0.config
     }
 
+    /// Whether both are the same instance.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn pages(&self) -> &Pages {
         &self.0.pages
     }
@@ -102,9 +107,9 @@ impl Crossauth {
         format!("{}{name}", self.config().prefix)
     }
 
-    /// An id for a request that is about to be answered; see [`RequestScope`](crate::RequestScope).
+    /// An id for a request that is about to be handled; see [`RequestScope`](crate::RequestScope).
     pub fn next_request_id(&self) -> RequestId {
-        RequestId::new(self.0.next_request.fetch_add(1, Ordering::Relaxed))
+        RequestId::new(u64::from_be_bytes(self.0.random.bytes()))
     }
 
     pub(crate) fn next_nonce(&self) -> String {

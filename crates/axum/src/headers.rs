@@ -37,6 +37,8 @@ pub(crate) fn json(headers: &mut HeaderMap, config: &Config) {
 
 pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str) {
     always(headers, config);
+    // With `no-referrer` browsers send `Origin: null` with the page's own form.
+    headers.insert(REFERRER_POLICY, text("same-origin"));
     headers.insert(CONTENT_TYPE, text("text/html; charset=utf-8"));
     headers.insert(X_FRAME_OPTIONS, text("DENY"));
     headers.insert(OPENER_POLICY, text("same-origin"));

@@ -1,36 +1,35 @@
-//! What happens to every request on its way in and to every answer on its way out.
+//! Middleware around every route: authenticates the request, refuses forged ones, and writes
+//! cookies and headers of the response.
 //!
-//! In: the session cookie is checked, the CSRF cookie is read. Out: cookies and the CSRF header
-//! are written. Nothing is refused here but for a store that does not answer: handlers say by
-//! the types they take what they demand.
+//! Before a handler: the session cookie is checked, and an unsafe request or WebSocket handshake
+//! of another site that carries our cookies is refused. Who may call a handler is said by the
+//! types that it takes. After it: session cookies, the CSRF cookie and header where a token was
+//! shown, and the id of the request.
+
+mod after;
+mod before;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use axum::extract::Request;
 use axum::response::Response;
-use crossauth_core::session::SessionRefused;
-use http::HeaderMap;
-use http::header::CACHE_CONTROL;
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::answer::{self, Surface};
-use crate::context::{Context, KnownSession};
-use crate::cookies::{Brought, RequestCookies};
 use crate::crossauth::Crossauth;
-use crate::request_id::{REQUEST_ID, RequestId, RequestScope};
-use crate::session_change::SessionChange;
+use crate::request::RequestInfo;
+use before::Arrival;
 
-/// Gives the routes that it wraps their sessions; see [`Crossauth::layer`].
+/// Authenticates requests to the routes that it wraps; see [`Crossauth::layer`].
 #[derive(Debug, Clone)]
 pub struct CrossauthLayer(Crossauth);
 
 impl Crossauth {
-    /// Checks sessions and writes cookies, for routes that use our extractors.
+    /// Authenticates requests and writes cookies, for routes that use our extractors.
     pub fn layer(&self) -> CrossauthLayer {
         CrossauthLayer(self.clone())
     }
@@ -58,138 +57,83 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = CrossauthFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // The clone that was polled ready must be the one that is called.
-        let ready = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, ready);
-        let crossauth = self.crossauth.clone();
-        let scope = RequestScope::current_or_new(&crossauth, request.extensions());
-        let request_id = scope.id;
-        Box::pin(scope.run(async move {
-            let mut response = match arrive(crossauth, request_id, &mut request).await {
-                Ok(arrival) => arrival.leave(inner.call(request).await?),
-                Err(response) => response,
+        let outer = request.extensions().get::<RequestInfo>();
+        if outer.is_some_and(|outer| outer.crossauth.is(&self.crossauth)) {
+            // A layer of the same Crossauth is around this one and does everything.
+            return CrossauthFuture::Inner { future: self.inner.call(request) };
+        }
+        let arrival = Arrival::read(&self.crossauth, &request);
+        if arrival.needs_store() {
+            // The clone that was polled ready must be the one that is called.
+            let ready = self.inner.clone();
+            let mut inner = std::mem::replace(&mut self.inner, ready);
+            let scope = arrival.scope();
+            let future = async move {
+                let (info, authenticated) = arrival.authenticate().await;
+                match authenticated.and_then(|()| before::admit(&info, &mut request)) {
+                    Ok(()) => {
+                        let Ok(response) = inner.call(request).await;
+                        after::finish(&info, response)
+                    }
+                    Err(failure) => after::refuse(&info, &failure),
+                }
             };
-            response.headers_mut().insert(REQUEST_ID, request_id.to_header());
-            Ok(response)
-        }))
-    }
-}
-
-/// What must be remembered of a request until its answer leaves.
-struct Arrival {
-    context: Context,
-    method_is_safe: bool,
-    session_cookie: Cookie,
-    csrf_cookie: Cookie,
-}
-
-/// Whether the browser should keep a cookie that it sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cookie {
-    Keep,
-    Delete,
-}
-
-async fn arrive(
-    crossauth: Crossauth,
-    request_id: RequestId,
-    request: &mut Request,
-) -> Result<Arrival, Response> {
-    let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
-    let mut session_cookie = fate(cookies.session);
-    let session = match check(&crossauth, cookies.session).await {
-        Ok(session) => session,
-        Err(SessionRefused::Storage(error)) => {
-            let surface = Surface::of(&crossauth, request.headers(), request.uri().path());
-            let context = Context::new(crossauth, request_id, None, false, None);
-            return Err(answer::failure(&context, surface, &error.into()));
+            return CrossauthFuture::Boxed { future: Box::pin(scope.run(future)) };
         }
-        Err(refused) => {
-            tracing::debug!(reason = %refused, "session cookie refused");
-            session_cookie = Cookie::Delete;
-            None
-        }
-    };
-    let id = session.as_ref().map(|session| &session.id);
-    let csrf_token =
-        cookies.csrf.value().and_then(|cookie| crossauth.auth().csrf.from_cookie(cookie, id));
-    let csrf_cookie = if csrf_token.is_none() && cookies.csrf != Brought::Nothing {
-        Cookie::Delete
-    } else {
-        Cookie::Keep
-    };
-    let in_doubt = cookies.session == Brought::Unusable;
-    let method_is_safe = request.method().is_safe();
-    let context = Context::new(crossauth, request_id, session, in_doubt, csrf_token);
-    request.extensions_mut().insert(context.clone());
-    Ok(Arrival { context, method_is_safe, session_cookie, csrf_cookie })
-}
-
-fn fate(brought: Brought<'_>) -> Cookie {
-    if brought == Brought::Unusable { Cookie::Delete } else { Cookie::Keep }
-}
-
-async fn check(
-    crossauth: &Crossauth,
-    cookie: Brought<'_>,
-) -> Result<Option<KnownSession>, SessionRefused> {
-    let Some(cookie) = cookie.value() else { return Ok(None) };
-    let session = crossauth.auth().sessions.check(cookie).await?;
-    Ok(Some(KnownSession { id: session.id, key: session.key, user: session.user.map(Arc::new) }))
-}
-
-impl Arrival {
-    fn leave(self, mut response: Response) -> Response {
-        let change = response.extensions_mut().remove::<SessionChange>();
-        let headers = response.headers_mut();
-        let crossauth = &self.context.crossauth;
-        match change {
-            Some(SessionChange::Began(session)) => {
-                let token = crossauth.auth().csrf.token(Some(&session.id));
-                crossauth.set_session_cookie(headers, &session);
-                crossauth.set_csrf_cookie(headers, &token);
-                crossauth.set_csrf_header(headers, &token);
+        let info = arrival.anonymous();
+        match before::admit(&info, &mut request) {
+            Ok(()) => CrossauthFuture::Direct { future: self.inner.call(request), info },
+            Err(failure) => {
+                let response = info.scope.enter(|| after::refuse(&info, &failure));
+                CrossauthFuture::Done { response: Some(response) }
             }
-            Some(SessionChange::Ended) => {
-                crossauth.delete_session_cookie(headers);
-                crossauth.delete_csrf_cookie(headers);
-            }
-            None => self.leave_unchanged(headers),
-        }
-        response
-    }
-
-    fn leave_unchanged(&self, headers: &mut HeaderMap) {
-        if is_for_shared_caches(headers) {
-            return;
-        }
-        let crossauth = &self.context.crossauth;
-        if self.session_cookie == Cookie::Delete {
-            crossauth.delete_session_cookie(headers);
-        }
-        if self.method_is_safe || self.context.csrf_cookie.is_some() {
-            crossauth.set_csrf_header(headers, self.context.csrf_token());
-        }
-        if let Some(token) = self.context.new_csrf_token() {
-            crossauth.set_csrf_cookie(headers, token);
-        } else if self.csrf_cookie == Cookie::Delete {
-            crossauth.delete_csrf_cookie(headers);
         }
     }
 }
 
-/// Whether a shared cache may keep the answer: nothing of one visitor's must be in it.
-fn is_for_shared_caches(headers: &HeaderMap) -> bool {
-    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    directives.flat_map(|value| value.split(',')).any(|directive| {
-        let directive = directive.trim();
-        directive.eq_ignore_ascii_case("public") || directive.starts_with("s-maxage")
-    })
+pin_project! {
+    /// The future of [`CrossauthService`]. Only a request with a session cookie is boxed.
+    #[project = Project]
+    pub enum CrossauthFuture<F> {
+        #[doc(hidden)]
+        Inner { #[pin] future: F },
+        #[doc(hidden)]
+        Direct { #[pin] future: F, info: RequestInfo },
+        #[doc(hidden)]
+        Boxed { future: Pin<Box<dyn Future<Output = Response> + Send>> },
+        #[doc(hidden)]
+        Done { response: Option<Response> },
+    }
+}
+
+impl<F> std::fmt::Debug for CrossauthFuture<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CrossauthFuture")
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for CrossauthFuture<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Inner { future } => future.poll(cx),
+            Project::Boxed { future } => future.as_mut().poll(cx).map(Ok),
+            Project::Direct { future, info } => info.scope.enter(|| {
+                let Ok(response) = ready!(future.poll(cx));
+                Poll::Ready(Ok(after::finish(info, response)))
+            }),
+            Project::Done { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => Poll::Pending,
+            },
+        }
+    }
 }

@@ -43,17 +43,23 @@ mod next;
 mod origin;
 mod page;
 mod rejection;
+mod request;
 mod request_id;
 mod router;
 mod routes;
 mod session_change;
+mod visitor;
 
 pub use body::BodyLimits;
-pub use crossauth::{BuildError, Builder, Config, CookieConfig, Crossauth, HostPrefix, SiteConfig};
+pub use crossauth::{
+    BuildError, Builder, Config, CookieConfig, CrossSite, Crossauth, CsrfIssue, HostPrefix,
+    RequestConfig, SiteConfig,
+};
 pub use extract::{Admin, CsrfForm, CsrfToken, CurrentUser, NewAnonymousSession, Session};
-pub use layer::{CrossauthLayer, CrossauthService};
+pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
 pub use page::PageError;
 pub use rejection::Rejection;
 pub use request_id::{REQUEST_ID, RequestId, RequestScope};
+pub use visitor::{ForwardedHeader, Proxies, Visitor};

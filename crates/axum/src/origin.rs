@@ -1,10 +1,12 @@
-//! Which origin a request comes from, and whether that is ours.
+//! The site that a request comes from.
 //!
-//! Every unsafe request is looked at before its CSRF token is. Browsers say in `Sec-Fetch-Site`
-//! how the page that sends a request relates to us; where they do not, `Origin` must be ours.
-//! Callers that are no browsers send neither and are left to the token.
+//! Checked for every unsafe request before its CSRF token. Browsers say in `Sec-Fetch-Site` how
+//! the page that sends a request relates to us; where they do not, `Origin` must be ours. Callers
+//! that are no browsers send neither, and the token decides.
 
-use http::header::ORIGIN;
+mod host;
+
+use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName};
 use url::{Host, Url};
 
@@ -69,9 +71,19 @@ impl BaseUrl {
         }
     }
 
+    /// The domains for which this host can be sent cookies: its own name and those above it.
+    /// Empty for addresses and names without a dot.
+    pub(crate) fn domains(&self) -> Vec<&str> {
+        let Some(Host::Domain(_)) = self.0.host() else { return Vec::new() };
+        let name = self.0.host_str().unwrap_or_default();
+        let above = name.match_indices('.').filter_map(|(index, _)| name.get(index + 1..));
+        std::iter::once(name).chain(above).filter(|name| name.contains('.')).collect()
+    }
+
     /// Whether an `Origin` header names this origin. The names of the loopback interface count
     /// as one.
-    fn is_origin(&self, origin: &str) -> bool {
+    fn is_origin(&self, origin: &[u8]) -> bool {
+        let Ok(origin) = std::str::from_utf8(origin) else { return false };
         if origin == self.as_str() {
             return true;
         }
@@ -93,29 +105,58 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a request may come from a page of another site.
-pub(crate) fn is_cross_site(headers: &HeaderMap, base: &BaseUrl) -> bool {
-    match the_one(headers, &SEC_FETCH_SITE) {
-        Ok(Some(b"same-origin" | b"none")) => return false,
-        Ok(Some(_)) | Err(Doubled) => return true,
-        Ok(None) => {}
+/// Which site an unsafe request comes from, as far as its headers tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provenance {
+    /// A page of ours.
+    Own,
+    /// Nothing says: no browser, an old one, or one that withholds it (`Origin: null`). The CSRF
+    /// token decides.
+    Unknown,
+    /// A page of another site, or one under a host name that is not ours.
+    Foreign,
+}
+
+impl Provenance {
+    /// Judges `Sec-Fetch-Site`, `Origin` and `Host`.
+    ///
+    /// A page under a foreign name that resolves to our address (DNS rebinding) is same-origin
+    /// for its browser, so that an `Origin` that is not ours, or none, needs a `Host` that is.
+    pub(crate) fn of(headers: &HeaderMap, base: &BaseUrl, allowed_hosts: &[String]) -> Self {
+        let site = match single_value(headers, &SEC_FETCH_SITE) {
+            Ok(Some(b"same-origin" | b"none")) => Self::Own,
+            Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
+            Ok(None) => Self::Unknown,
+        };
+        let origin = match single_value(headers, &ORIGIN) {
+            Ok(Some(b"null") | None) => site,
+            Ok(Some(origin)) if base.is_origin(origin) => return Self::Own,
+            // Under another name of ours, the browser knows better.
+            Ok(Some(_)) if site == Self::Own => site,
+            Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
+        };
+        if host::is_ours(headers, base, allowed_hosts) { origin } else { Self::Foreign }
     }
-    match the_one(headers, &ORIGIN) {
-        Ok(Some(origin)) => !std::str::from_utf8(origin).is_ok_and(|text| base.is_origin(text)),
-        Ok(None) => false,
-        Err(Doubled) => true,
-    }
+}
+
+/// Whether a GET request asks for another protocol, such as WebSocket: what comes after it can
+/// change things.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A header came more than once, and nobody can tell which is meant.
-struct Doubled;
+/// A header came more than once, so that its value is unknown.
+struct Duplicate;
 
-fn the_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Doubled> {
+fn single_value<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a [u8]>, Duplicate> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (_, Some(_)) => Err(Doubled),
+        (_, Some(_)) => Err(Duplicate),
         (value, None) => Ok(value.map(http::HeaderValue::as_bytes)),
     }
 }
@@ -124,16 +165,19 @@ fn the_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [
 mod tests {
     use super::*;
 
-    fn cross_site(base: &str, headers: &[(&'static str, &str)]) -> bool {
-        let headers =
-            headers.iter().map(|(n, v)| (http::HeaderName::from_static(n), v.parse().unwrap()));
-        is_cross_site(&headers.collect(), &BaseUrl::parse(base).unwrap())
+    fn provenance(base: &str, headers: &[(&'static str, &str)]) -> Provenance {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        Provenance::of(&headers, &BaseUrl::parse(base).unwrap(), &["also.example".to_owned()])
     }
 
+    const BASE: &str = "https://good.example";
+
     #[test]
-    fn foreign_origins_are_cross_site() {
+    fn foreign_origins_are_foreign() {
         for origin in [
-            "null",
             "https://good.example.evil.example",
             "https://evilgood.example",
             "https://good.example:8443",
@@ -142,34 +186,64 @@ mod tests {
             "",
             "https://sub.good.example",
         ] {
-            assert!(cross_site("https://good.example", &[("origin", origin)]), "{origin:?}");
+            assert_eq!(provenance(BASE, &[("origin", origin)]), Provenance::Foreign, "{origin:?}");
         }
-        assert!(!cross_site("https://good.example", &[("origin", "https://good.example")]));
-        assert!(!cross_site("https://good.example", &[]));
+        assert_eq!(provenance(BASE, &[("origin", BASE)]), Provenance::Own);
     }
 
     #[test]
-    fn what_the_browser_says_of_itself_decides() {
+    fn without_a_statement_of_the_browser_the_token_decides() {
+        assert_eq!(provenance(BASE, &[]), Provenance::Unknown);
+        assert_eq!(provenance(BASE, &[("origin", "null")]), Provenance::Unknown);
+        let host = [("origin", "null"), ("host", "good.example")];
+        assert_eq!(provenance(BASE, &host), Provenance::Unknown);
+    }
+
+    #[test]
+    fn fetch_metadata_decides_before_the_origin() {
         for site in ["cross-site", "same-site", "", "Same-Origin", "x"] {
-            let headers = [("sec-fetch-site", site), ("origin", "https://good.example")];
-            assert!(cross_site("https://good.example", &headers), "{site:?}");
+            let headers = [("sec-fetch-site", site), ("origin", BASE)];
+            assert_eq!(provenance(BASE, &headers), Provenance::Foreign, "{site:?}");
         }
         // With `Referrer-Policy: no-referrer` a form of our own page sends `Origin: null`.
         let own_form = [("sec-fetch-site", "same-origin"), ("origin", "null")];
-        assert!(!cross_site("https://good.example", &own_form));
+        assert_eq!(provenance(BASE, &own_form), Provenance::Own);
+    }
+
+    #[test]
+    fn a_page_under_a_foreign_name_of_our_address_is_foreign() {
+        for origin in ["https://evil.example", "null"] {
+            for site in ["same-origin", "none"] {
+                let rebound =
+                    [("sec-fetch-site", site), ("origin", origin), ("host", "evil.example:3000")];
+                assert_eq!(provenance(BASE, &rebound), Provenance::Foreign, "{origin}");
+            }
+            let old = [("origin", origin), ("host", "evil.example:3000")];
+            assert_eq!(provenance(BASE, &old), Provenance::Foreign, "{origin}");
+        }
+        let also = [
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://also.example"),
+            ("host", "also.example"),
+        ];
+        assert_eq!(provenance(BASE, &also), Provenance::Own);
+        // A proxy that does not pass the host on: the origin is proof enough.
+        let behind = [("origin", BASE), ("host", "upstream.internal.example:3000")];
+        assert_eq!(provenance(BASE, &behind), Provenance::Own);
     }
 
     #[test]
     fn the_names_of_the_loopback_interface_are_one_origin() {
+        let base = "http://127.0.0.1:3000";
         for origin in ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"] {
-            assert!(!cross_site("http://127.0.0.1:3000", &[("origin", origin)]), "{origin}");
+            assert_eq!(provenance(base, &[("origin", origin)]), Provenance::Own, "{origin}");
         }
         for origin in [
             "http://localhost:3001",
             "https://localhost:3000",
             "http://localhost.evil.example:3000",
         ] {
-            assert!(cross_site("http://127.0.0.1:3000", &[("origin", origin)]), "{origin}");
+            assert_eq!(provenance(base, &[("origin", origin)]), Provenance::Foreign, "{origin}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What names a request in logs, error pages and answers, and where the request came from.
+//! The id of a request in logs, error pages and response headers, and its peer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 
 use crate::crossauth::Crossauth;
 
-/// The header of answers that carries the id.
+/// The response header that carries the id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    /// The request that the current task answers.
+    /// The request that the current task handles.
     static CURRENT: RequestScope;
 }
 
@@ -24,7 +24,7 @@ tokio::task_local! {
 /// [`run`](Self::run); the layer then keeps it. It is a task-local: it costs no allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestScope {
-    /// Names the request.
+    /// Identifies the request.
     pub id: RequestId,
     /// The other end of the connection: the client, or the last proxy. `None` where the server does
     /// not tell.
@@ -32,14 +32,19 @@ pub struct RequestScope {
 }
 
 impl RequestScope {
-    /// The scope of the request that is being answered by the current task.
+    /// The scope of the request that the current task handles.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|scope| *scope).ok()
     }
 
-    /// Runs `future`, which answers the request, in this scope.
+    /// Runs `future`, which handles the request, in this scope.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
         CURRENT.scope(self, future).await
+    }
+
+    /// Runs `poll`, which handles a part of the request, in this scope.
+    pub(crate) fn enter<T>(self, poll: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, poll)
     }
 
     /// The current scope, or a new one if the server has made none.
@@ -51,7 +56,7 @@ impl RequestScope {
     }
 }
 
-/// The name of a request: unique in this process, and hardly ever the same in another.
+/// The id of a request: random, so that it tells nothing about how many requests there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(u64);
 
@@ -60,7 +65,7 @@ impl RequestId {
         Self(number)
     }
 
-    /// The request that is being answered right now; for log formatters.
+    /// The request that is being handled; for log formatters.
     ///
     /// A task-local instead of a `tracing` span, which would cost a tenth of a session check.
     pub fn current() -> Option<Self> {

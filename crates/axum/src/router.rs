@@ -1,14 +1,13 @@
 //! Every route of ours on one page.
 
 use axum::Router;
-use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{get, post};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::signup::Door;
 use http::StatusCode;
 
-use crate::answer::{self, Surface};
+use crate::answer;
 use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
@@ -60,22 +59,21 @@ impl Crossauth {
     }
 }
 
-async fn method_not_allowed(context: Context, request: Request) -> Response {
+async fn method_not_allowed(context: Context) -> Response {
     let failure = Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
         .message("This address does not take requests of this method");
-    elsewhere(&context, &request, &failure)
+    elsewhere(&context, &failure)
 }
 
 /// For addresses that lead nowhere.
-async fn not_found(context: Context, request: Request) -> Response {
+async fn not_found(context: Context) -> Response {
     let failure = Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is nothing at this address");
-    elsewhere(&context, &request, &failure)
+    elsewhere(&context, &failure)
 }
 
-fn elsewhere(context: &Context, request: &Request, failure: &Failure) -> Response {
-    let surface = Surface::of(&context.crossauth, request.headers(), request.uri().path());
-    answer::failure(context, surface, failure)
+fn elsewhere(context: &Context, failure: &Failure) -> Response {
+    answer::failure(context, context.surface, failure)
 }

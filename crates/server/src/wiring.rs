@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use crossauth_axum::{BodyLimits, Crossauth, Transport};
+use crossauth_axum::{BodyLimits, Crossauth, HostPrefix, Transport};
 use crossauth_core::cookie::{CookieOptions, SameSite};
 use crossauth_core::password::pbkdf2::{self, Digest, Pepper};
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
@@ -72,9 +72,10 @@ pub(crate) fn site(
         Switch::On => builder.danger_insecure_base_url(base_url),
         Switch::Off => builder.base_url(base_url),
     };
-    if settings.cookies_host_prefix.is_on() {
-        builder = builder.host_prefixed_cookies();
-    }
+    builder = builder.host_prefix(match settings.cookies_host_prefix {
+        Switch::On => HostPrefix::Always,
+        Switch::Off => HostPrefix::Never,
+    });
     if let Some(directory) = &settings.templates {
         builder = builder.templates(directory);
     }

@@ -14,8 +14,9 @@ use crossauth_core::signup::{Door, SignupConfig};
 use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Environment};
 use http::HeaderName;
+use ipnet::IpNet;
 
-use super::config::{CookieConfig, HostPrefix, SiteConfig};
+use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConfig};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -73,6 +74,7 @@ pub struct Builder {
     site: SiteConfig,
     invalid_base_url: Option<InvalidBaseUrl>,
     cookies: CookieConfig,
+    requests: RequestConfig,
     body_limits: BodyLimits,
     session: SessionConfig,
     signup: SignupConfig,
@@ -188,10 +190,34 @@ impl Builder {
         self
     }
 
-    /// Puts `__Host-` before the cookies' names: no other host of the same site can set them
-    /// then. Needs https.
-    pub fn host_prefixed_cookies(mut self) -> Self {
-        self.cookies.host_prefix = HostPrefix::Always;
+    /// Whether cookie names begin with `__Host-`; where browsers accept it if not given.
+    pub fn host_prefix(mut self, prefix: HostPrefix) -> Self {
+        self.cookies.host_prefix = prefix;
+        self
+    }
+
+    /// Which proxies, hosts and sites requests may come from.
+    pub fn requests(mut self, config: RequestConfig) -> Self {
+        self.requests = config;
+        self
+    }
+
+    /// Networks whose `X-Forwarded-For` header is believed, such as that of a load balancer.
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.requests.proxies.networks = networks.into_iter().collect();
+        self
+    }
+
+    /// Host names besides that of the base URL under which the application is reached.
+    pub fn allowed_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.requests.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lets unsafe requests and WebSocket handshakes of other sites reach the application's own
+    /// routes with our cookies. Each handler must then check where a request comes from.
+    pub fn danger_allow_cross_site_requests(mut self) -> Self {
+        self.requests.cross_site = CrossSite::DangerAllowed;
         self
     }
 
@@ -292,6 +318,8 @@ impl Builder {
             csrf_cookie: self.cookies.csrf.clone(),
             csrf_header: csrf_header(&self.cookies.csrf_header)?,
             body_limits: self.body_limits,
+            requests: self.requests.clone(),
+            csrf_issue: self.cookies.csrf_issue,
             base_url,
         };
         for cookie in [&mut config.session_cookie, &mut config.csrf_cookie] {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
 
 use crate::origin::BaseUrl;
+use crate::visitor::Proxies;
 
 /// Address, name and pages of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct CookieConfig {
     pub csrf_header: String,
     /// Whether `__Host-` stands before both names.
     pub host_prefix: HostPrefix,
+    /// Which responses set the CSRF cookie.
+    pub csrf_issue: CsrfIssue,
 }
 
 impl Default for CookieConfig {
@@ -67,7 +70,8 @@ impl Default for CookieConfig {
             session: CookieOptions::new(SESSION_COOKIE),
             csrf: CookieOptions::new(CSRF_COOKIE),
             csrf_header: "X-CROSSAUTH-CSRF".to_owned(),
-            host_prefix: HostPrefix::Never,
+            host_prefix: HostPrefix::Auto,
+            csrf_issue: CsrfIssue::WithToken,
         }
     }
 }
@@ -77,10 +81,47 @@ impl Default for CookieConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostPrefix {
     /// Where browsers accept it: over https, for the path `/` and without a domain.
+    #[default]
     Auto,
     /// Always; an error where browsers would refuse the cookies.
     Always,
-    /// Never.
-    #[default]
+    /// Never; for databases and front ends that are shared with upstream.
     Never,
+}
+
+/// Which responses set the CSRF cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CsrfIssue {
+    /// Those that show a token: our pages, `api/getcsrftoken` and handlers that take
+    /// [`CsrfToken`](crate::CsrfToken). Parallel first requests then do not replace each other's
+    /// cookie.
+    #[default]
+    WithToken,
+    /// Every response to a GET request, as upstream does. Each also carries the token header.
+    EveryGet,
+}
+
+/// Which proxies, hosts and sites requests may come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestConfig {
+    /// The proxies whose forwarding header is believed; none by default.
+    pub proxies: Proxies,
+    /// Host names besides that of the base URL under which browsers may send unsafe requests.
+    /// Loopback names, IP addresses and names without a dot are always allowed.
+    pub allowed_hosts: Vec<String>,
+    /// Whether unsafe requests and WebSocket handshakes of other sites reach the application's
+    /// own routes with our cookies.
+    pub cross_site: CrossSite,
+}
+
+/// What happens to unsafe requests and WebSocket handshakes that come from another site and carry
+/// our cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrossSite {
+    /// Refused on every route.
+    #[default]
+    Refused,
+    /// Passed to the application, whose handlers must check them. Our own routes and the
+    /// extractors that check CSRF tokens refuse them all the same.
+    DangerAllowed,
 }

@@ -1,6 +1,6 @@
-//! Our cookies and the CSRF header, as they leave with an answer.
+//! Our cookies and the CSRF header in a response.
 
-use crossauth_core::clock::Timestamp;
+use axum::body::Bytes;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SetCookie};
 use crossauth_core::csrf::CsrfToken;
 use crossauth_core::session::NewSession;
@@ -8,6 +8,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::Crossauth;
 use crate::cookies::CookieNames;
+use crate::request::Known;
+
+/// Most paths for which a duplicate cookie is removed.
+const MAX_PATHS: usize = 8;
 
 impl Crossauth {
     pub(crate) fn cookie_names(&self) -> CookieNames<'_> {
@@ -17,48 +21,87 @@ impl Crossauth {
 
     pub(crate) fn set_session_cookie(&self, headers: &mut HeaderMap, session: &NewSession) {
         let options = &self.config().session_cookie;
-        append(headers, options, &session.cookie, session.cookie_expires);
+        append(headers, options, SetCookie::new(options, &session.cookie, session.cookie_expires));
     }
 
     pub(crate) fn set_csrf_cookie(&self, headers: &mut HeaderMap, token: &CsrfToken) {
-        append(headers, &self.config().csrf_cookie, &self.auth().csrf.cookie(token), None);
+        let options = &self.config().csrf_cookie;
+        append(headers, options, SetCookie::new(options, &self.auth().csrf.cookie(token), None));
     }
 
-    pub(crate) fn delete_session_cookie(&self, headers: &mut HeaderMap) {
-        delete(headers, &self.config().session_cookie);
+    pub(crate) fn delete_session_cookie(&self, headers: &mut HeaderMap, request: &Known) {
+        let duplicate = request.duplicate_session_cookie;
+        self.delete(headers, &self.config().session_cookie, duplicate.then_some(request));
     }
 
-    pub(crate) fn delete_csrf_cookie(&self, headers: &mut HeaderMap) {
-        delete(headers, &self.config().csrf_cookie);
+    pub(crate) fn delete_csrf_cookie(&self, headers: &mut HeaderMap, request: &Known) {
+        let duplicate = request.csrf_state().is_ambiguous();
+        self.delete(headers, &self.config().csrf_cookie, duplicate.then_some(request));
+    }
+
+    /// Removes a cookie and, where a request brought two, every form in which another host of the
+    /// same domain can have set the second.
+    fn delete(&self, headers: &mut HeaderMap, options: &CookieOptions, duplicate: Option<&Known>) {
+        append(headers, options, SetCookie::removal(options));
+        let Some(request) = duplicate else { return };
+        let domains = self.config().base_url.domains();
+        for path in paths(request.uri.path()) {
+            for domain in std::iter::once(None).chain(domains.iter().map(|it| Some(*it))) {
+                let other = CookieOptions {
+                    domain: domain.map(str::to_owned),
+                    path: Some(path.to_owned()),
+                    ..options.clone()
+                };
+                // `__Host-` cookies have no other form.
+                if other != *options && other.check().is_ok() {
+                    append(headers, &other, SetCookie::removal(&other));
+                }
+            }
+        }
     }
 
     /// Sends the token under a fresh mask, for scripts that cannot read the cookie.
     pub(crate) fn set_csrf_header(&self, headers: &mut HeaderMap, token: &CsrfToken) {
-        if let Ok(value) = HeaderValue::from_maybe_shared(self.auth().csrf.form_value(token)) {
+        let value = Bytes::from(self.auth().csrf.form_value(token));
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
             headers.insert(self.config().csrf_header.clone(), value);
         }
     }
 }
 
+/// The paths for which a cookie that came with a request can have been set: `/a/b` may carry
+/// cookies of `/`, `/a` and `/a/b`.
+fn paths(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').skip(1).map(|(index, _)| index).chain([path.len()]);
+    let below = ends.map(|end| path.get(..end).unwrap_or_default()).filter(|path| path.len() > 1);
+    std::iter::once("/").chain(below).take(MAX_PATHS)
+}
+
 fn append(
     headers: &mut HeaderMap,
     options: &CookieOptions,
-    value: &str,
-    expires: Option<Timestamp>,
+    cookie: Result<SetCookie, InvalidCookie>,
 ) {
-    put(headers, options, SetCookie::new(options, value, expires));
-}
-
-fn delete(headers: &mut HeaderMap, options: &CookieOptions) {
-    put(headers, options, SetCookie::removal(options));
-}
-
-fn put(headers: &mut HeaderMap, options: &CookieOptions, cookie: Result<SetCookie, InvalidCookie>) {
-    match cookie.map(|cookie| HeaderValue::from_str(cookie.as_str())) {
+    let value = cookie.map(|cookie| HeaderValue::from_str(cookie.as_str()));
+    match value {
         Ok(Ok(value)) => {
             headers.append(header::SET_COOKIE, value);
         }
         Ok(Err(_)) => tracing::error!(cookie = %options.name, "cookie not sent"),
         Err(error) => tracing::error!(%error, cookie = %options.name, "cookie not sent"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_that_a_cookie_can_have_been_set_for_is_named() {
+        let named = |path| paths(path).collect::<Vec<_>>();
+        assert_eq!(named("/"), ["/"]);
+        assert_eq!(named("/a"), ["/", "/a"]);
+        assert_eq!(named("/a/b/"), ["/", "/a", "/a/b", "/a/b/"]);
+        assert_eq!(named(&"/a".repeat(100)).len(), MAX_PATHS);
     }
 }

@@ -2,16 +2,14 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use crossauth_core::csrf::CsrfError;
-use http::HeaderMap;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{self, Surface};
+use crate::answer;
 use crate::body::Fields;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::next::NextPath;
-use crate::origin;
 use crate::rejection::Rejection;
 
 /// The fields of a request body, as JSON, form or multipart, which passed the CSRF check.
@@ -42,7 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (mut parts, body) = request.into_parts();
         let context = Context::from_request_parts(&mut parts, state).await?;
-        let surface = Surface::of(&context.crossauth, &parts.headers, parts.uri.path());
+        let surface = context.surface;
         let form = read(&context, Request::from_parts(parts, body)).await;
         match form.and_then(Fields::into_typed) {
             Ok(form) => Ok(Self(form)),
@@ -111,7 +109,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
         let (form, user_fields) = match fields {
             Err(failure) => (Err(FormError { failure, username: None, next: None }), None),
             Ok(fields) => {
-                let checked = check(&context, &headers, &fields);
+                let checked = context.check_csrf(&headers, token(&fields));
                 // What another site put into a form must not be offered to be sent once more.
                 let shown = if checked == Err(CsrfError::CrossSite) { None } else { Some(&fields) };
                 let username = shown.and_then(|fields| fields.text("username")).map(str::to_owned);
@@ -135,23 +133,10 @@ fn limits(context: &Context) -> crate::body::BodyLimits {
 async fn read(context: &Context, request: Request) -> Result<Fields, Failure> {
     let headers = request.headers().clone();
     let fields = Fields::read(request, limits(context)).await?;
-    check(context, &headers, &fields)?;
+    context.check_csrf(&headers, token(&fields))?;
     Ok(fields)
 }
 
-/// The CSRF check: not from another site, and the token of the cookie in the header
-/// or in a field.
-fn check(context: &Context, headers: &HeaderMap, fields: &Fields) -> Result<(), CsrfError> {
-    let config = context.crossauth.config();
-    if origin::is_cross_site(headers, &config.base_url) {
-        return Err(CsrfError::CrossSite);
-    }
-    let token = context.csrf_cookie.as_ref().ok_or(CsrfError::Missing)?;
-    let mut in_headers = headers.get_all(&config.csrf_header).iter();
-    let given = match (in_headers.next(), in_headers.next()) {
-        (Some(header), None) => header.to_str().ok(),
-        (Some(_), Some(_)) => None,
-        (None, _) => fields.text("csrfToken").or_else(|| fields.text("csrf_token")),
-    };
-    context.crossauth.auth().csrf.verify(token, given.ok_or(CsrfError::Missing)?)
+fn token(fields: &Fields) -> Option<&str> {
+    fields.text("csrfToken").or_else(|| fields.text("csrf_token"))
 }

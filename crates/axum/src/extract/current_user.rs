@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
         let context = Context::from_request_parts(parts, state).await?;
         match context.user() {
             Some(user) => Ok(Self(user.clone())),
-            None => Err(send_to_login(&context, parts)),
+            None => Err(send_to_login(&context)),
         }
     }
 }
@@ -75,17 +75,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
             return Ok(Self(user));
         }
         let context = Context::from_request_parts(parts, state).await?;
-        let surface = Surface::of(&context.crossauth, &parts.headers, parts.uri.path());
+        let surface = context.surface;
         let failure = Failure::new(ErrorCode::InsufficientPriviledges);
         Err(Rejection::new(answer::failure(&context, surface, &failure)))
     }
 }
 
-fn send_to_login(context: &Context, parts: &Parts) -> Rejection {
+fn send_to_login(context: &Context) -> Rejection {
     let crossauth = &context.crossauth;
-    let surface = Surface::of(crossauth, &parts.headers, parts.uri.path());
-    let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    Rejection::new(match (surface, &parts.method) {
+    let surface = context.surface;
+    let wanted = context.uri.path_and_query().map_or("/", |path| path.as_str());
+    Rejection::new(match (surface, &context.method) {
         (Surface::Page, &Method::GET | &Method::HEAD) => {
             let login = crossauth.path("login");
             let login = match NextPath::parse(wanted) {

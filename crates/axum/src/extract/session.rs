@@ -12,11 +12,12 @@ use crossauth_core::user::User;
 use http::request::Parts;
 use serde_json::{Map, Value};
 
-use crate::answer::{self, Surface};
-use crate::context::{Context, KnownSession};
+use crate::answer;
+use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::rejection::Rejection;
+use crate::request::CheckedSession;
 use crate::session_change::SessionChange;
 
 /// The session of a request. Requests without one are answered with 401; take an `Option` of it
@@ -31,8 +32,8 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    fn known(&self) -> Option<&KnownSession> {
-        self.0.session.as_ref()
+    fn known(&self) -> Option<&CheckedSession> {
+        self.0.session()
     }
 
     /// Who is logged in; `None` in an anonymous session.
@@ -57,7 +58,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let context = Context::from_request_parts(parts, state).await?;
-        Ok(context.session.is_some().then_some(Self(context)))
+        Ok(context.session().is_some().then_some(Self(context)))
     }
 }
 
@@ -66,10 +67,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let context = Context::from_request_parts(parts, state).await?;
-        if context.session.is_some() {
+        if context.session().is_some() {
             return Ok(Self(context));
         }
-        let surface = Surface::of(&context.crossauth, &parts.headers, parts.uri.path());
+        let surface = context.surface;
         let failure = Failure::new(ErrorCode::InvalidSession);
         Err(Rejection::new(answer::failure(&context, surface, &failure)))
     }

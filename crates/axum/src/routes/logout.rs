@@ -49,7 +49,7 @@ pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Res
 }
 
 async fn end(context: &Context) -> Result<(), Failure> {
-    if context.session_is_in_doubt {
+    if context.duplicate_session_cookie {
         // Saying "done" while the session lives on would be worse.
         return Err(Failure::new(ErrorCode::InvalidSession).message(
             "The browser sent more than one session cookie, so that none could be ended. They \

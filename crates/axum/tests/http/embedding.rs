@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use crossauth_axum::{Admin, Crossauth, CrossauthLayer, CsrfForm, CurrentUser, Session};
+use crossauth_axum::{Admin, Crossauth, CrossauthLayer, CsrfForm, CsrfToken, CurrentUser, Session};
 use crossauth_core::account::Role;
 use crossauth_core::key::DataChange;
 use crossauth_core::user::UserUpdate;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::browser::{Browser, json_request, request};
 use crate::site::{PASSWORD, Site};
@@ -108,6 +108,43 @@ async fn current_user_is_the_one_who_logged_in_wherever_our_routes_are() {
         assert_eq!(out.status, 200, "{}", out.body);
         assert_eq!(bob.get("/anyone").await.body, "stranger");
     }
+}
+
+#[tokio::test]
+async fn nested_routes_lead_back_to_the_whole_address_and_keep_their_surface() {
+    let site = Site::new();
+    let inner = || Router::new().route("/a", get(mine));
+    let deeper = Router::new().nest("/deeper", inner());
+    let application = Router::new()
+        .nest("/private", inner())
+        .nest("/very", deeper)
+        .nest("/api/v1", inner())
+        .nest_service("/service", inner());
+    let router = site.crossauth.mount(application);
+    for path in ["/private/a?x=1", "/very/deeper/a", "/service/a"] {
+        let sent = Browser::new(router.clone()).get(path).await;
+        let next: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let login = format!("/login?next={next}");
+        assert_eq!((sent.status.as_u16(), sent.location()), (302, Some(&*login)), "{path}");
+    }
+    let api = Browser::new(router.clone()).get("/api/v1/a").await;
+    api.assert_failure(401, "Unauthorized");
+    // Layers of single routes inside a nest see the same address.
+    let layered = Router::new().nest("/private", inner().layer(site.crossauth.layer()));
+    let sent = Browser::new(layered).get("/private/a").await;
+    assert_eq!(sent.location(), Some("/login?next=%2Fprivate%2Fa"));
+}
+
+#[tokio::test]
+async fn a_layer_inside_a_layer_does_nothing_more() {
+    let site = Site::new();
+    let inside = Router::new().route("/mine", get(mine)).layer(site.crossauth.layer());
+    let router = site.crossauth.mount(inside);
+    let mut bob = Browser::new(router);
+    bob.cookies = site.logged_in("bob").await.cookies;
+    let answer = bob.get("/mine").await;
+    assert_eq!(answer.body, "of bob");
+    assert_eq!(answer.headers.get_all("x-request-id").iter().count(), 1);
 }
 
 #[tokio::test]
@@ -244,19 +281,45 @@ async fn answers_of_the_application_keep_their_own_headers() {
 
 #[tokio::test]
 async fn answers_for_shared_caches_carry_nothing_of_one_visitor() {
-    let cached = |kind: &'static str| get(move || async move { [("cache-control", kind)] });
+    let cached = |kind: &'static str| {
+        get(move |CsrfToken(token): CsrfToken| async move { ([("cache-control", kind)], token) })
+    };
     let site = Site::new();
-    let router = site.crossauth.mount(
-        Router::new()
-            .route("/public", cached("public, max-age=60"))
-            .route("/shared", cached("s-maxage=60"))
-            .route("/private", cached("private, max-age=60")),
-    );
-    for (path, visitor) in [("/public", false), ("/shared", false), ("/private", true)] {
-        let answer = Browser::new(router.clone()).get(path).await;
-        assert_eq!(answer.set_cookie("CSRFTOKEN").is_some(), visitor, "{path}");
-        assert_eq!(answer.header("x-crossauth-csrf").is_some(), visitor, "{path}");
+    let mut application = Router::new();
+    let kinds = [
+        ("public, max-age=60", false),
+        ("Public", false),
+        ("s-maxage=60", false),
+        ("S-MaxAge=60", false),
+        ("max-age=3600", false),
+        ("private, max-age=60", true),
+        ("max-age=60, Private", true),
+        ("no-store", true),
+        ("no-cache", true),
+    ];
+    for (index, (kind, _)) in kinds.into_iter().enumerate() {
+        application = application.route(&format!("/{index}"), cached(kind));
     }
+    let router = site.crossauth.mount(application);
+    for (index, (kind, visitor)) in kinds.into_iter().enumerate() {
+        let answer = Browser::new(router.clone()).get(&format!("/{index}")).await;
+        assert_eq!(answer.set_cookie("CSRFTOKEN").is_some(), visitor, "{kind}");
+        assert_eq!(answer.header("x-crossauth-csrf").is_some(), visitor, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_begins_a_session_is_for_no_shared_cache() {
+    let site = Site::new();
+    let crossauth = site.crossauth.clone();
+    let begin = move || async move {
+        let session = crossauth.begin_anonymous_session(&Map::new()).await.unwrap();
+        (session, [("cache-control", "public, max-age=60")], "welcome")
+    };
+    let router = site.crossauth.mount(Router::new().route("/begin", get(begin)));
+    let answer = Browser::new(router).get("/begin").await;
+    assert!(answer.set_cookie("SESSIONID").is_some());
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crossauth_axum::HostPrefix;
 use crossauth_core::account::Role;
 use crossauth_core::user::{UserState, UserUpdate};
 use serde_json::json;
@@ -35,8 +36,15 @@ async fn cookies_are_secure_off_localhost() {
     let site = Site::with(|builder| builder.base_url("https://id.example.com"));
     site.account("bob", Role::User).await;
     let answer = site.browser().log_in("bob", PASSWORD).await;
+    // Where nothing is in the way, no other host of the domain can set them either.
+    assert!(answer.set_cookie("__Host-SESSIONID").unwrap().contains("; Secure"));
+    assert!(answer.set_cookie("__Host-CSRFTOKEN").unwrap().contains("; Secure"));
+    let site = Site::with(|builder| {
+        builder.base_url("https://id.example.com").host_prefix(HostPrefix::Never)
+    });
+    site.account("bob", Role::User).await;
+    let answer = site.browser().log_in("bob", PASSWORD).await;
     assert!(answer.set_cookie("SESSIONID").unwrap().contains("; Secure"));
-    assert!(answer.set_cookie("CSRFTOKEN").unwrap().contains("; Secure"));
 }
 
 #[tokio::test]

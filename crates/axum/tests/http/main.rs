@@ -12,6 +12,7 @@ mod store;
 mod csrf;
 mod csrf_token;
 mod embedding;
+mod forgery;
 mod headers;
 mod home;
 mod input;

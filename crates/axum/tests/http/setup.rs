@@ -48,7 +48,7 @@ async fn looking_at_the_link_uses_nothing_up() {
     for _ in 0..3 {
         let page = site.browser().get(&format!("/setup?token={token}")).await;
         page.assert_page(200, &token);
-        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     }
     assert_eq!(send(&mut site.browser(), &token, "root", PASSWORD).await.status, 302);
 }

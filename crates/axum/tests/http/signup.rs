@@ -261,7 +261,7 @@ async fn signing_up_in_anothers_browser_ends_the_session_there() {
 
 #[tokio::test]
 async fn a_shut_door_is_no_door_at_all() {
-    let site = Site::with(|site| site.close_signup());
+    let site = Site::with(crossauth_axum::Builder::close_signup);
     site.account("bob", Role::User).await;
     sign_up(&mut site.browser(), json!({"username": "eve"}))
         .await

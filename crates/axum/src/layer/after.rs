@@ -1,0 +1,116 @@
+//! What happens to a response before it leaves.
+
+use axum::response::Response;
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue};
+
+use crate::answer;
+use crate::crossauth::CsrfIssue;
+use crate::failure::Failure;
+use crate::request::RequestInfo;
+use crate::request_id::REQUEST_ID;
+use crate::session_change::SessionChange;
+
+/// The response to a request that goes no further.
+pub(super) fn refuse(info: &RequestInfo, failure: &Failure) -> Response {
+    finish(info, answer::failure(info, info.surface, failure))
+}
+
+/// Writes cookies, the CSRF header and the id of the request.
+pub(super) fn finish(info: &RequestInfo, mut response: Response) -> Response {
+    let change = response.extensions_mut().remove::<SessionChange>();
+    let headers = response.headers_mut();
+    let crossauth = &info.crossauth;
+    match change {
+        Some(SessionChange::Began(session)) => {
+            let token = crossauth.auth().csrf.token(Some(&session.id));
+            forbid_shared_caches(headers);
+            crossauth.set_session_cookie(headers, &session);
+            crossauth.set_csrf_cookie(headers, &token);
+            crossauth.set_csrf_header(headers, &token);
+        }
+        Some(SessionChange::Ended) => {
+            forbid_shared_caches(headers);
+            crossauth.delete_session_cookie(headers, info);
+            crossauth.delete_csrf_cookie(headers, info);
+        }
+        None => keep_session(info, headers),
+    }
+    headers.insert(REQUEST_ID, info.id.to_header());
+    response
+}
+
+fn keep_session(info: &RequestInfo, headers: &mut HeaderMap) {
+    if is_for_shared_caches(headers) {
+        return;
+    }
+    let crossauth = &info.crossauth;
+    if info.duplicate_session_cookie || info.refused_session_cookie {
+        crossauth.delete_session_cookie(headers, info);
+    }
+    if info.method.is_safe() && crossauth.config().csrf_issue == CsrfIssue::EveryGet {
+        info.show_csrf_token();
+    }
+    if info.csrf_state().is_ambiguous() {
+        crossauth.delete_csrf_cookie(headers, info);
+    }
+    if let Some(shown) = info.csrf_state().shown() {
+        crossauth.set_csrf_header(headers, &shown.token);
+        if shown.needs_cookie {
+            crossauth.set_csrf_cookie(headers, &shown.token);
+        }
+    }
+}
+
+/// Whether a shared cache may keep the response: nothing of one visitor's must be in it.
+fn is_for_shared_caches(headers: &HeaderMap) -> bool {
+    let mut shared = false;
+    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    for directive in values.flat_map(|value| value.split(',')) {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        if name.eq_ignore_ascii_case("private") || name.eq_ignore_ascii_case("no-store") {
+            return false;
+        }
+        shared |= ["public", "s-maxage", "max-age"].iter().any(|it| name.eq_ignore_ascii_case(it));
+    }
+    shared
+}
+
+/// A response that changes the session must carry its cookie, so that no cache may keep it.
+fn forbid_shared_caches(headers: &mut HeaderMap) {
+    if is_for_shared_caches(headers) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_that_shared_caches_may_keep_are_recognised() {
+        let shared = |value: &str| {
+            let value = value.parse().unwrap();
+            is_for_shared_caches(&HeaderMap::from_iter([(CACHE_CONTROL, value)]))
+        };
+        for value in [
+            "public",
+            "Public, max-age=60",
+            "s-maxage=60",
+            "S-MaxAge=60",
+            "max-age=3600",
+            "a, public",
+        ] {
+            assert!(shared(value), "{value}");
+        }
+        for value in [
+            "private, max-age=60",
+            "no-store",
+            "no-cache",
+            "max-age=60, PRIVATE",
+            "must-revalidate",
+        ] {
+            assert!(!shared(value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What happens to a request before a handler sees it.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use crossauth_core::csrf::CsrfError;
+use crossauth_core::session::SessionRefused;
+use crossauth_core::storage::StorageErrorKind;
+
+use crate::cookies::{CookieValue, RequestCookies};
+use crate::crossauth::{CrossSite, Crossauth};
+use crate::failure::Failure;
+use crate::origin::Provenance;
+use crate::request::{CheckedSession, Credential, Known, RequestInfo};
+use crate::request_id::RequestScope;
+
+/// A request whose session cookie is not checked yet.
+pub(super) struct Arrival {
+    known: Known,
+    session_cookie: Option<Box<str>>,
+}
+
+impl Arrival {
+    pub(super) fn read(crossauth: &Crossauth, request: &Request) -> Self {
+        let mut known = RequestInfo::read(crossauth, request);
+        let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
+        known.set_csrf_cookie(cookies.csrf);
+        known.duplicate_session_cookie = cookies.session == CookieValue::Ambiguous;
+        Self { known, session_cookie: cookies.session.value().map(Box::from) }
+    }
+
+    pub(super) fn scope(&self) -> RequestScope {
+        self.known.scope
+    }
+
+    pub(super) fn needs_store(&self) -> bool {
+        self.session_cookie.is_some()
+    }
+
+    pub(super) fn anonymous(self) -> RequestInfo {
+        RequestInfo::new(self.known)
+    }
+
+    /// Checks the session cookie. A cookie that is no longer good leaves an anonymous request; a
+    /// store that does not answer ends it.
+    pub(super) async fn authenticate(mut self) -> (RequestInfo, Result<(), Failure>) {
+        let Some(cookie) = self.session_cookie.take() else { return (self.anonymous(), Ok(())) };
+        match self.known.crossauth.auth().sessions.check(&cookie).await {
+            Ok(session) => {
+                let (id, key) = (session.id, session.key);
+                let user = session.user.map(Arc::new);
+                self.known.credential = Credential::Session(CheckedSession { id, key, user });
+            }
+            Err(SessionRefused::Storage(error)) if error.kind != StorageErrorKind::Corrupt => {
+                return (self.anonymous(), Err(error.into()));
+            }
+            Err(SessionRefused::Storage(error)) => {
+                tracing::error!(%error, "session ended: its row cannot be read");
+                self.known.refused_session_cookie = true;
+            }
+            Err(refused) => {
+                tracing::debug!(reason = %refused, "session cookie refused");
+                self.known.refused_session_cookie = true;
+            }
+        }
+        (self.anonymous(), Ok(()))
+    }
+}
+
+/// Hands the request to the handler with what is known about it, unless it is forged.
+pub(super) fn admit(info: &RequestInfo, request: &mut Request) -> Result<(), Failure> {
+    let foreign = info.provenance == Provenance::Foreign && info.carries_our_cookies();
+    if foreign && info.crossauth.config().requests.cross_site == CrossSite::Refused {
+        return Err(CsrfError::CrossSite.into());
+    }
+    request.extensions_mut().insert(info.clone());
+    Ok(())
+}

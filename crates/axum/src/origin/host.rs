@@ -1,0 +1,78 @@
+//! The `Host` header as a defence against DNS rebinding.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::HeaderMap;
+use http::header::HOST;
+
+use super::BaseUrl;
+
+/// Whether a browser that sends this `Host` cannot be at an attacker's name for our address.
+///
+/// Ports are not compared: proxies change them. IP addresses and names without a dot are not in
+/// anyone's public zone, and a request without `Host` is none of a browser's.
+pub(super) fn is_ours(headers: &HeaderMap, base: &BaseUrl, allowed: &[String]) -> bool {
+    let Some(host) = headers.get(HOST) else { return true };
+    let Ok(host) = host.to_str() else { return false };
+    let name = without_port(host).trim_end_matches('.');
+    let is = |known: &str| name.eq_ignore_ascii_case(known.trim_end_matches('.'));
+    !name.contains('.') && !name.contains(':')
+        || is_address(name)
+        || ends_in_localhost(name)
+        || base.0.host_str().is_some_and(is)
+        || allowed.iter().any(|known| is(known))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rfind(']') {
+        Some(bracket) => &host[..=bracket],
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+fn is_address(name: &str) -> bool {
+    let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    name.parse::<Ipv4Addr>().is_ok() || v6.is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok())
+}
+
+fn ends_in_localhost(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_names_addresses_and_local_names_are_ours() {
+        let base = BaseUrl::parse("https://id.example.com").unwrap();
+        let ours = |host: &str| {
+            let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
+            is_ours(&headers, &base, &["Other.example".to_owned()])
+        };
+        for host in [
+            "id.example.com",
+            "ID.Example.com.",
+            "id.example.com:8443",
+            "other.example",
+            "localhost:3000",
+            "app.localhost",
+            "127.0.0.1:3000",
+            "192.168.1.7",
+            "[::1]:3000",
+            "crossauth:3000",
+        ] {
+            assert!(ours(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:3000",
+            "id.example.com.evil.example",
+            "sub.id.example.com",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+        ] {
+            assert!(!ours(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What is known about a request before a handler runs: who sends it, from where, and how it
+//! wants to be answered.
+
+mod csrf;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use crossauth_core::csrf::{CsrfError, CsrfToken};
+use crossauth_core::key::Key;
+use crossauth_core::session::SessionId;
+use crossauth_core::user::User;
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Uri};
+
+use crate::cookies::CookieValue;
+use crate::crossauth::Crossauth;
+use crate::origin::{self, Provenance};
+use crate::rejection::Rejection;
+use crate::request_id::{RequestId, RequestScope};
+use crate::visitor::Visitor;
+
+pub(crate) use csrf::CsrfState;
+
+/// One request as the layer saw it. Cheap to clone; in the request's extensions.
+#[derive(Clone)]
+pub(crate) struct RequestInfo(Arc<Known>);
+
+/// See [`RequestInfo`].
+pub(crate) struct Known {
+    /// The Crossauth that the layer belongs to.
+    pub(crate) crossauth: Crossauth,
+    /// Identifies the request in logs and on error pages.
+    pub(crate) id: RequestId,
+    pub(crate) scope: RequestScope,
+    pub(crate) method: Method,
+    /// The URI before any router nested or stripped it.
+    pub(crate) uri: Uri,
+    /// The form in which the caller wants to be answered.
+    pub(crate) surface: Surface,
+    pub(crate) visitor: Visitor,
+    /// Which site the request comes from; [`Provenance::Own`] for requests that change nothing.
+    pub(crate) provenance: Provenance,
+    pub(crate) credential: Credential,
+    /// Whether the request carries more than one session cookie, so that none counts.
+    pub(crate) duplicate_session_cookie: bool,
+    /// Whether the session cookie was not accepted, so that the browser should drop it.
+    pub(crate) refused_session_cookie: bool,
+    csrf: CsrfState,
+}
+
+/// How a caller identifies itself.
+///
+/// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and
+/// [`Session`](crate::Session) accept [`Credential::Session`] only. API keys and access tokens
+/// become variants of their own with extractors of their own, so that a new way in does not open
+/// existing handlers.
+pub(crate) enum Credential {
+    /// Anonymous.
+    None,
+    /// A session cookie: sent by the browser unasked, so that unsafe requests need a CSRF token.
+    Session(CheckedSession),
+}
+
+/// A session whose cookie was checked for this request.
+pub(crate) struct CheckedSession {
+    pub(crate) id: SessionId,
+    pub(crate) key: Key,
+    pub(crate) user: Option<Arc<User>>,
+}
+
+/// In which form a caller wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// HTML for a person.
+    Page,
+    /// JSON for a program.
+    Api,
+}
+
+impl Surface {
+    /// JSON below `api/`, and for callers that do not accept HTML.
+    fn of(crossauth: &Crossauth, headers: &HeaderMap, path: &str) -> Self {
+        let api = path
+            .strip_prefix(crossauth.config().prefix.as_str())
+            .is_some_and(|path| path.starts_with("api/"));
+        let accepts_html = headers
+            .get_all(ACCEPT)
+            .iter()
+            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+        if accepts_html && !api { Self::Page } else { Self::Api }
+    }
+}
+
+impl Deref for RequestInfo {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.0
+    }
+}
+
+impl RequestInfo {
+    /// Reads everything but the credential, which may need the store.
+    pub(crate) fn read<B>(crossauth: &Crossauth, request: &Request<B>) -> Known {
+        let headers = request.headers();
+        let original = request.extensions().get::<OriginalUri>();
+        let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri).clone();
+        let config = crossauth.config();
+        let scope = RequestScope::current_or_new(crossauth, request.extensions());
+        let provenance = if request.method().is_safe() && !origin::is_upgrade(headers) {
+            Provenance::Own
+        } else {
+            Provenance::of(headers, &config.base_url, &config.requests.allowed_hosts)
+        };
+        Known {
+            id: scope.id,
+            scope,
+            method: request.method().clone(),
+            surface: Surface::of(crossauth, headers, uri.path()),
+            uri,
+            visitor: Visitor::read(scope.peer, headers, &config.requests.proxies),
+            provenance,
+            credential: Credential::None,
+            duplicate_session_cookie: false,
+            refused_session_cookie: false,
+            csrf: CsrfState::default(),
+            crossauth: crossauth.clone(),
+        }
+    }
+
+    pub(crate) fn new(known: Known) -> Self {
+        Self(Arc::new(known))
+    }
+}
+
+impl Known {
+    pub(crate) fn set_csrf_cookie(&mut self, cookie: CookieValue<'_>) {
+        self.csrf = CsrfState::new(cookie);
+    }
+
+    /// The session that the request's cookie stands for.
+    pub(crate) fn session(&self) -> Option<&CheckedSession> {
+        match &self.credential {
+            Credential::Session(session) => Some(session),
+            Credential::None => None,
+        }
+    }
+
+    pub(crate) fn session_id(&self) -> Option<&SessionId> {
+        self.session().map(|session| &session.id)
+    }
+
+    /// The user of the session.
+    pub(crate) fn user(&self) -> Option<&Arc<User>> {
+        self.session()?.user.as_ref()
+    }
+
+    /// The CSRF token as a form carries it. The response then sets the cookie that belongs to it.
+    pub(crate) fn csrf_form_value(&self) -> String {
+        self.crossauth.auth().csrf.form_value(self.show_csrf_token())
+    }
+
+    /// The CSRF token, which the response then carries in its header.
+    pub(crate) fn show_csrf_token(&self) -> &CsrfToken {
+        self.csrf.show(&self.crossauth, self.session_id())
+    }
+
+    /// Whether the request carries a cookie of ours, which a browser adds unasked.
+    pub(crate) fn carries_our_cookies(&self) -> bool {
+        self.session().is_some()
+            || self.duplicate_session_cookie
+            || self.refused_session_cookie
+            || self.csrf.has_cookie()
+    }
+
+    /// Which headers and cookies the response must carry for the token that it shows.
+    pub(crate) fn csrf_state(&self) -> &CsrfState {
+        &self.csrf
+    }
+
+    /// Checks the token in the header or, where the header is absent, in a field of the body.
+    ///
+    /// With a session the token must be the session's, whatever the CSRF cookie holds; without
+    /// one it must be the cookie's.
+    pub(crate) fn check_csrf(
+        &self,
+        headers: &HeaderMap,
+        field: Option<&str>,
+    ) -> Result<(), CsrfError> {
+        if self.provenance == Provenance::Foreign {
+            return Err(CsrfError::CrossSite);
+        }
+        let mut in_headers = headers.get_all(&self.crossauth.config().csrf_header).iter();
+        let given = match (in_headers.next(), in_headers.next()) {
+            (Some(header), None) => header.to_str().ok(),
+            (Some(_), Some(_)) => None,
+            (None, _) => field,
+        };
+        let csrf = &self.crossauth.auth().csrf;
+        let expected = self.csrf.expected(&self.crossauth, self.session_id());
+        csrf.verify(&expected.ok_or(CsrfError::Missing)?, given.ok_or(CsrfError::Missing)?)?;
+        self.show_csrf_token();
+        Ok(())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Rejection::without_layer)
+    }
+}

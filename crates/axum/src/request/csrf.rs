@@ -1,0 +1,87 @@
+//! The CSRF token of a request and its response, made only when something shows or checks it.
+
+use std::sync::OnceLock;
+
+use crossauth_core::csrf::CsrfToken;
+use crossauth_core::session::SessionId;
+
+use crate::cookies::CookieValue;
+use crate::crossauth::Crossauth;
+
+/// The CSRF cookie of a request, and the token that its response shows.
+#[derive(Default)]
+pub(crate) struct CsrfState {
+    cookie: Cookie,
+    shown: OnceLock<Shown>,
+}
+
+/// The CSRF cookie as it came.
+#[derive(Default)]
+enum Cookie {
+    #[default]
+    Absent,
+    Present(Box<str>),
+    /// More than one, or not readable: none counts, and all are removed.
+    Ambiguous,
+}
+
+/// A token that the response carries in a page, a body or a header.
+pub(crate) struct Shown {
+    pub(crate) token: CsrfToken,
+    /// Whether the browser has no cookie that belongs to it yet.
+    pub(crate) needs_cookie: bool,
+}
+
+impl CsrfState {
+    pub(super) fn new(cookie: CookieValue<'_>) -> Self {
+        let cookie = match cookie {
+            CookieValue::Absent => Cookie::Absent,
+            CookieValue::Present(value) => Cookie::Present(value.into()),
+            CookieValue::Ambiguous => Cookie::Ambiguous,
+        };
+        Self { cookie, shown: OnceLock::new() }
+    }
+
+    fn in_cookie(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> Option<CsrfToken> {
+        match &self.cookie {
+            Cookie::Present(cookie) => crossauth.auth().csrf.from_cookie(cookie, session),
+            Cookie::Absent | Cookie::Ambiguous => None,
+        }
+    }
+
+    /// The token that a form must carry.
+    pub(super) fn expected(
+        &self,
+        crossauth: &Crossauth,
+        session: Option<&SessionId>,
+    ) -> Option<CsrfToken> {
+        match session {
+            Some(_) => Some(crossauth.auth().csrf.token(session)),
+            None => self.in_cookie(crossauth, None),
+        }
+    }
+
+    /// The token that the response shows: that of the session or the cookie, or a new one.
+    pub(super) fn show(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> &CsrfToken {
+        let shown = self.shown.get_or_init(|| match self.in_cookie(crossauth, session) {
+            Some(token) => Shown { token, needs_cookie: false },
+            None => Shown { token: crossauth.auth().csrf.token(session), needs_cookie: true },
+        });
+        &shown.token
+    }
+
+    /// What the response shows, if it shows a token.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.shown.get()
+    }
+
+    /// Whether several cookies of this name came.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        matches!(self.cookie, Cookie::Ambiguous)
+    }
+
+    /// Whether the browser sent any CSRF cookie.
+    pub(crate) fn has_cookie(&self) -> bool {
+        !matches!(self.cookie, Cookie::Absent)
+    }
+}

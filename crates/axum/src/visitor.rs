@@ -1,0 +1,194 @@
+//! Where a request comes from: the visitor's address, behind proxies too.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::FromRequestParts;
+use http::header::FORWARDED;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+use crate::rejection::Rejection;
+use crate::request::RequestInfo;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Most entries of a forwarding header that are looked at.
+const MAX_HOPS: usize = 32;
+
+/// Who sends a request, as far as the network tells.
+///
+/// The address is that of the connection, or what trusted proxies say about it (see
+/// [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)). It is known where the server
+/// gives it to the application: `into_make_service_with_connect_info::<SocketAddr>()` with
+/// `axum::serve`.
+///
+/// ```
+/// use crossauth_axum::Visitor;
+///
+/// async fn whence(visitor: Visitor) -> String {
+///     visitor.address().map_or("unknown".into(), |address| address.to_string())
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(whence));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Visitor {
+    address: Option<IpAddr>,
+}
+
+impl Visitor {
+    /// The address, if the server tells it.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    pub(crate) fn read(peer: Option<SocketAddr>, headers: &HeaderMap, proxies: &Proxies) -> Self {
+        Self { address: peer.map(|peer| proxies.client(peer.ip(), headers)) }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        Ok(RequestInfo::from_request_parts(parts, state).await?.visitor)
+    }
+}
+
+/// The header in which trusted proxies name the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Which proxies are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proxies {
+    /// Their networks; none by default.
+    pub networks: Vec<IpNet>,
+    /// The header that they set. The other one is ignored: it may come from the client.
+    pub header: ForwardedHeader,
+}
+
+impl Proxies {
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// The address of the client behind `peer`.
+    ///
+    /// Each proxy appends the address it sees, so the list is read from its end, and no further
+    /// than to the first address that is not a trusted proxy's.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if self.networks.is_empty() || !self.is_trusted(client) {
+            return client;
+        }
+        let name = match self.header {
+            ForwardedHeader::XForwardedFor => &X_FORWARDED_FOR,
+            ForwardedHeader::Forwarded => &FORWARDED,
+        };
+        let values: Vec<&str> =
+            headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        let hops = values.iter().rev().flat_map(|value| value.rsplit(','));
+        for hop in hops.take(MAX_HOPS) {
+            let hop = match self.header {
+                ForwardedHeader::XForwardedFor => Some(hop),
+                ForwardedHeader::Forwarded => forwarded_for(hop),
+            };
+            match hop.and_then(parse_address) {
+                Some(address) => client = address,
+                None => break,
+            }
+            if !self.is_trusted(client) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+/// The `for` parameter of one element of `Forwarded`.
+fn forwarded_for(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("for").then_some(value)
+    })
+}
+
+/// An address as proxies write it: with or without port, brackets and quotes.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let address = text
+        .parse()
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
+        .or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse());
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(header: ForwardedHeader, peer: &str, values: &[(&'static str, &str)]) -> String {
+        let networks = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let proxies = Proxies { networks, header };
+        let mut headers = HeaderMap::new();
+        for (name, value) in values {
+            headers.append(*name, value.parse().unwrap());
+        }
+        proxies.client(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_from_trusted_proxies_and_from_the_right() {
+        let xff = |peer, value| {
+            client(ForwardedHeader::XForwardedFor, peer, &[("x-forwarded-for", value)])
+        };
+        for (peer, value, address) in [
+            ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+            ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+            ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+            ("10.0.0.1", "[2001:db8::1]:80", "2001:db8::1"),
+            ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+            ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+            ("fd00::1", "198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "6.6.6.6, unknown", "10.0.0.1"),
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "10.0.0.3", "10.0.0.3"),
+        ] {
+            assert_eq!(xff(peer, value), address, "{peer} {value}");
+        }
+        let two = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "198.51.100.1")];
+        assert_eq!(client(ForwardedHeader::XForwardedFor, "10.0.0.1", &two), "198.51.100.1");
+    }
+
+    #[test]
+    fn the_header_that_proxies_do_not_set_is_ignored() {
+        let both = [("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "198.51.100.1")];
+        assert_eq!(client(ForwardedHeader::XForwardedFor, "10.0.0.1", &both), "198.51.100.1");
+        let both = [("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=198.51.100.1;proto=https")];
+        assert_eq!(client(ForwardedHeader::Forwarded, "10.0.0.1", &both), "198.51.100.1");
+        for (value, address) in [
+            ("for=6.6.6.6, by=10.0.0.2; For=\"[2001:db8::1]:80\"", "2001:db8::1"),
+            ("for=_hidden", "10.0.0.1"),
+            ("proto=https", "10.0.0.1"),
+        ] {
+            let header = [("forwarded", value)];
+            assert_eq!(client(ForwardedHeader::Forwarded, "10.0.0.1", &header), address);
+        }
+    }
+
+    #[test]
+    fn a_list_without_end_is_not_read_to_its_end() {
+        let long = format!("6.6.6.6{}", ", 10.0.0.2".repeat(10_000));
+        let header = [("x-forwarded-for", long.as_str())];
+        assert_eq!(client(ForwardedHeader::XForwardedFor, "10.0.0.1", &header), "10.0.0.2");
+    }
+}
