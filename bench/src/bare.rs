@@ -28,7 +28,7 @@ const QUERY: &str = "\
     SELECT k.value, k.userid, k.created, k.expires, k.lastactive, k.data, k.extra, \
         u.id, u.username, u.username_normalized, u.email, u.email_normalized, u.state, \
         u.factor1, u.factor2, u.admin, u.extra \
-    FROM keys k LEFT JOIN users u ON u.id = k.userid WHERE k.value = ?1";
+    FROM crossauth_keys k LEFT JOIN crossauth_users u ON u.id = k.userid WHERE k.value = ?1";
 
 /// Serves until the process is told to end.
 pub(crate) fn serve(address: &str, database: &Path) -> Result<()> {

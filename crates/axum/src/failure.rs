@@ -114,7 +114,10 @@ impl From<StorageError> for Failure {
         tracing::error!(%error, "storage failed");
         match error.kind {
             StorageErrorKind::Unavailable => Self::unavailable(),
-            StorageErrorKind::Conflict | StorageErrorKind::Corrupt => Self::internal(),
+            StorageErrorKind::Conflict
+            | StorageErrorKind::Corrupt
+            | StorageErrorKind::BadRow
+            | StorageErrorKind::Bug => Self::internal(),
         }
     }
 }

@@ -56,6 +56,10 @@ pub enum StorageErrorKind {
     Conflict,
     /// What is stored, or what was to be stored, does not fit the schema.
     Corrupt,
+    /// One row cannot be decoded; the source names it. Other rows are not affected.
+    BadRow,
+    /// The program breaks the contract of the store. Trying again does not help.
+    Bug,
 }
 
 impl fmt::Display for StorageErrorKind {
@@ -64,6 +68,8 @@ impl fmt::Display for StorageErrorKind {
             Self::Unavailable => "storage is unavailable",
             Self::Conflict => "storage already holds such an entry",
             Self::Corrupt => "storage holds or was given data that does not fit",
+            Self::BadRow => "storage holds a row that cannot be used",
+            Self::Bug => "storage was used wrongly",
         })
     }
 }
@@ -82,6 +88,16 @@ impl StorageError {
     /// What is stored does not fit.
     pub fn corrupt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: StorageErrorKind::Corrupt, source: source.into() }
+    }
+
+    /// One row cannot be decoded.
+    pub fn bad_row(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: StorageErrorKind::BadRow, source: source.into() }
+    }
+
+    /// The program breaks the contract of the store.
+    pub fn bug(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: StorageErrorKind::Bug, source: source.into() }
     }
 
     /// Whether the entry existed already.

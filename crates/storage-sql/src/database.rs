@@ -1,43 +1,89 @@
 //! The port that a database driver implements.
 
+mod dialect;
+mod value;
+
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::storage::StorageError;
 
-/// A future without a name of its own, as transactions return it.
+pub use dialect::Dialect;
+pub(crate) use dialect::is_identifier;
+pub use value::{Row, Value};
+
+/// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Most rows that [`Database::scan`] returns. Statements limit themselves to fewer; one that does
+/// not is an error, because an unlimited result does not fit in memory.
+pub const MAX_SCANNED: usize = 10_000;
 
 /// A database with its pool of connections; clones share it.
 pub trait Database: Clone + Send + Sync + 'static {
-    /// What is peculiar about its SQL.
+    /// Its SQL dialect.
     fn dialect(&self) -> Dialect;
 
-    /// Runs one short statement that only reads, such as finding a row by its key.
-    fn read(
+    /// Runs a short statement that only reads, and decodes its first row where the driver holds
+    /// it. For finding one row by an index; anything longer belongs into [`scan`](Self::scan).
+    fn find<T, F>(
         &self,
         statement: &Statement,
-        params: Vec<Value>,
-    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + Send;
+        params: &[Value<'_>],
+        decode: F,
+    ) -> impl Future<Output = Result<Option<T>, StorageError>> + Send
+    where
+        T: Send,
+        F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send;
 
-    /// Runs `body` as one transaction: committed for good when this returns what `body` returned,
-    /// rolled back if that is an error. Anything that reads many rows belongs here too.
-    ///
-    /// `body` may await its transaction only, and runs to its end even if the caller is gone.
-    // An async closure would read better, but one cannot demand yet that its future be `Send`.
-    fn transaction<T, F>(&self, body: F) -> impl Future<Output = Result<T, StorageError>> + Send
+    /// Runs a statement that only reads and may take long, off the threads of the runtime and off
+    /// the connection that writes. Returns what `decode` makes of each row, of at most
+    /// [`MAX_SCANNED`]. Let `decode` return a `Result` where one row that cannot be decoded must
+    /// not hide the others.
+    fn scan<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        decode: F,
+    ) -> impl Future<Output = Result<Vec<T>, StorageError>> + Send
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, StorageError>>
+        F: FnMut(&dyn Row) -> T + Send + 'static;
+
+    /// Runs `body` on `input` as one transaction: durably committed when this returns what `body`
+    /// returned, rolled back if that is an error.
+    ///
+    /// The driver runs `body` again, from the beginning, where the database asks for it (a
+    /// deadlock, a serialization failure, another transaction that failed in the same group). So
+    /// `body` has no effect but through its transaction. It awaits nothing but its transaction,
+    /// and runs to its end even if the caller is gone.
+    // An async closure would read better, but it cannot yet be required that its future be `Send`.
+    fn transaction<I, T, F>(
+        &self,
+        input: I,
+        body: F,
+    ) -> impl Future<Output = Result<T, StorageError>> + Send
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
             + Send
+            + Sync
             + 'static;
+
+    /// Whether the database that was opened is still the one at its address, and takes a write.
+    fn ping(&self) -> impl Future<Output = Result<(), StorageError>> + Send;
 
     /// Returns when every transaction that was begun is done; later ones are
     /// [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable).
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
+
+/// What [`Transaction::query`] calls for each row, until it breaks.
+pub type EachRow<'f> = dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, StorageError> + Send + 'f;
 
 /// A transaction in progress.
 #[async_trait]
@@ -47,24 +93,70 @@ pub trait Transaction: Send {
     async fn execute(
         &mut self,
         statement: &Statement,
-        params: Vec<Value>,
+        params: &[Value<'_>],
     ) -> Result<u64, StorageError>;
 
-    /// Runs a statement that returns rows.
+    /// Runs a statement that returns rows and calls `each` with them.
     async fn query(
         &mut self,
         statement: &Statement,
-        params: Vec<Value>,
-    ) -> Result<Vec<Row>, StorageError>;
+        params: &[Value<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<(), StorageError>;
+}
+
+impl dyn Transaction + '_ {
+    /// The first row of a statement, decoded.
+    pub async fn find<T: Send>(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        decode: impl FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
+    ) -> Result<Option<T>, StorageError> {
+        let (mut decode, mut found) = (Some(decode), None);
+        let mut each = |row: &dyn Row| {
+            if let Some(decode) = decode.take() {
+                found = Some(decode(row)?);
+            }
+            Ok(ControlFlow::Break(()))
+        };
+        self.query(statement, params, &mut each).await?;
+        Ok(found)
+    }
+
+    /// Every row of a statement, decoded.
+    pub async fn list<T: Send>(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        mut decode: impl FnMut(&dyn Row) -> Result<T, StorageError> + Send,
+    ) -> Result<Vec<T>, StorageError> {
+        let mut found = Vec::new();
+        let mut each = |row: &dyn Row| {
+            found.push(decode(row)?);
+            Ok(ControlFlow::Continue(()))
+        };
+        self.query(statement, params, &mut each).await?;
+        Ok(found)
+    }
+
+    /// Whether a statement returns a row.
+    pub async fn exists(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+    ) -> Result<bool, StorageError> {
+        Ok(self.find(statement, params, |_| Ok(())).await?.is_some())
+    }
 }
 
 /// SQL text for one database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Statement(Arc<str>);
 
 impl Statement {
-    /// A statement; `text` has a `?` for each parameter, and none elsewhere, so that a driver may
-    /// put there what its database wants.
+    /// A statement; `text` has a `?` for each parameter, and none elsewhere but in quotes, so that
+    /// a driver may put there what its database wants.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
@@ -73,86 +165,4 @@ impl Statement {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// A row, its values in the order of the statement's columns.
-pub type Row = Vec<Value>;
-
-/// What a column or a parameter holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Nothing.
-    Null,
-    /// A whole number, or a truth value as 0 or 1.
-    Integer(i64),
-    /// A number with a fraction.
-    Real(f64),
-    /// Text.
-    Text(String),
-}
-
-impl Value {
-    /// Text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Option<String>> for Value {
-    fn from(text: Option<String>) -> Self {
-        text.map_or(Self::Null, Self::Text)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(truth: bool) -> Self {
-        Self::Integer(i64::from(truth))
-    }
-}
-
-/// What is peculiar about a database's SQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// SQLite.
-    Sqlite,
-}
-
-impl Dialect {
-    /// An identifier in quotes. It must have passed [`is_identifier`].
-    pub(crate) fn quote(self, identifier: &str) -> String {
-        match self {
-            Self::Sqlite => format!("\"{identifier}\""),
-        }
-    }
-
-    /// What makes a `SELECT` lock its rows until the transaction ends.
-    pub(crate) fn for_update(self) -> &'static str {
-        match self {
-            // There is one writer at a time anyway.
-            Self::Sqlite => "",
-        }
-    }
-
-    /// An expression for a new random id where ids are text.
-    pub(crate) fn random_id(self) -> &'static str {
-        match self {
-            Self::Sqlite => "lower(hex(randomblob(16)))",
-        }
-    }
-
-    /// Lists the columns of the table named by the parameter: name, type, whether null is
-    /// forbidden.
-    pub(crate) fn columns(self) -> Statement {
-        match self {
-            Self::Sqlite => {
-                Statement::new("SELECT name, type, \"notnull\" FROM pragma_table_info(?)")
-            }
-        }
-    }
-}
-
-/// Whether `name` may stand in SQL as the name of a table or column.
-pub(crate) fn is_identifier(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (1..=63).contains(&name.len()) && name.chars().all(allowed)
 }

@@ -1,73 +1,69 @@
 //! Application fields: in columns of their own, or together in one as JSON.
 
-use std::vec::IntoIter;
-
 use crossauth_core::storage::StorageError;
 use serde_json::{Map, Number, Value as Json};
 
+use crate::column::{Column, Field};
 use crate::database::Value;
-use crate::schema::Column;
+use crate::record::{Cells, Problem};
+
+/// Columns in quotes and what to write there.
+pub(crate) type Written<'v> = Vec<(&'v str, Value<'v>)>;
 
 /// Where a table keeps application fields.
 #[derive(Debug, Clone)]
 pub(crate) enum Extra {
-    /// As a JSON object in this column (its name in quotes), null for none.
-    Json(String),
+    /// As a JSON object in this column, null for none.
+    Json(Field),
     /// Each in a column of its own.
-    Columns(Vec<Column>),
+    Columns(Vec<Field>),
 }
 
 impl Extra {
-    /// The columns to select, in the order [`decode`](Self::decode) takes them.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        match self {
-            Self::Json(column) => vec![column.clone()],
-            Self::Columns(columns) => columns.iter().map(|column| column.quoted.clone()).collect(),
-        }
-    }
-
     /// The fields in a row; those that are null are left out.
-    pub(crate) fn decode(
-        &self,
-        cells: &mut IntoIter<Value>,
-    ) -> Result<Map<String, Json>, StorageError> {
+    pub(crate) fn decode(&self, cells: Cells<'_>) -> Result<Map<String, Json>, Problem> {
         match self {
-            Self::Json(_) => match cells.next() {
-                Some(Value::Text(text)) => serde_json::from_str(&text)
-                    .map_err(|_| StorageError::corrupt("application fields are no JSON object")),
-                _ => Ok(Map::new()),
+            Self::Json(field) => match cells.optional_text(field)? {
+                Some(text) => serde_json::from_str(&text)
+                    .map_err(|_| Problem::column(field, "is not a JSON object")),
+                None => Ok(Map::new()),
             },
-            Self::Columns(columns) => Ok(columns
-                .iter()
-                .zip(cells)
-                .filter_map(|(column, cell)| Some((column.name.clone(), to_json(column, cell)?)))
-                .collect()),
+            Self::Columns(fields) => {
+                let mut extra = Map::new();
+                for field in fields {
+                    // What has no form in JSON is not a field. It must not hide the row.
+                    let value = cells.get(field).unwrap_or(Value::Null);
+                    let value = to_json(&field.column, value);
+                    extra.extend(value.map(|value| (field.column.name.clone(), value)));
+                }
+                Ok(extra)
+            }
         }
     }
 
     /// What to write to which columns, so that `stored` becomes what `changes` make of it.
-    pub(crate) fn encode(
-        &self,
+    pub(crate) fn encode<'v>(
+        &'v self,
         stored: &Map<String, Json>,
-        changes: &Map<String, Json>,
-    ) -> Result<Vec<(String, Value)>, StorageError> {
+        changes: &'v Map<String, Json>,
+    ) -> Result<Written<'v>, StorageError> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
         match self {
-            Self::Json(column) => Ok(vec![(column.clone(), merged(stored, changes))]),
-            Self::Columns(columns) => changes
+            Self::Json(field) => Ok(vec![(field.quoted(), merged(stored, changes))]),
+            Self::Columns(fields) => changes
                 .iter()
-                .map(|(name, value)| Ok((find(columns, name)?.quoted.clone(), from_json(value))))
+                .map(|(name, value)| Ok((find(fields, name)?.quoted(), from_json(value))))
                 .collect(),
         }
     }
 
     /// Conditions that choose rows by their fields, or `None` where SQL cannot tell.
-    pub(crate) fn conditions(
-        &self,
-        fields: &Map<String, Json>,
-    ) -> Result<Option<Vec<(String, Value)>>, StorageError> {
+    pub(crate) fn conditions<'v>(
+        &'v self,
+        fields: &'v Map<String, Json>,
+    ) -> Result<Option<Written<'v>>, StorageError> {
         match self {
             Self::Json(_) if !fields.is_empty() => Ok(None),
             Self::Json(_) | Self::Columns(_) => self.encode(&Map::new(), fields).map(Some),
@@ -75,39 +71,42 @@ impl Extra {
     }
 }
 
-fn find<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, StorageError> {
-    columns
+fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a Field, StorageError> {
+    fields
         .iter()
-        .find(|column| column.name == name)
+        .find(|field| field.column.name == name)
         .ok_or_else(|| StorageError::corrupt(format!("there is no column for the field {name:?}")))
 }
 
-fn merged(stored: &Map<String, Json>, changes: &Map<String, Json>) -> Value {
+fn merged(stored: &Map<String, Json>, changes: &Map<String, Json>) -> Value<'static> {
     let mut fields = stored.clone();
     fields.extend(changes.iter().map(|(name, value)| (name.clone(), value.clone())));
     fields.retain(|_, value| !value.is_null());
-    if fields.is_empty() { Value::Null } else { Value::Text(Json::Object(fields).to_string()) }
+    if fields.is_empty() { Value::Null } else { Value::text(Json::Object(fields).to_string()) }
 }
 
-fn from_json(value: &Json) -> Value {
+fn from_json(value: &Json) -> Value<'_> {
     match value {
         Json::Null => Value::Null,
-        Json::Bool(truth) => Value::from(*truth),
+        Json::Bool(truth) => Value::Bool(*truth),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => Value::Integer(integer),
             (None, real) => real.map_or(Value::Null, Value::Real),
         },
         Json::String(text) => Value::text(text),
-        Json::Array(_) | Json::Object(_) => Value::Text(value.to_string()),
+        Json::Array(_) | Json::Object(_) => Value::text(value.to_string()),
     }
 }
 
-fn to_json(column: &Column, value: Value) -> Option<Json> {
+fn to_json(column: &Column, value: Value<'_>) -> Option<Json> {
     match value {
         Value::Null => None,
+        Value::Bool(truth) => Some(Json::Bool(truth)),
         Value::Integer(integer) if column.is_boolean() => Some(Json::Bool(integer != 0)),
         Value::Integer(integer) => Some(Json::Number(integer.into())),
         Value::Real(real) => Number::from_f64(real).map(Json::Number),
-        Value::Text(text) => Some(Json::String(text)),
+        Value::Text(text) => Some(Json::String(text.into_owned())),
+        Value::Bytes(bytes) => Some(Json::String(String::from_utf8_lossy(&bytes).into_owned())),
+        Value::Time(moment) => Some(Json::Number(moment.as_millis().into())),
     }
 }

@@ -31,12 +31,12 @@ impl<D: Database> SqlKeyStore<D> {
     async fn execute(
         &self,
         statement: &Statement,
-        params: Vec<Value>,
+        params: Vec<Value<'_>>,
     ) -> Result<u64, StorageError> {
-        let statement = statement.clone();
+        let params: Vec<Value<'static>> = params.into_iter().map(Value::into_owned).collect();
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { transaction.execute(&statement, params).await })
+            .transaction((statement.clone(), params), |transaction, (statement, params)| {
+                transaction.execute(statement, params)
             })
             .await
     }
@@ -45,34 +45,30 @@ impl<D: Database> SqlKeyStore<D> {
 #[async_trait]
 impl<D: Database> KeyStore for SqlKeyStore<D> {
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        let row = self.database.read(&self.sql.find, vec![Value::text(value)]).await?.pop();
-        row.map(|row| self.sql.decode(row)).transpose()
+        let decode = |row: &dyn Row| self.sql.schema.keys.decode(value.to_owned(), row, 0);
+        self.database.find(&self.sql.find, &[Value::text(value)], decode).await
     }
 
     async fn insert(&self, key: &Key) -> Result<(), StorageError> {
-        let (sql, key) = (Arc::clone(&self.sql), key.clone());
+        let input = (Arc::clone(&self.sql), key.clone());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.insert(transaction, &key).await })
-            })
+            .transaction(input, |transaction, (sql, key)| Box::pin(sql.insert(transaction, key)))
             .await
     }
 
     async fn update(&self, value: &str, change: &KeyUpdate) -> Result<bool, StorageError> {
-        let (sql, value, change) = (Arc::clone(&self.sql), Value::text(value), change.clone());
+        let input = (Arc::clone(&self.sql), value.to_owned(), change.clone());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.update(transaction, value, &change).await })
+            .transaction(input, |transaction, (sql, value, change)| {
+                Box::pin(sql.update(transaction, value, change))
             })
             .await
     }
 
     async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        let (sql, value) = (Arc::clone(&self.sql), Value::text(value));
+        let input = (Arc::clone(&self.sql), value.to_owned());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.take(transaction, value).await })
-            })
+            .transaction(input, |transaction, (sql, value)| Box::pin(sql.take(transaction, value)))
             .await
     }
 
@@ -88,10 +84,13 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     ) -> Result<u64, StorageError> {
         let (statement, mut params) = match userid {
             None => (&self.sql.delete_anonymous, Vec::new()),
-            Some(id) => (&self.sql.delete_owned, vec![self.sql.schema.users.id_kind.sought(id)]),
+            Some(id) => {
+                (&self.sql.delete_owned, vec![self.sql.schema.users.id_kind.lookup_value(id)])
+            }
         };
         params.extend(prefix_params(prefix));
-        // 1 turns the exception off. A null there would have no type that every database can tell.
+        // True turns the exception off. A null there would have no type that every database can
+        // tell.
         params.push(Value::from(except.is_none()));
         params.push(Value::text(except.unwrap_or_default()));
         self.execute(statement, params).await
@@ -101,28 +100,25 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         if *filter == KeyFilter::default() {
             return Ok(0);
         }
-        let (sql, filter) = (Arc::clone(&self.sql), filter.clone());
+        let input = (Arc::clone(&self.sql), filter.clone());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.delete_matching(transaction, &filter).await })
+            .transaction(input, |transaction, (sql, filter)| {
+                Box::pin(sql.delete_matching(transaction, filter))
             })
             .await
     }
 
     async fn list_for_user(&self, userid: Option<&UserId>) -> Result<Vec<Key>, StorageError> {
-        let (statement, params) = match userid {
-            None => (self.sql.list_anonymous.clone(), Vec::new()),
+        let sql = Arc::clone(&self.sql);
+        let decode = move |row: &dyn Row| sql.decode(row);
+        let rows = match userid {
+            None => self.database.scan(&self.sql.list_anonymous, &[], decode).await?,
             Some(id) => {
-                (self.sql.list_owned.clone(), vec![self.sql.schema.users.id_kind.sought(id)])
+                let id = self.sql.schema.users.id_kind.lookup_value(id);
+                self.database.scan(&self.sql.list_owned, &[id], decode).await?
             }
         };
-        let rows: Vec<Row> = self
-            .database
-            .transaction(move |transaction| {
-                Box::pin(async move { transaction.query(&statement, params).await })
-            })
-            .await?;
-        rows.into_iter().map(|row| self.sql.decode(row)).collect()
+        rows.into_iter().collect()
     }
 
     async fn update_data(
@@ -130,10 +126,10 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         value: &str,
         changes: &[DataChange],
     ) -> Result<(), UpdateDataError> {
-        let (sql, value, changes) = (Arc::clone(&self.sql), Value::text(value), changes.to_vec());
+        let input = (Arc::clone(&self.sql), value.to_owned(), changes.to_vec());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.update_data(transaction, value, &changes).await })
+            .transaction(input, |transaction, (sql, value, changes)| {
+                Box::pin(sql.update_data(transaction, value, changes))
             })
             .await?
     }
@@ -147,12 +143,12 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
         let now = self.sql.schema.keys.times.encode(now);
-        self.execute(&self.sql.purge, vec![now, Value::Integer(i64::from(limit))]).await
+        self.execute(&self.sql.purge, vec![now, Value::from(i64::from(limit))]).await
     }
 }
 
 /// What a comparison of the beginning of a value needs: how many characters, and which.
-pub(crate) fn prefix_params(prefix: &str) -> [Value; 2] {
+pub(crate) fn prefix_params(prefix: &str) -> [Value<'_>; 2] {
     let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
     [Value::Integer(length), Value::text(prefix)]
 }

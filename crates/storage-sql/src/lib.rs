@@ -16,6 +16,7 @@
 //!
 //! [`TableMap`] opens databases that another Crossauth filled.
 
+mod column;
 pub mod database;
 mod extra;
 mod key;
@@ -30,6 +31,6 @@ mod table_map;
 mod time_encoding;
 mod user;
 
-pub use open::{OpenError, SqlStorage};
+pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use table_map::{KeyTable, Management, SecretsTable, TableMap, UserTable};
 pub use time_encoding::TimeEncoding;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crossauth_core::storage::{Storage, StorageError};
 
+use crate::TableMap;
 use crate::database::{BoxFuture, Database, Statement};
 use crate::key::SqlKeyStore;
 use crate::migration::migrate;
 use crate::schema::Schema;
 use crate::session::SqlSessionStore;
 use crate::user::SqlUserStore;
-use crate::{Management, TableMap};
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +50,28 @@ pub enum OpenError {
         /// Name of the column.
         column: String,
     },
-    /// A name, in the map or found in the database, holds something else than ASCII letters,
-    /// digits and `_`.
+    /// A name in the table map holds something else than ASCII letters, digits and `_`.
     #[error("{name:?} cannot be the name of a table or column")]
     Identifier {
         /// The name.
         name: String,
+    },
+}
+
+/// What an operator should know about a database that was opened all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenWarning {
+    /// The application's own column takes no null and has no default, so that inserts fail which
+    /// do not give it a value.
+    #[error(
+        "column {column:?} of the table {table:?} is required and has no default: inserts that \
+         do not set it fail"
+    )]
+    RequiredColumn {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
     },
 }
 
@@ -64,8 +80,9 @@ pub enum OpenError {
 pub struct SqlStorage<D> {
     database: D,
     storage: Storage,
-    /// Shows that a table of ours is there.
+    /// Fails if the users' table is gone.
     probe: Statement,
+    schema: Arc<Schema>,
 }
 
 impl<D> fmt::Debug for SqlStorage<D> {
@@ -76,13 +93,11 @@ impl<D> fmt::Debug for SqlStorage<D> {
 
 impl<D: Database> SqlStorage<D> {
     /// Builds the stores over `database`: migrates our own schema, takes any other as it is.
-    // Boxed because the compiler cannot see that the nameless futures of a port are `Send` in
-    // the application's own code, where it knows which driver it is.
+    // Boxed because the compiler cannot see in the application's code, where the driver is known,
+    // that the futures of a port are `Send`.
     pub fn open(database: D, map: TableMap) -> BoxFuture<'static, Result<Self, OpenError>> {
         Box::pin(async move {
-            if map.management == Management::Managed {
-                migrate(&database).await?;
-            }
+            migrate(&database, &map).await?;
             let schema = Arc::new(Schema::find(&database, &map).await?);
             let storage = Storage {
                 users: Arc::new(SqlUserStore::new(database.clone(), &schema)),
@@ -91,7 +106,7 @@ impl<D: Database> SqlStorage<D> {
             };
             let users = &schema.users.table;
             let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));
-            Ok(Self { database, storage, probe })
+            Ok(Self { database, storage, probe, schema })
         })
     }
 
@@ -100,22 +115,24 @@ impl<D: Database> SqlStorage<D> {
         self.storage.clone()
     }
 
+    /// What the operator should be told.
+    pub fn warnings(&self) -> &[OpenWarning] {
+        &self.schema.warnings
+    }
+
     /// The database under the stores.
     pub fn database(&self) -> &D {
         &self.database
     }
 
-    /// Whether the database can be written to, and has our tables.
+    /// Whether the database is the one that was opened, takes a write, and has our tables.
     pub async fn ping(&self) -> Result<(), StorageError> {
-        let probe = self.probe.clone();
-        self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { transaction.query(&probe, Vec::new()).await.map(drop) })
-            })
-            .await
+        self.database.ping().await?;
+        self.database.scan(&self.probe, &[], |_| ()).await?;
+        Ok(())
     }
 
-    /// Finishes what was begun; nothing can be written afterwards.
+    /// Completes the transactions that were begun. Writes fail afterwards.
     pub async fn close(&self) {
         self.database.close().await;
     }

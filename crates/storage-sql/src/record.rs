@@ -1,75 +1,116 @@
-//! From rows to records.
+//! From rows to records: each file lists the columns of a record beside their decoding.
 
-use std::vec::IntoIter;
+mod key;
+mod secrets;
+mod user;
 
-use crossauth_core::key::{Key, KeyData};
+use std::fmt;
+
+use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
-use crossauth_core::user::{User, UserId, UserSecrets, UserState};
+use crossauth_core::user::UserId;
 
-use crate::database::Value;
-use crate::schema::{Keys, Users};
+use crate::TimeEncoding;
+use crate::column::{Field, is_true};
+use crate::database::{Row, Value};
 
-/// The values of a row, taken out from the left.
-pub(crate) type Cells = IntoIter<Value>;
+pub(crate) use key::Keys;
+pub(crate) use secrets::Secrets;
+pub(crate) use user::{IdKind, Users};
 
-/// The next value as text; null where there is none.
-fn optional_text(cells: &mut Cells) -> Option<String> {
-    match cells.next()? {
-        Value::Null => None,
-        Value::Text(text) => Some(text),
-        Value::Integer(integer) => Some(integer.to_string()),
-        Value::Real(real) => Some(real.to_string()),
+/// The values of one record within a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'r> {
+    row: &'r dyn Row,
+    /// How many columns of the statement stand before those of the record.
+    before: usize,
+}
+
+impl<'r> Cells<'r> {
+    pub(crate) fn new(row: &'r dyn Row, before: usize) -> Self {
+        Self { row, before }
+    }
+
+    pub(crate) fn get(&self, field: &Field) -> Result<Value<'r>, Problem> {
+        self.row.value(self.before + field.place).map_err(Problem::Driver)
+    }
+
+    /// Text; null where there is none.
+    pub(crate) fn optional_text(&self, field: &Field) -> Result<Option<String>, Problem> {
+        to_text(self.get(field)?).map_err(|problem| Problem::column(field, problem))
+    }
+
+    pub(crate) fn text(&self, field: &Field) -> Result<String, Problem> {
+        let text = self.optional_text(field)?;
+        text.ok_or_else(|| Problem::column(field, "is null"))
+    }
+
+    /// Text of a column that may be missing or null.
+    pub(crate) fn text_or_empty(&self, field: Option<&Field>) -> Result<String, Problem> {
+        let text = field.map(|field| self.optional_text(field)).transpose()?;
+        Ok(text.flatten().unwrap_or_default())
+    }
+
+    /// A truth value; a column that is missing or null is false.
+    pub(crate) fn truth(&self, field: Option<&Field>) -> Result<bool, Problem> {
+        Ok(field.map(|field| self.get(field)).transpose()?.is_some_and(|value| is_true(&value)))
+    }
+
+    pub(crate) fn user_id(&self, field: &Field) -> Result<Option<UserId>, Problem> {
+        user::decode_id(self.get(field)?).map_err(|problem| Problem::column(field, problem))
+    }
+
+    pub(crate) fn time(
+        &self,
+        field: &Field,
+        encoding: TimeEncoding,
+    ) -> Result<Option<Timestamp>, Problem> {
+        let value = self.get(field)?;
+        encoding.decode(&value).map_err(|problem| Problem::column(field, problem))
     }
 }
 
-fn text(cells: &mut Cells, what: &'static str) -> Result<String, StorageError> {
-    optional_text(cells).ok_or_else(|| StorageError::corrupt(format!("{what} is null")))
-}
-
-fn user_id(cells: &mut Cells) -> Option<UserId> {
-    match cells.next()? {
-        Value::Integer(id) => Some(UserId::Integer(id)),
-        Value::Text(id) => Some(UserId::Text(id)),
-        Value::Null | Value::Real(_) => None,
+/// A value as text; null is none.
+pub(crate) fn to_text(value: Value<'_>) -> Result<Option<String>, &'static str> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(text) => Ok(Some(text.into_owned())),
+        Value::Integer(integer) => Ok(Some(integer.to_string())),
+        Value::Real(real) => Ok(Some(real.to_string())),
+        Value::Bool(truth) => Ok(Some(truth.to_string())),
+        Value::Bytes(bytes) => {
+            String::from_utf8(bytes.into_owned()).map(Some).map_err(|_| "is not UTF-8")
+        }
+        Value::Time(_) => Err("holds a time"),
     }
 }
 
-impl Users {
-    /// The user whose columns come next; `None` if the join found none.
-    pub(crate) fn decode(&self, cells: &mut Cells) -> Result<Option<User>, StorageError> {
-        let Some(id) = user_id(cells) else { return Ok(None) };
-        Ok(Some(User {
-            id,
-            username: text(cells, "a username")?,
-            username_normalized: text(cells, "a normalised username")?,
-            email: optional_text(cells),
-            email_normalized: optional_text(cells),
-            state: UserState::from(text(cells, "a user's state")?.as_str()),
-            factor1: optional_text(cells).unwrap_or_default(),
-            factor2: optional_text(cells).unwrap_or_default(),
-            admin: matches!(cells.next(), Some(Value::Integer(number)) if number != 0),
-            extra: self.extra.decode(cells)?,
-        }))
+/// Why a row could not be decoded.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// What is wrong with which column.
+    Column {
+        /// Its name.
+        column: String,
+        /// A predicate.
+        problem: &'static str,
+    },
+    /// The driver could not read the value.
+    Driver(StorageError),
+}
+
+impl Problem {
+    pub(crate) fn column(field: &Field, problem: &'static str) -> Self {
+        Self::Column { column: field.column.name.clone(), problem }
     }
-}
 
-/// The secrets whose columns come next; both originals store empty text for none.
-pub(crate) fn decode_secrets(cells: &mut Cells) -> UserSecrets {
-    let mut secret = || optional_text(cells).filter(|secret| !secret.is_empty());
-    UserSecrets { password: secret(), totpsecret: secret() }
-}
-
-impl Keys {
-    /// The key whose columns come next.
-    pub(crate) fn decode(&self, cells: &mut Cells) -> Result<Key, StorageError> {
-        let value = text(cells, "a key's value")?;
-        let userid = user_id(cells);
-        let mut moment = || self.times.decode(&cells.next().unwrap_or(Value::Null));
-        let created =
-            moment()?.ok_or_else(|| StorageError::corrupt("a key's time of creation is null"))?;
-        let (expires, lastactive) = (moment()?, moment()?);
-        let data = KeyData::from_text(optional_text(cells).unwrap_or_default());
-        let extra = self.extra.decode(cells)?;
-        Ok(Key { value, userid, created, expires, lastactive, data, extra })
+    /// The error for the row with this id in this table.
+    pub(crate) fn of_row(self, table: &str, id: impl fmt::Display) -> StorageError {
+        match self {
+            Self::Column { column, problem } => StorageError::bad_row(format!(
+                "row {id} of the table {table} cannot be used: column {column:?} {problem}"
+            )),
+            Self::Driver(error) => error,
+        }
     }
 }

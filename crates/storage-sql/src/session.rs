@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{SessionStart, SessionStore, Started, StorageError, StoredSession};
 
+use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, prefix_params};
-use crate::record::decode_secrets;
 use crate::schema::Schema;
 use crate::user::UserSql;
 
@@ -30,13 +30,13 @@ impl SessionSql {
         let Schema { users, keys, .. } = schema.as_ref();
         let find = format!(
             "SELECT {}, {} FROM {} AS k LEFT JOIN {} AS u ON u.{} = k.{} WHERE k.{} = ?",
-            keys.columns("k").join(", "),
-            users.columns("u").join(", "),
+            select_list(&keys.selected, "k"),
+            select_list(&users.selected, "u"),
             keys.table,
             users.table,
-            users.id,
-            keys.userid,
-            keys.value
+            users.id.quoted(),
+            keys.userid.quoted(),
+            keys.value.quoted
         );
         Self {
             find: Statement::new(find),
@@ -45,10 +45,10 @@ impl SessionSql {
         }
     }
 
-    fn decode(&self, row: Row) -> Result<Option<StoredSession>, StorageError> {
-        let mut cells = row.into_iter();
-        let key = self.keys.schema.keys.decode(&mut cells)?;
-        let user = self.users.schema.users.decode(&mut cells)?;
+    fn decode(&self, value: &str, row: &dyn Row) -> Result<Option<StoredSession>, StorageError> {
+        let Schema { users, keys, .. } = self.keys.schema.as_ref();
+        let key = keys.decode(value.to_owned(), row, 0)?;
+        let user = users.decode(row, keys.selected.len())?;
         if key.userid.is_some() && user.is_none() {
             return Ok(None);
         }
@@ -59,7 +59,7 @@ impl SessionSql {
         &self,
         transaction: &mut dyn Transaction,
         key: &Key,
-        replaces: Option<String>,
+        replaces: Option<&str>,
         password: Option<&str>,
     ) -> Result<Started, StorageError> {
         if !self.credentials_hold(transaction, key, password).await? {
@@ -67,12 +67,12 @@ impl SessionSql {
         }
         self.keys.insert(transaction, key).await?;
         if let Some(replaced) = replaces {
-            transaction.execute(&self.keys.delete, vec![Value::Text(replaced)]).await?;
+            transaction.execute(&self.keys.delete, &[Value::text(replaced)]).await?;
         }
         if let Some(id) = &key.userid {
-            let mut params = vec![self.users.schema.users.id_kind.sought(id)];
-            params.extend(prefix_params(KeyPrefix::PasswordReset.as_str()));
-            transaction.execute(&self.keys.delete_prefixed, params).await?;
+            let id = self.users.schema.users.id_kind.lookup_value(id);
+            let [length, prefix] = prefix_params(KeyPrefix::PasswordReset.as_str());
+            transaction.execute(&self.keys.delete_prefixed, &[id, length, prefix]).await?;
         }
         Ok(Started::Yes)
     }
@@ -84,13 +84,13 @@ impl SessionSql {
         password: Option<&str>,
     ) -> Result<bool, StorageError> {
         let Some(id) = &key.userid else { return Ok(password.is_none()) };
-        let id = self.users.schema.users.id_kind.sought(id);
-        if transaction.query(&self.users.lock, vec![id.clone()]).await?.is_empty() {
+        let id = [self.users.schema.users.id_kind.lookup_value(id)];
+        if !transaction.exists(&self.users.lock, &id).await? {
             return Ok(false);
         }
         let Some(password) = password else { return Ok(true) };
-        let row = transaction.query(&self.users.by_id, vec![id]).await?.pop();
-        let secrets = row.map(|row| decode_secrets(&mut row.into_iter()));
+        let decode = |row: &dyn Row| self.users.schema.secrets.decode(row, 0);
+        let secrets = transaction.find(&self.users.secrets, &id, decode).await?;
         Ok(secrets.is_some_and(|secrets| secrets.password.as_deref() == Some(password)))
     }
 }
@@ -104,19 +104,18 @@ impl<D: Database> SqlSessionStore<D> {
 #[async_trait]
 impl<D: Database> SessionStore for SqlSessionStore<D> {
     async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError> {
-        let row = self.database.read(&self.sql.find, vec![Value::text(value)]).await?.pop();
-        row.map_or(Ok(None), |row| self.sql.decode(row))
+        let decode = |row: &dyn Row| self.sql.decode(value, row);
+        let found = self.database.find(&self.sql.find, &[Value::text(value)], decode).await?;
+        Ok(found.flatten())
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
-        let (sql, key) = (Arc::clone(&self.sql), start.key.clone());
         let replaces = start.replaces.map(str::to_owned);
         let password = start.password.map(str::to_owned);
+        let input = (Arc::clone(&self.sql), start.key.clone(), replaces, password);
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move {
-                    sql.start(transaction, &key, replaces, password.as_deref()).await
-                })
+            .transaction(input, |transaction, (sql, key, replaces, password)| {
+                Box::pin(sql.start(transaction, key, replaces.as_deref(), password.as_deref()))
             })
             .await
     }

@@ -1,9 +1,9 @@
 //! The SQLite driver.
 //!
-//! Reads run on the caller's thread, on one of a few connections: a row is found in microseconds,
-//! and a change of threads would cost more than that. Transactions run on one thread of their own,
-//! which commits those that wait together in one go, so that each is on disk before it is
-//! acknowledged and the disk is still asked only once for many.
+//! Single rows are found on the caller's thread, on one of a few connections: that takes
+//! microseconds, and a change of threads would cost more. Longer reads run on a thread for blocking
+//! work. Transactions run on one thread of their own, which commits those that wait together in one
+//! go, so that each is on disk before it is acknowledged and many share one flush.
 //!
 //! An application cannot have this driver and `sqlx-sqlite` in one build, since both link the C
 //! library.
@@ -29,12 +29,12 @@ pub async fn open(path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenErro
     Options::default().open(path).await
 }
 
-/// Our own schema in memory, gone with the last handle.
+/// Opens our own schema in memory; it is gone with the last handle.
 pub async fn memory() -> Result<SqlStorage<Sqlite>, OpenError> {
     Options::default().open(MEMORY).await
 }
 
-/// What stands for a path where nothing is to be kept.
+/// The path of a database in memory.
 const MEMORY: &str = ":memory:";
 
 /// How to open a file.
@@ -61,7 +61,7 @@ impl Options {
         let (path, readers) = (path.as_ref().to_owned(), self.readers.max(1));
         let open = move || {
             if path.as_os_str() == MEMORY {
-                Sqlite::start(connection::memory()?, Vec::new())
+                Sqlite::open_memory()
             } else {
                 Sqlite::open_file(&path, readers)
             }
@@ -76,10 +76,14 @@ impl Options {
 #[derive(Clone)]
 pub struct Sqlite(Arc<Connections>);
 
+/// A connection and the lock that lends it.
+type Shared = Arc<Mutex<Connection>>;
+
 struct Connections {
-    /// None for a database in memory, which only the writer can see.
-    readers: Vec<Mutex<Connection>>,
-    next_reader: AtomicUsize,
+    /// For finding single rows, on the caller's thread.
+    readers: Vec<Shared>,
+    /// For longer reads. Apart from the others, which must not wait for it.
+    scanner: Shared,
     writer: Writer,
 }
 
@@ -93,26 +97,42 @@ impl Sqlite {
     fn open_file(path: &Path, readers: usize) -> Result<Self, OpenError> {
         connection::create_private(path)
             .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-        let writer = connection::writer(path)?;
-        let readers = (0..readers).map(|_| connection::reader(path)).collect::<Result<_, _>>()?;
-        Self::start(writer, readers)
+        let writer = share(connection::writer(path)?);
+        let reader = || connection::reader(path).map(share);
+        let readers = (0..readers).map(|_| reader()).collect::<Result<_, _>>()?;
+        Self::start(writer, readers, reader()?)
     }
 
-    fn start(writer: Connection, readers: Vec<Connection>) -> Result<Self, OpenError> {
-        Ok(Self(Arc::new(Connections {
-            readers: readers.into_iter().map(Mutex::new).collect(),
-            next_reader: AtomicUsize::new(0),
-            writer: Writer::start(writer).map_err(StorageError::unavailable)?,
-        })))
+    fn open_memory() -> Result<Self, OpenError> {
+        let connection = share(connection::memory()?);
+        Self::start(Arc::clone(&connection), vec![Arc::clone(&connection)], connection)
     }
 
-    /// A connection to read with; waits for one if all are busy. `None` if there are none.
+    fn start(writer: Shared, readers: Vec<Shared>, scanner: Shared) -> Result<Self, OpenError> {
+        let writer = Writer::start(writer).map_err(StorageError::unavailable)?;
+        Ok(Self(Arc::new(Connections { readers, scanner, writer })))
+    }
+
+    /// A connection to find a row with: that of this thread, another one if that is taken.
     fn reader(&self) -> Option<MutexGuard<'_, Connection>> {
         let readers = &self.0.readers;
-        let start = self.0.next_reader.fetch_add(1, Ordering::Relaxed);
-        let ring = || readers.iter().cycle().skip(start % readers.len().max(1)).take(readers.len());
-        ring().find_map(Mutex::try_lock).or_else(|| ring().next().map(Mutex::lock))
+        let start = THREAD.with(|thread| *thread) % readers.len().max(1);
+        let (before, from) = readers.split_at(start);
+        let free = from.iter().chain(before).find_map(|reader| reader.try_lock());
+        free.or_else(|| from.first().map(|reader| reader.lock()))
     }
+}
+
+fn share(connection: Connection) -> Shared {
+    Arc::new(Mutex::new(connection))
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The number of this thread: threads of a runtime take different connections, and each keeps
+    /// to its own, whose cache is warm.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Database for Sqlite {
@@ -120,31 +140,53 @@ impl Database for Sqlite {
         Dialect::Sqlite
     }
 
-    async fn read(
+    async fn find<T, F>(
         &self,
         statement: &Statement,
-        params: Vec<Value>,
-    ) -> Result<Vec<Row>, StorageError> {
+        params: &[Value<'_>],
+        decode: F,
+    ) -> Result<Option<T>, StorageError>
+    where
+        T: Send,
+        F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
+    {
         // Reads never wait, so without this a task that only reads would never let others run.
         tokio::task::consume_budget().await;
-        if let Some(connection) = self.reader() {
-            return connection::query(&connection, statement, params);
-        }
-        let statement = statement.clone();
-        self.transaction(move |transaction| {
-            Box::pin(async move { transaction.query(&statement, params).await })
-        })
-        .await
+        let reader = self.reader();
+        let reader = reader.ok_or_else(|| StorageError::bug("there is no connection to read"))?;
+        connection::find(&reader, statement, params, decode)
     }
 
-    async fn transaction<T, F>(&self, body: F) -> Result<T, StorageError>
+    async fn scan<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        decode: F,
+    ) -> Result<Vec<T>, StorageError>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, StorageError>>
+        F: FnMut(&dyn Row) -> T + Send + 'static,
+    {
+        let (scanner, statement) = (Arc::clone(&self.0.scanner), statement.clone());
+        let params: Vec<_> = params.iter().cloned().map(Value::into_owned).collect();
+        let scan = move || connection::scan(&scanner.lock(), &statement, &params, decode);
+        tokio::task::spawn_blocking(scan).await.map_err(StorageError::unavailable)?
+    }
+
+    async fn transaction<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
             + Send
+            + Sync
             + 'static,
     {
-        self.0.writer.run(body).await
+        self.0.writer.run(input, body).await
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.transaction((), |transaction, ()| Box::pin(connection::probe(transaction))).await
     }
 
     async fn close(&self) {
@@ -169,8 +211,8 @@ mod tests {
         let schema = Schema::find(database, &TableMap::crossauth()).await.unwrap();
         let find = SessionSql::new(&Arc::new(schema)).find;
         for number in 0..100 {
-            let value = Value::Text(format!("s:{number}"));
-            database.read(&find, vec![value]).await.unwrap();
+            let value = [Value::text(format!("s:{number}"))];
+            database.find(&find, &value, |_| Ok(())).await.unwrap();
         }
         let connection = database.reader().unwrap();
         let statement = connection.prepare_cached(find.as_str()).unwrap();

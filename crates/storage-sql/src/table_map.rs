@@ -8,10 +8,10 @@ use crate::TimeEncoding;
 ///
 /// Names may hold ASCII letters, digits and `_`. Where [`Management::AsFound`] opens a database,
 /// columns that the documentation of their field calls optional may be missing; columns that the
-/// map does not name become application fields of users and keys.
+/// map does not name become application fields of users and keys, whatever they are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableMap {
-    /// Who makes the tables.
+    /// Who makes the tables of users, secrets and keys.
     pub management: Management,
     /// Where users are.
     pub users: UserTable,
@@ -28,13 +28,13 @@ pub struct TableMap {
     pub normalization: Normalization,
 }
 
-/// Who makes the tables.
+/// Who makes a group of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Management {
     /// This crate makes and migrates them under the names of [`TableMap::crossauth`].
     /// Application fields are kept as JSON in one column.
     Managed,
-    /// Somebody else does; they are used as they are found.
+    /// Another program does; they are used as they are found.
     AsFound,
 }
 
@@ -49,7 +49,7 @@ pub struct UserTable {
     pub username: String,
     /// The look-up form of the name. Optional: without it, names are looked up as typed.
     pub username_normalized: String,
-    /// Optional: without it, nobody has an address.
+    /// Optional: without it, no user has an address.
     pub email: String,
     /// The look-up form of the address. Optional: without it, addresses are looked up as typed.
     pub email_normalized: String,
@@ -59,8 +59,10 @@ pub struct UserTable {
     pub factor1: String,
     /// The second factor. Optional.
     pub factor2: String,
-    /// Whether the user may administer others. Optional: without it, nobody may.
+    /// Whether the user may administer others. Optional: without it, no user may.
     pub admin: String,
+    /// Counts the changes of the user's credentials. Optional.
+    pub credential_epoch: String,
 }
 
 /// The table of the users' secrets.
@@ -81,7 +83,7 @@ pub struct SecretsTable {
 pub struct KeyTable {
     /// Name of the table.
     pub table: String,
-    /// A number of the row that nothing here needs; only kept from being an application field.
+    /// The number of the row. Not used; named here so that it is not an application field.
     pub id: String,
     /// The key's value; unique.
     pub value: String,
@@ -95,6 +97,8 @@ pub struct KeyTable {
     pub lastactive: String,
     /// What belongs to it. Optional.
     pub data: String,
+    /// The owner's credential epoch when the key was made. Optional.
+    pub epoch: String,
 }
 
 impl TableMap {
@@ -102,16 +106,16 @@ impl TableMap {
     pub fn crossauth() -> Self {
         Self {
             management: Management::Managed,
-            users: UserTable::named("users"),
-            secrets: SecretsTable::named("user_secrets"),
-            keys: KeyTable::named("keys"),
+            users: UserTable::named("crossauth_users"),
+            secrets: SecretsTable::named("crossauth_user_secrets"),
+            keys: KeyTable::named("crossauth_keys"),
             dependents: Vec::new(),
             times: TimeEncoding::Millis,
             normalization: Normalization::Nfkc,
         }
     }
 
-    /// A database of the Python original.
+    /// A database of the Python Crossauth.
     pub fn pycrossauth() -> Self {
         Self {
             management: Management::AsFound,
@@ -124,7 +128,7 @@ impl TableMap {
         }
     }
 
-    /// A database of the TypeScript original.
+    /// A database of the TypeScript Crossauth.
     pub fn crossauthjs() -> Self {
         Self {
             management: Management::AsFound,
@@ -156,6 +160,7 @@ impl UserTable {
             factor1: "factor1".into(),
             factor2: "factor2".into(),
             admin: "admin".into(),
+            credential_epoch: "credential_epoch".into(),
         }
     }
 }
@@ -184,6 +189,7 @@ impl KeyTable {
             expires: "expires".into(),
             lastactive: "lastactive".into(),
             data: "data".into(),
+            epoch: "epoch".into(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! How moments are stored.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::storage::StorageError;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -20,19 +19,19 @@ pub enum TimeEncoding {
 
 impl TimeEncoding {
     #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
-    pub(crate) fn encode(self, moment: Timestamp) -> Value {
+    pub(crate) fn encode(self, moment: Timestamp) -> Value<'static> {
         match self {
             Self::Millis => Value::Integer(moment.as_millis()),
             Self::Seconds => Value::Real(moment.as_millis() as f64 / 1000.0),
         }
     }
 
-    pub(crate) fn encode_optional(self, moment: Option<Timestamp>) -> Value {
+    pub(crate) fn encode_optional(self, moment: Option<Timestamp>) -> Value<'static> {
         moment.map_or(Value::Null, |moment| self.encode(moment))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a cast from float stops at the ends")]
-    pub(crate) fn decode(self, value: &Value) -> Result<Option<Timestamp>, StorageError> {
+    pub(crate) fn decode(self, value: &Value<'_>) -> Result<Option<Timestamp>, &'static str> {
         let moment = match (self, value) {
             (_, Value::Null) => return Ok(None),
             (Self::Millis, Value::Integer(millis)) => Timestamp::from_millis(*millis),
@@ -41,9 +40,9 @@ impl TimeEncoding {
             (Self::Seconds, Value::Real(secs)) => {
                 Timestamp::from_millis((secs * 1000.0).round() as i64)
             }
-            (_, Value::Text(text)) => {
-                parse(text).ok_or_else(|| StorageError::corrupt("a time is in no known format"))?
-            }
+            (_, Value::Text(text)) => parse(text).ok_or("holds a time in an unknown format")?,
+            (_, Value::Time(moment)) => *moment,
+            (_, Value::Bool(_) | Value::Bytes(_)) => return Err("holds no time"),
         };
         Ok(Some(moment))
     }

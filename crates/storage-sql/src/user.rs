@@ -10,10 +10,9 @@ use crossauth_core::storage::{StorageError, StoredUser, UserStore};
 use crossauth_core::user::{NewUser, SecretsUpdate, User, UserId, UserSecrets, UserUpdate};
 
 use crate::database::{Database, Row, Statement, Value};
-use crate::record::decode_secrets;
-use crate::schema::{Schema, Users};
+use crate::schema::Schema;
 
-pub(crate) use statement::{UserSql, insert, update, values};
+pub(crate) use statement::{Insert, UserSql, update, values};
 
 /// [`UserStore`] over SQL.
 pub(crate) struct SqlUserStore<D> {
@@ -29,43 +28,35 @@ impl<D: Database> SqlUserStore<D> {
     async fn find(
         &self,
         statement: &Statement,
-        param: Value,
+        param: Value<'_>,
     ) -> Result<Option<StoredUser>, StorageError> {
-        let row = self.database.read(statement, vec![param]).await?.pop();
-        row.map_or(Ok(None), |row| stored(&self.sql.schema.users, row))
+        let decode = |row: &dyn Row| self.sql.decode(row);
+        Ok(self.database.find(statement, &[param], decode).await?.flatten())
     }
-}
-
-/// A user with secrets, as the look-up statements select them.
-fn stored(users: &Users, row: Row) -> Result<Option<StoredUser>, StorageError> {
-    let mut cells = row.into_iter();
-    let secrets = decode_secrets(&mut cells);
-    Ok(users.decode(&mut cells)?.map(|user| StoredUser::new(user, secrets)))
 }
 
 #[async_trait]
 impl<D: Database> UserStore for SqlUserStore<D> {
     async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError> {
-        let id = self.sql.schema.users.id_kind.sought(id);
-        self.find(&self.sql.by_id, id).await
+        self.find(&self.sql.by_id, self.sql.schema.users.id_kind.lookup_value(id)).await
     }
 
     async fn find_by_username(&self, username: &str) -> Result<Option<StoredUser>, StorageError> {
-        let name = self.sql.schema.lookup_username(username);
-        self.find(&self.sql.by_username, Value::Text(name)).await
+        let name = self.sql.schema.users.lookup_username(username);
+        self.find(&self.sql.by_username, Value::text(name)).await
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError> {
         let Some(statement) = &self.sql.by_email else { return Ok(None) };
-        let email = self.sql.schema.lookup_email(email);
-        self.find(statement, Value::Text(email)).await
+        let email = self.sql.schema.users.lookup_email(email);
+        self.find(statement, Value::text(email)).await
     }
 
     async fn insert(&self, user: &NewUser, secrets: &UserSecrets) -> Result<User, StorageError> {
-        let (sql, user, secrets) = (Arc::clone(&self.sql), user.clone(), secrets.clone());
+        let input = (Arc::clone(&self.sql), user.clone(), secrets.clone());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.insert(transaction, &user, secrets).await })
+            .transaction(input, |transaction, (sql, user, secrets)| {
+                Box::pin(sql.insert(transaction, user, secrets))
             })
             .await
     }
@@ -76,12 +67,10 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         user: &UserUpdate,
         secrets: &SecretsUpdate,
     ) -> Result<Option<User>, StorageError> {
-        let sql = Arc::clone(&self.sql);
-        let id = sql.schema.users.id_kind.sought(id);
-        let (user, secrets) = (user.clone(), secrets.clone());
+        let input = (Arc::clone(&self.sql), id.clone(), user.clone(), secrets.clone());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { sql.update(transaction, id, &user, secrets).await })
+            .transaction(input, |transaction, (sql, id, user, secrets)| {
+                Box::pin(sql.update(transaction, id, user, secrets))
             })
             .await
     }
@@ -96,58 +85,50 @@ impl<D: Database> UserStore for SqlUserStore<D> {
             // Some schemas store empty text for no password.
             return Ok(false);
         }
-        let statement = self.sql.replace_password.clone();
-        let id = self.sql.schema.users.id_kind.sought(id);
-        let params = vec![Value::text(new), id, Value::text(old)];
+        let input = (Arc::clone(&self.sql), id.clone(), old.to_owned(), new.to_owned());
         self.database
-            .transaction(move |transaction| {
-                Box::pin(async move { Ok(transaction.execute(&statement, params).await? > 0) })
+            .transaction(input, |transaction, (sql, id, old, new)| {
+                Box::pin(async move {
+                    let id = sql.schema.users.id_kind.lookup_value(id);
+                    let params = [Value::text(new), id, Value::text(old)];
+                    Ok(transaction.execute(&sql.replace_password, &params).await? > 0)
+                })
             })
             .await
     }
 
     async fn delete(&self, id: &UserId) -> Result<bool, StorageError> {
-        let sql = Arc::clone(&self.sql);
-        let id = sql.schema.users.id_kind.sought(id);
+        let input = (Arc::clone(&self.sql), id.clone());
         self.database
-            .transaction(move |transaction| {
+            .transaction(input, |transaction, (sql, id)| {
                 Box::pin(async move {
+                    let id = [sql.schema.users.id_kind.lookup_value(id)];
                     for statement in &sql.delete_dependents {
-                        transaction.execute(statement, vec![id.clone()]).await?;
+                        transaction.execute(statement, &id).await?;
                     }
-                    Ok(transaction.execute(&sql.delete, vec![id]).await? > 0)
+                    Ok(transaction.execute(&sql.delete, &id).await? > 0)
                 })
             })
             .await
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
-        let limit = Value::Integer(i64::from(limit));
-        let (statement, params) = match after {
-            None => (self.sql.list.clone(), vec![limit]),
-            Some(after) => (self.sql.list_after.clone(), vec![Value::text(after), limit]),
+        let limit = Value::from(i64::from(limit));
+        let sql = Arc::clone(&self.sql);
+        let decode = move |row: &dyn Row| sql.schema.users.decode(row, 0).transpose();
+        let rows = match after {
+            None => self.database.scan(&self.sql.list, &[limit], decode).await?,
+            Some(after) => {
+                let params = [Value::text(after), limit];
+                self.database.scan(&self.sql.list_after, &params, decode).await?
+            }
         };
-        let rows = self
-            .database
-            .transaction(move |transaction| {
-                Box::pin(async move { transaction.query(&statement, params).await })
-            })
-            .await?;
-        let decode = |row: Row| self.sql.schema.users.decode(&mut row.into_iter()).transpose();
-        rows.into_iter().filter_map(decode).collect()
+        rows.into_iter().flatten().collect()
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
-        let Some(statement) = self.sql.has_admin.clone() else { return Ok(false) };
-        // Not a short read: tables of others have no index for it.
-        let rows = self
-            .database
-            .transaction(move |transaction| {
-                Box::pin(
-                    async move { transaction.query(&statement, vec![Value::from(true)]).await },
-                )
-            })
-            .await?;
-        Ok(!rows.is_empty())
+        let Some(statement) = &self.sql.has_admin else { return Ok(false) };
+        // Not a short read: mapped tables have no index for it.
+        Ok(!self.database.scan(statement, &[], |_| ()).await?.is_empty())
     }
 }

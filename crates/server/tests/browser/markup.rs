@@ -20,7 +20,7 @@ async fn markup_in_an_account_is_shown_as_text() {
     let database = server.directory().join("crossauth-data/crossauth.db");
     let database = rusqlite::Connection::open(database).unwrap();
     for text in MARKUP {
-        database.execute("UPDATE users SET username = ?1, email = ?1", [text]).unwrap();
+        database.execute("UPDATE crossauth_users SET username = ?1, email = ?1", [text]).unwrap();
         browser.reload().await;
         assert_eq!(browser.text().await.matches(text).count(), 2, "{}", browser.text().await);
         inert(&browser, text).await;

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use crossauth_core::key::Key;
 use crossauth_core::storage::StorageError;
 
+use crate::column::{Field, select_list};
 use crate::database::{Row, Statement};
-use crate::schema::{Keys, Schema};
+use crate::record::{Keys, to_text};
+use crate::schema::Schema;
+use crate::user::Insert;
 
 /// Most keys that a list shows.
 const MAX_LISTED: u32 = 1000;
@@ -17,6 +20,7 @@ pub(crate) struct KeySql {
     pub(crate) find: Statement,
     /// Finds a key and keeps others from changing it.
     pub(crate) lock: Statement,
+    pub(crate) insert: Insert,
     pub(crate) delete: Statement,
     pub(crate) delete_owned: Statement,
     pub(crate) delete_anonymous: Statement,
@@ -31,19 +35,20 @@ pub(crate) struct KeySql {
 impl KeySql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
         let keys = &schema.keys;
-        let Keys { table, value, userid, created, expires, .. } = keys;
-        let columns = keys.columns("k").join(", ");
+        let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
+        let (created, expires) = (keys.created.quoted(), keys.expires.quoted());
+        let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // A comparison of text, not a pattern: prefixes may hold wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
         let delete = |owner: &str| {
             Statement::new(format!(
-                "DELETE FROM {table} WHERE {owner} AND {prefixed} AND (? = 1 OR {value} <> ?)"
+                "DELETE FROM {table} WHERE {owner} AND {prefixed} AND (? OR {value} <> ?)"
             ))
         };
         let list = |owner: &str| {
             Statement::new(format!(
-                "SELECT {columns} FROM {table} AS k WHERE k.{owner} \
+                "SELECT k.{value}, {columns} FROM {table} AS k WHERE k.{owner} \
                  ORDER BY k.{created} DESC, k.{value} LIMIT {MAX_LISTED}"
             ))
         };
@@ -51,6 +56,7 @@ impl KeySql {
         Self {
             lock: Statement::new(format!("{find}{}", schema.dialect.for_update())),
             find: Statement::new(find),
+            insert: Insert::new(table, insert_columns(keys)),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {value} = ?")),
             delete_owned: delete(&owned),
             delete_anonymous: delete(&anonymous),
@@ -60,6 +66,7 @@ impl KeySql {
             list_owned: list(&owned),
             list_anonymous: list(&anonymous),
             touch: keys.lastactive.as_ref().map(|lastactive| {
+                let lastactive = lastactive.quoted();
                 Statement::new(format!(
                     "UPDATE {table} SET {lastactive} = ? \
                      WHERE {value} = ? AND ({lastactive} IS NULL OR {lastactive} < ?)"
@@ -74,26 +81,23 @@ impl KeySql {
         }
     }
 
-    pub(crate) fn decode(&self, row: Row) -> Result<Key, StorageError> {
-        self.schema.keys.decode(&mut row.into_iter())
+    /// A key from a row that begins with its value.
+    pub(crate) fn decode(&self, row: &dyn Row) -> Result<Key, StorageError> {
+        let value = to_text(row.value(0)?).map_err(StorageError::bad_row)?;
+        let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
+        self.schema.keys.decode(value, row, 1)
     }
 }
 
-impl Keys {
-    /// What to select for [`Keys::decode`]; missing columns are null.
-    pub(crate) fn columns(&self, alias: &str) -> Vec<String> {
-        let known = [
-            Some(&self.value),
-            Some(&self.userid),
-            Some(&self.created),
-            Some(&self.expires),
-            self.lastactive.as_ref(),
-            self.data.as_ref(),
-        ];
-        known
-            .into_iter()
-            .map(|column| column.map_or("NULL".into(), |column| format!("{alias}.{column}")))
-            .chain(self.extra.columns().into_iter().map(|column| format!("{alias}.{column}")))
-            .collect()
-    }
+/// The columns that a new key usually has.
+fn insert_columns(keys: &Keys) -> Vec<&str> {
+    let fields = [
+        Some(&keys.userid),
+        Some(&keys.created),
+        Some(&keys.expires),
+        keys.lastactive.as_ref(),
+        keys.data.as_ref(),
+    ];
+    let columns = fields.into_iter().flatten().map(Field::quoted);
+    std::iter::once(keys.value.quoted.as_str()).chain(columns).collect()
 }

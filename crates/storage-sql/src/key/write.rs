@@ -6,8 +6,10 @@ use crossauth_core::user::{Patch, UserId};
 use serde_json::{Map, Value as Json};
 
 use super::statement::KeySql;
-use crate::database::{Statement, Transaction, Value};
-use crate::user::{insert, update, values};
+use crate::column::{Field, select_list};
+use crate::database::{Row, Statement, Transaction, Value};
+use crate::extra::Written;
+use crate::user::{update, values};
 
 impl KeySql {
     pub(crate) async fn insert(
@@ -17,45 +19,46 @@ impl KeySql {
     ) -> Result<(), StorageError> {
         let keys = &self.schema.keys;
         let mut written = vec![
-            (keys.value.clone(), Value::text(&key.value)),
-            (keys.userid.clone(), self.owner(key.userid.as_ref())?),
-            (keys.created.clone(), keys.times.encode(key.created)),
-            (keys.expires.clone(), keys.times.encode_optional(key.expires)),
+            (keys.value.quoted.as_str(), Value::text(&key.value)),
+            (keys.userid.quoted(), self.owner(key.userid.as_ref())?),
+            (keys.created.quoted(), keys.times.encode(key.created)),
+            (keys.expires.quoted(), keys.times.encode_optional(key.expires)),
         ];
         let lastactive = keys.times.encode_optional(key.lastactive);
-        written.extend(keys.lastactive.clone().map(|column| (column, lastactive)));
+        written.extend(keys.lastactive.as_ref().map(|field| (field.quoted(), lastactive)));
         let data = Value::text(key.data.as_text());
-        written.extend(keys.data.clone().map(|column| (column, data)));
+        written.extend(keys.data.as_ref().map(|field| (field.quoted(), data)));
         written.extend(keys.extra.encode(&Map::new(), &key.extra)?);
-        transaction.execute(&insert(&keys.table, &written), values(written)).await?;
+        let statement = self.insert.of(&written);
+        transaction.execute(&statement, &values(written)).await?;
         Ok(())
     }
 
     pub(super) async fn update(
         &self,
         transaction: &mut dyn Transaction,
-        value: Value,
+        value: &str,
         change: &KeyUpdate,
     ) -> Result<bool, StorageError> {
-        let Some(key) = self.find_locked(transaction, value.clone()).await? else {
+        let Some(key) = self.find_locked(transaction, value).await? else {
             return Ok(false);
         };
         let keys = &self.schema.keys;
-        let mut written = Vec::new();
+        let mut written = Written::new();
         let owner = patched(&change.userid, |id| self.owner(Some(id)))?;
-        written.extend(owner.map(|owner| (keys.userid.clone(), owner)));
+        written.extend(owner.map(|owner| (keys.userid.quoted(), owner)));
         let expires = patched(&change.expires, |at| Ok(keys.times.encode(*at)))?;
-        written.extend(expires.map(|expires| (keys.expires.clone(), expires)));
+        written.extend(expires.map(|expires| (keys.expires.quoted(), expires)));
         let lastactive = patched(&change.lastactive, |at| Ok(keys.times.encode(*at)))?;
-        written.extend(keys.lastactive.clone().zip(lastactive));
+        written.extend(keys.lastactive.as_ref().map(Field::quoted).zip(lastactive));
         let data = change.data.as_ref().map(|data| Value::text(data.as_text()));
-        written.extend(keys.data.clone().zip(data));
+        written.extend(keys.data.as_ref().map(Field::quoted).zip(data));
         written.extend(keys.extra.encode(&key.extra, &change.extra)?);
         if !written.is_empty() {
-            let statement = update(&keys.table, &written, &keys.value);
+            let statement = update(&keys.table, &written, &keys.value.quoted);
             let mut params = values(written);
-            params.push(value);
-            transaction.execute(&statement, params).await?;
+            params.push(Value::text(value));
+            transaction.execute(&statement, &params).await?;
         }
         Ok(true)
     }
@@ -63,12 +66,12 @@ impl KeySql {
     pub(super) async fn take(
         &self,
         transaction: &mut dyn Transaction,
-        value: Value,
+        value: &str,
     ) -> Result<Option<Key>, StorageError> {
-        let Some(key) = self.find_locked(transaction, value.clone()).await? else {
+        let Some(key) = self.find_locked(transaction, value).await? else {
             return Ok(None);
         };
-        let deleted = transaction.execute(&self.delete, vec![value]).await?;
+        let deleted = transaction.execute(&self.delete, &[Value::text(value)]).await?;
         Ok((deleted > 0).then_some(key))
     }
 
@@ -78,19 +81,20 @@ impl KeySql {
         filter: &KeyFilter,
     ) -> Result<u64, StorageError> {
         let keys = &self.schema.keys;
-        let mut chosen = Vec::new();
-        chosen.extend(filter.value.as_ref().map(|value| (keys.value.clone(), Value::text(value))));
+        let mut chosen = Written::new();
+        let value = filter.value.as_deref();
+        chosen.extend(value.map(|value| (keys.value.quoted.as_str(), Value::text(value))));
         let userid = &filter.userid;
-        let owner = patched(userid, |id| Ok(self.schema.users.id_kind.sought(id)))?;
+        let owner = patched(userid, |id| Ok(self.schema.users.id_kind.lookup_value(id)))?;
         if matches!(userid, Patch::Set(_)) && owner == Some(Value::Null) {
             return Ok(0);
         }
-        chosen.extend(owner.map(|owner| (keys.userid.clone(), owner)));
+        chosen.extend(owner.map(|owner| (keys.userid.quoted(), owner)));
         if let Some(fields) = keys.extra.conditions(&filter.extra)? {
             chosen.extend(fields);
             let (condition, params) = all_of(chosen);
             let statement = format!("DELETE FROM {} WHERE {condition}", keys.table);
-            return transaction.execute(&Statement::new(statement), params).await;
+            return transaction.execute(&Statement::new(statement), &params).await;
         }
         self.delete_by_fields(transaction, chosen, &filter.extra).await
     }
@@ -99,22 +103,25 @@ impl KeySql {
     async fn delete_by_fields(
         &self,
         transaction: &mut dyn Transaction,
-        chosen: Vec<(String, Value)>,
+        chosen: Written<'_>,
         fields: &Map<String, Json>,
     ) -> Result<u64, StorageError> {
         let keys = &self.schema.keys;
         let (condition, params) = all_of(chosen);
-        let columns = keys.columns("k").join(", ");
-        let select = format!("SELECT {columns} FROM {} AS k WHERE {condition}", keys.table);
+        let columns = select_list(&keys.selected, "k");
+        let select = Statement::new(format!(
+            "SELECT k.{}, {columns} FROM {} AS k WHERE {condition}",
+            keys.value.quoted, keys.table
+        ));
         let mut deleted = 0;
-        for row in transaction.query(&Statement::new(select), params).await? {
-            let key = self.decode(row)?;
+        for key in transaction.list(&select, &params, |row| self.decode(row)).await? {
             let has = |(name, value): (&String, &Json)| match key.extra.get(name) {
                 Some(stored) => stored == value,
                 None => value.is_null(),
             };
             if fields.iter().all(has) {
-                deleted += transaction.execute(&self.delete, vec![Value::Text(key.value)]).await?;
+                let value = [Value::text(&key.value)];
+                deleted += transaction.execute(&self.delete, &value).await?;
             }
         }
         Ok(deleted)
@@ -123,10 +130,10 @@ impl KeySql {
     pub(super) async fn update_data(
         &self,
         transaction: &mut dyn Transaction,
-        value: Value,
+        value: &str,
         changes: &[DataChange],
     ) -> Result<Result<(), UpdateDataError>, StorageError> {
-        let Some(key) = self.find_locked(transaction, value.clone()).await? else {
+        let Some(key) = self.find_locked(transaction, value).await? else {
             return Ok(Err(UpdateDataError::NotFound));
         };
         let data = match key.data.changed(changes) {
@@ -141,22 +148,22 @@ impl KeySql {
     async fn find_locked(
         &self,
         transaction: &mut dyn Transaction,
-        value: Value,
+        value: &str,
     ) -> Result<Option<Key>, StorageError> {
-        let row = transaction.query(&self.lock, vec![value]).await?.pop();
-        row.map(|row| self.decode(row)).transpose()
+        let decode = |row: &dyn Row| self.schema.keys.decode(value.to_owned(), row, 0);
+        transaction.find(&self.lock, &[Value::text(value)], decode).await
     }
 
-    fn owner(&self, userid: Option<&UserId>) -> Result<Value, StorageError> {
-        userid.map_or(Ok(Value::Null), |id| self.schema.users.id_kind.stored(id))
+    fn owner<'v>(&self, userid: Option<&'v UserId>) -> Result<Value<'v>, StorageError> {
+        userid.map_or(Ok(Value::Null), |id| self.schema.users.id_kind.column_value(id))
     }
 }
 
 /// What a patch writes; `None` for nothing.
-fn patched<T>(
-    patch: &Patch<T>,
-    encode: impl FnOnce(&T) -> Result<Value, StorageError>,
-) -> Result<Option<Value>, StorageError> {
+fn patched<'v, T>(
+    patch: &'v Patch<T>,
+    encode: impl FnOnce(&'v T) -> Result<Value<'v>, StorageError>,
+) -> Result<Option<Value<'v>>, StorageError> {
     match patch {
         Patch::Keep => Ok(None),
         Patch::Set(value) => encode(value).map(Some),
@@ -165,7 +172,7 @@ fn patched<T>(
 }
 
 /// A condition that these columns hold these values, and its parameters.
-fn all_of(columns: Vec<(String, Value)>) -> (String, Vec<Value>) {
+fn all_of(columns: Written<'_>) -> (String, Vec<Value<'_>>) {
     let mut conditions = vec!["1 = 1".to_owned()];
     let mut params = Vec::new();
     for (column, value) in columns {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
 
-use crate::database::{Row, Statement, Value};
+use crate::database::{EachRow, MAX_SCANNED, Row, Statement, Transaction, Value};
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -80,57 +80,116 @@ fn write_ahead(connection: &Connection) -> Result<(), StorageError> {
     }
 }
 
-/// Runs a statement that returns rows.
+/// Finds the first row of a statement and decodes it in place.
+pub(super) fn find<T>(
+    connection: &Connection,
+    statement: &Statement,
+    params: &[Value<'_>],
+    decode: impl FnOnce(&dyn Row) -> Result<T, StorageError>,
+) -> Result<Option<T>, StorageError> {
+    let mut prepared = prepare(connection, statement)?;
+    if !prepared.readonly() {
+        return Err(StorageError::bug("a statement that writes was run outside a transaction"));
+    }
+    let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
+    // Not stepped to the end: the row is all there is to know.
+    rows.next().map_err(storage_error)?.map(|row| decode(row)).transpose()
+}
+
+/// Decodes all rows of a statement that only reads.
+pub(super) fn scan<T>(
+    connection: &Connection,
+    statement: &Statement,
+    params: &[Value<'_>],
+    mut decode: impl FnMut(&dyn Row) -> T,
+) -> Result<Vec<T>, StorageError> {
+    let mut prepared = prepare(connection, statement)?;
+    if !prepared.readonly() {
+        return Err(StorageError::bug("a statement that writes was run outside a transaction"));
+    }
+    let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(storage_error)? {
+        if found.len() == MAX_SCANNED {
+            return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
+        }
+        found.push(decode(row));
+    }
+    Ok(found)
+}
+
+/// Runs a statement and calls `each` with its rows.
 pub(super) fn query(
     connection: &Connection,
     statement: &Statement,
-    params: Vec<Value>,
-) -> Result<Vec<Row>, StorageError> {
-    let mut prepared = connection.prepare_cached(statement.as_str()).map_err(storage_error)?;
-    let columns = prepared.column_count();
-    let mut found = prepared.query(params_from_iter(params)).map_err(storage_error)?;
-    let mut rows = Vec::new();
-    while let Some(row) = found.next().map_err(storage_error)? {
-        let mut values = Vec::with_capacity(columns);
-        for column in 0..columns {
-            values.push(value(row.get_ref(column).map_err(storage_error)?)?);
+    params: &[Value<'_>],
+    each: &mut EachRow<'_>,
+) -> Result<(), StorageError> {
+    let mut prepared = prepare(connection, statement)?;
+    let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
+    while let Some(row) = rows.next().map_err(storage_error)? {
+        if each(row)?.is_break() {
+            break;
         }
-        rows.push(values);
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Runs a statement that changes rows; returns how many.
 pub(super) fn execute(
     connection: &Connection,
     statement: &Statement,
-    params: Vec<Value>,
+    params: &[Value<'_>],
 ) -> Result<u64, StorageError> {
-    let mut prepared = connection.prepare_cached(statement.as_str()).map_err(storage_error)?;
+    let mut prepared = prepare(connection, statement)?;
     let changed = prepared.execute(params_from_iter(params)).map_err(storage_error)?;
     Ok(changed as u64)
 }
 
-impl ToSql for Value {
+fn prepare<'c>(
+    connection: &'c Connection,
+    statement: &Statement,
+) -> Result<CachedStatement<'c>, StorageError> {
+    connection.prepare_cached(statement.as_str()).map_err(storage_error)
+}
+
+/// Writes something that changes nothing: the version number that the application may keep in the
+/// file, as it is.
+pub(super) async fn probe(transaction: &mut dyn Transaction) -> Result<(), StorageError> {
+    let read = Statement::new("PRAGMA user_version");
+    let version = transaction.find(&read, &[], |row| row.value(0)?.integer()).await?;
+    let version = version.unwrap_or(0);
+    let write = Statement::new(format!("PRAGMA user_version = {version}"));
+    transaction.execute(&write, &[]).await?;
+    Ok(())
+}
+
+impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
+            Self::Bool(truth) => ValueRef::Integer(i64::from(*truth)),
             Self::Integer(integer) => ValueRef::Integer(*integer),
             Self::Real(real) => ValueRef::Real(*real),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Time(moment) => ValueRef::Integer(moment.as_millis()),
         }))
     }
 }
 
-fn value(value: ValueRef<'_>) -> Result<Value, StorageError> {
-    match value {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
-        ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Value::text(text)),
-            Err(error) => Err(StorageError::corrupt(error)),
-        },
+impl Row for rusqlite::Row<'_> {
+    fn value(&self, column: usize) -> Result<Value<'_>, StorageError> {
+        Ok(match self.get_ref(column).map_err(storage_error)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(integer) => Value::Integer(integer),
+            ValueRef::Real(real) => Value::Real(real),
+            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Value::text(text),
+                Err(_) => Value::bytes(bytes),
+            },
+            ValueRef::Blob(bytes) => Value::bytes(bytes),
+        })
     }
 }
 

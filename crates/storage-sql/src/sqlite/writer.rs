@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::Shared;
 use super::connection;
-use crate::database::{BoxFuture, Row, Statement, Transaction, Value};
+use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value};
 
 /// Most transactions that are committed together.
 const GROUP: usize = 64;
@@ -28,26 +29,28 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It ends when the writer is closed or dropped.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Shared) -> io::Result<Self> {
         let (jobs, waiting) = bounded(QUEUE);
         let (end, ended) = watch::channel(());
         thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
-            write(connection, &waiting);
+            write(&connection, &waiting);
+            drop(connection);
             drop(end);
         })?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), ended })
     }
 
     /// Runs `body` within a transaction; returns when that is on disk.
-    pub(super) async fn run<T, F>(&self, body: F) -> Result<T, StorageError>
+    pub(super) async fn run<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
     where
+        I: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, StorageError>>
+        F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
             + Send
             + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Waiting { body: Some(body), outcome: None, reply });
+        let job = Box::new(Waiting { input, body, outcome: None, reply });
         let sent = match &*self.jobs.lock() {
             Some(jobs) => jobs.try_send(job).is_ok(),
             None => return Err(StorageError::unavailable("the database is closed")),
@@ -69,10 +72,10 @@ impl Writer {
 
 /// A transaction on its way through the thread.
 trait Job: Send {
-    /// Runs it; says whether it is to be kept.
+    /// Runs it; says whether its changes are to be kept.
     fn run(&mut self, connection: &mut Connection) -> Outcome;
 
-    /// Tells who waits. `failure` is why nothing of the group was kept.
+    /// Tells the caller. `failure` is why nothing of the group was kept.
     fn answer(self: Box<Self>, failure: Option<Failure>);
 }
 
@@ -86,28 +89,31 @@ enum Outcome {
 /// Why a group was not committed, for each of those in it.
 type Failure = Arc<rusqlite::Error>;
 
-struct Waiting<T, F> {
-    body: Option<F>,
+struct Waiting<I, T, F> {
+    input: I,
+    body: F,
     outcome: Option<Result<T, StorageError>>,
     reply: oneshot::Sender<Result<T, StorageError>>,
 }
 
-impl<T, F> Job for Waiting<T, F>
+impl<I, T, F> Job for Waiting<I, T, F>
 where
+    I: Send,
     T: Send,
-    F: for<'t> FnOnce(&'t mut dyn Transaction) -> BoxFuture<'t, Result<T, StorageError>> + Send,
+    F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>> + Send,
 {
     fn run(&mut self, connection: &mut Connection) -> Outcome {
-        let Some(body) = self.body.take() else { return Outcome::Undo };
+        self.outcome = None;
         let mut transaction = OnConnection(connection);
-        let mut future = body(&mut transaction);
+        let mut future = (self.body)(&mut transaction, &self.input);
         let result = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
-            Poll::Pending => Err(StorageError::unavailable(
+            Poll::Pending => Err(StorageError::bug(
                 "the body of a transaction awaits something other than its transaction",
             )),
         };
         let outcome = if result.is_ok() { Outcome::Keep } else { Outcome::Undo };
+        drop(future);
         self.outcome = Some(result);
         outcome
     }
@@ -115,42 +121,76 @@ where
     fn answer(self: Box<Self>, failure: Option<Failure>) {
         let result = match (failure, self.outcome) {
             (None, Some(result)) => result,
-            // Where it was this one that failed, its own error says more than that of the group.
+            // If this is the job that failed, its own error says more than that of the group.
             (Some(_), Some(Err(error))) if error.kind == StorageErrorKind::Unavailable => {
                 Err(error)
             }
-            // Even a conflict counts for nothing: it may have been with another of the group.
+            // Report even conflicts as unavailable: the conflicting row may belong to another job
+            // of this group.
             (Some(failure), _) => Err(StorageError::unavailable(failure)),
-            (None, None) => Err(StorageError::unavailable("the transaction did not run")),
+            (None, None) => Err(StorageError::bug("the body of a transaction panicked")),
         };
-        // Whoever asked may be gone.
+        // The caller may be gone.
         let _gone = self.reply.send(result);
     }
 }
 
 /// The loop of the thread: takes what waits, commits it in one go, then answers.
-fn write(mut connection: Connection, waiting: &Receiver<Box<dyn Job>>) {
+fn write(connection: &Shared, waiting: &Receiver<Box<dyn Job>>) {
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
         group.extend(waiting.try_iter().take(GROUP - 1));
-        let failure = commit(&mut connection, &mut group).err().map(Arc::new);
-        if failure.is_some() && !connection.is_autocommit() {
-            // If this fails too, so does the next BEGIN, and its callers are told.
-            let _failed = connection.execute_batch("ROLLBACK");
-        }
-        for job in group {
-            job.answer(failure.clone());
+        let mut connection = connection.lock();
+        match commit(&mut connection, &mut group) {
+            Ok(()) => answer(group, None),
+            Err(Uncommitted::Began(_)) if group.len() > 1 => {
+                // One of them may have failed the others, such as the one that found the disk full.
+                for mut job in group {
+                    let result = commit(&mut connection, std::slice::from_mut(&mut job));
+                    job.answer(result.err().map(Uncommitted::failure));
+                }
+            }
+            Err(uncommitted) => answer(group, Some(&uncommitted.failure())),
         }
     }
-    // Leaves all in one file, fit to be copied, unless somebody reads just now.
-    let _busy = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    // Leaves all in one file, fit to be copied, unless another connection reads just now.
+    let _busy = connection.lock().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/// Runs a group as one transaction, each of them as if alone.
-fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    let run =
-        |connection: &Connection, sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
-    run(connection, "BEGIN IMMEDIATE")?;
+fn answer(group: Vec<Box<dyn Job>>, failure: Option<&Failure>) {
+    for job in group {
+        job.answer(failure.cloned());
+    }
+}
+
+/// Why a group was not committed.
+enum Uncommitted {
+    /// It could not begin: another process writes, for example.
+    NotBegun(rusqlite::Error),
+    /// It began, and was rolled back.
+    Began(rusqlite::Error),
+}
+
+impl Uncommitted {
+    fn failure(self) -> Failure {
+        match self {
+            Self::NotBegun(error) | Self::Began(error) => Arc::new(error),
+        }
+    }
+}
+
+/// Runs a group as one transaction, each job of it as if alone.
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(), Uncommitted> {
+    run(connection, "BEGIN IMMEDIATE").map_err(Uncommitted::NotBegun)?;
+    let result = run_jobs(connection, group).and_then(|()| run(connection, "COMMIT"));
+    if result.is_err() && !connection.is_autocommit() {
+        // If this fails too, so does the next BEGIN, and its callers are told.
+        let _failed = connection.execute_batch("ROLLBACK");
+    }
+    result.map_err(Uncommitted::Began)
+}
+
+fn run_jobs(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     for job in group {
         run(connection, "SAVEPOINT job")?;
         // The savepoint undoes what a body left half done that panicked.
@@ -161,7 +201,11 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::
         }
         run(connection, "RELEASE job")?;
     }
-    run(connection, "COMMIT")
+    Ok(())
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// A transaction on the thread's own connection, whose answers are always there at once.
@@ -172,7 +216,7 @@ impl Transaction for OnConnection<'_> {
     async fn execute(
         &mut self,
         statement: &Statement,
-        params: Vec<Value>,
+        params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
         connection::execute(self.0, statement, params)
     }
@@ -180,8 +224,9 @@ impl Transaction for OnConnection<'_> {
     async fn query(
         &mut self,
         statement: &Statement,
-        params: Vec<Value>,
-    ) -> Result<Vec<Row>, StorageError> {
-        connection::query(self.0, statement, params)
+        params: &[Value<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<(), StorageError> {
+        connection::query(self.0, statement, params, each)
     }
 }

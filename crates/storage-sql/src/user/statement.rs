@@ -1,9 +1,15 @@
 //! The statements of the user store.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::database::{Statement, Value};
-use crate::schema::{Schema, Secrets, Users};
+use crossauth_core::storage::{StorageError, StoredUser};
+
+use crate::column::select_list;
+use crate::database::{Row, Statement, Value};
+use crate::extra::Written;
+use crate::record::{Secrets, Users};
+use crate::schema::Schema;
 
 /// Built once, from the tables as they are.
 pub(crate) struct UserSql {
@@ -14,6 +20,9 @@ pub(crate) struct UserSql {
     /// Finds whether a user is there and keeps others from changing them.
     pub(crate) lock: Statement,
     pub(crate) has_secrets: Statement,
+    pub(crate) secrets: Statement,
+    pub(crate) insert: Insert,
+    pub(crate) insert_secrets: Insert,
     pub(crate) replace_password: Statement,
     pub(crate) delete_dependents: Vec<Statement>,
     pub(crate) delete: Statement,
@@ -25,20 +34,19 @@ pub(crate) struct UserSql {
 impl UserSql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
         let Schema { users, secrets, dialect, .. } = schema.as_ref();
-        let Users { table, id, .. } = users;
-        let name = users.lookup_name();
+        let (table, id) = (&users.table, users.id.quoted());
+        let (userid, password) = (&secrets.userid.quoted, secrets.password.quoted());
+        let name = users.lookup_name().quoted();
+        let columns = select_list(&users.selected, "u");
         let by = |column: &str| {
-            let columns = users.columns("u").join(", ");
+            let secret_columns = select_list(&secrets.selected, "s");
             Statement::new(format!(
-                "SELECT {}, {columns} FROM {table} AS u LEFT JOIN {} AS s ON s.{} = u.{id} \
-                 WHERE u.{column} = ?",
-                secrets.columns("s"),
+                "SELECT {columns}, {secret_columns} FROM {table} AS u \
+                 LEFT JOIN {} AS s ON s.{userid} = u.{id} WHERE u.{column} = ?",
                 secrets.table,
-                secrets.userid
             ))
         };
         let list = |condition: &str| {
-            let columns = users.columns("u").join(", ");
             Statement::new(format!(
                 "SELECT {columns} FROM {table} AS u {condition} ORDER BY u.{name} LIMIT ?"
             ))
@@ -46,118 +54,116 @@ impl UserSql {
         Self {
             by_id: by(id),
             by_username: by(name),
-            by_email: users.lookup_address().map(by),
+            by_email: users.lookup_address().map(|address| by(address.quoted())),
             lock: Statement::new(format!(
                 "SELECT 1 FROM {table} WHERE {id} = ?{}",
                 dialect.for_update()
             )),
             has_secrets: Statement::new(format!(
-                "SELECT 1 FROM {} WHERE {} = ?",
-                secrets.table, secrets.userid
+                "SELECT 1 FROM {} WHERE {userid} = ?",
+                secrets.table
             )),
+            secrets: Statement::new(format!(
+                "SELECT {} FROM {} AS s WHERE s.{userid} = ?",
+                select_list(&secrets.selected, "s"),
+                secrets.table
+            )),
+            insert: Insert::new(&users.table, insert_columns(users)),
+            insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             replace_password: Statement::new(format!(
-                "UPDATE {} SET {password} = ? WHERE {} = ? AND {password} = ?",
-                secrets.table,
-                secrets.userid,
-                password = secrets.password.quoted
+                "UPDATE {} SET {password} = ? WHERE {userid} = ? AND {password} = ?",
+                secrets.table
             )),
             delete_dependents: delete_dependents(&schema),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {id} = ?")),
             list: list(""),
             list_after: list(&format!("WHERE u.{name} > ?")),
             has_admin: users.admin.as_ref().map(|admin| {
-                Statement::new(format!("SELECT 1 FROM {table} WHERE {admin} = ? LIMIT 1"))
+                let is_admin = dialect.is_true(&admin.column.quoted, admin.column.is_boolean());
+                Statement::new(format!("SELECT 1 FROM {table} WHERE {is_admin} LIMIT 1"))
             }),
             schema,
         }
     }
+
+    /// A user with secrets, as the look-up statements select them.
+    pub(crate) fn decode(&self, row: &dyn Row) -> Result<Option<StoredUser>, StorageError> {
+        let Schema { users, secrets, .. } = self.schema.as_ref();
+        let Some(user) = users.decode(row, 0)? else { return Ok(None) };
+        let secrets = secrets.decode(row, users.selected.len())?;
+        Ok(Some(StoredUser::new(user, secrets)))
+    }
+}
+
+/// The columns that a new user usually has.
+fn insert_columns(users: &Users) -> Vec<&str> {
+    let fields = [
+        Some(&users.username),
+        users.username_normalized.as_ref(),
+        users.email.as_ref(),
+        users.email_normalized.as_ref(),
+        Some(&users.state),
+        Some(&users.factor1),
+        users.factor2.as_ref(),
+        users.admin.as_ref(),
+    ];
+    fields.into_iter().flatten().map(crate::column::Field::quoted).collect()
+}
+
+/// The columns that new secrets usually have.
+fn insert_secret_columns(secrets: &Secrets) -> Vec<&str> {
+    vec![secrets.password.quoted(), &secrets.userid.quoted]
 }
 
 fn delete_dependents(schema: &Schema) -> Vec<Statement> {
     let Schema { secrets, keys, dependents, .. } = schema;
-    let own = [(&secrets.table, &secrets.userid), (&keys.table, &keys.userid)];
-    let others = dependents.iter().map(|(table, userid)| (table, userid));
+    let own = [
+        (secrets.table.as_str(), secrets.userid.quoted.as_str()),
+        (keys.table.as_str(), keys.userid.quoted()),
+    ];
+    let others = dependents.iter().map(|(table, userid)| (table.as_str(), userid.as_str()));
     own.into_iter()
         .chain(others)
         .map(|(table, userid)| Statement::new(format!("DELETE FROM {table} WHERE {userid} = ?")))
         .collect()
 }
 
-impl Users {
-    /// What to select for [`Users::decode`]; missing columns are null.
-    pub(crate) fn columns(&self, alias: &str) -> Vec<String> {
-        let username_normalized = self.lookup_name();
-        let known = [
-            Some(self.id.as_str()),
-            Some(self.username.as_str()),
-            Some(username_normalized),
-            self.email.as_deref(),
-            self.lookup_address(),
-            Some(self.state.as_str()),
-            Some(self.factor1.as_str()),
-            self.factor2.as_deref(),
-            self.admin.as_deref(),
-        ];
-        known
-            .into_iter()
-            .map(|column| column.map_or("NULL".into(), |column| format!("{alias}.{column}")))
-            .chain(self.extra.columns().into_iter().map(|column| format!("{alias}.{column}")))
-            .collect()
+/// `INSERT` into a table, prepared for the columns that are usually written.
+pub(crate) struct Insert {
+    table: String,
+    columns: Vec<String>,
+    statement: Statement,
+}
+
+impl Insert {
+    pub(crate) fn new(table: &str, columns: Vec<&str>) -> Self {
+        let statement = insert(table, &columns);
+        let columns = columns.into_iter().map(str::to_owned).collect();
+        Self { table: table.to_owned(), columns, statement }
     }
 
-    /// The column by which names are looked up.
-    fn lookup_name(&self) -> &str {
-        self.username_normalized.as_deref().unwrap_or(&self.username)
-    }
-
-    /// The column by which addresses are looked up.
-    fn lookup_address(&self) -> Option<&str> {
-        self.email.as_deref().map(|email| self.email_normalized.as_deref().unwrap_or(email))
+    /// The statement that writes these columns.
+    pub(crate) fn of(&self, written: &Written<'_>) -> Cow<'_, Statement> {
+        let columns = || written.iter().map(|(column, _)| *column);
+        if self.columns.iter().map(String::as_str).eq(columns()) {
+            return Cow::Borrowed(&self.statement);
+        }
+        Cow::Owned(insert(&self.table, &columns().collect::<Vec<_>>()))
     }
 }
 
-impl Secrets {
-    fn columns(&self, alias: &str) -> String {
-        let password = &self.password.quoted;
-        match &self.totpsecret {
-            Some(totpsecret) => format!("{alias}.{password}, {alias}.{}", totpsecret.quoted),
-            None => format!("{alias}.{password}, NULL"),
-        }
-    }
-}
-
-impl Schema {
-    /// The form in which a username is looked up.
-    pub(crate) fn lookup_username(&self, username: &str) -> String {
-        match self.users.username_normalized {
-            Some(_) => self.normalization.apply(username),
-            None => username.to_owned(),
-        }
-    }
-
-    /// The form in which an address is looked up.
-    pub(crate) fn lookup_email(&self, email: &str) -> String {
-        match self.users.email_normalized {
-            Some(_) => self.normalization.apply(email),
-            None => email.to_owned(),
-        }
-    }
-}
-
-/// `INSERT` of these columns.
-pub(crate) fn insert(table: &str, written: &[(String, Value)]) -> Statement {
-    let columns: Vec<&str> = written.iter().map(|(column, _)| column.as_str()).collect();
+fn insert(table: &str, columns: &[&str]) -> Statement {
     let marks = vec!["?"; columns.len()].join(", ");
     Statement::new(format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", ")))
 }
 
 /// `UPDATE` of these columns in the row that the last parameter identifies.
-pub(crate) fn update(table: &str, written: &[(String, Value)], id: &str) -> Statement {
+pub(crate) fn update(table: &str, written: &Written<'_>, id: &str) -> Statement {
     let sets: Vec<String> = written.iter().map(|(column, _)| format!("{column} = ?")).collect();
     Statement::new(format!("UPDATE {table} SET {} WHERE {id} = ?", sets.join(", ")))
 }
 
-/// The parameters that go with [`insert`] and [`update`].
-pub(crate) fn values(written: Vec<(String, Value)>) -> Vec<Value> {
+/// The parameters that go with [`Insert`] and [`update`].
+pub(crate) fn values(written: Written<'_>) -> Vec<Value<'_>> {
     written.into_iter().map(|(_, value)| value).collect()
 }

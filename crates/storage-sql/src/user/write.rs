@@ -1,23 +1,21 @@
 //! What the user store does within a transaction.
 
-use crossauth_core::storage::StorageError;
-use crossauth_core::user::{NewUser, Patch, SecretsUpdate, User, UserSecrets, UserUpdate};
-use serde_json::Map;
+use crossauth_core::storage::{StorageError, StoredUser};
+use crossauth_core::user::{NewUser, Patch, SecretsUpdate, User, UserId, UserSecrets, UserUpdate};
+use serde_json::{Map, Value as Json};
 
-use super::statement::{UserSql, insert, update, values};
-use super::stored;
+use super::statement::{UserSql, update, values};
+use crate::column::Field;
 use crate::database::{Statement, Transaction, Value};
-use crate::schema::{Column, IdKind};
-
-/// Columns in quotes and what to write there.
-type Written = Vec<(String, Value)>;
+use crate::extra::Written;
+use crate::record::IdKind;
 
 impl UserSql {
     pub(super) async fn insert(
         &self,
         transaction: &mut dyn Transaction,
         user: &NewUser,
-        secrets: UserSecrets,
+        secrets: &UserSecrets,
     ) -> Result<User, StorageError> {
         let users = &self.schema.users;
         let change = UserUpdate {
@@ -32,81 +30,75 @@ impl UserSql {
         let mut written = self.written(&change, &Map::new())?;
         if users.id_kind == IdKind::Text {
             let random = Statement::new(format!("SELECT {}", self.schema.dialect.random_id()));
-            let row = transaction.query(&random, Vec::new()).await?.pop();
-            let id = row.and_then(|mut row| row.pop()).unwrap_or(Value::Null);
-            written.push((users.id.clone(), id));
+            let id = transaction.find(&random, &[], |row| Ok(row.value(0)?.into_owned())).await?;
+            written.push((users.id.quoted(), id.unwrap_or(Value::Null)));
         }
-        transaction.execute(&insert(&users.table, &written), values(written)).await?;
+        let statement = self.insert.of(&written);
+        transaction.execute(&statement, &values(written)).await?;
 
-        let name = Value::Text(self.schema.lookup_username(&user.username));
+        let name = Value::text(users.lookup_username(&user.username));
         let user = self.find(transaction, &self.by_username, name).await?;
         let (user, _) = user.ok_or_else(|| StorageError::corrupt("a new user cannot be found"))?;
         let secrets = SecretsUpdate {
-            password: secrets.password.map_or(Patch::Keep, Patch::Set),
-            totpsecret: secrets.totpsecret.map_or(Patch::Keep, Patch::Set),
+            password: secrets.password.clone().map_or(Patch::Keep, Patch::Set),
+            totpsecret: secrets.totpsecret.clone().map_or(Patch::Keep, Patch::Set),
         };
-        let id = users.id_kind.stored(&user.id)?;
-        self.write_secrets(transaction, id, secrets).await?;
+        self.write_secrets(transaction, &user.id, &secrets).await?;
         Ok(user)
     }
 
     pub(super) async fn update(
         &self,
         transaction: &mut dyn Transaction,
-        id: Value,
+        id: &UserId,
         change: &UserUpdate,
-        secrets: SecretsUpdate,
+        secrets: &SecretsUpdate,
     ) -> Result<Option<User>, StorageError> {
-        if transaction.query(&self.lock, vec![id.clone()]).await?.is_empty() {
+        let users = &self.schema.users;
+        let sought = users.id_kind.lookup_value(id);
+        if !transaction.exists(&self.lock, std::slice::from_ref(&sought)).await? {
             return Ok(None);
         }
-        let found = self.find(transaction, &self.by_id, id.clone()).await?;
+        let found = self.find(transaction, &self.by_id, sought.clone()).await?;
         let Some((user, _)) = found else { return Ok(None) };
-        let users = &self.schema.users;
         let written = self.written(change, &user.extra)?;
         if !written.is_empty() {
-            let statement = update(&users.table, &written, &users.id);
+            let statement = update(&users.table, &written, users.id.quoted());
             let mut params = values(written);
-            params.push(id.clone());
-            transaction.execute(&statement, params).await?;
+            params.push(sought.clone());
+            transaction.execute(&statement, &params).await?;
         }
-        self.write_secrets(transaction, id.clone(), secrets).await?;
-        Ok(self.find(transaction, &self.by_id, id).await?.map(|(user, _)| user))
+        self.write_secrets(transaction, id, secrets).await?;
+        Ok(self.find(transaction, &self.by_id, sought).await?.map(|(user, _)| user))
     }
 
     async fn find(
         &self,
         transaction: &mut dyn Transaction,
         statement: &Statement,
-        param: Value,
+        param: Value<'_>,
     ) -> Result<Option<(User, UserSecrets)>, StorageError> {
-        let row = transaction.query(statement, vec![param]).await?.pop();
-        let user = row.map_or(Ok(None), |row| stored(&self.schema.users, row))?;
-        Ok(user.map(crossauth_core::storage::StoredUser::regardless_of_state))
+        let user = transaction.find(statement, &[param], |row| self.decode(row)).await?;
+        Ok(user.flatten().map(StoredUser::regardless_of_state))
     }
 
-    fn written(
-        &self,
-        change: &UserUpdate,
-        stored: &Map<String, serde_json::Value>,
-    ) -> Result<Written, StorageError> {
+    fn written<'v>(
+        &'v self,
+        change: &'v UserUpdate,
+        stored: &Map<String, Json>,
+    ) -> Result<Written<'v>, StorageError> {
         let users = &self.schema.users;
         let mut written = Written::new();
-        let mut write = |column: Option<&String>, value: Option<Value>| {
-            written.extend(column.cloned().zip(value));
+        let mut write = |field: Option<&'v Field>, value: Option<Value<'v>>| {
+            written.extend(field.map(Field::quoted).zip(value));
         };
         let username = change.username.as_deref();
         write(Some(&users.username), username.map(Value::text));
-        let normalized = username.map(|name| Value::Text(self.schema.normalization.apply(name)));
+        let normalized = username.map(|name| Value::text(users.normalization.apply(name)));
         write(users.username_normalized.as_ref(), normalized);
-        let email = |form: &dyn Fn(&str) -> String| match &change.email {
-            Patch::Keep => None,
-            Patch::Set(email) => Some(Value::Text(form(email))),
-            Patch::Clear => Some(Value::Null),
-        };
-        write(users.email.as_ref(), email(&str::to_owned));
-        let normalized = email(&|email| self.schema.normalization.apply(email));
-        write(users.email_normalized.as_ref(), normalized);
+        write(users.email.as_ref(), patched(&change.email, Value::text));
+        let normalized = |email: &'v str| Value::text(users.normalization.apply(email));
+        write(users.email_normalized.as_ref(), patched(&change.email, normalized));
         write(Some(&users.state), change.state.as_ref().map(|state| Value::text(state.as_str())));
         write(Some(&users.factor1), change.factor1.as_deref().map(Value::text));
         write(users.factor2.as_ref(), change.factor2.as_deref().map(Value::text));
@@ -118,41 +110,55 @@ impl UserSql {
     async fn write_secrets(
         &self,
         transaction: &mut dyn Transaction,
-        id: Value,
-        change: SecretsUpdate,
+        id: &UserId,
+        change: &SecretsUpdate,
     ) -> Result<(), StorageError> {
         let secrets = &self.schema.secrets;
         let mut written = Written::new();
-        written.extend(secret(&secrets.password, change.password));
+        written.extend(secret(&secrets.password, &change.password));
         if let Some(totpsecret) = &secrets.totpsecret {
-            written.extend(secret(totpsecret, change.totpsecret));
+            written.extend(secret(totpsecret, &change.totpsecret));
         }
         if written.is_empty() {
             return Ok(());
         }
-        if transaction.query(&self.has_secrets, vec![id.clone()]).await?.is_empty() {
-            if secrets.password.not_null
-                && !written.iter().any(|(name, _)| *name == secrets.password.quoted)
-            {
-                written.push((secrets.password.quoted.clone(), secrets.password.none()));
-            }
-            written.push((secrets.userid.clone(), id));
-            transaction.execute(&insert(&secrets.table, &written), values(written)).await?;
-        } else {
-            let statement = update(&secrets.table, &written, &secrets.userid);
+        let id = self.schema.users.id_kind.column_value(id)?;
+        if transaction.exists(&self.has_secrets, std::slice::from_ref(&id)).await? {
+            let statement = update(&secrets.table, &written, &secrets.userid.quoted);
             let mut params = values(written);
             params.push(id);
-            transaction.execute(&statement, params).await?;
+            transaction.execute(&statement, &params).await?;
+            return Ok(());
         }
+        let password = &secrets.password;
+        let has_password = written.iter().any(|(column, _)| *column == password.quoted());
+        if password.column.not_null && !has_password {
+            written.push((password.quoted(), password.column.none()));
+        }
+        written.push((&secrets.userid.quoted, id));
+        let statement = self.insert_secrets.of(&written);
+        transaction.execute(&statement, &values(written)).await?;
         Ok(())
     }
 }
 
-fn secret(column: &Column, change: Patch<String>) -> Option<(String, Value)> {
+/// What a patch of text writes; `None` for nothing.
+fn patched<'v>(
+    patch: &'v Patch<String>,
+    encode: impl FnOnce(&'v str) -> Value<'v>,
+) -> Option<Value<'v>> {
+    match patch {
+        Patch::Keep => None,
+        Patch::Set(text) => Some(encode(text)),
+        Patch::Clear => Some(Value::Null),
+    }
+}
+
+fn secret<'v>(field: &'v Field, change: &'v Patch<String>) -> Option<(&'v str, Value<'v>)> {
     let value = match change {
         Patch::Keep => return None,
-        Patch::Set(secret) => Value::Text(secret),
-        Patch::Clear => column.none(),
+        Patch::Set(secret) => Value::text(secret),
+        Patch::Clear => field.column.none(),
     };
-    Some((column.quoted.clone(), value))
+    Some((field.quoted(), value))
 }

@@ -3,16 +3,15 @@
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
-use crossauth_storage_sql::database::{Database, Statement, Value};
-use crossauth_storage_sql::sqlite::Options;
+use crossauth_storage_sql::database::{Database, MAX_SCANNED, Statement, Value};
+use crossauth_storage_sql::sqlite::{Options, memory};
 
-use crate::InFile;
+use super::InFile;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-fn insert(value: impl Into<String>) -> (Statement, Vec<Value>) {
-    let statement = "INSERT INTO keys (value, created, data) VALUES (?, 0, '')";
-    (Statement::new(statement), vec![Value::text(value)])
+fn insert() -> Statement {
+    Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,15 +21,15 @@ async fn failure_of_one_undoes_none_of_its_group() {
         .map(|number| {
             let database = opened.database.database().clone();
             tokio::spawn(async move {
-                let (statement, params) = insert(format!("s:{number}"));
                 database
-                    .transaction(move |transaction| {
+                    .transaction(number, |transaction, number| {
                         Box::pin(async move {
-                            transaction.execute(&statement, params).await?;
+                            let value = [Value::text(format!("s:{number}"))];
+                            transaction.execute(&insert(), &value).await?;
                             if number % 3 == 0 {
                                 return Err(StorageError::conflict("on purpose"));
                             }
-                            Ok(number)
+                            Ok(*number)
                         })
                     })
                     .await
@@ -56,11 +55,10 @@ async fn constraint_broken_halfway_undoes_the_whole_transaction() {
     let result: Result<(), _> = opened
         .database
         .database()
-        .transaction(|transaction| {
+        .transaction((), |transaction, ()| {
             Box::pin(async move {
                 for value in ["s:1", "s:2", "s:1"] {
-                    let (statement, params) = insert(value);
-                    transaction.execute(&statement, params).await?;
+                    transaction.execute(&insert(), &[Value::text(value)]).await?;
                 }
                 Ok(())
             })
@@ -71,20 +69,19 @@ async fn constraint_broken_halfway_undoes_the_whole_transaction() {
 }
 
 #[tokio::test]
-async fn body_that_awaits_something_else_is_undone() {
+async fn body_that_awaits_something_else_is_a_bug_and_undone() {
     let opened = InFile::open(Options::default()).await;
     let result: Result<(), _> = opened
         .database
         .database()
-        .transaction(|transaction| {
+        .transaction((), |transaction, ()| {
             Box::pin(async move {
-                let (statement, params) = insert("s:1");
-                transaction.execute(&statement, params).await?;
+                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
                 std::future::pending().await
             })
         })
         .await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Unavailable);
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
     assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
 }
 
@@ -111,12 +108,48 @@ async fn reads_from_many_tasks_see_what_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn readers_cannot_write() {
+async fn reads_cannot_write() {
+    for storage in [InFile::open(Options::default()).await.database, memory().await.unwrap()] {
+        let (database, value) = (storage.database(), [Value::text("s:1")]);
+        let found = database.find(&insert(), &value, |_| Ok(())).await;
+        assert_eq!(found.unwrap_err().kind, StorageErrorKind::Bug);
+        let scanned = database.scan(&insert(), &value, |_| ()).await;
+        assert_eq!(scanned.unwrap_err().kind, StorageErrorKind::Bug);
+        assert_eq!(storage.storage().keys.find("s:1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn scan_without_a_limit_is_a_bug() {
+    let storage = memory().await.unwrap();
+    let numbers = |last: usize| {
+        Statement::new(format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {last}) \
+             SELECT n FROM numbers"
+        ))
+    };
+    let scan = async |last| {
+        storage.database().scan(&numbers(last), &[], |row| row.value(0).unwrap().integer()).await
+    };
+    assert_eq!(scan(MAX_SCANNED).await.unwrap().len(), MAX_SCANNED);
+    assert_eq!(scan(MAX_SCANNED + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
+}
+
+#[tokio::test]
+async fn body_that_panics_is_a_bug_and_undone() {
     let opened = InFile::open(Options::default()).await;
-    let (statement, params) = insert("s:1");
-    let result = opened.database.database().read(&statement, params).await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Unavailable);
+    let database = opened.database.database();
+    let result: Result<(), _> = database
+        .transaction((), |transaction, ()| {
+            Box::pin(async move {
+                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+                std::panic::resume_unwind(Box::new("on purpose"))
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
     assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+    opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
 }
 
 #[tokio::test]
@@ -133,9 +166,8 @@ async fn full_disk_is_unavailable_and_costs_nothing_that_was_acknowledged() {
     let limit = async |pages: u32| {
         let pragma = Statement::new(format!("PRAGMA max_page_count = {pages}"));
         let database = opened.database.database();
-        let set = database.transaction(move |transaction| {
-            Box::pin(async move { transaction.query(&pragma, Vec::new()).await })
-        });
+        let set = database
+            .transaction(pragma, |transaction, pragma| Box::pin(transaction.exists(pragma, &[])));
         set.await.unwrap();
     };
     limit(64).await;

@@ -5,7 +5,7 @@ use crossauth_storage_sql::OpenError;
 use crossauth_storage_sql::sqlite::{self, Options};
 use rusqlite::Connection;
 
-use crate::InFile;
+use super::InFile;
 
 #[tokio::test]
 async fn what_was_stored_is_there_when_opened_again() {
@@ -52,7 +52,7 @@ async fn many_may_open_and_migrate_at_once() {
 #[tokio::test]
 async fn newer_schema_is_refused_and_left_alone() {
     let opened = InFile::open(Options::default()).await;
-    let insert = "INSERT INTO crossauth_schema (version) VALUES (1000)";
+    let insert = "INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)";
     opened.connection().execute_batch(insert).unwrap();
     let error = sqlite::open(opened.path()).await.unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");

@@ -1,6 +1,4 @@
 //! The stores on SQLite.
-#![cfg(feature = "sqlite")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
 mod durability;

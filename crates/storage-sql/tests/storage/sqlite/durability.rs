@@ -8,7 +8,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
 use crossauth_storage_sql::sqlite::{self, Options};
 
-use crate::InFile;
+use super::InFile;
 
 /// Names the file to the child process.
 const FILE: &str = "CROSSAUTH_TEST_DURABILITY_FILE";
@@ -43,7 +43,7 @@ async fn write_until_killed() {
 async fn acknowledged_writes_survive_a_kill() {
     let opened = InFile::open(Options::default()).await;
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "durability::write_until_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "sqlite::durability::write_until_killed", "--ignored", "--nocapture"])
         .env(FILE, opened.path())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,7 +1,7 @@
-//! Every rule, on our own schema and on those of the originals.
+//! Every rule, on our own schema and on those of upstream.
 
 mod in_file {
-    use crate::InFile;
+    use crate::sqlite::InFile;
 
     async fn empty_storage() -> InFile {
         InFile::open(crossauth_storage_sql::sqlite::Options::default()).await
@@ -22,7 +22,7 @@ mod in_memory {
 }
 
 mod pycrossauth {
-    use crate::{InFile, foreign};
+    use crate::sqlite::{InFile, foreign};
 
     async fn empty_storage() -> InFile {
         foreign::open(&foreign::PYCROSSAUTH, "admin boolean,").await
@@ -32,7 +32,7 @@ mod pycrossauth {
 }
 
 mod crossauthjs {
-    use crate::{InFile, foreign};
+    use crate::sqlite::{InFile, foreign};
 
     async fn empty_storage() -> InFile {
         foreign::open(&foreign::CROSSAUTHJS, "admin boolean,").await
@@ -42,7 +42,7 @@ mod crossauthjs {
 }
 
 mod text_ids {
-    use crate::{InFile, foreign};
+    use crate::sqlite::{InFile, foreign};
 
     async fn empty_storage() -> InFile {
         let schema = foreign::Schema { id: "varchar(36) PRIMARY KEY", ..foreign::CROSSAUTHJS };

@@ -1,0 +1,81 @@
+//! What columns and parameters hold.
+
+use std::borrow::Cow;
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::storage::StorageError;
+
+/// A row where the driver holds it.
+pub trait Row {
+    /// The value in a column of the statement, counted from 0.
+    fn value(&self, column: usize) -> Result<Value<'_>, StorageError>;
+}
+
+/// What a column or a parameter holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'v> {
+    /// Null.
+    Null,
+    /// A truth value; a database without this type stores 0 or 1.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Real(f64),
+    /// Text.
+    Text(Cow<'v, str>),
+    /// Bytes, or text that is not UTF-8.
+    Bytes(Cow<'v, [u8]>),
+    /// A moment, in a database that has a type for it.
+    Time(Timestamp),
+}
+
+impl<'v> Value<'v> {
+    /// Text.
+    pub fn text(text: impl Into<Cow<'v, str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Text, or null.
+    pub fn optional_text(text: Option<impl Into<Cow<'v, str>>>) -> Self {
+        text.map_or(Self::Null, Self::text)
+    }
+
+    /// Bytes.
+    pub fn bytes(bytes: impl Into<Cow<'v, [u8]>>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+
+    /// A whole number; an error for anything else.
+    pub fn integer(&self) -> Result<i64, StorageError> {
+        if let Self::Integer(integer) = self {
+            return Ok(*integer);
+        }
+        Err(StorageError::corrupt("a whole number was expected"))
+    }
+
+    /// The same value, independent of what it was borrowed from.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Integer(integer) => Value::Integer(integer),
+            Self::Real(real) => Value::Real(real),
+            Self::Text(text) => Value::Text(text.into_owned().into()),
+            Self::Bytes(bytes) => Value::Bytes(bytes.into_owned().into()),
+            Self::Time(moment) => Value::Time(moment),
+        }
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(truth: bool) -> Self {
+        Self::Bool(truth)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(integer: i64) -> Self {
+        Self::Integer(integer)
+    }
+}

@@ -1,0 +1,81 @@
+//! Keys.
+
+use crossauth_core::key::{Key, KeyData};
+use crossauth_core::storage::StorageError;
+
+use super::{Cells, Problem};
+use crate::column::{Column, Field, Table};
+use crate::database::Row;
+use crate::extra::Extra;
+use crate::{OpenError, TableMap, TimeEncoding};
+
+/// The keys' table.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    /// Its name, in quotes.
+    pub(crate) table: String,
+    /// Not among the selected columns: whoever looks for one key knows its value.
+    pub(crate) value: Column,
+    pub(crate) userid: Field,
+    pub(crate) created: Field,
+    pub(crate) expires: Field,
+    pub(crate) lastactive: Option<Field>,
+    pub(crate) data: Option<Field>,
+    pub(crate) extra: Extra,
+    pub(crate) times: TimeEncoding,
+    /// What to select for [`decode`](Self::decode).
+    pub(crate) selected: Vec<String>,
+}
+
+impl Keys {
+    pub(crate) fn new(
+        mut table: Table,
+        map: &TableMap,
+        extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
+    ) -> Result<Self, OpenError> {
+        let names = &map.keys;
+        // Not application fields, though nothing reads them (yet).
+        table.take_optional(&names.id)?;
+        table.take_optional(&names.epoch)?;
+        Ok(Self {
+            table: table.quoted.clone(),
+            value: table.take(&names.value)?,
+            userid: table.select(&names.userid)?,
+            created: table.select(&names.created)?,
+            expires: table.select(&names.expires)?,
+            lastactive: table.select_optional(&names.lastactive)?,
+            data: table.select_optional(&names.data)?,
+            extra: extra(&mut table)?,
+            times: map.times,
+            selected: table.into_selected(),
+        })
+    }
+
+    /// The key with this value, whose other columns begin after `before` others.
+    pub(crate) fn decode(
+        &self,
+        value: String,
+        row: &dyn Row,
+        before: usize,
+    ) -> Result<Key, StorageError> {
+        self.decode_fields(Cells::new(row, before))
+            .map(|key| Key { value: value.clone(), ..key })
+            .map_err(|problem| problem.of_row(&self.table, value))
+    }
+
+    fn decode_fields(&self, cells: Cells<'_>) -> Result<Key, Problem> {
+        let created = cells.time(&self.created, self.times)?;
+        Ok(Key {
+            value: String::new(),
+            userid: cells.user_id(&self.userid)?,
+            created: created.ok_or_else(|| Problem::column(&self.created, "is null"))?,
+            expires: cells.time(&self.expires, self.times)?,
+            lastactive: match &self.lastactive {
+                Some(field) => cells.time(field, self.times)?,
+                None => None,
+            },
+            data: KeyData::from_text(cells.text_or_empty(self.data.as_ref())?),
+            extra: self.extra.decode(cells)?,
+        })
+    }
+}

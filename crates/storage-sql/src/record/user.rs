@@ -1,0 +1,173 @@
+//! Users.
+
+use crossauth_core::storage::StorageError;
+use crossauth_core::user::{Normalization, User, UserId, UserState};
+
+use super::{Cells, Problem};
+use crate::column::{Column, Field, Table};
+use crate::database::{Row, Value};
+use crate::extra::Extra;
+use crate::{OpenError, TableMap};
+
+/// The users' table.
+#[derive(Debug, Clone)]
+pub(crate) struct Users {
+    /// Its name, in quotes.
+    pub(crate) table: String,
+    pub(crate) id: Field,
+    pub(crate) id_kind: IdKind,
+    pub(crate) username: Field,
+    pub(crate) username_normalized: Option<Field>,
+    pub(crate) email: Option<Field>,
+    pub(crate) email_normalized: Option<Field>,
+    pub(crate) state: Field,
+    pub(crate) factor1: Field,
+    pub(crate) factor2: Option<Field>,
+    pub(crate) admin: Option<Field>,
+    pub(crate) extra: Extra,
+    pub(crate) normalization: Normalization,
+    /// What to select for [`decode`](Self::decode).
+    pub(crate) selected: Vec<String>,
+}
+
+impl Users {
+    pub(crate) fn new(
+        mut table: Table,
+        map: &TableMap,
+        extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
+    ) -> Result<Self, OpenError> {
+        let names = &map.users;
+        // Not an application field, though nothing reads it yet.
+        table.take_optional(&names.credential_epoch)?;
+        let id = table.select(&names.id)?;
+        Ok(Self {
+            table: table.quoted.clone(),
+            id_kind: IdKind::of(&id.column),
+            id,
+            username: table.select(&names.username)?,
+            username_normalized: table.select_optional(&names.username_normalized)?,
+            email: table.select_optional(&names.email)?,
+            email_normalized: table.select_optional(&names.email_normalized)?,
+            state: table.select(&names.state)?,
+            factor1: table.select(&names.factor1)?,
+            factor2: table.select_optional(&names.factor2)?,
+            admin: table.select_optional(&names.admin)?,
+            extra: extra(&mut table)?,
+            normalization: map.normalization,
+            selected: table.into_selected(),
+        })
+    }
+
+    /// The user whose columns begin after `before` others; `None` if the join found none.
+    pub(crate) fn decode(
+        &self,
+        row: &dyn Row,
+        before: usize,
+    ) -> Result<Option<User>, StorageError> {
+        let cells = Cells::new(row, before);
+        let id = cells.user_id(&self.id).map_err(|problem| problem.of_row(&self.table, "?"))?;
+        let Some(id) = id else { return Ok(None) };
+        self.decode_fields(cells, id.clone())
+            .map(Some)
+            .map_err(|problem| problem.of_row(&self.table, id))
+    }
+
+    fn decode_fields(&self, cells: Cells<'_>, id: UserId) -> Result<User, Problem> {
+        let username = cells.text(&self.username)?;
+        let email = self.email.as_ref().map(|field| cells.optional_text(field)).transpose()?;
+        let email = email.flatten();
+        Ok(User {
+            id,
+            username_normalized: match &self.username_normalized {
+                Some(field) => cells
+                    .optional_text(field)?
+                    .unwrap_or_else(|| self.normalization.apply(&username)),
+                None => username.clone(),
+            },
+            email_normalized: match (&self.email_normalized, &email) {
+                (Some(field), Some(email)) => Some(
+                    cells.optional_text(field)?.unwrap_or_else(|| self.normalization.apply(email)),
+                ),
+                (_, email) => email.clone(),
+            },
+            username,
+            email,
+            // Rows that are older than the column hold null.
+            state: match cells.optional_text(&self.state)? {
+                Some(state) => UserState::from(state.as_str()),
+                None => UserState::Active,
+            },
+            factor1: cells.text_or_empty(Some(&self.factor1))?,
+            factor2: cells.text_or_empty(self.factor2.as_ref())?,
+            admin: cells.truth(self.admin.as_ref())?,
+            extra: self.extra.decode(cells)?,
+        })
+    }
+
+    /// The column by which names are looked up.
+    pub(crate) fn lookup_name(&self) -> &Field {
+        self.username_normalized.as_ref().unwrap_or(&self.username)
+    }
+
+    /// The column by which addresses are looked up.
+    pub(crate) fn lookup_address(&self) -> Option<&Field> {
+        self.email.as_ref().map(|email| self.email_normalized.as_ref().unwrap_or(email))
+    }
+
+    /// The form in which a username is looked up.
+    pub(crate) fn lookup_username(&self, username: &str) -> String {
+        match self.username_normalized {
+            Some(_) => self.normalization.apply(username),
+            None => username.to_owned(),
+        }
+    }
+
+    /// The form in which an address is looked up.
+    pub(crate) fn lookup_email(&self, email: &str) -> String {
+        match self.email_normalized {
+            Some(_) => self.normalization.apply(email),
+            None => email.to_owned(),
+        }
+    }
+}
+
+/// What identifies users in this database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdKind {
+    Integer,
+    Text,
+}
+
+impl IdKind {
+    fn of(column: &Column) -> Self {
+        if column.sql_type.contains("int") { Self::Integer } else { Self::Text }
+    }
+
+    /// The id as a parameter to compare with; one of another kind equals none.
+    pub(crate) fn lookup_value(self, id: &UserId) -> Value<'_> {
+        self.column_value(id).unwrap_or(Value::Null)
+    }
+
+    /// The id as a parameter to store.
+    pub(crate) fn column_value(self, id: &UserId) -> Result<Value<'_>, StorageError> {
+        match (self, id) {
+            (Self::Integer, UserId::Integer(id)) => Ok(Value::Integer(*id)),
+            (Self::Text, UserId::Text(id)) => Ok(Value::text(id)),
+            (Self::Integer, UserId::Text(_)) | (Self::Text, UserId::Integer(_)) => {
+                Err(StorageError::corrupt("user ids are of another kind here"))
+            }
+        }
+    }
+}
+
+/// A user id as it is stored; null is none.
+pub(super) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Integer(id) => Ok(Some(UserId::Integer(id))),
+        Value::Text(id) => Ok(Some(UserId::Text(id.into_owned()))),
+        Value::Bool(_) | Value::Real(_) | Value::Bytes(_) | Value::Time(_) => {
+            Err("holds neither a whole number nor text")
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The stores on each database.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
