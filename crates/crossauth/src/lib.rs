@@ -25,6 +25,9 @@
 //! # }
 //! ```
 //!
+//! With the feature `settings`, `crossauth::settings::builder()` gives the builder with what a TOML
+//! file and the environment say.
+//!
 //! [`core`] has the records, use cases and storage ports, for those who want more than the web
 //! layer gives.
 #![cfg_attr(all(doctest, feature = "axum", feature = "sqlite"), doc = include_str!("../../../README.md"))]
@@ -37,5 +40,7 @@ pub use crossauth_core as core;
 
 #[cfg(feature = "axum")]
 pub use crossauth_axum::*;
+#[cfg(feature = "settings")]
+pub use crossauth_settings as settings;
 #[cfg(feature = "sqlite")]
 pub use crossauth_storage_sql::*;

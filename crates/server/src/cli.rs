@@ -1,12 +1,9 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-
-use crate::settings::Setting;
-use crate::settings::value::Secrecy;
+use crossauth_settings::Inputs;
 
 /// A complete identity server: accounts, sessions, login pages.
 ///
@@ -39,13 +36,13 @@ CROSSAUTH_LOG_LEVEL. `crossauth config show` lists them all with their values.";
 pub(crate) struct Options {
     /// Read settings from this TOML file [environment: `CROSSAUTH_CONFIG`]
     #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Keep the database and the generated secret in this directory [default: crossauth-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<String>,
     /// Listen on this address; port 0 takes any free one [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDR", global = true)]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     /// The address under which browsers reach the server
     #[arg(long, value_name = "URL", global = true)]
     base_url: Option<String>,
@@ -53,32 +50,27 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     dev: bool,
     /// Set any setting that is no secret, such as `log.level=debug`
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, global = true)]
-    set: Vec<(&'static str, String)>,
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    set: Vec<String>,
 }
 
 impl Options {
-    /// The settings that were given, by key.
-    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+    /// Adds the settings that were given. Whether they exist is for the settings to say.
+    pub(crate) fn add_to(&self, mut inputs: Inputs) -> Inputs {
+        if let Some(path) = &self.config {
+            inputs = inputs.file(path);
+        }
+        for text in &self.set {
+            inputs = inputs.assignment(text);
+        }
         let named = [
-            ("data", self.data.clone()),
-            ("listen", self.listen.map(|address| address.to_string())),
-            ("base_url", self.base_url.clone()),
-            ("dev", self.dev.then(|| "true".to_owned())),
+            ("data", self.data.as_deref()),
+            ("listen", self.listen.as_deref()),
+            ("base_url", self.base_url.as_deref()),
+            ("dev", self.dev.then_some("true")),
         ];
         let named = named.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        self.set.iter().cloned().chain(named).collect()
-    }
-}
-
-fn assignment(text: &str) -> Result<(&'static str, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    match Setting::find(key) {
-        None => Err(format!("no setting is called {key}; `crossauth config show` lists them")),
-        Some(setting) if setting.secrecy == Secrecy::Secret => {
-            Err(format!("{key} is a secret, which others could see on the command line"))
-        }
-        Some(setting) => Ok((setting.key, value.to_owned())),
+        named.fold(inputs, |inputs, (key, value)| inputs.argument(key, value))
     }
 }
 
@@ -180,13 +172,5 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_secret_is_not_taken_from_the_command_line() {
-        assert!(Cli::try_parse_from(["crossauth", "--set", "log.level=debug"]).is_ok());
-        for assignment in ["secret=sixteen bytes !!", "nothing=1", "listen"] {
-            assert!(Cli::try_parse_from(["crossauth", "--set", assignment]).is_err());
-        }
     }
 }

@@ -6,17 +6,16 @@ mod serve;
 mod user;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use crossauth_settings::{Configuration, Inputs, Problems, Program, Settings};
 use tokio::runtime::Builder;
 
 use crate::cli::{Cli, Command, ConfigCommand, Options};
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::log;
-use crate::settings::{CONFIG_FILE, Configuration, Inputs, Problem, Settings};
 use crate::wiring;
 
 /// Wrong usage or configuration.
@@ -38,7 +37,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 // Warnings about templates are logged.
                 log::start(settings);
             }
-            if let (ConfigCommand::Check, Err(error)) = (&command, wiring::rehearse(settings)) {
+            if let (ConfigCommand::Check, Err(error)) = (&command, wiring::dry_run(settings)) {
                 writeln!(io::stderr(), "crossauth: {error:#}")?;
                 return Ok(ExitCode::from(MISCONFIGURED));
             }
@@ -69,29 +68,21 @@ fn wait_for(
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let data = DataDirectory::open(&settings.data)?;
+    let data = DataDirectory::open(&settings.server.data)?;
     Database::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "the database is up to date")?;
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the server is who reads the environment")]
-fn load(options: &Options) -> Result<Configuration, Vec<Problem>> {
-    let named = std::env::var_os(CONFIG_FILE).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let file = options.config.clone().or(named);
-    Inputs {
-        file: file.as_deref(),
-        environment: std::env::vars_os().collect(),
-        arguments: options.settings(),
-    }
-    .load()
+fn load(options: &Options) -> Result<Configuration, Problems> {
+    options.add_to(Inputs::new(Program::Server).process_environment()).load()
 }
 
-fn report(problems: &[Problem]) -> ExitCode {
+fn report(problems: &Problems) -> ExitCode {
     let mut stderr = io::stderr().lock();
-    for problem in problems {
+    for line in problems.to_string().lines() {
         // When standard error is closed, the exit code still tells.
-        let _ = writeln!(stderr, "crossauth: {problem}");
+        let _ = writeln!(stderr, "crossauth: {line}");
     }
     ExitCode::from(MISCONFIGURED)
 }

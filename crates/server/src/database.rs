@@ -3,13 +3,12 @@
 use anyhow::Context as _;
 use async_trait::async_trait;
 use crossauth_core::storage::Storage;
+use crossauth_settings::{Settings, Tables};
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
 use crossauth_storage_sql::{SqlStorage, TableMap};
 
 use crate::data::DataDirectory;
 use crate::serve::Probe;
-use crate::settings::Settings;
-use crate::settings::choice::DatabaseTables;
 
 /// An open database, brought up to date.
 #[derive(Debug, Clone)]
@@ -18,11 +17,11 @@ pub(crate) struct Database(SqlStorage<Sqlite>);
 impl Database {
     /// Opens it, made if need be.
     pub(crate) async fn open(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Self> {
-        let path = settings.database_path.clone().unwrap_or_else(|| data.database());
-        let tables = match settings.database_tables {
-            DatabaseTables::Crossauth => TableMap::crossauth(),
-            DatabaseTables::PyCrossauth => TableMap::pycrossauth(),
-            DatabaseTables::CrossauthJs => TableMap::crossauthjs(),
+        let path = settings.database.path.clone().unwrap_or_else(|| data.database());
+        let tables = match settings.database.tables {
+            Tables::Crossauth => TableMap::crossauth(),
+            Tables::PyCrossauth => TableMap::pycrossauth(),
+            Tables::CrossauthJs => TableMap::crossauthjs(),
         };
         let opened = Options { tables, ..Options::default() }.open(&path).await;
         let shown = path.display();

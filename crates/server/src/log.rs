@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{self, PanicHookInfo};
 
 use crossauth_axum::RequestId;
+use crossauth_settings::{LogFormat, LogLevel, Settings};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
@@ -12,12 +13,9 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 
-use crate::settings::Settings;
-use crate::settings::choice::{LogFormat, LogLevel};
-
 /// Begins logging, panics included.
 pub(crate) fn start(settings: &Settings) {
-    let level = match settings.log_level {
+    let level = match settings.log.level {
         LogLevel::None => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -29,7 +27,7 @@ pub(crate) fn start(settings: &Settings) {
     let ours = Targets::new().with_target("crossauth", level);
     let lines = fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry();
-    let format = settings.log_format;
+    let format = settings.log.format;
     match format {
         LogFormat::Text => {
             let lines = lines.with_ansi(false);

@@ -7,7 +7,6 @@ mod data;
 mod database;
 mod log;
 mod serve;
-mod settings;
 mod wiring;
 
 use std::io::Write as _;

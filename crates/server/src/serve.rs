@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use crossauth_settings::Settings;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use crate::settings::Settings;
 use connection::Connections;
 pub(crate) use health::{Probe, Readiness};
 use request::Gate;
@@ -60,7 +60,8 @@ impl Server {
     ) {
         let app = app.merge(health::routes(Arc::clone(&readiness)));
         raise_file_limit();
-        let connections = Connections::new(Gate::new(app, settings), settings.header_timeout);
+        let connections =
+            Connections::new(Gate::new(app, settings), settings.connections.header_timeout);
         let under_way = GracefulShutdown::new();
         let stop = async {
             signals.next().await;
@@ -72,11 +73,11 @@ impl Server {
             }
         };
         tokio::select! {
-            () = self.accept(&connections, settings.connection_limit.to_usize(), &under_way) => {}
+            () = self.accept(&connections, settings.connections.limit, &under_way) => {}
             () = stop => {}
         }
         drop(self.listener);
-        drain(under_way, settings.shutdown_grace, &mut signals).await;
+        drain(under_way, settings.shutdown.grace, &mut signals).await;
     }
 
     async fn accept(&self, connections: &Connections, limit: usize, under_way: &GracefulShutdown) {
@@ -101,9 +102,9 @@ impl Server {
     }
 
     fn drain_delay(&self, settings: &Settings) -> Duration {
-        let unwatched = settings.dev.is_on() || self.address.ip().is_loopback();
+        let unwatched = settings.site.dev || self.address.ip().is_loopback();
         let default = if unwatched { Duration::ZERO } else { Duration::from_secs(5) };
-        settings.drain_delay.unwrap_or(default)
+        settings.shutdown.drain_delay.unwrap_or(default)
     }
 }
 

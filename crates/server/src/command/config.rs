@@ -3,8 +3,9 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crossauth_settings::{Configuration, reference_page};
+
 use crate::cli::ConfigCommand;
-use crate::settings::{Configuration, reference};
 
 /// Shows the settings, which were found to be right when they were loaded.
 pub(super) fn run(command: ConfigCommand, configuration: &Configuration) -> io::Result<()> {
@@ -14,12 +15,12 @@ pub(super) fn run(command: ConfigCommand, configuration: &Configuration) -> io::
         ConfigCommand::Show => {
             configuration.lines().try_for_each(|line| writeln!(stdout, "{line}"))
         }
-        ConfigCommand::Reference => stdout.write_all(reference::page().as_bytes()),
+        ConfigCommand::Reference => stdout.write_all(reference_page().as_bytes()),
     }
 }
 
 /// Prints the reference page, for which no setting needs to be right.
 pub(super) fn reference() -> anyhow::Result<ExitCode> {
-    io::stdout().lock().write_all(reference::page().as_bytes())?;
+    io::stdout().lock().write_all(reference_page().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

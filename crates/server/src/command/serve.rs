@@ -4,19 +4,19 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use crossauth_axum::Crossauth;
+use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::serve::{Readiness, Server, StopSignals};
-use crate::settings::Settings;
 use crate::wiring;
 
 /// Serves until told to stop.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::catch()?;
     // Before any file is made: the port may be taken by the server whose files they are.
-    let server = Server::bind(settings.listen).await?;
-    let data = DataDirectory::open(&settings.data)?;
+    let server = Server::bind(settings.server.listen).await?;
+    let data = DataDirectory::open(&settings.server.data)?;
     let secret = wiring::secret(settings, &data)?;
     let database = Database::open(settings, &data).await?;
     let site = wiring::site(settings, &secret, database.storage(), server.address())?;

@@ -6,18 +6,18 @@ use anyhow::Context as _;
 use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, Role};
 use crossauth_core::user::User;
+use crossauth_settings::Settings;
 use serde_json::{Map, Value};
 
 use super::password::{self, Origin};
 use crate::cli::{AddUser, ListUsers, UserCommand};
 use crate::data::DataDirectory;
 use crate::database::Database;
-use crate::settings::Settings;
 use crate::wiring;
 
 /// Does one thing to accounts, whether or not a server runs on the same database.
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Result<()> {
-    let data = DataDirectory::open(&settings.data)?;
+    let data = DataDirectory::open(&settings.server.data)?;
     let database = Database::open(settings, &data).await?;
     let auth = wiring::auth(settings, wiring::secret(settings, &data)?, &database.storage())?;
     let outcome = obey(&auth, command).await;

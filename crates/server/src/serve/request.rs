@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use crossauth_settings::Settings;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Limited;
@@ -16,8 +17,6 @@ use tower::ServiceExt as _;
 
 use super::host;
 use super::panic::catch_panic;
-use crate::settings::Settings;
-use crate::settings::choice::Switch;
 
 /// Names the request in answers and in the log; given by the application's own layer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,14 +26,14 @@ pub(super) struct Gate {
     app: Router,
     body_limit: usize,
     request_timeout: Duration,
-    access_log: Switch,
+    access_log: bool,
 }
 
 impl Gate {
     pub(super) fn new(app: Router, settings: &Settings) -> Self {
-        let body_limit = settings.body_limit.0;
-        let request_timeout = settings.request_timeout;
-        Self { app, body_limit, request_timeout, access_log: settings.log_access }
+        let body_limit = settings.bodies.size;
+        let request_timeout = settings.bodies.time;
+        Self { app, body_limit, request_timeout, access_log: settings.log.access }
     }
 
     pub(super) fn request_timeout(&self) -> Duration {
@@ -47,7 +46,7 @@ impl Gate {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Body> {
-        if !self.access_log.is_on() {
+        if !self.access_log {
             return self.pass(request, peer).await;
         }
         let began = Instant::now();

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use axum::routing::get;
 
 use super::*;
-use crate::settings::Inputs;
+use crossauth_settings::{Inputs, Program};
 
 struct Switchable(&'static str);
 
@@ -18,8 +18,8 @@ impl Probe for Switchable {
 
 /// Serves `app` for as long as the test runs.
 async fn serve(app: Router, storage: &'static str) -> SocketAddr {
-    let arguments = vec![("limits.request_timeout", "200ms".to_owned())];
-    let settings = Inputs { arguments, ..Inputs::default() }.load().map_err(drop).unwrap().settings;
+    let inputs = Inputs::new(Program::Server).argument("limits.request_timeout", "200ms");
+    let settings = inputs.load().unwrap().settings;
     let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = server.address();
     let readiness = Arc::new(Readiness::new(Box::new(Switchable(storage))));

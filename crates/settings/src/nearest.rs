@@ -1,7 +1,13 @@
 //! Finding the name that was probably meant.
 
+/// Longest name that is compared, in bytes: no setting has a longer one.
+const LONGEST: usize = 64;
+
 /// The known name nearest to `name`, if one is near enough to have been meant.
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let tolerance = (name.chars().count() / 3).clamp(1, 6);
     known
         .map(|candidate| (distance(name, &candidate), candidate))
@@ -46,5 +52,6 @@ mod tests {
         assert_eq!(nearest("lissten", known()), Some("listen".to_owned()));
         assert_eq!(nearest("log_level", known()), Some("log.level".to_owned()));
         assert_eq!(nearest("password", known()), None);
+        assert_eq!(nearest(&"l".repeat(65), [("l".repeat(64))].into_iter()), None);
     }
 }

@@ -1,13 +1,16 @@
-//! What can be wrong with a configuration, said in one line that gives no secret away.
+//! What can be wrong with settings, said in one line that reveals no secret.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use super::value::Raw;
+use crate::kind::Raw;
+
+/// Most problems that are listed.
+const LONGEST_LIST: usize = 100;
 
 /// Where a setting was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// On the command line.
     Argument,
     /// In this variable of the environment.
@@ -31,7 +34,7 @@ impl fmt::Display for Source {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     key: String,
     value: Option<String>,
     reason: String,
@@ -40,12 +43,12 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A problem with `key`, whose value is not shown.
-    pub(super) fn new(key: impl Into<String>, reason: impl Into<String>, source: Source) -> Self {
+    pub fn new(key: impl Into<String>, reason: impl Into<String>, source: Source) -> Self {
         Self { key: key.into(), value: None, reason: reason.into(), source }
     }
 
     /// A name that no setting has. Its value is never shown: it may be a misspelt secret's.
-    pub(super) fn unknown(name: &str, meant: Option<String>, source: Source) -> Self {
+    pub(crate) fn unknown(name: &str, meant: Option<String>, source: Source) -> Self {
         let reason = match meant {
             Some(meant) => format!("no such setting; did you mean {meant}?"),
             None => "no such setting".to_owned(),
@@ -54,7 +57,7 @@ impl Problem {
     }
 
     /// The same problem with the value shown, except for a password inside an address.
-    pub(super) fn with_value(self, value: &Raw) -> Self {
+    pub(crate) fn with_value(self, value: &Raw) -> Self {
         let shown = value.to_string();
         let value = if shown.contains("://") && shown.contains('@') {
             "(an address with a password)".to_owned()
@@ -62,6 +65,11 @@ impl Problem {
             shown
         };
         Self { value: Some(value), ..self }
+    }
+
+    /// Whether it is a problem with `key`.
+    pub(crate) fn is_about(&self, key: &str) -> bool {
+        self.key == key
     }
 }
 
@@ -78,6 +86,37 @@ impl fmt::Display for Problem {
             source @ (Source::Argument | Source::Variable(_) | Source::File(_)) => {
                 write!(f, " ({source})")
             }
+        }
+    }
+}
+
+/// Everything that is wrong; at least one thing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+
+    /// The problems in the order in which they were found, at most a hundred.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter().take(LONGEST_LIST)
+    }
+}
+
+impl fmt::Display for Problems {
+    /// One problem a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        match self.0.len().saturating_sub(LONGEST_LIST) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more problems"),
         }
     }
 }

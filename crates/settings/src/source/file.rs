@@ -1,27 +1,29 @@
-//! Settings in a TOML file. A secret may stand in a file of its own, whose path is then given
-//! under the key with `_file` added.
+//! Settings in a TOML file. A secret may be in a file of its own, whose path is then given under
+//! the key with `_file` added.
 
 use std::fs;
 use std::path::Path;
 
-use super::nearest::nearest;
-use super::problem::{Problem, Source};
-use super::table::{Setting, TABLE};
-use super::value::{Raw, Secrecy};
-use super::{Entries, Entry};
+use super::secret::read_secret;
+use super::unknown_key;
+use crate::entry::{Entries, Entry};
+use crate::kind::{Raw, Secrecy};
+use crate::problem::{Problem, Source};
+use crate::section::Setting;
+use crate::settings::Program;
 
 /// The settings found, with every unknown key among the problems.
-pub(super) fn read(path: &Path, problems: &mut Vec<Problem>) -> Entries {
+pub(crate) fn read(program: Program, path: &Path, problems: &mut Vec<Problem>) -> Entries {
     let source = Source::File(path.to_owned());
-    let mut entries = Entries::new();
+    let mut entries = Entries::default();
     let mut fail = |reason: String| problems.push(Problem::new("--config", reason, source.clone()));
     match fs::read_to_string(path) {
         Err(error) => fail(format!("cannot be read: {error}")),
         Ok(text) => match text.parse::<toml::Table>() {
             Err(error) => fail(syntax_problem(&text, &error)),
             Ok(table) => {
-                let mut found = Found { entries: &mut entries, source: &source, problems };
-                found.add_table("", table);
+                let found = &mut entries;
+                Found { program, entries: found, source: &source, problems }.add_table("", table);
             }
         },
     }
@@ -36,6 +38,7 @@ fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
 }
 
 struct Found<'a> {
+    program: Program,
     entries: &'a mut Entries,
     source: &'a Source,
     problems: &'a mut Vec<Problem>,
@@ -45,7 +48,7 @@ impl Found<'_> {
     fn add_table(&mut self, prefix: &str, table: toml::Table) {
         for (name, value) in table {
             let key = format!("{prefix}{name}");
-            if is_section(&key)
+            if self.is_section(&key)
                 && let toml::Value::Table(inner) = value
             {
                 self.add_table(&format!("{key}."), inner);
@@ -55,9 +58,18 @@ impl Found<'_> {
         }
     }
 
+    fn is_section(&self, key: &str) -> bool {
+        let prefix = format!("{key}.");
+        // Of the server, so that each setting that is for the server only is named.
+        self.program
+            .settings()
+            .chain(Program::Server.settings())
+            .any(|s| s.key.starts_with(&prefix))
+    }
+
     fn add(&mut self, key: &str, value: toml::Value) {
         let source = self.source.clone();
-        if let Some(setting) = Setting::find(key) {
+        if let Some(setting) = self.program.find(key) {
             match raw(value) {
                 Some(raw) => self.insert(setting, raw),
                 None => self.problems.push(Problem::new(
@@ -66,39 +78,26 @@ impl Found<'_> {
                     source,
                 )),
             }
-        } else if let Some(setting) = secret_of(key) {
+        } else if let Some(setting) = self.secret_of(key) {
             let path = value.as_str().map(Path::new);
             match path.map_or_else(|| Err("expected a path".to_owned()), read_secret) {
                 Ok(text) => self.insert(setting, Raw::Text(text)),
                 Err(reason) => self.problems.push(Problem::new(key, reason, source)),
             }
         } else {
-            self.problems.push(Problem::unknown(key, nearest(key, names()), source));
+            unknown_key(self.program, key, source, self.problems);
         }
     }
 
     fn insert(&mut self, setting: &'static Setting, raw: Raw) {
         let entry = Entry { raw, source: self.source.clone() };
-        if self.entries.insert(setting.key, entry).is_some() {
-            let reason = "given both here and in a file of its own";
-            self.problems.push(Problem::new(setting.key, reason, self.source.clone()));
-        }
+        self.entries.add(setting.key, setting.secrecy, entry, self.problems);
     }
-}
 
-fn is_section(key: &str) -> bool {
-    let prefix = format!("{key}.");
-    TABLE.iter().any(|setting| setting.key.starts_with(&prefix))
-}
-
-fn names() -> impl Iterator<Item = String> {
-    let sections = TABLE.iter().filter_map(|setting| setting.key.split_once('.'));
-    let sections = sections.map(|(section, _)| section.to_owned());
-    TABLE.iter().map(|setting| setting.key.to_owned()).chain(sections)
-}
-
-fn secret_of(key: &str) -> Option<&'static Setting> {
-    Setting::find(key.strip_suffix("_file")?).filter(|setting| setting.secrecy == Secrecy::Secret)
+    fn secret_of(&self, key: &str) -> Option<&'static Setting> {
+        let setting = self.program.find(key.strip_suffix("_file")?);
+        setting.filter(|setting| setting.secrecy == Secrecy::Secret)
+    }
 }
 
 fn raw(value: toml::Value) -> Option<Raw> {
@@ -113,16 +112,4 @@ fn raw(value: toml::Value) -> Option<Raw> {
             .map(Raw::List),
         toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
-}
-
-/// The secret in a file of its own, without the line break at its end.
-pub(super) fn read_secret(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    // A secret that has not been put there yet must not count as one that is not wanted.
-    if secret.is_empty() {
-        return Err(format!("{} is empty", path.display()));
-    }
-    Ok(secret.to_owned())
 }

@@ -1,0 +1,114 @@
+//! The kinds of values that settings have. A kind reads what was written into the type of a
+//! config struct, and shows a value of that type.
+
+mod address;
+mod choice;
+mod number;
+mod secret;
+mod text;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+pub(crate) use address::{Domain, FilePath, Listen, LocalPath, Prefix, Url};
+pub(crate) use choice::{Choice, Flag, Word, words};
+pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
+pub(crate) use secret::{PepperText, SecretText};
+pub(crate) use text::{CookieName, HeaderName, List, Text};
+
+/// A value as it was written: one text, or several where the source has lists.
+///
+/// Has no `Debug`: it may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Raw {
+    /// A single value.
+    Text(String),
+    /// A list.
+    List(Vec<String>),
+}
+
+impl Raw {
+    /// Whether it is an empty text, which counts as absent.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
+    /// The single value.
+    pub(crate) fn text(&self) -> Result<&str, Reason> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::List(_) => Err(Reason::expected("a single value, not a list")),
+        }
+    }
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::List(items) => write!(f, "{items:?}"),
+        }
+    }
+}
+
+/// Why a value is refused; never repeats the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason(String);
+
+impl Reason {
+    /// The value is not what the setting takes.
+    pub(crate) fn expected(what: &str) -> Self {
+        Self(format!("expected {what}"))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// It may be shown to anyone.
+    Public,
+    /// It appears in no message, log or listing.
+    Secret,
+}
+
+/// A kind of value.
+pub(crate) trait Kind {
+    /// The type that a config struct has.
+    type Value;
+    /// What may be written, for people.
+    const EXPECTS: &'static str;
+    /// Whether it may be shown.
+    const SECRECY: Secrecy = Secrecy::Public;
+
+    /// Reads what was written.
+    fn parse(raw: &Raw) -> Result<Self::Value, Reason>;
+
+    /// The value as one would write it; `None` where nothing is written for it.
+    fn show(value: &Self::Value) -> Option<String>;
+}
+
+/// A value that may be absent.
+pub(crate) struct Optional<K>(PhantomData<K>);
+
+impl<K: Kind> Kind for Optional<K> {
+    type Value = Option<K::Value>;
+    const EXPECTS: &'static str = K::EXPECTS;
+    const SECRECY: Secrecy = K::SECRECY;
+
+    fn parse(raw: &Raw) -> Result<Self::Value, Reason> {
+        K::parse(raw).map(Some)
+    }
+
+    fn show(value: &Self::Value) -> Option<String> {
+        value.as_ref().and_then(K::show)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Values that are one of a few words.
+
+use std::marker::PhantomData;
+
+use super::{Kind, Raw, Reason};
+
+/// A type whose values are words.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    /// What may be written, for people.
+    const EXPECTS: &'static str;
+    /// Each word with its value; the first word of a value is shown.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// Gives a type its words: `words! { SameSite, "`strict` or `lax`" { "strict" = SameSite::Strict } }`.
+macro_rules! words {
+    ($type:ty, $expects:literal { $( $word:literal = $value:expr; )+ }) => {
+        impl $crate::kind::Word for $type {
+            const EXPECTS: &'static str = $expects;
+            const WORDS: &'static [(&'static str, Self)] = &[ $( ($word, $value) ),+ ];
+        }
+    };
+}
+pub(crate) use words;
+
+/// One of the words of `W`, in any case.
+pub(crate) struct Choice<W>(PhantomData<W>);
+
+impl<W: Word> Kind for Choice<W> {
+    type Value = W;
+    const EXPECTS: &'static str = W::EXPECTS;
+
+    fn parse(raw: &Raw) -> Result<W, Reason> {
+        let text = raw.text()?.trim();
+        let found = W::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+        found.map(|(_, value)| *value).ok_or_else(|| Reason::expected(W::EXPECTS))
+    }
+
+    fn show(value: &W) -> Option<String> {
+        let found = W::WORDS.iter().find(|(_, known)| known == value);
+        found.map(|(word, _)| (*word).to_owned())
+    }
+}
+
+words! { bool, "`true` or `false`" {
+    "true" = true;
+    "false" = false;
+    "1" = true;
+    "0" = false;
+} }
+
+/// On or off.
+pub(crate) type Flag = Choice<bool>;

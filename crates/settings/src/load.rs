@@ -1,0 +1,154 @@
+//! Reading all sources, checking everything, and reporting every problem at once.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crossauth_axum::Builder;
+
+use crate::entry::Entries;
+use crate::kind::Secrecy;
+use crate::problem::Problems;
+use crate::settings::{Program, Settings};
+use crate::source::{argument, environment, file};
+
+/// Where settings can come from. The command line takes precedence over the environment, the
+/// environment over the file.
+#[derive(Clone)]
+pub struct Inputs {
+    program: Program,
+    file: Option<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    arguments: Vec<(String, Option<String>)>,
+}
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inputs").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+impl Inputs {
+    /// No source yet.
+    pub fn new(program: Program) -> Self {
+        Self { program, file: None, environment: Vec::new(), arguments: Vec::new() }
+    }
+
+    /// Reads this TOML file, instead of the one that `CROSSAUTH_CONFIG` names.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(path.into());
+        self
+    }
+
+    /// Reads these variables, of which only `CROSSAUTH_…` count.
+    #[must_use]
+    pub fn environment<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables.into_iter();
+        self.environment.extend(variables.map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Reads the environment of this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn process_environment(self) -> Self {
+        self.environment(std::env::vars_os())
+    }
+
+    /// Sets one setting by its key, as the command line does. Secrets are refused.
+    #[must_use]
+    pub fn argument(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.arguments.push((key.into(), Some(value.into())));
+        self
+    }
+
+    /// As [`argument`](Self::argument), from a text `KEY=VALUE`. A text without `=` is a problem.
+    #[must_use]
+    pub fn assignment(mut self, text: &str) -> Self {
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (text, None),
+        };
+        self.arguments.push((key.trim().to_owned(), value));
+        self
+    }
+
+    /// Reads and checks everything, or reports everything that is wrong.
+    pub fn load(self) -> Result<Configuration, Problems> {
+        let mut problems = Vec::new();
+        let environment = environment::read(self.program, self.environment, &mut problems);
+        let file = self.file.or(environment.file);
+        let mut entries = match &file {
+            Some(path) => file::read(self.program, path, &mut problems),
+            None => Entries::default(),
+        };
+        entries.override_with(environment.entries);
+        entries.override_with(argument::read(self.program, self.arguments, &mut problems));
+        let settings = Settings::from_entries(self.program, &entries, &mut problems);
+        if !problems.is_empty() {
+            return Err(Problems::new(problems));
+        }
+        let (program, ignored) = (self.program, environment.ignored);
+        Ok(Configuration { settings, program, entries, file, ignored })
+    }
+}
+
+/// The settings in effect and where each comes from.
+pub struct Configuration {
+    /// The checked values.
+    pub settings: Settings,
+    program: Program,
+    entries: Entries,
+    file: Option<PathBuf>,
+    ignored: Vec<String>,
+}
+
+impl std::fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Configuration").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Configuration {
+    /// Every setting with its value, unless secret, and where that comes from.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.program.settings().map(|setting| {
+            let key = setting.key;
+            match (self.entries.get(key), setting.secrecy, setting.default()) {
+                (Some(entry), Secrecy::Secret, _) => {
+                    format!("{key} = (hidden)  # {}", entry.source)
+                }
+                (Some(entry), Secrecy::Public, _) => {
+                    format!("{key} = {}  # {}", entry.raw, entry.source)
+                }
+                (None, _, Some(default)) => format!("{key} = {default:?}  # default"),
+                (None, _, None) => format!("# {key} is not set"),
+            }
+        })
+    }
+
+    /// The file that was read.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        self.file.as_deref()
+    }
+
+    /// Variables `CROSSAUTH_…` that were ignored, since orchestrators and images set them.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+}
+
+/// Reads the settings of an application: from the environment of this process, and from the TOML
+/// file that `CROSSAUTH_CONFIG` names.
+pub fn load() -> Result<Configuration, Problems> {
+    Inputs::new(Program::Application).process_environment().load()
+}
+
+/// A builder with the settings of an application, read as [`load`] does.
+pub fn builder() -> Result<Builder, Problems> {
+    Ok(load()?.settings.builder())
+}

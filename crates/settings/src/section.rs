@@ -1,0 +1,125 @@
+//! Sections: groups of settings, each laid over one config struct.
+
+mod connection;
+mod cookie;
+mod database;
+pub(crate) mod limit;
+mod log;
+mod password;
+mod server;
+mod session;
+mod shutdown;
+mod signup;
+mod site;
+
+pub use connection::Connections;
+pub use cookie::Cookies;
+pub use database::{Database, Tables};
+pub use log::{Log, LogFormat, LogLevel};
+pub use password::{PasswordScheme, Passwords};
+pub use server::Server;
+pub use shutdown::Shutdown;
+pub use site::Site;
+
+use crate::entry::Reader;
+use crate::kind::Secrecy;
+
+/// What is known about a setting apart from its value.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its dotted name in the file.
+    pub key: &'static str,
+    /// An older name in the file, still accepted.
+    pub alias: Option<&'static str>,
+    /// What may be written.
+    pub expects: &'static str,
+    /// Whether the value may be shown.
+    pub secrecy: Secrecy,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Further names in the environment, as Crossauth for Python and TypeScript spell them.
+    pub upstream: &'static [&'static str],
+    pub(crate) default: fn() -> Option<String>,
+}
+
+impl Setting {
+    /// The default as one would write it; `None` where the setting is absent by default.
+    pub fn default(&self) -> Option<String> {
+        (self.default)()
+    }
+
+    /// Its name in the environment.
+    pub fn variable(&self) -> String {
+        variable(self.key)
+    }
+
+    /// All its names in the environment.
+    pub fn variables(&self) -> impl Iterator<Item = String> {
+        let upstream = self.upstream.iter().map(|name| format!("CROSSAUTH_{name}"));
+        std::iter::once(self.variable()).chain(self.alias.map(variable)).chain(upstream)
+    }
+
+    /// Whether `key` is its name in the file.
+    pub(crate) fn is_called(&self, key: &str) -> bool {
+        self.key == key || self.alias == Some(key)
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("CROSSAUTH_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// A config struct that settings are laid over.
+pub(crate) trait Section: Default {
+    /// The settings, in the order of the reference page.
+    const SETTINGS: &'static [Setting];
+
+    /// Puts the values that were given into the struct and reports those that cannot be used.
+    fn read(&mut self, reader: &mut Reader<'_>);
+}
+
+/// Declares the settings of a config struct, each once: name, kind, field, documentation, and the
+/// names that upstream has for it.
+///
+/// ```text
+/// section! { SessionConfig {
+///     /// How long a session lives at most.
+///     "session.max_age": OrNever => max_age, upstream "SESSION_COOKIE_MAX_AGE";
+/// } }
+/// ```
+macro_rules! section {
+    ($type:ty { $(
+        $(#[doc = $doc:literal])+
+        $key:literal: $kind:ty => $($field:ident).+
+            $(, alias $alias:literal)? $(, upstream $($upstream:literal)+)?;
+    )+ }) => {
+        impl $crate::section::Section for $type {
+            const SETTINGS: &'static [$crate::section::Setting] = &[ $( $crate::section::Setting {
+                key: $key,
+                alias: $crate::section::alias!($($alias)?),
+                expects: <$kind as $crate::kind::Kind>::EXPECTS,
+                secrecy: <$kind as $crate::kind::Kind>::SECRECY,
+                doc: concat!($($doc),+),
+                upstream: &[$($($upstream),+)?],
+                default: || {
+                    <$kind as $crate::kind::Kind>::show(&<$type>::default().$($field).+)
+                },
+            } ),+ ];
+
+            fn read(&mut self, reader: &mut $crate::entry::Reader<'_>) {
+                $( reader.read::<$kind>($key, &mut self.$($field).+); )+
+            }
+        }
+    };
+}
+
+macro_rules! alias {
+    () => {
+        None
+    };
+    ($alias:literal) => {
+        Some($alias)
+    };
+}
+
+pub(crate) use {alias, section};

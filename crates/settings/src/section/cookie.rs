@@ -1,0 +1,123 @@
+//! The session cookie, the CSRF cookie and the CSRF header.
+
+use crossauth_axum::{CookieConfig, HostPrefix};
+use crossauth_core::cookie::{CookieOptions, InvalidCookie, SameSite};
+
+use super::{Site, section};
+use crate::kind::{Choice, CookieName, Domain, Flag, HeaderName, LocalPath, Optional, words};
+use crate::rule::Rules;
+
+/// The session cookie, the CSRF cookie and the CSRF header.
+#[derive(Debug, Clone, Default)]
+pub struct Cookies {
+    /// Names and attributes.
+    pub config: CookieConfig,
+    /// What was said about `Secure` of the session cookie.
+    pub session_secure: Option<bool>,
+    /// What was said about `Secure` of the CSRF cookie.
+    pub csrf_secure: Option<bool>,
+}
+
+words! { SameSite, "`strict`, `lax` or `none`" {
+    "strict" = SameSite::Strict;
+    "lax" = SameSite::Lax;
+    "none" = SameSite::None;
+} }
+
+words! { HostPrefix, "`auto`, `true` or `false`" {
+    "auto" = HostPrefix::Auto;
+    "true" = HostPrefix::Always;
+    "false" = HostPrefix::Never;
+    "1" = HostPrefix::Always;
+    "0" = HostPrefix::Never;
+} }
+
+section! { Cookies {
+    /// The name of the session cookie.
+    "session.cookie_name": CookieName => config.session.name;
+    /// The domain of the session cookie; without it, the host alone.
+    "session.domain": Optional<Domain> => config.session.domain, upstream "SESSION_COOKIE_DOMAIN";
+    /// The path of the session cookie.
+    "session.path": Optional<LocalPath> => config.session.path, upstream "SESSION_COOKIE_PATH";
+    /// Which requests from other sites carry the session cookie: none, those that follow a link,
+    /// or all.
+    "session.same_site": Choice<SameSite> => config.session.same_site,
+        upstream "SESSION_COOKIE_SAMESITE";
+    /// Whether the session cookie is for https only: it is exactly when `base_url` is https, and
+    /// this can only say the same.
+    "session.secure": Optional<Flag> => session_secure, upstream "SESSION_COOKIE_SECURE";
+    /// Whether the session cookie is hidden from scripts in the page.
+    "session.http_only": Flag => config.session.http_only,
+        upstream "SESSION_COOKIE_HTTPONLY" "SESSIONCOOKIE_HTTPONLY";
+    /// The name of the CSRF cookie.
+    "csrf.cookie_name": CookieName => config.csrf.name;
+    /// The header that carries the CSRF token.
+    "csrf.header_name": HeaderName => config.csrf_header;
+    /// The domain of the CSRF cookie; without it, the host alone.
+    "csrf.domain": Optional<Domain> => config.csrf.domain, upstream "CSRF_COOKIE_DOMAIN";
+    /// The path of the CSRF cookie.
+    "csrf.path": Optional<LocalPath> => config.csrf.path, upstream "CSRF_COOKIE_PATH";
+    /// Which requests from other sites carry the CSRF cookie: none, those that follow a link, or
+    /// all.
+    "csrf.same_site": Choice<SameSite> => config.csrf.same_site, upstream "CSRF_COOKIE_SAMESITE";
+    /// Whether the CSRF cookie is for https only: it is exactly when `base_url` is https, and this
+    /// can only say the same.
+    "csrf.secure": Optional<Flag> => csrf_secure, upstream "CSRF_COOKIE_SECURE";
+    /// Whether the CSRF cookie is hidden from scripts in the page.
+    "csrf.http_only": Flag => config.csrf.http_only, upstream "CSRF_COOKIE_HTTPONLY";
+    /// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
+    /// them. Browsers accept that over https only, for the path `/` and without a domain.
+    "cookies.host_prefix": Choice<HostPrefix> => config.host_prefix;
+} }
+
+const SECURE: &str = "cookies are for https only exactly when `base_url` is https";
+
+impl Cookies {
+    pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
+        let https = site.is_https();
+        let agrees = |said: Option<bool>| said.is_none_or(|said| said == https);
+        rules.require(agrees(self.session_secure), &["session.secure", "base_url"], SECURE);
+        rules.require(agrees(self.csrf_secure), &["csrf.secure", "base_url"], SECURE);
+        check_cookie(&self.config.session, &SESSION_KEYS, https, rules);
+        check_cookie(&self.config.csrf, &CSRF_KEYS, https, rules);
+        rules.require(
+            self.config.csrf.name != self.config.session.name,
+            &["csrf.cookie_name", "session.cookie_name"],
+            "must differ from `session.cookie_name`",
+        );
+        let for_one_host =
+            |cookie: &CookieOptions| cookie.domain.is_none() && cookie.path.as_deref() == Some("/");
+        let possible =
+            https && for_one_host(&self.config.session) && for_one_host(&self.config.csrf);
+        rules.require(
+            self.config.host_prefix != HostPrefix::Always || possible,
+            &["cookies.host_prefix", "base_url", "session.path", "csrf.path"],
+            "browsers accept such names only over https, for the path `/` and without a domain",
+        );
+    }
+}
+
+/// The settings of a cookie: name, domain, path, whether it goes with requests from other sites.
+type Keys = [&'static str; 4];
+
+const SESSION_KEYS: Keys =
+    ["session.cookie_name", "session.domain", "session.path", "session.same_site"];
+const CSRF_KEYS: Keys = ["csrf.cookie_name", "csrf.domain", "csrf.path", "csrf.same_site"];
+
+/// What browsers demand of a cookie as a whole.
+fn check_cookie(cookie: &CookieOptions, keys: &Keys, https: bool, rules: &mut Rules<'_>) {
+    let [name, domain, path, same_site] = *keys;
+    let cookie = CookieOptions { secure: https, ..cookie.clone() };
+    let (key, reason) = match cookie.check() {
+        Ok(()) => return,
+        Err(InvalidCookie::SameSite) => (same_site, "browsers accept `none` only over https"),
+        Err(InvalidCookie::Prefix) => (name, "the prefix of the name demands other attributes"),
+        Err(InvalidCookie::Domain) => (domain, "is not a domain name"),
+        Err(InvalidCookie::Path) => (path, "has a character that is not allowed in a cookie"),
+        Err(InvalidCookie::Name | InvalidCookie::Value) => {
+            (name, "has a character that is not allowed in a cookie")
+        }
+        Err(InvalidCookie::Length) => (name, "is too long"),
+    };
+    rules.require(false, &[key, "base_url"], reason);
+}

@@ -1,0 +1,104 @@
+//! Password hashing and the rules for new passwords.
+
+use std::num::NonZeroUsize;
+
+use crossauth_core::password::pbkdf2::{self, Digest};
+use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
+
+use super::section;
+use crate::kind::{Choice, Count, Kibibytes, Optional, PepperText, words};
+use crate::rule::Rules;
+
+/// Password hashing.
+#[derive(Debug, Clone, Default)]
+pub struct Passwords {
+    /// How new passwords are hashed.
+    pub scheme: PasswordScheme,
+    /// What an Argon2id hash costs.
+    pub argon2id: Argon2idParams,
+    /// What a PBKDF2 hash costs.
+    pub pbkdf2: pbkdf2::Params,
+    /// Threads, queue and pepper; the hashes of this are those of `scheme`.
+    pub hasher: HasherConfig,
+}
+
+/// How new passwords are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PasswordScheme {
+    /// Argon2id, as a PHC string.
+    #[default]
+    Argon2id,
+    /// PBKDF2, as a Crossauth string.
+    Pbkdf2,
+}
+
+words! { PasswordScheme, "`argon2id` or `pbkdf2`" {
+    "argon2id" = PasswordScheme::Argon2id;
+    "pbkdf2" = PasswordScheme::Pbkdf2;
+} }
+
+words! { Digest, "`sha1`, `sha256`, `sha384` or `sha512`" {
+    "sha1" = Digest::Sha1;
+    "sha256" = Digest::Sha256;
+    "sha384" = Digest::Sha384;
+    "sha512" = Digest::Sha512;
+} }
+
+section! { Passwords {
+    /// How new passwords are hashed; hashes of both kinds are verified. `pbkdf2` where Crossauth
+    /// for Python or TypeScript shares the database.
+    "password.hash": Choice<PasswordScheme> => scheme;
+    /// Memory of one Argon2id hash, from 8 KiB to 256 MiB.
+    "password.argon2_memory": Kibibytes => argon2id.memory_kib;
+    /// Passes of one Argon2id hash, at most 16. Memory times passes is at most 1 GiB.
+    "password.argon2_iterations": Count<u32> => argon2id.passes;
+    /// Digest of PBKDF2.
+    "password.pbkdf2_digest": Choice<Digest> => pbkdf2.digest;
+    /// Iterations of PBKDF2, at most 4000000.
+    "password.pbkdf2_iterations": Count<u32> => pbkdf2.iterations;
+    /// Length of a PBKDF2 hash in bytes, from 16 to 64.
+    "password.pbkdf2_key_length": Count<usize> => pbkdf2.key_len,
+        upstream "PASSWORD_PBKDF2_KEYLENGTH";
+    /// A secret that goes into PBKDF2 hashes, at least 16 bytes. Without it, the passwords hashed
+    /// with it cannot be verified any more.
+    "password.pepper": Optional<PepperText> => hasher.pepper, upstream "HASHER_SECRET";
+    /// Threads that hash passwords. Without it, as many as there are processors.
+    "password.threads": Optional<Count<NonZeroUsize>> => hasher.threads;
+    /// Passwords that may wait for a thread, at most 65536; the next one is refused with 503.
+    "password.queue": Count<NonZeroUsize> => hasher.queue;
+} }
+
+impl Passwords {
+    /// How passwords are hashed, for the library.
+    pub fn hasher(&self) -> HasherConfig {
+        HasherConfig { new_hashes: self.new_hashes(), ..self.hasher.clone() }
+    }
+
+    fn new_hashes(&self) -> NewHashes {
+        match self.scheme {
+            PasswordScheme::Argon2id => NewHashes::Argon2id(self.argon2id),
+            PasswordScheme::Pbkdf2 => NewHashes::Pbkdf2(self.pbkdf2),
+        }
+    }
+
+    pub(crate) fn check(&self, rules: &mut Rules<'_>) {
+        rules.require(
+            self.hasher.queue.get() <= 65_536,
+            &["password.queue"],
+            "must be at most 65536: more would wait longer than their clients do",
+        );
+        match self.scheme {
+            PasswordScheme::Argon2id => rules.require(
+                self.argon2id.are_sane(),
+                &["password.argon2_memory", "password.argon2_iterations"],
+                "must be from 8KiB to 256MiB, `password.argon2_iterations` from 1 to 16, and the \
+                 product of both at most 1GiB",
+            ),
+            PasswordScheme::Pbkdf2 => rules.require(
+                self.pbkdf2.are_sane(),
+                &["password.pbkdf2_iterations", "password.pbkdf2_key_length"],
+                "must be from 1 to 4000000, and `password.pbkdf2_key_length` from 16 to 64",
+            ),
+        }
+    }
+}

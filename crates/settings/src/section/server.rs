@@ -1,0 +1,44 @@
+//! Where the server listens and keeps its data.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{Site, section};
+use crate::kind::{FilePath, Listen};
+use crate::rule::Rules;
+
+/// Where the server listens and keeps its data.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The directory for the database and the generated secret.
+    pub data: PathBuf,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000),
+            data: PathBuf::from("crossauth-data"),
+        }
+    }
+}
+
+section! { Server {
+    /// The address to listen on; port 0 takes any free one.
+    "listen": Listen => listen;
+    /// The directory for the database and the generated secret; made when something is kept there.
+    "data": FilePath => data;
+} }
+
+impl Server {
+    pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
+        rules.require(
+            site.config.base_url.is_some() || self.listen.ip().is_loopback(),
+            &["base_url", "listen"],
+            "needed when `listen` is not a loopback address: it is in links and redirects, and \
+             requests from other sites are told by it",
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! All sections together.
+
+use crossauth_axum::{BodyLimits, Builder, Crossauth, SiteConfig};
+use crossauth_core::session::SessionConfig;
+use crossauth_core::signup::SignupConfig;
+
+use crate::entry::{Entries, Reader};
+use crate::problem::Problem;
+use crate::rule::Rules;
+use crate::section::{
+    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Site, limit,
+};
+
+/// Which program reads the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The server `crossauth`, to which all settings belong.
+    Server,
+    /// An application that embeds Crossauth: it listens, logs and opens its database itself.
+    Application,
+}
+
+macro_rules! sections {
+    ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $program:ident; )+) => {
+        /// The settings in effect, checked each on its own and against the others.
+        #[derive(Debug, Clone, Default)]
+        pub struct Settings {
+            $( $(#[doc = $doc])+ pub $field: $type, )+
+        }
+
+        /// The sections in the order of the reference page, each with the program that it is for.
+        const SECTIONS: &[(Program, &[Setting])] =
+            &[ $( (Program::$program, <$type as Section>::SETTINGS) ),+ ];
+
+        impl Settings {
+            fn read(&mut self, reader: &mut Reader<'_>) {
+                $( self.$field.read(reader); )+
+            }
+        }
+    };
+}
+
+sections! {
+    /// Address, name, secret and pages of the site.
+    site: Site, Application;
+    /// Where the server listens and keeps its data.
+    server: Server, Server;
+    /// Where the server's database is.
+    database: Database, Server;
+    /// Sign-up.
+    signup: SignupConfig, Application;
+    /// Sessions.
+    session: SessionConfig, Application;
+    /// Cookies and the CSRF header.
+    cookies: Cookies, Application;
+    /// Password hashing.
+    passwords: Passwords, Application;
+    /// Limits of request bodies.
+    bodies: BodyLimits, Application;
+    /// Limits of the server's connections.
+    connections: Connections, Server;
+    /// How the server stops.
+    shutdown: Shutdown, Server;
+    /// What the server logs.
+    log: Log, Server;
+}
+
+impl Settings {
+    /// Reads entries over the defaults and applies the rules.
+    pub(crate) fn from_entries(
+        program: Program,
+        entries: &Entries,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut settings = Self::default();
+        settings.read(&mut Reader::new(entries, problems));
+        settings.check(program, &mut Rules::new(entries, problems));
+        settings
+    }
+
+    fn check(&self, program: Program, rules: &mut Rules<'_>) {
+        self.site.check(rules);
+        if program == Program::Server {
+            self.server.check(&self.site, rules);
+        }
+        self.cookies.check(&self.site, rules);
+        self.passwords.check(rules);
+        limit::check(&self.bodies, rules);
+    }
+
+    /// A builder with these settings. It lacks a storage, and a secret where none is set.
+    pub fn builder(&self) -> Builder {
+        let site = &self.site;
+        let reload_templates = site.config.reload_templates || site.dev;
+        let builder = Crossauth::builder()
+            .site(SiteConfig { reload_templates, ..site.config.clone() })
+            .cookies(self.cookies.config.clone())
+            .body_limits(self.bodies)
+            .session(self.session.clone())
+            .signup(self.signup.clone())
+            .hasher(self.passwords.hasher());
+        match &site.secret {
+            Some(secret) => builder.secret(secret.expose()),
+            None => builder,
+        }
+    }
+}
+
+/// The settings of a program.
+impl Program {
+    /// In the order of the reference page.
+    pub fn settings(self) -> impl Iterator<Item = &'static Setting> + Clone {
+        let sections = SECTIONS.iter().filter(move |(program, _)| self.has(*program));
+        sections.flat_map(|(_, settings)| settings.iter())
+    }
+
+    fn has(self, section: Self) -> bool {
+        self == Self::Server || section == Self::Application
+    }
+
+    /// The setting of this name in the file.
+    pub(crate) fn find(self, key: &str) -> Option<&'static Setting> {
+        self.settings().find(|setting| setting.is_called(key))
+    }
+}

@@ -1,0 +1,111 @@
+//! Settings in the environment: `CROSSAUTH_` and a name of ours or of upstream's. A secret may
+//! be in a file instead, whose path is then given under the name with `_FILE` added.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::foreign::is_foreign;
+use super::secret::read_secret;
+use super::{MOST_HINTS, nearest};
+use crate::entry::{Entries, Entry};
+use crate::kind::{Raw, Secrecy};
+use crate::problem::{Problem, Source};
+use crate::section::Setting;
+use crate::settings::Program;
+
+/// How the names of all our variables begin.
+const PREFIX: &str = "CROSSAUTH_";
+
+/// The variable that names the file with the settings, so is no setting itself.
+pub const CONFIG_FILE: &str = "CROSSAUTH_CONFIG";
+
+/// What the environment says.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The settings.
+    pub(crate) entries: Entries,
+    /// The file that [`CONFIG_FILE`] names.
+    pub(crate) file: Option<PathBuf>,
+    /// Variables that orchestrators and images set.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// The settings found, with every misspelt or contradictory name among the problems.
+pub(crate) fn read(
+    program: Program,
+    variables: Vec<(OsString, OsString)>,
+    problems: &mut Vec<Problem>,
+) -> Found {
+    let mut found = Found::default();
+    for (name, value) in ours(variables) {
+        let source = Source::Variable(name.clone());
+        if name == CONFIG_FILE {
+            found.file = Some(value).filter(|path| !path.is_empty()).map(PathBuf::from);
+        } else if let Some((setting, form)) = lookup(program, &name) {
+            match text(form, value) {
+                Ok(text) => {
+                    let entry = Entry { raw: Raw::Text(text), source };
+                    found.entries.add(setting.key, setting.secrecy, entry, problems);
+                }
+                Err(reason) => problems.push(Problem::new(setting.key, reason, source)),
+            }
+        } else if is_foreign(&name[PREFIX.len()..], &value) {
+            found.ignored.push(name);
+        } else {
+            problems.push(unknown(program, &name, source, problems.len() < MOST_HINTS));
+        }
+    }
+    found
+}
+
+fn ours(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
+    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let mut ours: Vec<_> = variables
+        .into_iter()
+        .filter(|(name, _)| is_ours(name))
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .collect();
+    ours.sort();
+    ours
+}
+
+/// Whether a variable holds a value or names a file that does.
+#[derive(Clone, Copy)]
+enum Form {
+    Value,
+    File,
+}
+
+fn lookup(program: Program, name: &str) -> Option<(&'static Setting, Form)> {
+    let named = |name: &str| {
+        program.settings().find(|setting| setting.variables().any(|known| known == name))
+    };
+    if let Some(setting) = named(name) {
+        return Some((setting, Form::Value));
+    }
+    named(name.strip_suffix("_FILE")?)
+        .filter(|setting| setting.secrecy == Secrecy::Secret)
+        .map(|setting| (setting, Form::File))
+}
+
+/// The text of a variable. Upstream writes `null` for what is absent.
+fn text(form: Form, value: OsString) -> Result<String, String> {
+    match form {
+        Form::File if value.is_empty() => Ok(String::new()),
+        Form::File => read_secret(&PathBuf::from(value)),
+        Form::Value if value == "null" => Ok(String::new()),
+        Form::Value => value.into_string().map_err(|_| "expected UTF-8 text".to_owned()),
+    }
+}
+
+fn unknown(program: Program, name: &str, source: Source, hint: bool) -> Problem {
+    if program == Program::Application && lookup(Program::Server, name).is_some() {
+        let reason = "is a setting of the server only: an application does this itself";
+        return Problem::new(name, reason, source);
+    }
+    let known = program.settings().flat_map(Setting::variables).chain([CONFIG_FILE.to_owned()]);
+    // What all have in common would make short names look alike.
+    let known = known.filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned));
+    let meant = if hint { nearest(&name[PREFIX.len()..], known) } else { None };
+    Problem::unknown(name, meant.map(|name| format!("{PREFIX}{name}")), source)
+}
