@@ -10,7 +10,7 @@ mod text;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub(crate) use address::{Domain, FilePath, Listen, LocalPath, Prefix, Url};
+pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
 pub(crate) use choice::{Choice, Flag, Word, words};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
 pub(crate) use secret::{PepperText, SecretText};

@@ -6,6 +6,7 @@ mod database;
 pub(crate) mod limit;
 mod log;
 mod password;
+mod request;
 mod server;
 mod session;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! All sections together.
 
-use crossauth_axum::{BodyLimits, Builder, Crossauth, SiteConfig};
+use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::session::SessionConfig;
 use crossauth_core::signup::SignupConfig;
 
@@ -43,6 +43,8 @@ macro_rules! sections {
 sections! {
     /// Address, name, secret and pages of the site.
     site: Site, Application;
+    /// Which proxies, hosts and sites requests may come from.
+    requests: RequestConfig, Application;
     /// Where the server listens and keeps its data.
     server: Server, Server;
     /// Where the server's database is.
@@ -95,6 +97,7 @@ impl Settings {
         let builder = Crossauth::builder()
             .site(SiteConfig { reload_templates, ..site.config.clone() })
             .cookies(self.cookies.config.clone())
+            .requests(self.requests.clone())
             .body_limits(self.bodies)
             .session(self.session.clone())
             .signup(self.signup.clone())

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use crossauth_axum::BaseUrl;
 use crossauth_core::cookie::CookieOptions;
+use ipnet::IpNet;
 
-use super::{Kind, Raw, Reason};
+use super::{Kind, List, Raw, Reason};
 
 /// An address to listen on. A port alone, or `localhost` and a port, is on this machine only.
 pub(crate) struct Listen;
@@ -129,5 +130,46 @@ impl Kind for Domain {
 
     fn show(value: &String) -> Option<String> {
         Some(value.clone())
+    }
+}
+
+/// Addresses and networks.
+pub(crate) struct Networks;
+
+impl Kind for Networks {
+    type Value = Vec<IpNet>;
+    const EXPECTS: &'static str = "a list of addresses and networks such as `10.0.0.0/8`";
+
+    fn parse(raw: &Raw) -> Result<Self::Value, Reason> {
+        let network = |text: &String| {
+            let address = text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or(address).map_err(|_| Reason::expected(Self::EXPECTS))
+        };
+        List::parse(raw)?.iter().map(network).collect()
+    }
+
+    fn show(value: &Self::Value) -> Option<String> {
+        List::show(&value.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// Names of hosts.
+pub(crate) struct Hosts;
+
+impl Kind for Hosts {
+    type Value = Vec<String>;
+    const EXPECTS: &'static str = "a list of host names such as `id.example.com`";
+
+    fn parse(raw: &Raw) -> Result<Self::Value, Reason> {
+        let host = |text: String| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            let sound = !text.is_empty() && text.bytes().all(allowed);
+            if sound { Ok(text) } else { Err(Reason::expected(Self::EXPECTS)) }
+        };
+        List::parse(raw)?.into_iter().map(host).collect()
+    }
+
+    fn show(value: &Self::Value) -> Option<String> {
+        List::show(value)
     }
 }

@@ -123,3 +123,16 @@ fn counts_begin_at_one() {
         assert_eq!(parse::<Count<u32>>(text), None, "{text}");
     }
 }
+
+#[test]
+fn networks_and_hosts_are_lists() {
+    let networks = parse::<Networks>("127.0.0.1, 10.0.0.0/8,::1").unwrap();
+    assert_eq!(Networks::show(&networks).as_deref(), Some("127.0.0.1/32,10.0.0.0/8,::1/128"));
+    for text in ["10.0.0.0/33", "proxy.example", "1"] {
+        assert_eq!(parse::<Networks>(text), None, "{text}");
+    }
+    assert!(parse::<Hosts>("id.example.com,intranet").is_some());
+    for text in ["id.example.com:443", "https://id.example.com", "a b"] {
+        assert_eq!(parse::<Hosts>(text), None, "{text}");
+    }
+}

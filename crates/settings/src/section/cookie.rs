@@ -1,6 +1,6 @@
 //! The session cookie, the CSRF cookie and the CSRF header.
 
-use crossauth_axum::{CookieConfig, HostPrefix};
+use crossauth_axum::{CookieConfig, CsrfIssue, HostPrefix};
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SameSite};
 
 use super::{Site, section};
@@ -30,6 +30,11 @@ words! { HostPrefix, "`auto`, `true` or `false`" {
     "false" = HostPrefix::Never;
     "1" = HostPrefix::Always;
     "0" = HostPrefix::Never;
+} }
+
+words! { CsrfIssue, "`with_token` or `every_get`" {
+    "with_token" = CsrfIssue::WithToken;
+    "every_get" = CsrfIssue::EveryGet;
 } }
 
 section! { Cookies {
@@ -65,8 +70,12 @@ section! { Cookies {
     "csrf.secure": Optional<Flag> => csrf_secure, upstream "CSRF_COOKIE_SECURE";
     /// Whether the CSRF cookie is hidden from scripts in the page.
     "csrf.http_only": Flag => config.csrf.http_only, upstream "CSRF_COOKIE_HTTPONLY";
+    /// Which responses set the CSRF cookie: those that show a token, or every response to a GET
+    /// request, as Crossauth for Python and TypeScript does.
+    "csrf.issue": Choice<CsrfIssue> => config.csrf_issue;
     /// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
-    /// them. Browsers accept that over https only, for the path `/` and without a domain.
+    /// them. Browsers accept that over https only, for the path `/` and without a domain: `auto`
+    /// is where they do, and where the database is not upstream's.
     "cookies.host_prefix": Choice<HostPrefix> => config.host_prefix;
 } }
 

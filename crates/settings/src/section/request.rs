@@ -1,0 +1,32 @@
+//! Which proxies, hosts and sites requests may come from.
+
+use crossauth_axum::{CrossSite, ForwardedHeader, RequestConfig};
+
+use super::section;
+use crate::kind::{Choice, Hosts, Networks, words};
+
+words! { ForwardedHeader, "`x-forwarded-for` or `forwarded`" {
+    "x-forwarded-for" = ForwardedHeader::XForwardedFor;
+    "forwarded" = ForwardedHeader::Forwarded;
+} }
+
+words! { CrossSite, "`true` or `false`" {
+    "true" = CrossSite::DangerAllowed;
+    "false" = CrossSite::Refused;
+    "1" = CrossSite::DangerAllowed;
+    "0" = CrossSite::Refused;
+} }
+
+section! { RequestConfig {
+    /// Host names besides that of `base_url` under which browsers reach the site. Loopback names,
+    /// IP addresses and names without a dot are always allowed.
+    "allowed_hosts": Hosts => allowed_hosts;
+    /// Danger: lets unsafe requests of other sites reach an application's own routes with our
+    /// cookies. Each of its handlers must then check where a request comes from.
+    "danger_cross_site_requests": Choice<CrossSite> => cross_site;
+    /// Addresses and networks of the proxies whose forwarding header is believed, such as
+    /// `127.0.0.1` or `10.0.0.0/8`. Without it, the address of the connection counts.
+    "limits.trusted_proxies": Networks => proxies.networks;
+    /// The header in which they name the client.
+    "limits.forwarded_header": Choice<ForwardedHeader> => proxies.header;
+} }
