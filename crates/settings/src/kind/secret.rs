@@ -10,7 +10,7 @@ pub(crate) struct SecretText;
 
 impl Kind for SecretText {
     type Value = ServerSecret;
-    const EXPECTS: &'static str = "at least 16 random bytes";
+    const EXPECTS: &'static str = "at least 16 bytes that are hard to guess";
     const SECRECY: Secrecy = Secrecy::Secret;
 
     fn parse(raw: &Raw) -> Result<ServerSecret, Reason> {
