@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossauth_core::clock::{Clock as _, SystemClock};
-use crossauth_core::crypto::digest::session_key;
-use crossauth_core::crypto::random::random_token;
-use crossauth_core::crypto::sign::Signer;
-use crossauth_core::key::Key;
+use crossauth_core::crypto::{Signer, random_token, stored_value};
+use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::password::{Hasher, HasherConfig};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
@@ -96,7 +94,7 @@ fn session(signer: &Signer) -> (Session, Key) {
     let random: &dyn Random = &SystemRandom;
     let id = random_token(random);
     let now = SystemClock.now();
-    let mut key = Key::new(session_key(&id).as_str(), None, now);
+    let mut key = Key::new(stored_value(KeyPrefix::Session, &id).as_str(), None, now);
     key.expires = Some(now + SESSION_TIME);
     key.lastactive = Some(now);
     (Session { cookie: signer.sign_token(&id), stored: key.value.clone() }, key)

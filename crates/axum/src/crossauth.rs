@@ -7,8 +7,8 @@ mod cookie;
 use std::fmt;
 use std::sync::Arc;
 
-use crossauth_core::crypto::random::random_value;
-use crossauth_core::random::Random;
+use crossauth_core::crypto::random_value;
+use crossauth_core::random::{Random, bytes};
 use crossauth_core::storage::StorageError;
 use crossauth_core::{Auth, cookie::CookieOptions};
 use http::HeaderName;
@@ -109,7 +109,7 @@ impl Crossauth {
 
     /// An id for a request that is about to be handled; see [`RequestScope`](crate::RequestScope).
     pub fn next_request_id(&self) -> RequestId {
-        RequestId::new(u64::from_be_bytes(self.0.random.bytes()))
+        RequestId::new(u64::from_be_bytes(bytes(&*self.0.random)))
     }
 
     pub(crate) fn next_nonce(&self) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::account::Accounts;
 use crate::clock::{Clock, SystemClock};
-use crate::crypto::sign::Signer;
+use crate::crypto::{SignatureForm, Signer};
 use crate::csrf::Csrf;
 use crate::housekeeping::Housekeeping;
 use crate::login::Login;
@@ -20,8 +20,10 @@ use crate::storage::Storage;
 /// How the use cases behave.
 #[derive(Debug)]
 pub struct AuthConfig {
-    /// Signs cookies. Whoever knows it can forge sessions' cookies, though not their ids.
+    /// Signs cookies. An attacker who knows it can sign cookies, but not guess session ids.
     pub secret: ServerSecret,
+    /// The form in which cookies are signed; every form is read.
+    pub signature_form: SignatureForm,
     /// How long sessions live.
     pub session: SessionConfig,
     /// How passwords are hashed.
@@ -37,6 +39,7 @@ impl AuthConfig {
     pub fn new(secret: ServerSecret) -> Self {
         Self {
             secret,
+            signature_form: SignatureForm::default(),
             session: SessionConfig::default(),
             hasher: HasherConfig::default(),
             password_policy: PasswordPolicy::default(),
@@ -93,7 +96,7 @@ impl Auth {
         environment: &Environment,
     ) -> Result<Self, HasherConfigError> {
         let Environment { clock, random } = environment.clone();
-        let signer = Arc::new(Signer::new(&config.secret));
+        let signer = Arc::new(Signer::new(&config.secret).with_form(config.signature_form));
         let hasher = Arc::new(Hasher::new(config.hasher, random.clone())?);
         let housekeeping = Arc::new(Housekeeping::new(&storage.keys, clock.clone()));
         let sessions = Arc::new(Sessions::new(

@@ -28,9 +28,18 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// How long `earlier` lies back; zero if it lies ahead.
+    /// The time since `earlier`; zero if that is later than `self`.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(millis(after)),
+            Err(error) => Self(-millis(error.duration())),
+        }
     }
 }
 
@@ -54,7 +63,7 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time.
+/// A source of the present time.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
@@ -67,14 +76,22 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter to the system clock")]
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(millis(since_epoch))
+        Timestamp::from(SystemTime::now())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_before_1970_are_negative() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Timestamp::from(UNIX_EPOCH - second), Timestamp::from_secs(-1));
+        assert_eq!(Timestamp::from(UNIX_EPOCH + second), Timestamp::from_secs(1));
+        assert_eq!(Timestamp::from_millis(-1).as_secs(), -1);
+        assert_eq!(Timestamp::from_secs(0).since(Timestamp::from_secs(-1)), second);
+    }
 
     #[test]
     fn arithmetic_stops_at_the_ends_instead_of_wrapping() {

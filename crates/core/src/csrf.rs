@@ -1,20 +1,24 @@
 //! Protection against cross-site request forgery: the signed double-submit token.
 //!
 //! The cookie carries a signed token, the form or header the same token under a fresh mask, so
-//! that compressed pages do not give it away. Where there is a session the token is derived from
-//! the session's id: a token from anywhere else, though well signed, does not fit.
+//! that compressed pages do not reveal it. Where there is a session the token is derived from the
+//! session id: a token from anywhere else, even if correctly signed, is refused.
 
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use subtle::ConstantTimeEq;
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 
 use crate::crypto::csrf;
-use crate::crypto::encoding::encode;
+use crate::crypto::encoding::{decode, encode_to, encoded_len};
+use crate::crypto::equal;
+use crate::crypto::random::TOKEN_LEN;
 use crate::crypto::sign::Signer;
-use crate::random::Random;
+use crate::random::{Random, bytes};
 use crate::session::SessionId;
+
+/// Length of a token in base64url.
+const TEXT_LEN: usize = encoded_len(TOKEN_LEN);
 
 /// The CSRF check failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,15 +34,35 @@ pub enum CsrfError {
     CrossSite,
 }
 
-/// What a browser must present twice.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CsrfToken(String);
+/// A CSRF token: 128 bits.
+#[derive(Clone, Copy)]
+pub struct CsrfToken([u8; TOKEN_LEN]);
 
 impl CsrfToken {
-    fn new(token: &str) -> Self {
-        Self(token.to_owned())
+    /// Reads base64url; `None` unless it is 128 bits in the one spelling without padding.
+    fn parse(text: &str) -> Option<Self> {
+        let token = Self(decode(text).ok()?.try_into().ok()?);
+        token.is_spelt(text).then_some(token)
+    }
+
+    fn text(&self) -> [u8; TEXT_LEN] {
+        let mut text = [0; TEXT_LEN];
+        encode_to(&self.0, &mut text);
+        text
+    }
+
+    fn is_spelt(&self, text: &str) -> bool {
+        equal(&self.text(), text.as_bytes())
     }
 }
+
+impl PartialEq for CsrfToken {
+    fn eq(&self, other: &Self) -> bool {
+        equal(&self.0, &other.0)
+    }
+}
+
+impl Eq for CsrfToken {}
 
 impl fmt::Debug for CsrfToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +70,7 @@ impl fmt::Debug for CsrfToken {
     }
 }
 
-/// Makes and checks CSRF tokens.
+/// Creates and checks CSRF tokens.
 pub struct Csrf {
     signer: Arc<Signer>,
     random: Arc<dyn Random>,
@@ -59,50 +83,103 @@ impl Csrf {
 
     /// The token of a session, or a new random one where there is none.
     pub fn token(&self, session: Option<&SessionId>) -> CsrfToken {
-        match session {
-            Some(id) => CsrfToken(bound(id)),
-            None => CsrfToken(csrf::new_token(&*self.random)),
-        }
+        session.map_or_else(|| CsrfToken(bytes(&*self.random)), derive)
     }
 
-    /// The token in a cookie, if it is signed by us and belongs to the session.
+    /// The token in a cookie, if it is signed by this server and belongs to the session.
     pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<CsrfToken> {
         let Some(id) = session else {
-            return csrf::token_in_cookie(&self.signer, cookie).ok().map(CsrfToken::new);
+            let token = csrf::token_in_cookie(&self.signer, cookie).ok()?;
+            return CsrfToken::parse(token);
         };
-        // Only we and the session's holder can derive it: it needs no signature to be ours.
-        let bound = bound(id);
-        let (token, _signature) = cookie.split_once('.')?;
-        equal(token, &bound).then_some(CsrfToken(bound))
+        // Only the server and the holder of the session can derive it, so that it needs no
+        // signature.
+        let token = derive(id);
+        let (text, _signature) = cookie.split_once('.')?;
+        token.is_spelt(text).then_some(token)
     }
 
     /// The value of the cookie that carries `token`.
     pub fn cookie(&self, token: &CsrfToken) -> String {
-        csrf::cookie_value(&self.signer, &token.0)
+        let text = token.text().map(char::from).iter().collect::<String>();
+        csrf::cookie_value(&self.signer, &text)
     }
 
     /// The value for forms and headers, under a fresh mask.
     pub fn form_value(&self, token: &CsrfToken) -> String {
-        // A token that is not base64url was signed by an original; it fits no form.
-        csrf::form_value(&*self.random, &token.0).unwrap_or_default()
+        csrf::masked(&*self.random, &token.0)
     }
 
-    /// Checks what a form or header carries against the token of the cookie.
+    /// Checks the value of a form or header against the token of the cookie.
     pub fn verify(&self, token: &CsrfToken, form_value: &str) -> Result<(), CsrfError> {
         let unmasked = csrf::unmask(form_value).map_err(|_| CsrfError::Mismatch)?;
-        if equal(&unmasked, &token.0) { Ok(()) } else { Err(CsrfError::Mismatch) }
+        if token.is_spelt(&unmasked) { Ok(()) } else { Err(CsrfError::Mismatch) }
     }
 }
 
 /// The token of a session. The id is as secret as any key, and its hash in storage, of another
 /// text, does not help to find this one.
-fn bound(id: &SessionId) -> String {
-    let mut hash = Context::new(&SHA256);
-    hash.update(b"csrf token of session ");
-    hash.update(id.expose().as_bytes());
-    encode(&hash.finish().as_ref()[..16])
+fn derive(id: &SessionId) -> CsrfToken {
+    let hash = hash_of_parts(b"csrf token of session ", id.expose().as_bytes());
+    let mut token = [0; TOKEN_LEN];
+    token.copy_from_slice(&hash.as_ref()[..TOKEN_LEN]);
+    CsrfToken(token)
 }
 
-fn equal(left: &str, right: &str) -> bool {
-    left.as_bytes().ct_eq(right.as_bytes()).into()
+/// The hash of two texts joined; in one call where they are short, as ids are.
+fn hash_of_parts(first: &[u8], second: &[u8]) -> Digest {
+    let mut joined = [0; 64];
+    let len = first.len() + second.len();
+    if let Some(joined) = joined.get_mut(..len) {
+        joined[..first.len()].copy_from_slice(first);
+        joined[first.len()..].copy_from_slice(second);
+        return digest(&SHA256, joined);
+    }
+    let mut hash = Context::new(&SHA256);
+    hash.update(first);
+    hash.update(second);
+    hash.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+
+    fn csrf() -> Csrf {
+        let signer = Signer::danger_with_any_secret("secret");
+        Csrf::new(Arc::new(signer), Arc::new(SystemRandom))
+    }
+
+    #[test]
+    fn a_token_passes_with_its_own_cookie_only() {
+        let csrf = csrf();
+        let [one, other] = [(); 2].map(|()| csrf.token(None));
+        assert_ne!(one, other);
+        assert_eq!(csrf.from_cookie(&csrf.cookie(&one), None), Some(one));
+        assert_eq!(csrf.verify(&one, &csrf.form_value(&one)), Ok(()));
+        assert_eq!(csrf.verify(&one, &csrf.form_value(&other)), Err(CsrfError::Mismatch));
+        for value in ["", ".", "AA.AA", "AAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(csrf.verify(&one, value), Err(CsrfError::Mismatch), "{value}");
+        }
+    }
+
+    #[test]
+    fn signed_texts_that_are_no_tokens_are_ignored() {
+        let csrf = csrf();
+        for text in ["", "AA", "!", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA=="] {
+            let cookie = csrf::cookie_value(&csrf.signer, text);
+            assert_eq!(csrf.from_cookie(&cookie, None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn hashing_in_one_call_or_several_is_the_same() {
+        for len in [0, 20, 42, 43, 500] {
+            let id = vec![b'x'; len];
+            let whole = digest(&SHA256, &[b"csrf token of session ", &*id].concat());
+            let parts = hash_of_parts(b"csrf token of session ", &id);
+            assert_eq!(parts.as_ref(), whole.as_ref());
+        }
+    }
 }

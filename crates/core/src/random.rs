@@ -10,7 +10,7 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The cryptographically secure generator of the process, seeded by the operating system.
+/// The operating system's generator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
@@ -19,51 +19,51 @@ impl Random for SystemRandom {
         if bytes.len() > SMALL {
             generate(bytes);
         } else {
-            STORE.with_borrow_mut(|store| store.give(bytes));
+            POOL.with_borrow_mut(|pool| pool.take(bytes));
         }
     }
 }
 
-/// Up to here bytes come out of the store.
+/// Largest request that is served from the pool, in bytes.
 const SMALL: usize = 64;
 
 thread_local! {
-    static STORE: RefCell<Store> = const { RefCell::new(Store { bytes: [0; 1024], used: 1024 }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 1024], used: 1024 }) };
 }
 
-/// Random bytes not given out yet. Asking the generator costs about as much for a thousand bytes
-/// as for sixteen, and every page needs sixteen.
-struct Store {
+/// Random bytes that are not used yet. A system call costs about as much for a thousand bytes as
+/// for sixteen, and every page needs sixteen.
+struct Pool {
     bytes: [u8; 1024],
     used: usize,
 }
 
-impl Store {
-    fn give(&mut self, bytes: &mut [u8]) {
+impl Pool {
+    /// Fills `bytes` and wipes its own copy of them.
+    fn take(&mut self, bytes: &mut [u8]) {
         if self.bytes.len() - self.used < bytes.len() {
             generate(&mut self.bytes);
             self.used = 0;
         }
-        let given = &mut self.bytes[self.used..][..bytes.len()];
-        bytes.copy_from_slice(given);
-        given.zeroize();
+        let taken = &mut self.bytes[self.used..][..bytes.len()];
+        bytes.copy_from_slice(taken);
+        taken.zeroize();
         self.used += bytes.len();
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the adapter to system randomness")]
-#[expect(clippy::expect_used, reason = "to go on without randomness would be to fail open")]
+#[expect(clippy::expect_used, reason = "continuing without randomness would fail open")]
 fn generate(bytes: &mut [u8]) {
-    aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
+    // Not the generator of AWS-LC, which takes 50 ms of CPU time to seed itself.
+    getrandom::fill(bytes).expect("the operating system provides randomness");
 }
 
-impl dyn Random + '_ {
-    /// `N` random bytes.
-    pub fn bytes<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes);
-        bytes
-    }
+/// `N` random bytes.
+pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
+    let mut bytes = [0; N];
+    random.fill(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]
@@ -73,12 +73,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_given_out_twice() {
+    fn no_bytes_are_used_twice() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 std::thread::spawn(|| {
-                    let random: &dyn Random = &SystemRandom;
-                    (0..1000).map(|_| random.bytes::<16>()).collect::<Vec<_>>()
+                    (0..1000).map(|_| super::bytes::<16>(&SystemRandom)).collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -1,22 +1,26 @@
-//! Secrets as types: they do not print, they are wiped from memory, they compare in constant time.
+//! Secrets as types: `Debug` is redacted, the text is wiped from memory when dropped, comparison
+//! takes a time that depends on the length only.
+//!
+//! Only the value itself is wiped. Copies in the buffers of the HTTP server and of parsers are not.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// A password as a person typed it.
+use crate::crypto::equal;
+
+/// A plaintext password as typed.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes over a password.
+    /// Wraps a plaintext password.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The password itself.
+    /// The plaintext.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -24,7 +28,7 @@ impl Password {
 
 impl PartialEq for Password {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        equal(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 
@@ -42,7 +46,7 @@ impl<'de> Deserialize<'de> for Password {
     }
 }
 
-/// The secret of a server, with which it signs cookies and tokens and encrypts what it stores.
+/// The server's secret: signs cookies and tokens, and encrypts stored values.
 #[derive(Clone)]
 pub struct ServerSecret(Zeroizing<String>);
 
@@ -52,11 +56,11 @@ pub struct ServerSecret(Zeroizing<String>);
 pub struct WeakSecret;
 
 impl ServerSecret {
-    /// Shortest secret that is taken, in bytes.
+    /// Shortest secret that is accepted, in bytes.
     pub const MIN_LEN: usize = 16;
 
-    /// Takes over a secret of at least [`Self::MIN_LEN`] bytes. A line break at its end, which
-    /// most files have, is no part of it.
+    /// Wraps a secret of at least [`Self::MIN_LEN`] bytes. Line breaks at its end, as most files
+    /// have, are removed.
     pub fn new(text: impl Into<String>) -> Result<Self, WeakSecret> {
         let mut text = Zeroizing::new(text.into());
         let len = text.trim_end_matches(['\r', '\n']).len();
@@ -64,7 +68,7 @@ impl ServerSecret {
         if text.len() < Self::MIN_LEN { Err(WeakSecret) } else { Ok(Self(text)) }
     }
 
-    /// The secret itself.
+    /// The secret as text.
     pub fn expose(&self) -> &str {
         &self.0
     }

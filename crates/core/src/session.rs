@@ -5,6 +5,7 @@
 //! together.
 
 mod activity;
+mod id;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::{Clock, Timestamp};
 use crate::cookie::SESSION_MAX_AGE;
-use crate::crypto::digest::{hash, stored_value};
-use crate::crypto::random::random_token;
-use crate::crypto::sign::Signer;
+use crate::crypto::{Signer, random_token, stored_value};
 use crate::housekeeping::Housekeeping;
 use crate::key::{DataChange, Key, KeyData, KeyPrefix};
 use crate::random::Random;
@@ -25,6 +24,7 @@ use crate::storage::{
 };
 use crate::user::{Refusal, StateChecks, User, UserId};
 use activity::Activity;
+pub use id::SessionId;
 
 /// How often an id that happens to be taken is drawn anew.
 const ID_ATTEMPTS: usize = 10;
@@ -77,28 +77,6 @@ pub enum Persistence {
     Persistent,
     /// The browser forgets the cookie when it closes.
     UntilBrowserCloses,
-}
-
-/// What the holder of a session knows. Shows itself to logs as `…` only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionId(String);
-
-impl SessionId {
-    /// The id in clear.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// A hash of the id, to find the session again in logs.
-    pub fn digest(&self) -> String {
-        hash(&self.0)
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionId(…)")
-    }
 }
 
 /// A session whose cookie was checked just now.
@@ -219,7 +197,7 @@ impl Sessions {
             return Err(SessionRefused::Filtered);
         }
         self.note_use(&key, now);
-        Ok(Session { id: SessionId(id.to_owned()), key, user })
+        Ok(Session { id: SessionId::new(id), key, user })
     }
 
     fn is_idle(&self, key: &Key, now: Timestamp) -> bool {
@@ -247,7 +225,7 @@ impl Sessions {
         beginning: Beginning<'_>,
     ) -> Result<Option<NewSession>, StorageError> {
         let persist = beginning.persist.unwrap_or(self.config.persist);
-        let replaces = beginning.replaces.map(|id| stored_value(KeyPrefix::Session, &id.0));
+        let replaces = beginning.replaces.map(|id| stored_value(KeyPrefix::Session, id.expose()));
         for _ in 0..ID_ATTEMPTS {
             let (id, mut key) = self.draw(Some(user.id.clone()), beginning.extra.clone());
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
@@ -291,8 +269,8 @@ impl Sessions {
 
     fn draw(&self, userid: Option<UserId>, extra: Map<String, Value>) -> (SessionId, Key) {
         self.housekeeping.start();
-        let id = SessionId(random_token(&*self.random));
-        let value = stored_value(KeyPrefix::Session, &id.0);
+        let id = SessionId::new(&random_token(&*self.random));
+        let value = stored_value(KeyPrefix::Session, id.expose());
         let mut key = Key::new(&*value, userid, self.clock.now());
         key.expires = self.config.max_age.map(|age| key.created + age);
         key.extra = extra;
@@ -306,7 +284,7 @@ impl Sessions {
         persist: Persistence,
         user: Option<User>,
     ) -> NewSession {
-        let cookie = self.signer.sign_token(&id.0);
+        let cookie = self.signer.sign_token(id.expose());
         let cookie_expires = match persist {
             Persistence::Persistent => key.expires,
             Persistence::UntilBrowserCloses => None,
@@ -316,7 +294,7 @@ impl Sessions {
 
     /// Ends a session. Its cookie is void from now on; nothing happens if it was so already.
     pub async fn end(&self, id: &SessionId) -> Result<(), StorageError> {
-        self.keys.delete(&stored_value(KeyPrefix::Session, &id.0)).await?;
+        self.keys.delete(&stored_value(KeyPrefix::Session, id.expose())).await?;
         Ok(())
     }
 
@@ -326,7 +304,7 @@ impl Sessions {
         userid: &UserId,
         except: Option<&SessionId>,
     ) -> Result<u64, StorageError> {
-        let except = except.map(|id| stored_value(KeyPrefix::Session, &id.0));
+        let except = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
         self.keys
             .delete_all_for_user(Some(userid), KeyPrefix::Session.as_str(), except.as_deref())
             .await
@@ -338,6 +316,6 @@ impl Sessions {
         id: &SessionId,
         changes: &[DataChange],
     ) -> Result<(), UpdateDataError> {
-        self.keys.update_data(&stored_value(KeyPrefix::Session, &id.0), changes).await
+        self.keys.update_data(&stored_value(KeyPrefix::Session, id.expose()), changes).await
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crossauth_core::random::{Random, SystemRandom};
+use crossauth_core::random::{SystemRandom, bytes};
 use crossauth_core::secret::ServerSecret;
 use zeroize::Zeroizing;
 
@@ -51,9 +51,9 @@ impl DataDirectory {
 
     /// Writes the whole file under another name first: whoever sees it, sees it complete.
     fn make_secret(&self, path: &Path) -> io::Result<()> {
-        let random: &dyn Random = &SystemRandom;
-        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()));
-        let draft = self.0.join(format!("secret.{}", URL_SAFE_NO_PAD.encode(random.bytes::<9>())));
+        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes::<32>(&SystemRandom)));
+        let draft =
+            self.0.join(format!("secret.{}", URL_SAFE_NO_PAD.encode(bytes::<9>(&SystemRandom))));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         let written = writeln!(file, "{}", *secret).and_then(|()| file.sync_all());
         // A link, unlike a rename, leaves a secret that another server made meanwhile.

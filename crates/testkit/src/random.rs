@@ -39,14 +39,15 @@ fn scramble(count: u64) -> u64 {
 mod tests {
     use std::collections::HashSet;
 
+    use crossauth_core::random::bytes;
+
     use super::*;
 
     #[test]
     fn values_repeat_from_run_to_run_but_not_within_one() {
         let values = |seed| {
             let random = SeededRandom::new(seed);
-            let random: &dyn Random = &random;
-            (0..1000).map(|_| random.bytes::<16>()).collect::<Vec<_>>()
+            (0..1000).map(|_| bytes::<16>(&random)).collect::<Vec<_>>()
         };
         assert_eq!(values(7), values(7));
         assert_ne!(values(7), values(1_000_000));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie};
+use crossauth_core::crypto::SignatureForm;
 use crossauth_core::password::{HasherConfig, HasherConfigError, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
@@ -79,6 +80,7 @@ pub struct Builder {
     session: SessionConfig,
     signup: SignupConfig,
     hasher: HasherConfig,
+    signature_form: SignatureForm,
     password_policy: PasswordPolicy,
     environment: Environment,
 }
@@ -287,6 +289,13 @@ impl Builder {
         self
     }
 
+    /// The form in which cookies are signed. [`SignatureForm::Hex`] for the time of a move from the
+    /// Python Crossauth, which reads no other; both are read in any case.
+    pub fn signature_form(mut self, form: SignatureForm) -> Self {
+        self.signature_form = form;
+        self
+    }
+
     /// Checks everything and starts the threads that hash passwords.
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
@@ -298,6 +307,7 @@ impl Builder {
             session: self.session,
             hasher: self.hasher,
             password_policy: self.password_policy,
+            signature_form: self.signature_form,
             signup: self.signup,
             ..AuthConfig::new(secret)
         };

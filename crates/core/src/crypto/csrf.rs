@@ -1,16 +1,17 @@
-//! The double-submit check against cross-site request forgery.
+//! The wire form of the double-submit check against cross-site request forgery.
 //!
 //! The cookie carries the signed token; the form or header carries `<mask>.<token xor mask>` with
-//! a fresh mask in each answer, so that compressed answers do not betray the token.
+//! a fresh mask in each answer, so that compressed answers do not reveal the token (BREACH).
 
-use base64::Engine;
-use subtle::ConstantTimeEq;
-
-use super::encoding::{BASE64URL, InvalidEncoding, decode, encode};
+use super::encoding::{InvalidEncoding, decode, encode, encode_to, encoded_len};
+use super::equal;
 use super::random::{TOKEN_LEN, random_token};
 use super::sign::Signer;
 use crate::error::ErrorCode;
-use crate::random::Random;
+use crate::random::{Random, bytes};
+
+/// Length of a token in base64url.
+const TEXT_LEN: usize = encoded_len(TOKEN_LEN);
 
 /// Why a pair of cookie and form value was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,23 +51,15 @@ pub fn token_in_cookie<'a>(signer: &Signer, cookie: &'a str) -> Result<&'a str, 
     }
 }
 
-/// A form or header value for a token, under a fresh mask.
-///
-/// Every page carries one, so that the usual length is done without going through the heap.
-pub fn form_value(random: &dyn Random, token: &str) -> Result<String, InvalidEncoding> {
-    // The decoder wants room for whole groups of three.
-    let mut decoded = [0; TOKEN_LEN + 2];
-    if BASE64URL.decode_slice(token, &mut decoded) != Ok(TOKEN_LEN) {
-        return mask(token, &random_token(random));
-    }
-    let masked = &mut decoded[..TOKEN_LEN];
-    let mask = random.bytes::<TOKEN_LEN>();
-    masked.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
-    let mut value = String::with_capacity(2 * 22 + 1);
-    BASE64URL.encode_string(mask, &mut value);
-    value.push('.');
-    BASE64URL.encode_string(masked, &mut value);
-    Ok(value)
+/// A form or header value for the bytes of a token, under a fresh mask.
+pub(crate) fn masked(random: &dyn Random, token: &[u8; TOKEN_LEN]) -> String {
+    let mask = bytes::<TOKEN_LEN>(random);
+    let mut under_mask = *token;
+    under_mask.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+    let mut text = [b'.'; 2 * TEXT_LEN + 1];
+    encode_to(&mask, &mut text[..TEXT_LEN]);
+    encode_to(&under_mask, &mut text[TEXT_LEN + 1..]);
+    text.map(char::from).iter().collect()
 }
 
 /// `<mask>.<token xor mask>`.
@@ -83,18 +76,22 @@ pub fn unmask(form: &str) -> Result<String, InvalidCsrf> {
     xor(masked, mask).map_err(|_| InvalidCsrf::Format)
 }
 
-/// Exclusive or of the bytes that two base64url texts encode, as far as the shorter one goes.
+/// Exclusive or of the bytes that two base64url texts encode, up to the end of the shorter one.
 pub fn xor(left: &str, right: &str) -> Result<String, InvalidEncoding> {
     let (left, right) = (decode(left)?, decode(right)?);
     Ok(encode(left.iter().zip(&right).map(|(a, b)| a ^ b).collect::<Vec<u8>>()))
 }
 
-/// Checks that form or header and cookie belong together and that the cookie is ours.
+/// Checks that form or header and cookie belong together and that the cookie was signed with this
+/// secret.
 pub fn verify(signer: &Signer, cookie: &str, form: &str) -> Result<(), InvalidCsrf> {
     let in_form = unmask(form)?;
     let in_cookie = token_in_cookie(signer, cookie)?;
-    let same = in_form.as_bytes().ct_eq(in_cookie.as_bytes());
-    if same.into() { Ok(()) } else { Err(InvalidCsrf::Mismatch) }
+    if equal(in_form.as_bytes(), in_cookie.as_bytes()) {
+        Ok(())
+    } else {
+        Err(InvalidCsrf::Mismatch)
+    }
 }
 
 #[cfg(test)]
@@ -103,11 +100,11 @@ mod tests {
     use crate::random::SystemRandom;
 
     #[test]
-    fn each_answer_masks_the_token_anew() {
-        let signer = Signer::insecure_with_any_secret("secret");
-        let token = new_token(&SystemRandom);
-        let cookie = cookie_value(&signer, &token);
-        let forms = [(); 2].map(|()| form_value(&SystemRandom, &token).unwrap());
+    fn every_value_has_a_fresh_mask() {
+        let signer = Signer::danger_with_any_secret("secret");
+        let token = bytes::<TOKEN_LEN>(&SystemRandom);
+        let cookie = cookie_value(&signer, &encode(token));
+        let forms = [(); 2].map(|()| masked(&SystemRandom, &token));
         assert_ne!(forms[0], forms[1]);
         assert_eq!(forms.clone().map(|form| form.len()), [45; 2]);
         for form in forms {
@@ -117,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_empty_token_never_passes() {
-        let signer = Signer::insecure_with_any_secret("secret");
+        let signer = Signer::danger_with_any_secret("secret");
         let cookie = cookie_value(&signer, "");
         assert_eq!(verify(&signer, &cookie, "."), Err(InvalidCsrf::Format));
         assert_eq!(verify(&signer, &cookie, "AA.AA"), Err(InvalidCsrf::Cookie));

@@ -4,9 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
 
-use super::encoding::{BASE64URL, encode};
+use super::encoding::{encode, encode_to, encoded_len};
 use crate::key::KeyPrefix;
 
 /// Length of a SHA-256 in base64url.
@@ -43,15 +42,10 @@ pub fn stored_value(prefix: KeyPrefix, token: &str) -> StoredValue {
     bytes[..prefix.len()].copy_from_slice(prefix);
     let hash = digest(&SHA256, token.as_bytes());
     let len = prefix.len() + HASH_LEN;
-    // Without a whole hash, all tokens with this prefix would share one value: never go on then.
-    let written = BASE64URL.encode_slice(hash, &mut bytes[prefix.len()..len]);
-    assert_eq!(written, Ok(HASH_LEN), "a SHA-256 in base64url has a fixed length");
+    // Without a whole hash, all tokens with this prefix would share one value.
+    assert_eq!(encoded_len(hash.as_ref().len()), HASH_LEN, "a SHA-256 has a fixed length");
+    encode_to(hash.as_ref(), &mut bytes[prefix.len()..len]);
     StoredValue { bytes, len }
-}
-
-/// The stored value of a session id.
-pub fn session_key(id: &str) -> StoredValue {
-    stored_value(KeyPrefix::Session, id)
 }
 
 /// A stored value on the stack; reads as `&str`.

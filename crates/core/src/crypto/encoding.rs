@@ -19,6 +19,26 @@ pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 #[error("not base64url")]
 pub struct InvalidEncoding;
 
+/// Number of characters that `len` bytes take.
+pub(crate) const fn encoded_len(len: usize) -> usize {
+    len / 3 * 4 + (len % 3 * 4).div_ceil(3)
+}
+
+/// Writes base64url into `text`, which is [`encoded_len`] bytes long.
+///
+/// For short texts of known length, several times as fast as the general encoder.
+pub(crate) fn encode_to(bytes: &[u8], text: &mut [u8]) {
+    const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    debug_assert_eq!(text.len(), encoded_len(bytes.len()), "the text has the right length");
+    for (chunk, symbols) in bytes.chunks(3).zip(text.chunks_mut(4)) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (index, symbol) in symbols.iter_mut().enumerate() {
+            *symbol = SYMBOLS[(bits >> (18 - 6 * index) & 0x3f) as usize];
+        }
+    }
+}
+
 /// Bytes as base64url without padding.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL.encode(bytes)
@@ -48,4 +68,22 @@ pub fn from_standard(base64: &str) -> String {
 pub fn pad(text: &str) -> String {
     let missing = text.len().wrapping_neg() % 4;
     format!("{text}{}", "=".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_encoders_write_the_same() {
+        let bytes: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+        for start in 0..bytes.len() {
+            for len in [0, 1, 2, 3, 4, 5, 16, 20, 32] {
+                let part = &bytes[start..bytes.len().min(start + len)];
+                let mut text = vec![0; encoded_len(part.len())];
+                encode_to(part, &mut text);
+                assert_eq!(text, encode(part).into_bytes());
+            }
+        }
+    }
 }

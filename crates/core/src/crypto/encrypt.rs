@@ -1,8 +1,7 @@
 //! Texts encrypted with a key of the server.
 //!
-//! Written: `v2.<nonce>.<ciphertext and tag>` with AES-256-GCM. The originals' form
-//! `<iv>.<ciphertext>`, AES-CBC without any protection against changes, is read where a caller
-//! says so by name.
+//! Written: `v2.<nonce>.<ciphertext and tag>` with AES-256-GCM. Upstream's form
+//! `<iv>.<ciphertext>`, AES-CBC without authentication, is read by a function of its own.
 
 use std::fmt;
 
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::encoding::{decode, encode};
 use crate::error::ErrorCode;
-use crate::random::Random;
+use crate::random::{self, Random};
 use crate::secret::ServerSecret;
 
 const VERSION: &str = "v2";
@@ -62,7 +61,7 @@ impl Cipher {
         Self::from_bytes(key).ok_or(InvalidKey)
     }
 
-    /// A cipher with a key of its own for each `purpose`, derived from the server's secret.
+    /// A cipher whose key is derived from the server's secret, a different one for each `purpose`.
     pub fn from_secret(secret: &ServerSecret, purpose: &str) -> Result<Self, InvalidKey> {
         let key = derive(secret.expose().as_bytes(), purpose).ok_or(InvalidKey)?;
         Self::from_bytes(Zeroizing::new(key.to_vec())).ok_or(InvalidKey)
@@ -75,7 +74,7 @@ impl Cipher {
             32 => &AES_256,
             _ => return None,
         };
-        // A key of its own: CBC and GCM must not share one, and GCM always has 256 bits.
+        // CBC and GCM must not share a key, and GCM always has 256 bits.
         let sealing = derive(&key, "crossauth v2 aes-256-gcm")?;
         let sealing = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, sealing.as_ref()).ok()?);
         Some(Self { sealing, key, cbc })
@@ -83,7 +82,7 @@ impl Cipher {
 
     /// `v2.<nonce>.<ciphertext>`.
     pub fn encrypt(&self, random: &dyn Random, text: &str) -> Result<String, EncryptError> {
-        let nonce: [u8; NONCE_LEN] = random.bytes();
+        let nonce: [u8; NONCE_LEN] = random::bytes(random);
         let mut bytes = text.as_bytes().to_vec();
         self.sealing
             .seal_in_place_append_tag(
@@ -113,11 +112,11 @@ impl Cipher {
         into_text(text)
     }
 
-    /// As [`Self::decrypt`], but reads the originals' AES-CBC form as well.
+    /// As [`Self::decrypt`], but reads upstream's AES-CBC form as well.
     ///
-    /// Whoever can change such a ciphertext can change the text in it: only for values from a
-    /// place that nobody else writes to.
-    pub fn insecure_decrypt_compatible(&self, ciphertext: &str) -> Result<String, DecryptError> {
+    /// That form is not authenticated: an attacker who can change the ciphertext can change the
+    /// text. Use it only for values from a trusted place.
+    pub fn danger_decrypt_unauthenticated(&self, ciphertext: &str) -> Result<String, DecryptError> {
         if ciphertext.starts_with("v2.") {
             return self.decrypt(ciphertext);
         }
@@ -132,9 +131,9 @@ impl Cipher {
         into_text(text)
     }
 
-    /// The originals' form, `<iv>.<ciphertext>` with AES-CBC, for applications of theirs that read
-    /// it. `iv` must be random.
-    pub fn insecure_encrypt_cbc(&self, iv: [u8; 16], text: &str) -> Result<String, EncryptError> {
+    /// Upstream's form, `<iv>.<ciphertext>` with AES-CBC and without authentication, for upstream
+    /// applications that read it. `iv` must be random.
+    pub fn danger_encrypt_cbc(&self, iv: [u8; 16], text: &str) -> Result<String, EncryptError> {
         let mut bytes = text.as_bytes().to_vec();
         UnboundCipherKey::new(self.cbc, &self.key)
             .and_then(PaddedBlockEncryptingKey::cbc_pkcs7)
@@ -185,15 +184,15 @@ mod tests {
     #[test]
     fn the_unprotected_form_is_read_only_on_request() {
         let cipher = Cipher::from_key(KEY).unwrap();
-        let cbc = cipher.insecure_encrypt_cbc([7; 16], "text").unwrap();
+        let cbc = cipher.danger_encrypt_cbc([7; 16], "text").unwrap();
         assert_eq!(cipher.decrypt(&cbc), Err(DecryptError::Format));
-        assert_eq!(cipher.insecure_decrypt_compatible(&cbc).unwrap(), "text");
+        assert_eq!(cipher.danger_decrypt_unauthenticated(&cbc).unwrap(), "text");
         let ours = cipher.encrypt(&SystemRandom, "text").unwrap();
-        assert_eq!(cipher.insecure_decrypt_compatible(&ours).unwrap(), "text");
+        assert_eq!(cipher.danger_decrypt_unauthenticated(&ours).unwrap(), "text");
     }
 
     #[test]
-    fn each_purpose_has_a_key_of_its_own() {
+    fn keys_differ_between_purposes() {
         let secret = ServerSecret::new("0123456789abcdef").unwrap();
         let [one, two] = ["one", "two"].map(|p| Cipher::from_secret(&secret, p).unwrap());
         let made = one.encrypt(&SystemRandom, "text").unwrap();

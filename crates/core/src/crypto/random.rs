@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 
 use super::encoding::encode;
-use crate::random::Random;
+use crate::random::{Random, bytes};
 
 /// Bytes in session ids, tokens, salts and API keys.
-pub const TOKEN_LEN: usize = 16;
+pub(crate) const TOKEN_LEN: usize = 16;
 
 /// Easily read symbols: no `I`, `O`, `0`, `1`. There are 32, so a byte modulo 32 is unbiased.
 const READABLE: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -20,7 +20,7 @@ pub fn random_value(random: &dyn Random, len: usize) -> String {
 
 /// A token of 128 bits: 22 characters.
 pub fn random_token(random: &dyn Random) -> String {
-    encode(random.bytes::<TOKEN_LEN>())
+    encode(bytes::<TOKEN_LEN>(random))
 }
 
 /// A salt: as [`random_token`].
@@ -45,7 +45,7 @@ pub fn random_base32(random: &dyn Random, len: usize, dash_every: Option<NonZero
 
 /// A random UUID (RFC 9562 section 5.4): 36 characters, lower case.
 pub fn uuid(random: &dyn Random) -> String {
-    let mut value = u128::from_be_bytes(random.bytes());
+    let mut value = u128::from_be_bytes(bytes(random));
     value = value & !(0xf << 76) | 0x4 << 76;
     value = value & !(0x3 << 62) | 0x2 << 62;
     let digits = format!("{value:032x}");
@@ -56,7 +56,7 @@ pub fn uuid(random: &dyn Random) -> String {
 /// A code of six digits for one use, sent by mail or SMS.
 pub fn one_time_code(random: &dyn Random) -> String {
     // 64 bits modulo a million: no code is likelier than another by more than 2^-44.
-    zero_pad(u64::from_le_bytes(random.bytes()) % 1_000_000, 6)
+    zero_pad(u64::from_le_bytes(bytes(random)) % 1_000_000, 6)
 }
 
 /// A number with zeros in front up to `places` digits.

@@ -1,16 +1,15 @@
 //! Texts signed with HMAC-SHA256: cookies, and tokens that carry a JSON object.
 //!
-//! `<payload>.<signature>`, the signature in base64url. The form with the signature in lower-case
-//! hexadecimal is read as well.
+//! `<payload>.<signature>`. TypeScript writes the signature in base64url, Python in lower-case
+//! hexadecimal; both are read, whichever is written.
 
 use std::time::Duration;
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, Tag, sign};
-use base64::Engine;
 use serde_json::{Map, Value};
-use subtle::ConstantTimeEq;
 
-use super::encoding::{BASE64URL, decode, encode};
+use super::encoding::{decode, encode, encode_to, pad};
+use super::equal;
 use crate::clock::Timestamp;
 use crate::error::ErrorCode;
 use crate::secret::ServerSecret;
@@ -21,10 +20,22 @@ const BASE64_LEN: usize = 43;
 /// Length of an HMAC-SHA256 in hexadecimal.
 const HEX_LEN: usize = 64;
 
-/// Signs and verifies; made once from the server's secret.
+/// Signs and verifies; created once from the server's secret.
 #[derive(Debug, Clone)]
 pub struct Signer {
     key: Key,
+    form: SignatureForm,
+}
+
+/// Which of upstream's two forms is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignatureForm {
+    /// As TypeScript: signatures in base64url, payloads without padding.
+    #[default]
+    Base64Url,
+    /// As Python: signatures in hexadecimal, payloads with padding. For the time of a move, while a
+    /// Python installation reads the same cookies.
+    Hex,
 }
 
 /// Why a signed text was refused.
@@ -33,10 +44,10 @@ pub enum UnsignError {
     /// Not a payload, a dot and a signature.
     #[error("Key is invalid")]
     Format,
-    /// The signature is not ours.
+    /// The signature was not made with this secret.
     #[error("Signature does not match payload")]
     Signature,
-    /// Signed by us, but not a JSON object with the time at which that was.
+    /// Signed with this secret, but not a JSON object with the time of signing.
     #[error("Payload is not a JSON object with a time")]
     Payload,
     /// Signed too long ago.
@@ -56,21 +67,29 @@ impl From<UnsignError> for ErrorCode {
 impl Signer {
     /// A signer with the server's secret.
     pub fn new(secret: &ServerSecret) -> Self {
-        Self::insecure_with_any_secret(secret.expose())
+        Self::danger_with_any_secret(secret.expose())
     }
 
     /// A signer with a secret of any length, even an empty one. For compatibility tests.
-    pub fn insecure_with_any_secret(secret: &str) -> Self {
-        Self { key: Key::new(HMAC_SHA256, secret.as_bytes()) }
+    pub fn danger_with_any_secret(secret: &str) -> Self {
+        let key = Key::new(HMAC_SHA256, secret.as_bytes());
+        Self { key, form: SignatureForm::default() }
+    }
+
+    /// Writes signatures in this form.
+    #[must_use]
+    pub fn with_form(mut self, form: SignatureForm) -> Self {
+        self.form = form;
+        self
     }
 
     /// `<payload>.<signature>`. A payload that contains a dot cannot be read again.
     pub fn sign_token(&self, payload: &str) -> String {
-        let mut signed = String::with_capacity(payload.len() + 1 + BASE64_LEN);
-        signed.push_str(payload);
-        signed.push('.');
-        BASE64URL.encode_string(self.tag(payload), &mut signed);
-        signed
+        let tag = self.tag(payload);
+        match self.form {
+            SignatureForm::Base64Url => join(payload, &base64(&tag)),
+            SignatureForm::Hex => join(payload, &hex(&tag)),
+        }
     }
 
     /// The payload of a signed text.
@@ -94,7 +113,11 @@ impl Signer {
         salt: &str,
         issued: Timestamp,
     ) -> String {
-        self.sign_token(&encode(signable(fields, salt, issued)))
+        let payload = signable_payload(fields, salt, issued);
+        match self.form {
+            SignatureForm::Base64Url => self.sign_token(&payload),
+            SignatureForm::Hex => self.sign_token(&pad(&payload)),
+        }
     }
 
     /// The JSON object of a signed text, `t` and `s` included, if it was signed no more than
@@ -125,19 +148,15 @@ impl Signer {
     /// passes.
     fn is_signature(&self, payload: &str, signature: &str) -> bool {
         match signature.len() {
-            BASE64_LEN => {
-                let mut expected = [0; BASE64_LEN];
-                let written = BASE64URL.encode_slice(self.tag(payload), &mut expected);
-                written == Ok(BASE64_LEN) && expected.ct_eq(signature.as_bytes()).into()
-            }
-            HEX_LEN => hex(self.tag(payload).as_ref()).ct_eq(signature.as_bytes()).into(),
+            BASE64_LEN => equal(&base64(&self.tag(payload)), signature.as_bytes()),
+            HEX_LEN => equal(&hex(&self.tag(payload)), signature.as_bytes()),
             _ => false,
         }
     }
 }
 
-/// The JSON text in the order in which its parts are given.
-fn signable<'a, K: AsRef<str>>(
+/// What [`Signer::sign_payload`] signs: the JSON text in base64url, its members in the order given.
+pub fn signable_payload<'a, K: AsRef<str>>(
     fields: impl IntoIterator<Item = (K, &'a Value)>,
     salt: &str,
     issued: Timestamp,
@@ -148,13 +167,28 @@ fn signable<'a, K: AsRef<str>>(
             json.extend([&Value::from(name.as_ref()).to_string(), ":", &value.to_string(), ","]);
         }
     }
-    json + &format!("\"t\":{},\"s\":{}}}", issued.as_millis(), Value::from(salt))
+    encode(json + &format!("\"t\":{},\"s\":{}}}", issued.as_millis(), Value::from(salt)))
 }
 
-fn hex(bytes: &[u8]) -> [u8; HEX_LEN] {
+/// `<payload>.<signature>`; the signature is ASCII.
+fn join(payload: &str, signature: &[u8]) -> String {
+    let mut signed = String::with_capacity(payload.len() + 1 + signature.len());
+    signed.push_str(payload);
+    signed.push('.');
+    signed.extend(signature.iter().map(|byte| char::from(*byte)));
+    signed
+}
+
+fn base64(tag: &Tag) -> [u8; BASE64_LEN] {
+    let mut text = [0; BASE64_LEN];
+    encode_to(tag.as_ref(), &mut text);
+    text
+}
+
+fn hex(tag: &Tag) -> [u8; HEX_LEN] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; HEX_LEN];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+    for (pair, byte) in text.chunks_exact_mut(2).zip(tag.as_ref()) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 0xf)];
     }
@@ -166,7 +200,7 @@ mod tests {
     use super::*;
 
     fn signer() -> Signer {
-        Signer::insecure_with_any_secret("ABCDEFGHIJKLMNOPQRSTUVWX")
+        Signer::danger_with_any_secret("ABCDEFGHIJKLMNOPQRSTUVWX")
     }
 
     #[test]
@@ -182,6 +216,20 @@ mod tests {
         for other in [upper, trailing_bits, padded] {
             assert_eq!(signer().unsign_token(&other), Err(UnsignError::Signature), "{other}");
         }
+    }
+
+    #[test]
+    fn the_form_of_python_is_written_on_request() {
+        let python = signer().with_form(SignatureForm::Hex);
+        let signed = python.sign_token("abc");
+        let expected = "abc.52e5ccb28459f8ac5143d1af65da956b9fa3dac75e10473900212f41421c1337";
+        assert_eq!(signed, expected);
+        assert_eq!(signer().unsign_token(&signed), Ok("abc"));
+        let issued = Timestamp::from_secs(1_700_000_000);
+        let signed = python.sign_payload([("v", &Value::from("x"))], "salt", issued);
+        let (payload, signature) = signed.split_once('.').unwrap();
+        assert!(payload.len().is_multiple_of(4) && signature.len() == HEX_LEN, "{signed}");
+        assert_eq!(signer().unsign_payload(&signed, None, issued).unwrap()["v"], "x");
     }
 
     #[test]

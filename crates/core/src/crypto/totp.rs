@@ -3,12 +3,12 @@
 use std::fmt;
 
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
+use super::equal;
 use super::random::zero_pad;
 use crate::clock::Timestamp;
-use crate::random::Random;
+use crate::random::{self, Random};
 
 /// Length of a step, in seconds.
 const STEP_SECS: i64 = 30;
@@ -52,12 +52,12 @@ impl Window {
 impl TotpSecret {
     /// A new secret of 160 bits.
     pub fn generate(random: &dyn Random) -> Self {
-        let bytes = Zeroizing::new(random.bytes::<20>().to_vec());
+        let bytes = Zeroizing::new(random::bytes::<20>(random).to_vec());
         Self { text: Zeroizing::new(encode_base32(&bytes)), bytes }
     }
 
-    /// Reads a stored secret: base 32, with or without padding, 80 bits (which one of the
-    /// originals makes) or more.
+    /// Reads a stored secret: base 32, with or without padding, 80 bits (which
+    /// TypeScript makes) or more.
     pub fn parse(text: &str) -> Result<Self, InvalidTotpSecret> {
         let bytes = Zeroizing::new(decode_base32(text).ok_or(InvalidTotpSecret)?);
         if bytes.len() < 10 {
@@ -78,22 +78,20 @@ impl TotpSecret {
 
     /// The step to which `code` belongs, if that lies within `window` of `now`.
     ///
-    /// Who accepts a code remembers its step and takes no code of that step or an earlier one
-    /// again.
+    /// Callers remember the step of an accepted code and refuse codes of that step and earlier
+    /// ones.
     pub fn verify(&self, code: &str, now: Timestamp, window: Window) -> Option<u64> {
         if code.len() != 6 || !code.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
         let code: u32 = code.parse().ok()?;
         let now = step(now);
-        let mut found = Choice::from(0);
-        let mut at = 0;
-        for step in now.saturating_sub(window.steps())..=now.saturating_add(window.steps()) {
-            let same = self.number(step).ct_eq(&code);
-            at.conditional_assign(&step, same);
-            found |= same;
-        }
-        bool::from(found).then_some(at)
+        let steps = now.saturating_sub(window.steps())..=now.saturating_add(window.steps());
+        // Every step is compared, so that the time does not tell how close a wrong code was.
+        steps.fold(None, |found, step| {
+            let same = equal(&self.number(step).to_be_bytes(), &code.to_be_bytes());
+            if same { Some(step) } else { found }
+        })
     }
 
     /// The URI that an authenticator application reads from a QR code.

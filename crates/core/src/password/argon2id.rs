@@ -6,8 +6,9 @@ use std::fmt;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+use crate::crypto::equal;
 
 /// Bounds for parameters from settings and from stored strings, which nobody vouches for.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
@@ -113,7 +114,7 @@ impl PhcString {
         memory: &mut Memory,
     ) -> Result<bool, argon2::Error> {
         let hash = derive(password, &self.salt, self.params, self.hash.len(), memory)?;
-        Ok(hash.ct_eq(&self.hash).into())
+        Ok(equal(&hash, &self.hash))
     }
 }
 

@@ -7,10 +7,10 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::pbkdf2;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::crypto::encoding::{decode, encode};
+use crate::crypto::equal;
 use crate::error::ErrorCode;
 
 /// Most iterations that are run: a few times what anybody recommends today.
@@ -184,7 +184,7 @@ impl EncodedHash {
     pub fn matches(&self, password: &str, pepper: Option<&Pepper>) -> bool {
         let pepper = pepper.filter(|_| self.peppered == Peppered::Yes);
         self.is_checkable(pepper)
-            && derive(password, &self.salt, pepper, &self.params).ct_eq(&self.hash).into()
+            && equal(&derive(password, &self.salt, pepper, &self.params), &self.hash)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::argon2id::{Argon2idParams, Memory, PhcString};
 use super::pbkdf2::{self, EncodedHash, Pepper, Peppered};
 use crate::crypto::random::random_salt;
-use crate::random::Random;
+use crate::random::{Random, bytes};
 
 /// How new passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Scheme {
     ) -> Result<String, argon2::Error> {
         match self.new {
             NewHashes::Argon2id(params) => {
-                let salt: [u8; 16] = self.random.bytes();
+                let salt: [u8; 16] = bytes(&*self.random);
                 Ok(PhcString::new(password, &salt, params, memory)?.to_string())
             }
             NewHashes::Pbkdf2(params) => {

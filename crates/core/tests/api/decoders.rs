@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::encrypt::Cipher;
-use crossauth_core::crypto::sign::Signer;
-use crossauth_core::crypto::totp::{TotpSecret, Window};
-use crossauth_core::crypto::{csrf, encoding};
+use crossauth_core::crypto::{Cipher, Signer, TotpSecret, Window, csrf, encoding};
 use crossauth_core::password::pbkdf2::{EncodedHash, Params};
 use crossauth_core::password::{
     Argon2idParams, Hasher, HasherConfig, NewHashes, PasswordPolicy, Verification,
@@ -19,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 fn signer() -> Signer {
-    Signer::insecure_with_any_secret("ABCDEFGHIJKLMNOPQRSTUVWX")
+    Signer::danger_with_any_secret("ABCDEFGHIJKLMNOPQRSTUVWX")
 }
 
 fn cipher() -> Cipher {
@@ -61,7 +58,7 @@ proptest! {
     fn no_text_is_taken_for_a_ciphertext_of_ours(text in hostile()) {
         prop_assert!(cipher().decrypt(&text).is_err());
         // Without authentication some texts decrypt to something: they only must not panic.
-        let _ = cipher().insecure_decrypt_compatible(&text);
+        let _ = cipher().danger_decrypt_unauthenticated(&text);
     }
 
     #[test]
@@ -99,8 +96,8 @@ proptest! {
     fn what_is_encrypted_is_read(text in any::<String>(), iv in any::<[u8; 16]>()) {
         let ours = cipher().encrypt(&SystemRandom, &text).unwrap();
         prop_assert_eq!(cipher().decrypt(&ours).unwrap(), text.clone());
-        let cbc = cipher().insecure_encrypt_cbc(iv, &text).unwrap();
-        prop_assert_eq!(cipher().insecure_decrypt_compatible(&cbc).unwrap(), text);
+        let cbc = cipher().danger_encrypt_cbc(iv, &text).unwrap();
+        prop_assert_eq!(cipher().danger_decrypt_unauthenticated(&cbc).unwrap(), text);
     }
 
     #[test]

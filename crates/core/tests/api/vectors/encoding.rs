@@ -1,5 +1,5 @@
-use crossauth_core::crypto::digest::hash;
 use crossauth_core::crypto::encoding::{decode_text, encode, from_standard, pad, to_standard};
+use crossauth_core::crypto::hash;
 use crossauth_core::error::ErrorCode;
 
 use super::Case;

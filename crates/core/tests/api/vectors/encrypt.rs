@@ -1,4 +1,4 @@
-use crossauth_core::crypto::encrypt::{Cipher, DecryptError};
+use crossauth_core::crypto::{Cipher, DecryptError};
 use crossauth_core::error::ErrorCode;
 
 use super::Case;
@@ -9,7 +9,7 @@ pub(crate) fn encrypt(case: &Case) {
         return;
     };
     let iv: Vec<u8> = super::random::bytes_from_hex(case.text("iv_hex"));
-    let written = cipher.insecure_encrypt_cbc(iv.try_into().unwrap(), case.text("plaintext"));
+    let written = cipher.danger_encrypt_cbc(iv.try_into().unwrap(), case.text("plaintext"));
     case.writes(written.unwrap());
 }
 
@@ -17,6 +17,6 @@ pub(crate) fn decrypt(case: &Case) {
     let cipher = Cipher::from_key(case.text("key")).unwrap();
     let ciphertext = case.text("ciphertext");
     assert_eq!(cipher.decrypt(ciphertext), Err(DecryptError::Format), "{}", case.id);
-    let read = cipher.insecure_decrypt_compatible(ciphertext);
+    let read = cipher.danger_decrypt_unauthenticated(ciphertext);
     case.reads(read.map(Into::into).map_err(ErrorCode::from));
 }

@@ -1,5 +1,5 @@
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::digest::{hash, session_key, stored_value};
+use crossauth_core::crypto::{hash, stored_value};
 use crossauth_core::key::{KeyData, KeyPrefix};
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::Case;
 use super::sign::signer;
 
 pub(crate) fn session_id(case: &Case) {
-    case.writes(session_key(case.text("sessionId")).as_str());
+    case.writes(stored_value(KeyPrefix::Session, case.text("sessionId")).as_str());
 }
 
 pub(crate) fn email_token(case: &Case) {

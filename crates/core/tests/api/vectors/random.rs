@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
-use crossauth_core::crypto::random;
+use crossauth_core::crypto;
 use crossauth_core::random::{Random, SystemRandom};
 
 use super::Case;
@@ -29,10 +29,10 @@ pub(crate) fn format(case: &Case) {
     let given = Given(Mutex::new(bytes_from_hex(case.find_text("bytes_hex").unwrap_or_default())));
     let len = || usize::try_from(case.number("length")).unwrap();
     match case.op.as_str() {
-        "random_value" => case.writes(random::random_value(&given, len())),
-        "random_salt" => case.writes(random::random_salt(&given)),
+        "random_value" => case.writes(crypto::random_value(&given, len())),
+        "random_salt" => case.writes(crypto::random_salt(&given)),
         "random_base32" => base32(case, &given, len()),
-        "uuid_format" => case.writes(shape(&random::uuid(&SystemRandom))),
+        "uuid_format" => case.writes(shape(&crypto::uuid(&SystemRandom))),
         op => panic!("nothing checks {op}"),
     }
     let left = given.0.lock().unwrap().len();
@@ -42,7 +42,7 @@ pub(crate) fn format(case: &Case) {
 /// TypeScript makes groups of four whatever the caller says; ours follows Python.
 fn base32(case: &Case, given: &Given, len: usize) {
     let dash_every = case.input["dashEvery"].as_u64().map(|n| usize::try_from(n).unwrap());
-    let text = random::random_base32(given, len, dash_every.and_then(NonZeroUsize::new));
+    let text = crypto::random_base32(given, len, dash_every.and_then(NonZeroUsize::new));
     assert_eq!(text, *case.python.ok.as_ref().unwrap(), "{}", case.id);
     if dash_every.is_none_or(|every| every == 4) {
         case.writes(text);
@@ -56,5 +56,5 @@ fn shape(text: &str) -> String {
 
 pub(crate) fn zero_pad(case: &Case) {
     let number = u64::try_from(case.number("num")).unwrap();
-    case.writes(random::zero_pad(number, usize::try_from(case.number("places")).unwrap()));
+    case.writes(crypto::zero_pad(number, usize::try_from(case.number("places")).unwrap()));
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::encoding::decode;
-use crossauth_core::crypto::sign::{Signer, UnsignError};
+use crossauth_core::crypto::{Signer, UnsignError};
 use serde_json::Value;
 
 use super::Case;
@@ -11,7 +11,7 @@ use super::Case;
 const OTHER_NUMBERS: [&str; 1] = ["sign-09"];
 
 pub(crate) fn signer(case: &Case) -> Signer {
-    Signer::insecure_with_any_secret(case.text("secret"))
+    Signer::danger_with_any_secret(case.text("secret"))
 }
 
 pub(crate) fn sign(case: &Case) {
@@ -23,7 +23,7 @@ pub(crate) fn sign(case: &Case) {
     }
     let written_at = written_time(case);
     let secret = case.find_text("secret").unwrap_or_default();
-    let signer = Signer::insecure_with_any_secret(secret);
+    let signer = Signer::danger_with_any_secret(secret);
     let token = signer.sign_payload(fields, case.text("salt"), written_at);
     match case.op.as_str() {
         "sign" if OTHER_NUMBERS.contains(&case.id.as_str()) => {

@@ -1,5 +1,5 @@
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::totp::{TotpSecret, Window};
+use crossauth_core::crypto::{TotpSecret, Window};
 use crossauth_core::error::ErrorCode;
 
 use super::Case;
