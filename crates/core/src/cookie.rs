@@ -215,9 +215,14 @@ fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
+/// Labels between dots; a dot in front is ignored by browsers (RFC 6265 section 5.2.3).
 fn is_domain(domain: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    !domain.is_empty() && domain.bytes().all(allowed)
+    domain.strip_prefix('.').unwrap_or(domain).split('.').all(|label| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    })
 }
 
 fn is_path(path: &str) -> bool {
