@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::section;
-use crate::kind::{Count, Span};
+use crate::kind::{Count, Optional, Span};
 
 /// Limits of the server's connections.
 #[derive(Debug, Clone)]
@@ -30,11 +30,15 @@ impl Default for Connections {
 }
 
 section! { Connections {
-    /// Connections held open at once; more wait to be accepted.
+    /// Connections held open at once. For one more, those that have been idle for longest are
+    /// closed; it waits if none is idle.
     "limits.connections": Count<usize> => limit;
+    /// Connections held open at once by one address, or by one /64 network of IPv6. Without it,
+    /// half of `limits.connections`, and no limit for loopback addresses.
+    "limits.connections_per_address": Optional<Count<usize>> => per_address;
     /// How long a client may take to send the head of a request.
     "limits.header_timeout": Span => header_timeout;
-    /// How long a connection stays open between two requests. Longer than the proxy in front keeps
-    /// it, or the proxy will now and then send a request into a connection that is closing.
+    /// How long a connection may be idle between two requests. Longer than a proxy in front keeps
+    /// its connections, or the proxy uses one that is being closed.
     "limits.keep_alive": Span => keep_alive;
 } }
