@@ -35,12 +35,15 @@ fn render<P: Page>(
     let config = context.crossauth.config();
     let nonce = context.crossauth.next_nonce();
     let common = Common {
+        lang: "en",
         url_prefix: &config.prefix,
         site_name: &config.site_name,
         csrf_token: context.csrf_form_value(),
         csp_nonce: &nonce,
         request_id: context.id,
         user: context.user().map(|user| &**user),
+        message: None,
+        links: &config.footer_links,
     };
     let pages = context.crossauth.pages();
     match pages.render(page, problem.map(Into::into).as_ref(), &common) {

@@ -18,7 +18,7 @@ pub use config::{CookieConfig, CrossSite, CsrfIssue, HostPrefix, RequestConfig, 
 
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
-use crate::page::Pages;
+use crate::page::{FooterLink, Pages};
 use crate::request_id::RequestId;
 
 /// How Crossauth looks from the web.
@@ -30,6 +30,8 @@ pub struct Config {
     pub prefix: String,
     /// What the pages call the application.
     pub site_name: String,
+    /// The links at the end of every page.
+    pub(crate) footer_links: Vec<FooterLink>,
     /// Where to go after logging in, where nothing else was asked for.
     pub login_redirect: String,
     /// Where to go after logging out, where nothing else was asked for.

@@ -63,9 +63,24 @@ pub(crate) fn clear_cached_pages(headers: &mut HeaderMap) {
     headers.insert(CLEAR_SITE_DATA, text("\"cache\""));
 }
 
-pub(crate) fn asset(headers: &mut HeaderMap, media_type: &'static str) {
+/// How long an asset may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// Its address names its version.
+    Forever,
+    /// Another version may soon be at the same address.
+    Revalidated,
+}
+
+pub(crate) fn asset(headers: &mut HeaderMap, media_type: &'static str, caching: Caching) {
     headers.insert(CONTENT_TYPE, text(media_type));
-    headers.insert(CACHE_CONTROL, text("public, max-age=31536000, immutable"));
+    headers.insert(
+        CACHE_CONTROL,
+        text(match caching {
+            Caching::Forever => "public, max-age=31536000, immutable",
+            Caching::Revalidated => "public, max-age=300",
+        }),
+    );
     headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
     headers.insert(RESOURCE_POLICY, text("same-origin"));
     headers.insert(

@@ -28,12 +28,12 @@ use minijinja::Environment;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-pub(crate) use asset::Asset;
+pub(crate) use asset::{Asset, version as asset_version};
 pub(crate) use emergency::emergency;
 pub(crate) use error_page::ErrorPage;
 use source::Source;
 use variables::Layers;
-pub(crate) use variables::{Common, Problem};
+pub(crate) use variables::{Common, FooterLink, Problem};
 
 /// A page. Its fields, serialised, are the variables of its template beside those of [`Common`].
 pub(crate) trait Page: Serialize {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::signup::Door;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 
 use crate::answer;
 use crate::context::Context;
@@ -54,7 +54,12 @@ impl Crossauth {
     /// What our pages load. Outside the layer: no session is looked up for it.
     pub fn assets(&self) -> Router {
         Asset::ALL.iter().fold(Router::new(), |router, asset| {
-            router.route(&self.path(asset.name), get(move || async { asset::serve(asset) }))
+            router.route(
+                &self.path(asset.name),
+                get(move |uri: Uri, headers: HeaderMap| async move {
+                    asset::serve(asset, &uri, &headers)
+                }),
+            )
         })
     }
 }

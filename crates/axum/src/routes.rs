@@ -15,6 +15,8 @@ use crate::page::{ErrorPage, PageEntry};
 /// Every page.
 pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<login::LoginPage>(),
+    PageEntry::of::<login::LoggedInPage>(),
+    PageEntry::of::<logout::LogoutPage>(),
     PageEntry::of::<signup::SignupPage>(),
     PageEntry::of::<home::AccountPage>(),
     PageEntry::of::<setup::SetupPage>(),

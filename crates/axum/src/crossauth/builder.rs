@@ -21,7 +21,7 @@ use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConf
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
-use crate::page::{PageError, Pages};
+use crate::page::{FooterLink, PageError, Pages};
 use crate::routes;
 
 /// Why Crossauth could not be put together.
@@ -57,6 +57,9 @@ pub enum BuildError {
     /// Password hashing cannot be set up so.
     #[error(transparent)]
     Hasher(#[from] HasherConfigError),
+    /// The address of a link at the end of the pages is not one.
+    #[error("{0} must be a path or begin with https://, http:// or mailto:")]
+    Link(&'static str),
     /// A template is missing or wrong.
     #[error(transparent)]
     Pages(#[from] PageError),
@@ -321,6 +324,7 @@ impl Builder {
         let site = &self.site;
         let mut config = Config {
             site_name: site.name.clone(),
+            footer_links: footer_links(site)?,
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
@@ -353,6 +357,29 @@ impl Builder {
         }
         Ok(base_url.clone())
     }
+}
+
+fn footer_links(site: &SiteConfig) -> Result<Vec<FooterLink>, BuildError> {
+    let links = [
+        ("Privacy", "privacy_url", &site.privacy_url),
+        ("Terms", "terms_url", &site.terms_url),
+        ("Help", "help_url", &site.help_url),
+    ];
+    let given = links
+        .into_iter()
+        .filter_map(|(label, option, href)| Some((label, option, href.as_deref()?)));
+    given
+        .map(|(label, option, href)| {
+            let leads_somewhere =
+                ["/", "https://", "http://", "mailto:"].iter().any(|start| href.starts_with(start));
+            let is_url = leads_somewhere && href.bytes().all(|byte| byte.is_ascii_graphic());
+            if is_url {
+                Ok(FooterLink { label, href: href.to_owned() })
+            } else {
+                Err(BuildError::Link(option))
+            }
+        })
+        .collect()
 }
 
 fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {

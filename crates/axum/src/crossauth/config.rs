@@ -28,6 +28,13 @@ pub struct SiteConfig {
     pub login_redirect: Option<String>,
     /// Where a logout without a destination leads. Without it, `/`.
     pub logout_redirect: Option<String>,
+    /// Address of the privacy policy, for a link at the end of every page: a path, or an address
+    /// that begins with `https://`, `http://` or `mailto:`.
+    pub privacy_url: Option<String>,
+    /// Address of the terms of use, likewise.
+    pub terms_url: Option<String>,
+    /// Address where users get help, likewise.
+    pub help_url: Option<String>,
     /// A directory whose templates replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// Reads changed templates again without a restart.
@@ -43,6 +50,9 @@ impl Default for SiteConfig {
             name: "Crossauth".to_owned(),
             login_redirect: None,
             logout_redirect: None,
+            privacy_url: None,
+            terms_url: None,
+            help_url: None,
             templates: None,
             reload_templates: false,
         }

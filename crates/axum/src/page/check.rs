@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use crossauth_core::user::User;
 use minijinja::ErrorKind;
 use minijinja::value::{Serde, Value};
 
-use super::variables::{Common, Problem, sample_user};
+use super::variables::{Common, FooterLink, Problem, sample_user};
 use super::{Audience, PageEntry, PageError, Pages, innermost};
 
 /// Something about an override that is probably a mistake.
@@ -69,7 +70,7 @@ impl Pages {
         };
         let name = page.template.name;
         for user in users {
-            let common = Value::from(Serde(Common::sample(*user)));
+            let common = sample_common(*user);
             for problem in [Value::UNDEFINED, sample_problem()] {
                 self.render_layers(name, [(page.sample)(), problem, common.clone()])?;
             }
@@ -87,7 +88,7 @@ impl Pages {
     /// variables of the page, any other with those of all pages.
     fn unknown_variables(&self, pages: &[PageEntry]) -> Vec<Warning> {
         let user = sample_user();
-        let common = names(&Value::from(Serde(Common::sample(Some(&user)))));
+        let common = names(&sample_common(Some(&user)));
         let common: BTreeSet<_> = common.into_iter().chain(names(&sample_problem())).collect();
         let own: BTreeMap<_, _> =
             pages.iter().map(|page| (page.template.name, names(&(page.sample)()))).collect();
@@ -111,6 +112,11 @@ impl Pages {
         }
         warnings
     }
+}
+
+fn sample_common(user: Option<&User>) -> Value {
+    let links = [FooterLink { label: "Privacy", href: "https://example.com/privacy".into() }];
+    Value::from(Serde(Common::sample(user, &links)))
 }
 
 fn sample_problem() -> Value {

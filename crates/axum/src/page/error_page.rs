@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Page, Template, template};
 
-/// Variables of `error.html`. `http_status` and `msg` are the names of other versions of
+/// Variables of `error.html`. `detail` is the message if it says more than the code. `http_status` and `msg` are the names of other versions of
 /// Crossauth for `status` and `error_message`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,6 +14,7 @@ pub(crate) struct ErrorPage {
     status: u16,
     http_status: u16,
     title: &'static str,
+    detail: Option<String>,
     msg: String,
     error_message: String,
     error_messages: Vec<String>,
@@ -24,10 +25,13 @@ pub(crate) struct ErrorPage {
 impl ErrorPage {
     /// The page of an error that is answered with `status`.
     pub(crate) fn new(status: StatusCode, error: ErrorBody) -> Self {
+        let default = ErrorCode::from_name(error.error_code_name).map(ErrorCode::message);
+        let is_default = default == Some(error.error_message.as_str());
         Self {
             status: status.as_u16(),
             http_status: status.as_u16(),
             title: status.canonical_reason().unwrap_or("Error"),
+            detail: (!is_default).then(|| error.error_message.clone()),
             msg: error.error_message.clone(),
             error_message: error.error_message,
             error_messages: error.error_messages,
@@ -41,6 +45,7 @@ impl Page for ErrorPage {
     const TEMPLATE: Template = template!("error.html");
 
     fn sample() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized.into())
+        let detail = vec!["Sign-up is closed".to_owned()];
+        Self::new(StatusCode::FORBIDDEN, ErrorBody::new(ErrorCode::Forbidden, detail))
     }
 }

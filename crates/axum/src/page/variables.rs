@@ -15,23 +15,39 @@ use crate::request_id::RequestId;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Common<'a> {
+    /// Language of the page.
+    pub(crate) lang: &'static str,
     pub(crate) url_prefix: &'a str,
     pub(crate) site_name: &'a str,
     pub(crate) csrf_token: String,
     pub(crate) csp_nonce: &'a str,
     pub(crate) request_id: RequestId,
     pub(crate) user: Option<&'a User>,
+    /// What has just succeeded.
+    pub(crate) message: Option<&'a str>,
+    /// Shown at the end of every page.
+    pub(crate) links: &'a [FooterLink],
+}
+
+/// A link at the end of every page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FooterLink {
+    pub(crate) label: &'static str,
+    pub(crate) href: String,
 }
 
 impl<'a> Common<'a> {
-    pub(super) fn sample(user: Option<&'a User>) -> Self {
+    pub(super) fn sample(user: Option<&'a User>, links: &'a [FooterLink]) -> Self {
         Self {
+            lang: "en",
             url_prefix: "/auth/",
             site_name: "Northwind",
             csrf_token: "csrf-token".into(),
             csp_nonce: "nonce",
             request_id: RequestId::new(7),
             user,
+            message: Some("Your details have been updated."),
+            links,
         }
     }
 }

@@ -40,6 +40,28 @@ pub(crate) struct LoginPage {
     signup_enabled: bool,
 }
 
+/// Variables of `loggedin.html`, for a user who tries to log in as another.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LoggedInPage {
+    /// Where the user who is logged in can go on.
+    pub(crate) next: Option<NextPath>,
+    /// The login page, for after logging out.
+    pub(crate) login_path: String,
+}
+
+impl Page for LoggedInPage {
+    const TEMPLATE: Template = template!("loggedin.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+
+    fn sample() -> Self {
+        Self {
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            login_path: "/auth/login?next=%2Fafter".into(),
+        }
+    }
+}
+
 /// `GET login`
 pub(crate) async fn show(context: Context, uri: Uri) -> Response {
     let next = next::in_query(&uri);

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::answer::{self, Surface};
@@ -11,6 +11,7 @@ use crate::extract::Submitted;
 use crate::failure::Failure;
 use crate::headers;
 use crate::next::{self, NextPath};
+use crate::page::{Page, Template, template};
 use crate::session_change::SessionChange;
 
 /// What the form sends.
@@ -18,6 +19,21 @@ use crate::session_change::SessionChange;
 pub(crate) struct Form {
     #[serde(default, deserialize_with = "next::lenient")]
     next: Option<NextPath>,
+}
+
+/// Variables of `logout.html`, which asks before it logs out.
+#[derive(Serialize)]
+pub(crate) struct LogoutPage {
+    /// Where to go afterwards.
+    pub(crate) next: Option<NextPath>,
+}
+
+impl Page for LogoutPage {
+    const TEMPLATE: Template = template!("logout.html");
+
+    fn sample() -> Self {
+        Self { next: NextPath::parse("/after?a=b&c=d").ok() }
+    }
 }
 
 /// `POST logout`

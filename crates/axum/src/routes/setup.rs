@@ -31,6 +31,7 @@ pub(crate) struct Form {
 #[derive(Serialize)]
 pub(crate) struct SetupPage {
     token: String,
+    persist: &'static str,
     username: Option<String>,
     user_email: Option<Value>,
     #[serde(rename = "passwordHint")]
@@ -46,7 +47,8 @@ pub(crate) async fn show(context: Context, uri: Uri) -> Response {
     let failure = match context.crossauth.auth().setup.is_valid(&token).await {
         Ok(true) => {
             let password_hint = context.crossauth.auth().accounts.password_policy().describe();
-            let page = SetupPage { token, username: None, user_email: None, password_hint };
+            let page =
+                SetupPage { token, persist: "", username: None, user_email: None, password_hint };
             return answer::page(&context, StatusCode::OK, &page);
         }
         Ok(false) => SetupError::InvalidLink.into(),
@@ -81,6 +83,7 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
         Err(error @ SetupError::Account(_)) => {
             let page = SetupPage {
                 token: form.token,
+                persist: "",
                 username: Some(form.username),
                 user_email: first(user_fields),
                 password_hint: context.crossauth.auth().accounts.password_policy().describe(),
@@ -96,6 +99,7 @@ impl Page for SetupPage {
     fn sample() -> Self {
         Self {
             token: "setup-token".into(),
+            persist: "on",
             username: Some("ada".into()),
             user_email: Some("ada@example.com".into()),
             password_hint: "At least 8 characters.".into(),

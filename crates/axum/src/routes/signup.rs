@@ -63,8 +63,18 @@ struct Field {
     name: String,
     label: String,
     r#type: &'static str,
+    required: bool,
+    choices: Vec<Choice>,
     autocomplete: &'static str,
+    hint: &'static str,
     value: Value,
+}
+
+/// A value of a field of type `select`.
+#[derive(Serialize)]
+struct Choice {
+    value: String,
+    label: String,
 }
 
 /// `GET signup`
@@ -158,7 +168,16 @@ impl Page for SignupPage {
             next: NextPath::parse("/after?a=b&c=d").ok(),
             persist: "on",
             username: Some("ada".into()),
-            fields: vec![Field::new("email", Some(&"ada@example.com".into()))],
+            fields: vec![
+                Field::new("email", Some(&"ada@example.com".into())),
+                Field {
+                    r#type: "select",
+                    required: true,
+                    choices: vec![Choice { value: "north".into(), label: "North".into() }],
+                    hint: "Where you work.",
+                    ..Field::new("region", Some(&"north".into()))
+                },
+            ],
             allowed_factor2: vec![
                 FactorChoice { name: "none", friendly_name: "None", has_secrets: false },
                 FactorChoice {
@@ -190,7 +209,16 @@ impl Field {
             _ => (label(name), "text", "on"),
         };
         let value = entered.cloned().unwrap_or_default();
-        Self { name: name.to_owned(), label, r#type, autocomplete, value }
+        Self {
+            name: name.to_owned(),
+            label,
+            r#type,
+            required: false,
+            choices: Vec::new(),
+            autocomplete,
+            hint: "",
+            value,
+        }
     }
 }
 

@@ -168,7 +168,7 @@ async fn admin_is_for_administrators_and_for_as_long_as_they_are() {
     let refused = bob.get_json("/admin").await;
     refused.assert_failure(401, "InsufficientPriviledges");
     assert_eq!(refused.json()["errorCode"], json!(18));
-    bob.get("/admin").await.assert_page(401, "right privileges");
+    bob.get("/admin").await.assert_page(401, "You do not have access");
     let mut admin = browser();
     admin.log_in("root", PASSWORD).await;
     assert_eq!(admin.get("/admin").await.body, "admin root");

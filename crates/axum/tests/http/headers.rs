@@ -94,15 +94,40 @@ async fn without_tls_nothing_is_said_about_tls() {
 }
 
 #[tokio::test]
-async fn assets_can_be_kept_and_set_no_cookie() {
+async fn only_the_present_version_of_an_asset_may_be_kept_for_good() {
     let site = Site::new();
-    for (path, media_type) in
-        [("/crossauth.css", "text/css; charset=utf-8"), ("/crossauth.svg?v=x", "image/svg+xml")]
-    {
+    let page = site.browser().get("/login").await.body;
+    let current = page.split("href=\"/crossauth.css").nth(1).unwrap().split('"').next().unwrap();
+    for path in ["/crossauth.css", "/crossauth.js", "/crossauth.svg", "/crossauth.png"] {
+        let kept = site.browser().get(&format!("{path}{current}")).await;
+        let immutable = "public, max-age=31536000, immutable";
+        assert_eq!(kept.header("cache-control"), Some(immutable), "{path}");
+        let tag = kept.header("etag").unwrap();
+        for query in ["", "?v=", "?v=0123456789abcdef", "?w=x"] {
+            let answer = site.browser().get(&format!("{path}{query}")).await;
+            assert_eq!(answer.header("cache-control"), Some("public, max-age=300"), "{path}{query}");
+            assert_eq!(answer.header("etag"), Some(tag));
+        }
+        for (known, status) in [(tag, 304), (&*format!("\"x\", W/{tag}"), 304), ("\"x\"", 200)] {
+            let request = request(Method::GET, path).header("if-none-match", known);
+            let answer = site.browser().send(request, "").await;
+            assert_eq!(answer.status.as_u16(), status, "{path} {known}");
+            assert_eq!(answer.body.is_empty(), status == 304, "{path} {known}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn assets_set_no_cookie_and_are_what_they_say() {
+    let site = Site::new();
+    for (path, media_type) in [
+        ("/crossauth.css", "text/css; charset=utf-8"),
+        ("/crossauth.js", "text/javascript; charset=utf-8"),
+        ("/crossauth.svg?v=x", "image/svg+xml"),
+    ] {
         let answer = site.browser().get(path).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("content-type"), Some(media_type));
-        assert!(answer.header("cache-control").unwrap().contains("immutable"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert!(answer.header("content-security-policy").unwrap().contains("sandbox"));
         assert!(answer.set_cookies().is_empty());

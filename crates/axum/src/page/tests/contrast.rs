@@ -28,7 +28,7 @@ const CONTROLS: [(&str, &str); 3] =
 type Palette = BTreeMap<String, [f64; 3]>;
 
 fn css() -> &'static str {
-    Asset::ALL[0].body
+    std::str::from_utf8(Asset::ALL[0].body).unwrap()
 }
 
 /// The colours of the light scheme, then those of the dark one.

@@ -1,0 +1,28 @@
+// Pages work without this script. It lets people read the password they type, and then spares
+// them typing it twice.
+"use strict";
+
+for (const button of document.querySelectorAll(".reveal button")) {
+  const input = document.getElementById(button.getAttribute("aria-controls"));
+  const show = (visible) => {
+    input.type = visible ? "text" : "password";
+    button.setAttribute("aria-pressed", String(visible));
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    show(input.type === "password");
+    input.focus();
+  });
+  // Password managers and the browser's memory of forms look at the type.
+  input.form.addEventListener("submit", () => show(false));
+}
+
+for (const field of document.querySelectorAll("[data-repeats]")) {
+  const input = field.querySelector("input");
+  const original = document.getElementById(field.dataset.repeats);
+  field.hidden = true;
+  input.required = false;
+  input.form.addEventListener("submit", () => {
+    input.value = original.value;
+  });
+}
