@@ -20,6 +20,9 @@ for (const button of document.querySelectorAll(".reveal button")) {
 for (const field of document.querySelectorAll("[data-repeats]")) {
   const input = field.querySelector("input");
   const original = document.getElementById(field.dataset.repeats);
+  if (input.hasAttribute("aria-invalid")) {
+    continue;
+  }
   field.hidden = true;
   input.required = false;
   input.form.addEventListener("submit", () => {

@@ -138,6 +138,11 @@ impl Browser {
         }
     }
 
+    /// The button whose accessible name is given by `aria-label`.
+    pub async fn button(&self, name: &str) -> WebElement {
+        self.web.find(By::Css(format!("button[aria-label='{name}']"))).await.unwrap()
+    }
+
     /// Replaces what is in a field.
     pub async fn fill(&self, label: &str, text: &str) {
         let field = self.field(label).await;

@@ -316,7 +316,8 @@ fn fields(setup: &str) -> Vec<(&'static str, String)> {
 #[track_caller]
 fn assert_refused(path: &str, answer: &Answer) {
     assert_eq!(answer.status, 401, "{path}: {}", answer.body);
-    assert!(answer.body.contains("CSRF") || answer.body.contains("expired"), "{}", answer.body);
+    let reasons = ["CSRF", "expired", "This form was not accepted"];
+    assert!(reasons.iter().any(|reason| answer.body.contains(reason)), "{}", answer.body);
     answer.assert_no_session();
 }
 

@@ -4,7 +4,9 @@ use crossauth_core::account::Role;
 use crossauth_core::user::NewUser;
 use serde_json::json;
 
-use crate::browser::Answer;
+use http::Method;
+
+use crate::browser::{Answer, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
@@ -98,14 +100,18 @@ async fn only_the_present_version_of_an_asset_may_be_kept_for_good() {
     let site = Site::new();
     let page = site.browser().get("/login").await.body;
     let current = page.split("href=\"/crossauth.css").nth(1).unwrap().split('"').next().unwrap();
-    for path in ["/crossauth.css", "/crossauth.js", "/crossauth.svg", "/crossauth.png"] {
+    for path in ["/crossauth.css", "/crossauth.js", "/crossauth.svg"] {
         let kept = site.browser().get(&format!("{path}{current}")).await;
         let immutable = "public, max-age=31536000, immutable";
         assert_eq!(kept.header("cache-control"), Some(immutable), "{path}");
         let tag = kept.header("etag").unwrap();
         for query in ["", "?v=", "?v=0123456789abcdef", "?w=x"] {
             let answer = site.browser().get(&format!("{path}{query}")).await;
-            assert_eq!(answer.header("cache-control"), Some("public, max-age=300"), "{path}{query}");
+            assert_eq!(
+                answer.header("cache-control"),
+                Some("public, max-age=300"),
+                "{path}{query}"
+            );
             assert_eq!(answer.header("etag"), Some(tag));
         }
         for (known, status) in [(tag, 304), (&*format!("\"x\", W/{tag}"), 304), ("\"x\"", 200)] {

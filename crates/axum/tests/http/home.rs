@@ -49,7 +49,10 @@ async fn methods_that_an_address_does_not_take_are_refused_in_the_form_that_was_
     ] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let page = request(method.clone(), path).header("accept", "text/html");
-        site.browser().send(page, "").await.assert_page(405, "This address cannot be used that way");
+        site.browser()
+            .send(page, "")
+            .await
+            .assert_page(405, "This address cannot be used that way");
         let answer = site.browser().send(request(method, path), "").await;
         answer.assert_failure(405, "BadRequest");
     }

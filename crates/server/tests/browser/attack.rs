@@ -60,7 +60,7 @@ async fn form_of_another_origin_does_not_log_in() {
     for host in HOSTS {
         browser.forget_cookies().await;
         browser.open(&site.url(host, "/")).await;
-        browser.expect("Log in").await;
+        browser.expect("The request comes from another site").await;
         assert_eq!(browser.url().await, server.url("/login"));
         assert!(!is_logged_in(&browser, &server).await, "{host}");
     }

@@ -13,7 +13,6 @@ async fn newcomer_signs_up_leaves_and_comes_back() {
     browser.click("Create an account").await;
     browser.fill("Username", "alice").await;
     browser.fill("Password", PASSWORD).await;
-    browser.fill("Repeat password", PASSWORD).await;
     browser.click("Create account").await;
     browser.expect("alice").await;
     assert_eq!(browser.url().await, server.url("/"));
@@ -44,15 +43,40 @@ async fn mistakes_are_shown_beside_their_fields_and_can_be_corrected() {
     let browser = Browser::start().await;
     browser.open(&server.url("/signup")).await;
     browser.fill("Username", "alice").await;
-    browser.fill("Password", PASSWORD).await;
-    browser.fill("Repeat password", "Another-horse-7").await;
+    browser.fill("Password", "short").await;
     browser.click("Create account").await;
-    let repeat = browser.field("Repeat password").await;
-    assert_eq!(repeat.attr("aria-invalid").await.unwrap().as_deref(), Some("true"));
+    browser.expect("Please check the marked fields.").await;
+    let password = browser.field("Password").await;
+    assert_eq!(password.attr("aria-invalid").await.unwrap().as_deref(), Some("true"));
+    assert_eq!(browser.focused().await.attr("name").await.unwrap().as_deref(), Some("password"));
     assert_eq!(browser.value("Username").await, "alice");
     assert_eq!(browser.value("Password").await, "");
     browser.fill("Password", PASSWORD).await;
-    browser.fill("Repeat password", PASSWORD).await;
     browser.click("Create account").await;
     browser.expect("Log out").await;
+}
+
+#[tokio::test]
+async fn a_password_can_be_shown_and_is_hidden_again_when_it_is_sent() {
+    let server = server();
+    let browser = Browser::start().await;
+    browser.open(&server.url("/signup")).await;
+    browser.fill("Username", "alice").await;
+    browser.fill("Password", PASSWORD).await;
+    let password = browser.field("Password").await;
+    let kind = async || password.attr("type").await.unwrap().unwrap();
+    assert_eq!(kind().await, "password");
+    let button = browser.button("Show password").await;
+    for (pressed, expected) in [("true", "text"), ("false", "password"), ("true", "text")] {
+        button.click().await.unwrap();
+        assert_eq!(kind().await, expected);
+        assert_eq!(button.attr("aria-pressed").await.unwrap().as_deref(), Some(pressed));
+    }
+    let at_submit = "{ globalThis.sent = []; document.forms[0].addEventListener('submit', (event) => \
+                     { event.preventDefault(); sent.push(document.forms[0].password.type, \
+                     document.forms[0].repeat_password.value) }) }";
+    browser.evaluate(at_submit).await;
+    browser.click("Create account").await;
+    let sent = browser.evaluate("sent").await;
+    assert_eq!(sent, serde_json::json!(["password", PASSWORD]));
 }

@@ -19,6 +19,9 @@ async fn keyboard_alone_logs_in_and_out() {
     browser.press(TAB).await;
     browser.press(PASSWORD).await;
     browser.press(TAB).await;
+    let button = browser.focused().await.attr("aria-label").await.unwrap();
+    assert_eq!(button.as_deref(), Some("Show password"));
+    browser.press(TAB).await;
     browser.press(SPACE).await;
     assert!(browser.field("Keep me logged in").await.is_selected().await.unwrap());
     browser.press(TAB).await;
@@ -39,7 +42,17 @@ async fn pages_work_without_scripts() {
     let server = server();
     let browser = Browser::start().await;
     browser.scripting(Scripting::Blocked).await;
-    sign_up(&browser, &server, "alice").await;
+    browser.open(&server.url("/signup")).await;
+    browser.fill("Username", "alice").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("Repeat password", "Another-horse-7").await;
+    assert!(!browser.button("Show password").await.is_displayed().await.unwrap());
+    browser.click("Create account").await;
+    let repeat = browser.field("Repeat password").await;
+    assert_eq!(repeat.attr("aria-invalid").await.unwrap().as_deref(), Some("true"));
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("Repeat password", PASSWORD).await;
+    browser.click("Create account").await;
     browser.click("Log out").await;
     browser.open(&server.url("/login")).await;
     log_in(&browser, "alice", PASSWORD).await;
