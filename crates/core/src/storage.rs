@@ -38,14 +38,23 @@ impl fmt::Debug for Storage {
 }
 
 /// A store could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}: {source}")]
+///
+/// Shown with what the driver said, which is therefore no [`Error::source`] of it.
+#[derive(Debug)]
 pub struct StorageError {
     /// What the caller can conclude.
     pub kind: StorageErrorKind,
     /// What the driver said; for the log, never for the user.
     pub source: Box<dyn Error + Send + Sync>,
 }
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.source)
+    }
+}
+
+impl Error for StorageError {}
 
 /// What a caller can conclude from a [`StorageError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

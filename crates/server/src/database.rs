@@ -25,7 +25,11 @@ impl Database {
         };
         let opened = Options { tables, ..Options::default() }.open(&path).await;
         let shown = path.display();
-        Ok(Self(opened.with_context(|| format!("cannot open the database {shown}"))?))
+        let opened = opened.with_context(|| format!("cannot open the database {shown}"))?;
+        for warning in opened.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self(opened))
     }
 
     /// The stores in it.

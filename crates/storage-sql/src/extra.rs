@@ -41,6 +41,16 @@ impl Extra {
         }
     }
 
+    /// Names of the application's own columns.
+    pub(crate) fn column_names(&self) -> Vec<&str> {
+        match self {
+            Self::Json(_) => Vec::new(),
+            Self::Columns(fields) => {
+                fields.iter().map(|field| field.column.name.as_str()).collect()
+            }
+        }
+    }
+
     /// What to write to which columns, so that `stored` becomes what `changes` make of it.
     pub(crate) fn encode<'v>(
         &'v self,
@@ -107,6 +117,8 @@ fn to_json(column: &Column, value: Value<'_>) -> Option<Json> {
         Value::Real(real) => Number::from_f64(real).map(Json::Number),
         Value::Text(text) => Some(Json::String(text.into_owned())),
         Value::Bytes(bytes) => Some(Json::String(String::from_utf8_lossy(&bytes).into_owned())),
-        Value::Time(moment) => Some(Json::Number(moment.as_millis().into())),
+        Value::Time(moment) => jiff::Timestamp::from_millisecond(moment.as_millis())
+            .ok()
+            .map(|moment| Json::String(moment.to_string())),
     }
 }

@@ -136,13 +136,17 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
         let Some(statement) = &self.sql.touch else { return Ok(()) };
-        let at = self.sql.schema.keys.times.encode(at);
-        self.execute(statement, vec![at.clone(), Value::text(value), at]).await?;
+        let Schema { keys, .. } = self.sql.schema.as_ref();
+        let Some(lastactive) = &keys.lastactive else { return Ok(()) };
+        let written = keys.times.encode(lastactive, at);
+        let compared = self.sql.schema.compared_time(lastactive, at);
+        self.execute(statement, vec![written, Value::text(value), compared]).await?;
         Ok(())
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        let now = self.sql.schema.keys.times.encode(now);
+        let schema = &self.sql.schema;
+        let now = schema.compared_time(&schema.keys.expires, now);
         self.execute(&self.sql.purge, vec![now, Value::from(i64::from(limit))]).await
     }
 }

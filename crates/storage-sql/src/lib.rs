@@ -30,6 +30,7 @@ pub mod sqlite;
 mod table_map;
 mod time_encoding;
 mod user;
+mod uuid;
 
 pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use table_map::{KeyTable, Management, SecretsTable, TableMap, UserTable};

@@ -50,6 +50,12 @@ pub enum OpenError {
         /// Name of the column.
         column: String,
     },
+    /// The time zone of the table map is neither an offset nor known to the system.
+    #[error("there is no time zone {name:?}")]
+    TimeZone {
+        /// Its name.
+        name: String,
+    },
     /// A name in the table map holds something else than ASCII letters, digits and `_`.
     #[error("{name:?} cannot be the name of a table or column")]
     Identifier {
@@ -72,6 +78,25 @@ pub enum OpenWarning {
         table: String,
         /// Name of the column.
         column: String,
+    },
+    /// Integers identify users, and the database does not assign them to new ones.
+    #[error(
+        "the table {table:?} does not assign {column:?} to new rows: new users cannot be stored"
+    )]
+    IdNotAssigned {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// Times are stored as text without a time zone, and the table map names none.
+    #[error(
+        "times in the table {table:?} name no time zone and are taken as UTC; if they are local \
+         times, configure their time zone"
+    )]
+    TimeZone {
+        /// Name of the table.
+        table: String,
     },
 }
 
@@ -113,6 +138,12 @@ impl<D: Database> SqlStorage<D> {
     /// The stores, for the use cases.
     pub fn storage(&self) -> Storage {
         self.storage.clone()
+    }
+
+    /// Names of the application's own columns of the users' table. What they hold is part of the
+    /// user and goes wherever an application sends it.
+    pub fn user_columns(&self) -> Vec<&str> {
+        self.schema.users.extra.column_names()
     }
 
     /// What the operator should be told.

@@ -10,9 +10,9 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
 use crossauth_core::user::UserId;
 
-use crate::TimeEncoding;
 use crate::column::{Field, is_true};
 use crate::database::{Row, Value};
+use crate::time_encoding::Times;
 
 pub(crate) use key::Keys;
 pub(crate) use secrets::Secrets;
@@ -60,13 +60,9 @@ impl<'r> Cells<'r> {
         user::decode_id(self.get(field)?).map_err(|problem| Problem::column(field, problem))
     }
 
-    pub(crate) fn time(
-        &self,
-        field: &Field,
-        encoding: TimeEncoding,
-    ) -> Result<Option<Timestamp>, Problem> {
+    pub(crate) fn time(&self, field: &Field, times: &Times) -> Result<Option<Timestamp>, Problem> {
         let value = self.get(field)?;
-        encoding.decode(&value).map_err(|problem| Problem::column(field, problem))
+        times.decode(&value).map_err(|problem| Problem::column(field, problem))
     }
 }
 

@@ -1,15 +1,20 @@
 //! The tables as they are: the map, laid over the columns that exist.
 
-use crate::column::Table;
-use crate::database::{Database, Dialect};
+use crossauth_core::clock::Timestamp;
+use crossauth_core::storage::StorageError;
+
+use crate::column::{Field, Table, select_list};
+use crate::database::{Database, Dialect, Row, Statement, Value};
 use crate::extra::Extra;
-use crate::record::{Keys, Secrets, Users};
+use crate::record::{IdKind, Keys, Secrets, Users};
+use crate::time_encoding::{MILLIS_FUNCTION, is_local};
 use crate::{Management, OpenError, OpenWarning, TableMap};
 
 /// Everything the stores know of the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) dialect: Dialect,
+    pub(crate) management: Management,
     pub(crate) users: Users,
     pub(crate) secrets: Secrets,
     pub(crate) keys: Keys,
@@ -19,6 +24,24 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
+    /// A column of times as an expression that SQL can compare with
+    /// [`compared_time`](Self::compared_time) and order by. What a mapped table holds may be text
+    /// or numbers from row to row.
+    pub(crate) fn comparable_time(&self, column: &str) -> String {
+        match (self.dialect, self.management) {
+            (Dialect::Sqlite, Management::AsFound) => format!("{MILLIS_FUNCTION}({column})"),
+            (Dialect::Sqlite, Management::Managed) => column.to_owned(),
+        }
+    }
+
+    /// The parameter to compare [`comparable_time`](Self::comparable_time) of `field` with.
+    pub(crate) fn compared_time(&self, field: &Field, moment: Timestamp) -> Value<'static> {
+        match (self.dialect, self.management) {
+            (Dialect::Sqlite, Management::AsFound) => Value::Integer(moment.as_millis()),
+            (Dialect::Sqlite, Management::Managed) => self.keys.times.encode(field, moment),
+        }
+    }
+
     /// Lays `map` over the tables in `database`.
     pub(crate) async fn find(database: &impl Database, map: &TableMap) -> Result<Self, OpenError> {
         let users = Table::find(database, &map.users.table).await?;
@@ -36,13 +59,23 @@ impl Schema {
             Management::Managed => Ok(Extra::Json(table.select("extra")?)),
             Management::AsFound => Ok(Extra::Columns(table.select_rest())),
         };
-        let users = Users::new(users, map, extra)?;
+        let mut users = Users::new(users, map, extra)?;
+        users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
         let keys = Keys::new(keys, map, extra)?;
-        let warnings = required(&map.users.table, &users.extra)
-            .chain(required(&map.keys.table, &keys.extra))
-            .collect();
+        let mut warnings = Vec::new();
+        warnings.extend(required(&map.users.table, &users.extra));
+        warnings.extend(required(&map.keys.table, &keys.extra));
+        let assigned = database.dialect().assigns_integers(&users.id.column);
+        if users.id_kind == IdKind::Integer && !assigned {
+            let (table, column) = (map.users.table.clone(), map.users.id.clone());
+            warnings.push(OpenWarning::IdNotAssigned { table, column });
+        }
+        if map.time_zone.is_none() && has_local_times(database, &keys).await? {
+            warnings.push(OpenWarning::TimeZone { table: map.keys.table.clone() });
+        }
         Ok(Self {
             dialect: database.dialect(),
+            management: map.management,
             users,
             secrets: Secrets::new(secrets, map)?,
             keys,
@@ -50,6 +83,30 @@ impl Schema {
             warnings,
         })
     }
+}
+
+/// What identifies the users that are there; `None` if there are none.
+async fn stored_id_kind(
+    database: &impl Database,
+    users: &Users,
+) -> Result<Option<IdKind>, StorageError> {
+    let (table, id) = (&users.table, users.id.quoted());
+    let select = format!("SELECT {id} FROM {table} WHERE {id} IS NOT NULL LIMIT 1");
+    let decode = |row: &dyn Row| row.value(0).map(|value| IdKind::of_value(&value));
+    let stored = database.scan(&Statement::new(select), &[], decode).await?;
+    Ok(stored.into_iter().next().transpose()?.flatten())
+}
+
+/// Whether a sample of the keys has times in text without a time zone.
+async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, StorageError> {
+    let times = [&keys.created.column.quoted, &keys.expires.column.quoted].map(Clone::clone);
+    let times = select_list(&times, "k");
+    let select = format!("SELECT {times} FROM {} AS k LIMIT 100", keys.table);
+    let decode = |row: &dyn Row| {
+        [0, 1].into_iter().any(|column| row.value(column).is_ok_and(|value| is_local(&value)))
+    };
+    let found = database.scan(&Statement::new(select), &[], decode).await?;
+    Ok(found.contains(&true))
 }
 
 /// A warning for each application column without which a row cannot be inserted.

@@ -9,6 +9,7 @@
 //! library.
 
 mod connection;
+mod file;
 mod writer;
 
 use std::fmt;
@@ -21,7 +22,9 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
+use crate::time_encoding::Times;
 use crate::{OpenError, SqlStorage, TableMap};
+use file::OpenFiles;
 use writer::Writer;
 
 /// Opens our own schema in a file, which is made if it is missing.
@@ -59,11 +62,12 @@ impl Options {
     /// `:memory:` opens a database in memory.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenError> {
         let (path, readers) = (path.as_ref().to_owned(), self.readers.max(1));
+        let times = Times::new(self.tables.times, self.tables.time_zone.as_deref())?;
         let open = move || {
             if path.as_os_str() == MEMORY {
-                Sqlite::open_memory()
+                Sqlite::open_memory(&times)
             } else {
-                Sqlite::open_file(&path, readers)
+                Sqlite::open_file(&path, readers, &times)
             }
         };
         let opened = tokio::task::spawn_blocking(open).await;
@@ -94,22 +98,29 @@ impl fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
-    fn open_file(path: &Path, readers: usize) -> Result<Self, OpenError> {
-        connection::create_private(path)
-            .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-        let writer = share(connection::writer(path)?);
-        let reader = || connection::reader(path).map(share);
+    fn open_file(path: &Path, readers: usize, times: &Times) -> Result<Self, OpenError> {
+        let file_error = |source| OpenError::File { path: path.to_owned(), source };
+        file::create_private(path).map_err(file_error)?;
+        let writer = connection::writer(path, times)?;
+        let files = OpenFiles::of(path).map_err(file_error)?;
+        let reader = || connection::reader(path, times).map(share);
         let readers = (0..readers).map(|_| reader()).collect::<Result<_, _>>()?;
-        Self::start(writer, readers, reader()?)
+        Self::start(share(writer), readers, reader()?, files)
     }
 
-    fn open_memory() -> Result<Self, OpenError> {
-        let connection = share(connection::memory()?);
-        Self::start(Arc::clone(&connection), vec![Arc::clone(&connection)], connection)
+    fn open_memory(times: &Times) -> Result<Self, OpenError> {
+        let connection = share(connection::memory(times)?);
+        let (writer, readers) = (Arc::clone(&connection), vec![Arc::clone(&connection)]);
+        Self::start(writer, readers, connection, OpenFiles::default())
     }
 
-    fn start(writer: Shared, readers: Vec<Shared>, scanner: Shared) -> Result<Self, OpenError> {
-        let writer = Writer::start(writer).map_err(StorageError::unavailable)?;
+    fn start(
+        writer: Shared,
+        readers: Vec<Shared>,
+        scanner: Shared,
+        files: OpenFiles,
+    ) -> Result<Self, OpenError> {
+        let writer = Writer::start(writer, files).map_err(StorageError::unavailable)?;
         Ok(Self(Arc::new(Connections { readers, scanner, writer })))
     }
 

@@ -24,6 +24,10 @@ pub struct TableMap {
     pub dependents: Vec<(String, String)>,
     /// How moments are written.
     pub times: TimeEncoding,
+    /// The time zone of moments that are stored as text without one: a name such as
+    /// `Europe/Vienna`, or an offset such as `+01:00`. `None` is UTC, with a warning where such
+    /// text is found.
+    pub time_zone: Option<String>,
     /// How names are brought to their look-up form.
     pub normalization: Normalization,
 }
@@ -111,6 +115,7 @@ impl TableMap {
             keys: KeyTable::named("crossauth_keys"),
             dependents: Vec::new(),
             times: TimeEncoding::Millis,
+            time_zone: None,
             normalization: Normalization::Nfkc,
         }
     }
@@ -124,6 +129,7 @@ impl TableMap {
             keys: KeyTable::named("Key"),
             dependents: dependents(["ApiKey", "OAuthAuthorization"]),
             times: TimeEncoding::Seconds,
+            time_zone: None,
             normalization: Normalization::Crossauth,
         }
     }
@@ -137,6 +143,7 @@ impl TableMap {
             keys: KeyTable::named("keys"),
             dependents: dependents(["apikey", "oauthauthorization"]),
             times: TimeEncoding::Millis,
+            time_zone: None,
             normalization: Normalization::Crossauth,
         }
     }

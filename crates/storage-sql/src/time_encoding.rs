@@ -1,14 +1,15 @@
 //! How moments are stored.
 
 use crossauth_core::clock::Timestamp;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
 
+use crate::OpenError;
+use crate::column::Field;
 use crate::database::Value;
 
-/// How moments are written. All that the originals wrote is read: text in either of their formats
-/// (taken as UTC where it names no zone), and numbers in the unit that is written.
+/// How moments are written. Every form that upstream wrote is read: text in ISO 8601 and the forms
+/// near it, and numbers in the unit that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeEncoding {
     /// Milliseconds since the Unix epoch, as an integer.
@@ -17,78 +18,266 @@ pub enum TimeEncoding {
     Seconds,
 }
 
-impl TimeEncoding {
+/// The name of the function that gives a stored time in milliseconds, null where it is none, in
+/// databases that do not store times in a type of their own.
+pub(crate) const MILLIS_FUNCTION: &str = "crossauth_millis";
+
+/// Encodes and decodes moments as a table map says.
+#[derive(Debug, Clone)]
+pub(crate) struct Times {
+    encoding: TimeEncoding,
+    /// The zone of moments that name none.
+    zone: TimeZone,
+}
+
+impl Times {
+    /// `zone` is a name of the system's time zone database or an offset such as `+02:00`.
+    pub(crate) fn new(encoding: TimeEncoding, zone: Option<&str>) -> Result<Self, OpenError> {
+        let zone = match zone {
+            None => TimeZone::UTC,
+            Some(name) => match offset(name) {
+                Some(offset) => TimeZone::fixed(offset),
+                None => TimeZone::get(name)
+                    .map_err(|_| OpenError::TimeZone { name: name.to_owned() })?,
+            },
+        };
+        Ok(Self { encoding, zone })
+    }
+
+    /// What to write to `field`.
     #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
-    pub(crate) fn encode(self, moment: Timestamp) -> Value<'static> {
-        match self {
-            Self::Millis => Value::Integer(moment.as_millis()),
-            Self::Seconds => Value::Real(moment.as_millis() as f64 / 1000.0),
+    pub(crate) fn encode(&self, field: &Field, moment: Timestamp) -> Value<'static> {
+        let sql_type = field.column.sql_type.as_str();
+        if sql_type == "timestamp without time zone" {
+            return Value::Time(self.to_local(moment));
+        }
+        if sql_type == "timestamp with time zone" {
+            return Value::Time(moment);
+        }
+        match self.encoding {
+            TimeEncoding::Millis => Value::Integer(moment.as_millis()),
+            TimeEncoding::Seconds => Value::Real(moment.as_millis() as f64 / 1000.0),
         }
     }
 
-    pub(crate) fn encode_optional(self, moment: Option<Timestamp>) -> Value<'static> {
-        moment.map_or(Value::Null, |moment| self.encode(moment))
+    pub(crate) fn encode_optional(
+        &self,
+        field: &Field,
+        moment: Option<Timestamp>,
+    ) -> Value<'static> {
+        moment.map_or(Value::Null, |moment| self.encode(field, moment))
+    }
+
+    /// The moment that a value stands for; null is none.
+    pub(crate) fn decode(&self, value: &Value<'_>) -> Result<Option<Timestamp>, &'static str> {
+        let moment = match value {
+            Value::Null => return Ok(None),
+            Value::Integer(number) => Some(self.whole(*number)),
+            Value::Real(number) => self.fractional(*number),
+            Value::Text(text) => self.parse(text),
+            Value::Time(moment) => Some(*moment),
+            Value::Bool(_) | Value::Bytes(_) => None,
+        };
+        moment.map(Some).ok_or("holds a time in an unknown format")
+    }
+
+    fn whole(&self, number: i64) -> Timestamp {
+        match self.encoding {
+            TimeEncoding::Millis => Timestamp::from_millis(number),
+            TimeEncoding::Seconds => Timestamp::from_secs(number),
+        }
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a cast from float stops at the ends")]
-    pub(crate) fn decode(self, value: &Value<'_>) -> Result<Option<Timestamp>, &'static str> {
-        let moment = match (self, value) {
-            (_, Value::Null) => return Ok(None),
-            (Self::Millis, Value::Integer(millis)) => Timestamp::from_millis(*millis),
-            (Self::Millis, Value::Real(millis)) => Timestamp::from_millis(millis.round() as i64),
-            (Self::Seconds, Value::Integer(secs)) => Timestamp::from_secs(*secs),
-            (Self::Seconds, Value::Real(secs)) => {
-                Timestamp::from_millis((secs * 1000.0).round() as i64)
-            }
-            (_, Value::Text(text)) => parse(text).ok_or("holds a time in an unknown format")?,
-            (_, Value::Time(moment)) => *moment,
-            (_, Value::Bool(_) | Value::Bytes(_)) => return Err("holds no time"),
-        };
-        Ok(Some(moment))
+    fn fractional(&self, number: f64) -> Option<Timestamp> {
+        if !number.is_finite() {
+            return None;
+        }
+        Some(Timestamp::from_millis(match self.encoding {
+            TimeEncoding::Millis => number.round() as i64,
+            // In two parts, because the product of large seconds would be rounded.
+            TimeEncoding::Seconds => (number.trunc() as i64)
+                .saturating_mul(1000)
+                .saturating_add((number.fract() * 1000.0).round() as i64),
+        }))
+    }
+
+    fn parse(&self, text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        if let Ok(number) = text.parse() {
+            return Some(self.whole(number));
+        }
+        if !text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+            return self.fractional(text.parse().ok()?);
+        }
+        let (civil, zone) = split_zone(text)?;
+        let civil: DateTime = civil.parse().ok()?;
+        let zone = zone.map_or_else(|| self.zone.clone(), TimeZone::fixed);
+        let moment = zone.to_timestamp(civil).ok()?;
+        Some(Timestamp::from_millis(moment.as_millisecond()))
+    }
+
+    /// The moment at which a clock of UTC shows what one of the zone shows now, for columns that
+    /// hold local time.
+    fn to_local(&self, moment: Timestamp) -> Timestamp {
+        let instant = jiff::Timestamp::from_millisecond(moment.as_millis());
+        let offset = instant.map_or(0, |instant| self.zone.to_offset(instant).seconds());
+        Timestamp::from_millis(moment.as_millis() + i64::from(offset) * 1000)
     }
 }
 
-fn parse(text: &str) -> Option<Timestamp> {
-    let local = format_description!(
-        "[year]-[month]-[day] [hour]:[minute]:[second][optional [.[subsecond]]]"
-    );
-    let moment = OffsetDateTime::parse(text, &Rfc3339)
-        .or_else(|_| PrimitiveDateTime::parse(text, local).map(PrimitiveDateTime::assume_utc))
-        .ok()?;
-    i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp::from_millis)
+/// Whether text is a moment that names no zone.
+pub(crate) fn is_local(value: &Value<'_>) -> bool {
+    let Value::Text(text) = value else { return false };
+    let split = split_zone(text.trim());
+    split.is_some_and(|(civil, zone)| zone.is_none() && civil.parse::<DateTime>().is_ok())
+}
+
+/// A date and time apart from the offset that follows it.
+fn split_zone(text: &str) -> Option<(&str, Option<Offset>)> {
+    // A dash further left belongs to the date.
+    let Some(time) = text.get(10..) else { return Some((text, None)) };
+    for name in ["Z", "z", "UTC", "GMT"] {
+        if let Some(civil) = text.strip_suffix(name).filter(|civil| civil.len() >= 10) {
+            return Some((civil.trim_end(), Some(Offset::UTC)));
+        }
+    }
+    match time.find(['+', '-']) {
+        None => Some((text, None)),
+        Some(at) => {
+            let (civil, zone) = text.split_at(10 + at);
+            Some((civil.trim_end(), Some(offset(zone)?)))
+        }
+    }
+}
+
+/// An offset such as `+02`, `+02:00`, `-0330`.
+fn offset(text: &str) -> Option<Offset> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => return None,
+    };
+    let digits = digits.replace(':', "");
+    if !matches!(digits.len(), 2 | 4 | 6) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize| digits.get(from..from + 2).map_or(Ok(0), str::parse::<i32>).ok();
+    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
+    if minutes > 59 || seconds > 59 {
+        return None;
+    }
+    Offset::from_seconds(sign * (hours * 3600 + minutes * 60 + seconds)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column::Column;
+
+    fn times(encoding: TimeEncoding) -> Times {
+        Times::new(encoding, None).unwrap()
+    }
+
+    fn field(sql_type: &str) -> Field {
+        let column = Column {
+            name: "created".into(),
+            quoted: "created".into(),
+            sql_type: sql_type.into(),
+            not_null: false,
+            has_default: false,
+        };
+        Field { column, place: 0 }
+    }
 
     #[test]
-    fn everything_the_originals_wrote_is_read() {
+    fn every_spelling_of_a_moment_is_read() {
         let moment = Some(Timestamp::from_millis(1_767_225_600_123));
         for (encoding, value) in [
             (TimeEncoding::Millis, Value::Integer(1_767_225_600_123)),
+            (TimeEncoding::Millis, Value::text("1767225600123")),
             (TimeEncoding::Seconds, Value::Real(1_767_225_600.123)),
+            (TimeEncoding::Seconds, Value::text("1767225600.123")),
             (TimeEncoding::Seconds, Value::text("2026-01-01 00:00:00.123000")),
+            (TimeEncoding::Seconds, Value::text("2026-01-01T00:00:00.123")),
+            (TimeEncoding::Seconds, Value::text("2026-01-01T00:00:00.123456")),
             (TimeEncoding::Millis, Value::text("2026-01-01T00:00:00.123Z")),
+            (TimeEncoding::Millis, Value::text("2026-01-01 00:00:00.123 UTC")),
             (TimeEncoding::Millis, Value::text("2026-01-01T01:00:00.123+01:00")),
+            (TimeEncoding::Millis, Value::text("2026-01-01 01:00:00.123 +01:00")),
+            (TimeEncoding::Millis, Value::text("2025-12-31 20:30:00.123-0330")),
+            (TimeEncoding::Millis, Value::text("2026-01-01 02:00:00.123+02")),
         ] {
-            assert_eq!(encoding.decode(&value).unwrap(), moment, "{value:?}");
+            assert_eq!(times(encoding).decode(&value), Ok(moment), "{value:?}");
         }
-        let whole = Some(Timestamp::from_secs(1_767_225_600));
-        let seconds = TimeEncoding::Seconds;
-        assert_eq!(seconds.decode(&Value::Integer(1_767_225_600)).unwrap(), whole);
-        assert_eq!(seconds.decode(&Value::text("2026-01-01 00:00:00")).unwrap(), whole);
-        assert_eq!(seconds.decode(&Value::Null).unwrap(), None);
-        assert!(seconds.decode(&Value::text("yesterday")).is_err());
+        let whole = Ok(Some(Timestamp::from_secs(1_767_225_600)));
+        let seconds = times(TimeEncoding::Seconds);
+        assert_eq!(seconds.decode(&Value::Integer(1_767_225_600)), whole);
+        for text in ["2026-01-01 00:00:00", "2026-01-01 00:00", "2026-01-01T00:00", "2026-01-01"] {
+            assert_eq!(seconds.decode(&Value::text(text)), whole, "{text}");
+        }
+        assert_eq!(seconds.decode(&Value::Null), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_an_error() {
+        for value in [
+            Value::text("yesterday"),
+            Value::text(""),
+            Value::text("0000-00-00 00:00:00"),
+            Value::text("2026-02-30 00:00:00"),
+            Value::text("2026-01-01 00:00:00+99:00"),
+            Value::text("2026-01-01 00:00:00 Mars"),
+            Value::text("2026-01-01é00:00:00"),
+            Value::text("12.5.2026"),
+            Value::text("NaN"),
+            Value::Real(f64::NAN),
+            Value::Real(f64::INFINITY),
+            Value::bytes(&b"x"[..]),
+        ] {
+            for encoding in [TimeEncoding::Millis, TimeEncoding::Seconds] {
+                assert!(times(encoding).decode(&value).is_err(), "{value:?}");
+            }
+        }
     }
 
     #[test]
     fn what_is_written_is_read_back_to_the_millisecond() {
-        for millis in [0, 1, -1, 1_767_225_600_123, 4_102_444_800_999] {
+        for millis in [0, 1, -1, 1_767_225_600_123, 4_102_444_800_999, 253_402_300_799_999] {
             for encoding in [TimeEncoding::Millis, TimeEncoding::Seconds] {
-                let moment = Timestamp::from_millis(millis);
-                assert_eq!(encoding.decode(&encoding.encode(moment)).unwrap(), Some(moment));
+                let (moment, times) = (Timestamp::from_millis(millis), times(encoding));
+                let written = times.encode(&field("integer"), moment);
+                assert_eq!(times.decode(&written), Ok(Some(moment)));
             }
         }
+    }
+
+    #[test]
+    fn numbers_near_the_limit_of_doubles_are_exact() {
+        let (millis, seconds) = (times(TimeEncoding::Millis), times(TimeEncoding::Seconds));
+        for number in [9_007_199_254_740_991, 9_007_199_254_740_993] {
+            let moment = Ok(Some(Timestamp::from_millis(number)));
+            assert_eq!(millis.decode(&Value::Integer(number)), moment);
+            assert_eq!(millis.decode(&Value::text(number.to_string())), moment);
+        }
+        let moment = Ok(Some(Timestamp::from_millis(9_007_199_254_740_991_000)));
+        assert_eq!(seconds.decode(&Value::Real(9_007_199_254_740_991.0)), moment);
+    }
+
+    #[test]
+    fn moments_that_name_no_zone_are_in_the_zone_of_the_map() {
+        let noon = Value::text("2026-07-01 12:00:00");
+        let named = Value::text("2026-07-01 12:00:00Z");
+        let utc = times(TimeEncoding::Seconds).decode(&named).unwrap().unwrap();
+        for (zone, hours) in [("+02:00", 2), ("-03", -3), ("Europe/Vienna", 2), ("UTC", 0)] {
+            let times = Times::new(TimeEncoding::Seconds, Some(zone)).unwrap();
+            let local = times.decode(&noon).unwrap().unwrap();
+            assert_eq!(utc.as_secs() - local.as_secs(), hours * 3600, "{zone}");
+            assert_eq!(times.decode(&named), Ok(Some(utc)), "{zone}");
+            let written = times.encode(&field("timestamp without time zone"), local);
+            assert_eq!(written, Value::Time(utc), "{zone}");
+        }
+        let error = Times::new(TimeEncoding::Seconds, Some("Europe/Nowhere")).unwrap_err();
+        assert_eq!(error.to_string(), "there is no time zone \"Europe/Nowhere\"");
     }
 }

@@ -1,6 +1,8 @@
 //! Where the SQL of databases differs.
 
 use super::Statement;
+use crate::column::Column;
+use crate::record::IdKind;
 
 /// The SQL dialect of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +27,19 @@ impl Dialect {
         }
     }
 
-    /// An expression for a new random id where ids are text.
-    pub(crate) fn random_id(self) -> &'static str {
+    /// An expression for a new random id where ids are not integers.
+    pub(crate) fn random_id(self, kind: IdKind) -> &'static str {
+        match (self, kind) {
+            (Self::Sqlite, IdKind::UuidBytes) => "randomblob(16)",
+            (Self::Sqlite, IdKind::Text | IdKind::Integer) => "lower(hex(randomblob(16)))",
+        }
+    }
+
+    /// Whether the database assigns a number to this column of a new row.
+    pub(crate) fn assigns_integers(self, column: &Column) -> bool {
         match self {
-            Self::Sqlite => "lower(hex(randomblob(16)))",
+            // Only this type makes a primary key the number of the row.
+            Self::Sqlite => column.sql_type == "integer",
         }
     }
 

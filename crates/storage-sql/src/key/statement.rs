@@ -36,7 +36,8 @@ impl KeySql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
         let keys = &schema.keys;
         let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
-        let (created, expires) = (keys.created.quoted(), keys.expires.quoted());
+        let created = schema.comparable_time(&format!("k.{}", keys.created.quoted()));
+        let expires = schema.comparable_time(keys.expires.quoted());
         let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // A comparison of text, not a pattern: prefixes may hold wildcards.
@@ -49,7 +50,7 @@ impl KeySql {
         let list = |owner: &str| {
             Statement::new(format!(
                 "SELECT k.{value}, {columns} FROM {table} AS k WHERE k.{owner} \
-                 ORDER BY k.{created} DESC, k.{value} LIMIT {MAX_LISTED}"
+                 ORDER BY {created} DESC, k.{value} LIMIT {MAX_LISTED}"
             ))
         };
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
@@ -67,9 +68,10 @@ impl KeySql {
             list_anonymous: list(&anonymous),
             touch: keys.lastactive.as_ref().map(|lastactive| {
                 let lastactive = lastactive.quoted();
+                let noted = schema.comparable_time(lastactive);
                 Statement::new(format!(
                     "UPDATE {table} SET {lastactive} = ? \
-                     WHERE {value} = ? AND ({lastactive} IS NULL OR {lastactive} < ?)"
+                     WHERE {value} = ? AND ({lastactive} IS NULL OR {noted} < ?)"
                 ))
             }),
             // MySQL limits no subquery but one within another.

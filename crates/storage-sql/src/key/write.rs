@@ -21,11 +21,14 @@ impl KeySql {
         let mut written = vec![
             (keys.value.quoted.as_str(), Value::text(&key.value)),
             (keys.userid.quoted(), self.owner(key.userid.as_ref())?),
-            (keys.created.quoted(), keys.times.encode(key.created)),
-            (keys.expires.quoted(), keys.times.encode_optional(key.expires)),
+            (keys.created.quoted(), keys.times.encode(&keys.created, key.created)),
+            (keys.expires.quoted(), keys.times.encode_optional(&keys.expires, key.expires)),
         ];
-        let lastactive = keys.times.encode_optional(key.lastactive);
-        written.extend(keys.lastactive.as_ref().map(|field| (field.quoted(), lastactive)));
+        written.extend(
+            keys.lastactive
+                .as_ref()
+                .map(|field| (field.quoted(), keys.times.encode_optional(field, key.lastactive))),
+        );
         let data = Value::text(key.data.as_text());
         written.extend(keys.data.as_ref().map(|field| (field.quoted(), data)));
         written.extend(keys.extra.encode(&Map::new(), &key.extra)?);
@@ -47,10 +50,12 @@ impl KeySql {
         let mut written = Written::new();
         let owner = patched(&change.userid, |id| self.owner(Some(id)))?;
         written.extend(owner.map(|owner| (keys.userid.quoted(), owner)));
-        let expires = patched(&change.expires, |at| Ok(keys.times.encode(*at)))?;
+        let expires = patched(&change.expires, |at| Ok(keys.times.encode(&keys.expires, *at)))?;
         written.extend(expires.map(|expires| (keys.expires.quoted(), expires)));
-        let lastactive = patched(&change.lastactive, |at| Ok(keys.times.encode(*at)))?;
-        written.extend(keys.lastactive.as_ref().map(Field::quoted).zip(lastactive));
+        if let Some(field) = &keys.lastactive {
+            let at = patched(&change.lastactive, |at| Ok(keys.times.encode(field, *at)))?;
+            written.extend(at.map(|at| (field.quoted(), at)));
+        }
         let data = change.data.as_ref().map(|data| Value::text(data.as_text()));
         written.extend(keys.data.as_ref().map(Field::quoted).zip(data));
         written.extend(keys.extra.encode(&key.extra, &change.extra)?);

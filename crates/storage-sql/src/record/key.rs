@@ -7,7 +7,8 @@ use super::{Cells, Problem};
 use crate::column::{Column, Field, Table};
 use crate::database::Row;
 use crate::extra::Extra;
-use crate::{OpenError, TableMap, TimeEncoding};
+use crate::time_encoding::Times;
+use crate::{OpenError, TableMap};
 
 /// The keys' table.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub(crate) struct Keys {
     pub(crate) lastactive: Option<Field>,
     pub(crate) data: Option<Field>,
     pub(crate) extra: Extra,
-    pub(crate) times: TimeEncoding,
+    pub(crate) times: Times,
     /// What to select for [`decode`](Self::decode).
     pub(crate) selected: Vec<String>,
 }
@@ -46,7 +47,7 @@ impl Keys {
             lastactive: table.select_optional(&names.lastactive)?,
             data: table.select_optional(&names.data)?,
             extra: extra(&mut table)?,
-            times: map.times,
+            times: Times::new(map.times, map.time_zone.as_deref())?,
             selected: table.into_selected(),
         })
     }
@@ -64,14 +65,14 @@ impl Keys {
     }
 
     fn decode_fields(&self, cells: Cells<'_>) -> Result<Key, Problem> {
-        let created = cells.time(&self.created, self.times)?;
+        let created = cells.time(&self.created, &self.times)?;
         Ok(Key {
             value: String::new(),
             userid: cells.user_id(&self.userid)?,
             created: created.ok_or_else(|| Problem::column(&self.created, "is null"))?,
-            expires: cells.time(&self.expires, self.times)?,
+            expires: cells.time(&self.expires, &self.times)?,
             lastactive: match &self.lastactive {
-                Some(field) => cells.time(field, self.times)?,
+                Some(field) => cells.time(field, &self.times)?,
                 None => None,
             },
             data: KeyData::from_text(cells.text_or_empty(self.data.as_ref())?),

@@ -7,7 +7,7 @@ use super::{Cells, Problem};
 use crate::column::{Column, Field, Table};
 use crate::database::{Row, Value};
 use crate::extra::Extra;
-use crate::{OpenError, TableMap};
+use crate::{OpenError, TableMap, uuid};
 
 /// The users' table.
 #[derive(Debug, Clone)]
@@ -136,11 +136,28 @@ impl Users {
 pub(crate) enum IdKind {
     Integer,
     Text,
+    /// UUIDs, stored as 16 bytes and shown as text.
+    UuidBytes,
 }
 
 impl IdKind {
+    /// What a column is declared to hold. A database without strict types may hold something else.
     fn of(column: &Column) -> Self {
-        if column.sql_type.contains("int") { Self::Integer } else { Self::Text }
+        const NUMBERS: [&str; 3] = ["int", "serial", "numeric"];
+        let numeric = NUMBERS.iter().any(|name| column.sql_type.contains(name));
+        if numeric { Self::Integer } else { Self::Text }
+    }
+
+    /// What a stored id is.
+    pub(crate) fn of_value(value: &Value<'_>) -> Option<Self> {
+        match value {
+            Value::Integer(_) => Some(Self::Integer),
+            Value::Text(_) => Some(Self::Text),
+            Value::Bytes(bytes) if bytes.len() == 16 => Some(Self::UuidBytes),
+            Value::Null | Value::Bool(_) | Value::Real(_) | Value::Bytes(_) | Value::Time(_) => {
+                None
+            }
+        }
     }
 
     /// The id as a parameter to compare with; one of another kind equals none.
@@ -153,7 +170,12 @@ impl IdKind {
         match (self, id) {
             (Self::Integer, UserId::Integer(id)) => Ok(Value::Integer(*id)),
             (Self::Text, UserId::Text(id)) => Ok(Value::text(id)),
-            (Self::Integer, UserId::Text(_)) | (Self::Text, UserId::Integer(_)) => {
+            (Self::UuidBytes, UserId::Text(id)) => match uuid::parse(id) {
+                Some(bytes) => Ok(Value::bytes(bytes.to_vec())),
+                None => Err(StorageError::corrupt("user ids are UUIDs here")),
+            },
+            (Self::Integer, UserId::Text(_))
+            | (Self::Text | Self::UuidBytes, UserId::Integer(_)) => {
                 Err(StorageError::corrupt("user ids are of another kind here"))
             }
         }
@@ -166,7 +188,11 @@ pub(super) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str
         Value::Null => Ok(None),
         Value::Integer(id) => Ok(Some(UserId::Integer(id))),
         Value::Text(id) => Ok(Some(UserId::Text(id.into_owned()))),
-        Value::Bool(_) | Value::Real(_) | Value::Bytes(_) | Value::Time(_) => {
+        Value::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_ref()) {
+            Ok(bytes) => Ok(Some(UserId::Text(uuid::format(bytes)))),
+            Err(_) => Err("holds bytes that are not a UUID"),
+        },
+        Value::Bool(_) | Value::Real(_) | Value::Time(_) => {
             Err("holds neither a whole number nor text")
         }
     }

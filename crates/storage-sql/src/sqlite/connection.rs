@@ -1,66 +1,75 @@
 //! Connections: how they are set up, and how statements run on them.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
 
 use crate::database::{EachRow, MAX_SCANNED, Row, Statement, Transaction, Value};
+use crate::time_encoding::{MILLIS_FUNCTION, Times};
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Makes the file if there is none, for its owner's eyes only.
-pub(super) fn create_private(path: &Path) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
-}
+/// The most that the log keeps of the disk once its content is in the database file, in bytes.
+const LOG_SIZE: u32 = 4 << 20;
 
 /// The connection that writes to a file.
-pub(super) fn writer(path: &Path) -> Result<Connection, StorageError> {
-    let connection = open(path)?;
+pub(super) fn writer(path: &Path, times: &Times) -> Result<Connection, StorageError> {
+    let connection = open(path, times)?;
     write_ahead(&connection)?;
-    connection.execute_batch("PRAGMA synchronous = FULL").map_err(storage_error)?;
+    // The writer copies the log into the file by itself, after it has answered: an error of that
+    // is none of the commit before it.
+    let pragmas = format!(
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {LOG_SIZE}; \
+         PRAGMA wal_autocheckpoint = 0; PRAGMA user_version"
+    );
+    connection.execute_batch(&pragmas).map_err(storage_error)?;
     Ok(connection)
 }
 
 /// A connection that reads a file.
-pub(super) fn reader(path: &Path) -> Result<Connection, StorageError> {
-    let connection = open(path)?;
+pub(super) fn reader(path: &Path, times: &Times) -> Result<Connection, StorageError> {
+    let connection = open(path, times)?;
     connection.execute_batch("PRAGMA query_only = ON").map_err(storage_error)?;
     Ok(connection)
 }
 
 /// The only connection to a database in memory.
-pub(super) fn memory() -> Result<Connection, StorageError> {
+pub(super) fn memory(times: &Times) -> Result<Connection, StorageError> {
     let connection = Connection::open_in_memory().map_err(storage_error)?;
-    set_up(&connection).map_err(storage_error)?;
+    set_up(&connection, times).map_err(storage_error)?;
     Ok(connection)
 }
 
-fn open(path: &Path) -> Result<Connection, StorageError> {
-    // Each connection is behind a lock of ours or on a thread of its own.
+fn open(path: &Path, times: &Times) -> Result<Connection, StorageError> {
+    // Each connection is behind a lock of ours.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(storage_error)?;
-    set_up(&connection).map_err(storage_error)?;
+    set_up(&connection, times).map_err(storage_error)?;
     Ok(connection)
 }
 
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite looks at the parameters to plan, and prepares some statements at every run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.execute_batch(
-        "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -2048",
-    )
+    let times = times.clone();
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function(MILLIS_FUNCTION, 1, flags, move |context| {
+        let moment = times.decode(&value(context.get_raw(0))).unwrap_or(None);
+        Ok(moment.map(Timestamp::as_millis))
+    })?;
+    // Not mapped into memory: reading a mapped file that another program has shortened kills the
+    // process.
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -8192")
 }
 
 /// Switches to the write-ahead log. SQLite does not wait by itself here if another process does
@@ -180,20 +189,25 @@ impl ToSql for Value<'_> {
 
 impl Row for rusqlite::Row<'_> {
     fn value(&self, column: usize) -> Result<Value<'_>, StorageError> {
-        Ok(match self.get_ref(column).map_err(storage_error)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(integer) => Value::Integer(integer),
-            ValueRef::Real(real) => Value::Real(real),
-            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Value::text(text),
-                Err(_) => Value::bytes(bytes),
-            },
-            ValueRef::Blob(bytes) => Value::bytes(bytes),
-        })
+        self.get_ref(column).map(value).map_err(storage_error)
+    }
+}
+
+fn value(value: ValueRef<'_>) -> Value<'_> {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(integer) => Value::Integer(integer),
+        ValueRef::Real(real) => Value::Real(real),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Value::text(text),
+            Err(_) => Value::bytes(bytes),
+        },
+        ValueRef::Blob(bytes) => Value::bytes(bytes),
     }
 }
 
 /// What a caller can conclude from an error of SQLite.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
     let kind = match code {
@@ -212,10 +226,21 @@ pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
             | ErrorCode::ReadOnly
             | ErrorCode::OutOfMemory
             | ErrorCode::OperationInterrupted
-            | ErrorCode::PermissionDenied,
+            | ErrorCode::PermissionDenied
+            // The whole file is damaged, not what one caller asked for.
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase,
             _,
         )) => StorageErrorKind::Unavailable,
         _ => StorageErrorKind::Corrupt,
     };
-    StorageError { kind, source: error.into() }
+    StorageError { kind, source: describe(&error).into() }
+}
+
+/// An error of SQLite in one piece: its sources say the same again.
+pub(super) fn describe(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(code) => format!("{error} (SQLite error {})", code.extended_code),
+        None => error.to_string(),
+    }
 }

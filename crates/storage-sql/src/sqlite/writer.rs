@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::{io, thread};
 
@@ -10,10 +11,12 @@ use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use tokio::sync::{oneshot, watch};
 
 use super::Shared;
 use super::connection;
+use super::file::OpenFiles;
 use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value};
 
 /// Most transactions that are committed together.
@@ -29,12 +32,14 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It ends when the writer is closed or dropped.
-    pub(super) fn start(connection: Shared) -> io::Result<Self> {
+    pub(super) fn start(connection: Shared, files: OpenFiles) -> io::Result<Self> {
         let (jobs, waiting) = bounded(QUEUE);
         let (end, ended) = watch::channel(());
+        let mut thread = Thread { connection, files, log: Log::default() };
+        thread.log.watch(&mut thread.connection.lock()).map_err(io::Error::other)?;
         thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
-            write(&connection, &waiting);
-            drop(connection);
+            thread.run(&waiting);
+            drop(thread);
             drop(end);
         })?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), ended })
@@ -87,7 +92,7 @@ enum Outcome {
 }
 
 /// Why a group was not committed, for each of those in it.
-type Failure = Arc<rusqlite::Error>;
+type Failure = Arc<str>;
 
 struct Waiting<I, T, F> {
     input: I,
@@ -127,7 +132,7 @@ where
             }
             // Report even conflicts as unavailable: the conflicting row may belong to another job
             // of this group.
-            (Some(failure), _) => Err(StorageError::unavailable(failure)),
+            (Some(failure), _) => Err(StorageError::unavailable(failure.as_ref())),
             (None, None) => Err(StorageError::bug("the body of a transaction panicked")),
         };
         // The caller may be gone.
@@ -135,12 +140,30 @@ where
     }
 }
 
-/// The loop of the thread: takes what waits, commits it in one go, then answers.
-fn write(connection: &Shared, waiting: &Receiver<Box<dyn Job>>) {
-    while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
-        let mut connection = connection.lock();
+/// What the thread works on.
+struct Thread {
+    connection: Shared,
+    files: OpenFiles,
+    log: Log,
+}
+
+impl Thread {
+    /// Takes what waits, commits it in one go, then answers; until there will be no more.
+    fn run(&mut self, waiting: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            group.extend(waiting.try_iter().take(GROUP - 1));
+            match self.files.check() {
+                Ok(()) => self.write(group),
+                Err(replaced) => answer(group, Some(&replaced.to_string().into())),
+            }
+        }
+        // Leaves all in one file, fit to be copied, unless another connection reads just now.
+        let _busy = self.connection.lock().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    fn write(&self, mut group: Vec<Box<dyn Job>>) {
+        let mut connection = self.connection.lock();
         match commit(&mut connection, &mut group) {
             Ok(()) => answer(group, None),
             Err(Uncommitted::Began(_)) if group.len() > 1 => {
@@ -152,9 +175,36 @@ fn write(connection: &Shared, waiting: &Receiver<Box<dyn Job>>) {
             }
             Err(uncommitted) => answer(group, Some(&uncommitted.failure())),
         }
+        self.log.checkpoint(&connection);
     }
-    // Leaves all in one file, fit to be copied, unless another connection reads just now.
-    let _busy = connection.lock().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// The write-ahead log: how long it is, and its way into the database file.
+#[derive(Default)]
+struct Log(Arc<AtomicI32>);
+
+impl Log {
+    /// From how many pages on the log is copied into the file.
+    const PAGES: i32 = 1000;
+
+    fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let length = Arc::clone(&self.0);
+        connection.wal_hook(Some(move |_: &mut Wal, pages| {
+            length.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// Copies a long log into the file. Callers have been answered: their changes are on disk
+    /// whether this succeeds or not, and the next commit tries again.
+    fn checkpoint(&self, connection: &Connection) {
+        if self.0.swap(0, Ordering::Relaxed) < Self::PAGES {
+            return;
+        }
+        if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::warn!(%error, "the log of the database cannot be copied into its file");
+        }
+    }
 }
 
 fn answer(group: Vec<Box<dyn Job>>, failure: Option<&Failure>) {
@@ -174,7 +224,7 @@ enum Uncommitted {
 impl Uncommitted {
     fn failure(self) -> Failure {
         match self {
-            Self::NotBegun(error) | Self::Began(error) => Arc::new(error),
+            Self::NotBegun(error) | Self::Began(error) => connection::describe(&error).into(),
         }
     }
 }

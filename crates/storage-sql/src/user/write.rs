@@ -28,8 +28,9 @@ impl UserSql {
             extra: user.extra.clone(),
         };
         let mut written = self.written(&change, &Map::new())?;
-        if users.id_kind == IdKind::Text {
-            let random = Statement::new(format!("SELECT {}", self.schema.dialect.random_id()));
+        if users.id_kind != IdKind::Integer {
+            let random = self.schema.dialect.random_id(users.id_kind);
+            let random = Statement::new(format!("SELECT {random}"));
             let id = transaction.find(&random, &[], |row| Ok(row.value(0)?.into_owned())).await?;
             written.push((users.id.quoted(), id.unwrap_or(Value::Null)));
         }

@@ -2,7 +2,9 @@
 
 mod conformance;
 mod durability;
+mod fault;
 mod foreign;
+mod odd_row;
 mod opening;
 mod transaction;
 

@@ -12,13 +12,14 @@ use serde_json::{Map, json};
 
 use super::InFile;
 
-/// Where the originals' schemas differ.
+/// Where the schemas of upstream differ.
 pub(crate) struct Schema {
     pub(crate) tables: fn() -> TableMap,
     pub(crate) names: [&'static str; 3],
     pub(crate) id: &'static str,
     pub(crate) userid: &'static str,
     pub(crate) time: &'static str,
+    pub(crate) state: &'static str,
 }
 
 pub(crate) const PYCROSSAUTH: Schema = Schema {
@@ -27,6 +28,7 @@ pub(crate) const PYCROSSAUTH: Schema = Schema {
     id: "integer PRIMARY KEY AUTOINCREMENT",
     userid: "integer",
     time: "datetime",
+    state: "varchar(32) NOT NULL DEFAULT 'active'",
 };
 
 pub(crate) const CROSSAUTHJS: Schema = Schema {
@@ -35,6 +37,7 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
     id: "integer PRIMARY KEY AUTOINCREMENT",
     userid: "",
     time: "integer",
+    state: "varchar(32) NOT NULL DEFAULT 'active'",
 };
 
 /// Makes the schema, with `optional` columns of users, and opens it.
@@ -47,7 +50,7 @@ pub(crate) async fn open(schema: &Schema, optional: &str) -> InFile {
 }
 
 fn ddl(
-    Schema { names: [users, secrets, keys], id, userid, time, .. }: &Schema,
+    Schema { names: [users, secrets, keys], id, userid, time, state, .. }: &Schema,
     optional: &str,
 ) -> String {
     let columns = |fields: &[(&str, &str)]| {
@@ -61,7 +64,7 @@ fn ddl(
             id {id}, {optional}
             username varchar(128) NOT NULL UNIQUE, username_normalized varchar(128) UNIQUE,
             email varchar(128) UNIQUE, email_normalized varchar(128) UNIQUE,
-            state varchar(32) NOT NULL DEFAULT 'active',
+            state {state},
             factor1 varchar(32) NOT NULL DEFAULT 'password', factor2 varchar(32) DEFAULT '' {user_fields}
         );
         CREATE TABLE {secrets} (
@@ -222,7 +225,7 @@ impl InFile {
         Connection::open(self.path()).unwrap()
     }
 
-    fn sql(&self, statements: &str) {
+    pub(crate) fn sql(&self, statements: &str) {
         self.connection().execute_batch(statements).unwrap();
     }
 }

@@ -1,0 +1,213 @@
+//! Rows of mapped databases that do not look like ours.
+
+use std::time::Duration;
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::Key;
+use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::user::{NewUser, StateChecks, UserId, UserSecrets, UserState};
+use crossauth_storage_sql::sqlite::Options;
+use crossauth_storage_sql::{OpenWarning, TableMap};
+
+use super::InFile;
+use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH, Schema};
+
+/// 2026-01-01T00:00:00Z
+const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+const PAST: [&str; 6] = [
+    "1577836800.0",
+    "'2020-01-01 00:00:00.000000'",
+    "'2020-01-01T00:00:00'",
+    "'2020-01-01 00:00:00 +00:00'",
+    "'2020-01-01'",
+    "'1577836800'",
+];
+
+const FUTURE: [&str; 4] =
+    ["4102444800.5", "'2100-01-01T00:00:00.123456'", "'2100-01-01 00:00'", "'4102444800'"];
+
+/// A Python database with a text column for times and a session for each moment of expiry.
+async fn expiring(moments: &[&str]) -> InFile {
+    let opened = foreign::open(&Schema { time: "text", ..PYCROSSAUTH }, "").await;
+    for (number, expires) in moments.iter().enumerate() {
+        opened.sql(&format!(
+            "INSERT INTO Key (value, created, expires) VALUES ('s:{number}', 0, {expires})"
+        ));
+    }
+    opened
+}
+
+#[tokio::test]
+async fn expired_keys_are_purged_however_their_time_is_written() {
+    let opened = expiring(&[&PAST[..], &FUTURE[..], &["NULL", "'never'"]].concat()).await;
+    let keys = opened.storage().keys;
+    assert_eq!(keys.purge(NOW, 100).await.unwrap(), 6);
+    let left: i64 =
+        opened.connection().query_row("SELECT COUNT(*) FROM Key", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 6);
+    for number in 6..10 {
+        let key = keys.find(&format!("s:{number}")).await.unwrap().unwrap();
+        assert!(key.expires.unwrap() > NOW);
+    }
+}
+
+#[tokio::test]
+async fn last_use_moves_forward_however_it_is_written() {
+    let opened = expiring(&["NULL", "NULL"]).await;
+    opened.sql("UPDATE Key SET lastactive = '2020-01-01 00:00:00' WHERE value = 's:0'");
+    opened.sql("UPDATE Key SET lastactive = '2100-01-01 00:00:00' WHERE value = 's:1'");
+    let keys = opened.storage().keys;
+    for value in ["s:0", "s:1"] {
+        keys.touch(value, NOW).await.unwrap();
+    }
+    let lastactive = async |value| keys.find(value).await.unwrap().unwrap().lastactive.unwrap();
+    assert_eq!(lastactive("s:0").await, NOW);
+    assert!(lastactive("s:1").await > NOW);
+}
+
+#[tokio::test]
+async fn keys_are_listed_newest_first_however_their_time_is_written() {
+    let opened = expiring(&[]).await;
+    for (value, created) in
+        [("s:old", "1577836800.0"), ("s:new", "'2025-01-01 00:00:00'"), ("s:mid", "'1609459200'")]
+    {
+        opened.sql(&format!("INSERT INTO Key (value, created) VALUES ('{value}', {created})"));
+    }
+    let keys = opened.storage().keys.list_for_user(None).await.unwrap();
+    let values: Vec<_> = keys.iter().map(|key| key.value.as_str()).collect();
+    assert_eq!(values, ["s:new", "s:mid", "s:old"]);
+}
+
+#[tokio::test]
+async fn row_that_cannot_be_decoded_is_named_and_hurts_no_other() {
+    let opened = expiring(&["NULL", "'soon'", "''", "'0000-00-00 00:00:00'", "x'00'"]).await;
+    let storage = opened.storage();
+    for number in 1..5 {
+        let value = format!("s:{number}");
+        let error = storage.sessions.find(&value).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::BadRow, "{error}");
+        assert!(error.to_string().contains(&value), "{error}");
+        assert_eq!(storage.keys.find(&value).await.unwrap_err().kind, StorageErrorKind::BadRow);
+    }
+    assert!(storage.sessions.find("s:0").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn nulls_in_rows_older_than_the_column_are_read() {
+    let schema = Schema { state: "varchar(32)", ..PYCROSSAUTH };
+    let opened = foreign::open(&schema, "").await;
+    opened.sql(
+        "INSERT INTO User (username, username_normalized, email, state, factor2)
+             VALUES ('Bob', NULL, 'Bob@x.com', NULL, NULL);
+         INSERT INTO Key (value, userid, created) VALUES ('s:1', 1, 0)",
+    );
+    let storage = opened.storage();
+    let session = storage.sessions.find("s:1").await.unwrap().unwrap();
+    let (_, user) = session.admit(StateChecks::ALL).unwrap();
+    let user = user.unwrap();
+    assert_eq!((user.username_normalized.as_str(), user.state), ("bob", UserState::Active));
+    assert_eq!(user.email_normalized.as_deref(), Some("bob@x.com"));
+    // Upstream looks for the column, too.
+    assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn ids_are_what_is_stored_whatever_is_declared() {
+    let uuid = "00112233-4455-6677-8899-aabbccddeeff";
+    let cases = [
+        ("NUMERIC PRIMARY KEY", "7", UserId::Integer(7)),
+        ("SERIAL PRIMARY KEY", "7", UserId::Integer(7)),
+        ("UNSIGNED BIG SERIAL PRIMARY KEY", "7", UserId::Integer(7)),
+        ("PRIMARY KEY", "7", UserId::Integer(7)),
+        ("BIGINT PRIMARY KEY", "1234567890123456789", UserId::Integer(1_234_567_890_123_456_789)),
+        ("PRIMARY KEY", "'seven'", UserId::Text("seven".into())),
+        ("varchar(36) PRIMARY KEY", "'7'", UserId::Text("7".into())),
+        ("INT_TEXT_BLOB PRIMARY KEY", "'seven'", UserId::Text("seven".into())),
+        ("BLOB PRIMARY KEY", "x'00112233445566778899aabbccddeeff'", UserId::Text(uuid.into())),
+    ];
+    for (declared, id, expected) in cases {
+        let opened = foreign::open(&Schema { id: declared, userid: "", ..CROSSAUTHJS }, "").await;
+        opened.sql(&format!(
+            "INSERT INTO users (id, username, username_normalized) VALUES ({id}, 'Bob', 'bob');
+             INSERT INTO usersecrets (userid, password) VALUES ({id}, 'hash')"
+        ));
+        let again = reopen(&opened, TableMap::crossauthjs()).await;
+        let users = again.storage().users;
+        let (bob, secrets) =
+            users.find_by_username("bob").await.unwrap().unwrap().regardless_of_state();
+        assert_eq!(bob.id, expected, "{declared}");
+        assert_eq!(secrets.password.as_deref(), Some("hash"), "{declared}");
+        assert!(users.find_by_id(&bob.id).await.unwrap().is_some(), "{declared}");
+        let key = Key::new("s:1", Some(bob.id.clone()), NOW);
+        again.storage().keys.insert(&key).await.unwrap();
+        assert!(again.storage().sessions.find("s:1").await.unwrap().is_some(), "{declared}");
+        let other = [UserId::Integer(8), UserId::Text("8".into())];
+        for id in other {
+            assert_eq!(users.find_by_id(&id).await.unwrap(), None, "{declared}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_users_get_an_id_of_the_kind_that_is_there() {
+    let schema = Schema { id: "BLOB PRIMARY KEY", userid: "BLOB", ..CROSSAUTHJS };
+    let opened = foreign::open(&schema, "").await;
+    opened.sql(
+        "INSERT INTO users (id, username, username_normalized)
+             VALUES (x'00112233445566778899aabbccddeeff', 'Bob', 'bob')",
+    );
+    let again = reopen(&opened, TableMap::crossauthjs()).await;
+    assert_eq!(again.warnings(), []);
+    let users = again.storage().users;
+    let eve = users.insert(&NewUser::named("eve"), &UserSecrets::default()).await.unwrap();
+    assert!(users.find_by_id(&eve.id).await.unwrap().is_some());
+    let length: i64 = opened
+        .connection()
+        .query_row("SELECT length(id) FROM users WHERE username = 'eve'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(length, 16);
+}
+
+#[tokio::test]
+async fn integer_ids_that_are_not_assigned_are_reported() {
+    let opened = foreign::open(&Schema { id: "NUMERIC PRIMARY KEY", ..CROSSAUTHJS }, "").await;
+    let [warning] = opened.database.warnings() else { panic!("one warning is expected") };
+    assert!(matches!(warning, OpenWarning::IdNotAssigned { column, .. } if column == "id"));
+    let users = opened.storage().users;
+    users.insert(&NewUser::named("eve"), &UserSecrets::default()).await.unwrap_err();
+    assert_eq!(users.find_by_username("eve").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn local_times_are_read_in_the_zone_of_the_map_and_reported_without_one() {
+    let opened = expiring(&["'2026-01-01 01:00:00'"]).await;
+    let without = reopen(&opened, TableMap::pycrossauth()).await;
+    assert!(matches!(without.warnings(), [OpenWarning::TimeZone { table }] if table == "Key"));
+    let zone = Some("Europe/Vienna".to_owned());
+    let with = reopen(&opened, TableMap { time_zone: zone, ..TableMap::pycrossauth() }).await;
+    assert_eq!(with.warnings(), []);
+    let key = with.storage().keys.find("s:0").await.unwrap().unwrap();
+    assert_eq!(key.expires, Some(NOW));
+    assert_eq!(with.storage().keys.purge(NOW, 10).await.unwrap(), 0);
+    assert_eq!(with.storage().keys.purge(NOW + Duration::from_millis(1), 10).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn application_columns_hold_anything() {
+    let opened = foreign::open(&CROSSAUTHJS, "note blob,").await;
+    opened.sql(
+        "INSERT INTO users (username, username_normalized, note, phone)
+             VALUES ('Bob', 'bob', x'ff00fe', CAST(x'e9' AS text))",
+    );
+    let users = opened.storage().users;
+    let (bob, _) = users.find_by_username("bob").await.unwrap().unwrap().regardless_of_state();
+    assert_eq!(bob.username, "Bob");
+}
+
+async fn reopen(
+    opened: &InFile,
+    tables: TableMap,
+) -> crossauth_storage_sql::SqlStorage<crossauth_storage_sql::sqlite::Sqlite> {
+    Options { tables, ..Options::default() }.open(opened.path()).await.unwrap()
+}
