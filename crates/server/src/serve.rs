@@ -1,36 +1,56 @@
-//! The accept loop: takes connections until told to stop, then lets requests under way finish.
+//! The accept loop: takes connections until told to stop, then answers the requests under way.
 
+mod body;
 mod connection;
 mod health;
 mod host;
+mod listener;
+mod open;
 mod panic;
+mod phase;
+mod plain;
 mod request;
 mod signal;
+mod stream;
 
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use crossauth_axum::Crossauth;
 use crossauth_settings::Settings;
-use hyper_util::server::graceful::GracefulShutdown;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use connection::Connections;
 pub(crate) use health::{Probe, Readiness};
+use open::OpenConnections;
+use phase::Limits;
 use request::Gate;
 pub(crate) use signal::StopSignals;
+
+/// After the listener is closed: how long idle connections stay open for a request that is already
+/// on its way.
+const IDLE_GRACE: Duration = Duration::from_millis(500);
 
 /// A socket that listens, and what is to be served on it.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
+}
+
+/// What is served.
+pub(crate) struct Application {
+    /// Answers the requests.
+    pub(crate) router: Router,
+    /// Names them.
+    pub(crate) crossauth: Crossauth,
+    /// Whether it can.
+    pub(crate) readiness: Arc<Readiness>,
 }
 
 impl Server {
@@ -49,80 +69,114 @@ impl Server {
         self.address
     }
 
-    /// Serves until a stop signal, and then until the requests under way are done or their time
-    /// is up.
+    /// Serves until a stop signal, and then until the requests under way are answered or their time
+    /// is up. A second signal ends it at once.
     pub(crate) async fn run(
         self,
-        app: Router,
+        application: Application,
         settings: &Settings,
-        readiness: Arc<Readiness>,
         mut signals: StopSignals,
     ) {
-        let app = app.merge(health::routes(Arc::clone(&readiness)));
-        raise_file_limit();
-        let connections =
-            Connections::new(Gate::new(app, settings), settings.connections.header_timeout);
-        let under_way = GracefulShutdown::new();
-        let stop = async {
-            signals.next().await;
-            tracing::info!("stopping");
-            readiness.begin_draining();
-            tokio::select! {
-                () = sleep(self.drain_delay(settings)) => {}
-                () = signals.next() => {}
-            }
+        tracing::info!(address = %self.address, "listening");
+        listener::raise_file_limit();
+        let capacity = listener::connection_capacity(settings.connections.limit);
+        let per_address = settings.connections.per_address;
+        let open = OpenConnections::new(capacity, per_address);
+        let limits = Limits {
+            head: settings.connections.header_timeout,
+            idle: settings.connections.keep_alive,
         };
+        let readiness = Arc::clone(&application.readiness);
+        let connections = Connections::new(Gate::new(application, settings), limits);
+        let stages = self.stages(settings);
+        let listener = Arc::new(self.listener);
+        let mut accepting = Box::pin(accept(Arc::clone(&listener), &connections, &open));
         tokio::select! {
-            () = self.accept(&connections, settings.connections.limit, &under_way) => {}
-            () = stop => {}
+            () = &mut accepting => {}
+            () = signals.next() => {}
         }
-        drop(self.listener);
-        drain(under_way, settings.shutdown.grace, &mut signals).await;
-    }
-
-    async fn accept(&self, connections: &Connections, limit: usize, under_way: &GracefulShutdown) {
-        let slots = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
-        loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    let connection = connections.serve(stream, peer, under_way.watcher());
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    // Out of file descriptors, most likely: others must be closed first.
-                    sleep(Duration::from_millis(50)).await;
-                }
+        tracing::info!("stopping");
+        readiness.begin_draining();
+        tokio::select! {
+            () = drain(listener, accepting, &open, stages) => {}
+            () = signals.next() => {
+                tracing::warn!("stopped with requests unfinished: signalled twice");
             }
         }
     }
 
-    fn drain_delay(&self, settings: &Settings) -> Duration {
-        let unwatched = settings.site.dev || self.address.ip().is_loopback();
-        let default = if unwatched { Duration::ZERO } else { Duration::from_secs(5) };
-        settings.shutdown.drain_delay.unwrap_or(default)
+    fn stages(&self, settings: &Settings) -> Stages {
+        let is_local = self.address.ip().is_loopback();
+        let unwatched = settings.site.dev || is_local;
+        let delay = if unwatched { Duration::ZERO } else { Duration::from_secs(5) };
+        Stages {
+            accept: settings.shutdown.drain_delay.unwrap_or(delay),
+            handshakes: Duration::from_millis(if is_local { 50 } else { 500 }),
+            unfinished: settings.shutdown.grace,
+        }
     }
 }
 
-/// Every connection is an open file, of which the usual soft limit allows too few.
-fn raise_file_limit() {
-    let limits = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limits.maximum, maximum: limits.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
+/// How long each stage of stopping takes.
+#[derive(Debug, Clone, Copy)]
+struct Stages {
+    /// New connections are still accepted, so that load balancers can notice.
+    accept: Duration,
+    /// Connections whose handshake has begun are still accepted.
+    handshakes: Duration,
+    /// Requests under way are still answered, at most.
+    unfinished: Duration,
+}
+
+/// Accepts connections for as long as it is polled.
+async fn accept(
+    listener: Arc<TcpListener>,
+    connections: &Connections,
+    open: &Arc<OpenConnections>,
+) {
+    let mut failing = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                failing = false;
+                if let Some(place) = open.admit(peer).await {
+                    tokio::spawn(connections.serve(stream, place));
+                } else {
+                    tracing::debug!(%peer, "too many connections of this address");
+                }
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                }
+                failing = true;
+                // Out of file descriptors, most likely: others must be closed first.
+                open.close_idle(None);
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 }
 
-async fn drain(under_way: GracefulShutdown, grace: Duration, signals: &mut StopSignals) {
-    let mut done = pin!(under_way.shutdown());
-    tokio::select! {
-        () = &mut done => tracing::info!("stopped"),
-        () = sleep(grace) => tracing::warn!("stopped with requests unfinished: their time was up"),
-        () = signals.next() => tracing::warn!("stopped with requests unfinished: asked twice"),
+/// Stops so that no request is lost that a client sent in good faith: every answer says that its
+/// connection ends, and connections end only when they have been idle for a while.
+async fn drain(
+    listener: Arc<TcpListener>,
+    mut accepting: Pin<Box<impl Future<Output = ()>>>,
+    open: &OpenConnections,
+    stages: Stages,
+) {
+    let _ = timeout(stages.accept, &mut accepting).await;
+    listener::refuse_handshakes(&listener);
+    let _ = timeout(stages.handshakes, &mut accepting).await;
+    drop(accepting);
+    drop(listener);
+    let _ = timeout(IDLE_GRACE, open.closed()).await;
+    open.dismiss_all();
+    if timeout(stages.unfinished, open.closed()).await.is_ok() {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!("stopped with requests unfinished: their time was up");
     }
 }
 

@@ -8,7 +8,7 @@ use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
 use crate::database::Database;
-use crate::serve::{Readiness, Server, StopSignals};
+use crate::serve::{Application, Readiness, Server, StopSignals};
 use crate::wiring;
 
 /// Serves until told to stop.
@@ -23,7 +23,8 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     announce(&server, &site).await?;
     site.auth().housekeeping.start();
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
-    server.run(site.site(), settings, readiness, signals).await;
+    let application = Application { router: site.site(), crossauth: site, readiness };
+    server.run(application, settings, signals).await;
     database.close().await;
     Ok(())
 }

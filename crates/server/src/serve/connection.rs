@@ -1,17 +1,22 @@
 //! One connection, from its acceptance to its end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::open::{Handle, Place};
+use super::phase::{Limits, Phase};
 use super::request::Gate;
+use super::stream::WatchedStream;
 
 /// The largest head of a request: a cookie of 4 KiB, a long query and some room.
 const HEAD_LIMIT: usize = 32 * 1024;
@@ -20,40 +25,102 @@ const HEAD_LIMIT: usize = 32 * 1024;
 pub(super) struct Connections {
     http: http1::Builder,
     gate: Arc<Gate>,
-    stall_limit: Duration,
+    limits: Limits,
 }
 
 impl Connections {
     /// Connections whose requests go through `gate`.
-    pub(super) fn new(gate: Gate, header_timeout: Duration) -> Self {
+    pub(super) fn new(gate: Gate, limits: Limits) -> Self {
         let mut http = http1::Builder::new();
-        // The timeout covers the time between two requests as well.
-        http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
         http.max_header_size(HEAD_LIMIT).max_buf_size(2 * HEAD_LIMIT);
-        let stall_limit = gate.request_timeout();
-        Self { http, gate: Arc::new(gate), stall_limit }
+        // The limits are kept by one timer here instead of one for each head.
+        http.header_read_timeout(None);
+        Self { http, gate: Arc::new(gate), limits }
     }
 
-    /// Serves until the connection ends; when the server stops, after the request under way.
+    /// Serves until the connection ends or is told to.
     pub(super) fn serve(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
-        watcher: Watcher,
+        place: Place,
     ) -> impl Future<Output = ()> + use<> {
-        limit_stalls(&stream, self.stall_limit);
-        let gate = Arc::clone(&self.gate);
-        let service = service_fn(move |request| {
-            let gate = Arc::clone(&gate);
-            async move { Ok::<_, Infallible>(gate.answer(request, peer).await) }
-        });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
-        let connection = watcher.watch(connection);
+        limit_stalls(&stream, self.gate.request_timeout());
+        let mut http = self.http.clone();
+        http.auto_date_header(can_write_date());
+        let (gate, limits) = (Arc::clone(&self.gate), self.limits);
         async move {
-            if let Err(error) = connection.await {
+            let handle = &*place.handle;
+            let service = service_fn(|request| async {
+                handle.clock.begin_untimed(Phase::Busy);
+                let response = gate.answer(request, handle).await;
+                handle.clock.begin_untimed(Phase::Answering);
+                Ok::<_, Infallible>(response)
+            });
+            let stream = WatchedStream::new(stream, Arc::clone(&place.handle));
+            let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+            if let Err(error) = bounded(connection, handle, limits).await {
                 tracing::debug!(%error, "a connection broke off");
             }
         }
+    }
+}
+
+/// Drives `connection` until it ends, is aborted, or exceeds a limit.
+async fn bounded<C, E>(
+    mut connection: Pin<&mut C>,
+    handle: &Handle,
+    limits: Limits,
+) -> Result<(), E>
+where
+    C: Future<Output = Result<(), E>>,
+{
+    let mut timer = pin!(sleep_until(handle.clock.since() + limits.head.min(limits.idle)));
+    poll_fn(|cx| {
+        handle.register(cx.waker());
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            if handle.is_aborted() {
+                return Poll::Ready(Ok(()));
+            }
+            if handle.clock.phase() == Phase::Lingering {
+                advance(timer.as_mut(), handle.clock.deadline(limits));
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if handle.clock.deadline(limits).is_some_and(|deadline| deadline <= now) {
+                // An idle connection ends in good order, unless a request has just arrived.
+                if handle.clock.phase() != Phase::Idle || handle.is_dismissed() {
+                    return Poll::Ready(Ok(()));
+                }
+                handle.dismiss();
+            }
+            rearm(timer.as_mut(), handle, limits, now);
+        }
+    })
+    .await
+}
+
+/// Whether the time has a `Date`: hyper panics over one before 1970.
+#[expect(clippy::disallowed_methods, reason = "hyper reads the same clock for its header")]
+fn can_write_date() -> bool {
+    SystemTime::now() >= SystemTime::UNIX_EPOCH
+}
+
+/// Sets the timer to the next moment at which a limit may be exceeded, whatever arrives until then.
+fn rearm(timer: Pin<&mut Sleep>, handle: &Handle, limits: Limits, now: Instant) {
+    let shortest = now + limits.head.min(limits.idle).max(Duration::from_millis(1));
+    let deadline = handle.clock.deadline(limits).filter(|deadline| *deadline > now);
+    timer.reset(deadline.map_or(shortest, |deadline| deadline.min(shortest)));
+}
+
+/// Sets the timer to `deadline` if it would fire later.
+fn advance(timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
+    if let Some(deadline) = deadline.filter(|deadline| *deadline < timer.deadline()) {
+        timer.reset(deadline);
     }
 }
 

@@ -1,87 +1,144 @@
-//! What every request passes before and around the application: sane host and method, bounded
-//! body, bounded time, and a plain answer should the application panic.
+//! What every request passes before and around the application: a valid host and method, a limited
+//! body, limited time, and an answer should the application panic.
 
-use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use crossauth_axum::{REQUEST_ID, RequestId, RequestScope};
 use crossauth_settings::Settings;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Limited;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use super::Application;
+use super::body::{BorrowedBody, Rest};
+use super::health::HealthCheck;
 use super::host;
+use super::open::Handle;
 use super::panic::catch_panic;
-
-/// Names the request in answers and in the log; given by the application's own layer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::plain;
 
 /// The application with its limits.
 pub(super) struct Gate {
-    app: Router,
+    application: Application,
     body_limit: usize,
     request_timeout: Duration,
     access_log: bool,
 }
 
 impl Gate {
-    pub(super) fn new(app: Router, settings: &Settings) -> Self {
-        let body_limit = settings.bodies.size;
-        let request_timeout = settings.bodies.time;
-        Self { app, body_limit, request_timeout, access_log: settings.log.access }
+    pub(super) fn new(application: Application, settings: &Settings) -> Self {
+        Self {
+            application,
+            body_limit: settings.bodies.size,
+            request_timeout: settings.bodies.time,
+            access_log: settings.log.access,
+        }
     }
 
     pub(super) fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 
-    /// The answer to a request, written into the log.
+    /// The answer to a request that came by `connection`.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Handle,
     ) -> Response<Body> {
-        if !self.access_log {
-            return self.pass(request, peer).await;
+        let id = self.application.crossauth.next_request_id();
+        let scope = RequestScope { id, peer: Some(connection.peer) };
+        scope.run(self.answer_in_scope(request, connection, id)).await
+    }
+
+    async fn answer_in_scope(
+        &self,
+        request: Request<Incoming>,
+        connection: &Handle,
+        id: RequestId,
+    ) -> Response<Body> {
+        let logged = self.access_log.then(|| {
+            // The path alone: a query may hold a token.
+            (Instant::now(), request.method().clone(), request.uri().path().to_owned())
+        });
+        let mut response = self.pass(request, connection).await;
+        let headers = response.headers_mut();
+        if !headers.contains_key(REQUEST_ID) {
+            headers.insert(REQUEST_ID, id.to_header());
         }
-        let began = Instant::now();
-        // The path alone: a query may hold a token.
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.pass(request, peer).await;
-        let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-        let (status, elapsed) = (response.status().as_u16(), began.elapsed());
-        tracing::info!(request = id, %peer, %method, path, status, ?elapsed, "answered");
+        if self.application.readiness.is_draining() || connection.is_dismissed() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some((began, method, path)) = logged {
+            let (peer, status) = (connection.peer, response.status().as_u16());
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::info!(%peer, %method, path, status, micros, "answered");
+        }
         response
     }
 
     /// The application's answer, or why there is none.
-    async fn pass(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn pass(&self, request: Request<Incoming>, connection: &Handle) -> Response<Body> {
         if let Some(status) = self.refusal(&request) {
-            return plain(status);
+            if !request.body().is_end_stream() {
+                connection.leave_input_unread();
+            }
+            return plain::refusal(status);
         }
-        let awaits_body = !request.body().is_end_stream();
-        let mut request = request.map(|body| {
-            if awaits_body { Body::new(Limited::new(body, self.body_limit)) } else { Body::empty() }
-        });
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = catch_panic(self.app.clone().oneshot(request));
-        match timeout(self.request_timeout, answer).await {
-            Ok(Some(Ok(response))) => response,
-            Ok(None) => plain(StatusCode::INTERNAL_SERVER_ERROR),
-            // Whoever sent a body is most likely still sending it.
-            Err(_) if awaits_body => plain(StatusCode::REQUEST_TIMEOUT),
-            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
+        if let Some(check) = HealthCheck::of(&request) {
+            return self
+                .pass_body(request, connection, |_| self.application.readiness.answer(check))
+                .await;
+        }
+        self.pass_body(request, connection, |request| self.ask_application(request)).await
+    }
+
+    /// Hands the request to `answer`, and sees to what is left of its body.
+    async fn pass_body<F: Future<Output = Response<Body>>>(
+        &self,
+        request: Request<Incoming>,
+        connection: &Handle,
+        answer: impl FnOnce(Request<Body>) -> F,
+    ) -> Response<Body> {
+        if request.body().is_end_stream() {
+            return answer(request.map(|_| Body::empty())).await;
+        }
+        let waits = request.headers().contains_key(EXPECT);
+        let rest = if waits { Rest::Leave } else { Rest::Drain(self.body_limit) };
+        let (parts, body) = request.into_parts();
+        let (body, returned) = BorrowedBody::new(body);
+        let body = Body::new(Limited::new(body, self.body_limit));
+        let mut response = answer(Request::from_parts(parts, body)).await;
+        if !returned.finish(rest).await {
+            // A client whose time is up has had its time to send.
+            if response.status() != StatusCode::REQUEST_TIMEOUT {
+                connection.leave_input_unread();
+            }
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn ask_application(&self, request: Request<Body>) -> Response<Body> {
+        let has_body = !request.body().is_end_stream();
+        let answer = catch_panic(self.application.router.clone().oneshot(request));
+        match within(self.request_timeout, answer).await {
+            Some(Some(Ok(response))) => response,
+            Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
+            // A client that sends a body is most likely still sending it.
+            None if has_body => plain::refusal(StatusCode::REQUEST_TIMEOUT),
+            None => plain::refusal(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
     fn refusal(&self, request: &Request<Incoming>) -> Option<StatusCode> {
         let announced = request.body().size_hint().lower();
-        if !host::is_sound(request.headers(), request.uri()) {
+        if !host::is_valid(request) {
             Some(StatusCode::BAD_REQUEST)
         } else if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             Some(StatusCode::METHOD_NOT_ALLOWED)
@@ -93,17 +150,12 @@ impl Gate {
     }
 }
 
-/// A fixed text that tells nothing of the inside; the connection ends with it.
-fn plain(status: StatusCode) -> Response<Body> {
-    let reason = status.canonical_reason().unwrap_or_default();
-    let mut response = Response::new(Body::from(format!("{reason}\n")));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+/// What `future` gives within the time. Most give it at once and need no timer.
+async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+    match first {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => timeout(limit, future).await.ok(),
     }
-    response
 }

@@ -1,22 +1,25 @@
-//! The signals that stop the server.
+//! The signals that stop the server, and those that must not.
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGINT and SIGHUP, caught from the moment this is made.
+/// SIGTERM and SIGINT, caught from the moment this is made. From then on SIGHUP does nothing, and a
+/// write beyond the file size limit fails instead of ending the process by SIGXFSZ.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
 impl StopSignals {
     /// Begins to catch them.
     pub(crate) fn catch() -> std::io::Result<Self> {
+        // A handler stays although nobody listens to it.
+        drop(signal(SignalKind::hangup())?);
+        drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -25,7 +28,6 @@ impl StopSignals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
-            _ = self.hang_up.recv() => {}
         }
     }
 }

@@ -3,6 +3,8 @@ use std::net::TcpStream;
 
 use async_trait::async_trait;
 use axum::routing::get;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::Normalization;
 
 use super::*;
 use crossauth_settings::{Inputs, Program};
@@ -16,6 +18,11 @@ impl Probe for Switchable {
     }
 }
 
+fn crossauth() -> Crossauth {
+    let storage = MemoryStorage::new(Normalization::default()).storage();
+    Crossauth::builder().secret("at least sixteen bytes").storage(storage).build().unwrap()
+}
+
 /// Serves `app` for as long as the test runs.
 async fn serve(app: Router, storage: &'static str) -> SocketAddr {
     let inputs = Inputs::new(Program::Server).argument("limits.request_timeout", "200ms");
@@ -24,7 +31,8 @@ async fn serve(app: Router, storage: &'static str) -> SocketAddr {
     let address = server.address();
     let readiness = Arc::new(Readiness::new(Box::new(Switchable(storage))));
     let signals = StopSignals::catch().unwrap();
-    tokio::spawn(async move { server.run(app, &settings, readiness, signals).await });
+    let application = Application { router: app, crossauth: crossauth(), readiness };
+    tokio::spawn(async move { server.run(application, &settings, signals).await });
     address
 }
 

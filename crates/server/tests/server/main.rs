@@ -3,6 +3,7 @@
 
 mod account;
 mod configuration;
+mod connection;
 mod migration;
 mod process;
 mod request;

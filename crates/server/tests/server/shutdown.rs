@@ -2,10 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Barrier};
 
-use crossauth_testkit::server::{status, wait_until};
+use crossauth_testkit::server::{Signal, TIME_LIMIT, read_to_end, status, wait_until};
 
+use crate::connection::KeepAlive;
 use crate::process::start;
+
+const GET: &[u8] = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
 fn an_idle_server_stops_with_exit_code_0() {
@@ -58,6 +62,94 @@ fn a_request_that_does_not_end_cannot_keep_the_server_from_stopping() {
     let mut stream = server.connect();
     let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn answers_after_the_signal_say_that_their_connection_ends() {
+    let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
+    let mut idle = KeepAlive::new(&server);
+    assert!(!idle.ask(GET).contains("connection: close"));
+    server.terminate();
+    wait_until("the server is not ready", || server.status("/ready") != 200);
+    // Open before the signal, and open after it.
+    for mut connection in [idle, KeepAlive::new(&server)] {
+        let answer = connection.ask(GET);
+        assert_eq!(status(&answer), 200);
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        assert!(connection.is_closed());
+    }
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn request_that_is_on_its_way_when_the_listener_closes_is_answered() {
+    let mut server = start(&[]);
+    let mut connections: Vec<_> = (0..20).map(|_| KeepAlive::new(&server)).collect();
+    for connection in &mut connections[..10] {
+        assert_eq!(status(&connection.ask(GET)), 200);
+    }
+    server.terminate();
+    wait_until("the server is stopping", || server.log().contains("stopping"));
+    for connection in &mut connections {
+        assert_eq!(status(&connection.ask(GET)), 200);
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn every_connection_that_could_be_opened_is_answered() {
+    let mut server = start(&[]);
+    let address = server.address();
+    let started = Arc::new(Barrier::new(9));
+    let client = move |started: Arc<Barrier>| {
+        let mut answered = 0;
+        // Until the server is gone.
+        while let Ok(mut stream) = TcpStream::connect(address) {
+            stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+            stream.write_all(b"GET /live HTTP/1.0\r\n\r\n").unwrap();
+            assert!(read_to_end(&mut stream).contains(" 200 OK"), "no answer");
+            answered += 1;
+            if answered == 1 {
+                started.wait();
+            }
+        }
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            let started = Arc::clone(&started);
+            threads.spawn(move || client(started));
+        }
+        started.wait();
+        server.stop();
+    });
+}
+
+#[test]
+fn second_signal_stops_at_once() {
+    let mut server = start(&["--set", "shutdown.grace=1h"]);
+    let mut stream = server.connect();
+    let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    server.terminate();
+    wait_until("the server is stopping", || server.log().contains("stopping"));
+    server.signal(Signal::INT);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log().contains("signalled twice"), "{}", server.log());
+}
+
+#[test]
+fn hang_up_does_not_stop_the_server() {
+    let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
+    for _ in 0..3 {
+        server.signal(Signal::HUP);
+        assert_eq!(server.status("/ready"), 200);
+    }
+    assert!(!server.log().contains("stopping"), "{}", server.log());
+    server.terminate();
+    wait_until("the server is stopping", || server.log().contains("stopping"));
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -1,0 +1,117 @@
+//! What a connection is doing, and since when.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a connection may stay in a phase.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// From the first byte of a head to its last, and from a new connection to its first byte.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+}
+
+/// How long a client may go on sending what nobody reads after its answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing has arrived yet.
+    New,
+    /// A part of a head has arrived.
+    Head,
+    /// A request is being answered.
+    Busy,
+    /// The answer is being sent.
+    Answering,
+    /// The last answer has been sent; the next request has not begun.
+    Idle,
+    /// The last answer has been sent; what still arrives is thrown away.
+    Lingering,
+}
+
+/// The phase of one connection, which its own task changes and others may read.
+#[derive(Debug)]
+pub(super) struct PhaseClock {
+    opened: Instant,
+    /// Microseconds from `opened` to the last change, and the phase in the lowest three bits.
+    word: AtomicU64,
+}
+
+impl PhaseClock {
+    pub(super) fn new() -> Self {
+        Self { opened: Instant::now(), word: AtomicU64::new(Phase::New as u64) }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.word.load(Ordering::Relaxed) & 7 {
+            0 => Phase::New,
+            1 => Phase::Head,
+            2 => Phase::Busy,
+            3 => Phase::Answering,
+            4 => Phase::Idle,
+            _ => Phase::Lingering,
+        }
+    }
+
+    /// The beginning of the phase.
+    pub(super) fn since(&self) -> Instant {
+        self.opened + Duration::from_micros(self.word.load(Ordering::Relaxed) >> 3)
+    }
+
+    /// Begins a phase that is limited in time.
+    pub(super) fn begin(&self, phase: Phase) {
+        let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.word.store(micros << 3 | phase as u64, Ordering::Relaxed);
+    }
+
+    /// Begins a phase that is not: its beginning is not noted.
+    pub(super) fn begin_untimed(&self, phase: Phase) {
+        self.word.store(phase as u64, Ordering::Relaxed);
+    }
+
+    /// The end of the phase, if it has one.
+    pub(super) fn deadline(&self, limits: Limits) -> Option<Instant> {
+        match self.phase() {
+            Phase::New | Phase::Head => Some(self.since() + limits.head),
+            Phase::Idle => Some(self.since() + limits.idle),
+            Phase::Lingering => Some(self.since() + LINGER),
+            // The request has its own limit; the kernel gives up a client that takes no answer.
+            Phase::Busy | Phase::Answering => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { head: Duration::from_secs(15), idle: Duration::from_secs(75) };
+
+    #[tokio::test(start_paused = true)]
+    async fn every_phase_is_read_back_with_its_limit() {
+        let clock = PhaseClock::new();
+        assert_eq!(clock.phase(), Phase::New);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let now = Instant::now();
+        for (phase, limit) in [
+            (Phase::New, LIMITS.head),
+            (Phase::Head, LIMITS.head),
+            (Phase::Idle, LIMITS.idle),
+            (Phase::Lingering, LINGER),
+        ] {
+            clock.begin(phase);
+            assert_eq!((clock.phase(), clock.since()), (phase, now));
+            assert_eq!(clock.deadline(LIMITS), Some(now + limit));
+        }
+        for phase in [Phase::Busy, Phase::Answering] {
+            clock.begin_untimed(phase);
+            assert_eq!(clock.phase(), phase);
+            assert_eq!(clock.deadline(LIMITS), None);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Connections that are used more than once, that are idle, or that are too many.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crossauth_testkit::server::{Server, read_to_end, status};
+
+use crate::process::start;
+
+const GET: &[u8] = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A connection over which requests follow one another.
+pub(crate) struct KeepAlive(BufReader<TcpStream>);
+
+impl KeepAlive {
+    pub(crate) fn new(server: &Server) -> Self {
+        Self(BufReader::new(server.connect()))
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// The next answer: head and body.
+    pub(crate) fn answer(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed after {head:?}");
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        self.0.read_exact(&mut body).unwrap();
+        head + std::str::from_utf8(&body).unwrap()
+    }
+
+    pub(crate) fn ask(&mut self, bytes: &[u8]) -> String {
+        self.send(bytes);
+        self.answer()
+    }
+
+    /// Whether the server has closed it without a further answer.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        read_to_end(self.0.get_mut()).is_empty()
+    }
+}
+
+fn says_close(answer: &str) -> bool {
+    answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n")
+}
+
+#[test]
+fn idle_connection_outlives_the_limit_of_a_head() {
+    let server = start(&["--set", "limits.header_timeout=200ms"]);
+    let mut connection = KeepAlive::new(&server);
+    assert_eq!(status(&connection.ask(GET)), 200);
+    // A connection opened later is closed first.
+    let mut silent = server.connect();
+    assert_eq!(read_to_end(&mut silent), "");
+    assert_eq!(status(&connection.ask(GET)), 200);
+}
+
+#[test]
+fn head_that_trickles_in_does_not_outlive_its_limit() {
+    let server = start(&["--set", "limits.header_timeout=300ms"]);
+    let mut connection = KeepAlive::new(&server);
+    assert_eq!(status(&connection.ask(GET)), 200);
+    let began = Instant::now();
+    let stream = connection.0.get_mut();
+    stream.write_all(b"GET /live HTTP/1.1\r\nX: ").unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut byte = [0];
+    while !matches!(stream.read(&mut byte), Ok(0)) {
+        assert!(began.elapsed() < Duration::from_secs(20), "the head may go on without end");
+        if stream.write_all(b"x").is_err() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn silent_connections_give_way_to_new_ones() {
+    let server = start(&["--set", "limits.header_timeout=1h", "--set", "limits.connections=4"]);
+    let silent: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    let half: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(b"GET /live HT").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(server.status("/live"), 200);
+    let idle: Vec<_> = (0..20)
+        .map(|_| {
+            let mut connection = KeepAlive::new(&server);
+            assert_eq!(status(&connection.ask(GET)), 200);
+            connection
+        })
+        .collect();
+    assert_eq!(server.status("/live"), 200);
+    drop((silent, half, idle));
+}
+
+#[test]
+fn requests_under_way_do_not_give_way() {
+    let settings = ["limits.connections=8", "limits.connections_per_address=1"];
+    let server = start(&settings.map(|set| ["--set", set]).concat());
+    let mut busy = KeepAlive::new(&server);
+    let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    assert!(busy.ask(head.as_bytes()).starts_with("HTTP/1.1 100 "));
+    // One more of this address has no place while the first is busy.
+    assert_eq!(read_to_end(&mut server.connect()), "");
+    let answer = busy.ask(b"{}");
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[test]
+fn unread_body_that_has_arrived_leaves_the_connection_usable() {
+    let server = start(&[]);
+    let mut connection = KeepAlive::new(&server);
+    for (line, expected) in
+        [("POST /nothing", 404), ("PUT /api/login", 405), ("POST /live", 405), ("GET /live", 200)]
+    {
+        for size in [1, 100, 60_000] {
+            let body = "x".repeat(size);
+            let request = format!(
+                "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n{body}"
+            );
+            let answer = connection.ask(request.as_bytes());
+            assert_eq!(status(&answer), expected, "{line}, {size} bytes");
+            assert!(!says_close(&answer), "{line}, {size} bytes: {answer}");
+        }
+    }
+}
+
+#[test]
+fn unread_body_that_is_still_to_come_is_announced_to_close() {
+    let server = start(&[]);
+    for headers in ["", "Expect: 100-continue\r\n"] {
+        let mut connection = KeepAlive::new(&server);
+        let head = format!(
+            "POST /nothing HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: 9\r\n\r\n"
+        );
+        let answer = connection.ask(head.as_bytes());
+        assert_eq!(status(&answer), 404);
+        assert!(says_close(&answer), "{answer}");
+        // What still comes resets nothing.
+        connection.send(b"123456789");
+        assert!(connection.is_closed());
+    }
+}
+
+#[test]
+fn body_that_is_too_large_does_not_cost_the_answer() {
+    let server = start(&["--set", "limits.body=1KiB"]);
+    let mut connection = KeepAlive::new(&server);
+    let size = 300_000;
+    let head = format!("POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+    connection.send(head.as_bytes());
+    connection.send("x".repeat(size).as_bytes());
+    let answer = connection.answer();
+    assert_eq!(status(&answer), 413);
+    assert!(says_close(&answer), "{answer}");
+    assert!(connection.is_closed());
+}
