@@ -152,6 +152,9 @@ fn refuse_nul(value: &Value) -> Result<(), Failure> {
             Err(bad_request("A field contains a NUL character"))
         }
         Value::Array(items) => items.iter().try_for_each(refuse_nul),
+        Value::Object(members) if members.keys().any(|name| name.contains('\0')) => {
+            Err(bad_request("The name of a field contains a NUL character"))
+        }
         Value::Object(members) => members.values().try_for_each(refuse_nul),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }

@@ -83,13 +83,15 @@ impl BaseUrl {
     /// Whether an `Origin` header names this origin. The names of the loopback interface count
     /// as one.
     fn is_origin(&self, origin: &[u8]) -> bool {
-        let Ok(origin) = std::str::from_utf8(origin) else { return false };
-        if origin == self.as_str() {
+        let Ok(text) = std::str::from_utf8(origin) else { return false };
+        if text == self.as_str() {
             return true;
         }
         self.transport() == Transport::Loopback
-            && Url::parse(origin).is_ok_and(|origin| {
-                origin.scheme() == "http"
+            && Url::parse(text).is_ok_and(|origin| {
+                // A URL parser completes what no browser writes: `http://127.0` is 127.0.0.0.
+                origin.origin().ascii_serialization() == text
+                    && origin.scheme() == "http"
                     && is_loopback(&origin)
                     && origin.port_or_known_default() == self.0.port_or_known_default()
             })
@@ -98,7 +100,10 @@ impl BaseUrl {
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => {
+            let mut labels = name.rsplit('.');
+            labels.next() == Some("localhost") && labels.all(|label| !label.is_empty())
+        }
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -242,6 +247,10 @@ mod tests {
             "http://localhost:3001",
             "https://localhost:3000",
             "http://localhost.evil.example:3000",
+            "http://127.0:3000",
+            "http://.localhost:3000",
+            "http://a..localhost:3000",
+            "HTTP://LOCALHOST:3000",
         ] {
             assert_eq!(provenance(base, &[("origin", origin)]), Provenance::Foreign, "{origin}");
         }

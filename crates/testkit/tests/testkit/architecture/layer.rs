@@ -76,7 +76,10 @@ fn is_store(package: &Package) -> bool {
 }
 
 fn is_application(folder: &str) -> bool {
-    folder == "crates/server" || folder == "bench" || folder.starts_with("examples/")
+    folder == "crates/server"
+        || folder == "bench"
+        || folder == "fuzz"
+        || folder.starts_with("examples/")
 }
 
 fn broken_rules(packages: &[Package]) -> Vec<String> {

@@ -1,0 +1,10 @@
+//! The targets, one file for each kind of text.
+
+pub(crate) mod body;
+pub(crate) mod cookie;
+pub(crate) mod key_data;
+pub(crate) mod name;
+pub(crate) mod next;
+pub(crate) mod origin;
+pub(crate) mod password_hash;
+pub(crate) mod token;

@@ -1,0 +1,19 @@
+//! Where to go after a form.
+
+use crossauth::NextPath;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// A path that is accepted stays on the site, however often something on the way decodes it.
+pub(crate) fn any(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(next) = NextPath::parse(text) else { return };
+    assert_eq!(NextPath::parse(next.as_str()).as_ref(), Ok(&next));
+    let base = Url::parse("https://site.example/login").unwrap();
+    let mut path = next.as_str().to_owned();
+    for _ in 0..3 {
+        let target = base.join(&path).unwrap();
+        assert_eq!(target.origin(), base.origin(), "{text:?} leads to {target}");
+        path = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+    }
+}

@@ -1,0 +1,47 @@
+//! Hashes of passwords that a database holds.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crossauth_core::password::pbkdf2::EncodedHash;
+use crossauth_core::password::{Argon2idParams, Hasher, HasherConfig, NewHashes, Verification};
+use crossauth_core::random::SystemRandom;
+use crossauth_core::secret::Password;
+use tokio::runtime::{self, Runtime};
+
+thread_local! {
+    static HASHER: (Runtime, Hasher) = {
+        let cheap = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
+        let config = HasherConfig {
+            new_hashes: NewHashes::Argon2id(cheap),
+            threads: NonZeroUsize::new(1),
+            ..HasherConfig::default()
+        };
+        let runtime = runtime::Builder::new_current_thread().build().unwrap();
+        (runtime, Hasher::new(config, Arc::new(SystemRandom)).unwrap())
+    };
+}
+
+/// The largest number in a hash that is checked here: it may be a cost.
+const LARGEST: u64 = 64;
+
+/// No text but the hash of a password lets it in, and a text that is read is written the same.
+pub(crate) fn any(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    if let Ok(hash) = EncodedHash::parse(text) {
+        assert_eq!(EncodedHash::parse(&hash.to_string()).as_ref(), Ok(&hash));
+    }
+    if !is_cheap(text) {
+        return;
+    }
+    HASHER.with(|(runtime, hasher)| {
+        let password = Password::new("a password that no seed holds the hash of");
+        let verified = runtime.block_on(hasher.verify(password, Some(text)));
+        assert_eq!(verified, Ok(Verification::Mismatch), "{text}");
+    });
+}
+
+fn is_cheap(text: &str) -> bool {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    numbers.all(|digits| digits.parse::<u64>().is_ok_and(|number| number <= LARGEST))
+}
