@@ -37,7 +37,9 @@ impl NextPath {
             && resolved.username().is_empty()
             && resolved.password().is_none();
         let path = &resolved[url::Position::BeforePath..];
-        if same_origin && is_plain_path(path) && !hides_a_host(path) {
+        // Escaping has made it longer.
+        let fits = path.len() <= MAX_LEN;
+        if same_origin && fits && is_plain_path(path) && !hides_a_host(path) {
             Ok(Self(path.to_owned()))
         } else {
             Err(ForeignTarget)
@@ -151,6 +153,7 @@ mod tests {
             assert_eq!(NextPath::parse(target), Err(ForeignTarget), "{target:?}");
         }
         assert!(NextPath::parse(&format!("/{}", "a".repeat(MAX_LEN))).is_err());
+        assert!(NextPath::parse(&format!("/{}", "ß".repeat(MAX_LEN / 4))).is_err());
     }
 
     proptest::proptest! {
