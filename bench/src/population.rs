@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::crypto::{Signer, random_token, stored_value};
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::password::{Hasher, HasherConfig};
+use crossauth_core::password::{Hasher, HasherConfig, Lane};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
 use crossauth_core::storage::Storage;
@@ -67,7 +67,7 @@ impl Population {
 
 async fn settle(storage: &Storage, signer: &Signer, count: usize) -> Result<Population> {
     let hasher = Hasher::new(HasherConfig::default(), Arc::new(SystemRandom))?;
-    let password_hash = hasher.hash(Password::new(PASSWORD)).await?;
+    let password_hash = hasher.hash(Password::new(PASSWORD), Lane::Trusted).await?;
     let mut population = Population { usernames: Vec::new(), sessions: Vec::new(), password_hash };
     let mut writers = JoinSet::new();
     for number in 0..count {

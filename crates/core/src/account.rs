@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::form::{Field, FieldError, Rule, Unit};
-use crate::password::{HashError, Hasher, PasswordPolicy};
+use crate::password::{HashError, Hasher, Lane, PasswordPolicy};
 use crate::secret::Password;
 use crate::session::Sessions;
 use crate::storage::{Storage, StorageError, UserStore};
@@ -128,8 +128,12 @@ impl Accounts {
     }
 
     /// The secrets of an account with this password.
-    pub(crate) async fn secrets(&self, password: Password) -> Result<UserSecrets, AccountError> {
-        let hash = self.hasher.hash(password).await?;
+    pub(crate) async fn secrets(
+        &self,
+        password: Password,
+        lane: Lane,
+    ) -> Result<UserSecrets, AccountError> {
+        let hash = self.hasher.hash(password, lane).await?;
         Ok(UserSecrets { password: Some(hash), ..UserSecrets::default() })
     }
 
@@ -154,7 +158,7 @@ impl Accounts {
     pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
         let mut user = self.check(&form, &ReservedNames::none())?;
         user.admin = role == Role::Administrator;
-        let secrets = self.secrets(form.password).await?;
+        let secrets = self.secrets(form.password, Lane::Trusted).await?;
         self.insert(&user, &secrets).await
     }
 
@@ -169,7 +173,7 @@ impl Accounts {
         if !errors.is_empty() {
             return Err(AccountError::Form(errors));
         }
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.hash(password, Lane::Trusted).await?;
         let secrets = SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() };
         let user = self
             .users

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::password::{self, Freshness, HashError, Hasher, Verification};
+use crate::password::{self, HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
 use crate::storage::{Storage, StorageError, UserStore};
@@ -78,9 +78,10 @@ impl Login {
             (found, secrets.password.filter(|_| password::is_factor(&user.factor1)))
         });
         let known = stored.as_ref().and_then(|(_, hash)| hash.as_deref());
-        let verification = self.hasher.verify(attempt.password.clone(), known).await?;
+        let verification =
+            self.hasher.verify(attempt.password.clone(), known, Lane::Public).await?;
         let id = stored.as_ref().map(|(found, _)| found.id().to_string());
-        let (Verification::Match(freshness), Some((found, Some(stored)))) = (verification, stored)
+        let (Verification::Match { upgrade }, Some((found, Some(stored)))) = (verification, stored)
         else {
             // Not the name: people type passwords there. An account that exists has an id.
             tracing::info!(user = id, "login failed");
@@ -92,9 +93,9 @@ impl Login {
             Ok(_) => return Ok(Some(LoginOutcome::Refused(Refusal::Factor2ResetNeeded))),
             Err(refusal) => return Ok(Some(LoginOutcome::Refused(refusal))),
         };
-        let password = match freshness {
-            Freshness::Current => stored,
-            Freshness::Outdated => self.upgrade(&user, attempt.password.clone(), stored).await?,
+        let password = match upgrade {
+            None => stored,
+            Some(new) => self.upgrade(&user, stored, new).await?,
         };
         let beginning = Beginning {
             replaces: attempt.replaces,
@@ -110,21 +111,11 @@ impl Login {
         }))
     }
 
-    /// Stores the password under the hash of today. Returns the hash that is stored now.
-    async fn upgrade(
-        &self,
-        user: &User,
-        password: Password,
-        old: String,
-    ) -> Result<String, LoginError> {
-        let new = match self.hasher.hash(password).await {
-            Ok(new) => new,
-            Err(HashError::Busy) => return Ok(old),
-            Err(error) => return Err(error.into()),
-        };
-        // If the stored hash changed meanwhile the session will not begin either.
+    /// Replaces an outdated hash. Returns the hash that is stored now.
+    async fn upgrade(&self, user: &User, old: String, new: String) -> Result<String, LoginError> {
+        // If another request has changed the stored hash, the session will not begin either.
         let replaced = self.users.replace_password(&user.id, &old, &new).await?;
-        tracing::info!(user = %user.id, replaced, "password hash brought up to date");
+        tracing::info!(user = %user.id, replaced, "password hash upgraded");
         Ok(if replaced { new } else { old })
     }
 }

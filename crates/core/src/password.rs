@@ -5,12 +5,13 @@ mod hasher;
 pub mod pbkdf2;
 mod policy;
 mod predictable;
+mod queue;
 mod scheme;
 
 pub use argon2id::Argon2idParams;
-pub use hasher::{HashError, Hasher, HasherConfig, HasherConfigError};
+pub use hasher::{HashError, Hasher, HasherConfig, HasherConfigError, Lane};
 pub use policy::{Composition, PasswordPolicy};
-pub use scheme::{Freshness, NewHashes, Verification};
+pub use scheme::{NewHashes, Verification};
 
 /// The name of the password factor.
 pub const FACTOR_NAME: &str = "localpassword";

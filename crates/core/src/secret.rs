@@ -4,20 +4,21 @@
 //! Only the value itself is wiped. Copies in the buffers of the HTTP server and of parsers are not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use crate::crypto::equal;
 
-/// A plaintext password as typed.
+/// A plaintext password as typed. Clones share one text.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password(Arc<Zeroizing<String>>);
 
 impl Password {
     /// Wraps a plaintext password.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Arc::new(Zeroizing::new(text.into())))
     }
 
     /// The plaintext.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::crypto::digest::stored_value;
 use crate::crypto::random::random_token;
 use crate::key::{Key, KeyPrefix};
+use crate::password::Lane;
 use crate::random::Random;
 use crate::session::{Beginning, NewSession, SessionId, Sessions};
 use crate::storage::{KeyStore, Storage, StorageError, UserStore};
@@ -91,7 +92,7 @@ impl Setup {
         }
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
-        let secrets = self.accounts.secrets(form.password).await?;
+        let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let user = self.redeem(token, user, secrets.clone()).await?;
         tracing::warn!(user = %user.id, username = ?user.username, "first administrator created");
         let beginning =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts};
+use crate::password::Lane;
 use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
 use crate::user::{ReservedNames, is_reserved_field};
 
@@ -78,7 +79,7 @@ impl Signup {
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
         let user = self.accounts.check(&request.form, &self.config.reserved_names)?;
-        let secrets = self.accounts.secrets(request.form.password).await?;
+        let secrets = self.accounts.secrets(request.form.password, Lane::Public).await?;
         let user = self.accounts.insert(&user, &secrets).await?;
         tracing::info!(user = %user.id, "signed up");
         let beginning = Beginning {

@@ -102,7 +102,8 @@ async fn all_mistakes_of_a_form_are_told_at_once_and_what_was_typed_stays() {
     let answer = sign_up(&mut site.browser(), fields).await;
     answer.assert_failure(400, "FormEntry");
     let body = answer.json();
-    let wrong: Vec<&String> = body["fieldErrors"].as_object().unwrap().keys().collect();
+    let mut wrong: Vec<&String> = body["fieldErrors"].as_object().unwrap().keys().collect();
+    wrong.sort();
     assert_eq!(wrong, ["password", "repeat_password", "user_email", "user_phone", "username"]);
     let form = [
         ("username", "b\"><script>alert(1)</script>"),

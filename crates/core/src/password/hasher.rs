@@ -1,23 +1,23 @@
 //! A bounded pool of threads that hash, apart from those that answer requests.
 //!
-//! A hash takes tens of milliseconds of a core. On threads of their own, below the normal
-//! priority, hashes leave the rest of the server its speed; a bounded queue turns a flood of
-//! logins into quick refusals. A job is not given up when its requester goes away in the middle
-//! of it: the thread is busy until it is done, so requests that are cancelled and repeated cannot
-//! start more work than there are threads.
+//! A hash takes tens of milliseconds of a core. On threads with a lower priority, hashes leave the
+//! rest of the server its speed; bounded queues turn a flood of logins into quick refusals. A job
+//! is not cancelled when its requester goes away in the middle of it: the thread is busy until it
+//! is done, so requests that are cancelled and repeated cannot start more work than there are
+//! threads.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, available_parallelism};
-use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use super::argon2id::Memory;
-use super::pbkdf2::Pepper;
+use super::pbkdf2::{self, Padding, Pepper};
+use super::queue::Queue;
 use super::scheme::{NewHashes, Scheme, Verification};
 use crate::random::Random;
 use crate::secret::Password;
@@ -25,19 +25,24 @@ use crate::secret::Password;
 /// How much below the normal priority the threads run.
 const NICE: i32 = 10;
 
-/// How long a thread without work keeps its working memory.
-const KEEP_MEMORY: Duration = Duration::from_secs(1);
-
 /// How passwords are hashed, and by how many threads.
+///
+/// # Defaults
+///
+/// Argon2id with 19 MiB and two passes, no pepper, one thread for each core, 64 waiting jobs in
+/// each lane.
 #[derive(Debug, Clone)]
 pub struct HasherConfig {
-    /// How new passwords are hashed. Old ones are checked whatever their scheme.
+    /// How new passwords are hashed. Stored hashes are verified whatever their scheme.
     pub new_hashes: NewHashes,
     /// A secret that goes into PBKDF2 hashes.
     pub pepper: Option<Pepper>,
+    /// Whether new PBKDF2 hashes are padded, so that the Python Crossauth reads them. It reads only
+    /// SHA-256 without a pepper.
+    pub pbkdf2_padding: Padding,
     /// Number of threads; as many as there are cores if not given.
     pub threads: Option<NonZeroUsize>,
-    /// Number of jobs that may wait; one more is refused.
+    /// Number of jobs that may wait in each lane; one more is refused.
     pub queue: NonZeroUsize,
 }
 
@@ -46,8 +51,26 @@ impl Default for HasherConfig {
         Self {
             new_hashes: NewHashes::default(),
             pepper: None,
+            pbkdf2_padding: Padding::default(),
             threads: None,
             queue: NonZeroUsize::MIN.saturating_add(63),
+        }
+    }
+}
+
+impl HasherConfig {
+    /// Whether hashes with this configuration can be verified afterwards.
+    pub fn check(&self) -> Result<(), HasherConfigError> {
+        if !self.new_hashes.are_sane() {
+            return Err(HasherConfigError::Params);
+        }
+        match (self.pbkdf2_padding, self.new_hashes) {
+            (Padding::Padded, NewHashes::Pbkdf2(params))
+                if params.digest != pbkdf2::Digest::Sha256 || self.pepper.is_some() =>
+            {
+                Err(HasherConfigError::NotForPython)
+            }
+            (Padding::Padded | Padding::Unpadded, _) => Ok(()),
         }
     }
 }
@@ -55,10 +78,13 @@ impl Default for HasherConfig {
 /// Why a hasher was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum HasherConfigError {
-    /// The parameters are out of bounds: such hashes could not be checked.
+    /// The parameters are out of bounds: such hashes could not be verified.
     #[error("the parameters of the password hash are out of bounds")]
     Params,
-    /// The system gives no thread.
+    /// Padded hashes are for the Python Crossauth, which would not verify these.
+    #[error("padded PBKDF2 hashes must use SHA-256 and no pepper: Python verifies no others")]
+    NotForPython,
+    /// The system refused to start a thread.
     #[error("cannot start a thread for password hashing")]
     Thread(#[source] std::io::Error),
 }
@@ -66,7 +92,7 @@ pub enum HasherConfigError {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// Too many passwords wait to be hashed; try again later.
+    /// The queue is full; try again later.
     #[error("too many passwords wait to be hashed")]
     Busy,
     /// The hash could not be computed.
@@ -74,20 +100,33 @@ pub enum HashError {
     Failed,
 }
 
-/// Hashes and checks passwords.
+/// Whose password is hashed. Each lane has its own queue, so that a flood in one does not fill the
+/// other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Requests of users who proved who they are before: with a session, a known device or a
+    /// one-time link; and administration. Served first.
+    Trusted,
+    /// All other requests.
+    Public,
+}
+
+/// Hashes and verifies passwords.
 pub struct Hasher {
-    jobs: Sender<Job>,
+    trusted: Sender<Job>,
+    public: Sender<Job>,
 }
 
 impl Hasher {
-    /// Starts the threads. They end when the hasher is dropped and the queue is empty.
+    /// Starts the threads. They end when the hasher is dropped and the queues are empty.
     pub fn new(config: HasherConfig, random: Arc<dyn Random>) -> Result<Self, HasherConfigError> {
-        if !config.new_hashes.are_sane() {
-            return Err(HasherConfigError::Params);
-        }
+        config.check()?;
         let threads = config.threads.or_else(|| available_parallelism().ok());
-        let (jobs, queue) = bounded(config.queue.get());
-        let scheme = Scheme { new: config.new_hashes, pepper: config.pepper, random };
+        let (trusted, trusted_jobs) = bounded(config.queue.get());
+        let (public, public_jobs) = bounded(config.queue.get());
+        let queue = Arc::new(Queue::new(trusted_jobs, public_jobs));
+        let HasherConfig { new_hashes: new, pepper, pbkdf2_padding: padding, .. } = config;
+        let scheme = Scheme { new, pepper, padding, random };
         for index in 0..threads.map_or(1, NonZeroUsize::get) {
             let (scheme, queue) = (scheme.clone(), queue.clone());
             thread::Builder::new()
@@ -95,33 +134,41 @@ impl Hasher {
                 .spawn(move || work(&scheme, &queue))
                 .map_err(HasherConfigError::Thread)?;
         }
-        Ok(Self { jobs })
+        Ok(Self { trusted, public })
     }
 
     /// The text to store for a password.
-    pub async fn hash(&self, password: Password) -> Result<String, HashError> {
+    pub async fn hash(&self, password: Password, lane: Lane) -> Result<String, HashError> {
         let (answer, answered) = oneshot::channel();
-        self.enqueue(Job::Hash { password, answer })?;
+        self.enqueue(Job::Hash { password, answer }, lane)?;
         answered.await.unwrap_or(Err(HashError::Failed))
     }
 
-    /// Checks a password against a stored text.
+    /// Verifies a password against a stored text.
     ///
     /// Without one, with one that stands for "no password" and with one that cannot be read, the
-    /// answer is a mismatch that takes as long as with a new hash. A hash that has not been brought
-    /// up to date yet takes its own time.
+    /// answer is a mismatch that takes as long as with a new hash. A hash that has not been
+    /// upgraded yet takes its own time.
+    ///
+    /// The text is compared in Unicode normalization form C, and where it was typed otherwise also
+    /// as typed. How often therefore depends on the typed text only.
     pub async fn verify(
         &self,
         password: Password,
         stored: Option<&str>,
+        lane: Lane,
     ) -> Result<Verification, HashError> {
         let (answer, answered) = oneshot::channel();
-        self.enqueue(Job::Verify { password, stored: stored.map(str::to_owned), answer })?;
+        self.enqueue(Job::Verify { password, stored: stored.map(str::to_owned), answer }, lane)?;
         answered.await.unwrap_or(Err(HashError::Failed))
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), HashError> {
-        self.jobs.try_send(job).map_err(|error| match error {
+    fn enqueue(&self, job: Job, lane: Lane) -> Result<(), HashError> {
+        let jobs = match lane {
+            Lane::Trusted => &self.trusted,
+            Lane::Public => &self.public,
+        };
+        jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => HashError::Busy,
             TrySendError::Disconnected(_) => HashError::Failed,
         })
@@ -130,7 +177,10 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher").field("waiting", &self.jobs.len()).finish()
+        f.debug_struct("Hasher")
+            .field("trusted", &self.trusted.len())
+            .field("public", &self.public.len())
+            .finish()
     }
 }
 
@@ -146,33 +196,21 @@ enum Job {
     },
 }
 
-fn work(scheme: &Scheme, queue: &Receiver<Job>) {
+fn work(scheme: &Scheme, queue: &Queue<Job>) {
     lower_priority();
     let mut memory = Memory::default();
-    while let Some(job) = next(queue, &mut memory) {
-        // A job that panics drops its answer, and whoever waits is told; the thread goes on.
+    while let Some(job) = queue.next(|| memory.release()) {
+        // A job that panics drops its answer, so that its requester is told; the thread goes on.
         let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
     }
 }
 
-/// Waits for a job; gives the working memory back if none comes soon.
-fn next(queue: &Receiver<Job>, memory: &mut Memory) -> Option<Job> {
-    match queue.recv_timeout(KEEP_MEMORY) {
-        Ok(job) => Some(job),
-        Err(RecvTimeoutError::Disconnected) => None,
-        Err(RecvTimeoutError::Timeout) => {
-            memory.release();
-            queue.recv().ok()
-        }
-    }
-}
-
-/// Does a job, unless nobody waits for the answer any more.
+/// Does a job, unless its requester has gone away.
 fn run(scheme: &Scheme, job: Job, memory: &mut Memory) {
     match job {
         Job::Hash { password, answer } if !answer.is_closed() => {
             let hash = scheme.hash(password.expose(), memory);
-            // The requester may have gone in the meantime.
+            // The requester may have gone away by now.
             let _ = answer.send(hash.map_err(|_| HashError::Failed));
         }
         Job::Verify { password, stored, answer } if !answer.is_closed() => {

@@ -1,7 +1,8 @@
-//! The originals' password hashes: `pbkdf2:<digest>:<key length>:<iterations>:<pepper
+//! Upstream's password hashes: `pbkdf2:<digest>:<key length>:<iterations>:<pepper
 //! flag>:<salt>:<hash>`.
 //!
-//! The salt goes into PBKDF2 as the text that stands there; with a pepper as `<salt>!<pepper>`.
+//! The salt goes into PBKDF2 as the text in the hash; with a pepper as `<salt>!<pepper>`. TypeScript
+//! writes the hash without padding and verifies no other, Python with padding; both are read here.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,12 +10,13 @@ use std::num::NonZeroU32;
 use aws_lc_rs::pbkdf2;
 use zeroize::Zeroizing;
 
-use crate::crypto::encoding::{decode, encode};
+use crate::crypto::encoding::{decode, encode, pad};
 use crate::crypto::equal;
 use crate::error::ErrorCode;
 
-/// Most iterations that are run: a few times what anybody recommends today.
-pub const MAX_ITERATIONS: u32 = 4_000_000;
+/// Most iterations of SHA-1 or SHA-256 that are run for one hash, about half a second of a core.
+/// SHA-384 and SHA-512 take twice the time; so does each further block of a longer key.
+pub const MAX_ITERATIONS: u32 = 2_000_000;
 
 /// Longest key that is derived, in bytes.
 pub const MAX_KEY_LEN: usize = 64;
@@ -22,12 +24,12 @@ pub const MAX_KEY_LEN: usize = 64;
 /// Longest text that is read as a hash, in bytes.
 const MAX_TEXT_LEN: usize = 1024;
 
-/// A secret of the application that goes into every hash but stands beside none of them.
+/// A secret of the application that goes into every hash and is not stored with them.
 #[derive(Clone)]
 pub struct Pepper(Zeroizing<String>);
 
 impl Pepper {
-    /// Takes over a secret.
+    /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -42,7 +44,7 @@ impl fmt::Debug for Pepper {
 /// The hash function inside PBKDF2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Digest {
-    /// SHA-1. For hashes that exist already.
+    /// SHA-1, for existing hashes only.
     Sha1,
     /// SHA-256.
     #[default]
@@ -90,20 +92,51 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Whether a hash with these parameters is one, and cheap enough to be computed.
+    /// Whether a hash with these parameters proves something and is cheap enough to compute: a key
+    /// of 16 to 64 bytes, and work of at most [`MAX_ITERATIONS`].
     pub fn are_sane(&self) -> bool {
-        (1..=MAX_ITERATIONS).contains(&self.iterations)
-            && (16..=MAX_KEY_LEN).contains(&self.key_len)
+        (16..=MAX_KEY_LEN).contains(&self.key_len)
+            && self.iterations >= 1
+            && self.work() <= u64::from(MAX_ITERATIONS)
+    }
+
+    /// The time that a hash takes, in iterations of SHA-256.
+    fn work(&self) -> u64 {
+        let (block_len, factor) = match self.digest {
+            Digest::Sha1 => (20, 1),
+            Digest::Sha256 => (32, 1),
+            Digest::Sha384 => (48, 2),
+            Digest::Sha512 => (64, 2),
+        };
+        let blocks = self.key_len.div_ceil(block_len).try_into().unwrap_or(u64::MAX);
+        u64::from(self.iterations).saturating_mul(factor).saturating_mul(blocks)
     }
 }
 
 /// Whether a pepper went into a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peppered {
-    /// It did not.
-    No,
-    /// It did.
-    Yes,
+pub enum PepperFlag {
+    /// `0`: the salt alone.
+    Plain,
+    /// `1`: salt and pepper.
+    Peppered,
+}
+
+impl PepperFlag {
+    /// The flag of hashes made with this pepper.
+    pub(crate) fn of(pepper: Option<&Pepper>) -> Self {
+        if pepper.is_some() { Self::Peppered } else { Self::Plain }
+    }
+}
+
+/// Whether the hash ends with as many `=` as base64 calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Padding {
+    /// As TypeScript writes and reads it.
+    #[default]
+    Unpadded,
+    /// As Python writes and reads it.
+    Padded,
 }
 
 /// A stored hash in its parts.
@@ -112,11 +145,13 @@ pub struct EncodedHash {
     /// What it costs.
     pub params: Params,
     /// Whether a pepper went into it.
-    pub peppered: Peppered,
+    pub pepper: PepperFlag,
     /// The salt, as text.
     pub salt: String,
     /// The derived key.
     pub hash: Vec<u8>,
+    /// Whether its text is padded.
+    pub padding: Padding,
 }
 
 /// Why a text was not read as a hash.
@@ -125,7 +160,7 @@ pub enum InvalidHash {
     /// Not seven parts with numbers and base64url where they belong.
     #[error("Hash is not in a valid format")]
     Format,
-    /// Made by something else than PBKDF2 with a known digest.
+    /// Not PBKDF2 with a known digest.
     #[error("Algorithm not supported")]
     UnsupportedAlgorithm,
 }
@@ -159,17 +194,23 @@ impl EncodedHash {
         };
         Ok(Self {
             params,
-            peppered: if flag == "0" { Peppered::No } else { Peppered::Yes },
+            pepper: if flag == "0" { PepperFlag::Plain } else { PepperFlag::Peppered },
             salt: salt.to_owned(),
+            padding: if hash.ends_with('=') { Padding::Padded } else { Padding::Unpadded },
             hash: decode(hash).map_err(|_| InvalidHash::Format)?,
         })
     }
 
     /// Hashes a password.
     pub fn new(password: &str, salt: String, pepper: Option<&Pepper>, params: Params) -> Self {
-        let peppered = if pepper.is_some() { Peppered::Yes } else { Peppered::No };
         let hash = derive(password, &salt, pepper, &params).to_vec();
-        Self { params, peppered, salt, hash }
+        let padding = Padding::default();
+        Self { params, pepper: PepperFlag::of(pepper), salt, hash, padding }
+    }
+
+    /// Whether the text is the same with this padding.
+    pub(crate) fn reads_as(&self, padding: Padding) -> bool {
+        self.padding == padding || self.hash.len().is_multiple_of(3)
     }
 
     /// Whether the hash can be checked: sane parameters, a hash of the stated length, and the
@@ -177,12 +218,12 @@ impl EncodedHash {
     pub fn is_checkable(&self, pepper: Option<&Pepper>) -> bool {
         self.params.are_sane()
             && self.hash.len() == self.params.key_len
-            && (self.peppered == Peppered::No || pepper.is_some())
+            && (self.pepper == PepperFlag::Plain || pepper.is_some())
     }
 
     /// Whether this is the hash of `password`; never, unless [`Self::is_checkable`].
     pub fn matches(&self, password: &str, pepper: Option<&Pepper>) -> bool {
-        let pepper = pepper.filter(|_| self.peppered == Peppered::Yes);
+        let pepper = pepper.filter(|_| self.pepper == PepperFlag::Peppered);
         self.is_checkable(pepper)
             && equal(&derive(password, &self.salt, pepper, &self.params), &self.hash)
     }
@@ -191,11 +232,15 @@ impl EncodedHash {
 impl fmt::Display for EncodedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Params { digest, key_len, iterations } = self.params;
-        let flag = match self.peppered {
-            Peppered::No => 0,
-            Peppered::Yes => 1,
+        let flag = match self.pepper {
+            PepperFlag::Plain => 0,
+            PepperFlag::Peppered => 1,
         };
-        let (digest, salt, hash) = (digest.as_str(), &self.salt, encode(&self.hash));
+        let hash = match self.padding {
+            Padding::Unpadded => encode(&self.hash),
+            Padding::Padded => pad(&encode(&self.hash)),
+        };
+        let (digest, salt) = (digest.as_str(), &self.salt);
         write!(f, "pbkdf2:{digest}:{key_len}:{iterations}:{flag}:{salt}:{hash}")
     }
 }
@@ -249,6 +294,17 @@ mod tests {
         assert!(stored("PASSWORD", None).matches("PASSWORD", Some(&pepper)));
     }
 
+    /// The text that the Python Crossauth stored for this password.
+    #[test]
+    fn padded_hashes_are_those_of_python() {
+        let python = "pbkdf2:sha256:32:1000:0:c2FsdHNhbHRzYWx0c2FsdA:\
+                      vFxEtDV8XZBCmzgCnzVcN3xIWTwcI4CSUAvLvVk_H2Y=";
+        let hash = EncodedHash { padding: Padding::Padded, ..stored("PASSWORD", None) };
+        assert_eq!(hash.to_string(), python);
+        assert_eq!(EncodedHash::parse(python).unwrap(), hash);
+        assert_eq!(stored("PASSWORD", None).to_string(), python.trim_end_matches('='));
+    }
+
     #[test]
     fn hashes_are_not_cut_off() {
         let long = "x".repeat(72);
@@ -259,9 +315,23 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_too_much_or_proves_nothing_is_not_run() {
+    fn the_work_of_a_hash_is_bounded_whatever_its_digest_and_length() {
+        let sane = |digest, key_len, iterations| Params { digest, key_len, iterations }.are_sane();
+        for (digest, key_len, most) in [
+            (Digest::Sha1, 20, MAX_ITERATIONS),
+            (Digest::Sha256, 32, MAX_ITERATIONS),
+            (Digest::Sha256, 64, MAX_ITERATIONS / 2),
+            (Digest::Sha384, 48, MAX_ITERATIONS / 2),
+            (Digest::Sha512, 64, MAX_ITERATIONS / 2),
+        ] {
+            assert!(sane(digest, key_len, most) && !sane(digest, key_len, most + 1), "{digest:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_that_cost_too_much_or_prove_nothing_are_not_computed() {
         for (key_len, iterations) in
-            [("32", "4294967295"), ("32", "4000001"), ("32", "0"), ("0", "1000"), ("4", "1000")]
+            [("32", "4294967295"), ("32", "2000001"), ("32", "0"), ("0", "1000"), ("4", "1000")]
         {
             let hash = "A".repeat(match key_len {
                 "0" => 0,

@@ -1,18 +1,20 @@
-//! How one password is hashed and checked, whatever the scheme.
+//! How one password is hashed and verified, whatever the scheme.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::argon2id::{Argon2idParams, Memory, PhcString};
-use super::pbkdf2::{self, EncodedHash, Pepper, Peppered};
-use crate::crypto::random::random_salt;
+use super::pbkdf2::{self, EncodedHash, Padding, Pepper, PepperFlag};
+use crate::crypto::random_salt;
 use crate::random::{Random, bytes};
+use crate::user::nfc;
 
 /// How new passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewHashes {
     /// With Argon2id, as PHC strings.
     Argon2id(Argon2idParams),
-    /// With PBKDF2, as the originals do: where one of them shares the database.
+    /// With PBKDF2, as upstream does: where Python or TypeScript shares the database.
     Pbkdf2(pbkdf2::Params),
 }
 
@@ -23,7 +25,7 @@ impl Default for NewHashes {
 }
 
 impl NewHashes {
-    /// Whether hashes with these parameters could be checked afterwards.
+    /// Whether hashes with these parameters can be verified afterwards.
     pub(crate) fn are_sane(&self) -> bool {
         match self {
             Self::Argon2id(params) => params.are_sane(),
@@ -33,38 +35,34 @@ impl NewHashes {
 }
 
 /// Whether a password was the right one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
-    /// It was.
-    Match(Freshness),
-    /// It was not, or there is no password.
+    /// The password is right.
+    Match {
+        /// What to store instead, if the stored hash has another scheme or other parameters than a
+        /// new one, or was made from a text that is not in Unicode normalization form C.
+        upgrade: Option<String>,
+    },
+    /// The password is wrong, or there is none.
     Mismatch,
 }
 
-/// Whether a stored hash is what a new one would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// It is.
-    Current,
-    /// It has another scheme or other parameters: hash the password again and store that.
-    Outdated,
-}
-
-/// Hashes and checks; the work is done on the thread that calls.
+/// Hashes and verifies on the calling thread.
 #[derive(Clone)]
 pub(crate) struct Scheme {
     pub(crate) new: NewHashes,
     pub(crate) pepper: Option<Pepper>,
+    pub(crate) padding: Padding,
     pub(crate) random: Arc<dyn Random>,
 }
 
-/// A stored text, as far as it is a hash at all.
+/// A stored text, as far as it is a hash.
 enum Stored {
     Argon2id(PhcString),
     Pbkdf2(EncodedHash),
     /// No password can match, on purpose.
     None,
-    /// Nobody can tell what this is.
+    /// Unrecognised format, or parameters out of bounds.
     Corrupt,
 }
 
@@ -74,6 +72,10 @@ impl Scheme {
         password: &str,
         memory: &mut Memory,
     ) -> Result<String, argon2::Error> {
+        self.hash_as_typed(&nfc(password), memory)
+    }
+
+    fn hash_as_typed(&self, password: &str, memory: &mut Memory) -> Result<String, argon2::Error> {
         match self.new {
             NewHashes::Argon2id(params) => {
                 let salt: [u8; 16] = bytes(&*self.random);
@@ -81,45 +83,68 @@ impl Scheme {
             }
             NewHashes::Pbkdf2(params) => {
                 let salt = random_salt(&*self.random);
-                Ok(EncodedHash::new(password, salt, self.pepper.as_ref(), params).to_string())
+                let hash = EncodedHash::new(password, salt, self.pepper.as_ref(), params);
+                Ok(EncodedHash { padding: self.padding, ..hash }.to_string())
             }
         }
     }
 
-    /// Checks a password. Where there is nothing to check against, the work of checking against a
-    /// new hash is done all the same, so that time does not tell who has no password.
+    /// Verifies a password. Where there is nothing to compare with, a new hash is computed and
+    /// dropped, so that the time does not tell which accounts have no password.
     pub(crate) fn verify(
         &self,
         password: &str,
         stored: Option<&str>,
         memory: &mut Memory,
     ) -> Result<Verification, argon2::Error> {
-        let (matches, freshness) = match self.read(stored) {
-            Stored::Argon2id(hash) => {
-                let current = self.new == NewHashes::Argon2id(hash.params);
-                (hash.matches(password, memory)?, current)
-            }
-            Stored::Pbkdf2(hash) => {
-                let pepper = self.pepper.as_ref();
-                (hash.matches(password, pepper), self.would_write(&hash))
-            }
-            Stored::Corrupt => {
-                tracing::warn!("a stored password hash cannot be read; the login is refused");
-                self.hash(password, memory)?;
-                return Ok(Verification::Mismatch);
-            }
-            Stored::None => {
-                self.hash(password, memory)?;
-                return Ok(Verification::Mismatch);
-            }
-        };
-        let freshness = if freshness { Freshness::Current } else { Freshness::Outdated };
-        Ok(if matches { Verification::Match(freshness) } else { Verification::Mismatch })
+        let stored = self.read(stored);
+        if matches!(stored, Stored::Corrupt) {
+            tracing::warn!("a stored password hash cannot be read; the login is refused");
+        }
+        let composed = nfc(password);
+        if self.matches(&composed, &stored, memory)? {
+            let upgrade = !self.is_current(&stored);
+            let upgrade = upgrade.then(|| self.hash_as_typed(&composed, memory)).transpose()?;
+            return Ok(Verification::Match { upgrade });
+        }
+        // Upstream, and earlier versions, hashed the text as it was typed.
+        if let Cow::Owned(composed) = composed
+            && composed != password
+            && self.matches(password, &stored, memory)?
+        {
+            let upgrade = Some(self.hash_as_typed(&composed, memory)?);
+            return Ok(Verification::Match { upgrade });
+        }
+        Ok(Verification::Mismatch)
     }
 
-    fn would_write(&self, hash: &EncodedHash) -> bool {
-        let peppered = if self.pepper.is_some() { Peppered::Yes } else { Peppered::No };
-        self.new == NewHashes::Pbkdf2(hash.params) && hash.peppered == peppered
+    fn matches(
+        &self,
+        password: &str,
+        stored: &Stored,
+        memory: &mut Memory,
+    ) -> Result<bool, argon2::Error> {
+        match stored {
+            Stored::Argon2id(hash) => hash.matches(password, memory),
+            Stored::Pbkdf2(hash) => Ok(hash.matches(password, self.pepper.as_ref())),
+            Stored::None | Stored::Corrupt => {
+                self.hash_as_typed(password, memory)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether a new hash would have the same form and cost.
+    fn is_current(&self, stored: &Stored) -> bool {
+        match stored {
+            Stored::Argon2id(hash) => self.new == NewHashes::Argon2id(hash.params),
+            Stored::Pbkdf2(hash) => {
+                self.new == NewHashes::Pbkdf2(hash.params)
+                    && hash.pepper == PepperFlag::of(self.pepper.as_ref())
+                    && hash.reads_as(self.padding)
+            }
+            Stored::None | Stored::Corrupt => false,
+        }
     }
 
     fn read(&self, stored: Option<&str>) -> Stored {
@@ -136,7 +161,7 @@ impl Scheme {
     }
 }
 
-/// What the originals store for users without a password of their own.
+/// What upstream stores for users whose password is not kept here.
 fn is_sentinel(stored: &str) -> bool {
     stored.is_empty() || stored == "********" || stored.ends_with(":DISABLED:DISABLED")
 }

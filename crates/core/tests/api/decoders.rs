@@ -8,7 +8,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::{Cipher, Signer, TotpSecret, Window, csrf, encoding};
 use crossauth_core::password::pbkdf2::{EncodedHash, Params};
 use crossauth_core::password::{
-    Argon2idParams, Hasher, HasherConfig, NewHashes, PasswordPolicy, Verification,
+    Argon2idParams, Hasher, HasherConfig, Lane, NewHashes, PasswordPolicy, Verification,
 };
 use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::Password;
@@ -130,7 +130,11 @@ fn no_stored_text_makes_a_login_pass_or_hang() {
     let hasher = Hasher::new(config, Arc::new(SystemRandom)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     proptest!(ProptestConfig::with_cases(64), |(stored in hostile())| {
-        let verified = runtime.block_on(hasher.verify(Password::new("bobPass123"), Some(&stored)));
+        let verified = runtime.block_on(hasher.verify(
+            Password::new("bobPass123"),
+            Some(&stored),
+            Lane::Public,
+        ));
         prop_assert_eq!(verified, Ok(Verification::Mismatch));
     });
 }

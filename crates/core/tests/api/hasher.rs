@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossauth_core::password::pbkdf2::{self, Pepper};
+use crossauth_core::crypto::encoding;
+use crossauth_core::password::pbkdf2::{self, Digest, Padding, Pepper};
 use crossauth_core::password::{
-    Argon2idParams, Freshness, HashError, Hasher, HasherConfig, HasherConfigError, NewHashes,
+    Argon2idParams, HashError, Hasher, HasherConfig, HasherConfigError, Lane, NewHashes,
     Verification,
 };
 use crossauth_core::random::{Random, SystemRandom};
@@ -16,8 +17,7 @@ use tokio::time::timeout;
 
 const CHEAP: NewHashes =
     NewHashes::Argon2id(Argon2idParams { memory_kib: 16, passes: 1, lanes: 1 });
-const CURRENT: Result<Verification, HashError> = Ok(Verification::Match(Freshness::Current));
-const OUTDATED: Result<Verification, HashError> = Ok(Verification::Match(Freshness::Outdated));
+const CURRENT: Result<Verification, HashError> = Ok(Verification::Match { upgrade: None });
 const MISMATCH: Result<Verification, HashError> = Ok(Verification::Mismatch);
 
 fn hasher(new_hashes: NewHashes) -> Hasher {
@@ -37,31 +37,46 @@ fn password() -> Password {
 async fn a_password_matches_its_hash_and_no_other() {
     for new_hashes in [NewHashes::default(), CHEAP, cheap_pbkdf2(1000)] {
         let hasher = hasher(new_hashes);
-        let stored = hasher.hash(password()).await.unwrap();
-        assert_ne!(stored, hasher.hash(password()).await.unwrap());
-        assert_eq!(hasher.verify(password(), Some(&stored)).await, CURRENT);
+        let stored = hasher.hash(password(), Lane::Public).await.unwrap();
+        assert_ne!(stored, hasher.hash(password(), Lane::Public).await.unwrap());
+        assert_eq!(hasher.verify(password(), Some(&stored), Lane::Public).await, CURRENT);
         for other in ["", "bobPass12", "bobpass123", "bobPass123 "] {
-            assert_eq!(hasher.verify(Password::new(other), Some(&stored)).await, MISMATCH);
+            assert_eq!(
+                hasher.verify(Password::new(other), Some(&stored), Lane::Public).await,
+                MISMATCH
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn new_hashes_have_the_configured_form() {
-    let stored = hasher(NewHashes::default()).hash(password()).await.unwrap();
+    let stored = hasher(NewHashes::default()).hash(password(), Lane::Public).await.unwrap();
     assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-    let stored = hasher(cheap_pbkdf2(1000)).hash(password()).await.unwrap();
+    let stored = hasher(cheap_pbkdf2(1000)).hash(password(), Lane::Public).await.unwrap();
     assert!(stored.starts_with("pbkdf2:sha256:32:1000:0:") && !stored.contains('='), "{stored}");
 }
 
+/// The hash that a right password brings for an outdated one.
+async fn upgraded(hasher: &Hasher, password: Password, stored: &str) -> Option<String> {
+    match hasher.verify(password, Some(stored), Lane::Public).await.unwrap() {
+        Verification::Match { upgrade } => upgrade,
+        Verification::Mismatch => panic!("the password is right"),
+    }
+}
+
 #[tokio::test]
-async fn a_hash_of_another_kind_is_outdated() {
-    let olds = [cheap_pbkdf2(1000), cheap_pbkdf2(2000), CHEAP];
-    for old in olds {
-        let stored = hasher(old).hash(password()).await.unwrap();
-        for new in olds {
-            let expected = if new == old { CURRENT } else { OUTDATED };
-            assert_eq!(hasher(new).verify(password(), Some(&stored)).await, expected);
+async fn a_hash_of_another_kind_is_upgraded_to_a_current_one() {
+    let kinds = [cheap_pbkdf2(1000), cheap_pbkdf2(2000), CHEAP];
+    for old in kinds {
+        let stored = hasher(old).hash(password(), Lane::Public).await.unwrap();
+        for new in kinds {
+            let hasher = hasher(new);
+            let upgrade = upgraded(&hasher, password(), &stored).await;
+            assert_eq!(upgrade.is_some(), new != old);
+            if let Some(new) = upgrade {
+                assert_eq!(hasher.verify(password(), Some(&new), Lane::Public).await, CURRENT);
+            }
         }
     }
 }
@@ -75,11 +90,78 @@ async fn a_pepper_makes_older_pbkdf2_hashes_outdated() {
         ..HasherConfig::default()
     };
     let peppered = Hasher::new(config, Arc::new(SystemRandom)).unwrap();
-    let stored = plain.hash(password()).await.unwrap();
-    assert_eq!(peppered.verify(password(), Some(&stored)).await, OUTDATED);
-    let stored = peppered.hash(password()).await.unwrap();
-    assert_eq!(peppered.verify(password(), Some(&stored)).await, CURRENT);
-    assert_eq!(plain.verify(password(), Some(&stored)).await, MISMATCH);
+    let stored = plain.hash(password(), Lane::Public).await.unwrap();
+    assert!(upgraded(&peppered, password(), &stored).await.is_some());
+    let stored = peppered.hash(password(), Lane::Public).await.unwrap();
+    assert_eq!(peppered.verify(password(), Some(&stored), Lane::Public).await, CURRENT);
+    assert_eq!(plain.verify(password(), Some(&stored), Lane::Public).await, MISMATCH);
+}
+
+#[tokio::test]
+async fn hashes_for_python_are_padded_and_others_upgraded_to_them() {
+    let config = HasherConfig {
+        new_hashes: cheap_pbkdf2(1000),
+        pbkdf2_padding: Padding::Padded,
+        ..HasherConfig::default()
+    };
+    let padding = Hasher::new(config.clone(), Arc::new(SystemRandom)).unwrap();
+    let stored = padding.hash(password(), Lane::Public).await.unwrap();
+    // As Python verifies: SHA-256 whatever the digest, then the two padded texts are compared.
+    let [_, "sha256", key_len, iterations, "0", salt, text] =
+        stored.split(':').collect::<Vec<_>>()[..]
+    else {
+        panic!("{stored}");
+    };
+    let params = pbkdf2::Params {
+        digest: Digest::Sha256,
+        key_len: key_len.parse().unwrap(),
+        iterations: iterations.parse().unwrap(),
+    };
+    let key = pbkdf2::derive("bobPass123", salt, None, &params);
+    assert_eq!(encoding::pad(&encoding::encode(&*key)), text);
+    assert_eq!(padding.verify(password(), Some(&stored), Lane::Public).await, CURRENT);
+    let unpadded = hasher(cheap_pbkdf2(1000)).hash(password(), Lane::Public).await.unwrap();
+    let upgrade = upgraded(&padding, password(), &unpadded).await.unwrap();
+    assert!(upgrade.ends_with('='), "{upgrade}");
+
+    let sha512 = pbkdf2::Params { digest: Digest::Sha512, ..params };
+    let pepper = Some(Pepper::new("SECRET"));
+    for refused in [
+        HasherConfig { new_hashes: NewHashes::Pbkdf2(sha512), ..config.clone() },
+        HasherConfig { pepper, ..config },
+    ] {
+        let refused = Hasher::new(refused, Arc::new(SystemRandom));
+        assert!(matches!(refused, Err(HasherConfigError::NotForPython)));
+    }
+}
+
+#[tokio::test]
+async fn composed_and_decomposed_text_is_one_password() {
+    let (nfc, nfd) = ("P\u{e4}ssword-12x", "Pa\u{308}ssword-12x");
+    for kind in [CHEAP, cheap_pbkdf2(1000)] {
+        let hasher = hasher(kind);
+        for typed in [nfc, nfd] {
+            let stored = hasher.hash(Password::new(typed), Lane::Public).await.unwrap();
+            for again in [nfc, nfd] {
+                let verified =
+                    hasher.verify(Password::new(again), Some(&stored), Lane::Public).await;
+                assert_eq!(verified, CURRENT);
+            }
+            let other = Password::new("Passwort-12x");
+            assert_eq!(hasher.verify(other, Some(&stored), Lane::Public).await, MISMATCH);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_hash_of_decomposed_text_is_verified_as_typed_and_upgraded() {
+    let nfd = "Pa\u{308}ssword-12x";
+    let params = pbkdf2::Params { iterations: 1000, ..pbkdf2::Params::default() };
+    let old = pbkdf2::EncodedHash::new(nfd, "salt".into(), None, params).to_string();
+    let hasher = hasher(cheap_pbkdf2(1000));
+    let upgrade = upgraded(&hasher, Password::new(nfd), &old).await.unwrap();
+    let nfc = Password::new("P\u{e4}ssword-12x");
+    assert_eq!(hasher.verify(nfc, Some(&upgrade), Lane::Public).await, CURRENT);
 }
 
 #[test]
@@ -117,13 +199,20 @@ async fn what_holds_no_password_costs_as_much_as_a_wrong_one() {
         Some("pbkdf2:sha256:32:4294967295:0:salt:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"),
         Some("pbkdf2:sha256:32:1:1:salt:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"),
         Some("$argon2id$v=19$m=4294967295,t=4294967295,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"),
+        Some("$argon2id$v=19$m=262144,t=4,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"),
+        Some("pbkdf2:sha512:64:4000000:0:salt:cut"),
         Some("$2b$12$abcdefghijklmnopqrstuv"),
         Some("bobPass123"),
     ];
     for (count, stored) in without_password.into_iter().enumerate() {
-        assert_eq!(hasher.verify(password(), stored).await, MISMATCH, "{stored:?}");
+        assert_eq!(hasher.verify(password(), stored, Lane::Public).await, MISMATCH, "{stored:?}");
         assert_eq!(counting.0.load(Ordering::SeqCst), count + 1, "{stored:?}");
     }
+    // Text that is not composed is tried twice, with a password to compare with or without one.
+    let decomposed = Password::new("Pa\u{308}ssword");
+    let before = counting.0.load(Ordering::SeqCst);
+    assert_eq!(hasher.verify(decomposed, None, Lane::Public).await, MISMATCH);
+    assert_eq!(counting.0.load(Ordering::SeqCst), before + 2);
 }
 
 /// Holds a thread of the pool in the middle of a job until the test lets it go.
@@ -164,7 +253,7 @@ impl Held {
     /// Starts a job and waits until the thread is in the middle of it.
     async fn occupy(&self) -> tokio::task::JoinHandle<Result<String, HashError>> {
         let hasher = self.hasher.clone();
-        let job = tokio::spawn(async move { hasher.hash(password()).await });
+        let job = tokio::spawn(async move { hasher.hash(password(), Lane::Public).await });
         while self.entered.is_empty() {
             tokio::task::yield_now().await;
         }
@@ -172,9 +261,23 @@ impl Held {
         job
     }
 
+    /// Starts a job and waits until it is in its queue.
+    async fn enqueue(
+        &self,
+        lane: Lane,
+        waiting: &str,
+    ) -> tokio::task::JoinHandle<Result<String, HashError>> {
+        let hasher = self.hasher.clone();
+        let job = tokio::spawn(async move { hasher.hash(password(), lane).await });
+        while !format!("{:?}", self.hasher).contains(waiting) {
+            tokio::task::yield_now().await;
+        }
+        job
+    }
+
     /// Queues a job and gives up waiting for it.
     async fn abandon(&self) {
-        assert!(timeout(Duration::ZERO, self.hasher.hash(password())).await.is_err());
+        assert!(timeout(Duration::ZERO, self.hasher.hash(password(), Lane::Public)).await.is_err());
     }
 }
 
@@ -183,14 +286,30 @@ async fn a_full_queue_refuses_at_once() {
     let held = held(1);
     let running = held.occupy().await;
     held.abandon().await;
-    assert_eq!(held.hasher.hash(password()).await, Err(HashError::Busy));
-    assert_eq!(held.hasher.verify(password(), None).await, Err(HashError::Busy));
+    assert_eq!(held.hasher.hash(password(), Lane::Public).await, Err(HashError::Busy));
+    assert_eq!(held.hasher.verify(password(), None, Lane::Public).await, Err(HashError::Busy));
     held.release.send(()).unwrap();
     assert!(running.await.unwrap().is_ok());
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_waits_for_is_skipped() {
+async fn a_flood_in_one_lane_neither_fills_nor_delays_the_other() {
+    let held = held(1);
+    let running = held.occupy().await;
+    let flood = held.enqueue(Lane::Public, "public: 1").await;
+    assert_eq!(held.hasher.hash(password(), Lane::Public).await, Err(HashError::Busy));
+    let trusted = held.enqueue(Lane::Trusted, "trusted: 1").await;
+    // The running job, then the trusted one; the flood gets no permit to go on.
+    held.release.send(()).unwrap();
+    held.release.send(()).unwrap();
+    assert!(trusted.await.unwrap().is_ok());
+    assert!(running.await.unwrap().is_ok() && !flood.is_finished());
+    held.release.send(()).unwrap();
+    assert!(flood.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_job_whose_requester_is_gone_is_skipped() {
     let held = held(3);
     let running = held.occupy().await;
     held.abandon().await;
@@ -198,7 +317,7 @@ async fn a_job_that_nobody_waits_for_is_skipped() {
     // One for the running job, one for the last; the two between must not need any.
     held.release.send(()).unwrap();
     held.release.send(()).unwrap();
-    assert!(held.hasher.hash(password()).await.is_ok());
+    assert!(held.hasher.hash(password(), Lane::Public).await.is_ok());
     assert!(running.await.unwrap().is_ok());
     assert_eq!(held.entered.len(), 1);
 }
@@ -208,7 +327,7 @@ async fn a_requester_that_goes_away_does_not_free_the_thread() {
     let held = held(1);
     held.occupy().await.abort();
     held.abandon().await;
-    assert_eq!(held.hasher.hash(password()).await, Err(HashError::Busy));
+    assert_eq!(held.hasher.hash(password(), Lane::Public).await, Err(HashError::Busy));
     held.release.send(()).unwrap();
 }
 
@@ -225,7 +344,7 @@ async fn hashing_runs_below_normal_priority() {
     let (sender, priority) = crossbeam_channel::unbounded();
     let config = HasherConfig { new_hashes: CHEAP, ..HasherConfig::default() };
     let hasher = Hasher::new(config, Arc::new(Priority(sender))).unwrap();
-    hasher.hash(password()).await.unwrap();
+    hasher.hash(password(), Lane::Public).await.unwrap();
     assert_eq!(priority.recv().unwrap(), before.max(10));
     assert_eq!(rustix::process::getpriority_process(None).unwrap(), before);
 }

@@ -48,13 +48,13 @@ section! { Passwords {
     /// How new passwords are hashed; hashes of both kinds are verified. `pbkdf2` where Crossauth
     /// for Python or TypeScript shares the database.
     "password.hash": Choice<PasswordScheme> => scheme;
-    /// Memory of one Argon2id hash, from 8 KiB to 256 MiB.
+    /// Memory of one Argon2id hash, from 8 KiB to 128 MiB.
     "password.argon2_memory": Kibibytes => argon2id.memory_kib;
-    /// Passes of one Argon2id hash, at most 16. Memory times passes is at most 1 GiB.
+    /// Passes of one Argon2id hash, at most 16. Memory times passes is at most 512 MiB.
     "password.argon2_iterations": Count<u32> => argon2id.passes;
     /// Digest of PBKDF2.
     "password.pbkdf2_digest": Choice<Digest> => pbkdf2.digest;
-    /// Iterations of PBKDF2, at most 4000000.
+    /// Iterations of PBKDF2, at most 2000000; half as many with SHA-384, SHA-512 or a longer key.
     "password.pbkdf2_iterations": Count<u32> => pbkdf2.iterations;
     /// Length of a PBKDF2 hash in bytes, from 16 to 64.
     "password.pbkdf2_key_length": Count<usize> => pbkdf2.key_len,
@@ -91,13 +91,14 @@ impl Passwords {
             PasswordScheme::Argon2id => rules.require(
                 self.argon2id.are_sane(),
                 &["password.argon2_memory", "password.argon2_iterations"],
-                "must be from 8KiB to 256MiB, `password.argon2_iterations` from 1 to 16, and the \
-                 product of both at most 1GiB",
+                "must be from 8KiB to 128MiB, `password.argon2_iterations` from 1 to 16, and the \
+                 product of both at most 512MiB",
             ),
             PasswordScheme::Pbkdf2 => rules.require(
                 self.pbkdf2.are_sane(),
                 &["password.pbkdf2_iterations", "password.pbkdf2_key_length"],
-                "must be from 1 to 4000000, and `password.pbkdf2_key_length` from 16 to 64",
+                "must be from 1 to 2000000 (half as many with sha384, sha512 or a longer key), and \
+                 `password.pbkdf2_key_length` from 16 to 64",
             ),
         }
     }

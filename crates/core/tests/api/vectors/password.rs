@@ -2,7 +2,7 @@ use crossauth_core::crypto::encoding;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::form::{Field, FieldError, Rule};
 use crossauth_core::password::pbkdf2::{
-    Digest, EncodedHash, InvalidHash, Params, Pepper, Peppered, derive,
+    Digest, EncodedHash, InvalidHash, Padding, Params, Pepper, PepperFlag, derive,
 };
 use crossauth_core::password::{Composition, PasswordPolicy};
 use crossauth_core::secret::Password;
@@ -41,7 +41,10 @@ pub(crate) fn authenticator_hash(case: &Case) {
     let options = &case.input["options"];
     let params = params(options, "pbkdf2Digest", "pbkdf2KeyLength", "pbkdf2Iterations");
     let salt = case.text("salt").to_owned();
-    case.writes(EncodedHash::new(case.text("plaintext"), salt, None, params).to_string());
+    let hash = EncodedHash::new(case.text("plaintext"), salt, None, params);
+    case.writes(hash.to_string());
+    let padded = EncodedHash { padding: Padding::Padded, ..hash };
+    assert_eq!(case.python.ok, Some(Value::from(padded.to_string())), "{}", case.id);
 }
 
 pub(crate) fn encode(case: &Case) {
@@ -57,9 +60,11 @@ pub(crate) fn encode(case: &Case) {
         key_len: usize::try_from(case.number("keyLen")).unwrap(),
         iterations: u32::try_from(case.number("iterations")).unwrap(),
     };
-    let peppered = if case.input["useSecret"] == true { Peppered::Yes } else { Peppered::No };
+    let peppered = case.input["useSecret"] == true;
+    let pepper = if peppered { PepperFlag::Peppered } else { PepperFlag::Plain };
     let hash = encoding::decode(case.text("hashedPassword")).unwrap();
-    let encoded = EncodedHash { params, peppered, salt: case.text("salt").to_owned(), hash };
+    let salt = case.text("salt").to_owned();
+    let encoded = EncodedHash { params, pepper, salt, hash, padding: Padding::Unpadded };
     case.writes(encoded.to_string());
 }
 
@@ -78,7 +83,7 @@ pub(crate) fn decode(case: &Case) {
         json!({
             "hashedPassword": encoding::encode(&read.hash),
             "salt": read.salt,
-            "useSecret": read.peppered == Peppered::Yes,
+            "useSecret": read.pepper == PepperFlag::Peppered,
             "iterations": read.params.iterations,
             "keyLen": read.params.key_len,
             "digest": read.params.digest.as_str(),

@@ -1,0 +1,80 @@
+//! Two queues of jobs, one of which is served first.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, never, select_biased};
+
+/// How long a thread without work keeps its working memory.
+const KEEP_MEMORY: Duration = Duration::from_secs(1);
+
+/// The receiving ends of both queues.
+pub(super) struct Queue<T> {
+    first: Receiver<T>,
+    second: Receiver<T>,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(first: Receiver<T>, second: Receiver<T>) -> Self {
+        Self { first, second }
+    }
+
+    /// Waits for a job; calls `idle` if none comes soon. `None` when both queues are closed and
+    /// empty.
+    pub(super) fn next(&self, idle: impl FnOnce()) -> Option<T> {
+        match self.receive(Some(KEEP_MEMORY)) {
+            Received::Job(job) => Some(job),
+            Received::Closed => None,
+            Received::Nothing => {
+                idle();
+                match self.receive(None) {
+                    Received::Job(job) => Some(job),
+                    Received::Closed | Received::Nothing => None,
+                }
+            }
+        }
+    }
+
+    fn receive(&self, patience: Option<Duration>) -> Received<T> {
+        let timeout = patience.map_or_else(never, crossbeam_channel::after);
+        select_biased! {
+            recv(self.first) -> job => job.map_or_else(|_| only(&self.second, &timeout), Received::Job),
+            recv(self.second) -> job => job.map_or_else(|_| only(&self.first, &timeout), Received::Job),
+            recv(timeout) -> _ => Received::Nothing,
+        }
+    }
+}
+
+/// Waits for a job of the one queue that is still open.
+fn only<T>(queue: &Receiver<T>, timeout: &Receiver<std::time::Instant>) -> Received<T> {
+    select_biased! {
+        recv(queue) -> job => job.map_or(Received::Closed, Received::Job),
+        recv(timeout) -> _ => Received::Nothing,
+    }
+}
+
+enum Received<T> {
+    Job(T),
+    Nothing,
+    Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+
+    #[test]
+    fn the_first_queue_is_served_first_and_both_to_the_end() {
+        let (first, first_jobs) = unbounded();
+        let (second, second_jobs) = unbounded();
+        let queue = Queue::new(first_jobs, second_jobs);
+        for job in [1, 2] {
+            second.send(job).unwrap();
+        }
+        first.send(3).unwrap();
+        drop((first, second));
+        let jobs: Vec<i32> = std::iter::from_fn(|| queue.next(|| {})).collect();
+        assert_eq!(jobs, [3, 1, 2]);
+    }
+}
