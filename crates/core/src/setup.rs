@@ -11,7 +11,7 @@ use crate::crypto::random::random_token;
 use crate::key::{Key, KeyPrefix};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{Beginning, NewSession, SessionId, Sessions};
+use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
 use crate::storage::{KeyStore, Storage, StorageError, UserStore};
 use crate::user::{NewUser, ReservedNames, User, UserSecrets};
 
@@ -85,6 +85,7 @@ impl Setup {
         &self,
         token: &str,
         form: AccountForm,
+        persist: Option<Persistence>,
         replaces: Option<&SessionId>,
     ) -> Result<NewSession, SetupError> {
         if !self.is_valid(token).await? {
@@ -95,8 +96,12 @@ impl Setup {
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let user = self.redeem(token, user, secrets.clone()).await?;
         tracing::warn!(user = %user.id, username = ?user.username, "first administrator created");
-        let beginning =
-            Beginning { replaces, password: secrets.password.as_deref(), ..Beginning::default() };
+        let beginning = Beginning {
+            replaces,
+            persist,
+            password: secrets.password.as_deref(),
+            ..Beginning::default()
+        };
         let session = self.sessions.begin(user, beginning).await?;
         session.ok_or(SetupError::Account(AccountError::NoSuchUser))
     }

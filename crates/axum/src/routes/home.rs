@@ -3,7 +3,9 @@
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
+use super::signup::label;
 use crate::answer;
 use crate::context::Context;
 use crate::extract::CurrentUser;
@@ -23,6 +25,20 @@ struct Fact {
     value: String,
 }
 
+impl Fact {
+    /// The value of a field that the user has filled in.
+    fn new(name: &str, value: &Value) -> Option<Self> {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Bool(true) => "Yes".to_owned(),
+            Value::Bool(false) => "No".to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        (!value.is_empty()).then(|| Self { label: label(name), value })
+    }
+}
+
 impl Page for AccountPage {
     const TEMPLATE: Template = template!("account.html");
     const AUDIENCE: Audience = Audience::LoggedIn;
@@ -34,6 +50,8 @@ impl Page for AccountPage {
 }
 
 /// `GET` the prefix
-pub(crate) async fn show(context: Context, _: CurrentUser) -> Response {
-    answer::page(&context, StatusCode::OK, &AccountPage { next: "", facts: Vec::new() })
+pub(crate) async fn show(context: Context, user: CurrentUser) -> Response {
+    let fields = &context.crossauth.auth().signup.config().editable_fields;
+    let facts = fields.iter().filter_map(|name| Fact::new(name, user.extra.get(name)?)).collect();
+    answer::page(&context, StatusCode::OK, &AccountPage { next: "", facts })
 }

@@ -11,8 +11,9 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::login::go_on;
+use super::login::{go_on, persistence};
 use crate::answer::{self, Surface};
+use crate::body::deserialize_flag;
 use crate::context::Context;
 use crate::extract::Submitted;
 use crate::page::{Page, Template, template};
@@ -25,6 +26,8 @@ pub(crate) struct Form {
     username: String,
     password: Password,
     repeat_password: Password,
+    #[serde(default, deserialize_with = "deserialize_flag")]
+    persist: Option<bool>,
 }
 
 /// Variables of `setup.html`.
@@ -72,7 +75,9 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
         fields: user_fields.clone(),
     };
     let setup = &context.crossauth.auth().setup;
-    match setup.create_admin(&form.token, account, context.session_id()).await {
+    let wanted = form.persist.unwrap_or(false);
+    let persist = Some(persistence(wanted));
+    match setup.create_admin(&form.token, account, persist, context.session_id()).await {
         Ok(session) => {
             let change = SessionChange::Began(session.into());
             answer::with_session(go_on(&context, None), change)
@@ -83,7 +88,7 @@ pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
         Err(error @ SetupError::Account(_)) => {
             let page = SetupPage {
                 token: form.token,
-                persist: "",
+                persist: if wanted { "on" } else { "" },
                 username: Some(form.username),
                 user_email: first(user_fields),
                 password_hint: context.crossauth.auth().accounts.password_policy().describe(),

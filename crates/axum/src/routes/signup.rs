@@ -223,7 +223,7 @@ impl Field {
 }
 
 /// `favourite_colour` as a person would write it.
-fn label(name: &str) -> String {
+pub(super) fn label(name: &str) -> String {
     let mut letters = name.replace('_', " ").chars().collect::<Vec<_>>();
     if let Some(first) = letters.first_mut() {
         first.make_ascii_uppercase();

@@ -4,7 +4,7 @@ use crossauth_core::account::Role;
 use http::Method;
 
 use crate::browser::request;
-use crate::site::Site;
+use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
 async fn the_account_page_greets_its_user_and_offers_a_way_out() {
@@ -16,6 +16,28 @@ async fn the_account_page_greets_its_user_and_offers_a_way_out() {
     assert!(page.text().contains("action=\"/logout\""));
     let page = site.logged_in("bob").await.get("/").await;
     assert!(!page.text().contains("Administrator"));
+}
+
+#[tokio::test]
+async fn the_account_page_shows_the_fields_that_the_user_has_filled_in() {
+    let site = Site::with(|site| site.editable_fields(["email", "phone", "home_town"]));
+    let mut browser = site.browser();
+    let fields = [
+        ("username", "bob"),
+        ("password", PASSWORD),
+        ("repeat_password", PASSWORD),
+        ("user_email", "bob@example.com"),
+        ("user_phone", "555-0100"),
+        ("user_home_town", ""),
+    ];
+    browser.submit("/signup", &fields).await;
+    let page = browser.get("/").await.text();
+    for shown in
+        ["<dt>Email</dt><dd title=\"bob@example.com\">", "<dt>Phone</dt><dd title=\"555-0100\">"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("Home town"), "{page}");
 }
 
 #[tokio::test]

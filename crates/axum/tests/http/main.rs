@@ -25,4 +25,5 @@ mod redirect;
 mod session;
 mod setup;
 mod signup;
+mod template;
 mod user_for_session_key;

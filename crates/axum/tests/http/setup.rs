@@ -29,6 +29,19 @@ async fn the_link_makes_one_administrator_and_logs_them_in() {
 }
 
 #[tokio::test]
+async fn the_administrator_stays_logged_in_if_they_ask_for_it() {
+    for (persist, expected) in [(Some("on"), true), (None, false)] {
+        let site = Site::new();
+        let token = issue(&site).await;
+        let mut fields = form(&token, "root", PASSWORD).to_vec();
+        fields.extend(persist.map(|value| ("persist", value)));
+        let answer = site.browser().submit("/setup", &fields).await;
+        let cookie = answer.set_cookie("SESSIONID").unwrap();
+        assert_eq!(cookie.contains("; Expires="), expected, "{cookie}");
+    }
+}
+
+#[tokio::test]
 async fn there_is_no_administrator_and_no_account_before_the_link_is_used() {
     let site = Site::new();
     assert!(!site.storage.users.has_admin().await.unwrap());

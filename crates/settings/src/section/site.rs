@@ -42,6 +42,13 @@ section! { Site {
     /// Where a logout without a destination leads. Without it, to `prefix` on the server and to
     /// `/` in an application.
     "logout_redirect": Optional<LocalPath> => config.logout_redirect;
+    /// Address of the privacy policy, for a link at the end of every page: a path, or an address
+    /// that begins with `https://`, `http://` or `mailto:`.
+    "privacy_url": Optional<Text> => config.privacy_url;
+    /// Address of the terms of use, likewise.
+    "terms_url": Optional<Text> => config.terms_url;
+    /// Address where users get help, likewise.
+    "help_url": Optional<Text> => config.help_url;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
 } }
