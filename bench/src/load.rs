@@ -112,13 +112,13 @@ fn in_step<'a>(
     Ok(times)
 }
 
-/// Runs `client` on as many threads as there are `clients`, each until it is told to stop, while
-/// `meanwhile` runs; returns how often they succeeded and what `meanwhile` returned.
+/// Runs each of the `clients` on a thread of its own, over and over, until `task` has ended;
+/// returns how often they succeeded and what `task` returned.
 ///
 /// A client makes one request at each call.
 pub(crate) fn beside<T, C>(
     clients: Vec<C>,
-    meanwhile: impl FnOnce() -> Result<T>,
+    task: impl FnOnce() -> Result<T>,
 ) -> Result<(Answered, T)>
 where
     C: FnMut() -> Result<()> + Send,
@@ -140,7 +140,7 @@ where
                 })
             })
             .collect();
-        let outcome = meanwhile();
+        let outcome = task();
         let answered = Answered { count: count.load(Ordering::Relaxed), within: start.elapsed() };
         stop.store(true, Ordering::Relaxed);
         for worker in workers {

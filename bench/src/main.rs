@@ -13,6 +13,7 @@
 //!
 //! To add a question, give it a module in [`mod@measure`], a field in [`report::Report`] and a line
 //! among its figures.
+#![expect(clippy::disallowed_methods, reason = "a measurement waits")]
 
 mod allocation;
 mod application;

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::progress::say;
 
-/// The password of everybody.
+/// The password of every user.
 pub(crate) const PASSWORD: &str = "Correct-horse-battery-7";
 /// The database's file in a data directory.
 pub(crate) const DATABASE: &str = "crossauth.db";
@@ -30,7 +30,7 @@ const SESSION_TIME: Duration = Duration::from_hours(24);
 /// Writes that wait for the database at the same time.
 const WRITERS: usize = 64;
 
-/// Everybody in the database.
+/// The users in the database.
 pub(crate) struct Population {
     /// Their names.
     pub(crate) usernames: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Population {
     pub(crate) password_hash: String,
 }
 
-/// Somebody's session.
+/// A session of a user.
 pub(crate) struct Session {
     /// The value of the session cookie.
     pub(crate) cookie: String,

@@ -1,10 +1,10 @@
-//! Tells whoever waits what is being done.
+//! Progress messages.
 
-/// Says on standard error what is being done, as [`format!`] would write it.
+/// Writes a progress message to standard error, formatted as by [`format!`].
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        // Nobody may be listening; the measurement goes on.
+        // Standard error may be closed; the measurement goes on.
         let _ = writeln!(std::io::stderr(), "· {}", format_args!($($text)*));
     }};
 }

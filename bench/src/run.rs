@@ -97,7 +97,7 @@ pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec
     population.sessions.iter().map(request).collect()
 }
 
-/// The session checks of a running server beside those of its counterparts, which run meanwhile.
+/// The session checks of a running server beside those of its counterparts.
 fn session_checks(
     checked: &Target<'_>,
     programs: &Programs<'_>,

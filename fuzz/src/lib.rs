@@ -17,7 +17,7 @@ mod target;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; the name is that of its folder of seeds.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("body", target::body::any),
     ("cookie", target::cookie::any),
     ("key-data", target::key_data::any),
@@ -26,6 +26,7 @@ pub const TARGETS: [Target; 9] = [
     ("next", target::next::any),
     ("origin", target::origin::any),
     ("password-hash", target::password_hash::any),
+    ("setting", target::setting::any),
     ("token", target::token::any),
 ];
 

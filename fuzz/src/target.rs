@@ -7,4 +7,5 @@ pub(crate) mod name;
 pub(crate) mod next;
 pub(crate) mod origin;
 pub(crate) mod password_hash;
+pub(crate) mod setting;
 pub(crate) mod token;

@@ -19,7 +19,7 @@ use crate::scale::Scale;
 use crate::server::Server;
 use crate::statistic::Rounds;
 
-/// Connections on which somebody is always logging in.
+/// Connections on which a login is always in progress.
 pub(crate) const CLIENTS: usize = 8;
 
 /// Logins beside bare hashes.
@@ -88,12 +88,12 @@ fn most_resident(server: &Server, time: Duration) -> Result<f64> {
     Ok(most)
 }
 
-/// Lets [`CLIENTS`] clients log in without pause, each time as somebody else, while `meanwhile`
+/// Lets [`CLIENTS`] clients log in without pause, each time as another user, while `task`
 /// runs.
 pub(crate) fn beside<T>(
     server: &Server,
     population: &Population,
-    meanwhile: impl FnOnce() -> Result<T>,
+    task: impl FnOnce() -> Result<T>,
 ) -> Result<(Answered, T)> {
     let next = &AtomicUsize::new(0);
     let clients = (0..CLIENTS)
@@ -105,7 +105,7 @@ pub(crate) fn beside<T>(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    load::beside(clients, meanwhile)
+    load::beside(clients, task)
 }
 
 /// A browser that has not logged in.

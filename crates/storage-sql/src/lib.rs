@@ -15,8 +15,10 @@
 //! `crossauth-testkit` on it.
 //!
 //! [`TableMap`] opens databases that another Crossauth filled.
+#![cfg_attr(all(doctest, feature = "sqlite"), doc = include_str!("../../../docs/explanation/storage.md"))]
 
 mod column;
+
 pub mod database;
 mod extra;
 mod key;

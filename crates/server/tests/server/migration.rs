@@ -1,9 +1,9 @@
 //! Databases of Crossauth for Python and for TypeScript, opened as they are.
 //!
-//! Hashes, signatures and stored keys are what the originals themselves made of the known secret,
+//! Hashes, signatures and stored keys are what upstream itself made of the known secret,
 //! session and password; they are also among the vectors of `crossauth-core`.
 
-mod original;
+mod upstream;
 
 use crossauth_testkit::server::{Program, Server};
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -11,21 +11,21 @@ use reqwest::{Client, Method, Response};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use self::original::{CROSSAUTHJS, ORIGINALS, Original, PASSWORD, PYCROSSAUTH, SECRET};
+use self::upstream::{CROSSAUTHJS, PASSWORD, PYCROSSAUTH, SECRET, UPSTREAMS, Upstream};
 use crate::process::crossauth;
 
-const DATABASE: &str = "original.db";
+const DATABASE: &str = "upstream.db";
 
-/// The server on a database that an original has left behind.
-fn server(original: &Original, settings: &[(&str, &str)]) -> Server {
+/// The server on a database that upstream has left behind.
+fn server(upstream: &Upstream, settings: &[(&str, &str)]) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let database = Connection::open(directory.path().join(DATABASE)).unwrap();
-    database.execute_batch(&original.database()).unwrap();
+    database.execute_batch(&upstream.database()).unwrap();
     drop(database);
     let program = crossauth()
         .variable("CROSSAUTH_SECRET", SECRET)
         .variable("CROSSAUTH_DATABASE_PATH", DATABASE)
-        .variable("CROSSAUTH_DATABASE_TABLES", original.tables);
+        .variable("CROSSAUTH_DATABASE_TABLES", upstream.tables);
     let set = |program: Program, (name, value): &(&str, &str)| program.variable(name, value);
     settings.iter().fold(program, set).start_in(directory)
 }
@@ -36,7 +36,7 @@ fn stored<T: rusqlite::types::FromSql>(server: &Server, query: &str) -> T {
     database.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
-/// Sends JSON with a cookie, as the originals' front end does.
+/// Sends JSON with a cookie, as the front end of upstream does.
 async fn send(server: &Server, method: Method, path: &str, cookie: &str, body: &Value) -> Response {
     let client = Client::new();
     let url = server.url("/api/getcsrftoken");
@@ -59,9 +59,9 @@ async fn log_in(server: &Server, password: &str) -> Response {
 
 #[tokio::test]
 async fn live_session_goes_on_until_it_is_logged_out() {
-    for original in ORIGINALS {
-        let server = server(&original, &[]);
-        let session = format!("SESSIONID={}", original.cookie);
+    for upstream in UPSTREAMS {
+        let server = server(&upstream, &[]);
+        let session = format!("SESSIONID={}", upstream.cookie);
         let whose = async |cookie: &str| {
             let path = "/api/userforsessionkey";
             send(&server, Method::GET, path, cookie, &json!({}))
@@ -78,7 +78,7 @@ async fn live_session_goes_on_until_it_is_logged_out() {
         let answer = whose(&session.replace('.', ".A")).await;
         assert!(answer["user"].is_null(), "{answer}");
 
-        let sessions = format!("SELECT count(*) FROM {} WHERE value LIKE 's:%'", original.keys);
+        let sessions = format!("SELECT count(*) FROM {} WHERE value LIKE 's:%'", upstream.keys);
         assert_eq!(stored::<i64>(&server, &sessions), 1);
         let answer = send(&server, Method::POST, "/api/logout", &session, &json!({})).await;
         assert_eq!(answer.status(), 200);
@@ -90,11 +90,11 @@ async fn live_session_goes_on_until_it_is_logged_out() {
 
 #[tokio::test]
 async fn old_password_logs_in_and_its_hash_is_renewed() {
-    for original in ORIGINALS {
-        let server = server(&original, &[]);
-        let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
+    for upstream in UPSTREAMS {
+        let server = server(&upstream, &[]);
+        let hash = format!("SELECT password FROM {} WHERE userid = 7", upstream.secrets);
         assert_eq!(log_in(&server, "BobPass123").await.status(), 401);
-        assert_eq!(stored::<String>(&server, &hash), original.hash);
+        assert_eq!(stored::<String>(&server, &hash), upstream.hash);
         for _ in 0..2 {
             let answer = log_in(&server, PASSWORD).await;
             assert_eq!(answer.status(), 200);
@@ -108,12 +108,12 @@ async fn old_password_logs_in_and_its_hash_is_renewed() {
 }
 
 #[tokio::test]
-async fn hash_stays_readable_for_an_original_that_shares_the_database() {
-    for original in [PYCROSSAUTH, CROSSAUTHJS] {
+async fn hash_stays_readable_for_upstream_that_shares_the_database() {
+    for upstream in [PYCROSSAUTH, CROSSAUTHJS] {
         let settings = [("CROSSAUTH_PASSWORD_HASH", "pbkdf2")];
-        let server = server(&original, &settings);
+        let server = server(&upstream, &settings);
         assert_eq!(log_in(&server, PASSWORD).await.status(), 200);
-        let hash = format!("SELECT password FROM {} WHERE userid = 7", original.secrets);
+        let hash = format!("SELECT password FROM {} WHERE userid = 7", upstream.secrets);
         let hash = stored::<String>(&server, &hash);
         let parts: Vec<_> = hash.split(':').collect();
         assert_eq!(parts[..5], ["pbkdf2", "sha256", "32", "600000", "0"], "{hash}");
@@ -122,9 +122,9 @@ async fn hash_stays_readable_for_an_original_that_shares_the_database() {
 }
 
 #[tokio::test]
-async fn new_account_is_written_as_the_original_would() {
-    for original in ORIGINALS {
-        let server = server(&original, &[]);
+async fn new_account_is_written_as_upstream_would() {
+    for upstream in UPSTREAMS {
+        let server = server(&upstream, &[]);
         let password = "Correct-horse-7";
         let form = json!({
             "username": "Änne", "password": password, "repeat_password": password,
@@ -134,18 +134,18 @@ async fn new_account_is_written_as_the_original_would() {
         let row = format!(
             "SELECT json_array(id, username, username_normalized, email, state, factor1, factor2)
              FROM {} WHERE id <> 7",
-            original.users
+            upstream.users
         );
         let row: Value = serde_json::from_str(&stored::<String>(&server, &row)).unwrap();
         assert_eq!(row, json!([8, "Änne", "anne", null, "active", "localpassword", ""]));
-        // A key of the new session: when it was made and ends, in the original's unit.
+        // A key of the new session: when it was made and ends, in the unit of upstream.
         let times = format!(
             "SELECT json_array(typeof(created), round((expires - created) / {0}),
                                created / {0} BETWEEN 1.7e9 AND 1e10)
              FROM {1} WHERE userid = 8",
-            original.second, original.keys
+            upstream.second, upstream.keys
         );
         let times: Value = serde_json::from_str(&stored::<String>(&server, &times)).unwrap();
-        assert_eq!(times, json!([original.time, 2_592_000.0, 1]));
+        assert_eq!(times, json!([upstream.time, 2_592_000.0, 1]));
     }
 }

@@ -74,6 +74,7 @@ fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
 
 /// Switches to the write-ahead log. SQLite does not wait by itself here if another process does
 /// the same.
+#[expect(clippy::disallowed_methods, reason = "the busy handler of SQLite does not wait here")]
 fn write_ahead(connection: &Connection) -> Result<(), StorageError> {
     let start = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Somebody else's web site.
+//! A web site that is not the one under test.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 
 /// Pages that are always the same, on a free port; gone when dropped.
 ///
-/// Chromium takes every name that ends in `.localhost` to this machine, so the site can be
-/// somebody's whom the site under test does not know: see [`Site::url`].
+/// Chromium resolves every name that ends in `.localhost` to this machine, so the site can have a
+/// host name that is foreign to the site under test: see [`Site::url`].
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::POLL;
+use super::pause;
 
 /// A running process, killed when dropped.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn ended(child: &mut Child, time_limit: Duration) -> Option<ExitStatus> {
         if Instant::now() >= end {
             return None;
         }
-        thread::sleep(POLL);
+        pause();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The arrows between crates: which a rule forbids, and that nobody draws one of them.
+//! The arrows between crates: which a rule forbids, and that there are none of these.
 
 use std::fs;
 
@@ -32,6 +32,15 @@ const RULES: &[Rule] = &[
         says: "a store knows core alone",
         forbids: |from, to| {
             is_store(from) && ours(to) && to.name != "crossauth-core" && to.usage == Usage::Product
+        },
+    },
+    Rule {
+        says: "settings know core and axum, whose options they are",
+        forbids: |from, to| {
+            from.folder == "crates/settings"
+                && ours(to)
+                && !["crossauth-core", "crossauth-axum"].contains(&to.name.as_str())
+                && to.usage == Usage::Product
         },
     },
     Rule {
@@ -115,6 +124,7 @@ fn each_rule_forbids_its_arrow() {
         ("crates/core", "crossauth-axum", Some("crates/axum"), Usage::Product),
         ("crates/oauth-server", "axum", None, Usage::Product),
         ("crates/storage-redis", "crossauth-oauth", Some("crates/oauth"), Usage::Product),
+        ("crates/settings", "crossauth-storage-sql", Some("crates/storage-sql"), Usage::Product),
         ("crates/axum", "rusqlite", None, Usage::Product),
         ("crates/server", "crossauth-testkit", Some("crates/testkit"), Usage::Product),
         ("crates/crossauth", "serde", None, Usage::Product),

@@ -19,7 +19,7 @@ pub(crate) struct Package {
 pub(crate) struct Dependency {
     pub(crate) name: String,
     pub(crate) usage: Usage,
-    /// The folder of a crate of this repository; `None` for a crate of somebody else.
+    /// The folder of a crate of this repository; `None` for a crate from elsewhere.
     pub(crate) folder: Option<String>,
 }
 

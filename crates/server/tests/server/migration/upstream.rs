@@ -1,4 +1,4 @@
-//! What the originals have left behind.
+//! Databases that upstream has left behind: Crossauth for Python and for TypeScript.
 
 /// The secret that cookies were signed with.
 pub(crate) const SECRET: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
@@ -9,9 +9,9 @@ pub(crate) const PASSWORD: &str = "bobPass123";
 /// How the store knows the session `AAECAwQFBgcICQoLDA0ODw`.
 const SESSION: &str = "s:XSYR1aTdK0Cyd9_bXs9bSYGRUNfVxi9O75YMsMJNsgw";
 
-/// One of the originals.
+/// Databases of one implementation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Original {
+pub(crate) struct Upstream {
     /// What its tables are called in the settings.
     pub(crate) tables: &'static str,
     /// Its tables.
@@ -31,7 +31,7 @@ pub(crate) struct Original {
     pub(crate) cookie: &'static str,
 }
 
-pub(crate) const PYCROSSAUTH: Original = Original {
+pub(crate) const PYCROSSAUTH: Upstream = Upstream {
     tables: "pycrossauth",
     users: "User",
     secrets: "UserSecrets",
@@ -45,14 +45,14 @@ pub(crate) const PYCROSSAUTH: Original = Original {
     cookie: "AAECAwQFBgcICQoLDA0ODw.cd039c7d808376b2e636c48c39793ded1c4d036663cb56ec987f6b9e39c5c07c",
 };
 
-/// The Python original where it stored text, as it also reads.
-pub(crate) const PYCROSSAUTH_TEXT: Original = Original {
+/// Those of Python where it stored text, as it also reads.
+pub(crate) const PYCROSSAUTH_TEXT: Upstream = Upstream {
     created: "'2023-11-14 22:13:20.123456'",
     expires: "'2100-01-01 00:00:00.500000'",
     ..PYCROSSAUTH
 };
 
-pub(crate) const CROSSAUTHJS: Original = Original {
+pub(crate) const CROSSAUTHJS: Upstream = Upstream {
     tables: "crossauthjs",
     users: "users",
     secrets: "usersecrets",
@@ -66,9 +66,9 @@ pub(crate) const CROSSAUTHJS: Original = Original {
     cookie: "AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw",
 };
 
-pub(crate) const ORIGINALS: [Original; 3] = [PYCROSSAUTH, PYCROSSAUTH_TEXT, CROSSAUTHJS];
+pub(crate) const UPSTREAMS: [Upstream; 3] = [PYCROSSAUTH, PYCROSSAUTH_TEXT, CROSSAUTHJS];
 
-impl Original {
+impl Upstream {
     /// Its tables with Bob, his password and his session in them.
     pub(crate) fn database(&self) -> String {
         let Self { users, secrets, keys, column, created, expires, hash, .. } = self;

@@ -1,0 +1,50 @@
+//! Rust code in the documentation: each page that shows some is compiled by a documentation test.
+
+use std::fs;
+
+use super::workspace::{files, relative, root};
+
+#[test]
+fn every_page_that_shows_rust_is_compiled() {
+    let including: String = files(&root().join("crates"), "rs")
+        .into_iter()
+        .filter(|source| source.ends_with("src/lib.rs"))
+        .map(|source| fs::read_to_string(source).unwrap())
+        .collect();
+    let mut pages = files(&root().join("docs"), "md");
+    pages.push(root().join("README.md"));
+    let shown: Vec<_> = pages
+        .iter()
+        .filter(|page| !fences(&fs::read_to_string(page).unwrap()).is_empty())
+        .collect();
+    assert!(!shown.is_empty());
+    for page in shown {
+        let page = relative(page);
+        let include = format!("include_str!(\"../../../{page}\")");
+        assert!(including.contains(&include), "{page}: no crate has {include} for its doctests");
+    }
+}
+
+#[test]
+fn no_snippet_is_exempt_from_being_compiled() {
+    for page in files(&root(), "md") {
+        let text = fs::read_to_string(&page).unwrap();
+        for fence in fences(&text) {
+            let compiled = ["rust", "rust,no_run"].contains(&fence);
+            assert!(compiled, "{}: ```{fence}", relative(&page));
+        }
+    }
+}
+
+#[test]
+fn fences_of_rust_are_found() {
+    let page =
+        "```rust\nfn a() {}\n```\n```sh\nls\n```\n  ```rust,ignore\n  ```\n```\n```toml\n```";
+    assert_eq!(fences(page), ["rust", "rust,ignore"]);
+}
+
+/// What stands after the opening fences of Rust code.
+fn fences(text: &str) -> Vec<&str> {
+    let fences = text.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
+    fences.filter(|info| info.split(',').any(|word| word.trim() == "rust")).collect()
+}
