@@ -7,23 +7,26 @@ use crossauth_settings::Inputs;
 
 /// A complete identity server: accounts, sessions, login pages.
 ///
-/// Started without a command it serves, makes what it needs on first start, and prints a one-time
-/// link that creates the first administrator.
+/// Without a command it serves. The first start makes what it needs and prints a one-time link
+/// that creates the first administrator.
 #[derive(Debug, Parser)]
 #[command(name = "crossauth", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// What to do; `serve` if nothing is said.
+    /// What to do; `serve` if nothing is given.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Which settings hold.
+    /// Options of every command.
     #[command(flatten)]
     pub(crate) options: Options,
+    /// Options of `serve`, where the command is left out.
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   crossauth                                       serve on http://127.0.0.1:3000
-  crossauth --config /etc/crossauth.toml          serve as the file says
+  crossauth --config /etc/crossauth.toml          serve with the settings of a file
   crossauth config check                          report everything wrong with the settings
   crossauth user add alice --email alice@example.com --admin
   echo \"$PASSWORD\" | crossauth user set-password alice --password-stdin
@@ -31,57 +34,84 @@ Examples:
 Every setting is also a variable of the environment: `listen` is CROSSAUTH_LISTEN, `log.level` is
 CROSSAUTH_LOG_LEVEL. `crossauth config show` lists them all with their values.";
 
-/// Options that every command takes.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Read settings from this TOML file [environment: `CROSSAUTH_CONFIG`]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help = "Read settings from this TOML file [environment: CROSSAUTH_CONFIG]"
+    )]
     config: Option<PathBuf>,
     /// Keep the database and the generated secret in this directory [default: crossauth-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<String>,
-    /// Listen on this address; port 0 takes any free one [default: 127.0.0.1:3000]
-    #[arg(long, value_name = "ADDR", global = true)]
-    listen: Option<String>,
-    /// The address under which browsers reach the server
-    #[arg(long, value_name = "URL", global = true)]
-    base_url: Option<String>,
-    /// Development: read changed templates again, do not wait at shutdown
-    #[arg(long, global = true)]
-    dev: bool,
-    /// Set any setting that is no secret, such as `log.level=debug`
+    /// Set any setting that is no secret, such as log.level=debug
     #[arg(long, value_name = "KEY=VALUE", global = true)]
     set: Vec<String>,
 }
 
-impl Options {
-    /// Adds the settings that were given. Whether they exist is for the settings to say.
+/// Options of the server itself.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeOptions {
+    /// Listen on this address; port 0 takes any free one [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The address under which browsers reach the server
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Development: read changed templates again, do not wait at shutdown
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Cli {
+    /// The settings given on the command line. Whether they exist is for the settings to say.
     pub(crate) fn add_to(&self, mut inputs: Inputs) -> Inputs {
-        if let Some(path) = &self.config {
+        if let Some(path) = &self.options.config {
             inputs = inputs.file(path);
         }
-        for text in &self.set {
+        for text in &self.options.set {
             inputs = inputs.assignment(text);
         }
-        let named = [
-            ("data", self.data.as_deref()),
+        if let Some(directory) = &self.options.data {
+            inputs = inputs.argument("data", directory);
+        }
+        inputs = self.serve.add_to(inputs);
+        match &self.command {
+            Some(
+                Command::Serve(options)
+                | Command::Config(ConfigCommand::Check(options) | ConfigCommand::Show(options)),
+            ) => options.add_to(inputs),
+            Some(
+                Command::Migrate | Command::User(_) | Command::Config(ConfigCommand::Reference),
+            )
+            | None => inputs,
+        }
+    }
+}
+
+impl ServeOptions {
+    fn add_to(&self, inputs: Inputs) -> Inputs {
+        let given = [
             ("listen", self.listen.as_deref()),
             ("base_url", self.base_url.as_deref()),
             ("dev", self.dev.then_some("true")),
         ];
-        let named = named.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        named.fold(inputs, |inputs, (key, value)| inputs.argument(key, value))
+        let given = given.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        given.fold(inputs, |inputs, (key, value)| inputs.argument(key, value))
     }
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve until told to stop (the default)
-    Serve,
+    /// Serve until stopped (the default)
+    Serve(ServeOptions),
     /// Bring the database up to date and stop
     Migrate,
-    /// Look at the settings
+    /// Check or show the settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Manage accounts
@@ -89,13 +119,19 @@ pub(crate) enum Command {
     User(UserCommand),
 }
 
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(ServeOptions::default())
+    }
+}
+
 /// What to do with the settings.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report everything that is wrong, and exit with 2 if anything is
-    Check,
+    /// Report everything that would keep the server from starting; exit with 2 if anything does
+    Check(ServeOptions),
     /// Print the settings in effect and where each comes from; secrets are hidden
-    Show,
+    Show(ServeOptions),
     /// Print the reference page of all settings
     #[command(hide = true)]
     Reference,
@@ -104,15 +140,15 @@ pub(crate) enum ConfigCommand {
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Create an account; the password is asked for
+    /// Create an account; asks for the password
     Add(AddUser),
     /// List accounts in the order of their names
     List(ListUsers),
-    /// Set a password and end the account's sessions; the password is asked for
+    /// Set a password and end the account's sessions; asks for the password
     SetPassword(SetPassword),
-    /// Keep an account from being used, and end its sessions
+    /// Disable an account and end its sessions
     Disable(NamedUser),
-    /// Open a shut account: it is active then, whatever it was before; its user logs in anew
+    /// Re-enable a disabled account; its user must log in again
     Enable(NamedUser),
 }
 

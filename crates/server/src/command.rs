@@ -1,22 +1,23 @@
 //! What each command of the command line does.
 
+mod check;
 mod config;
 mod password;
 mod serve;
 mod user;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use crossauth_settings::{Configuration, Inputs, Problems, Program, Settings};
 use tokio::runtime::Builder;
 
-use crate::cli::{Cli, Command, ConfigCommand, Options};
+use crate::cli::{Cli, Command, ConfigCommand};
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::log;
-use crate::wiring;
 
 /// Wrong usage or configuration.
 const MISCONFIGURED: u8 = 2;
@@ -26,37 +27,46 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Config(ConfigCommand::Reference)) = cli.command {
         return config::reference();
     }
-    let configuration = match load(&cli.options) {
+    let configuration = match load(&cli) {
         Ok(configuration) => configuration,
-        Err(problems) => return Ok(report(&problems)),
+        Err(problems) => return Ok(report(problems.to_string().lines())),
     };
     let settings = &configuration.settings;
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Config(command) => {
-            if matches!(command, ConfigCommand::Check) {
-                // Warnings about templates are logged.
-                log::start(settings);
-            }
-            if let (ConfigCommand::Check, Err(error)) = (&command, wiring::dry_run(settings)) {
-                writeln!(io::stderr(), "crossauth: {error:#}")?;
-                return Ok(ExitCode::from(MISCONFIGURED));
-            }
-            config::run(command, &configuration)?;
-        }
-        Command::Serve => {
-            log::start(settings);
-            wait_for(Builder::new_multi_thread(), serve::run(settings))?;
-        }
-        Command::Migrate => {
-            log::start(settings);
-            wait_for(Builder::new_current_thread(), migrate(settings))?;
-        }
+    let command = cli.command.unwrap_or_default();
+    if !matches!(command, Command::Config(ConfigCommand::Show(_))) {
+        log::start(settings);
+        note_what_is_ignored(&configuration);
+    }
+    match command {
+        Command::Config(ConfigCommand::Check(_)) => return config::check(settings),
+        Command::Config(ConfigCommand::Show(_)) => config::show(&configuration)?,
+        Command::Config(ConfigCommand::Reference) => return config::reference(),
+        Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
+        Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,
         Command::User(command) => {
-            log::start(settings);
             wait_for(Builder::new_current_thread(), user::run(settings, command))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn note_what_is_ignored(configuration: &Configuration) {
+    for variable in configuration.ignored() {
+        tracing::debug!(variable, "ignored: set by an orchestrator or an image");
+    }
+    if unread_file(configuration) {
+        tracing::warn!("{UNREAD_FILE}");
+    }
+}
+
+/// The file that one may expect to be read from the working directory.
+const FILE: &str = "crossauth.toml";
+
+const UNREAD_FILE: &str = "./crossauth.toml is not read: give --config crossauth.toml to read it";
+
+/// Whether there is a file of settings that nobody named.
+fn unread_file(configuration: &Configuration) -> bool {
+    configuration.file().is_none() && Path::new(FILE).is_file()
 }
 
 /// Waits with the threads that a command needs: a server many, the others none.
@@ -68,21 +78,21 @@ fn wait_for(
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let data = DataDirectory::open(&settings.server.data)?;
+    let data = DataDirectory::at(&settings.server.data);
     Database::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "the database is up to date")?;
     Ok(())
 }
 
-fn load(options: &Options) -> Result<Configuration, Problems> {
-    options.add_to(Inputs::new(Program::Server).process_environment()).load()
+fn load(cli: &Cli) -> Result<Configuration, Problems> {
+    cli.add_to(Inputs::new(Program::Server).process_environment()).load()
 }
 
-fn report(problems: &Problems) -> ExitCode {
+fn report<'a>(problems: impl Iterator<Item = &'a str>) -> ExitCode {
     let mut stderr = io::stderr().lock();
-    for line in problems.to_string().lines() {
+    for problem in problems {
         // When standard error is closed, the exit code still tells.
-        let _ = writeln!(stderr, "crossauth: {line}");
+        let _ = writeln!(stderr, "crossauth: {problem}");
     }
     ExitCode::from(MISCONFIGURED)
 }

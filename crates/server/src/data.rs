@@ -1,9 +1,11 @@
-//! The data directory: the database and the generated secret, for nobody else to read.
+//! The data directory: the database and the generated secret, accessible to their owner only.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -12,62 +14,134 @@ use crossauth_core::random::{SystemRandom, bytes};
 use crossauth_core::secret::ServerSecret;
 use zeroize::Zeroizing;
 
-/// An existing data directory.
+/// The data directory, which exists only if something is kept in it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDirectory(PathBuf);
 
 impl DataDirectory {
-    /// Opens the directory; if it has to be made, it is closed to others.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let directory = path.display();
+    /// The directory at this path; nothing is made yet.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Makes the directory, closed to others, if there is none: something is about to be kept in
+    /// it.
+    fn make(&self) -> anyhow::Result<()> {
+        let directory = self.0.display();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(path)
+            .create(&self.0)
             .with_context(|| format!("cannot make the data directory {directory}"))?;
-        warn_if_open(path).with_context(|| format!("cannot look into {directory}"))?;
-        Ok(Self(path.to_owned()))
+        warn_if_open(&self.0).with_context(|| format!("cannot look into {directory}"))
     }
 
-    /// Where the database lies unless the settings say otherwise.
+    /// Where the database is unless the settings give another path.
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("crossauth.db")
+    }
+
+    /// The same, in a directory that exists from now on.
+    pub(crate) fn make_for_database(&self) -> anyhow::Result<PathBuf> {
+        self.make()?;
+        Ok(self.database())
     }
 
     /// The generated secret; made if there is none. Of servers that start at the same time, one
     /// makes it and all use it.
     pub(crate) fn secret(&self) -> anyhow::Result<ServerSecret> {
-        let path = self.0.join("secret");
-        let shown = path.display();
-        if !path.try_exists().with_context(|| format!("cannot look for {shown}"))? {
-            self.make_secret(&path).with_context(|| format!("cannot write {shown}"))?;
+        if let Some(secret) = self.existing_secret()? {
+            return Ok(secret);
         }
-        warn_if_open(&path).with_context(|| format!("cannot look at {shown}"))?;
-        let secret = Zeroizing::new(
-            fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?,
-        );
-        ServerSecret::new(secret.trim_end()).with_context(|| format!("cannot use {shown}"))
+        self.make()?;
+        let path = self.secret_path();
+        self.make_secret(&path, |draft, path| fs::hard_link(draft, path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.existing_secret()?.with_context(|| format!("{} has disappeared", path.display()))
     }
 
-    /// Writes the whole file under another name first: whoever sees it, sees it complete.
-    fn make_secret(&self, path: &Path) -> io::Result<()> {
-        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes::<32>(&SystemRandom)));
+    /// The generated secret, if there is one.
+    pub(crate) fn existing_secret(&self) -> anyhow::Result<Option<ServerSecret>> {
+        let path = self.secret_path();
+        let shown = path.display();
+        match path.metadata() {
+            Err(error) if is_absent(&error) => return Ok(None),
+            found => found.with_context(|| format!("cannot look for {shown}"))?,
+        };
+        warn_if_open(&path).with_context(|| format!("cannot look at {shown}"))?;
+        let text = read_complete(&path).with_context(|| format!("cannot read {shown}"))?;
+        let secret = ServerSecret::new(text.trim_end());
+        Ok(Some(secret.with_context(|| format!("cannot use {shown}"))?))
+    }
+
+    /// A secret that is kept nowhere.
+    pub(crate) fn passing_secret() -> anyhow::Result<ServerSecret> {
+        Ok(ServerSecret::new(URL_SAFE_NO_PAD.encode(bytes::<32>(&SystemRandom)))?)
+    }
+
+    /// Whether a secret has been generated.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret_path().exists()
+    }
+
+    fn secret_path(&self) -> PathBuf {
+        self.0.join("secret")
+    }
+
+    /// Writes the whole file under another name first: others then see it complete or not at all.
+    /// Where the file system has no hard links, the file is made in place.
+    fn make_secret(
+        &self,
+        path: &Path,
+        link: impl Fn(&Path, &Path) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let secret =
+            Zeroizing::new(format!("{}\n", URL_SAFE_NO_PAD.encode(bytes::<32>(&SystemRandom))));
         let draft =
             self.0.join(format!("secret.{}", URL_SAFE_NO_PAD.encode(bytes::<9>(&SystemRandom))));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        let written = writeln!(file, "{}", *secret).and_then(|()| file.sync_all());
-        // A link, unlike a rename, leaves a secret that another server made meanwhile.
-        let linked = written.and_then(|()| fs::hard_link(&draft, path));
+        let written = write_new(&draft, &secret);
+        // A link, unlike a rename, keeps a secret that another server has made in the meantime.
+        let linked = written.and_then(|()| link(&draft, path));
+        let made = match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) if draft.exists() => write_new(path, &secret).or_else(unless_it_exists),
+            other => other,
+        };
         fs::remove_file(&draft)?;
-        match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => File::open(&self.0)?.sync_all(),
-        }
+        made.and_then(|()| File::open(&self.0)?.sync_all())
     }
 }
 
-/// Warns rather than closes: the directory may serve other purposes too. What is made in it is
-/// closed to others in any case.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Whether a file is not there, or not even its directory.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unless_it_exists(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
+}
+
+/// The text of a file that another process may be writing at this moment, in one piece.
+fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
+    const ATTEMPTS: usize = 20;
+    for _ in 1..ATTEMPTS {
+        let text = Zeroizing::new(fs::read_to_string(path)?);
+        if !text.is_empty() {
+            return Ok(text);
+        }
+        sleep(Duration::from_millis(50));
+    }
+    fs::read_to_string(path).map(Zeroizing::new)
+}
+
+/// Warns instead of changing permissions: the directory may serve other purposes too. What is made
+/// in it is closed to others in any case.
 fn warn_if_open(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -89,19 +163,28 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_made_before_something_is_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(&parent.path().join("a"));
+        assert!(data.existing_secret().unwrap().is_none());
+        assert!(!data.database().exists());
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
     fn everything_made_is_closed_to_others() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
-        let data = DataDirectory::open(&path).unwrap();
-        assert_eq!(mode(&path), 0o700);
+        let data = DataDirectory::at(&path);
         assert_eq!(data.secret().unwrap().expose().len(), 43);
+        assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("secret")), 0o600);
     }
 
     #[test]
     fn servers_started_at_once_share_one_secret() {
         let parent = tempfile::tempdir().unwrap();
-        let data = DataDirectory::open(parent.path()).unwrap();
+        let data = DataDirectory::at(parent.path());
         let secrets: BTreeSet<String> = thread::scope(|scope| {
             let starts: Vec<_> = (0..16).map(|_| scope.spawn(|| data.secret().unwrap())).collect();
             starts.into_iter().map(|start| start.join().unwrap().expose().to_owned()).collect()
@@ -112,10 +195,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_system_without_hard_links_gets_a_secret_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(parent.path());
+        let path = parent.path().join("secret");
+        let refuse = |_: &Path, _: &Path| Err(io::ErrorKind::PermissionDenied.into());
+        let make = || {
+            data.make_secret(&path, refuse).unwrap();
+            fs::read_to_string(&path).unwrap()
+        };
+        let first = make();
+        assert_eq!(first.trim_end().len(), 43);
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(make(), first, "an existing secret is kept");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_broken_secret_is_refused_rather_than_replaced() {
         let parent = tempfile::tempdir().unwrap();
         fs::write(parent.path().join("secret"), "short").unwrap();
-        let data = DataDirectory::open(parent.path()).unwrap();
+        let data = DataDirectory::at(parent.path());
         assert!(data.secret().is_err());
         assert_eq!(fs::read_to_string(parent.path().join("secret")).unwrap(), "short");
     }

@@ -6,6 +6,7 @@ mod command;
 mod data;
 mod database;
 mod log;
+mod report;
 mod serve;
 mod wiring;
 
@@ -17,9 +18,10 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let code = match command::run(cli::Cli::parse()) {
         Ok(code) => code,
+        Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // When standard error is closed there is nowhere left to say so.
-            let _ = writeln!(std::io::stderr(), "crossauth: {error:#}");
+            let _ = writeln!(std::io::stderr(), "crossauth: {}", report::describe(&error));
             ExitCode::FAILURE
         }
     };

@@ -21,6 +21,18 @@ pub(crate) fn secret(settings: &Settings, data: &DataDirectory) -> anyhow::Resul
     }
 }
 
+/// A secret for a command that signs nothing: such a command makes no secret.
+pub(crate) fn secret_of_command(
+    settings: &Settings,
+    data: &DataDirectory,
+) -> anyhow::Result<ServerSecret> {
+    match (&settings.site.secret, data.existing_secret()?) {
+        (Some(secret), _) => Ok(secret.clone()),
+        (None, Some(secret)) => Ok(secret),
+        (None, None) => DataDirectory::passing_secret(),
+    }
+}
+
 /// The use cases alone, for commands that work on accounts.
 pub(crate) fn auth(
     settings: &Settings,

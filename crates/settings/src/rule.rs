@@ -15,16 +15,24 @@ impl<'a> Rules<'a> {
         Self { entries, problems }
     }
 
-    /// Reports the first of `keys` unless the rule holds. Says nothing where one of `keys` could
+    /// Reports the first of `keys`, which is no secret, unless the rule holds. Says nothing where one of `keys` could
     /// not be read: the rule was applied to its default then.
     pub(crate) fn require(&mut self, holds: bool, keys: &[&'static str], reason: &str) {
         let unreadable = |key: &&str| self.problems.iter().any(|problem| problem.is_about(key));
         if holds || keys.iter().any(unreadable) {
             return;
         }
-        // The reader of the message looks where something was written.
-        let given = keys.iter().find_map(|key| self.entries.get(key));
-        let source = given.map_or(Source::Default, |entry| entry.source.clone());
-        self.problems.push(Problem::new(keys[0], reason, source));
+        let problem = match self.entries.get(keys[0]) {
+            Some(entry) => {
+                Problem::new(keys[0], reason, entry.source.clone()).with_value(&entry.raw)
+            }
+            // The reader of the message looks where something was written.
+            None => {
+                let given = keys.iter().find_map(|key| self.entries.get(key));
+                let source = given.map_or(Source::Default, |entry| entry.source.clone());
+                Problem::new(keys[0], reason, source)
+            }
+        };
+        self.problems.push(problem);
     }
 }

@@ -3,20 +3,35 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crossauth_settings::{Configuration, reference_page};
+use crossauth_settings::{Configuration, Settings, reference_page};
 
-use crate::cli::ConfigCommand;
+use super::{UNREAD_FILE, check, report, unread_file};
+use crate::report::describe;
 
-/// Shows the settings, which were found to be right when they were loaded.
-pub(super) fn run(command: ConfigCommand, configuration: &Configuration) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match command {
-        ConfigCommand::Check => writeln!(stdout, "the settings are right"),
-        ConfigCommand::Show => {
-            configuration.lines().try_for_each(|line| writeln!(stdout, "{line}"))
-        }
-        ConfigCommand::Reference => stdout.write_all(reference_page().as_bytes()),
+/// Reports everything that would keep the server from starting. The settings themselves were found
+/// to be right when they were loaded.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let problems: Vec<String> = check::run(settings).iter().map(describe).collect();
+    if !problems.is_empty() {
+        return Ok(report(problems.iter().map(String::as_str)));
     }
+    writeln!(io::stdout(), "the settings are right")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the settings in effect and where each comes from.
+pub(super) fn show(configuration: &Configuration) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if unread_file(configuration) {
+        writeln!(stdout, "# {UNREAD_FILE}")?;
+    }
+    for line in configuration.lines() {
+        writeln!(stdout, "{line}")?;
+    }
+    for variable in configuration.ignored() {
+        writeln!(stdout, "# {variable} is ignored: set by an orchestrator or an image")?;
+    }
+    Ok(())
 }
 
 /// Prints the reference page, for which no setting needs to be right.

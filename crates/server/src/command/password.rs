@@ -5,6 +5,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use anyhow::Context as _;
 use crossauth_core::secret::Password;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 /// The longest line taken for a password, in bytes.
@@ -20,22 +22,60 @@ pub(super) enum Origin {
 }
 
 /// Reads a password.
-pub(super) fn read(origin: Origin) -> anyhow::Result<Password> {
+pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
     if origin == Origin::StandardInput || !io::stdin().is_terminal() {
         return line();
     }
-    let first = ask("Password: ")?;
-    anyhow::ensure!(first == ask("Once more: ")?, "the passwords differ");
+    let first = ask("Password: ").await?;
+    anyhow::ensure!(first == ask("Once more: ").await?, "the passwords differ");
     Ok(first)
 }
 
-fn ask(question: &str) -> anyhow::Result<Password> {
-    let _silence =
-        Silence::begin().context("cannot keep the terminal from showing the password")?;
+async fn ask(question: &str) -> anyhow::Result<Password> {
+    let mut signals = Signals::catch()?;
+    let silence = Silence::begin().context("cannot keep the terminal from showing the password")?;
     write!(io::stderr(), "{question}")?;
-    let password = line();
+    let answer = tokio::select! {
+        answer = spawn_blocking(line) => answer?,
+        code = signals.next() => {
+            drop(silence);
+            // When standard error is closed, there is no line to end.
+            let _ = writeln!(io::stderr());
+            // A thread still waits for a line; the process must not wait for it.
+            std::process::exit(code);
+        }
+    };
+    drop(silence);
     writeln!(io::stderr())?;
-    password
+    answer
+}
+
+/// Signals that end the program. They are caught while the terminal is silent, so that it does not
+/// stay so.
+struct Signals([(Signal, i32); 4]);
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ];
+        let [a, b, c, d] = kinds.map(|kind| signal(kind).map(|s| (s, 128 + kind.as_raw_value())));
+        Ok(Self([a?, b?, c?, d?]))
+    }
+
+    /// Waits for a signal. Returns the exit code that shells give to a program that it ends.
+    async fn next(&mut self) -> i32 {
+        let [(a, a_code), (b, b_code), (c, c_code), (d, d_code)] = &mut self.0;
+        tokio::select! {
+            _ = a.recv() => *a_code,
+            _ = b.recv() => *b_code,
+            _ = c.recv() => *c_code,
+            _ = d.recv() => *d_code,
+        }
+    }
 }
 
 fn line() -> anyhow::Result<Password> {

@@ -16,7 +16,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::catch()?;
     // Before any file is made: the port may be taken by the server whose files they are.
     let server = Server::bind(settings.server.listen).await?;
-    let data = DataDirectory::open(&settings.server.data)?;
+    let data = DataDirectory::at(&settings.server.data);
     let secret = wiring::secret(settings, &data)?;
     let database = Database::open(settings, &data).await?;
     let site = wiring::site(settings, &secret, database.storage(), server.address())?;

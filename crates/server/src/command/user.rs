@@ -17,20 +17,25 @@ use crate::wiring;
 
 /// Does one thing to accounts, whether or not a server runs on the same database.
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Result<()> {
-    let data = DataDirectory::open(&settings.server.data)?;
-    let database = Database::open(settings, &data).await?;
-    let auth = wiring::auth(settings, wiring::secret(settings, &data)?, &database.storage())?;
-    let outcome = obey(&auth, command).await;
+    let data = DataDirectory::at(&settings.server.data);
+    let database = if matches!(command, UserCommand::Add(_)) {
+        Database::open(settings, &data).await?
+    } else {
+        Database::open_existing(settings, &data).await?
+    };
+    let auth =
+        wiring::auth(settings, wiring::secret_of_command(settings, &data)?, &database.storage())?;
+    let outcome = execute(&auth, command).await;
     database.close().await;
     outcome
 }
 
-async fn obey(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
+async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Add(new) => add(auth, new).await,
         UserCommand::List(page) => list(auth, &page).await,
         UserCommand::SetPassword(account) => {
-            let password = password::read(origin(account.password_stdin))?;
+            let password = password::read(origin(account.password_stdin)).await?;
             report(
                 &auth.accounts.set_password(&account.username, password).await?,
                 "has a new password",
@@ -54,7 +59,7 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
     if let Some(email) = new.email {
         fields.insert("email".into(), Value::String(email));
     }
-    let password = password::read(origin(new.password_stdin))?;
+    let password = password::read(origin(new.password_stdin)).await?;
     let form = AccountForm { username: new.username, password, repeat: None, fields };
     let role = if new.admin { Role::Administrator } else { Role::User };
     let user = auth.accounts.create(form, role).await.context("the account was not made")?;
@@ -64,6 +69,12 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
 async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
     let users = auth.accounts.list(page.after.as_deref(), page.limit).await?;
     let mut stdout = io::stdout().lock();
+    if users.is_empty() {
+        let more = if page.after.is_some() { "more " } else { "" };
+        writeln!(io::stderr(), "there are no {more}accounts")?;
+    } else if !page.json {
+        writeln!(stdout, "{}", columns("USERNAME", "EMAIL", "STATE", "ROLE"))?;
+    }
     for user in &users {
         if page.json {
             writeln!(stdout, "{}", serde_json::to_string(user)?)?;
@@ -82,8 +93,15 @@ async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
 fn row(user: &User) -> String {
     let text = |text: &str| text.escape_debug().to_string();
     let email = text(user.email.as_deref().unwrap_or("-"));
-    let role = if user.admin { "administrator" } else { "user" };
-    format!("{:<24} {:<32} {:<12} {role}", text(&user.username), email, text(user.state.as_str()))
+    columns(&text(&user.username), &email, &text(user.state.as_str()), role(user))
+}
+
+fn role(user: &User) -> &'static str {
+    if user.admin { "administrator" } else { "user" }
+}
+
+fn columns(username: &str, email: &str, state: &str, role: &str) -> String {
+    format!("{username:<24} {email:<32} {state:<12} {role}")
 }
 
 fn report(user: &User, outcome: &str) -> anyhow::Result<()> {

@@ -64,15 +64,18 @@ fn accounts_are_listed_by_the_page() {
     let list = run(path, &["user", "list"]);
     let rows: Vec<Vec<_>> =
         text(&list.stdout).lines().map(|row| row.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["alice", "alice@example.com", "active", "administrator"]);
-    assert_eq!(rows[1], ["bob", "-", "active", "user"]);
+    assert_eq!(rows[0], ["USERNAME", "EMAIL", "STATE", "ROLE"]);
+    assert_eq!(rows[1], ["alice", "alice@example.com", "active", "administrator"]);
+    assert_eq!(rows[2], ["bob", "-", "active", "user"]);
     let first = run(path, &["user", "list", "--limit", "1", "--json"]);
     let user: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
     assert_eq!(user["username"], "alice");
     assert_eq!(user["admin"], true);
     assert!(text(&first.stderr).contains("--after 'alice'"));
     let second = run(path, &["user", "list", "--limit", "1", "--after", "alice"]);
-    assert!(text(&second.stdout).starts_with("bob "));
+    assert!(text(&second.stdout).lines().nth(1).unwrap().starts_with("bob "));
+    let third = run(path, &["user", "list", "--after", "bob"]);
+    assert_eq!(text(&third.stderr), "there are no more accounts\n");
 }
 
 #[test]
@@ -120,4 +123,24 @@ fn bringing_the_database_up_to_date_can_be_repeated() {
         );
     }
     assert!(directory.path().join("crossauth-data/crossauth.db").exists());
+}
+
+#[test]
+fn a_command_that_only_reads_makes_nothing_and_says_that_there_is_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in
+        [&["user", "list", "--data", "typo"][..], &["user", "disable", "alice", "--data", "typo"]]
+    {
+        let output = run(directory.path(), arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with("crossauth: there is no database at typo/crossauth.db; "));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+    assert!(run(directory.path(), &["migrate"]).status.success());
+    let empty = run(directory.path(), &["user", "list"]);
+    assert!(empty.status.success());
+    assert_eq!(text(&empty.stdout), "");
+    assert_eq!(text(&empty.stderr), "there are no accounts\n");
+    assert!(!directory.path().join("crossauth-data/secret").exists());
 }

@@ -9,3 +9,4 @@ mod process;
 mod request;
 mod shutdown;
 mod start;
+mod terminal;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::process::{run, start, start_in};
+use crate::process::{crossauth, run, start, start_in};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -66,4 +66,21 @@ fn a_directory_that_cannot_be_made_is_one_clear_line() {
         stderr.starts_with("crossauth: cannot make the data directory file/data: "),
         "{stderr}"
     );
+}
+
+#[test]
+fn nothing_is_made_where_nothing_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("app.db");
+    // Nothing can be made below this directory, not even by root.
+    let server = crossauth()
+        .arguments(&["--data", "/proc/crossauth-data"])
+        .variable("CROSSAUTH_SECRET", "sixteen bytes !!")
+        .variable("CROSSAUTH_DATABASE_PATH", database.to_str().unwrap())
+        .start();
+    assert_eq!(server.status("/ready"), 200);
+    assert!(!server.directory().join("crossauth-data").exists());
+    let failed = crossauth().arguments(&["--data", "/proc/crossauth-data", "--listen", "0"]);
+    let failed = failed.run_in(directory.path());
+    assert_eq!(failed.status.code(), Some(1), "something is kept there");
 }

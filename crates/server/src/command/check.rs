@@ -1,0 +1,61 @@
+//! `crossauth config check`: what a start would find, without starting or making anything.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::Path;
+
+use anyhow::Context as _;
+use crossauth_settings::Settings;
+use rustix::fs::{Access, access};
+
+use crate::data::DataDirectory;
+use crate::{database, wiring};
+
+/// Everything that would keep the server from starting.
+pub(super) fn run(settings: &Settings) -> Vec<anyhow::Error> {
+    let data = DataDirectory::at(&settings.server.data);
+    let checks = [
+        wiring::dry_run(settings),
+        check_address(settings),
+        check_secret(settings, &data),
+        database::check(settings, &data),
+        check_data_directory(settings, &data),
+    ];
+    checks.into_iter().filter_map(Result::err).collect()
+}
+
+/// An address in use is fine: a server may be running on it.
+fn check_address(settings: &Settings) -> anyhow::Result<()> {
+    match TcpListener::bind(settings.server.listen) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(()),
+        bound => {
+            bound.map(drop).with_context(|| format!("cannot listen on {}", settings.server.listen))
+        }
+    }
+}
+
+fn check_secret(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    if settings.site.secret.is_none() {
+        data.existing_secret()?;
+    }
+    Ok(())
+}
+
+/// Whether what is kept in the data directory can be written there.
+fn check_data_directory(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    let secret_missing = settings.site.secret.is_none() && !data.has_secret();
+    if settings.database.path.is_some() && !secret_missing {
+        return Ok(());
+    }
+    let path = std::path::absolute(&settings.server.data)?;
+    let shown = settings.server.data.display();
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    anyhow::ensure!(
+        fs::metadata(existing).is_ok_and(|metadata| metadata.is_dir()),
+        "cannot make the data directory {shown}: {} is not a directory",
+        existing.display()
+    );
+    access(existing, Access::WRITE_OK | Access::EXEC_OK)
+        .with_context(|| format!("cannot write to the data directory {shown}"))
+}
