@@ -22,16 +22,13 @@ impl<'a> Rules<'a> {
         if holds || keys.iter().any(unreadable) {
             return;
         }
-        let problem = match self.entries.get(keys[0]) {
-            Some(entry) => {
-                Problem::new(keys[0], reason, entry.source.clone()).with_value(&entry.raw)
-            }
+        let problem = if let Some(entry) = self.entries.get(keys[0]) {
+            Problem::new(keys[0], reason, entry.source.clone()).with_value(&entry.raw)
+        } else {
             // The reader of the message looks where something was written.
-            None => {
-                let given = keys.iter().find_map(|key| self.entries.get(key));
-                let source = given.map_or(Source::Default, |entry| entry.source.clone());
-                Problem::new(keys[0], reason, source)
-            }
+            let given = keys.iter().find_map(|key| self.entries.get(key));
+            let source = given.map_or(Source::Default, |entry| entry.source.clone());
+            Problem::new(keys[0], reason, source)
         };
         self.problems.push(problem);
     }

@@ -154,7 +154,7 @@ fn the_check_finds_what_a_start_would_find_and_says_it_once() {
         (["--set", "listen=127.0.0.1:0\nx"], "crossauth: listen = "),
         (
             ["--set", "password.argon2_memory=1"],
-            "crossauth: password.argon2_memory = \"1\": must be from 8KiB to 256MiB",
+            "crossauth: password.argon2_memory = \"1\": must be from 8KiB to 128MiB",
         ),
         (["--set", "prefix=auth"], "crossauth: prefix = \"auth\": expected a path of letters"),
         (
