@@ -8,7 +8,7 @@
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside
 //! logins with latency alone, allocations with those of an Axum [`application`] without Crossauth.
-//! Shows a table and writes `bench/results/`. What the numbers mean is
+//! Shows a table and writes it to `bench/results/` and the README. What the numbers mean is
 //! told in `docs/explanation/performance.md`.
 //!
 //! To add a question, give it a module in [`mod@measure`], a field in [`report::Report`] and a line
@@ -57,8 +57,7 @@ fn main() -> Result<()> {
 
 fn measure(scale: Scale) -> Result<()> {
     let report = run::run(scale)?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-    report.publish(&folder)?;
-    say!("written to bench/results/");
+    report.publish(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    say!("written to bench/results/ and README.md");
     Ok(())
 }

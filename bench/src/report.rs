@@ -2,6 +2,7 @@
 
 mod chart;
 mod page;
+mod readme;
 mod table;
 
 use std::fs;
@@ -60,15 +61,19 @@ enum Target {
 }
 
 impl Report {
-    /// Shows the table and writes `latest.md`, `latest.svg` and `latest.json`.
-    pub(crate) fn publish(&self, folder: &Path) -> Result<()> {
+    /// Shows the table, and writes it to the README and, with a chart and raw numbers, to
+    /// `latest.md`, `latest.svg` and `latest.json` of `bench/results`.
+    pub(crate) fn publish(&self, root: &Path) -> Result<()> {
         let figures = self.figures();
+        let folder = root.join("bench/results");
         writeln!(std::io::stdout(), "\n{}", table::plain(&figures))?;
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(&folder)?;
         fs::write(folder.join("latest.md"), page::write(self, &figures))?;
         fs::write(folder.join("latest.svg"), chart::draw(&figures))?;
         fs::write(folder.join("latest.json"), serde_json::to_string_pretty(self)? + "\n")?;
-        Ok(())
+        let readme = root.join("README.md");
+        let updated = readme::update(&fs::read_to_string(&readme)?, &table::markdown(&figures))?;
+        Ok(fs::write(readme, updated)?)
     }
 
     fn figures(&self) -> Vec<Figure> {
