@@ -123,7 +123,7 @@ const fn entry(code: ErrorCode, name: &'static str, status: u16, message: &'stat
     Entry { code, name, status, message }
 }
 
-/// In the order of the codes' numbers. Differences to the originals: `FormEntry` is the client's
+/// In the order of the codes' numbers. Differences from upstream: `FormEntry` is the client's
 /// fault (400), and RFC 8628 section 3.5 makes `AuthorizationPending` and `SlowDown` 400.
 #[rustfmt::skip]
 const ENTRIES: [Entry; 50] = {

@@ -119,7 +119,7 @@ impl Gate {
 impl Random for Gate {
     fn fill(&self, bytes: &mut [u8]) {
         if std::thread::current().name().is_some_and(|name| name.starts_with("password-")) {
-            // Whoever counted the entries, and whoever held the gate shut, may be gone.
+            // The test may have ended, and with it both other ends.
             let _ = self.entered.send(());
             let _ = self.open.lock().recv();
         }

@@ -76,10 +76,10 @@ async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
         assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"), "{state}");
         site.set_state(&bob, "active").await;
     }
-    let mut shut = site.logged_in("bob").await;
+    let mut disabled = site.logged_in("bob").await;
     site.crossauth.auth().accounts.disable("bob").await.unwrap();
     site.crossauth.auth().accounts.enable("bob").await.unwrap();
-    assert_eq!(shut.whoami().await, None);
+    assert_eq!(disabled.whoami().await, None);
     let mut deleted = site.logged_in("bob").await;
     let (bob, _) = site.found("bob").await.unwrap();
     assert!(site.storage.users.delete(&bob.id).await.unwrap());

@@ -29,7 +29,7 @@ struct Vectors {
     groups: BTreeMap<String, Vec<Case>>,
 }
 
-/// One operation, and what the originals answered.
+/// One operation, and what upstream answered.
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,

@@ -72,7 +72,7 @@ fn csrf_attributes(case: &Case, options: &CookieOptions) {
     assert_eq!(attributes, expected.collect(), "{}", case.id);
 }
 
-/// The originals leave out `Path=` and `Domain=` before the values; ours does not.
+/// Upstream leaves out `Path=` and `Domain=` before the values; ours does not.
 fn csrf_header(case: &Case, options: &CookieOptions) {
     let set = SetCookie::new(options, case.text("cookieValue"), None).unwrap();
     let expected = match case.id.as_str() {

@@ -58,7 +58,7 @@ pub(crate) fn unsign(case: &Case) {
     case.reads(read.map(Value::Object).map_err(Into::into));
 }
 
-/// The originals compare the wrong way round; ours refuses what is older than the expiry.
+/// Upstream compares the wrong way round; ours refuses what is older than the expiry.
 pub(crate) fn unsign_expiry(case: &Case) {
     let expiry = case.number("expiry");
     let now = Timestamp::from_millis(case.number("now_ms"));
