@@ -21,7 +21,7 @@ pub(crate) fn page<P: Page>(context: &Context, status: StatusCode, page: &P) -> 
 
 /// A page with a form, shown again with what went wrong.
 pub(crate) fn form_again<P: Page>(context: &Context, page: &P, failure: &Failure) -> Response {
-    let mut response = render(context, failure.http_status(), page, Some(failure.body()));
+    let mut response = render(context, failure.http_status(), page, Some(body(context, failure)));
     set_retry_after(&mut response, failure);
     response
 }
@@ -68,12 +68,18 @@ fn bare_page(context: &Context, error: Option<&PageError>) -> Response {
     response
 }
 
+/// The error members of an answer, their code numbered as configured.
+fn body(context: &Context, failure: &Failure) -> ErrorBody {
+    failure.body().numbered(context.crossauth.config().error_codes)
+}
+
 /// A failure on its own: the error page, or `{"ok": false, …}`.
 pub(crate) fn failure(context: &Context, surface: Surface, failure: &Failure) -> Response {
     match surface {
         Surface::Page => {
             let status = failure.http_status();
-            let mut response = page(context, status, &ErrorPage::new(status, failure.body()));
+            let mut response =
+                page(context, status, &ErrorPage::new(status, body(context, failure)));
             set_retry_after(&mut response, failure);
             response
         }
@@ -100,7 +106,7 @@ pub(crate) fn json_failure(context: &Context, failure: &Failure) -> Response {
         #[serde(flatten)]
         error: ErrorBody,
     }
-    let body = NotOk { ok: false, error: failure.body() };
+    let body = NotOk { ok: false, error: body(context, failure) };
     let mut response = json(context, failure.http_status(), body);
     set_retry_after(&mut response, failure);
     response

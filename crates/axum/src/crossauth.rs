@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossauth_core::crypto::random_value;
+use crossauth_core::error::Numbering;
 use crossauth_core::random::{Random, bytes};
 use crossauth_core::storage::StorageError;
 use crossauth_core::{Auth, cookie::CookieOptions};
@@ -48,6 +49,8 @@ pub struct Config {
     pub requests: RequestConfig,
     /// When the CSRF cookie is set.
     pub csrf_issue: CsrfIssue,
+    /// How error codes are numbered.
+    pub error_codes: Numbering,
 }
 
 /// Accounts, sessions and pages for an Axum application. Cheap to clone.

@@ -1,13 +1,13 @@
 //! The public vocabulary of errors: number, name, HTTP status and text of each.
 //!
-//! Every use case has an error type of its own, matched exhaustively into an [`ErrorCode`] where
+//! Each use case has its own error type, which is matched exhaustively into an [`ErrorCode`] where
 //! an answer is written.
 
 use serde::Serialize;
 
 use crate::form::{self, FieldError, FieldMessages};
 
-/// What went wrong, in the words of the API.
+/// A code of the API's error vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     /// No such user.
@@ -46,7 +46,7 @@ pub enum ErrorCode {
     InsufficientScope = 17,
     /// Logged in, but not allowed; spelt as on the wire.
     InsufficientPriviledges = 18,
-    /// Not allowed to anyone here.
+    /// Not allowed for any user.
     Forbidden = 19,
     /// No such key or token.
     InvalidKey = 20,
@@ -94,7 +94,7 @@ pub enum ErrorCode {
     UserExists = 41,
     /// One or more fields are wrong.
     FormEntry = 42,
-    /// The request makes no sense.
+    /// The request is malformed or incomplete.
     BadRequest = 43,
     /// The user has not decided yet.
     AuthorizationPending = 44,
@@ -110,6 +110,16 @@ pub enum ErrorCode {
     ValueError = 49,
     /// Anything else.
     UnknownError = 50,
+}
+
+/// How the codes are numbered on the wire. The names are the same in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Numbering {
+    /// As the Python Crossauth counts: from 1.
+    #[default]
+    Python,
+    /// As the TypeScript Crossauth counts, and its browser library decodes: from 0.
+    TypeScript,
 }
 
 struct Entry {
@@ -189,12 +199,20 @@ impl ErrorCode {
     }
 
     fn entry(self) -> &'static Entry {
-        &ENTRIES[usize::from(self.number()) - 1]
+        &ENTRIES[usize::from(self.number(Numbering::Python)) - 1]
     }
 
-    /// The number on the wire (`errorCode`), as the Python original counts.
-    pub fn number(self) -> u16 {
-        self as u16
+    /// The number on the wire (`errorCode`).
+    ///
+    /// TypeScript has no number for [`ErrorCode::ValueError`]; it gets that of
+    /// [`ErrorCode::UnknownError`].
+    pub fn number(self, numbering: Numbering) -> u16 {
+        match (numbering, self) {
+            (Numbering::Python, code) => code as u16,
+            (Numbering::TypeScript, Self::ValueError) => Self::UnknownError.number(numbering),
+            (Numbering::TypeScript, Self::UnknownError) => 48,
+            (Numbering::TypeScript, code) => code as u16 - 1,
+        }
     }
 
     /// The name on the wire (`errorCodeName`).
@@ -264,7 +282,7 @@ pub struct ErrorBody {
     pub error_message: String,
     /// The messages one by one; never empty.
     pub error_messages: Vec<String>,
-    /// The code's number.
+    /// The code's number; Python's unless [`Self::numbered`] otherwise.
     pub error_code: u16,
     /// The code's name.
     pub error_code_name: &'static str,
@@ -280,10 +298,18 @@ impl ErrorBody {
         Self {
             error_message: messages.join(". "),
             error_messages: messages,
-            error_code: code.number(),
+            error_code: code.number(Numbering::Python),
             error_code_name: code.name(),
             field_errors: FieldMessages::default(),
         }
+    }
+
+    /// The same body with its code in another numbering.
+    #[must_use]
+    pub fn numbered(self, numbering: Numbering) -> Self {
+        let code = ErrorCode::from_name(self.error_code_name);
+        let error_code = code.map_or(self.error_code, |code| code.number(numbering));
+        Self { error_code, ..self }
     }
 }
 
@@ -307,14 +333,26 @@ mod tests {
     use crate::form::{Field, Rule};
 
     #[test]
+    fn typescript_counts_from_zero_and_has_no_value_error() {
+        let number = |code: ErrorCode| code.number(Numbering::TypeScript);
+        assert_eq!(number(ErrorCode::UserNotExist), 0);
+        assert_eq!(number(ErrorCode::UserExists), 40);
+        assert_eq!(number(ErrorCode::NotImplemented), 47);
+        assert_eq!(number(ErrorCode::ValueError), 48);
+        assert_eq!(number(ErrorCode::UnknownError), 48);
+        let body = ErrorBody::from(ErrorCode::InvalidCsrf).numbered(Numbering::TypeScript);
+        assert_eq!((body.error_code, body.error_code_name), (20, "InvalidCsrf"));
+    }
+
+    #[test]
     fn every_code_stands_at_its_number() {
         for (index, code) in ErrorCode::all().enumerate() {
-            assert_eq!(usize::from(code.number()), index + 1);
+            assert_eq!(usize::from(code.number(Numbering::Python)), index + 1);
             assert_eq!(code.entry().code, code);
             assert_eq!(ErrorCode::from_name(code.name()), Some(code));
             assert_eq!(format!("{code:?}"), code.name());
         }
-        assert_eq!(ErrorCode::UnknownError.number(), 50);
+        assert_eq!(ErrorCode::UnknownError.number(Numbering::Python), 50);
         assert_eq!(ErrorCode::from_name("NoSuchName"), None);
     }
 

@@ -41,7 +41,8 @@ pub(crate) fn auth(
 ) -> anyhow::Result<Auth> {
     let config = AuthConfig {
         session: settings.session.clone(),
-        hasher: settings.passwords.hasher(),
+        hasher: settings.hasher(),
+        password_policy: settings.passwords.policy.clone().for_site(&settings.site.config.name),
         signup: settings.signup.clone(),
         ..AuthConfig::new(secret)
     };

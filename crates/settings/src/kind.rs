@@ -14,7 +14,7 @@ pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, P
 pub(crate) use choice::{Choice, Flag, Word, words};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
 pub(crate) use secret::{PepperText, SecretText};
-pub(crate) use text::{CookieName, HeaderName, List, Text};
+pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 
 /// A value as it was written: one text, or several where the source has lists.
 ///

@@ -1,6 +1,8 @@
 //! All sections together.
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
+use crossauth_core::error::Numbering;
+use crossauth_core::password::HasherConfig;
 use crossauth_core::session::SessionConfig;
 use crossauth_core::signup::SignupConfig;
 
@@ -8,7 +10,8 @@ use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Site, limit,
+    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Site,
+    Tables, limit,
 };
 
 /// Which program reads the settings.
@@ -86,22 +89,36 @@ impl Settings {
             self.server.check(&self.site, rules);
         }
         self.cookies.check(&self.site, rules);
-        self.passwords.check(rules);
+        self.passwords.check(self.database.tables, rules);
         limit::check(&self.bodies, rules);
+    }
+
+    /// How passwords are hashed.
+    pub fn hasher(&self) -> HasherConfig {
+        self.passwords.hasher(self.database.tables)
     }
 
     /// A builder with these settings. It lacks a storage, and a secret where none is set.
     pub fn builder(&self) -> Builder {
         let site = &self.site;
         let reload_templates = site.config.reload_templates || site.dev;
+        let error_codes = match self.database.tables {
+            Tables::CrossauthJs => Numbering::TypeScript,
+            Tables::PyCrossauth | Tables::Crossauth => Numbering::Python,
+        };
         let builder = Crossauth::builder()
-            .site(SiteConfig { reload_templates, ..site.config.clone() })
+            .site(SiteConfig {
+                reload_templates,
+                error_codes: site.error_codes.unwrap_or(error_codes),
+                ..site.config.clone()
+            })
             .cookies(self.cookies.config.clone())
             .requests(self.requests.clone())
             .body_limits(self.bodies)
             .session(self.session.clone())
             .signup(self.signup.clone())
-            .hasher(self.passwords.hasher());
+            .hasher(self.hasher())
+            .password_policy(self.passwords.policy.clone());
         match &site.secret {
             Some(secret) => builder.secret(secret.expose()),
             None => builder,

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use crossauth_core::password::pbkdf2::Padding;
+
 use crate::kind::Secrecy;
 use crate::{Configuration, Inputs, Problems, Program};
 
@@ -102,18 +104,45 @@ fn upstream_names_work_in_the_environment() {
         ("CROSSAUTH_USER_EDITABLE_FIELDS", r#"["email"]"#),
         ("CROSSAUTH_PASSWORD_PBKDF2_KEYLENGTH", "64"),
         ("CROSSAUTH_HASHER_SECRET", "sixteen bytes !!"),
+        ("CROSSAUTH_ENABLE_SECRET_FOR_PASSWORDS", "true"),
         ("CROSSAUTH_SESSION_COOKIE_DOMAIN", "null"),
         ("CROSSAUTH_LOG_LEVEL", "ERROR"),
     ])
     .unwrap()
     .settings;
-    assert_eq!(settings.site.config.base_url.unwrap().as_str(), "https://auth.example.com");
+    assert_eq!(
+        settings.site.config.base_url.as_ref().unwrap().as_str(),
+        "https://auth.example.com"
+    );
     assert_eq!(settings.session.max_age, Some(std::time::Duration::from_mins(1)));
     assert_eq!(settings.session.persist, crossauth_core::session::Persistence::UntilBrowserCloses);
     assert_eq!(settings.signup.editable_fields, ["email"]);
     assert_eq!(settings.passwords.pbkdf2.key_len, 64);
-    assert!(settings.passwords.hasher.pepper.is_some());
+    assert!(settings.hasher().pepper.is_some());
     assert!(settings.cookies.config.session.domain.is_none());
+}
+
+#[test]
+fn a_pepper_is_used_only_where_it_is_enabled() {
+    let secret = ("CROSSAUTH_HASHER_SECRET", "sixteen bytes !!");
+    assert!(from_environment(&[secret]).unwrap().settings.hasher().pepper.is_none());
+    let enabled = [secret, ("CROSSAUTH_PASSWORD_PEPPER_ENABLED", "true")];
+    assert!(from_environment(&enabled).unwrap().settings.hasher().pepper.is_some());
+}
+
+#[test]
+fn hashes_for_a_database_of_python_are_those_that_python_reads() {
+    let padding = |text| from_file(text).map(|found| found.settings.hasher().pbkdf2_padding);
+    let python = "database.tables = 'pycrossauth'\npassword.hash = 'pbkdf2'\n";
+    assert_eq!(padding(python).unwrap(), Padding::Padded);
+    assert_eq!(padding("password.hash = 'pbkdf2'").unwrap(), Padding::Unpadded);
+    for wrong in ["password.pbkdf2_digest = 'sha512'", "password.pepper_enabled = true"] {
+        let pepper = "password.pepper = 'sixteen bytes !!'\n";
+        let problems = from_file(&format!("{python}{pepper}{wrong}")).unwrap_err();
+        assert!(problems.to_string().contains("sha256"), "{problems}");
+    }
+    let other = format!("{python}password.pbkdf2_digest = 'sha512'\n");
+    assert!(from_file(&format!("{other}password.pbkdf2_padding = 'unpadded'")).is_ok());
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie};
-use crossauth_core::crypto::SignatureForm;
 use crossauth_core::password::{HasherConfig, HasherConfigError, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
@@ -83,7 +82,6 @@ pub struct Builder {
     session: SessionConfig,
     signup: SignupConfig,
     hasher: HasherConfig,
-    signature_form: SignatureForm,
     password_policy: PasswordPolicy,
     environment: Environment,
 }
@@ -292,13 +290,6 @@ impl Builder {
         self
     }
 
-    /// The form in which cookies are signed. [`SignatureForm::Hex`] for the time of a move from the
-    /// Python Crossauth, which reads no other; both are read in any case.
-    pub fn signature_form(mut self, form: SignatureForm) -> Self {
-        self.signature_form = form;
-        self
-    }
-
     /// Checks everything and starts the threads that hash passwords.
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
@@ -306,11 +297,12 @@ impl Builder {
         let config = self.config()?;
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
+        let policy = self.password_policy.for_site(&self.site.name);
         let auth = AuthConfig {
             session: self.session,
             hasher: self.hasher,
-            password_policy: self.password_policy,
-            signature_form: self.signature_form,
+            password_policy: policy,
+            signature_form: self.cookies.signature_form,
             signup: self.signup,
             ..AuthConfig::new(secret)
         };
@@ -334,6 +326,7 @@ impl Builder {
             body_limits: self.body_limits,
             requests: self.requests.clone(),
             csrf_issue: self.cookies.csrf_issue,
+            error_codes: site.error_codes,
             base_url,
         };
         for cookie in [&mut config.session_cookie, &mut config.csrf_cookie] {

@@ -8,6 +8,8 @@
 use std::path::PathBuf;
 
 use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
+use crossauth_core::crypto::SignatureForm;
+use crossauth_core::error::Numbering;
 
 use crate::origin::BaseUrl;
 use crate::visitor::Proxies;
@@ -39,6 +41,8 @@ pub struct SiteConfig {
     pub templates: Option<PathBuf>,
     /// Reads changed templates again without a restart.
     pub reload_templates: bool,
+    /// How the `errorCode` of JSON answers is numbered.
+    pub error_codes: Numbering,
 }
 
 impl Default for SiteConfig {
@@ -55,6 +59,7 @@ impl Default for SiteConfig {
             help_url: None,
             templates: None,
             reload_templates: false,
+            error_codes: Numbering::default(),
         }
     }
 }
@@ -72,6 +77,9 @@ pub struct CookieConfig {
     pub host_prefix: HostPrefix,
     /// Which responses set the CSRF cookie.
     pub csrf_issue: CsrfIssue,
+    /// The form in which cookies are signed; both forms are read. [`SignatureForm::Hex`] is for the
+    /// time of a move from the Python Crossauth, which reads no other.
+    pub signature_form: SignatureForm,
 }
 
 impl Default for CookieConfig {
@@ -82,6 +90,7 @@ impl Default for CookieConfig {
             csrf_header: "X-CROSSAUTH-CSRF".to_owned(),
             host_prefix: HostPrefix::Auto,
             csrf_issue: CsrfIssue::WithToken,
+            signature_form: SignatureForm::default(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `signup`, `api/signup`
 
+use crossauth_axum::SiteConfig;
 use crossauth_core::account::Role;
+use crossauth_core::error::Numbering;
 use crossauth_core::user::UserState;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -144,6 +146,18 @@ async fn a_name_or_address_that_is_taken_is_refused_in_every_spelling() {
     for name in ["bob\u{FF20}x.org", "bob@x.org.", "b\u{200B}ob@x.org", "bob\u{202E}@x.org"] {
         let answer = sign_up(&mut site.browser(), json!({ "username": name })).await;
         answer.assert_failure(400, "FormEntry");
+    }
+}
+
+#[tokio::test]
+async fn error_codes_are_numbered_as_configured() {
+    for (error_codes, number) in [(Numbering::Python, 35), (Numbering::TypeScript, 34)] {
+        let config = SiteConfig { error_codes, ..SiteConfig::default() };
+        let site = Site::with(|builder| builder.site(config));
+        let fields = json!({"repeat_password": "x"});
+        let answer = sign_up(&mut site.browser(), fields).await.json();
+        assert_eq!(answer["errorCode"], json!(number));
+        assert_eq!(answer["errorCodeName"], "PasswordMatch");
     }
 }
 

@@ -82,6 +82,17 @@ impl PasswordPolicy {
         rules
     }
 
+    /// The same policy, which also refuses passwords that contain the name of the site.
+    #[must_use]
+    pub fn for_site(mut self, name: &str) -> Self {
+        let joined: String = name.split_whitespace().collect();
+        self.context_words.push(name.trim().to_owned());
+        if joined != name.trim() {
+            self.context_words.push(joined);
+        }
+        self
+    }
+
     /// The rules in one sentence, to be shown before a password is typed.
     pub fn describe(&self) -> String {
         let classes = match self.composition {
@@ -201,6 +212,15 @@ mod tests {
         let policy = PasswordPolicy { context_words, ..PasswordPolicy::default() };
         assert_eq!(check(&policy, "my-ACME-login"), [Rule::ContainsWord("Acme".into())]);
         assert_eq!(check(&policy, "violin lessons"), []);
+    }
+
+    #[test]
+    fn the_name_of_the_site_is_refused_in_one_word_or_several() {
+        let policy = PasswordPolicy::default().for_site("Acme Bank");
+        for (password, word) in [("my acme bank", "Acme Bank"), ("myAcmeBank!", "AcmeBank")] {
+            assert_eq!(check(&policy, password), [Rule::ContainsWord(word.into())]);
+        }
+        assert_eq!(check(&policy, "acme has a bank"), []);
     }
 
     #[test]

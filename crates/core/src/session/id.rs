@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::crypto::{equal, hash};
 
-/// Longest id that is kept without an allocation, in bytes. Ids made here have 22.
-const INLINE_LEN: usize = 30;
+/// Longest id that is kept without an allocation, in bytes: the length of new ids.
+const INLINE_LEN: usize = 22;
 
 /// The secret session id from the cookie. `Debug` is redacted.
 #[derive(Clone)]

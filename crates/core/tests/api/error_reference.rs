@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crossauth_core::error::ErrorCode;
+use crossauth_core::error::{ErrorCode, Numbering};
 
 #[test]
 fn the_reference_page_lists_every_code() {
@@ -19,15 +19,19 @@ fn the_reference_page_lists_every_code() {
 
 fn reference() -> String {
     let mut page = String::from(
-        "# Errors\n\nEvery code of the API, with its number and name on the wire, the HTTP status \
+        "# Errors\n\nEvery code of the API, with its numbers and name on the wire, the HTTP status \
          of answers that carry it, its\nname in OAuth answers, and the text where there is nothing \
-         more precise to say. This page is\ngenerated from `crates/core/src/error.rs`.\n\n\
-         | number | name | status | OAuth | text |\n|---|---|---|---|---|\n",
+         more precise to say. Numbers are Python\'s\nunless a setting chooses those of TypeScript. \
+         This page is generated from `crates/core/src/error.rs`.\n\n\
+         | Python | TypeScript | name | status | OAuth | text |\n|---|---|---|---|---|---|\n",
     );
     for code in ErrorCode::all() {
-        let (number, name) = (code.number(), code.name());
+        let name = code.name();
+        let [python, typescript] =
+            [Numbering::Python, Numbering::TypeScript].map(|numbering| code.number(numbering));
         let (status, oauth, text) = (code.http_status(), code.oauth_name(), code.message());
-        writeln!(page, "| {number} | `{name}` | {status} | `{oauth}` | {text} |").unwrap();
+        writeln!(page, "| {python} | {typescript} | `{name}` | {status} | `{oauth}` | {text} |")
+            .unwrap();
     }
     page
 }

@@ -1,6 +1,7 @@
 //! Texts, lists of them, and names that stand in headers.
 
 use crossauth_core::cookie::CookieOptions;
+use crossauth_core::user::ReservedNames;
 
 use super::{Kind, Raw, Reason};
 
@@ -46,6 +47,22 @@ impl Kind for List {
 
     fn show(value: &Vec<String>) -> Option<String> {
         (!value.is_empty()).then(|| value.join(","))
+    }
+}
+
+/// A list of usernames that cannot be taken.
+pub(crate) struct Usernames;
+
+impl Kind for Usernames {
+    type Value = ReservedNames;
+    const EXPECTS: &'static str = List::EXPECTS;
+
+    fn parse(raw: &Raw) -> Result<ReservedNames, Reason> {
+        List::parse(raw).map(ReservedNames::new)
+    }
+
+    fn show(value: &ReservedNames) -> Option<String> {
+        Some(value.iter().collect::<Vec<_>>().join(","))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crossauth_axum::{CookieConfig, CsrfIssue, HostPrefix};
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SameSite};
+use crossauth_core::crypto::SignatureForm;
 
 use super::{Site, section};
 use crate::kind::{Choice, CookieName, Domain, Flag, HeaderName, LocalPath, Optional, words};
@@ -30,6 +31,11 @@ words! { HostPrefix, "`auto`, `true` or `false`" {
     "false" = HostPrefix::Never;
     "1" = HostPrefix::Always;
     "0" = HostPrefix::Never;
+} }
+
+words! { SignatureForm, "`base64url` or `hex`" {
+    "base64url" = SignatureForm::Base64Url;
+    "hex" = SignatureForm::Hex;
 } }
 
 words! { CsrfIssue, "`with_token` or `every_get`" {
@@ -77,6 +83,9 @@ section! { Cookies {
     /// them. Browsers accept that over https only, for the path `/` and without a domain: `auto`
     /// is where they do, and where the database is not upstream's.
     "cookies.host_prefix": Choice<HostPrefix> => config.host_prefix;
+    /// The form in which cookies are signed: `base64url` as Crossauth for TypeScript does, or `hex`
+    /// as Crossauth for Python does, which reads no other. Both are read.
+    "cookies.signature": Choice<SignatureForm> => config.signature_form;
 } }
 
 const SECURE: &str = "cookies are for https only exactly when `base_url` is https";

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroUsize;
 
-use crossauth_core::password::pbkdf2::{self, Digest};
-use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
+use crossauth_core::password::pbkdf2::{self, Digest, Padding};
+use crossauth_core::password::{
+    Argon2idParams, Composition, HasherConfig, HasherConfigError, NewHashes, PasswordPolicy,
+};
 
-use super::section;
-use crate::kind::{Choice, Count, Kibibytes, Optional, PepperText, words};
+use super::{Tables, section};
+use crate::kind::{Choice, Count, Flag, Kibibytes, List, Optional, PepperText, words};
 use crate::rule::Rules;
 
 /// Password hashing.
@@ -20,6 +22,12 @@ pub struct Passwords {
     pub pbkdf2: pbkdf2::Params,
     /// Threads, queue and pepper; the hashes of this are those of `scheme`.
     pub hasher: HasherConfig,
+    /// Whether the pepper is used.
+    pub pepper_enabled: bool,
+    /// Whether PBKDF2 hashes are padded, if that was said.
+    pub padding: Option<Padding>,
+    /// The rules for new passwords.
+    pub policy: PasswordPolicy,
 }
 
 /// How new passwords are hashed.
@@ -37,6 +45,16 @@ words! { PasswordScheme, "`argon2id` or `pbkdf2`" {
     "pbkdf2" = PasswordScheme::Pbkdf2;
 } }
 
+words! { Padding, "`padded` or `unpadded`" {
+    "padded" = Padding::Padded;
+    "unpadded" = Padding::Unpadded;
+} }
+
+words! { Composition, "`any` or `upper_lower_digit`" {
+    "any" = Composition::Any;
+    "upper_lower_digit" = Composition::UpperLowerDigit;
+} }
+
 words! { Digest, "`sha1`, `sha256`, `sha384` or `sha512`" {
     "sha1" = Digest::Sha1;
     "sha256" = Digest::Sha256;
@@ -45,6 +63,14 @@ words! { Digest, "`sha1`, `sha256`, `sha384` or `sha512`" {
 } }
 
 section! { Passwords {
+    /// Fewest characters of a new password.
+    "password.min_length": Count<usize> => policy.min_len;
+    /// Which characters a new password must contain: `upper_lower_digit` asks for an upper-case
+    /// letter, a lower-case letter and a digit, as Crossauth for Python and TypeScript does.
+    "password.composition": Choice<Composition> => policy.composition;
+    /// Words that a new password must not contain, such as the name of a product. The name of the
+    /// site is one in any case.
+    "password.forbidden_words": List => policy.context_words;
     /// How new passwords are hashed; hashes of both kinds are verified. `pbkdf2` where Crossauth
     /// for Python or TypeScript shares the database.
     "password.hash": Choice<PasswordScheme> => scheme;
@@ -59,8 +85,14 @@ section! { Passwords {
     /// Length of a PBKDF2 hash in bytes, from 16 to 64.
     "password.pbkdf2_key_length": Count<usize> => pbkdf2.key_len,
         upstream "PASSWORD_PBKDF2_KEYLENGTH";
-    /// A secret that goes into PBKDF2 hashes, at least 16 bytes. Without it, the passwords hashed
-    /// with it cannot be verified any more.
+    /// Whether PBKDF2 hashes are padded: Crossauth for Python reads no others, Crossauth for
+    /// TypeScript none of them. Without it, padded where `database.tables` is `pycrossauth`. Padded
+    /// hashes must use SHA-256 and no pepper.
+    "password.pbkdf2_padding": Optional<Choice<Padding>> => padding;
+    /// Whether `password.pepper` is used. Upstream, too, needs both.
+    "password.pepper_enabled": Flag => pepper_enabled, upstream "ENABLE_SECRET_FOR_PASSWORDS";
+    /// A secret that goes into PBKDF2 hashes where `password.pepper_enabled` is set, at least 16
+    /// bytes. Without it, the passwords hashed with it cannot be verified any more.
     "password.pepper": Optional<PepperText> => hasher.pepper, upstream "HASHER_SECRET";
     /// Threads that hash passwords. Without it, as many as there are processors.
     "password.threads": Optional<Count<NonZeroUsize>> => hasher.threads;
@@ -70,8 +102,15 @@ section! { Passwords {
 
 impl Passwords {
     /// How passwords are hashed, for the library.
-    pub fn hasher(&self) -> HasherConfig {
-        HasherConfig { new_hashes: self.new_hashes(), ..self.hasher.clone() }
+    pub fn hasher(&self, tables: Tables) -> HasherConfig {
+        let python = tables == Tables::PyCrossauth;
+        let padding = if python { Padding::Padded } else { Padding::Unpadded };
+        HasherConfig {
+            new_hashes: self.new_hashes(),
+            pepper: self.hasher.pepper.clone().filter(|_| self.pepper_enabled),
+            pbkdf2_padding: self.padding.unwrap_or(padding),
+            ..self.hasher.clone()
+        }
     }
 
     fn new_hashes(&self) -> NewHashes {
@@ -81,7 +120,18 @@ impl Passwords {
         }
     }
 
-    pub(crate) fn check(&self, rules: &mut Rules<'_>) {
+    pub(crate) fn check(&self, tables: Tables, rules: &mut Rules<'_>) {
+        rules.require(
+            self.policy.min_len <= self.policy.max_len,
+            &["password.min_length"],
+            "must be at most 1024: longer passwords are refused",
+        );
+        let for_python = self.hasher(tables).check();
+        rules.require(
+            !matches!(for_python, Err(HasherConfigError::NotForPython)),
+            &["password.pbkdf2_padding", "password.pbkdf2_digest", "password.pepper_enabled"],
+            "Crossauth for Python reads padded hashes with `sha256` and without a pepper only",
+        );
         rules.require(
             self.hasher.queue.get() <= 65_536,
             &["password.queue"],

@@ -3,7 +3,7 @@
 use crossauth_core::signup::{Door, SignupConfig};
 
 use super::section;
-use crate::kind::{Choice, List, words};
+use crate::kind::{Choice, List, Usernames, words};
 
 words! { Door, "`true` or `false`" {
     "true" = Door::Open;
@@ -17,4 +17,6 @@ section! { SignupConfig {
     "signup.enabled": Choice<Door> => open;
     /// The fields of their own account that users may set.
     "signup.editable_fields": List => editable_fields, upstream "USER_EDITABLE_FIELDS";
+    /// Usernames that cannot be taken at sign-up, such as `admin`. Administrators can create them.
+    "signup.reserved_names": Usernames => reserved_names;
 } }

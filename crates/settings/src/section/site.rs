@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use crossauth_axum::{BaseUrl, SiteConfig, Transport};
+use crossauth_core::error::Numbering;
 use crossauth_core::secret::ServerSecret;
 
 use super::section;
-use crate::kind::{FilePath, Flag, LocalPath, Optional, Prefix, SecretText, Text, Url};
+use crate::kind::{
+    Choice, FilePath, Flag, LocalPath, Optional, Prefix, SecretText, Text, Url, words,
+};
 use crate::rule::Rules;
 
 /// Address, name, secret and pages of the site.
@@ -18,7 +21,14 @@ pub struct Site {
     pub secret: Option<ServerSecret>,
     /// Development: nothing waits at shutdown, changed templates are read again.
     pub dev: bool,
+    /// How error codes are numbered, if that was said.
+    pub error_codes: Option<Numbering>,
 }
+
+words! { Numbering, "`python` or `typescript`" {
+    "python" = Numbering::Python;
+    "typescript" = Numbering::TypeScript;
+} }
 
 section! { Site {
     /// The address under which browsers reach the server. Without it, the address listened on,
@@ -51,6 +61,10 @@ section! { Site {
     "help_url": Optional<Text> => config.help_url;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
+    /// How the `errorCode` of JSON answers is numbered: as Crossauth for Python does, or for
+    /// TypeScript, whose browser library decodes no other. Without it, `typescript` where
+    /// `database.tables` is `crossauthjs`, else `python`.
+    "error_codes": Optional<Choice<Numbering>> => error_codes;
 } }
 
 impl Site {

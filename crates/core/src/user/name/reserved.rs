@@ -88,6 +88,11 @@ impl ReservedNames {
         Self(Vec::new())
     }
 
+    /// The names, in the form in which they are compared.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether a username is reserved.
     pub fn contains(&self, username: &str) -> bool {
         self.0.contains(&bare(username))
