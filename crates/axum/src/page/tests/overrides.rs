@@ -67,11 +67,14 @@ fn the_examples_of_the_guide_work() {
     let guide = include_str!("../../../../../docs/how-to/customise-pages.md");
     let examples: Vec<_> =
         guide.split("```html\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let [brand, words] = examples[..] else { panic!("{} examples", examples.len()) };
-    let directory = directory(&[("base.html", brand), ("login.html", words)]);
-    let html = login(&open(directory.path()).unwrap());
-    assert!(html.contains("alt=\"Acme\"") && html.contains("Staff number"), "{html}");
-    assert!(html.contains("name=\"csrfToken\""));
+    let [colours, logo, words] = examples[..] else { panic!("{} examples", examples.len()) };
+    for (frame, expected) in [(colours, "<style nonce=\"nonce\">"), (logo, ">Acme</span>")] {
+        let directory = directory(&[("base.html", frame), ("login.html", words)]);
+        let pages = open(directory.path()).unwrap();
+        let html = html_of(&pages, LOGIN, json!({"cspNonce": "nonce"}));
+        assert!(html.contains(expected) && html.contains("Staff number"), "{html}");
+        assert!(html.contains("name=\"csrfToken\""));
+    }
 }
 
 #[test]
