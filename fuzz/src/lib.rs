@@ -17,7 +17,7 @@ mod target;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; the name is that of its folder of seeds.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("body", target::body::any),
     ("cookie", target::cookie::any),
     ("key-data", target::key_data::any),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 10] = [
     ("origin", target::origin::any),
     ("password-hash", target::password_hash::any),
     ("setting", target::setting::any),
+    ("time", target::time::any),
     ("token", target::token::any),
 ];
 

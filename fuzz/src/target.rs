@@ -8,4 +8,5 @@ pub(crate) mod next;
 pub(crate) mod origin;
 pub(crate) mod password_hash;
 pub(crate) mod setting;
+pub(crate) mod time;
 pub(crate) mod token;

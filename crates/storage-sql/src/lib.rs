@@ -37,3 +37,5 @@ mod uuid;
 pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use table_map::{KeyTable, Management, SecretsTable, TableMap, UserTable};
 pub use time_encoding::TimeEncoding;
+#[doc(hidden)]
+pub use time_encoding::decode_time;

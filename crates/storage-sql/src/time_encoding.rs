@@ -22,6 +22,16 @@ pub enum TimeEncoding {
 /// databases that do not store times in a type of their own.
 pub(crate) const MILLIS_FUNCTION: &str = "crossauth_millis";
 
+/// What a database's value stands for, for `fuzz/`.
+#[doc(hidden)]
+pub fn decode_time(
+    encoding: TimeEncoding,
+    zone: Option<&str>,
+    value: &Value<'_>,
+) -> Result<Option<Timestamp>, &'static str> {
+    Times::new(encoding, zone).map_err(|_| "not a time zone")?.decode(value)
+}
+
 /// Encodes and decodes moments as a table map says.
 #[derive(Debug, Clone)]
 pub(crate) struct Times {
