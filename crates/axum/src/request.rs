@@ -109,7 +109,9 @@ impl RequestInfo {
         let original = request.extensions().get::<OriginalUri>();
         let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri).clone();
         let config = crossauth.config();
-        let scope = RequestScope::current_or_new(crossauth, request.extensions());
+        let mut scope = RequestScope::current_or_new(crossauth, request.extensions());
+        let visitor = Visitor::read(scope.peer, headers, &config.requests.proxies);
+        scope.client = visitor.address();
         let provenance = if request.method().is_safe() && !origin::is_upgrade(headers) {
             Provenance::Own
         } else {
@@ -121,7 +123,7 @@ impl RequestInfo {
             method: request.method().clone(),
             surface: Surface::of(crossauth, headers, uri.path()),
             uri,
-            visitor: Visitor::read(scope.peer, headers, &config.requests.proxies),
+            visitor,
             provenance,
             credential: Credential::None,
             duplicate_session_cookie: false,

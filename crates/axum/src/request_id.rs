@@ -1,7 +1,7 @@
 //! The id of a request in logs, error pages and response headers, and its peer.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderName, HeaderValue};
@@ -29,9 +29,16 @@ pub struct RequestScope {
     /// The other end of the connection: the client, or the last proxy. `None` where the server does
     /// not tell.
     pub peer: Option<SocketAddr>,
+    /// The address of the client; once the layer has seen the request, after trusted proxies.
+    pub client: Option<IpAddr>,
 }
 
 impl RequestScope {
+    /// The scope of a request that has just come from `peer`.
+    pub fn new(id: RequestId, peer: Option<SocketAddr>) -> Self {
+        Self { id, peer, client: peer.map(|peer| peer.ip()) }
+    }
+
     /// The scope of the request that the current task handles.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|scope| *scope).ok()
@@ -49,9 +56,9 @@ impl RequestScope {
 
     /// The current scope, or a new one if the server has made none.
     pub(crate) fn current_or_new(crossauth: &Crossauth, extensions: &Extensions) -> Self {
-        Self::current().unwrap_or_else(|| Self {
-            id: crossauth.next_request_id(),
-            peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+        Self::current().unwrap_or_else(|| {
+            let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            Self::new(crossauth.next_request_id(), peer)
         })
     }
 }
@@ -112,7 +119,7 @@ mod tests {
     async fn scope_is_known_while_its_future_runs() {
         assert_eq!(RequestScope::current(), None);
         let peer = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
-        let scope = RequestScope { id: RequestId::new(7), peer };
+        let scope = RequestScope::new(RequestId::new(7), peer);
         let seen = scope.run(async { (RequestScope::current(), RequestId::current()) }).await;
         assert_eq!(seen, (Some(scope), Some(scope.id)));
         assert_eq!(RequestScope::current(), None);

@@ -80,11 +80,12 @@ impl Login {
         let known = stored.as_ref().and_then(|(_, hash)| hash.as_deref());
         let verification =
             self.hasher.verify(attempt.password.clone(), known, Lane::Public).await?;
-        let id = stored.as_ref().map(|(found, _)| found.id().to_string());
+        let id = stored.as_ref().map(|(found, _)| found.id().clone());
         let (Verification::Match { upgrade }, Some((found, Some(stored)))) = (verification, stored)
         else {
             // Not the name: people type passwords there. An account that exists has an id.
-            tracing::info!(user = id, "login failed");
+            let user = id.as_ref().map(tracing::field::display);
+            tracing::info!(user, "login failed");
             return Ok(Some(LoginOutcome::WrongCredentials));
         };
         let user = match found.admit(StateChecks::ALL) {

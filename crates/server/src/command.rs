@@ -18,6 +18,7 @@ use crate::cli::{Cli, Command, ConfigCommand};
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::log;
+use crate::process;
 
 /// Wrong usage or configuration.
 const MISCONFIGURED: u8 = 2;
@@ -33,8 +34,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     let settings = &configuration.settings;
     let command = cli.command.unwrap_or_default();
-    if !matches!(command, Command::Config(ConfigCommand::Show(_))) {
-        log::start(settings);
+    if matches!(command, Command::Serve(_)) {
+        process::check_limits(settings)?;
+    }
+    let logs = !matches!(command, Command::Config(ConfigCommand::Show(_)));
+    // Dropped at the end, it waits until the log is written.
+    let _log = logs.then(|| log::start(settings)).transpose()?;
+    if logs {
         note_what_is_ignored(&configuration);
     }
     match command {

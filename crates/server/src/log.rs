@@ -1,9 +1,11 @@
 //! Logs: events on standard error, as text or JSON.
 
-use std::io;
+mod queue;
+
 use std::panic::{self, PanicHookInfo};
 
-use crossauth_axum::RequestId;
+use anyhow::Context as _;
+use crossauth_axum::RequestScope;
 use crossauth_settings::{LogFormat, LogLevel, Settings};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -13,8 +15,12 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 
-/// Begins logging, panics included.
-pub(crate) fn start(settings: &Settings) {
+pub(crate) use queue::Flush;
+use queue::Queue;
+
+/// Begins logging, panics included. Lines are written by a thread; what is returned waits for it.
+pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
+    let (queue, flush) = Queue::start().context("cannot start the thread that writes the log")?;
     let level = match settings.log.level {
         LogLevel::None => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -25,7 +31,7 @@ pub(crate) fn start(settings: &Settings) {
     };
     // Only our own crates: others' traces show headers, and with them cookies.
     let ours = Targets::new().with_target("crossauth", level);
-    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = fmt::layer().with_writer(queue);
     let registry = tracing_subscriber::registry();
     let format = settings.log.format;
     match format {
@@ -41,10 +47,11 @@ pub(crate) fn start(settings: &Settings) {
         }
     }
     panic::set_hook(Box::new(log_panic));
+    Ok(flush)
 }
 
-/// An event with the request that it is about: at the end of a line of text, as the first member
-/// of a JSON object.
+/// An event with the request that it is about and the address of its client: at the end of a line of
+/// text, as the first members of a JSON object.
 struct WithRequest<F> {
     event: F,
     format: LogFormat,
@@ -61,16 +68,21 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
-        let Some(id) = RequestId::current() else {
+        let Some(RequestScope { id, client, .. }) = RequestScope::current() else {
             return self.event.format_event(context, writer, event);
         };
         let mut line = String::new();
         self.event.format_event(context, Writer::new(&mut line), event)?;
         match self.format {
-            LogFormat::Text => writeln!(writer, "{} request={id}", line.trim_end()),
+            LogFormat::Text => {
+                write!(writer, "{} request={id}", line.trim_end())?;
+                client.iter().try_for_each(|client| write!(writer, " client={client}"))?;
+                writer.write_char('\n')
+            }
             LogFormat::Json => {
-                let members = line.strip_prefix('{').unwrap_or(&line);
-                write!(writer, "{{\"request\":\"{id}\",{members}")
+                write!(writer, "{{\"request\":\"{id}\",")?;
+                client.iter().try_for_each(|it| write!(writer, "\"client\":\"{it}\","))?;
+                writer.write_str(line.strip_prefix('{').unwrap_or(&line))
             }
         }
     }

@@ -6,6 +6,7 @@ mod command;
 mod data;
 mod database;
 mod log;
+mod process;
 mod report;
 mod serve;
 mod wiring;

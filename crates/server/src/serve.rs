@@ -78,7 +78,6 @@ impl Server {
         mut signals: StopSignals,
     ) {
         tracing::info!(address = %self.address, "listening");
-        listener::raise_file_limit();
         let capacity = listener::connection_capacity(settings.connections.limit);
         let per_address = settings.connections.per_address;
         let open = OpenConnections::new(capacity, per_address);

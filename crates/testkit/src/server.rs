@@ -164,7 +164,8 @@ impl Server {
         self.process.id()
     }
 
-    /// Everything that it has logged, over all its starts.
+    /// Everything that it has logged, over all its starts. The lines of a request may come a moment
+    /// after its answer; all are there once it has been stopped.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory().join(LOG)).unwrap()
     }

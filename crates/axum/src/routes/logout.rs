@@ -74,7 +74,8 @@ async fn end(context: &Context) -> Result<(), Failure> {
     }
     if let Some(id) = context.session_id() {
         context.crossauth.auth().sessions.end(id).await?;
-        tracing::info!(user = context.user().map(|user| user.id.to_string()), "logged out");
+        let user = context.user().map(|user| tracing::field::display(&user.id));
+        tracing::info!(user, "logged out");
     }
     Ok(())
 }

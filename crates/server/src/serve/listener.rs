@@ -1,16 +1,7 @@
-//! The listening socket and the limits of the process that concern it.
+//! The listening socket, and how many connections the process may have.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
-
-/// Every connection is an open file, of which the usual soft limit allows too few.
-pub(super) fn raise_file_limit() {
-    let limits = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limits.maximum, maximum: limits.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
-}
 
 /// How many connections can be open at once, of the `wanted` ones: the database needs files, too.
 pub(super) fn connection_capacity(wanted: usize) -> usize {

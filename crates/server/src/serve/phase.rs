@@ -14,7 +14,7 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
 }
 
-/// How long a client may go on sending what nobody reads after its answer.
+/// How long a client may go on sending after its answer; what it sends is discarded.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What a connection is doing.

@@ -52,7 +52,7 @@ impl Gate {
         connection: &Handle,
     ) -> Response<Body> {
         let id = self.application.crossauth.next_request_id();
-        let scope = RequestScope { id, peer: Some(connection.peer) };
+        let scope = RequestScope::new(id, Some(connection.peer));
         scope.run(self.answer_in_scope(request, connection, id)).await
     }
 
@@ -75,9 +75,9 @@ impl Gate {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some((began, method, path)) = logged {
-            let (peer, status) = (connection.peer, response.status().as_u16());
+            let status = response.status().as_u16();
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(%peer, %method, path, status, micros, "answered");
+            tracing::info!(%method, path, status, micros, "answered");
         }
         response
     }

@@ -14,7 +14,7 @@ pub(crate) struct StopSignals {
 impl StopSignals {
     /// Begins to catch them.
     pub(crate) fn catch() -> std::io::Result<Self> {
-        // A handler stays although nobody listens to it.
+        // The handler stays installed without a listener.
         drop(signal(SignalKind::hangup())?);
         drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
         Ok(Self {

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::open::Handle;
 use super::phase::Phase;
 
-/// How much of what nobody reads is taken from a client after its answer.
+/// How much is read from a client after its answer, and discarded.
 const LINGER_LIMIT: usize = 1024 * 1024;
 
 /// A stream that notes when a head begins and when an answer has been sent, and that ends by itself

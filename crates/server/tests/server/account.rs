@@ -19,7 +19,21 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// The status of a log-in by the JSON endpoint.
-fn log_in(server: &Server, username: &str, password: &str) -> u16 {
+pub(crate) fn log_in(server: &Server, username: &str, password: &str) -> u16 {
+    let body = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
+    post(server, "/api/login", &body)
+}
+
+/// The status of a sign-up by the JSON endpoint.
+pub(crate) fn sign_up(server: &Server, username: &str) -> u16 {
+    let body = format!(
+        r#"{{"username":"{username}","password":"{PASSWORD}","repeat_password":"{PASSWORD}"}}"#
+    );
+    post(server, "/api/signup", &body)
+}
+
+/// The status of a JSON endpoint that takes a CSRF token.
+fn post(server: &Server, path: &str, body: &str) -> u16 {
     let page = server.exchange(
         b"GET /api/getcsrftoken HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
@@ -29,9 +43,8 @@ fn log_in(server: &Server, username: &str, password: &str) -> u16 {
     };
     let cookie = header("set-cookie: csrftoken").split(';').next().unwrap().to_owned();
     let token = header("x-crossauth-csrf");
-    let body = format!(r#"{{"username":"{username}","password":"{password}"}}"#);
     let request = format!(
-        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookie}\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookie}\r\n\
          X-CROSSAUTH-CSRF: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
     );
@@ -40,7 +53,7 @@ fn log_in(server: &Server, username: &str, password: &str) -> u16 {
 
 #[test]
 fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
-    let server = start(&["--set", "log.level=trace"]);
+    let mut server = start(&["--set", "log.level=trace"]);
     let added = add(server.directory(), &["alice", "--email", "alice@example.com"]);
     assert_eq!(text(&added.stdout), "alice is added\n", "{}", text(&added.stderr));
     assert_eq!(log_in(&server, "alice", "Wrong-horse-7"), 401);
@@ -52,6 +65,7 @@ fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
     assert!(run_with_input(server.directory(), &arguments, "Battery-staple-8\n").status.success());
     assert_eq!(log_in(&server, "alice", PASSWORD), 401);
     assert_eq!(log_in(&server, "alice", "Battery-staple-8"), 200);
+    server.stop();
     assert!(!server.log().contains(PASSWORD) && !server.log().contains("Battery-staple"));
 }
 
@@ -102,10 +116,10 @@ fn the_link_of_the_first_start_is_shown_until_there_is_an_administrator() {
     let token = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("{line}")).to_owned();
     assert_eq!(server.status(&format!("/setup?token={token}")), 200);
     assert_ne!(server.status("/setup?token=wrong"), 200);
-    assert!(!server.log().contains(&token));
     assert!(add(server.directory(), &["root", "--admin"]).status.success());
     assert_ne!(server.status(&format!("/setup?token={token}")), 200);
     let server = start_in(server.into_directory(), &[]);
+    assert!(!server.log().contains(&token));
     server.terminate();
     assert_eq!(server.line(), None);
 }

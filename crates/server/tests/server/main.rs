@@ -4,6 +4,8 @@
 mod account;
 mod configuration;
 mod connection;
+mod limit;
+mod log;
 mod migration;
 mod process;
 mod request;

@@ -51,7 +51,7 @@ fn request_of_http_1_0_needs_no_host() {
 
 #[test]
 fn every_answer_names_its_request() {
-    let server = start(&["--set", "log.access=true"]);
+    let mut server = start(&["--set", "log.access=true"]);
     let mut seen = std::collections::BTreeSet::new();
     for request in [
         "GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
@@ -68,8 +68,11 @@ fn every_answer_names_its_request() {
             answer.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
         assert_eq!(ids.len(), 1, "{request}{answer}");
         assert!(seen.insert(ids[0].to_owned()), "{request}{answer}");
-        let logged = format!("request={}", ids[0]);
-        assert!(server.log().lines().any(|line| line.ends_with(&logged)), "{}", server.log());
+    }
+    server.stop();
+    let log = server.log();
+    for id in seen {
+        assert!(log.contains(&format!(" request={id} client=127.0.0.1\n")), "{id} {log}");
     }
 }
 
@@ -155,10 +158,11 @@ fn a_body_without_announced_length_has_the_same_limit() {
 #[test]
 fn the_log_tells_of_a_request_without_its_query_and_cookies() {
     let settings = ["log.format=json", "log.level=trace", "log.access=true"];
-    let server = start(&settings.map(|set| ["--set", set]).concat());
+    let mut server = start(&settings.map(|set| ["--set", set]).concat());
     let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                Cookie: SESSIONID=canary\r\nAuthorization: Bearer canary\r\n\r\n";
     let answer = server.exchange(get.as_bytes());
+    server.stop();
     let lines: Vec<serde_json::Value> =
         server.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = lines.iter().find(|line| line["path"] == "/login").unwrap();

@@ -25,8 +25,9 @@ fn the_second_start_keeps_the_secret() {
     let directory = start(&[]).into_directory();
     let path = directory.path().join("crossauth-data/secret");
     let secret = std::fs::read_to_string(&path).unwrap();
-    let server = start_in(directory, &[]);
+    let mut server = start_in(directory, &[]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), secret);
+    server.stop();
     assert!(!server.log().contains(secret.trim()));
 }
 

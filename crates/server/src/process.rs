@@ -1,0 +1,81 @@
+//! What the operating system must allow before the server starts.
+//!
+//! The runtime and the allocator end the process where they get no thread or no memory; this finds
+//! out first and says so.
+
+use std::collections::TryReserveError;
+use std::io;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use anyhow::{Context as _, ensure};
+use crossauth_core::password::NewHashes;
+use crossauth_settings::Settings;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files apart from connections: the database by each of its readers, its journal, the log.
+const FILES: u64 = 32;
+
+/// Threads apart from those that serve and those that hash: the database's writer, the log, and what
+/// the runtime starts for a while.
+const OTHER_THREADS: usize = 4;
+
+/// Memory apart from that of password hashing.
+const OTHER_MEMORY: usize = 32 * 1024 * 1024;
+
+/// Checks that the process may have as many files and threads and as much memory as a server needs.
+pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {
+    raise_file_limit();
+    let files = getrlimit(Resource::Nofile).current;
+    ensure!(
+        files.is_none_or(|files| files >= FILES),
+        "the limit of open files is {}; a server needs at least {FILES}",
+        files.unwrap_or_default(),
+    );
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let hasher = settings.passwords.hasher(settings.database.tables);
+    let hashing = hasher.threads.map_or(processors, usize::from);
+    let hash_memory = match hasher.new_hashes {
+        NewHashes::Argon2id(params) => params.memory_kib as usize * 1024,
+        NewHashes::Pbkdf2(_) => 0,
+    };
+    let threads = processors + hashing + OTHER_THREADS;
+    let memory = hashing.saturating_mul(hash_memory).saturating_add(OTHER_MEMORY);
+    with_threads(threads, || reserve(memory))
+        .with_context(|| format!("cannot start {threads} threads, which a server needs"))?
+        .with_context(|| format!("cannot reserve {} MiB of memory", memory / (1024 * 1024)))
+}
+
+/// Every connection is an open file, of which the usual soft limit allows too few.
+fn raise_file_limit() {
+    let limits = getrlimit(Resource::Nofile);
+    // A process may always raise its soft limit up to the hard one.
+    let _ =
+        setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, maximum: limits.maximum });
+}
+
+/// Runs `work` while `count` more threads live.
+fn with_threads<T>(count: usize, work: impl FnOnce() -> T) -> io::Result<T> {
+    // Each waits until the sender is gone.
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let spawn = |_| {
+        let receiver = Arc::clone(&receiver);
+        thread::Builder::new().spawn(move || {
+            let _ = receiver.lock().map(|receiver| receiver.recv());
+        })
+    };
+    let started: Result<Vec<_>, _> = (0..count).map(spawn).collect();
+    let result = started.map(|threads| (work(), threads));
+    drop(sender);
+    let (output, threads) = result?;
+    for thread in threads {
+        // It does nothing that could fail.
+        let _ = thread.join();
+    }
+    Ok(output)
+}
+
+fn reserve(bytes: usize) -> Result<(), TryReserveError> {
+    Vec::<u8>::new().try_reserve_exact(bytes)
+}

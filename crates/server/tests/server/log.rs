@@ -1,0 +1,98 @@
+//! The log, as those read it who operate the server.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use crossauth_testkit::server::{TIME_LIMIT, read_to_end, status};
+
+use crate::account::log_in;
+use crate::process::{crossauth, run_with_input, start};
+
+/// A process that ends with its test.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It has ended already where the test waited for that.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn log_that_is_not_read_delays_no_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = crossauth().command(directory.path());
+    command.args(["--listen", "127.0.0.1:0", "--set", "log.access=true"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Guarded(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        status(&read_to_end(&mut stream))
+    };
+    // More than the pipe and the server together hold.
+    let long = format!("/{}", "a".repeat(30_000));
+    for _ in 0..80 {
+        assert_eq!(get(&long), 404);
+    }
+    assert_eq!(get("/live"), 200);
+    let mut output = BufReader::new(server.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("lines of the log were lost") {
+        line.clear();
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "the log does not say what it lost");
+    }
+    let lost = line.rsplit_once("lost=").unwrap().1.trim_end();
+    assert!(lost.parse::<u32>().unwrap() > 0, "{line}");
+    assert_eq!(get("/live"), 200);
+}
+
+#[test]
+fn log_says_where_the_server_listens() {
+    let mut server = start(&["--set", "log.format=json"]);
+    server.stop();
+    let log = server.log();
+    let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(first["message"], "listening", "{log}");
+    assert_eq!(first["address"], server.address().to_string());
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(last["message"], "stopped", "{log}");
+}
+
+#[test]
+fn failed_login_is_logged_with_the_address_of_the_client() {
+    for format in ["text", "json"] {
+        let mut server = start(&["--set", &format!("log.format={format}")]);
+        let arguments = ["user", "add", "alice", "--password-stdin"];
+        let added = run_with_input(server.directory(), &arguments, "Correct-horse-7\n");
+        assert!(added.status.success());
+        for name in ["alice", "unknown"] {
+            assert_eq!(log_in(&server, name, "Wrong-horse-7"), 401);
+        }
+        assert_eq!(log_in(&server, "alice", "Correct-horse-7"), 200);
+        server.stop();
+        let log = server.log();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("login failed")).collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        for line in &lines {
+            if format == "text" {
+                assert!(line.ends_with(" client=127.0.0.1"), "{line}");
+            } else {
+                let event: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(event["client"], "127.0.0.1", "{line}");
+            }
+        }
+        // One spelling of the user, whether or not the login succeeded.
+        let spelling = if format == "text" { " user=1" } else { r#""user":"1""# };
+        let success = log.lines().find(|line| line.contains("logged in")).unwrap();
+        assert!(lines[0].contains(spelling), "{}", lines[0]);
+        assert!(success.contains(spelling), "{success}");
+    }
+}
