@@ -60,7 +60,7 @@ impl Site {
         let token = csrf::new_token(&SystemRandom);
         Self {
             runtime,
-            router,
+            router: router.into(),
             csrf_cookie: format!("CSRFTOKEN={}", csrf::cookie_value(&signer, &token)),
             csrf_token: csrf::mask(&token, &csrf::new_token(&SystemRandom)).unwrap(),
         }

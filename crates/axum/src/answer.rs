@@ -1,148 +1,168 @@
-//! Answers: pages, JSON and redirects, each with the headers that keep it safe.
+//! Responses: pages, JSON and redirects, each with the headers that keep it safe.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::headers;
+use crate::failure::{Failure, Remedy};
+use crate::headers::{self, FormAction};
+use crate::next::NextPath;
 use crate::page::{self, Common, ErrorPage, Page, PageError};
+use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
-
-pub(crate) use crate::request::Surface;
+use crate::visible_user::VisibleUser;
 
 /// A page.
-pub(crate) fn page<P: Page>(context: &Context, status: StatusCode, page: &P) -> Response {
-    render(context, status, page, None)
+pub(crate) fn page<P: Page>(info: &RequestInfo, page: &P) -> Response {
+    render(info, StatusCode::OK, page, None)
 }
 
 /// A page with a form, shown again with what went wrong.
-pub(crate) fn form_again<P: Page>(context: &Context, page: &P, failure: &Failure) -> Response {
-    let mut response = render(context, failure.http_status(), page, Some(body(context, failure)));
-    set_retry_after(&mut response, failure);
-    response
+pub(crate) fn form_again<P: Page>(info: &RequestInfo, page: &P, failure: &Failure) -> Response {
+    let problem = body(info, failure);
+    render(info, failure.http_status(), page, Some(problem))
+}
+
+/// The error members of a response, their code numbered as configured.
+fn body(info: &RequestInfo, failure: &Failure) -> ErrorBody {
+    failure.body().numbered(info.crossauth.config().error_codes)
 }
 
 fn render<P: Page>(
-    context: &Context,
+    info: &RequestInfo,
     status: StatusCode,
     page: &P,
     problem: Option<ErrorBody>,
 ) -> Response {
-    let config = context.crossauth.config();
-    let nonce = context.crossauth.next_nonce();
+    let config = info.crossauth.config();
+    let nonce = info.crossauth.next_nonce();
     let common = Common {
         lang: "en",
         url_prefix: &config.prefix,
         site_name: &config.site_name,
-        csrf_token: context.csrf_form_value(),
+        csrf_token: info.csrf_form_value(),
         csp_nonce: &nonce,
-        request_id: context.id,
-        user: context.user().map(|user| &**user),
+        request_id: info.id,
+        user: info.user().map(|user| VisibleUser::new(&info.crossauth, user)),
         message: None,
         links: &config.footer_links,
     };
-    let pages = context.crossauth.pages();
+    let pages = info.crossauth.pages();
     match pages.render(page, problem.map(Into::into).as_ref(), &common) {
         Ok(html) => {
             let mut response = (status, html).into_response();
-            headers::page(response.headers_mut(), config, &nonce);
+            let action = if P::LEADS_ON { FormAction::Anywhere } else { FormAction::Own };
+            headers::page(response.headers_mut(), config, &nonce, action);
             response
         }
         Err(error) => {
             tracing::error!(%error, page = P::TEMPLATE.name, "page could not be rendered");
-            bare_page(context, pages.shows_errors().then_some(&error))
+            bare_page(info, pages.shows_errors().then_some(&error))
         }
     }
 }
 
 /// For when not even the error page can be rendered.
-fn bare_page(context: &Context, error: Option<&PageError>) -> Response {
-    let config = context.crossauth.config();
-    let html = page::emergency(&config.prefix, context.id, error);
+fn bare_page(info: &RequestInfo, error: Option<&PageError>) -> Response {
+    let config = info.crossauth.config();
+    let html = page::emergency(&config.prefix, info.id, error);
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
-    headers::page(response.headers_mut(), config, "");
+    headers::page(response.headers_mut(), config, "", FormAction::Own);
     response
 }
 
-/// The error members of an answer, their code numbered as configured.
-fn body(context: &Context, failure: &Failure) -> ErrorBody {
-    failure.body().numbered(context.crossauth.config().error_codes)
+/// A failure, in the form that the caller wants: the form again, the way to the login page, the
+/// error page, or `{"ok": false, …}`.
+pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
+    let mut response = match info.surface {
+        Surface::Page => match login_page(info, failure) {
+            Some(response) => return response,
+            None => failure.form_again(info).unwrap_or_else(|| error_page(info, failure)),
+        },
+        Surface::Api => json_failure(info, failure),
+    };
+    if let Some(seconds) = failure.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
-/// A failure on its own: the error page, or `{"ok": false, …}`.
-pub(crate) fn failure(context: &Context, surface: Surface, failure: &Failure) -> Response {
-    match surface {
-        Surface::Page => {
-            let status = failure.http_status();
-            let mut response =
-                page(context, status, &ErrorPage::new(status, body(context, failure)));
-            set_retry_after(&mut response, failure);
-            response
-        }
-        Surface::Api => json_failure(context, failure),
+/// The way to the login page and back, for a browser that asks for a page.
+fn login_page(info: &RequestInfo, failure: &Failure) -> Option<Response> {
+    let asks_for_page = matches!(info.method, Method::GET | Method::HEAD);
+    if failure.remedy() != Remedy::Login || !asks_for_page {
+        return None;
+    }
+    let wanted = info.uri.path_and_query().map_or("/", |path| path.as_str());
+    Some(redirect(info, &login_path(info, NextPath::parse(wanted).ok().as_ref())))
+}
+
+/// The address of the login page that leads to `next`.
+pub(crate) fn login_path(info: &RequestInfo, next: Option<&NextPath>) -> String {
+    let login = info.crossauth.path("login");
+    match next {
+        Some(next) => format!("{login}?next={}", next.encoded()),
+        None => login,
     }
 }
 
+fn error_page(info: &RequestInfo, failure: &Failure) -> Response {
+    let status = failure.http_status();
+    render(info, status, &ErrorPage::new(status, body(info, failure)), None)
+}
+
 /// `{"ok": true, …}`.
-pub(crate) fn json_ok(context: &Context, members: impl Serialize) -> Response {
+pub(crate) fn json_ok(info: &RequestInfo, members: impl Serialize) -> Response {
     #[derive(Serialize)]
     struct Ok<T> {
         ok: bool,
         #[serde(flatten)]
         members: T,
     }
-    json(context, StatusCode::OK, Ok { ok: true, members })
+    json(info, &Ok { ok: true, members })
 }
 
 /// `{"ok": false, "errorMessage": …}`.
-pub(crate) fn json_failure(context: &Context, failure: &Failure) -> Response {
+fn json_failure(info: &RequestInfo, failure: &Failure) -> Response {
     #[derive(Serialize)]
     struct NotOk {
         ok: bool,
         #[serde(flatten)]
         error: ErrorBody,
     }
-    let body = NotOk { ok: false, error: body(context, failure) };
-    let mut response = json(context, failure.http_status(), body);
-    set_retry_after(&mut response, failure);
+    let body = NotOk { ok: false, error: body(info, failure) };
+    let mut response = json(info, &body);
+    *response.status_mut() = failure.http_status();
     response
 }
 
-pub(crate) fn json(context: &Context, status: StatusCode, body: impl Serialize) -> Response {
-    let Ok(body) = serde_json::to_vec(&body) else {
-        tracing::error!("an answer could not be written as JSON");
+pub(crate) fn json(info: &RequestInfo, body: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(256);
+    if serde_json::to_writer(&mut text, body).is_err() {
+        tracing::error!("a response could not be written as JSON");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
+    }
+    let mut response = Response::new(Body::from(text));
     // As many as there will be, so that they are not moved about while they become more.
     response.headers_mut().reserve(16);
-    headers::json(response.headers_mut(), context.crossauth.config());
+    headers::json(response.headers_mut(), info.crossauth.config());
     response
-}
-
-fn set_retry_after(response: &mut Response, failure: &Failure) {
-    if let Some(seconds) = failure.retry_after() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
 }
 
 /// 302.
 ///
 /// `to` is the text of a [`NextPath`](crate::next::NextPath), a path of our own making or a
 /// configured target; never anything else.
-pub(crate) fn redirect(context: &Context, to: &str) -> Response {
+pub(crate) fn redirect(info: &RequestInfo, to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::FOUND, [(header::LOCATION, to)]).into_response();
-    headers::redirect(response.headers_mut(), context.crossauth.config());
+    headers::redirect(response.headers_mut(), info.crossauth.config());
     response
 }
 
-/// Adds to an answer what becomes of the browser's session.
+/// Adds to a response what becomes of the browser's session.
 pub(crate) fn with_session(mut response: Response, change: SessionChange) -> Response {
     response.extensions_mut().insert(change);
     response

@@ -1,17 +1,20 @@
 //! Request bodies: JSON, form or multipart, read into one list of named fields.
 //!
-//! The three forms mean the same to every endpoint. A body that is too large, not UTF-8, names
-//! a field twice or holds a NUL character is refused before anything looks at it.
+//! The three forms mean the same to every endpoint. A body that is too large, not UTF-8 or holds a
+//! NUL character is refused before anything looks at it.
 
 mod form;
 mod json;
 mod multipart;
+mod typed;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
 use crossauth_core::error::ErrorCode;
+use crossauth_core::form::label;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -41,63 +44,143 @@ impl Default for BodyLimits {
 
 /// The named fields of a body, in no particular order.
 #[derive(Default)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(BTreeMap<String, FieldValue>);
+
+/// The value of a field.
+#[derive(Clone)]
+pub(crate) enum FieldValue {
+    /// Text of an HTML form.
+    Text(String),
+    /// A field of an HTML form that came several times.
+    Many(Vec<String>),
+    /// A member of a JSON object.
+    Json(Value),
+}
 
 impl Fields {
     /// Reads a body by its media type; an empty one has no fields.
-    pub(crate) async fn read(request: Request, limits: BodyLimits) -> Result<Self, Failure> {
-        let media_type = media_type(request.headers());
-        let (parts, body) = request.into_parts();
-        let bytes = read_all(&parts.headers, body, limits).await?;
+    pub(crate) async fn read(
+        headers: &HeaderMap,
+        body: Body,
+        limits: BodyLimits,
+    ) -> Result<Self, Failure> {
+        let media_type = media_type(headers);
+        let bytes = read_all(headers, body, limits).await?;
         let fields = match media_type.as_deref() {
             _ if bytes.is_empty() => Self::default(),
             Some("application/json") => json::parse(&bytes)?,
             Some("application/x-www-form-urlencoded") => form::parse(&bytes)?,
-            Some("multipart/form-data") => multipart::parse(&parts.headers, bytes).await?,
+            Some("multipart/form-data") => multipart::parse(headers, bytes).await?,
             _ => return Err(unsupported_media_type()),
         };
-        fields.0.values().try_for_each(refuse_nul)?;
+        fields.0.values().try_for_each(FieldValue::refuse_nul)?;
+        if matches!(fields.0.get("csrfToken"), Some(FieldValue::Many(_))) {
+            return Err(bad_request("A field is given twice"));
+        }
         Ok(fields)
     }
 
-    /// Adds a field. Naming one twice is an error: nobody can tell which was meant.
+    /// Adds a field of an HTML form.
+    fn add(&mut self, name: String, text: String) -> Result<(), Failure> {
+        self.check_name(&name)?;
+        match self.0.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(FieldValue::Text(text));
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().push(text),
+        }
+        Ok(())
+    }
+
+    /// Adds a member of a JSON object. Duplicates are refused: the sender's meaning is unknown.
     fn insert(&mut self, name: String, value: Value) -> Result<(), Failure> {
-        if self.0.len() >= MAX_FIELDS {
-            return Err(bad_request("The body has too many fields"));
-        }
-        if name.contains('\0') {
-            return Err(bad_request("A field contains a NUL character"));
-        }
-        match self.0.insert(name, value) {
+        self.check_name(&name)?;
+        match self.0.insert(name, FieldValue::Json(value)) {
             None => Ok(()),
             Some(_) => Err(bad_request("A field is given twice")),
         }
     }
 
-    /// The text of a field, if it is there and is text.
+    fn check_name(&self, name: &str) -> Result<(), Failure> {
+        let count: usize = self.0.values().map(FieldValue::len).sum();
+        if count >= MAX_FIELDS {
+            return Err(bad_request("The body has too many fields"));
+        }
+        if name.contains('\0') {
+            return Err(nul());
+        }
+        Ok(())
+    }
+
+    /// The text of a field, if it is there once and is text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str)
+        match self.0.get(name)? {
+            FieldValue::Text(text) => Some(text),
+            FieldValue::Json(value) => value.as_str(),
+            FieldValue::Many(_) => None,
+        }
+    }
+
+    /// The CSRF token, if exactly one is given.
+    pub(crate) fn csrf_token(&self) -> Option<&str> {
+        self.text("csrfToken").or_else(|| self.text("csrf_token"))
+    }
+
+    /// A yes-or-no field.
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        deserialize_flag(Value::String(self.text(name)?.to_owned())).ok().flatten()
+    }
+
+    /// The fields but for those named.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// The fields whose names begin with `prefix`, without it.
     pub(crate) fn with_prefix(&self, prefix: &str) -> Map<String, Value> {
-        let rest = |(name, value): (&String, &Value)| {
-            Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))
+        let rest = |(name, value): (&String, &FieldValue)| {
+            Some((name.strip_prefix(prefix)?.to_owned(), value.clone().into()))
         };
         self.0.iter().filter_map(rest).collect()
     }
 
     /// The fields as a `T`; those it does not know are left out.
     pub(crate) fn into_typed<T: DeserializeOwned>(self) -> Result<T, Failure> {
-        serde_json::from_value(Value::Object(self.0)).map_err(|error| {
-            // Other messages of serde's repeat the value, which may be a password.
-            let text = error.to_string();
-            if text.starts_with("missing field") {
-                bad_request(text)
-            } else {
-                bad_request("A field has the wrong type")
-            }
+        typed::read(self.0).map_err(|problem| {
+            let Some(field) = problem.field else {
+                return bad_request("A field has the wrong type");
+            };
+            let name = field.strip_prefix("user_").unwrap_or(&field);
+            let message = format!("{} {}", label(name), problem.kind);
+            Failure::new(ErrorCode::BadRequest).field(&field, message)
         })
+    }
+}
+
+impl FieldValue {
+    fn push(&mut self, text: String) {
+        match self {
+            Self::Many(values) => values.push(text),
+            Self::Text(first) => *self = Self::Many(vec![std::mem::take(first), text]),
+            Self::Json(_) => {}
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Many(values) => values.len(),
+            Self::Text(_) | Self::Json(_) => 1,
+        }
+    }
+
+    fn refuse_nul(&self) -> Result<(), Failure> {
+        let contains = match self {
+            Self::Text(text) => text.contains('\0'),
+            Self::Many(values) => values.iter().any(|text| text.contains('\0')),
+            Self::Json(value) => contains_nul(value),
+        };
+        if contains { Err(nul()) } else { Ok(()) }
     }
 }
 
@@ -146,18 +229,20 @@ fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
-fn refuse_nul(value: &Value) -> Result<(), Failure> {
+/// In text, at any depth, and in the names of members.
+fn contains_nul(value: &Value) -> bool {
     match value {
-        Value::String(text) if text.contains('\0') => {
-            Err(bad_request("A field contains a NUL character"))
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(contains_nul),
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| name.contains('\0') || contains_nul(value))
         }
-        Value::Array(items) => items.iter().try_for_each(refuse_nul),
-        Value::Object(members) if members.keys().any(|name| name.contains('\0')) => {
-            Err(bad_request("The name of a field contains a NUL character"))
-        }
-        Value::Object(members) => members.values().try_for_each(refuse_nul),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+fn nul() -> Failure {
+    bad_request("A field contains a NUL character")
 }
 
 fn bad_request(message: impl Into<String>) -> Failure {

@@ -47,6 +47,8 @@ pub struct Config {
     pub body_limits: BodyLimits,
     /// Which proxies, hosts and sites requests may come from.
     pub requests: RequestConfig,
+    /// The application's fields of users that browsers may see.
+    pub visible_fields: Vec<String>,
     /// When the CSRF cookie is set.
     pub csrf_issue: CsrfIssue,
     /// How error codes are numbered.

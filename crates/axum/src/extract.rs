@@ -4,7 +4,6 @@ mod csrf_form;
 mod current_user;
 mod session;
 
-pub(crate) use csrf_form::Submitted;
-pub use csrf_form::{CsrfForm, CsrfToken};
+pub use csrf_form::{CsrfChecked, CsrfForm, CsrfToken};
 pub use current_user::{Admin, CurrentUser};
-pub use session::{NewAnonymousSession, Session};
+pub use session::{BeginSession, BeginSessionError, EndSession, Session};

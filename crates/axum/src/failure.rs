@@ -1,53 +1,137 @@
-//! What went wrong with a request, ready to be shown as a page or as JSON.
+//! What went wrong with a request, rendered as a page or as JSON by the layer.
 
-use crossauth_core::account::AccountError;
+mod cause;
+mod log;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::{ErrorBody, ErrorCode};
-use crossauth_core::form::{self, FieldError, FieldMessages};
-use crossauth_core::login::LoginError;
-use crossauth_core::password::HashError;
-use crossauth_core::setup::SetupError;
-use crossauth_core::storage::{StorageError, StorageErrorKind};
-use crossauth_core::user::Refusal;
+use crossauth_core::form::FieldMessages;
 use http::StatusCode;
+
+use crate::answer;
+use crate::page::Page;
+use crate::rejection::OUTSIDE;
+use crate::request::{RequestInfo, Surface};
+use log::Cause;
 
 /// How long clients are told to wait when there is no capacity, in seconds.
 const RETRY_AFTER: u32 = 2;
 
-/// An answer other than success: code, status and messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+/// A response other than success: code, status and messages.
+///
+/// As a response it carries itself to the layer, which knows surface and context.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure(Box<Details>);
+
+#[derive(Debug, Clone)]
+struct Details {
     code: ErrorCode,
     status: StatusCode,
     messages: Vec<String>,
-    fields: Vec<FieldError>,
+    fields: FieldMessages,
     retry_after: Option<u32>,
+    remedy: Remedy,
+    csrf: Option<CsrfError>,
+    is_outside: bool,
+    cause: Option<Cause>,
+    form: Option<FormAgain>,
+}
+
+/// What the browser is offered besides the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    None,
+    /// The login page, which leads back afterwards.
+    Login,
+}
+
+/// Renders a form again with a failure.
+#[derive(Clone)]
+struct FormAgain(Arc<Render>);
+
+type Render = dyn Fn(&RequestInfo, &Failure) -> Response + Send + Sync;
+
+impl fmt::Debug for FormAgain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormAgain")
+    }
 }
 
 impl Failure {
     /// A failure with the code's own status and text.
     pub(crate) fn new(code: ErrorCode) -> Self {
         let status = StatusCode::from_u16(code.http_status());
-        Self {
+        Self(Box::new(Details {
             code,
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             messages: Vec::new(),
-            fields: Vec::new(),
+            fields: FieldMessages::default(),
             retry_after: None,
-        }
+            remedy: Remedy::None,
+            csrf: None,
+            is_outside: false,
+            cause: None,
+            form: None,
+        }))
     }
 
     /// Adds a message for people.
     #[must_use]
     pub(crate) fn message(mut self, message: impl Into<String>) -> Self {
-        self.messages.push(message.into());
+        self.0.messages.push(message.into());
         self
     }
 
-    /// Answers with another status than the code's own.
+    /// Adds a message about a field.
+    #[must_use]
+    pub(crate) fn field(mut self, name: &str, message: String) -> Self {
+        self.0.fields.add(name.to_owned(), message.clone());
+        self.message(message)
+    }
+
+    /// Responds with another status than the code's own.
     #[must_use]
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        self.0.status = status;
+        self
+    }
+
+    /// Sends a browser that asks for a page to the login page.
+    #[must_use]
+    pub(crate) fn with_login(mut self) -> Self {
+        self.0.remedy = Remedy::Login;
+        self
+    }
+
+    /// Marks that no layer will render the failure.
+    #[must_use]
+    pub(crate) fn outside_the_layer(mut self) -> Self {
+        self.0.is_outside = true;
+        self
+    }
+
+    /// Shows a form again with this failure, where the caller wants a page and none is set yet.
+    #[must_use]
+    pub(crate) fn on_page<P>(mut self, info: &RequestInfo, page: impl FnOnce() -> P) -> Self
+    where
+        P: Page + Send + Sync + 'static,
+    {
+        if info.surface == Surface::Page && self.0.form.is_none() {
+            let page = page();
+            self.0.form = Some(FormAgain(Arc::new(move |info, failure| {
+                answer::form_again(info, &page, failure)
+            })));
+        }
+        self
+    }
+
+    #[must_use]
+    fn caused_by(mut self, cause: Cause) -> Self {
+        self.0.cause = Some(cause);
         self
     }
 
@@ -56,119 +140,58 @@ impl Failure {
         let mut failure = Self::new(ErrorCode::Connection)
             .status(StatusCode::SERVICE_UNAVAILABLE)
             .message("The server is busy or starting up. Please try again in a moment");
-        failure.retry_after = Some(RETRY_AFTER);
+        failure.0.retry_after = Some(RETRY_AFTER);
         failure
     }
 
-    /// Something is wrong on our side. What it is stands in the log only.
+    /// Something is wrong on our side. Only the log says what.
     pub(crate) fn internal() -> Self {
         Self::new(ErrorCode::UnknownError)
     }
 
     pub(crate) fn http_status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     pub(crate) fn retry_after(&self) -> Option<u32> {
-        self.retry_after
+        self.0.retry_after
     }
 
-    /// The error members of the answer.
+    pub(crate) fn remedy(&self) -> Remedy {
+        self.0.remedy
+    }
+
+    /// Whether a form of ours failed the CSRF check only because its token is not this browser's.
+    pub(crate) fn is_stale_form(&self) -> bool {
+        matches!(self.0.csrf, Some(CsrfError::Missing | CsrfError::Mismatch))
+    }
+
+    pub(crate) fn is_invalid_link(&self) -> bool {
+        self.0.code == ErrorCode::InvalidKey
+    }
+
+    /// The form with this failure, if there is one to show again.
+    pub(crate) fn form_again(&self, info: &RequestInfo) -> Option<Response> {
+        self.0.form.as_ref().map(|form| form.0(info, self))
+    }
+
+    /// The error members of the response.
     pub(crate) fn body(&self) -> ErrorBody {
-        let messages = self.messages.iter().cloned();
-        let of_fields = self.fields.iter().map(FieldError::message);
         ErrorBody {
-            field_errors: FieldMessages::from(&*self.fields),
-            ..ErrorBody::new(self.code, messages.chain(of_fields).collect())
+            field_errors: self.0.fields.clone(),
+            ..ErrorBody::new(self.0.code, self.0.messages.clone())
         }
     }
 }
 
-impl From<ErrorCode> for Failure {
-    fn from(code: ErrorCode) -> Self {
-        Self::new(code)
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.into())
-    }
-}
-
-impl From<CsrfError> for Failure {
-    fn from(error: CsrfError) -> Self {
-        let failure = Self::new(ErrorCode::InvalidCsrf);
-        match error {
-            CsrfError::Missing | CsrfError::Mismatch => failure,
-            CsrfError::CrossSite => failure.message(
-                "The request comes from another site. If this is the right address, it must be \
-                 the server's configured base URL",
-            ),
-        }
-    }
-}
-
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Self {
-        tracing::error!(%error, "storage failed");
-        match error.kind {
-            StorageErrorKind::Unavailable => Self::unavailable(),
-            StorageErrorKind::Conflict
-            | StorageErrorKind::Corrupt
-            | StorageErrorKind::BadRow
-            | StorageErrorKind::Bug => Self::internal(),
-        }
-    }
-}
-
-impl From<HashError> for Failure {
-    fn from(error: HashError) -> Self {
-        match error {
-            HashError::Busy => {
-                tracing::warn!("no capacity for hashing passwords");
-                Self::unavailable()
-            }
-            HashError::Failed => {
-                tracing::error!("a password could not be hashed");
-                Self::internal()
-            }
-        }
-    }
-}
-
-impl From<LoginError> for Failure {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Hash(error) => error.into(),
-            LoginError::Storage(error) => error.into(),
-        }
-    }
-}
-
-impl From<AccountError> for Failure {
-    fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::Form(fields) => {
-                let code = form::error_code(&fields);
-                Self { fields, ..Self::new(code) }
-            }
-            AccountError::SignupClosed => {
-                Self::new(ErrorCode::Forbidden).message("Sign-up is closed")
-            }
-            AccountError::NoSuchUser => Self::new(ErrorCode::Unauthorized),
-            AccountError::Hash(error) => error.into(),
-            AccountError::Storage(error) => error.into(),
-        }
-    }
-}
-
-impl From<SetupError> for Failure {
-    fn from(error: SetupError) -> Self {
-        match error {
-            SetupError::InvalidLink => Self::new(ErrorCode::InvalidKey)
-                .message("This link has been used or is too old. A restart makes a new one while there is no administrator"),
-            SetupError::Account(error) => error.into(),
-        }
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = if self.0.is_outside && cfg!(debug_assertions) {
+            (self.0.status, OUTSIDE).into_response()
+        } else {
+            self.0.status.into_response()
+        };
+        response.extensions_mut().insert(self);
+        response
     }
 }

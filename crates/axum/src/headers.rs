@@ -35,7 +35,17 @@ pub(crate) fn json(headers: &mut HeaderMap, config: &Config) {
     headers.insert(CONTENT_SECURITY_POLICY, text("default-src 'none'; frame-ancestors 'none'"));
 }
 
-pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str) {
+/// Where the forms of a page may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FormAction {
+    /// To us.
+    Own,
+    /// To us, and from there by redirects to any address that the application redirects to.
+    /// Browsers apply `form-action` to each of these, so that the policy cannot name them.
+    Anywhere,
+}
+
+pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str, action: FormAction) {
     always(headers, config);
     // With `no-referrer` browsers send `Origin: null` with the page's own form.
     headers.insert(REFERRER_POLICY, text("same-origin"));
@@ -46,9 +56,13 @@ pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str) {
         PERMISSIONS_POLICY,
         text("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     );
+    let form_action = match action {
+        FormAction::Own => "form-action 'self'; ",
+        FormAction::Anywhere => "",
+    };
     let policy = format!(
         "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
-         img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+         img-src 'self' data:; {form_action}base-uri 'none'; frame-ancestors 'none'"
     );
     let policy = HeaderValue::from_str(&policy);
     headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(text("default-src 'none'")));

@@ -80,7 +80,7 @@ where
                 match authenticated.and_then(|()| before::admit(&info, &mut request)) {
                     Ok(()) => {
                         let Ok(response) = inner.call(request).await;
-                        after::finish(&info, response)
+                        after::finish_with_session(&info, response).await
                     }
                     Err(failure) => after::refuse(&info, &failure),
                 }

@@ -32,11 +32,11 @@
 
 mod answer;
 mod body;
-mod context;
 mod cookies;
 mod crossauth;
 mod extract;
 mod failure;
+mod form;
 mod headers;
 mod layer;
 mod next;
@@ -48,6 +48,8 @@ mod request_id;
 mod router;
 mod routes;
 mod session_change;
+mod site;
+mod visible_user;
 mod visitor;
 
 pub use body::BodyLimits;
@@ -55,11 +57,18 @@ pub use crossauth::{
     BuildError, Builder, Config, CookieConfig, CrossSite, Crossauth, CsrfIssue, HostPrefix,
     RequestConfig, SiteConfig,
 };
-pub use extract::{Admin, CsrfForm, CsrfToken, CurrentUser, NewAnonymousSession, Session};
+pub use extract::{
+    Admin, BeginSession, BeginSessionError, CsrfChecked, CsrfForm, CsrfToken, CurrentUser,
+    EndSession, Session,
+};
 pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
 pub use page::PageError;
 pub use rejection::Rejection;
 pub use request_id::{REQUEST_ID, RequestId, RequestScope};
+pub use router::not_found;
+pub use routes::home::account_page;
+pub use routes::{Access, Endpoint};
+pub use site::{Site, SiteFuture};
 pub use visitor::{ForwardedHeader, Proxies, Visitor};

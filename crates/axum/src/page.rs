@@ -43,6 +43,10 @@ pub(crate) trait Page: Serialize {
     /// Who can get to see it.
     const AUDIENCE: Audience = Audience::Anyone;
 
+    /// Whether its form ends in a redirect to an address of the application, which may redirect
+    /// to any other.
+    const LEADS_ON: bool = false;
+
     /// An example with a value for every variable, to check templates with.
     fn sample() -> Self
     where
@@ -72,8 +76,6 @@ pub(crate) use template;
 /// Whether the variable `user` is set on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Never: logged-in users do not see the page.
-    Anonymous,
     /// Always.
     LoggedIn,
     /// Sometimes.

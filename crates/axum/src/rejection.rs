@@ -1,29 +1,105 @@
-//! A request that goes no further.
+//! A request that an extractor or handler refuses.
 
 use axum::response::{IntoResponse, Response};
+use crossauth_core::error::ErrorCode;
 use http::StatusCode;
 
-/// A request that an extractor turned away, with its finished answer.
-#[derive(Debug)]
-pub struct Rejection(Box<Response>);
+use crate::failure::Failure;
+
+/// A refused request, answered like our own routes do: with the error page or with JSON, as the
+/// caller wants it.
+///
+/// Our extractors reject with it. An application uses it for extractors and handlers of its own:
+///
+/// ```
+/// use axum::extract::FromRequestParts;
+/// use axum::http::request::Parts;
+/// use crossauth_axum::{CurrentUser, Rejection};
+///
+/// /// The logged-in user, who may edit articles.
+/// struct Editor(CurrentUser);
+///
+/// impl<S: Send + Sync> FromRequestParts<S> for Editor {
+///     type Rejection = Rejection;
+///
+///     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+///         let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+///         if user.extra.get("role").is_some_and(|role| role == "editor") {
+///             Ok(Self(user))
+///         } else {
+///             Err(Rejection::forbidden("Only editors can do this"))
+///         }
+///     }
+/// }
+/// ```
+///
+/// Outside [`Crossauth::layer`](crate::Crossauth::layer) only the status is left of it.
+#[derive(Debug, Clone)]
+pub struct Rejection(Failure);
 
 impl Rejection {
-    pub(crate) fn new(response: Response) -> Self {
-        Self(Box::new(response))
+    /// 403: the caller may not do this, whoever they are logged in as.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self(Failure::new(ErrorCode::Forbidden).message(message))
+    }
+
+    /// 401, or the login page for a browser that asks for a page.
+    pub fn login_needed() -> Self {
+        Self(Failure::new(ErrorCode::Unauthorized).with_login())
+    }
+
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::with_status(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 400: something in the request is wrong.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self(Failure::new(ErrorCode::BadRequest).message(message))
+    }
+
+    /// 400: a field of a form is wrong. `message` is one sentence about it; further fields can be
+    /// added with [`Rejection::and_field`].
+    pub fn field(name: &str, message: impl Into<String>) -> Self {
+        Self(Failure::new(ErrorCode::FormEntry)).and_field(name, message)
+    }
+
+    /// The same with one more wrong field.
+    #[must_use]
+    pub fn and_field(self, name: &str, message: impl Into<String>) -> Self {
+        Self(self.0.field(name, message.into()))
+    }
+
+    /// Another status.
+    pub fn with_status(status: StatusCode, message: impl Into<String>) -> Self {
+        let code = match status {
+            StatusCode::FORBIDDEN => ErrorCode::Forbidden,
+            StatusCode::UNAUTHORIZED => ErrorCode::Unauthorized,
+            _ if status.is_server_error() => ErrorCode::UnknownError,
+            _ => ErrorCode::BadRequest,
+        };
+        Self(Failure::new(code).status(status).message(message))
     }
 
     /// The extractor needs what the layer leaves, and there was no layer.
     pub(crate) fn without_layer() -> Self {
-        tracing::error!(
-            "an extractor of Crossauth runs on a route without Crossauth's layer: build the \
-             router with Crossauth::mount, or add Crossauth::layer to it"
-        );
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        tracing::error!("{OUTSIDE}");
+        Self(Failure::internal().outside_the_layer())
+    }
+}
+
+/// What an extractor says on a route without the layer.
+pub(crate) const OUTSIDE: &str = "an extractor of Crossauth runs on a route without Crossauth's \
+     layer: add the route before Crossauth::mount, or Crossauth::layer to its router";
+
+impl From<Failure> for Rejection {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        *self.0
+        self.0.into_response()
     }
 }

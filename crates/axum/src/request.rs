@@ -81,8 +81,11 @@ pub(crate) enum Surface {
 }
 
 impl Surface {
-    /// JSON below `api/`, and for callers that do not accept HTML.
-    fn of(crossauth: &Crossauth, headers: &HeaderMap, path: &str) -> Self {
+    /// That of our own route; elsewhere JSON below `api/` and for callers that do not accept HTML.
+    fn of(crossauth: &Crossauth, method: &Method, headers: &HeaderMap, path: &str) -> Self {
+        if let Some(surface) = crossauth.surface_of(method, path) {
+            return surface;
+        }
         let api = path
             .strip_prefix(crossauth.config().prefix.as_str())
             .is_some_and(|path| path.starts_with("api/"));
@@ -121,7 +124,7 @@ impl RequestInfo {
             id: scope.id,
             scope,
             method: request.method().clone(),
-            surface: Surface::of(crossauth, headers, uri.path()),
+            surface: Surface::of(crossauth, request.method(), headers, uri.path()),
             uri,
             visitor,
             provenance,
@@ -168,6 +171,17 @@ impl Known {
     /// The CSRF token, which the response then carries in its header.
     pub(crate) fn show_csrf_token(&self) -> &CsrfToken {
         self.csrf.show(&self.crossauth, self.session_id())
+    }
+
+    /// Whether the request carries the header for CSRF tokens, so that the check need not wait for
+    /// the body.
+    pub(crate) fn has_csrf_header(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(&self.crossauth.config().csrf_header)
+    }
+
+    /// Whether there is no session, and no cookie that may be one.
+    pub(crate) fn has_no_session_cookie(&self) -> bool {
+        self.session().is_none() && !self.duplicate_session_cookie
     }
 
     /// Whether the request carries a cookie of ours, which a browser adds unasked.

@@ -1,84 +1,140 @@
-//! Every route of ours on one page.
+//! How our routes become part of an application, or a site of their own.
 
 use axum::Router;
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::signup::Door;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::answer;
-use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::page::Asset;
-use crate::routes::{asset, csrf_token, home, login, logout, setup, signup, user_for_session_key};
+use crate::rejection::Rejection;
+use crate::request::RequestInfo;
+use crate::routes::{Answer, Feature, Route, asset};
 
 impl Crossauth {
-    /// Adds our routes to an application and gives all its routes their sessions.
+    /// Adds our routes to an application and authenticates the requests to all its routes.
     ///
-    /// The application's own routes may be at any path that is not one of ours.
-    pub fn mount(&self, application: Router) -> Router {
+    /// The application's own routes may be at any path that is not one of ours, nested or not, and
+    /// with or without state. Routes that are added afterwards are outside: an extractor of ours
+    /// says so there. To keep our routes below a path, use
+    /// [`Builder::prefix`](crate::Builder::prefix) instead of nesting the result.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::State, routing::get};
+    /// # use crossauth_axum::{Crossauth, CurrentUser};
+    /// # fn example(crossauth: &Crossauth) {
+    /// #[derive(Clone)]
+    /// struct Shop;
+    ///
+    /// async fn orders(State(_shop): State<Shop>, user: CurrentUser) -> String {
+    ///     format!("orders of {}", user.username)
+    /// }
+    ///
+    /// let app = Router::new().nest("/shop", Router::new().route("/orders", get(orders)));
+    /// let app: Router = crossauth.mount(app).with_state(Shop);
+    /// # }
+    /// ```
+    pub fn mount<S>(&self, application: Router<S>) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
         application.merge(self.routes()).layer(self.layer()).merge(self.assets())
     }
 
-    /// A whole site of its own: our routes, the account page at the prefix, and an error page
-    /// for everything else.
-    pub fn site(&self) -> Router {
-        let home = Router::new()
-            .route(&self.path(""), get(home::show))
-            .method_not_allowed_fallback(method_not_allowed);
-        self.mount(home.fallback(not_found))
-    }
-
     /// Our routes. They work only inside [`Crossauth::layer`]; [`Crossauth::mount`] sees to that.
-    pub fn routes(&self) -> Router {
-        // Paths follow the prefix. Pages and their JSON twins stand side by side.
-        let at = |name: &str| self.path(name);
-        let mut router = Router::new()
-            .route(&at("login"), get(login::show).post(login::submit))
-            .route(&at("api/login"), post(login::api))
-            .route(&at("logout"), post(logout::submit))
-            .route(&at("api/logout"), post(logout::api))
-            .route(&at("api/getcsrftoken"), get(csrf_token::api))
-            .route(&at("api/userforsessionkey"), get(user_for_session_key::api))
-            .route(&at("setup"), get(setup::show).post(setup::submit));
-        if self.auth().signup.config().open == Door::Open {
-            router = router
-                .route(&at("signup"), get(signup::show).post(signup::submit))
-                .route(&at("api/signup"), post(signup::api));
-        }
-        router.method_not_allowed_fallback(method_not_allowed)
+    pub fn routes<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        self.router_of(&[Feature::Always, Feature::Signup])
     }
 
     /// What our pages load. Outside the layer: no session is looked up for it.
-    pub fn assets(&self) -> Router {
+    pub fn assets<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
         Asset::ALL.iter().fold(Router::new(), |router, asset| {
             router.route(
                 &self.path(asset.name),
-                get(move |uri: Uri, headers: HeaderMap| async move {
-                    asset::serve(asset, &uri, &headers)
-                }),
+                get(async |uri: Uri, headers: HeaderMap| asset::serve(asset, &uri, &headers)),
             )
         })
     }
+
+    pub(crate) fn router_of<S>(&self, features: &[Feature]) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let mut router = Router::new();
+        for route in self.routes_of(features) {
+            router = router.route(&self.path(route.path), handler(route));
+            if route.method == Method::GET && !route.path.is_empty() {
+                let slash = format!("{}/", self.path(route.path));
+                router = router.route(&slash, get(without_slash));
+            }
+        }
+        router.method_not_allowed_fallback(method_not_allowed)
+    }
 }
 
-async fn method_not_allowed(context: Context) -> Response {
-    let failure = Failure::new(ErrorCode::BadRequest)
+fn handler<S>(route: &'static Route) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let filter = if route.method == Method::GET { MethodFilter::GET } else { MethodFilter::POST };
+    on(filter, move |info: RequestInfo, request| route.handle(info, request))
+}
+
+async fn without_slash(info: RequestInfo) -> Answer {
+    redirect_without_slash(&info).ok_or_else(no_such_address)
+}
+
+/// The way to the address that one misses by a slash only.
+fn redirect_without_slash(info: &RequestInfo) -> Option<axum::response::Response> {
+    let path = info.crossauth.without_slash(info.uri.path())?;
+    let to = match info.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    Some(answer::redirect(info, &to))
+}
+
+async fn method_not_allowed() -> Failure {
+    Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
-        .message("This address does not take requests of this method");
-    elsewhere(&context, &failure)
+        .message("This address does not take requests of this method")
 }
 
-/// For addresses that lead nowhere.
-async fn not_found(context: Context) -> Response {
-    let failure = Failure::new(ErrorCode::BadRequest)
+/// The page "not found", for the fallback of an application: with JSON for callers that want it.
+///
+/// ```
+/// # use axum::{Router, routing::get};
+/// # use crossauth_axum::Crossauth;
+/// # fn example(crossauth: &Crossauth) {
+/// let app = Router::new()
+///     .route("/account", get(crossauth_axum::account_page))
+///     .fallback(crossauth_axum::not_found);
+/// let app: Router = crossauth.mount(app);
+/// # }
+/// ```
+pub async fn not_found() -> Rejection {
+    no_such_address().into()
+}
+
+/// For addresses of a site that lead nowhere.
+pub(crate) async fn not_found_in_site(info: RequestInfo) -> Answer {
+    let safe = matches!(info.method, Method::GET | Method::HEAD);
+    match redirect_without_slash(&info).filter(|_| safe) {
+        Some(response) => Ok(response),
+        None => Err(no_such_address()),
+    }
+}
+
+fn no_such_address() -> Failure {
+    Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
-        .message("There is nothing at this address");
-    elsewhere(&context, &failure)
-}
-
-fn elsewhere(context: &Context, failure: &Failure) -> Response {
-    answer::failure(context, context.surface, failure)
+        .message("There is nothing at this address")
 }

@@ -261,6 +261,15 @@ impl FieldMessages {
         self.0.is_empty()
     }
 
+    /// Adds a message about the field of this wire name.
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, message: String) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(field, _)| *field == name) {
+            Some((_, messages)) => messages.push(message),
+            None => self.0.push((name, vec![message])),
+        }
+    }
+
     /// The wire name of the first field that is wrong, where the focus belongs.
     pub fn first_field(&self) -> Option<&str> {
         self.0.first().map(|(name, _)| &**name)
@@ -269,15 +278,11 @@ impl FieldMessages {
 
 impl From<&[FieldError]> for FieldMessages {
     fn from(errors: &[FieldError]) -> Self {
-        let mut fields: Vec<(Cow<'static, str>, Vec<String>)> = Vec::new();
+        let mut fields = Self::default();
         for error in errors {
-            let name = error.field.wire_name();
-            match fields.iter_mut().find(|(field, _)| *field == name) {
-                Some((_, messages)) => messages.push(error.message()),
-                None => fields.push((name, vec![error.message()])),
-            }
+            fields.add(error.field.wire_name(), error.message());
         }
-        Self(fields)
+        fields
     }
 }
 

@@ -6,7 +6,6 @@ use axum::body::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, header};
 use multer::{Multipart, parse_boundary};
-use serde_json::Value;
 
 use super::{Fields, malformed, not_utf8};
 use crate::failure::Failure;
@@ -21,7 +20,7 @@ pub(super) async fn parse(headers: &HeaderMap, body: Bytes) -> Result<Fields, Fa
         let name = part.name().ok_or_else(broken)?.to_owned();
         let bytes = part.bytes().await.map_err(|_| broken())?;
         let text = String::from_utf8(bytes.into()).map_err(|_| not_utf8())?;
-        fields.insert(name, Value::String(text))?;
+        fields.add(name, text)?;
     }
     Ok(fields)
 }

@@ -254,6 +254,13 @@ impl Builder {
         self
     }
 
+    /// Fields of users, beside our own, that pages and JSON show to browsers; those of
+    /// [`editable_fields`](Self::editable_fields) if not given.
+    pub fn visible_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
+        self.site.visible_fields = Some(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Who may sign up, and with which fields.
     pub fn signup(mut self, config: SignupConfig) -> Self {
         self.signup = config;
@@ -320,6 +327,10 @@ impl Builder {
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
+            visible_fields: match &site.visible_fields {
+                Some(fields) => fields.clone(),
+                None => self.signup.editable_fields.clone(),
+            },
             session_cookie: self.cookies.session.clone(),
             csrf_cookie: self.cookies.csrf.clone(),
             csrf_header: csrf_header(&self.cookies.csrf_header)?,

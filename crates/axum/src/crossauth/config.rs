@@ -37,6 +37,9 @@ pub struct SiteConfig {
     pub terms_url: Option<String>,
     /// Address where users get help, likewise.
     pub help_url: Option<String>,
+    /// The fields of users, beside our own, that pages and JSON show to browsers. Without it,
+    /// those that users may set themselves.
+    pub visible_fields: Option<Vec<String>>,
     /// A directory whose templates replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// Reads changed templates again without a restart.
@@ -57,6 +60,7 @@ impl Default for SiteConfig {
             privacy_url: None,
             terms_url: None,
             help_url: None,
+            visible_fields: None,
             templates: None,
             reload_templates: false,
             error_codes: Numbering::default(),

@@ -1,16 +1,14 @@
-//! A form that comes from a page of our own.
+//! Requests that passed the CSRF check, with and without a form.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use crossauth_core::csrf::CsrfError;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::answer;
 use crate::body::Fields;
-use crate::context::Context;
-use crate::failure::Failure;
-use crate::next::NextPath;
+use crate::form::{Checked, check_before_body, failed_check};
 use crate::rejection::Rejection;
+use crate::request::RequestInfo;
 
 /// The fields of a request body, as JSON, form or multipart, which passed the CSRF check.
 ///
@@ -18,16 +16,27 @@ use crate::rejection::Rejection;
 /// not have are left out. Requests that fail the check, or whose body is not a `T`, are answered
 /// with an error page or with JSON, and the handler does not run.
 ///
+/// `T` is anything that `axum::Form` reads, and more: numbers, `bool` for checkboxes
+/// (`#[serde(default)]`, since an unticked one is absent), `Option` for fields that may be left
+/// empty, enums for choices, and `Vec` for a name that comes several times. The error names the
+/// field that could not be read. Files are not read; for those, and for streams, take
+/// [`CsrfChecked`] with an extractor of axum.
+///
+/// It reads the body, so that it must be the last argument of a handler.
+///
 /// ```
 /// use crossauth_axum::{CsrfForm, CurrentUser};
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Note {
 ///     text: String,
+///     stars: u8,
+///     #[serde(default)]
+///     public: bool,
 /// }
 ///
 /// async fn add_note(user: CurrentUser, CsrfForm(note): CsrfForm<Note>) -> String {
-///     format!("{} notes {}", user.username, note.text)
+///     format!("{} notes {} with {} stars", user.username, note.text, note.stars)
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/notes", axum::routing::post(add_note));
 /// ```
@@ -39,18 +48,47 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (mut parts, body) = request.into_parts();
-        let context = Context::from_request_parts(&mut parts, state).await?;
-        let surface = context.surface;
-        let form = read(&context, Request::from_parts(parts, body)).await;
-        match form.and_then(Fields::into_typed) {
-            Ok(form) => Ok(Self(form)),
-            Err(failure) => Err(Rejection::new(answer::failure(&context, surface, &failure))),
+        let info = RequestInfo::from_request_parts(&mut parts, state).await?;
+        let failed = |error: CsrfError| failed_check(&info, error);
+        let checked = check_before_body(&info, &parts).map_err(failed)?;
+        let limits = info.crossauth.config().body_limits;
+        let fields = Fields::read(&parts.headers, body, limits).await?;
+        if checked == Checked::Later {
+            info.check_csrf(&parts.headers, fields.csrf_token()).map_err(failed)?;
+        }
+        Ok(Self(fields.into_typed()?))
+    }
+}
+
+/// Proof that a request passed the CSRF check by the token in its header: for bodies that
+/// [`CsrfForm`] does not read, such as `Json`, `Multipart` or a stream.
+///
+/// ```
+/// use axum::Json;
+/// use crossauth_axum::{CsrfChecked, CurrentUser};
+///
+/// async fn rename(_: CsrfChecked, user: CurrentUser, Json(name): Json<String>) -> String {
+///     format!("{} is now called {name}", user.username)
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/name", axum::routing::put(rename));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct CsrfChecked(());
+
+impl<S: Send + Sync> FromRequestParts<S> for CsrfChecked {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        match info.check_csrf(&parts.headers, None) {
+            Ok(()) => Ok(Self(())),
+            Err(error) => Err(failed_check(&info, error).into()),
         }
     }
 }
 
 /// What a form of the application's own carries in a hidden field `csrfToken`, so that
-/// [`CsrfForm`] takes it.
+/// [`CsrfForm`] takes it. The response then sets the cookie that belongs to the token.
 ///
 /// ```
 /// use axum::response::Html;
@@ -78,65 +116,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let context = Context::from_request_parts(parts, state).await?;
-        Ok(Self(context.csrf_form_value()))
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        Ok(Self(info.csrf_form_value()))
     }
-}
-
-/// The same for our own handlers, which show the form again with what went wrong.
-pub(crate) struct Submitted<T> {
-    pub(crate) context: Context,
-    pub(crate) form: Result<T, FormError>,
-    /// Fields that begin with `user_`, without that.
-    pub(crate) user_fields: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Why a form was not taken, and what little of it can be shown again.
-pub(crate) struct FormError {
-    pub(crate) failure: Failure,
-    pub(crate) username: Option<String>,
-    pub(crate) next: Option<NextPath>,
-}
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submitted<T> {
-    type Rejection = Rejection;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
-        let (mut parts, body) = request.into_parts();
-        let context = Context::from_request_parts(&mut parts, state).await?;
-        let headers = parts.headers.clone();
-        let fields = Fields::read(Request::from_parts(parts, body), limits(&context)).await;
-        let (form, user_fields) = match fields {
-            Err(failure) => (Err(FormError { failure, username: None, next: None }), None),
-            Ok(fields) => {
-                let checked = context.check_csrf(&headers, token(&fields));
-                // What another site put into a form must not be offered to be sent once more.
-                let shown = if checked == Err(CsrfError::CrossSite) { None } else { Some(&fields) };
-                let username = shown.and_then(|fields| fields.text("username")).map(str::to_owned);
-                let next = shown.and_then(|fields| NextPath::parse(fields.text("next")?).ok());
-                let user_fields = shown.map(|fields| fields.with_prefix("user_"));
-                let form = checked
-                    .map_err(Failure::from)
-                    .and_then(|()| fields.into_typed())
-                    .map_err(|failure| FormError { failure, username, next });
-                (form, user_fields)
-            }
-        };
-        Ok(Self { context, form, user_fields: user_fields.unwrap_or_default() })
-    }
-}
-
-fn limits(context: &Context) -> crate::body::BodyLimits {
-    context.crossauth.config().body_limits
-}
-
-async fn read(context: &Context, request: Request) -> Result<Fields, Failure> {
-    let headers = request.headers().clone();
-    let fields = Fields::read(request, limits(context)).await?;
-    context.check_csrf(&headers, token(&fields))?;
-    Ok(fields)
-}
-
-fn token(fields: &Fields) -> Option<&str> {
-    fields.text("csrfToken").or_else(|| fields.text("csrf_token"))
 }

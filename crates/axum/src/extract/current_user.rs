@@ -1,4 +1,4 @@
-//! Who is logged in.
+//! The user who is logged in.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,27 +6,50 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::user::User;
-use http::Method;
 use http::request::Parts;
+use serde::{Serialize, Serializer};
 
-use crate::answer::{self, Surface};
-use crate::context::Context;
 use crate::failure::Failure;
-use crate::next::NextPath;
 use crate::rejection::Rejection;
+use crate::request::RequestInfo;
+use crate::visible_user::VisibleUser;
 
-/// The logged-in user; take an `Option` of it where strangers are welcome too.
+/// The logged-in user. Take an `Option` of it where anonymous visitors are welcome too.
 ///
 /// Without one, a page request is sent to the login page and comes back afterwards; any other
 /// request is answered with 401.
-#[derive(Debug, Clone)]
-pub struct CurrentUser(Arc<User>);
+///
+/// Serialises as `api/userforsessionkey` shows the user: with the application's fields that are
+/// [visible](crate::Builder::visible_fields) only.
+#[derive(Clone)]
+pub struct CurrentUser {
+    user: Arc<User>,
+    info: RequestInfo,
+}
+
+impl CurrentUser {
+    pub(crate) fn info(&self) -> &RequestInfo {
+        &self.info
+    }
+}
+
+impl std::fmt::Debug for CurrentUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CurrentUser").field(&self.user).finish()
+    }
+}
 
 impl Deref for CurrentUser {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.0
+        &self.user
+    }
+}
+
+impl Serialize for CurrentUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        VisibleUser::new(&self.info.crossauth, &self.user).serialize(serializer)
     }
 }
 
@@ -34,11 +57,8 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let context = Context::from_request_parts(parts, state).await?;
-        match context.user() {
-            Some(user) => Ok(Self(user.clone())),
-            None => Err(send_to_login(&context)),
-        }
+        let user = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
+        user.ok_or_else(Rejection::login_needed)
     }
 }
 
@@ -46,15 +66,15 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let context = Context::from_request_parts(parts, state).await?;
-        Ok(context.user().cloned().map(Self))
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        Ok(info.user().cloned().map(|user| Self { user, info }))
     }
 }
 
 /// The logged-in user, who may administer others.
 ///
-/// Strangers are treated as by [`CurrentUser`]; users who are no administrators are refused with
-/// `InsufficientPriviledges`.
+/// Anonymous visitors are treated as by [`CurrentUser`]; users who are no administrators are
+/// refused with `InsufficientPriviledges`. An `Option` of it is `None` for both.
 #[derive(Debug, Clone)]
 pub struct Admin(CurrentUser);
 
@@ -66,34 +86,31 @@ impl Deref for Admin {
     }
 }
 
+impl Serialize for Admin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         if user.admin {
-            return Ok(Self(user));
+            Ok(Self(user))
+        } else {
+            Err(Failure::new(ErrorCode::InsufficientPriviledges).into())
         }
-        let context = Context::from_request_parts(parts, state).await?;
-        let surface = context.surface;
-        let failure = Failure::new(ErrorCode::InsufficientPriviledges);
-        Err(Rejection::new(answer::failure(&context, surface, &failure)))
     }
 }
 
-fn send_to_login(context: &Context) -> Rejection {
-    let crossauth = &context.crossauth;
-    let surface = context.surface;
-    let wanted = context.uri.path_and_query().map_or("/", |path| path.as_str());
-    Rejection::new(match (surface, &context.method) {
-        (Surface::Page, &Method::GET | &Method::HEAD) => {
-            let login = crossauth.path("login");
-            let login = match NextPath::parse(wanted) {
-                Ok(next) => format!("{login}?next={}", next.encoded()),
-                Err(_) => login,
-            };
-            answer::redirect(context, &login)
-        }
-        _ => answer::failure(context, surface, &Failure::new(ErrorCode::Unauthorized)),
-    })
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Admin {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        let user =
+            <CurrentUser as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(user.filter(|user| user.admin).map(Self))
+    }
 }

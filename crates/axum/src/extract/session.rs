@@ -1,29 +1,28 @@
-//! The session of a request, whoever is logged in or not, and the data kept in it.
+//! The session of a request, anonymous or of a user, and the data kept in it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::response::{IntoResponseParts, ResponseParts};
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::key::DataChange;
-use crossauth_core::session::NewSession;
+use crossauth_core::session::{Beginning, NewSession};
 use crossauth_core::storage::{StorageError, UpdateDataError};
-use crossauth_core::user::User;
+use crossauth_core::user::{Refusal, StateChecks, User};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
-use crate::answer;
-use crate::context::Context;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::rejection::Rejection;
-use crate::request::CheckedSession;
+use crate::request::{CheckedSession, RequestInfo};
 use crate::session_change::SessionChange;
 
 /// The session of a request. Requests without one are answered with 401; take an `Option` of it
 /// where that is not what you want.
 #[derive(Clone)]
-pub struct Session(Context);
+pub struct Session(RequestInfo);
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,8 +56,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let context = Context::from_request_parts(parts, state).await?;
-        Ok(context.session().is_some().then_some(Self(context)))
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        Ok(info.session().is_some().then_some(Self(info)))
     }
 }
 
@@ -66,37 +65,107 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let context = Context::from_request_parts(parts, state).await?;
-        if context.session().is_some() {
-            return Ok(Self(context));
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        if info.session().is_some() {
+            return Ok(Self(info));
         }
-        let surface = context.surface;
-        let failure = Failure::new(ErrorCode::InvalidSession);
-        Err(Rejection::new(answer::failure(&context, surface, &failure)))
+        Err(Failure::new(ErrorCode::InvalidSession).into())
     }
 }
 
-/// A session of nobody in particular that begins with an answer: put it before the body.
+/// A session that begins with a response: return it before the body, and its cookies are added.
+///
+/// The session that the request came with, if any, ends.
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use crossauth_axum::{BeginSessionError, Crossauth};
+/// use crossauth_core::user::{Refusal, StateChecks, User};
+///
+/// /// Logs in a user whom the application has authenticated by other means.
+/// async fn welcome(crossauth: Crossauth, user: User) -> Result<Response, BeginSessionError> {
+///     let session = crossauth.begin_session(&user).await?;
+///     Ok((session, "welcome").into_response())
+/// }
+/// ```
 #[derive(Debug, Clone)]
-pub struct NewAnonymousSession(Arc<NewSession>);
+pub struct BeginSession(Arc<NewSession>);
+
+/// Ends the session of the request and removes its cookies: return it before the body.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use crossauth_axum::EndSession;
+///
+/// async fn leave() -> impl IntoResponse {
+///     (EndSession, "goodbye")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/leave", axum::routing::post(leave));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct EndSession;
+
+/// Why no session began.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginSessionError {
+    /// The state of the account does not let its user in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The user is gone.
+    #[error("there is no such user any more")]
+    NoSuchUser,
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl IntoResponse for BeginSessionError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => Failure::from(refusal),
+            Self::NoSuchUser => Failure::new(ErrorCode::Unauthorized),
+            Self::Storage(error) => error.into(),
+        }
+        .into_response()
+    }
+}
 
 impl Crossauth {
-    /// Begins a session of nobody in particular and keeps `data` in it. Its cookie goes out with
-    /// the answer that this is made part of.
+    /// Begins a session for a user whom the application has authenticated itself, with an
+    /// invitation or another login system. The state of the account is checked, a second factor is
+    /// not asked for.
+    pub async fn begin_session(&self, user: &User) -> Result<BeginSession, BeginSessionError> {
+        if let Some(refusal) = user.state.refusal(StateChecks::ALL) {
+            return Err(refusal.into());
+        }
+        let session = self.auth().sessions.begin(user.clone(), Beginning::default()).await?;
+        Ok(BeginSession(Arc::new(session.ok_or(BeginSessionError::NoSuchUser)?)))
+    }
+
+    /// Begins an anonymous session and keeps `data` in it.
     pub async fn begin_anonymous_session(
         &self,
         data: &Map<String, Value>,
-    ) -> Result<NewAnonymousSession, StorageError> {
+    ) -> Result<BeginSession, StorageError> {
         let session = self.auth().sessions.begin_anonymous(data).await?;
-        Ok(NewAnonymousSession(Arc::new(session)))
+        Ok(BeginSession(Arc::new(session)))
     }
 }
 
-impl IntoResponseParts for NewAnonymousSession {
-    type Error = std::convert::Infallible;
+impl IntoResponseParts for BeginSession {
+    type Error = Infallible;
 
-    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        parts.extensions_mut().insert(SessionChange::Began(self.0));
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(SessionChange::Replace(self.0));
+        Ok(parts)
+    }
+}
+
+impl IntoResponseParts for EndSession {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(SessionChange::End);
         Ok(parts)
     }
 }

@@ -1,7 +1,7 @@
 //! What happens to a response before it leaves.
 
-use axum::response::Response;
-use http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::answer;
@@ -13,23 +13,60 @@ use crate::session_change::SessionChange;
 
 /// The response to a request that goes no further.
 pub(super) fn refuse(info: &RequestInfo, failure: &Failure) -> Response {
-    finish(info, answer::failure(info, info.surface, failure))
+    failure.log(info);
+    write_headers(info, answer::failure(info, failure), None)
 }
 
-/// Writes cookies, the CSRF header and the id of the request.
+/// Renders a failure, and writes cookies, the CSRF header and the id of the request.
 pub(super) fn finish(info: &RequestInfo, mut response: Response) -> Response {
     let change = response.extensions_mut().remove::<SessionChange>();
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        failure.log(info);
+        let rendered = answer::failure(info, &failure);
+        response = with_other_headers(rendered, response.headers());
+    }
+    write_headers(info, response, change)
+}
+
+/// As [`finish`], for a request with a session, which the response may end.
+pub(super) async fn finish_with_session(info: &RequestInfo, mut response: Response) -> Response {
+    let change = response.extensions().get::<SessionChange>();
+    let ends = matches!(change, Some(SessionChange::Replace(_) | SessionChange::End));
+    if let Some(id) = info.session_id().filter(|_| ends)
+        && let Err(error) = info.crossauth.auth().sessions.end(id).await
+    {
+        response = Failure::from(error).into_response();
+    }
+    finish(info, response)
+}
+
+/// Keeps headers that came with a failure, such as `Allow`.
+fn with_other_headers(mut rendered: Response, headers: &HeaderMap) -> Response {
+    for (name, value) in headers {
+        let of_body = name == CONTENT_TYPE || name == CONTENT_LENGTH;
+        if !of_body && !rendered.headers().contains_key(name) {
+            rendered.headers_mut().append(name, value.clone());
+        }
+    }
+    rendered
+}
+
+fn write_headers(
+    info: &RequestInfo,
+    mut response: Response,
+    change: Option<SessionChange>,
+) -> Response {
     let headers = response.headers_mut();
     let crossauth = &info.crossauth;
     match change {
-        Some(SessionChange::Began(session)) => {
+        Some(SessionChange::Began(session) | SessionChange::Replace(session)) => {
             let token = crossauth.auth().csrf.token(Some(&session.id));
             forbid_shared_caches(headers);
             crossauth.set_session_cookie(headers, &session);
             crossauth.set_csrf_cookie(headers, &token);
             crossauth.set_csrf_header(headers, &token);
         }
-        Some(SessionChange::Ended) => {
+        Some(SessionChange::Ended | SessionChange::End) => {
             forbid_shared_caches(headers);
             crossauth.delete_session_cookie(headers, info);
             crossauth.delete_csrf_cookie(headers, info);

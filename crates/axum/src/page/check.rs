@@ -64,7 +64,6 @@ impl Pages {
     fn render_samples(&self, page: &PageEntry) -> Result<(), PageError> {
         let user = sample_user();
         let users: &[_] = match page.audience {
-            Audience::Anonymous => &[None],
             Audience::LoggedIn => &[Some(&user)],
             Audience::Anyone => &[None, Some(&user)],
         };

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Map;
 
 use crate::request_id::RequestId;
+use crate::visible_user::VisibleUser;
 
 /// What every page can show.
 #[derive(Debug, Serialize)]
@@ -22,7 +23,7 @@ pub(crate) struct Common<'a> {
     pub(crate) csrf_token: String,
     pub(crate) csp_nonce: &'a str,
     pub(crate) request_id: RequestId,
-    pub(crate) user: Option<&'a User>,
+    pub(crate) user: Option<VisibleUser<'a>>,
     /// What has just succeeded.
     pub(crate) message: Option<&'a str>,
     /// Shown at the end of every page.
@@ -45,7 +46,7 @@ impl<'a> Common<'a> {
             csrf_token: "csrf-token".into(),
             csp_nonce: "nonce",
             request_id: RequestId::new(7),
-            user,
+            user: user.map(VisibleUser::bare),
             message: Some("Your details have been updated."),
             links,
         }

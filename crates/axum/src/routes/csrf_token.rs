@@ -1,12 +1,18 @@
 //! `api/getcsrftoken`: a token for scripts that have no page of ours.
 
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::answer;
-use crate::context::Context;
+use crate::request::RequestInfo;
 
-/// `GET api/getcsrftoken`
-pub(crate) async fn api(context: Context) -> Response {
-    answer::json_ok(&context, json!({ "csrfToken": context.csrf_form_value() }))
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    csrf_token: String,
+}
+
+/// `GET`, `POST api/getcsrftoken`
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    answer::json_ok(info, Body { csrf_token: info.csrf_form_value() })
 }

@@ -1,15 +1,17 @@
 //! The account page, the home of a site that has no other.
 
-use axum::response::Response;
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use crossauth_core::error::ErrorCode;
+use crossauth_core::form::label;
+use crossauth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::signup::label;
 use crate::answer;
-use crate::context::Context;
 use crate::extract::CurrentUser;
+use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, template};
+use crate::request::RequestInfo;
 
 /// Variables of `account.html`.
 #[derive(Serialize)]
@@ -42,6 +44,7 @@ impl Fact {
 impl Page for AccountPage {
     const TEMPLATE: Template = template!("account.html");
     const AUDIENCE: Audience = Audience::LoggedIn;
+    const LEADS_ON: bool = true;
 
     fn sample() -> Self {
         let fact = Fact { label: "Member since".into(), value: "1 March 2026".into() };
@@ -50,8 +53,22 @@ impl Page for AccountPage {
 }
 
 /// `GET` the prefix
-pub(crate) async fn show(context: Context, user: CurrentUser) -> Response {
-    let fields = &context.crossauth.auth().signup.config().editable_fields;
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    match info.user() {
+        Some(user) => page(info, user),
+        None => Failure::new(ErrorCode::Unauthorized).with_login().into_response(),
+    }
+}
+
+fn page(info: &RequestInfo, user: &User) -> Response {
+    let fields = &info.crossauth.auth().signup.config().editable_fields;
     let facts = fields.iter().filter_map(|name| Fact::new(name, user.extra.get(name)?)).collect();
-    answer::page(&context, StatusCode::OK, &AccountPage { next: "", facts })
+    answer::page(info, &AccountPage { next: "", facts })
+}
+
+/// The account page, for an application that has none of its own.
+///
+/// Anonymous visitors are sent to the login page.
+pub async fn account_page(user: CurrentUser) -> Response {
+    page(user.info(), &user)
 }

@@ -1,33 +1,39 @@
 //! `login`, `api/login`: username and password.
 
+use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
 use crossauth_core::signup::Door;
-use http::{StatusCode, Uri};
+use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use super::Answer;
 use crate::answer;
 use crate::body::deserialize_flag;
-use crate::context::Context;
-use crate::extract::Submitted;
 use crate::failure::Failure;
+use crate::form::{Echo, Form, Sent};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
+use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
+use crate::visible_user::VisibleUser;
 
 /// What the form sends.
 #[derive(Deserialize)]
-pub(crate) struct Form {
+pub(crate) struct LoginForm {
     username: String,
     password: Password,
     #[serde(default, deserialize_with = "next::lenient")]
     next: Option<NextPath>,
     #[serde(default, deserialize_with = "deserialize_flag")]
     persist: Option<bool>,
+}
+
+impl Form for LoginForm {
+    const SECRET: &'static [&'static str] = &["password"];
 }
 
 /// Variables of `login.html`.
@@ -45,115 +51,118 @@ pub(crate) struct LoginPage {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoggedInPage {
     /// Where the user who is logged in can go on.
-    pub(crate) next: Option<NextPath>,
+    next: Option<NextPath>,
     /// The login page, for after logging out.
-    pub(crate) login_path: String,
+    login_path: String,
 }
 
-impl Page for LoggedInPage {
-    const TEMPLATE: Template = template!("loggedin.html");
-    const AUDIENCE: Audience = Audience::LoggedIn;
-
-    fn sample() -> Self {
-        Self {
-            next: NextPath::parse("/after?a=b&c=d").ok(),
-            login_path: "/auth/login?next=%2Fafter".into(),
-        }
-    }
+#[derive(Serialize)]
+struct Body<'a> {
+    ok: bool,
+    user: Option<VisibleUser<'a>>,
 }
 
 /// `GET login`
-pub(crate) async fn show(context: Context, uri: Uri) -> Response {
-    let next = next::in_query(&uri);
-    if context.user().is_some() {
-        return go_on(&context, next.as_ref());
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    let next = next::in_query(&info.uri);
+    if info.user().is_some() {
+        return redirect_after_login(info, next.as_ref());
     }
-    let page = LoginPage { next, ..LoginPage::new(&context) };
-    answer::page(&context, StatusCode::OK, &page)
+    answer::page(info, &LoginPage { next, ..LoginPage::new(info) })
 }
 
-/// `POST login`
-pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> Response {
-    let form = match form {
-        Ok(form) => form,
-        Err(error) => {
-            let (username, next) = (error.username, error.next);
-            let page = LoginPage { next, username, ..LoginPage::new(&context) };
-            return answer::form_again(&context, &page, &error.failure);
-        }
+/// `POST login`, `POST api/login`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+    let Sent { form, echo } = Sent::<LoginForm>::read(&info, request).await;
+    let answer = match form {
+        Ok(form) => log_in(&info, form).await,
+        Err(failure) => resend(&info, failure, &echo),
     };
-    if context.user().is_some() {
-        return go_on(&context, form.next.as_ref());
-    }
-    // A box that is not ticked sends nothing: on the page silence means no.
-    let persist = persistence(form.persist.unwrap_or(false));
-    match attempt(&context, &form, Some(persist)).await {
-        Ok(session) => {
-            let session = SessionChange::Began(session.into());
-            answer::with_session(go_on(&context, form.next.as_ref()), session)
-        }
-        Err(failure) => {
-            let page = LoginPage {
-                next: form.next,
-                persist: if persist == Persistence::Persistent { "on" } else { "" },
-                username: Some(form.username),
-                ..LoginPage::new(&context)
-            };
-            answer::form_again(&context, &page, &failure)
-        }
-    }
+    answer.map_err(|failure| failure.on_page(&info, || LoginPage::again(&info, &echo)))
 }
 
-/// `POST api/login`
-pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Response {
-    let form = match form {
-        Ok(form) => form,
-        Err(error) => return answer::json_failure(&context, &error.failure),
-    };
-    if let Some(user) = context.user() {
-        return answer::json(&context, StatusCode::OK, json!({ "ok": false, "user": **user }));
+async fn log_in(info: &RequestInfo, form: LoginForm) -> Answer {
+    if let (Surface::Api, Some(user)) = (info.surface, info.user()) {
+        let user = Some(VisibleUser::new(&info.crossauth, user));
+        return Ok(answer::json(info, &Body { ok: false, user }));
     }
-    match attempt(&context, &form, form.persist.map(persistence)).await {
-        Ok(session) => {
-            let answer = answer::json_ok(&context, json!({ "user": session.user }));
-            answer::with_session(answer, SessionChange::Began(session.into()))
-        }
-        Err(failure) => answer::json_failure(&context, &failure),
-    }
+    let persist = persistence(info, form.persist);
+    let session = attempt(info, &form.username, form.password, persist).await?;
+    Ok(logged_in(info, session, form.next.as_ref()))
 }
 
-async fn attempt(
-    context: &Context,
-    form: &Form,
+/// Logs in whoever the form names, in place of the user who is logged in.
+pub(super) async fn attempt(
+    info: &RequestInfo,
+    username: &str,
+    password: Password,
     persist: Option<Persistence>,
-) -> Result<Box<NewSession>, Failure> {
-    let attempt = LoginAttempt {
-        username: &form.username,
-        password: form.password.clone(),
-        persist,
-        replaces: context.session_id(),
-    };
-    match context.crossauth.auth().login.attempt(attempt).await? {
-        LoginOutcome::LoggedIn(session) => Ok(session),
+) -> Result<NewSession, Failure> {
+    let replaces = info.session_id();
+    let attempt = LoginAttempt { username, password, persist, replaces };
+    match info.crossauth.auth().login.attempt(attempt).await? {
+        LoginOutcome::LoggedIn(session) => Ok(*session),
         LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
     }
 }
 
-pub(super) fn persistence(wanted: bool) -> Persistence {
-    if wanted { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
+fn logged_in(info: &RequestInfo, session: NewSession, next: Option<&NextPath>) -> Response {
+    let response = match info.surface {
+        Surface::Page => redirect_after_login(info, next),
+        Surface::Api => {
+            let user = session.user.as_ref();
+            let user = user.map(|user| VisibleUser::new(&info.crossauth, user));
+            answer::json(info, &Body { ok: true, user })
+        }
+    };
+    answer::with_session(response, SessionChange::begin(session))
+}
+
+/// A form whose token has expired while its user logged in, in another tab.
+///
+/// It leads on if it names the same user. It never passes for a login as someone else.
+pub(super) fn resend(info: &RequestInfo, failure: Failure, echo: &Echo) -> Answer {
+    let is_stale = info.surface == Surface::Page && failure.is_stale_form();
+    let Some(user) = info.user().filter(|_| is_stale) else { return Err(failure) };
+    match echo.text("username") {
+        Some(name) if is_name_of(name, user) => {
+            Ok(redirect_after_login(info, echo.next().as_ref()))
+        }
+        _ => Err(failure.on_page(info, || LoggedInPage::new(info, echo))),
+    }
+}
+
+fn is_name_of(typed: &str, user: &User) -> bool {
+    let is = |name: &str| name.eq_ignore_ascii_case(typed.trim());
+    is(&user.username) || is(&user.username_normalized) || user.email.as_deref().is_some_and(is)
+}
+
+/// An unticked checkbox is absent from a page's form, which means no. Elsewhere the configured
+/// default holds.
+pub(super) fn persistence(info: &RequestInfo, wanted: Option<bool>) -> Option<Persistence> {
+    let wanted = match info.surface {
+        Surface::Page => Some(wanted.unwrap_or(false)),
+        Surface::Api => wanted,
+    };
+    wanted.map(
+        |wanted| {
+            if wanted { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
+        },
+    )
 }
 
 /// Where a login leads.
-pub(super) fn go_on(context: &Context, next: Option<&NextPath>) -> Response {
-    let default = &context.crossauth.config().login_redirect;
-    answer::redirect(context, next.map_or(default, NextPath::as_str))
+pub(super) fn redirect_after_login(info: &RequestInfo, next: Option<&NextPath>) -> Response {
+    let default = &info.crossauth.config().login_redirect;
+    answer::redirect(info, next.map_or(default, NextPath::as_str))
 }
 
 impl Page for LoginPage {
     const TEMPLATE: Template = template!("login.html");
-    const AUDIENCE: Audience = Audience::Anonymous;
+    const AUDIENCE: Audience = Audience::Anyone;
+    const LEADS_ON: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -165,9 +174,34 @@ impl Page for LoginPage {
     }
 }
 
+impl Page for LoggedInPage {
+    const TEMPLATE: Template = template!("loggedin.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+    const LEADS_ON: bool = true;
+
+    fn sample() -> Self {
+        Self {
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            login_path: "/auth/login?next=%2Fafter".into(),
+        }
+    }
+}
+
+impl LoggedInPage {
+    fn new(info: &RequestInfo, echo: &Echo) -> Self {
+        let next = echo.next();
+        Self { login_path: answer::login_path(info, next.as_ref()), next }
+    }
+}
+
 impl LoginPage {
-    fn new(context: &Context) -> Self {
-        let signup = context.crossauth.auth().signup.config();
+    fn new(info: &RequestInfo) -> Self {
+        let signup = info.crossauth.auth().signup.config();
         Self { signup_enabled: signup.open == Door::Open, ..Self::default() }
+    }
+
+    fn again(info: &RequestInfo, echo: &Echo) -> Self {
+        let (next, username) = (echo.next(), echo.owned("username"));
+        Self { next, username, persist: echo.persist(), ..Self::new(info) }
     }
 }

@@ -1,86 +1,94 @@
 //! `logout`, `api/logout`: the end of a session.
 
+use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::error::ErrorCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::answer::{self, Surface};
-use crate::context::Context;
-use crate::extract::Submitted;
+use super::Answer;
+use crate::answer;
 use crate::failure::Failure;
+use crate::form::{Form, Sent};
 use crate::headers;
 use crate::next::{self, NextPath};
-use crate::page::{Page, Template, template};
+use crate::page::{Audience, Page, Template, template};
+use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
 
 /// What the form sends.
 #[derive(Deserialize)]
-pub(crate) struct Form {
+pub(crate) struct LogoutForm {
     #[serde(default, deserialize_with = "next::lenient")]
     next: Option<NextPath>,
 }
 
-/// Variables of `logout.html`, which asks before it logs out.
+impl Form for LogoutForm {
+    const SECRET: &'static [&'static str] = &[];
+}
+
+/// Variables of `logout.html`.
 #[derive(Serialize)]
 pub(crate) struct LogoutPage {
-    /// Where to go afterwards.
-    pub(crate) next: Option<NextPath>,
+    next: Option<NextPath>,
 }
 
-impl Page for LogoutPage {
-    const TEMPLATE: Template = template!("logout.html");
+#[derive(Serialize)]
+struct Nothing {}
 
-    fn sample() -> Self {
-        Self { next: NextPath::parse("/after?a=b&c=d").ok() }
+/// `GET logout`: a button, since a link of another site must not log anyone out.
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    let next = next::in_query(&info.uri);
+    if info.user().is_none() {
+        return redirect_after_logout(info, next.as_ref());
     }
+    answer::page(info, &LogoutPage { next })
 }
 
-/// `POST logout`
-pub(crate) async fn submit(Submitted { context, form, .. }: Submitted<Form>) -> Response {
-    let form = match form {
-        Ok(form) => form,
-        Err(error) => return answer::failure(&context, Surface::Page, &error.failure),
+/// `POST logout`, `POST api/logout`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+    let Sent { form, echo } = Sent::<LogoutForm>::read(&info, request).await;
+    let next = match form {
+        Ok(form) => form.next,
+        // Without a session there is nothing to protect: what the form asks for is done already.
+        Err(failure) if failure.is_stale_form() && info.has_no_session_cookie() => echo.next(),
+        Err(failure) => return Err(failure),
     };
-    match end(&context).await {
-        Ok(()) => {
-            let default = &context.crossauth.config().logout_redirect;
-            let to = form.next.as_ref().map_or(default.as_str(), NextPath::as_str);
-            gone(answer::redirect(&context, to))
-        }
-        Err(failure) => answer::failure(&context, Surface::Page, &failure),
-    }
-}
-
-/// `POST api/logout`
-pub(crate) async fn api(Submitted { context, form, .. }: Submitted<Form>) -> Response {
-    let ended = match form {
-        Ok(_) => end(&context).await,
-        Err(error) => Err(error.failure),
+    end_session(&info).await?;
+    let mut response = match info.surface {
+        Surface::Page => redirect_after_logout(&info, next.as_ref()),
+        Surface::Api => answer::json_ok(&info, Nothing {}),
     };
-    match ended {
-        Ok(()) => gone(answer::json_ok(&context, json!({}))),
-        Err(failure) => answer::json_failure(&context, &failure),
-    }
+    headers::clear_cached_pages(response.headers_mut());
+    Ok(answer::with_session(response, SessionChange::Ended))
 }
 
-async fn end(context: &Context) -> Result<(), Failure> {
-    if context.duplicate_session_cookie {
+async fn end_session(info: &RequestInfo) -> Result<(), Failure> {
+    if info.duplicate_session_cookie {
         // Saying "done" while the session lives on would be worse.
         return Err(Failure::new(ErrorCode::InvalidSession).message(
             "The browser sent more than one session cookie, so that none could be ended. They \
              have been removed from this browser",
         ));
     }
-    if let Some(id) = context.session_id() {
-        context.crossauth.auth().sessions.end(id).await?;
-        let user = context.user().map(|user| tracing::field::display(&user.id));
+    if let Some(id) = info.session_id() {
+        info.crossauth.auth().sessions.end(id).await?;
+        let user = info.user().map(|user| tracing::field::display(&user.id));
         tracing::info!(user, "logged out");
     }
     Ok(())
 }
 
-fn gone(mut answer: Response) -> Response {
-    headers::clear_cached_pages(answer.headers_mut());
-    answer::with_session(answer, SessionChange::Ended)
+fn redirect_after_logout(info: &RequestInfo, next: Option<&NextPath>) -> Response {
+    let default = &info.crossauth.config().logout_redirect;
+    answer::redirect(info, next.map_or(default, NextPath::as_str))
+}
+
+impl Page for LogoutPage {
+    const TEMPLATE: Template = template!("logout.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+    const LEADS_ON: bool = true;
+
+    fn sample() -> Self {
+        Self { next: NextPath::parse("/after?a=b&c=d").ok() }
+    }
 }

@@ -3,31 +3,35 @@
 //! Looking at the page uses nothing up, so mail scanners and previews do no harm; sending the
 //! form does.
 
-use axum::response::Response;
+use axum::extract::Request;
 use crossauth_core::account::AccountForm;
 use crossauth_core::secret::Password;
 use crossauth_core::setup::SetupError;
-use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::login::{go_on, persistence};
-use crate::answer::{self, Surface};
+use super::Answer;
+use super::login::{persistence, redirect_after_login};
+use crate::answer;
 use crate::body::deserialize_flag;
-use crate::context::Context;
-use crate::extract::Submitted;
+use crate::form::{Echo, Form, Sent};
 use crate::page::{Page, Template, template};
+use crate::request::RequestInfo;
 use crate::session_change::SessionChange;
 
 /// What the form sends, but for `user_email`.
 #[derive(Deserialize)]
-pub(crate) struct Form {
+pub(crate) struct SetupForm {
     token: String,
     username: String,
     password: Password,
     repeat_password: Password,
     #[serde(default, deserialize_with = "deserialize_flag")]
     persist: Option<bool>,
+}
+
+impl Form for SetupForm {
+    const SECRET: &'static [&'static str] = &["password", "repeat_password"];
 }
 
 /// Variables of `setup.html`.
@@ -42,64 +46,64 @@ pub(crate) struct SetupPage {
 }
 
 /// `GET setup`
-pub(crate) async fn show(context: Context, uri: Uri) -> Response {
-    let query = uri.query().unwrap_or_default();
+pub(crate) async fn show(info: RequestInfo, _: Request) -> Answer {
+    let query = info.uri.query().unwrap_or_default();
     let token = url::form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == "token").then(|| value.into_owned()))
         .unwrap_or_default();
-    let failure = match context.crossauth.auth().setup.is_valid(&token).await {
-        Ok(true) => {
-            let password_hint = context.crossauth.auth().accounts.password_policy().describe();
-            let page =
-                SetupPage { token, persist: "", username: None, user_email: None, password_hint };
-            return answer::page(&context, StatusCode::OK, &page);
-        }
-        Ok(false) => SetupError::InvalidLink.into(),
-        Err(error) => error.into(),
-    };
-    answer::failure(&context, Surface::Page, &failure)
+    if !info.crossauth.auth().setup.is_valid(&token).await? {
+        return Err(SetupError::InvalidLink.into());
+    }
+    let password_hint = hint(&info);
+    let page = SetupPage { token, persist: "", username: None, user_email: None, password_hint };
+    Ok(answer::page(&info, &page))
 }
 
 /// `POST setup`
-pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
-    let Submitted { context, form, mut user_fields } = submitted;
-    let form = match form {
-        Ok(form) => form,
-        Err(error) => return answer::failure(&context, Surface::Page, &error.failure),
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+    let Sent { form, echo } = Sent::<SetupForm>::read(&info, request).await;
+    let answer = match form {
+        Ok(form) => create_admin(&info, form, &echo).await,
+        Err(failure) => Err(failure),
     };
-    user_fields.retain(|name, _| name == "email");
-    let account = AccountForm {
-        username: form.username.clone(),
-        password: form.password,
-        repeat: Some(form.repeat_password),
-        fields: user_fields.clone(),
-    };
-    let setup = &context.crossauth.auth().setup;
-    let wanted = form.persist.unwrap_or(false);
-    let persist = Some(persistence(wanted));
-    match setup.create_admin(&form.token, account, persist, context.session_id()).await {
-        Ok(session) => {
-            let change = SessionChange::Began(session.into());
-            answer::with_session(go_on(&context, None), change)
-        }
-        Err(error @ SetupError::InvalidLink) => {
-            answer::failure(&context, Surface::Page, &error.into())
-        }
-        Err(error @ SetupError::Account(_)) => {
-            let page = SetupPage {
-                token: form.token,
-                persist: if wanted { "on" } else { "" },
-                username: Some(form.username),
-                user_email: first(user_fields),
-                password_hint: context.crossauth.auth().accounts.password_policy().describe(),
-            };
-            answer::form_again(&context, &page, &error.into())
-        }
+    answer.map_err(|failure| match SetupPage::again(&info, &echo) {
+        Some(page) if !failure.is_invalid_link() => failure.on_page(&info, || page),
+        _ => failure,
+    })
+}
+
+async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> Answer {
+    let mut fields = echo.user_fields();
+    fields.retain(|name, _| name == "email");
+    let (username, password) = (form.username, form.password);
+    let account = AccountForm { username, password, repeat: Some(form.repeat_password), fields };
+    let persist = persistence(info, form.persist);
+    let setup = &info.crossauth.auth().setup;
+    let session = setup.create_admin(&form.token, account, persist, info.session_id()).await?;
+    let response = redirect_after_login(info, None);
+    Ok(answer::with_session(response, SessionChange::begin(session)))
+}
+
+fn hint(info: &RequestInfo) -> String {
+    info.crossauth.auth().accounts.password_policy().describe()
+}
+
+impl SetupPage {
+    /// `None` for a form of another site.
+    fn again(info: &RequestInfo, echo: &Echo) -> Option<Self> {
+        Some(Self {
+            token: echo.owned("token")?,
+            persist: echo.persist(),
+            username: echo.owned("username"),
+            user_email: echo.owned("user_email").map(Value::String),
+            password_hint: hint(info),
+        })
     }
 }
 
 impl Page for SetupPage {
     const TEMPLATE: Template = template!("setup.html");
+    const LEADS_ON: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -110,8 +114,4 @@ impl Page for SetupPage {
             password_hint: "At least 8 characters.".into(),
         }
     }
-}
-
-fn first(fields: Map<String, Value>) -> Option<Value> {
-    fields.into_iter().next().map(|(_, value)| value)
 }

@@ -1,31 +1,34 @@
-//! `signup`, `api/signup`: an account for whoever asks.
+//! `signup`, `api/signup`: an account for anyone who asks.
 
+use axum::extract::Request;
 use axum::response::Response;
-use crossauth_core::account::AccountForm;
+use crossauth_core::account::{AccountError, AccountForm};
 use crossauth_core::error::ErrorCode;
+use crossauth_core::form::{FieldError, Rule, label};
 use crossauth_core::password;
 use crossauth_core::secret::Password;
-use crossauth_core::session::{NewSession, Persistence};
 use crossauth_core::signup::SignupRequest;
-use http::{StatusCode, Uri};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
-use super::login::{go_on, persistence};
+use super::Answer;
+use super::login::{self, persistence, redirect_after_login};
 use crate::answer;
 use crate::body::deserialize_flag;
-use crate::context::Context;
-use crate::extract::Submitted;
 use crate::failure::Failure;
+use crate::form::{Echo, Form, Sent};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
+use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
+use crate::visible_user::VisibleUser;
 
 /// What the form sends, but for the fields that begin with `user_`.
 #[derive(Deserialize)]
-pub(crate) struct Form {
+pub(crate) struct SignupForm {
     username: String,
     password: Password,
+    #[serde(default, deserialize_with = "given")]
     repeat_password: Option<Password>,
     factor1: Option<String>,
     factor2: Option<String>,
@@ -33,6 +36,10 @@ pub(crate) struct Form {
     next: Option<NextPath>,
     #[serde(default, deserialize_with = "deserialize_flag")]
     persist: Option<bool>,
+}
+
+impl Form for SignupForm {
+    const SECRET: &'static [&'static str] = &["password", "repeat_password"];
 }
 
 /// Variables of `signup.html`.
@@ -77,91 +84,92 @@ struct Choice {
     label: String,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    user: Option<VisibleUser<'a>>,
+    email_verification_needed: bool,
+}
+
 /// `GET signup`
-pub(crate) async fn show(context: Context, uri: Uri) -> Response {
-    let next = next::in_query(&uri);
-    if context.user().is_some() {
-        return go_on(&context, next.as_ref());
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    let next = next::in_query(&info.uri);
+    if info.user().is_some() {
+        return redirect_after_login(info, next.as_ref());
     }
-    let page = SignupPage { next, ..SignupPage::new(&context, &Map::new()) };
-    answer::page(&context, StatusCode::OK, &page)
+    answer::page(info, &SignupPage { next, ..SignupPage::new(info, &Map::new()) })
 }
 
-/// `POST signup`
-pub(crate) async fn submit(submitted: Submitted<Form>) -> Response {
-    let Submitted { context, form, user_fields } = submitted;
-    let page = SignupPage::new(&context, &user_fields);
-    let form = match form {
-        Ok(form) => form,
-        Err(error) => {
-            let page = SignupPage { username: error.username, next: error.next, ..page };
-            return answer::form_again(&context, &page, &error.failure);
-        }
+/// `POST signup`, `POST api/signup`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+    let Sent { form, echo } = Sent::<SignupForm>::read(&info, request).await;
+    let answer = match form {
+        Ok(form) => sign_up(&info, form, &echo).await,
+        Err(failure) => login::resend(&info, failure, &echo),
     };
-    let persist = persistence(form.persist.unwrap_or(false));
-    match sign_up(&context, &form, user_fields, Some(persist)).await {
-        Ok(session) => {
-            let answer = go_on(&context, form.next.as_ref());
-            answer::with_session(answer, SessionChange::Began(session.into()))
-        }
-        Err(failure) => {
-            let page = SignupPage {
-                next: form.next,
-                persist: if persist == Persistence::Persistent { "on" } else { "" },
-                username: Some(form.username),
-                ..page
-            };
-            answer::form_again(&context, &page, &failure)
-        }
-    }
+    answer.map_err(|failure| failure.on_page(&info, || SignupPage::again(&info, &echo)))
 }
 
-/// `POST api/signup`
-pub(crate) async fn api(submitted: Submitted<Form>) -> Response {
-    let Submitted { context, form, user_fields } = submitted;
-    let signed_up = match form {
-        Ok(form) => sign_up(&context, &form, user_fields, form.persist.map(persistence)).await,
-        Err(error) => Err(error.failure),
-    };
-    match signed_up {
-        Ok(session) => {
-            let members = json!({ "user": session.user, "emailVerificationNeeded": false });
-            let answer = answer::json_ok(&context, members);
-            answer::with_session(answer, SessionChange::Began(session.into()))
-        }
-        Err(failure) => answer::json_failure(&context, &failure),
-    }
-}
-
-async fn sign_up(
-    context: &Context,
-    form: &Form,
-    fields: Map<String, Value>,
-    persist: Option<Persistence>,
-) -> Result<NewSession, Failure> {
-    if form.factor1.as_deref().is_some_and(|factor| factor != password::FACTOR_NAME) {
-        let failure = Failure::new(ErrorCode::BadRequest);
-        return Err(failure.message("factor1 must be localpassword or left out"));
-    }
-    if form.factor2.as_deref().is_some_and(|factor| !matches!(factor, "" | "none")) {
-        return Err(Failure::new(ErrorCode::Forbidden).message("This second factor is not allowed"));
-    }
+async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
+    check_factors(&form)?;
+    let persist = persistence(info, form.persist);
     let request = SignupRequest {
         form: AccountForm {
             username: form.username.clone(),
             password: form.password.clone(),
-            repeat: form.repeat_password.clone(),
-            fields,
+            repeat: form.repeat_password,
+            fields: echo.user_fields(),
         },
         persist,
-        replaces: context.session_id(),
+        replaces: info.session_id(),
     };
-    Ok(context.crossauth.auth().signup.sign_up(request).await?)
+    let session = match info.crossauth.auth().signup.sign_up(request).await {
+        Ok(session) => session,
+        // The second of two clicks: the account of the first, whose password it knows.
+        Err(AccountError::Form(errors)) if info.surface == Surface::Page && is_taken(&errors) => {
+            let logged_in = login::attempt(info, &form.username, form.password, persist).await;
+            logged_in.map_err(|_| AccountError::Form(errors))?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let response = match info.surface {
+        Surface::Page => redirect_after_login(info, form.next.as_ref()),
+        Surface::Api => {
+            let user = session.user.as_ref();
+            let user = user.map(|user| VisibleUser::new(&info.crossauth, user));
+            answer::json_ok(info, Body { user, email_verification_needed: false })
+        }
+    };
+    Ok(answer::with_session(response, SessionChange::begin(session)))
+}
+
+fn is_taken(errors: &[FieldError]) -> bool {
+    matches!(
+        errors,
+        [FieldError { field: crossauth_core::form::Field::Username, rule: Rule::Taken }, ..]
+    )
+}
+
+/// A field that counts even when it is empty.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Password>, D::Error> {
+    Password::deserialize(deserializer).map(Some)
+}
+
+fn check_factors(form: &SignupForm) -> Result<(), Failure> {
+    if form.factor1.as_deref().is_some_and(|factor| factor != password::FACTOR_NAME) {
+        let failure = Failure::new(ErrorCode::BadRequest);
+        return Err(failure.message("factor1 must be localpassword or left out"));
+    }
+    if form.factor2.as_deref().is_some_and(|factor| factor != "none") {
+        return Err(Failure::new(ErrorCode::Forbidden).message("This second factor is not allowed"));
+    }
+    Ok(())
 }
 
 impl Page for SignupPage {
     const TEMPLATE: Template = template!("signup.html");
-    const AUDIENCE: Audience = Audience::Anonymous;
+    const AUDIENCE: Audience = Audience::Anyone;
+    const LEADS_ON: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -193,10 +201,15 @@ impl Page for SignupPage {
 }
 
 impl SignupPage {
-    fn new(context: &Context, entered: &Map<String, Value>) -> Self {
-        let editable = &context.crossauth.auth().signup.config().editable_fields;
+    fn again(info: &RequestInfo, echo: &Echo) -> Self {
+        let (next, username) = (echo.next(), echo.owned("username"));
+        Self { next, username, persist: echo.persist(), ..Self::new(info, &echo.user_fields()) }
+    }
+
+    fn new(info: &RequestInfo, entered: &Map<String, Value>) -> Self {
+        let editable = &info.crossauth.auth().signup.config().editable_fields;
         let fields = editable.iter().map(|name| Field::new(name, entered.get(name))).collect();
-        let password_hint = context.crossauth.auth().accounts.password_policy().describe();
+        let password_hint = info.crossauth.auth().accounts.password_policy().describe();
         Self { fields, password_hint, ..Self::default() }
     }
 }
@@ -220,13 +233,4 @@ impl Field {
             value,
         }
     }
-}
-
-/// `favourite_colour` as a person would write it.
-pub(super) fn label(name: &str) -> String {
-    let mut letters = name.replace('_', " ").chars().collect::<Vec<_>>();
-    if let Some(first) = letters.first_mut() {
-        first.make_ascii_uppercase();
-    }
-    letters.into_iter().collect()
 }

@@ -1,25 +1,34 @@
-//! `api/userforsessionkey`: who the session cookie stands for.
+//! `api/userforsessionkey`: the user of the session.
 
-use axum::response::Response;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::user::User;
-use http::StatusCode;
 use serde::Serialize;
 
+use super::Answer;
 use crate::answer;
-use crate::context::Context;
-use crate::failure::Failure;
+use crate::form::failed_check;
+use crate::request::RequestInfo;
+use crate::visible_user::VisibleUser;
 
 #[derive(Serialize)]
 struct Body<'a> {
-    ok: bool,
-    user: &'a User,
+    user: VisibleUser<'a>,
 }
 
 /// `GET api/userforsessionkey`
-pub(crate) async fn api(context: Context) -> Response {
-    match context.user() {
-        Some(user) => answer::json(&context, StatusCode::OK, Body { ok: true, user }),
-        None => answer::json_failure(&context, &Failure::new(ErrorCode::Unauthorized)),
-    }
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    user(info).into_response()
+}
+
+fn user(info: &RequestInfo) -> Answer {
+    let user = info.user().ok_or(ErrorCode::Unauthorized)?;
+    Ok(answer::json_ok(info, Body { user: VisibleUser::new(&info.crossauth, user) }))
+}
+
+/// `POST api/userforsessionkey`, as one upstream version has it: with a CSRF token in the header.
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+    let checked = info.check_csrf(request.headers(), None);
+    checked.map_err(|error| failed_check(&info, error))?;
+    user(&info)
 }

@@ -1,9 +1,10 @@
 //! The account page, and addresses that lead nowhere.
 
+use axum::Router;
 use crossauth_core::account::Role;
 use http::Method;
 
-use crate::browser::request;
+use crate::browser::{Browser, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
@@ -51,12 +52,46 @@ async fn strangers_are_sent_to_the_login_page_and_programs_are_told() {
 #[tokio::test]
 async fn addresses_that_lead_nowhere_are_not_found_in_the_form_that_was_asked_for() {
     let site = Site::new();
-    for path in ["/nowhere", "/account/x.css", "/login/", "//login", "/crossauth.css/../login"] {
+    for path in ["/nowhere", "/account/x.css", "//login", "/crossauth.css/../login"] {
         site.browser().get(path).await.assert_page(404, "Page not found");
         let answer = site.browser().get_json(path).await;
         answer.assert_failure(404, "BadRequest");
     }
     site.browser().get("/api/nowhere").await.assert_failure(404, "BadRequest");
+}
+
+#[tokio::test]
+async fn a_slash_too_many_or_too_few_leads_to_the_address_that_was_meant() {
+    let site = Site::with(|site| site.prefix("/auth"));
+    for (path, location) in [
+        ("/auth", "/auth/"),
+        ("/auth/login/", "/auth/login"),
+        ("/auth/login/?next=%2Fx", "/auth/login?next=%2Fx"),
+        ("/auth/api/userforsessionkey/", "/auth/api/userforsessionkey"),
+    ] {
+        let answer = site.browser().get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some(location)), "{path}");
+    }
+    let posted = site.browser().submit_bare("/auth/login/", &[]).await;
+    assert_eq!(posted.status, 405);
+    // In an application the names work, and the prefix without a slash is its own affair.
+    let mounted: Router = site.crossauth.mount(Router::new());
+    let answer = Browser::new(mounted).get("/auth/login/").await;
+    assert_eq!(answer.location(), Some("/auth/login"));
+}
+
+#[tokio::test]
+async fn what_browsers_and_robots_ask_every_host_for_is_there() {
+    let site = Site::new();
+    let robots = site.browser().get("/robots.txt").await;
+    assert_eq!(robots.body, "User-agent: *\nDisallow: /\n");
+    let icon = site.browser().get("/favicon.ico").await;
+    assert_eq!((icon.status.as_u16(), icon.location()), (302, Some("/crossauth.svg")));
+    let password = site.browser().get("/.well-known/change-password").await;
+    assert_eq!((password.status.as_u16(), password.location()), (302, Some("/")));
+    for answer in [robots, icon, password] {
+        assert!(answer.set_cookies().is_empty());
+    }
 }
 
 #[tokio::test]

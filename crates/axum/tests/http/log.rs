@@ -81,7 +81,7 @@ impl Day {
             browser.post("/api/login", wrong_types).await,
             browser.send(json_request("/api/login"), torn).await,
             browser.submit("/signup", &differing).await,
-            browser.post_with_token("/api/logout", json!({}), "canary.token").await,
+            browser.post_with_token("/api/signup", json!({}), "canary.token").await,
             browser.get("/setup?token=canary").await,
         ]);
         assert!(self.answers.iter().all(|answer| answer.status.is_client_error()));

@@ -173,19 +173,68 @@ async fn a_password_opens_no_account_with_another_first_factor() {
 }
 
 #[tokio::test]
-async fn whoever_is_logged_in_stays_who_they_are() {
+async fn a_form_logs_in_the_user_it_names_whoever_is_logged_in() {
     let site = Site::new();
     site.account("alice", Role::User).await;
     let mut browser = site.logged_in("bob").await;
+    let mut old = browser.copy();
+    // Programs are told who is logged in, as upstream tells them.
     let answer = browser.log_in("alice", PASSWORD).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["ok"], json!(false));
     assert_eq!(answer.json()["user"]["username"], json!("bob"));
-    let page = browser.submit("/login", &credentials("alice", PASSWORD)).await;
-    assert_eq!((page.status.as_u16(), page.location()), (302, Some("/")));
     let shown = browser.get("/login?next=/reports").await;
     assert_eq!((shown.status.as_u16(), shown.location()), (302, Some("/reports")));
+    let wrong = browser.submit("/login", &credentials("alice", "wrong")).await;
+    wrong.assert_page(401, "Invalid username or password");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+    let page = browser.submit("/login", &credentials("alice", PASSWORD)).await;
+    assert_eq!((page.status.as_u16(), page.location()), (302, Some("/")));
+    assert_eq!(browser.whoami().await.as_deref(), Some("alice"));
+    assert_eq!(old.whoami().await, None);
+}
+
+#[tokio::test]
+async fn a_login_form_from_before_a_login_in_another_tab_is_answered_in_plain_words() {
+    let site = Site::new();
+    site.account("alice", Role::User).await;
+    site.account("bob", Role::User).await;
+    let mut browser = site.browser();
+    let (first, second) = (browser.csrf_token().await, browser.csrf_token().await);
+    let form = |name, password, token| {
+        let mut fields = credentials(name, password).to_vec();
+        fields.extend([("csrfToken", token), ("next", "/reports")]);
+        fields
+    };
+    let done = browser.submit_bare("/login", &form("alice", PASSWORD, &first)).await;
+    assert_eq!(done.location(), Some("/reports"));
+    // The same user: that is what they wanted.
+    let again = browser.submit_bare("/login", &form("Alice ", PASSWORD, &second)).await;
+    assert_eq!((again.status.as_u16(), again.location()), (302, Some("/reports")));
+    // Another: never silently as the one who is logged in.
+    let other = browser.submit_bare("/login", &form("bob", PASSWORD, &second)).await;
+    other.assert_page(401, "You are logged in already");
+    assert!(other.text().contains("alice"), "{}", other.body);
+    assert_eq!(browser.whoami().await.as_deref(), Some("alice"));
+    let token = other.text().split("name=\"csrfToken\" value=\"").nth(1).unwrap().to_owned();
+    let token = token.split('"').next().unwrap();
+    // The button of that page leads to the login page, and from there on.
+    let fields = [("csrfToken", token), ("next", "/login?next=%2Freports")];
+    let out = browser.submit_bare("/logout", &fields).await;
+    assert_eq!(out.location(), Some("/login?next=%2Freports"));
+    assert!(other.text().contains("value=\"/login?next=%2Freports\""), "{}", other.body);
+}
+
+#[tokio::test]
+async fn a_stale_form_says_that_it_has_expired() {
+    let site = Site::new();
+    let token = site.browser().csrf_token().await;
+    let mut browser = site.browser();
+    browser.csrf_token().await;
+    let mut fields = credentials("bob", PASSWORD).to_vec();
+    fields.push(("csrfToken", &token));
+    let page = browser.submit_bare("/login", &fields).await;
+    page.assert_page(401, "open for too long");
 }
 
 #[tokio::test]
@@ -214,7 +263,7 @@ async fn a_form_without_a_token_is_refused_before_the_password_is_looked_at() {
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
     let bare = browser.submit_bare("/login", &credentials("bob", PASSWORD)).await;
-    bare.assert_page(401, "CSRF token is invalid");
+    bare.assert_page(401, "your browser does not accept cookies");
     assert!(bare.text().contains("value=\"bob\""), "{}", bare.body);
     bare.assert_no_session();
     let body = json!({"username": "bob", "password": PASSWORD}).to_string();
@@ -253,7 +302,7 @@ async fn fields_that_are_missing_doubled_or_no_text_are_bad_requests() {
     }
     let twice = [("username", "bob"), ("password", "x"), ("password", PASSWORD)];
     let answer = site.browser().submit("/login", &twice).await;
-    answer.assert_page(400, "A field is given twice");
+    answer.assert_page(400, "Password is given more than once");
     answer.assert_no_session();
 }
 

@@ -67,7 +67,8 @@ async fn a_link_to_the_logout_page_logs_nobody_out() {
         let request = request(Method::GET, path)
             .header("accept", "text/html")
             .header("sec-fetch-site", "cross-site");
-        assert_eq!(browser.send(request, "").await.status, 405);
+        let status = if path.starts_with("/api") { 405 } else { 200 };
+        assert_eq!(browser.send(request, "").await.status, status);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     }
 }
@@ -93,4 +94,35 @@ async fn logging_out_does_not_claim_to_have_ended_a_session_that_lives_on() {
     let answer = tossed.post_with_token("/api/logout", json!({}), &token).await;
     answer.assert_failure(401, "InvalidSession");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn a_link_to_the_logout_page_offers_a_button() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let page = bob.get("/logout?next=/bye").await;
+    page.assert_page(200, "You are logged in as");
+    assert!(page.text().contains("action=\"/logout\"") && page.text().contains("value=\"/bye\""));
+    let out = site.browser().get("/logout?next=/bye").await;
+    assert_eq!((out.status.as_u16(), out.location()), (302, Some("/bye")));
+}
+
+#[tokio::test]
+async fn logging_out_twice_is_logging_out() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let token = bob.csrf_token().await;
+    let form = [("csrfToken", token.as_str())];
+    for _ in 0..2 {
+        let answer = bob.submit_bare("/logout", &form).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")));
+    }
+    assert_eq!(bob.post_with_token("/api/logout", json!({}), &token).await.status, 200);
+    // An expired session is no session.
+    let mut alice = site.logged_in("alice").await;
+    let token = alice.csrf_token().await;
+    site.clock.advance(std::time::Duration::from_hours(24 * 365));
+    let answer = alice.submit_bare("/logout", &[("csrfToken", &token)]).await;
+    assert_eq!(answer.status, 302);
+    assert!(!alice.cookies.contains_key("SESSIONID"));
 }

@@ -185,7 +185,7 @@ async fn a_form_without_its_fields_is_a_bad_request() {
     let site = Site::new();
     let token = issue(&site).await;
     let fields = [("token", token.as_str()), ("username", "root")];
-    site.browser().submit("/setup", &fields).await.assert_page(400, "missing field");
+    site.browser().submit("/setup", &fields).await.assert_page(400, "Password is required");
     assert!(!site.storage.users.has_admin().await.unwrap());
 }
 

@@ -50,7 +50,7 @@ impl Site {
             .clock(Arc::new(clock.clone()))
             .random(Arc::new(SeededRandom::default()));
         let crossauth = change(builder).build().unwrap();
-        let router = crossauth.site();
+        let router = crossauth.site().into();
         Self { crossauth, storage, clock, router }
     }
 

@@ -60,7 +60,8 @@ async fn log_in(server: &Server, password: &str) -> Response {
 #[tokio::test]
 async fn live_session_goes_on_until_it_is_logged_out() {
     for upstream in UPSTREAMS {
-        let server = server(&upstream, &[]);
+        // Columns of the application's own are shown to browsers only if they are listed.
+        let server = server(&upstream, &[("CROSSAUTH_SIGNUP_EDITABLE_FIELDS", "phone")]);
         let session = format!("SESSIONID={}", upstream.cookie);
         let whose = async |cookie: &str| {
             let path = "/api/userforsessionkey";

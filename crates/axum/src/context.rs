@@ -1,3 +1,0 @@
-//! The request as the handlers name it.
-
-pub(crate) use crate::request::RequestInfo as Context;

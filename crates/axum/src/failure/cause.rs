@@ -1,0 +1,102 @@
+//! From the errors of the use cases to public error codes.
+
+use std::sync::Arc;
+
+use crossauth_core::account::AccountError;
+use crossauth_core::csrf::CsrfError;
+use crossauth_core::error::ErrorCode;
+use crossauth_core::form::{self, FieldError, FieldMessages};
+use crossauth_core::login::LoginError;
+use crossauth_core::password::HashError;
+use crossauth_core::setup::SetupError;
+use crossauth_core::storage::{StorageError, StorageErrorKind};
+use crossauth_core::user::Refusal;
+
+use super::Failure;
+use super::log::Cause;
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.into())
+    }
+}
+
+impl From<CsrfError> for Failure {
+    fn from(error: CsrfError) -> Self {
+        let mut failure = Self::new(ErrorCode::InvalidCsrf);
+        failure.0.csrf = Some(error);
+        match error {
+            CsrfError::Missing | CsrfError::Mismatch => failure,
+            CsrfError::CrossSite => failure.message(
+                "The request comes from another site. If this is the right address, it must be \
+                 the server's configured base URL",
+            ),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        let failure = match error.kind {
+            StorageErrorKind::Unavailable => Self::unavailable(),
+            StorageErrorKind::Conflict
+            | StorageErrorKind::Corrupt
+            | StorageErrorKind::BadRow
+            | StorageErrorKind::Bug => Self::internal(),
+        };
+        failure.caused_by(Cause::Storage(Arc::new(error)))
+    }
+}
+
+impl From<HashError> for Failure {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::unavailable().caused_by(Cause::NoCapacity),
+            HashError::Failed => Self::internal().caused_by(Cause::HashFailed),
+        }
+    }
+}
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Hash(error) => error.into(),
+            LoginError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Form(fields) => {
+                let mut failure = Self::new(form::error_code(&fields));
+                failure.0.messages = fields.iter().map(FieldError::message).collect();
+                failure.0.fields = FieldMessages::from(&*fields);
+                failure
+            }
+            AccountError::SignupClosed => {
+                Self::new(ErrorCode::Forbidden).message("Sign-up is closed")
+            }
+            AccountError::NoSuchUser => Self::new(ErrorCode::Unauthorized),
+            AccountError::Hash(error) => error.into(),
+            AccountError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::InvalidLink => Self::new(ErrorCode::InvalidKey)
+                .message("This link has been used or is too old. A restart makes a new one while there is no administrator"),
+            SetupError::Account(error) => error.into(),
+        }
+    }
+}

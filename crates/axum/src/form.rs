@@ -1,0 +1,112 @@
+//! The forms of our own pages and their JSON twins, as they were sent.
+
+use axum::extract::Request;
+use crossauth_core::csrf::CsrfError;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::body::Fields;
+use crate::failure::Failure;
+use crate::next::NextPath;
+use crate::origin::Provenance;
+use crate::request::{RequestInfo, Surface};
+
+/// What a form sends.
+pub(crate) trait Form: DeserializeOwned {
+    /// Fields that are never shown again.
+    const SECRET: &'static [&'static str];
+}
+
+/// A form that was sent, and what of it can be shown again.
+pub(crate) struct Sent<F> {
+    pub(crate) form: Result<F, Failure>,
+    pub(crate) echo: Echo,
+}
+
+/// The fields of a form but for the secret ones. Empty for a form of another site: what it filled
+/// in must not be offered to be sent once more.
+pub(crate) struct Echo(Fields);
+
+impl<F: Form> Sent<F> {
+    /// Reads and checks the form. A request that the headers give away as forged is refused before
+    /// its body is read.
+    pub(crate) async fn read(info: &RequestInfo, request: Request) -> Self {
+        let (parts, body) = request.into_parts();
+        let checked = check_before_body(info, &parts);
+        let limits = info.crossauth.config().body_limits;
+        let fields = match checked {
+            Err(error) => Err(failed_check(info, error)),
+            Ok(_) => Fields::read(&parts.headers, body, limits).await,
+        };
+        let (fields, mut outcome) = match fields {
+            Ok(fields) => (fields, Ok(())),
+            Err(failure) => (Fields::default(), Err(failure)),
+        };
+        if outcome.is_ok() && checked == Ok(Checked::Later) {
+            let token = fields.csrf_token();
+            let later = info.check_csrf(&parts.headers, token);
+            outcome = later.map_err(|error| failed_check(info, error));
+        }
+        let echo = Echo(fields.without(F::SECRET));
+        Self { form: outcome.and_then(|()| fields.into_typed()), echo }
+    }
+}
+
+/// Whether the CSRF token still has to be looked for in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checked {
+    Done,
+    Later,
+}
+
+/// The part of the CSRF check that needs no body.
+pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<Checked, CsrfError> {
+    if info.provenance == Provenance::Foreign {
+        return Err(CsrfError::CrossSite);
+    }
+    if info.has_csrf_header(&parts.headers) {
+        return info.check_csrf(&parts.headers, None).map(|()| Checked::Done);
+    }
+    Ok(Checked::Later)
+}
+
+/// A failed CSRF check, for people in words that they can act on.
+pub(crate) fn failed_check(info: &RequestInfo, error: CsrfError) -> Failure {
+    let failure = Failure::from(error);
+    match (info.surface, error) {
+        (Surface::Api, _) | (Surface::Page, CsrfError::CrossSite) => failure,
+        (Surface::Page, _) if !info.carries_our_cookies() => failure.message(
+            "The form has expired, or your browser does not accept cookies, which are needed here. \
+             Please send it again",
+        ),
+        (Surface::Page, _) => failure
+            .message("This page was open for too long and its form has expired. Please try again"),
+    }
+}
+
+impl Echo {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.text(name)
+    }
+
+    /// The text of a field for a template.
+    pub(crate) fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    /// The good `next`.
+    pub(crate) fn next(&self) -> Option<NextPath> {
+        NextPath::parse(self.text("next")?).ok()
+    }
+
+    /// `on` if the session is to outlive the browser, else empty.
+    pub(crate) fn persist(&self) -> &'static str {
+        if self.0.flag("persist").unwrap_or(false) { "on" } else { "" }
+    }
+
+    /// The fields that begin with `user_`, without that.
+    pub(crate) fn user_fields(&self) -> Map<String, Value> {
+        self.0.with_prefix("user_")
+    }
+}

@@ -1,0 +1,179 @@
+//! The form of the route table, and what is made from it: router, list of endpoints, look-ups.
+
+use std::fmt;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use crossauth_core::signup::Door;
+use futures_util::future::BoxFuture;
+use http::Method;
+
+use super::{Answer, ROUTES};
+use crate::crossauth::Crossauth;
+use crate::request::{RequestInfo, Surface};
+
+/// A route of ours.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// The path after the prefix.
+    pub(crate) path: &'static str,
+    access: Access,
+    feature: Feature,
+    pub(crate) handler: Handler,
+}
+
+/// Who may use an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// Anyone. It changes nothing.
+    Public,
+    /// Requests that pass the CSRF check.
+    CsrfToken,
+    /// The user who is logged in. It changes nothing.
+    LoggedIn,
+}
+
+/// What must be offered for a route to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Always,
+    /// Open registration.
+    Signup,
+    /// A site of which the account page is the home.
+    Home,
+}
+
+/// Whether a handler needs anything but what is known about the request.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    AtOnce(fn(&RequestInfo) -> Response),
+    Later(fn(RequestInfo, Request) -> BoxFuture<'static, Answer>),
+}
+
+/// The response of a handler, or the promise of it.
+pub(crate) enum Answering {
+    Done(Box<Response>),
+    Pending(BoxFuture<'static, Answer>),
+}
+
+pub(super) const fn at_once(handler: fn(&RequestInfo) -> Response) -> Handler {
+    Handler::AtOnce(handler)
+}
+
+/// A handler that reads the body or asks a store.
+macro_rules! later {
+    ($handler:path) => {
+        $crate::routes::table::Handler::Later(|info, request| Box::pin($handler(info, request)))
+    };
+}
+pub(super) use later;
+
+impl Route {
+    pub(super) const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: Handler,
+    ) -> Self {
+        Self { method, path, access, feature: Feature::Always, handler }
+    }
+
+    pub(super) const fn of(mut self, feature: Feature) -> Self {
+        self.feature = feature;
+        self
+    }
+
+    /// Whether the route belongs to pages or to JSON.
+    pub(crate) fn surface(&self) -> Surface {
+        if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
+    }
+
+    /// The handler as one of axum's.
+    pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
+        match self.answer(info, request) {
+            Answering::Done(response) => *response,
+            Answering::Pending(answer) => answer.await.into_response(),
+        }
+    }
+
+    pub(crate) fn answer(&self, info: RequestInfo, request: Request) -> Answering {
+        match self.handler {
+            Handler::AtOnce(handler) => Answering::Done(Box::new(handler(&info))),
+            Handler::Later(handler) => Answering::Pending(handler(info, request)),
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// An endpoint of Crossauth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, with the prefix.
+    pub path: String,
+    /// Who may use it.
+    pub access: Access,
+}
+
+impl Crossauth {
+    /// The endpoints that [`Crossauth::mount`] adds, for documentation, tests and proxies.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |route: &Route| Endpoint {
+            method: route.method.clone(),
+            path: self.path(route.path),
+            access: route.access,
+        };
+        self.routes_of(&[Feature::Always, Feature::Signup]).map(endpoint).collect()
+    }
+
+    /// The routes of some features, as far as they are offered.
+    pub(crate) fn routes_of(&self, features: &[Feature]) -> impl Iterator<Item = &'static Route> {
+        ROUTES.iter().filter(move |route| features.contains(&route.feature) && self.offers(route))
+    }
+
+    fn offers(&self, route: &Route) -> bool {
+        match route.feature {
+            Feature::Always | Feature::Home => true,
+            Feature::Signup => self.auth().signup.config().open == Door::Open,
+        }
+    }
+
+    /// The route of a request, if it belongs to one of the features.
+    pub(crate) fn route_of(
+        &self,
+        features: &[Feature],
+        method: &Method,
+        path: &str,
+    ) -> Option<&'static Route> {
+        let name = path.strip_prefix(self.config().prefix.as_str())?;
+        let is_asked = |route: &&Route| route.path == name && route.method == *method;
+        let route = ROUTES.iter().find(is_asked)?;
+        (features.contains(&route.feature) && self.offers(route)).then_some(route)
+    }
+
+    /// The surface of a request to one of our routes.
+    pub(crate) fn surface_of(&self, method: &Method, path: &str) -> Option<Surface> {
+        let features = [Feature::Always, Feature::Signup];
+        self.route_of(&features, method, path).map(Route::surface)
+    }
+
+    /// The route that a path misses by a slash only: the prefix without its last one, or a name
+    /// with one more.
+    pub(crate) fn without_slash(&self, path: &str) -> Option<String> {
+        let prefix = self.config().prefix.as_str();
+        if path.len() + 1 == prefix.len() && prefix.starts_with(path) {
+            return Some(prefix.to_owned());
+        }
+        let path = path.strip_suffix('/')?;
+        let features = [Feature::Always, Feature::Signup];
+        self.route_of(&features, &Method::GET, path).map(|_| path.to_owned())
+    }
+}
