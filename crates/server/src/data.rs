@@ -128,6 +128,7 @@ fn unless_it_exists(error: io::Error) -> io::Result<()> {
 }
 
 /// The text of a file that another process may be writing at this moment, in one piece.
+#[expect(clippy::disallowed_methods, reason = "the process that writes has no way to tell us")]
 fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
     const ATTEMPTS: usize = 20;
     for _ in 1..ATTEMPTS {

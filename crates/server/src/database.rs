@@ -53,11 +53,7 @@ impl Database {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             tracing::info!(path = %path.display(), "making a new database");
         }
-        let tables = match settings.database.tables {
-            Tables::Crossauth => TableMap::crossauth(),
-            Tables::PyCrossauth => TableMap::pycrossauth(),
-            Tables::CrossauthJs => TableMap::crossauthjs(),
-        };
+        let tables = table_map(settings);
         let opened = Options { tables, ..Options::default() }.open(path).await;
         let shown = path.display();
         let storage = opened.with_context(|| format!("cannot open the database {shown}"))?;
@@ -76,6 +72,15 @@ impl Database {
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
+}
+
+fn table_map(settings: &Settings) -> TableMap {
+    let map = match settings.database.tables {
+        Tables::Crossauth => TableMap::crossauth(),
+        Tables::PyCrossauth => TableMap::pycrossauth(),
+        Tables::CrossauthJs => TableMap::crossauthjs(),
+    };
+    TableMap { time_zone: settings.database.time_zone.clone(), ..map }
 }
 
 /// The file that the settings name.

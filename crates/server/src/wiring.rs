@@ -8,7 +8,7 @@ use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::Storage;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
-use crossauth_core::{Auth, AuthConfig, Environment};
+use crossauth_core::{Auth, Environment};
 use crossauth_settings::{Settings, Tables};
 
 use crate::data::DataDirectory;
@@ -39,13 +39,7 @@ pub(crate) fn auth(
     secret: ServerSecret,
     storage: &Storage,
 ) -> anyhow::Result<Auth> {
-    let config = AuthConfig {
-        session: settings.session.clone(),
-        hasher: settings.hasher(),
-        password_policy: settings.passwords.policy.clone().for_site(&settings.site.config.name),
-        signup: settings.signup.clone(),
-        ..AuthConfig::new(secret)
-    };
+    let config = settings.auth_config(secret);
     Ok(Auth::new(config, storage, &Environment::default())?)
 }
 

@@ -1,8 +1,10 @@
 //! All sections together.
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
+use crossauth_core::AuthConfig;
 use crossauth_core::error::Numbering;
 use crossauth_core::password::HasherConfig;
+use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
 use crossauth_core::signup::SignupConfig;
 
@@ -96,6 +98,18 @@ impl Settings {
     /// How passwords are hashed.
     pub fn hasher(&self) -> HasherConfig {
         self.passwords.hasher(self.database.tables)
+    }
+
+    /// The configuration of the use cases alone, for work on accounts beside a server.
+    pub fn auth_config(&self, secret: ServerSecret) -> AuthConfig {
+        AuthConfig {
+            signature_form: self.cookies.config.signature_form,
+            session: self.session.clone(),
+            hasher: self.hasher(),
+            password_policy: self.passwords.policy.clone().for_site(&self.site.config.name),
+            signup: self.signup.clone(),
+            ..AuthConfig::new(secret)
+        }
     }
 
     /// A builder with these settings. It lacks a storage, and a secret where none is set.

@@ -31,6 +31,10 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
     Ok(first)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread that waits for a line keeps others waiting"
+)]
 async fn ask(question: &str) -> anyhow::Result<Password> {
     let mut signals = Signals::catch()?;
     let silence = Silence::begin().context("cannot keep the terminal from showing the password")?;
@@ -41,7 +45,6 @@ async fn ask(question: &str) -> anyhow::Result<Password> {
             drop(silence);
             // When standard error is closed, there is no line to end.
             let _ = writeln!(io::stderr());
-            // A thread still waits for a line; the process must not wait for it.
             std::process::exit(code);
         }
     };

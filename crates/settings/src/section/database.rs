@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::section;
-use crate::kind::{Choice, FilePath, Optional, words};
+use crate::kind::{Choice, FilePath, Optional, Text, words};
 
 /// Where the database is and whose tables it has.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub struct Database {
     pub path: Option<PathBuf>,
     /// Whose tables it has.
     pub tables: Tables,
+    /// The time zone of times that are stored as text without one.
+    pub time_zone: Option<String>,
 }
 
 /// Whose tables a database has.
@@ -37,4 +39,8 @@ section! { Database {
     "database.path": Optional<FilePath> => path;
     /// Whose tables the database has: our own, or those of Crossauth for Python or TypeScript.
     "database.tables": Choice<Tables> => tables;
+    /// The time zone of times that upstream stored as text without one: that of the machine on
+    /// which Crossauth for Python ran, such as `Europe/Vienna` or `+01:00`. Without it, UTC, with a
+    /// warning where such text is found.
+    "database.time_zone": Optional<Text> => time_zone;
 } }
