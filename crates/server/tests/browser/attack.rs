@@ -1,4 +1,4 @@
-//! Pages of somebody else that try to use the session of who looks at them.
+//! Pages of another site that try to use the session of their visitor.
 //!
 //! `evil.localhost` is another site. Another port of 127.0.0.1 is another origin of the same site,
 //! to which the browser does send our cookies, and which can plant its own.
@@ -10,7 +10,7 @@ use crate::person::{PASSWORD, is_logged_in, server, sign_up};
 
 const HOSTS: [&str; 2] = ["evil.localhost", "127.0.0.1"];
 
-/// A page that sends a form to us as soon as it is looked at.
+/// A page that posts a form to us as soon as it is opened.
 fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
     let inputs = fields.iter().fold(String::new(), |all, (name, value)| {
         format!("{all}<input name='{name}' value='{value}'>")
@@ -22,7 +22,7 @@ fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
     )
 }
 
-/// A CSRF cookie and a token that belongs to it, as anybody can get them.
+/// A CSRF cookie and a token that belongs to it, as anyone can get them.
 async fn csrf_pair(server: &Server) -> (String, String) {
     let answer = reqwest::get(server.url("/api/getcsrftoken")).await.unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
@@ -79,7 +79,7 @@ async fn form_of_another_origin_does_not_log_in() {
 }
 
 #[tokio::test]
-async fn pages_are_not_shown_in_frames_of_others() {
+async fn pages_are_not_shown_in_frames_of_other_origins() {
     let server = server();
     let browser = Browser::start().await;
     let frame = |source: &str| {
@@ -96,7 +96,7 @@ async fn pages_are_not_shown_in_frames_of_others() {
     ])
     .await;
     for host in HOSTS {
-        // The control: what may be framed is, and nobody complains.
+        // The control: a page that may be framed is shown without complaint.
         browser.open(&site.url(host, "/own")).await;
         assert_eq!(browser.complaints().await, Vec::<String>::new());
         for path in ["/login", "/signup", "/account"] {

@@ -1,4 +1,4 @@
-//! The server as people meet it: in a browser.
+//! The server in a browser.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attack;

@@ -1,4 +1,4 @@
-//! Names and addresses that are really markup.
+//! Names and addresses that contain markup.
 
 use crossauth_testkit::browser::Browser;
 
@@ -48,7 +48,7 @@ async fn markup_in_a_form_comes_back_as_text() {
 }
 
 #[tokio::test]
-async fn nothing_of_an_address_becomes_part_of_the_page() {
+async fn markup_in_a_url_is_not_part_of_the_page() {
     let server = server();
     let browser = Browser::start().await;
     for text in MARKUP {

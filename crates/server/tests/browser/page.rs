@@ -1,4 +1,4 @@
-//! How pages look: in a wide window and a narrow one, in light and dark.
+//! Pages in a wide and a narrow window, in light and dark.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::person::{log_in, server, sign_up};
 const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmondeley";
 
 #[tokio::test]
-async fn every_page_fits_every_window_and_breaks_none_of_its_own_rules() {
+async fn every_page_fits_wide_and_narrow_windows_and_follows_its_security_policy() {
     let server = server();
     let setup = server.setup_link();
     let browser = Browser::start().await;
@@ -38,7 +38,7 @@ async fn every_page_fits_every_window_and_breaks_none_of_its_own_rules() {
     look(&browser, &server, "account").await;
 }
 
-/// Looks at the page that is open in every way, and keeps pictures.
+/// Checks the open page in both sizes and schemes, and keeps screenshots.
 async fn look(browser: &Browser, server: &Server, name: &str) {
     // 320 is also what is left of a window of 640 at 200 % zoom.
     for (width, height) in [(1200, 800), (320, 640)] {

@@ -1,4 +1,4 @@
-//! What people do on the pages, in one sentence each.
+//! Steps that several tests take on the pages.
 
 use crossauth_testkit::browser::Browser;
 use crossauth_testkit::server::{Program, Server};
@@ -10,7 +10,7 @@ pub(crate) fn server() -> Server {
     Program::new(env!("CARGO_BIN_EXE_crossauth")).start()
 }
 
-/// Makes an account from the log-in page; ends on the account page.
+/// Creates an account, beginning at the login page and ending at the account page.
 pub(crate) async fn sign_up(browser: &Browser, server: &Server, username: &str) {
     browser.open(&server.url("/login")).await;
     browser.click("Create an account").await;
@@ -20,14 +20,14 @@ pub(crate) async fn sign_up(browser: &Browser, server: &Server, username: &str) 
     browser.expect("Log out").await;
 }
 
-/// Fills in the log-in form that is shown, and sends it.
+/// Fills in the login form that is open, and sends it.
 pub(crate) async fn log_in(browser: &Browser, username: &str, password: &str) {
     browser.fill("Username", username).await;
     browser.fill("Password", password).await;
     browser.click("Log in").await;
 }
 
-/// Whether the start page shows an account rather than the log-in page.
+/// Whether the start page shows an account rather than the login page.
 pub(crate) async fn is_logged_in(browser: &Browser, server: &Server) -> bool {
     browser.open(&server.url("/")).await;
     browser.text().await.contains("Log out")

@@ -1,4 +1,4 @@
-//! Links to the log-in page that would lead elsewhere afterwards.
+//! Links to the login page with a destination on another site.
 
 use crossauth_testkit::browser::Browser;
 use crossauth_testkit::server::Server;
@@ -23,7 +23,7 @@ const HOSTILE: [&str; 13] = [
     "/\r\nLocation: http://evil.localhost",
 ];
 
-/// The page to log in on that carries a destination, as the author of a link would have it.
+/// The login page with a destination, as in a link.
 fn link(server: &Server, next: &str) -> String {
     Url::parse_with_params(&server.url("/login"), [("next", next)]).unwrap().into()
 }

@@ -1,4 +1,4 @@
-//! Pictures for the documentation. Made by `scripts/screenshot`.
+//! Screenshots for the documentation, taken by `scripts/screenshot`.
 
 use std::path::Path;
 

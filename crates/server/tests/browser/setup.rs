@@ -26,7 +26,7 @@ async fn link_makes_one_administrator() {
 }
 
 #[tokio::test]
-async fn who_signs_up_is_no_administrator() {
+async fn users_who_sign_up_are_not_administrators() {
     let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;

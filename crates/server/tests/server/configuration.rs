@@ -195,3 +195,32 @@ fn a_file_in_the_working_directory_that_is_not_read_is_pointed_out() {
     assert!(!stdout.contains("is not read"), "{stdout}");
     assert!(stdout.contains("site_name = \"Acme\"  # crossauth.toml\n"), "{stdout}");
 }
+
+#[test]
+fn templates_are_rendered_by_the_check_as_by_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    std::fs::create_dir(path.join("t")).unwrap();
+    let check = ["config", "check", "--set", "templates=t"];
+    for (text, problem) in [
+        ("\n{% extends 'login.html' %}", "cycle in template inheritance"),
+        ("{% include 'login.html' %}", "login.html:1: "),
+        ("\n\n{{ 1 // 0 }}", "login.html:3: "),
+        (
+            "{% import 'components.html' as ui %}\n{{ ui.submt('x') }}",
+            "login.html:2: unknown method",
+        ),
+    ] {
+        std::fs::write(path.join("t/login.html"), text).unwrap();
+        let lines = problems(path, &check);
+        assert!(lines.len() == 1 && lines[0].contains(problem), "{text}: {lines:?}");
+        let start = run(path, &["--listen", "0", "--set", "templates=t"]);
+        assert!(!start.status.success(), "{text}");
+        assert!(String::from_utf8(start.stderr).unwrap().contains(problem), "{text}");
+    }
+    std::fs::rename(path.join("t/login.html"), path.join("t/lgoin.html")).unwrap();
+    let output = run(path, &check);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("lgoin.html: not used"), "{stderr}");
+}

@@ -86,7 +86,7 @@ fn a_broken_override_is_reported_with_file_and_line() {
 }
 
 #[test]
-fn an_override_that_names_nothing_is_reported_at_start() {
+fn unknown_filters_and_templates_are_reported_at_start() {
     let filter = problem(&[("login.html", "\n\n{{ username|shout }}")]);
     assert!(filter.contains("login.html:3: unknown filter"), "{filter}");
     let parent = problem(&[("error.html", "{% extends 'nothing.html' %}")]);
@@ -199,7 +199,7 @@ fn a_missing_directory_is_named() {
 }
 
 #[test]
-fn changes_are_seen_only_by_those_who_ask_for_it() {
+fn changed_templates_are_read_again_only_in_development() {
     let directory = directory(&[("login.html", "one")]);
     let fixed = open(directory.path()).unwrap();
     let reloading = open(directory.path()).unwrap().reloading();
