@@ -1,7 +1,7 @@
 //! Authentication and authorization that an application embeds.
 //!
-//! This crate gathers the others behind features: `axum` for the web framework, `sqlite` for the
-//! storage. With both, an Axum application gets sign-up, login, sessions, pages and typed
+//! This crate gathers the others behind features: `axum` for the web framework, `sqlite` and
+//! `postgres` for the storage. With `axum` and `sqlite`, an Axum application gets sign-up, login, sessions, pages and typed
 //! extractors:
 //!
 #![cfg_attr(all(feature = "axum", feature = "sqlite"), doc = "```no_run")]
@@ -42,5 +42,5 @@ pub use crossauth_core as core;
 pub use crossauth_axum::*;
 #[cfg(feature = "settings")]
 pub use crossauth_settings as settings;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use crossauth_storage_sql::*;

@@ -94,7 +94,9 @@ impl Table {
     /// Takes a column out, if it exists, without selecting it.
     pub(crate) fn take_optional(&mut self, name: &str) -> Result<Option<Column>, OpenError> {
         check(name)?;
-        let place = self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        let position = |is_named: &dyn Fn(&Column) -> bool| self.columns.iter().position(is_named);
+        let place = position(&|column| column.name == name)
+            .or_else(|| position(&|column| column.name.eq_ignore_ascii_case(name)));
         Ok(place.map(|place| self.columns.remove(place)))
     }
 

@@ -22,6 +22,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// not is an error, because an unlimited result does not fit in memory.
 pub const MAX_SCANNED: usize = 10_000;
 
+/// What is wrong with a body that returns a value though a statement of its failed.
+pub(crate) const WENT_ON: &str = "a transaction went on after one of its statements failed";
+
 /// A database with its pool of connections; clones share it.
 pub trait Database: Clone + Send + Sync + 'static {
     /// Its SQL dialect.
@@ -59,7 +62,8 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// The driver runs `body` again, from the beginning, where the database asks for it (a
     /// deadlock, a serialization failure, another transaction that failed in the same group). So
     /// `body` has no effect but through its transaction. It awaits nothing but its transaction,
-    /// and runs to its end even if the caller is gone.
+    /// returns an error once one of its statements has failed, and runs to its end even if the
+    /// caller is gone.
     // An async closure would read better, but it cannot yet be required that its future be `Send`.
     fn transaction<I, T, F>(
         &self,

@@ -24,6 +24,8 @@ mod extra;
 mod key;
 mod migration;
 mod open;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod record;
 mod schema;
 mod session;

@@ -56,6 +56,12 @@ pub enum OpenError {
         /// Its name.
         name: String,
     },
+    /// The address of the database server cannot be used.
+    #[error("the address of the database server is wrong: {problem}")]
+    Address {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A name in the table map holds something else than ASCII letters, digits and `_`.
     #[error("{name:?} cannot be the name of a table or column")]
     Identifier {

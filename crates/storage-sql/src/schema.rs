@@ -30,7 +30,7 @@ impl Schema {
     pub(crate) fn comparable_time(&self, column: &str) -> String {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::AsFound) => format!("{MILLIS_FUNCTION}({column})"),
-            (Dialect::Sqlite, Management::Managed) => column.to_owned(),
+            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => column.to_owned(),
         }
     }
 
@@ -38,7 +38,9 @@ impl Schema {
     pub(crate) fn compared_time(&self, field: &Field, moment: Timestamp) -> Value<'static> {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::AsFound) => Value::Integer(moment.as_millis()),
-            (Dialect::Sqlite, Management::Managed) => self.keys.times.encode(field, moment),
+            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => {
+                self.keys.times.encode(field, moment)
+            }
         }
     }
 
@@ -60,7 +62,9 @@ impl Schema {
             Management::AsFound => Ok(Extra::Columns(table.select_rest())),
         };
         let mut users = Users::new(users, map, extra)?;
-        users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
+        if users.id_kind != IdKind::Uuid {
+            users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
+        }
         let keys = Keys::new(keys, map, extra)?;
         let mut warnings = Vec::new();
         warnings.extend(required(&map.users.table, &users.extra));

@@ -17,7 +17,7 @@ pub mod user;
 
 /// Application fields of users that the rules use, with their SQL types.
 pub const USER_FIELDS: [(&str, &str); 4] = [
-    ("phone", "varchar(32)"),
+    ("phone", "varchar(128)"),
     ("visits", "integer"),
     ("score", "double precision"),
     ("newsletter", "boolean"),

@@ -19,6 +19,8 @@
 pub mod browser;
 pub mod clock;
 pub mod conformance;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod random;
 #[cfg(feature = "server")]
 pub mod server;

@@ -9,13 +9,15 @@ use crate::record::IdKind;
 pub enum Dialect {
     /// SQLite.
     Sqlite,
+    /// PostgreSQL.
+    Postgres,
 }
 
 impl Dialect {
     /// An identifier in quotes.
     pub(crate) fn quote(self, identifier: &str) -> String {
         match self {
-            Self::Sqlite => format!("\"{}\"", identifier.replace('"', "\"\"")),
+            Self::Sqlite | Self::Postgres => format!("\"{}\"", identifier.replace('"', "\"\"")),
         }
     }
 
@@ -24,6 +26,16 @@ impl Dialect {
         match self {
             // There is one writer at a time anyway.
             Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// A statement that keeps other processes from migrating until the transaction ends.
+    pub(crate) fn lock_schema(self) -> Option<Statement> {
+        match self {
+            Self::Sqlite => None,
+            // The number stands for our migrations among the locks of the database.
+            Self::Postgres => Some(Statement::new("SELECT pg_advisory_xact_lock(7236837140221)")),
         }
     }
 
@@ -31,7 +43,13 @@ impl Dialect {
     pub(crate) fn random_id(self, kind: IdKind) -> &'static str {
         match (self, kind) {
             (Self::Sqlite, IdKind::UuidBytes) => "randomblob(16)",
-            (Self::Sqlite, IdKind::Text | IdKind::Integer) => "lower(hex(randomblob(16)))",
+            (Self::Sqlite, IdKind::Text | IdKind::Uuid | IdKind::Integer) => {
+                "lower(hex(randomblob(16)))"
+            }
+            (Self::Postgres, IdKind::UuidBytes) => "uuid_send(gen_random_uuid())",
+            (Self::Postgres, IdKind::Text | IdKind::Uuid | IdKind::Integer) => {
+                "gen_random_uuid()::text"
+            }
         }
     }
 
@@ -40,13 +58,17 @@ impl Dialect {
         match self {
             // Only this type makes a primary key the number of the row.
             Self::Sqlite => column.sql_type == "integer",
+            Self::Postgres => column.has_default,
         }
     }
 
     /// A condition that a column of truth values is true, with an index usable for it.
-    pub(crate) fn is_true(self, column: &str, _is_boolean: bool) -> String {
+    pub(crate) fn is_true(self, column: &Column) -> String {
+        let name = &column.quoted;
         match self {
-            Self::Sqlite => format!("{column} = 1"),
+            Self::Sqlite => format!("{name} = 1"),
+            Self::Postgres if column.is_boolean() => name.clone(),
+            Self::Postgres => format!("{name} <> 0"),
         }
     }
 
@@ -56,6 +78,12 @@ impl Dialect {
         Statement::new(match self {
             Self::Sqlite => {
                 "SELECT name, type, \"notnull\", dflt_value IS NOT NULL FROM pragma_table_info(?)"
+            }
+            Self::Postgres => {
+                "SELECT attname::text, format_type(atttypid, NULL)::text, attnotnull, \
+                 atthasdef OR attidentity <> '' FROM pg_attribute \
+                 WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 \
+                 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
             }
         })
     }

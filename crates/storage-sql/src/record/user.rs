@@ -136,6 +136,8 @@ impl Users {
 pub(crate) enum IdKind {
     Integer,
     Text,
+    /// UUIDs in a type of their own, shown as text.
+    Uuid,
     /// UUIDs, stored as 16 bytes and shown as text.
     UuidBytes,
 }
@@ -143,8 +145,11 @@ pub(crate) enum IdKind {
 impl IdKind {
     /// What a column is declared to hold. A database without strict types may hold something else.
     fn of(column: &Column) -> Self {
-        const NUMBERS: [&str; 3] = ["int", "serial", "numeric"];
-        let numeric = NUMBERS.iter().any(|name| column.sql_type.contains(name));
+        if column.sql_type == "uuid" {
+            return Self::Uuid;
+        }
+        let numeric =
+            ["int", "serial", "numeric"].iter().any(|name| column.sql_type.contains(name));
         if numeric { Self::Integer } else { Self::Text }
     }
 
@@ -170,6 +175,8 @@ impl IdKind {
         match (self, id) {
             (Self::Integer, UserId::Integer(id)) => Ok(Value::Integer(*id)),
             (Self::Text, UserId::Text(id)) => Ok(Value::text(id)),
+            (Self::Uuid, UserId::Text(id)) if uuid::parse(id).is_some() => Ok(Value::text(id)),
+            (Self::Uuid, _) => Err(StorageError::corrupt("user ids are UUIDs here")),
             (Self::UuidBytes, UserId::Text(id)) => match uuid::parse(id) {
                 Some(bytes) => Ok(Value::bytes(bytes.to_vec())),
                 None => Err(StorageError::corrupt("user ids are UUIDs here")),

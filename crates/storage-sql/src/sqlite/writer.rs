@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use super::Shared;
 use super::connection;
 use super::file::OpenFiles;
-use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value};
+use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
 
 /// Most transactions that are committed together.
 const GROUP: usize = 64;
@@ -109,16 +109,19 @@ where
 {
     fn run(&mut self, connection: &mut Connection) -> Outcome {
         self.outcome = None;
-        let mut transaction = OnConnection(connection);
+        let mut transaction = OnConnection { connection, failed: false };
         let mut future = (self.body)(&mut transaction, &self.input);
-        let result = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        let mut result = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(StorageError::bug(
                 "the body of a transaction awaits something other than its transaction",
             )),
         };
-        let outcome = if result.is_ok() { Outcome::Keep } else { Outcome::Undo };
         drop(future);
+        if transaction.failed && result.is_ok() {
+            result = Err(StorageError::bug(WENT_ON));
+        }
+        let outcome = if result.is_ok() { Outcome::Keep } else { Outcome::Undo };
         self.outcome = Some(result);
         outcome
     }
@@ -259,7 +262,19 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 /// A transaction on the thread's own connection, whose answers are always there at once.
-struct OnConnection<'c>(&'c mut Connection);
+struct OnConnection<'c> {
+    connection: &'c mut Connection,
+    /// A statement has failed. Other databases keep nothing of the transaction then.
+    failed: bool,
+}
+
+impl OnConnection<'_> {
+    fn note<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        // A row that cannot be decoded is not an error of the statement.
+        self.failed |= result.as_ref().is_err_and(|error| error.kind != StorageErrorKind::BadRow);
+        result
+    }
+}
 
 #[async_trait]
 impl Transaction for OnConnection<'_> {
@@ -268,7 +283,8 @@ impl Transaction for OnConnection<'_> {
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
-        connection::execute(self.0, statement, params)
+        let result = connection::execute(self.connection, statement, params);
+        self.note(result)
     }
 
     async fn query(
@@ -277,6 +293,7 @@ impl Transaction for OnConnection<'_> {
         params: &[Value<'_>],
         each: &mut EachRow<'_>,
     ) -> Result<(), StorageError> {
-        connection::query(self.0, statement, params, each)
+        let result = connection::query(self.connection, statement, params, each);
+        self.note(result)
     }
 }

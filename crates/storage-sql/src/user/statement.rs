@@ -79,7 +79,7 @@ impl UserSql {
             list: list(""),
             list_after: list(&format!("WHERE u.{name} > ?")),
             has_admin: users.admin.as_ref().map(|admin| {
-                let is_admin = dialect.is_true(&admin.column.quoted, admin.column.is_boolean());
+                let is_admin = dialect.is_true(&admin.column);
                 Statement::new(format!("SELECT 1 FROM {table} WHERE {is_admin} LIMIT 1"))
             }),
             schema,

@@ -69,6 +69,23 @@ async fn constraint_broken_halfway_undoes_the_whole_transaction() {
 }
 
 #[tokio::test]
+async fn failed_statement_undoes_the_transaction_whatever_the_body_returns() {
+    let opened = InFile::open(Options::default()).await;
+    let database = opened.database.database();
+    let result: Result<(), _> = database
+        .transaction((), |transaction, ()| {
+            Box::pin(async move {
+                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+                let _ignored = transaction.execute(&insert(), &[Value::text("s:1")]).await;
+                Ok(())
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn body_that_awaits_something_else_is_a_bug_and_undone() {
     let opened = InFile::open(Options::default()).await;
     let result: Result<(), _> = opened

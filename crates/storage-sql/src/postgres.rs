@@ -1,0 +1,244 @@
+//! The PostgreSQL driver.
+//!
+//! A pool of connections; each keeps the statements that it has prepared. A transaction that the
+//! database aborts because of a deadlock or a serialization failure runs again, up to three times.
+//!
+//! There is no TLS yet: connect through a UNIX socket or the loopback interface only. A URL that
+//! asks for TLS is refused, and so is one that names another host.
+
+mod pool;
+mod transaction;
+mod value;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crossauth_core::storage::{StorageError, StorageErrorKind};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, Error};
+
+use crate::database::{
+    BoxFuture, Database, Dialect, MAX_SCANNED, Row, Statement, Transaction, Value,
+};
+use crate::{OpenError, SqlStorage, TableMap};
+use pool::Pool;
+
+/// Opens our own schema in the database at `url`, such as
+/// `postgresql://user@%2Fvar%2Frun%2Fpostgresql/app` or `host=127.0.0.1 user=app dbname=app`.
+pub async fn open(url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
+    Options::default().open(url).await
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What its tables are called and what is in them.
+    pub tables: TableMap,
+    /// The most connections that are open at a time. At least 1.
+    pub connections: usize,
+}
+
+impl Default for Options {
+    /// Our own schema, and ten connections.
+    fn default() -> Self {
+        Self { tables: TableMap::crossauth(), connections: 10 }
+    }
+}
+
+impl Options {
+    /// Opens the database at `url`.
+    pub async fn open(self, url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
+        let config = parse(url)?;
+        let pool = Pool::new(config, self.connections.max(1));
+        SqlStorage::open(Postgres(Arc::new(pool)), self.tables).await
+    }
+}
+
+/// The configuration in a URL, if it can be used without TLS.
+fn parse(url: &str) -> Result<Config, OpenError> {
+    // The error may quote what is wrong, but not the password.
+    let config: Config = url.parse().map_err(|error: Error| OpenError::Address {
+        problem: std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
+    })?;
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(OpenError::Address { problem: "TLS is not supported yet".into() });
+    }
+    if let Some(host) = config.get_hosts().iter().find(|host| !is_local(host)) {
+        let problem = format!("TLS is not supported yet, so the host {host:?} must be this one");
+        return Err(OpenError::Address { problem });
+    }
+    Ok(config)
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// A PostgreSQL database; see [`open`].
+#[derive(Clone)]
+pub struct Postgres(Arc<Pool>);
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+impl Database for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn find<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        decode: F,
+    ) -> Result<Option<T>, StorageError>
+    where
+        T: Send,
+        F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
+    {
+        let rows = self.0.read(statement, params, 1).await?;
+        rows.first().map(|row| decode(row)).transpose()
+    }
+
+    async fn scan<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        mut decode: F,
+    ) -> Result<Vec<T>, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&dyn Row) -> T + Send + 'static,
+    {
+        let rows = self.0.read(statement, params, MAX_SCANNED + 1).await?;
+        if rows.len() > MAX_SCANNED {
+            return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
+        }
+        Ok(rows.iter().map(|row| decode(row)).collect())
+    }
+
+    async fn transaction<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let pool = Arc::clone(&self.0);
+        // A task of its own: the caller may go away, the transaction runs to its end.
+        let task = tokio::spawn(async move { transaction::run(&pool, &input, &body).await });
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => {
+                Err(StorageError::bug("the body of a transaction panicked"))
+            }
+            Err(error) => Err(StorageError::unavailable(error)),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        // A number for the transaction is given to writing ones only, and is logged to disk.
+        let write = "SELECT txid_current(), current_setting('transaction_read_only') = 'on'";
+        let probe = (Statement::new(write), ());
+        self.transaction(probe, |transaction, (write, ())| {
+            Box::pin(async move {
+                let decode = |row: &dyn Row| Ok(row.value(1)? == Value::Bool(true));
+                match transaction.find(write, &[], decode).await? {
+                    Some(false) => Ok(()),
+                    _ => Err(StorageError::unavailable("the database can only be read")),
+                }
+            })
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// What a caller can conclude from an error of PostgreSQL.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
+fn storage_error(error: Error) -> StorageError {
+    let kind = match error.code() {
+        Some(code) if *code == SqlState::UNIQUE_VIOLATION => StorageErrorKind::Conflict,
+        Some(code) if is_outage(code.code()) => StorageErrorKind::Unavailable,
+        None if error.is_closed() || has_io_source(&error) => StorageErrorKind::Unavailable,
+        Some(_) | None => StorageErrorKind::Corrupt,
+    };
+    StorageError { kind, source: describe(&error).into() }
+}
+
+/// Whether a code of SQLSTATE says that the same statement may succeed later.
+fn is_outage(code: &str) -> bool {
+    // Connection, authorization, rollback, resources, not in the right state, operator
+    // intervention, system error.
+    const CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
+    const READ_ONLY: &str = "25006";
+    code == READ_ONLY || CLASSES.iter().any(|class| code.starts_with(class))
+}
+
+fn has_io_source(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// An error in one piece. Without the detail that the server adds, which quotes values.
+fn describe(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(error) => format!("{} (SQLSTATE {})", error.message(), error.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_that_need_no_tls_are_accepted() {
+        for url in [
+            "host=/var/run/postgresql user=app",
+            "postgresql://app@%2Fvar%2Frun%2Fpostgresql/app",
+            "postgresql://app:secret@127.0.0.1:5433/app",
+            "postgresql://app@[::1]/app",
+            "postgresql://app@localhost/app",
+        ] {
+            assert!(parse(url).is_ok(), "{url}");
+        }
+        for url in [
+            "postgresql://app:secret@db.example.com/app",
+            "postgresql://app:secret@10.0.0.1/app",
+            "postgresql://app:secret@localhost,db.example.com/app",
+            "postgresql://app:secret@localhost/app?sslmode=require",
+            "postgresql://app:secret@localhost/app?nonsense=1",
+            "mysql://app:secret@localhost/app",
+        ] {
+            let error = parse(url).unwrap_err();
+            assert!(matches!(&error, OpenError::Address { .. }), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

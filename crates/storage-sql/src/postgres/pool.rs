@@ -1,0 +1,252 @@
+//! Connections, and the statements that each has prepared.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use crossauth_core::storage::StorageError;
+use futures_util::TryStreamExt;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error, NoTls, Row};
+
+use super::storage_error;
+use super::value::Param;
+use crate::database::{Statement, Value};
+
+/// How long to wait for a connection before callers are told to come back later.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After how long of silence the system asks whether the server is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Most statements that a connection keeps prepared.
+const PREPARED: usize = 256;
+
+/// Lends connections, up to a limit, and opens them as they are needed.
+pub(super) struct Pool {
+    config: Config,
+    limit: u32,
+    free: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Pool {
+    pub(super) fn new(mut config: Config, limit: usize) -> Self {
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(PATIENCE);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("crossauth");
+        }
+        config.keepalives_idle(KEEPALIVE);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let free = Semaphore::new(limit as usize);
+        Self { config, limit, free, idle: Mutex::default() }
+    }
+
+    /// A connection, which returns to the pool when it is dropped.
+    pub(super) async fn lend(&self) -> Result<Lent<'_>, StorageError> {
+        let permit = timeout(PATIENCE, self.free.acquire())
+            .await
+            .map_err(|_| StorageError::unavailable("every connection is in use"))?
+            .map_err(|_| StorageError::unavailable("the database is closed"))?;
+        let idle = || self.idle.lock().pop();
+        let idle = std::iter::from_fn(idle).find(|connection| !connection.client.is_closed());
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.open().await?,
+        };
+        Ok(Lent { pool: self, connection: Some(connection), _permit: permit })
+    }
+
+    /// A new connection.
+    pub(super) async fn open(&self) -> Result<Connection, StorageError> {
+        Connection::open(&self.config).await
+    }
+
+    /// The first `limit` rows of a statement that only reads.
+    pub(super) async fn read(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        let mut lent = self.lend().await?;
+        match lent.connection()?.query(statement, params, limit).await {
+            // The server had closed the connection while it was idle.
+            Err(error) if error.is_closed() => {
+                lent.discard();
+                drop(lent);
+                self.lend().await?.connection()?.query(statement, params, limit).await
+            }
+            result => result,
+        }
+        .map_err(storage_error)
+    }
+
+    /// Waits until every connection is back, and lends none any more.
+    pub(super) async fn close(&self) {
+        // Fails if it is closed already.
+        let _all = self.free.acquire_many(self.limit).await;
+        self.free.close();
+        self.idle.lock().clear();
+    }
+}
+
+/// A connection on loan.
+pub(super) struct Lent<'p> {
+    pool: &'p Pool,
+    connection: Option<Connection>,
+    _permit: SemaphorePermit<'p>,
+}
+
+impl Lent<'_> {
+    pub(super) fn connection(&mut self) -> Result<&mut Connection, StorageError> {
+        self.connection.as_mut().ok_or_else(|| StorageError::bug("the connection was discarded"))
+    }
+
+    /// Closes the connection instead of returning it.
+    pub(super) fn discard(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let connection = self.connection.take();
+        self.pool.idle.lock().extend(connection.filter(Connection::is_usable));
+    }
+}
+
+/// One connection.
+pub(super) struct Connection {
+    client: Client,
+    prepared: HashMap<Statement, tokio_postgres::Statement>,
+    /// A transaction has begun and neither ended nor failed to.
+    pub(super) in_transaction: bool,
+}
+
+impl Connection {
+    async fn open(config: &Config) -> Result<Self, StorageError> {
+        let opened = timeout(PATIENCE, config.connect(NoTls)).await;
+        let opened =
+            opened.map_err(|_| StorageError::unavailable("the database server does not answer"))?;
+        let (client, connection) = opened.map_err(|error| {
+            // Whatever it says, nothing can be concluded about rows.
+            StorageError::unavailable(super::describe(&error))
+        })?;
+        // Ends with an error where its client sees one, too.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { client, prepared: HashMap::new(), in_transaction: false })
+    }
+
+    fn is_usable(&self) -> bool {
+        !self.in_transaction && !self.client.is_closed()
+    }
+
+    /// Runs a statement without parameters or result.
+    pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql).await
+    }
+
+    /// Runs a statement that changes rows; returns how many it found.
+    pub(super) async fn execute(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+    ) -> Result<u64, Error> {
+        let prepared = self.prepare(statement).await?;
+        let result = self.client.execute_raw(&prepared, params.iter().map(Param)).await;
+        self.forget_outdated(statement, result)
+    }
+
+    /// Runs a statement; returns its first `limit` rows.
+    pub(super) async fn query(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let prepared = self.prepare(statement).await?;
+        let result = self.rows(&prepared, params, limit).await;
+        self.forget_outdated(statement, result)
+    }
+
+    async fn rows(
+        &self,
+        prepared: &tokio_postgres::Statement,
+        params: &[Value<'_>],
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let rows = self.client.query_raw(prepared, params.iter().map(Param)).await?;
+        let mut rows = pin!(rows);
+        let mut found = Vec::new();
+        // The end is awaited, too: errors of the statement come there.
+        while let Some(row) = rows.try_next().await? {
+            if found.len() < limit {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement, Error> {
+        if let Some(prepared) = self.prepared.get(statement) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare(&numbered(statement.as_str())).await?;
+        if self.prepared.len() >= PREPARED {
+            self.prepared.clear();
+        }
+        self.prepared.insert(statement.clone(), prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Drops a prepared statement that no longer fits the tables.
+    fn forget_outdated<T>(
+        &mut self,
+        statement: &Statement,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(error) = &result
+            && error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+        {
+            self.prepared.remove(statement);
+        }
+        result
+    }
+}
+
+/// The text of a statement with the numbered parameters of PostgreSQL.
+fn numbered(text: &str) -> String {
+    let mut numbered = String::with_capacity(text.len() + 8);
+    let (mut number, mut quote) = (0, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (None, '?') => {
+                number += 1;
+                numbered.push('$');
+                numbered.push_str(&number.to_string());
+                continue;
+            }
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None | Some(_), _) => {}
+        }
+        numbered.push(c);
+    }
+    numbered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_numbered_outside_of_quotes() {
+        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+        assert_eq!(numbered("\"why?\" = ? AND b = '?'"), "\"why?\" = $1 AND b = '?'");
+        assert_eq!(numbered("\"a\"\"?\" = ?"), "\"a\"\"?\" = $1");
+    }
+}

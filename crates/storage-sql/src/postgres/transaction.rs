@@ -1,0 +1,156 @@
+//! Transactions, run again where the database asks for it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crossauth_core::storage::StorageError;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::pool::{Connection, Pool};
+use super::storage_error;
+use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
+
+/// How often a transaction is run again.
+const RETRIES: u32 = 3;
+
+/// Runs `body` as one transaction.
+pub(super) async fn run<I, T, F>(pool: &Pool, input: &I, body: &F) -> Result<T, StorageError>
+where
+    F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>,
+{
+    let mut retries = 0;
+    loop {
+        match attempt(pool, input, body).await {
+            Err(Failure { retry: true, .. }) if retries < RETRIES => {
+                retries += 1;
+                tokio::time::sleep(pause(retries)).await;
+            }
+            result => return result.map_err(|failure| failure.error),
+        }
+    }
+}
+
+/// A while that differs between two transactions that have just failed each other.
+fn pause(retries: u32) -> Duration {
+    let random = RandomState::new().hash_one(retries) % 16;
+    Duration::from_millis((u64::from(retries) * 4) + random)
+}
+
+/// Why an attempt was rolled back.
+struct Failure {
+    error: StorageError,
+    retry: bool,
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self { error, retry: false }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let retry = is_retriable(&error);
+        Self { error: storage_error(error), retry }
+    }
+}
+
+fn is_retriable(error: &Error) -> bool {
+    let retriable = [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| retriable.contains(&code))
+}
+
+async fn attempt<I, T, F>(pool: &Pool, input: &I, body: &F) -> Result<T, Failure>
+where
+    F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>,
+{
+    let mut lent = pool.lend().await?;
+    let connection = lent.connection()?;
+    begin(connection, pool).await?;
+    connection.in_transaction = true;
+    let mut transaction = OnConnection { connection, failed: false, retry: false };
+    let result = body(&mut transaction, input).await;
+    let OnConnection { connection, failed, retry } = transaction;
+    match result {
+        Ok(_) if failed => {
+            roll_back(connection).await;
+            Err(StorageError::bug(WENT_ON).into())
+        }
+        Ok(value) => {
+            connection.run("COMMIT").await?;
+            connection.in_transaction = false;
+            Ok(value)
+        }
+        Err(error) => {
+            roll_back(connection).await;
+            Err(Failure { error, retry })
+        }
+    }
+}
+
+/// Begins on this connection; on a new one if the server has closed it while it was idle.
+async fn begin(connection: &mut Connection, pool: &Pool) -> Result<(), Failure> {
+    match connection.run("BEGIN").await {
+        Err(error) if error.is_closed() => {
+            *connection = pool.open().await?;
+            connection.run("BEGIN").await?;
+            Ok(())
+        }
+        result => result.map_err(Failure::from),
+    }
+}
+
+async fn roll_back(connection: &mut Connection) {
+    // If this fails the connection is closed, which rolls back as well.
+    if connection.run("ROLLBACK").await.is_ok() {
+        connection.in_transaction = false;
+    }
+}
+
+/// A transaction on a connection of its own.
+struct OnConnection<'c> {
+    connection: &'c mut Connection,
+    /// A statement has failed: PostgreSQL keeps nothing of the transaction.
+    failed: bool,
+    /// It failed in a way that running the transaction again may mend.
+    retry: bool,
+}
+
+impl OnConnection<'_> {
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, StorageError> {
+        result.map_err(|error| {
+            self.failed = true;
+            self.retry |= is_retriable(&error);
+            storage_error(error)
+        })
+    }
+}
+
+#[async_trait]
+impl Transaction for OnConnection<'_> {
+    async fn execute(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+    ) -> Result<u64, StorageError> {
+        let result = self.connection.execute(statement, params).await;
+        self.note(result)
+    }
+
+    async fn query(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<(), StorageError> {
+        let result = self.connection.query(statement, params, usize::MAX).await;
+        for row in self.note(result)? {
+            if each(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! What happens when a database is opened.
+
+use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::user::{NewUser, UserSecrets};
+use crossauth_storage_sql::postgres::{self, Options};
+use crossauth_storage_sql::{OpenError, TableMap};
+use crossauth_testkit::postgres::server;
+
+use super::InSchema;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_open_and_migrate_at_once() {
+    let address = server().empty_schema();
+    let tasks: Vec<_> = (0..8)
+        .map(|number| {
+            let address = address.clone();
+            tokio::spawn(async move {
+                let storage = postgres::open(&address).await.unwrap().storage();
+                let user = NewUser::named(format!("user{number}"));
+                storage.users.insert(&user, &UserSecrets::default()).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let storage = postgres::open(&address).await.unwrap().storage();
+    assert_eq!(storage.users.list(None, 100).await.unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused() {
+    let opened = InSchema::open().await;
+    opened.sql("INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)");
+    let error = postgres::open(&opened.address).await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn missing_table_is_named() {
+    let address = server().empty_schema();
+    let options = Options { tables: TableMap::pycrossauth(), ..Options::default() };
+    let error = options.open(&address).await.unwrap_err();
+    assert!(matches!(&error, OpenError::MissingTable { table } if table == "User"), "{error}");
+}
+
+#[tokio::test]
+async fn server_that_does_not_answer_is_unavailable() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = format!("host={} user=postgres", directory.path().display());
+    let error = postgres::open(&address).await.unwrap_err();
+    let OpenError::Storage(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn closed_database_accepts_no_writes() {
+    let opened = InSchema::open().await;
+    opened.database.ping().await.unwrap();
+    opened.database.close().await;
+    opened.database.close().await;
+    let bob = NewUser::named("bob");
+    let error = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn ping_notices_a_database_that_can_only_be_read() {
+    let opened = InSchema::open().await;
+    opened.database.ping().await.unwrap();
+    let address = opened.address.replace("-c ", "-c default_transaction_read_only=on -c ");
+    let error = postgres::open(&address).await.unwrap_err();
+    assert!(matches!(error, OpenError::Storage(_)), "{error}");
+    opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
+    assert!(opened.database.ping().await.is_err());
+}

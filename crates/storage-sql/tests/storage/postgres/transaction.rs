@@ -1,0 +1,138 @@
+//! Transactions on connections that may fail.
+
+use std::sync::Arc;
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::Key;
+use crossauth_core::storage::{StorageError, StorageErrorKind};
+use crossauth_storage_sql::database::{Database, Statement, Value};
+use tokio::sync::Barrier;
+
+use super::InSchema;
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+fn insert() -> Statement {
+    Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
+}
+
+/// Two transactions that each lock what the other one locks next, once both have locked one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlocked_transaction_runs_again() {
+    let opened = InSchema::open().await;
+    for value in ["a", "b"] {
+        opened.storage().keys.insert(&Key::new(value, None, NOW)).await.unwrap();
+    }
+    let both = Arc::new(Barrier::new(2));
+    let tasks = [["a", "b"], ["b", "a"]].map(|order| {
+        let database = opened.database.database().clone();
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let input = (order, Arc::clone(&both), first);
+        tokio::spawn(async move {
+            database
+                .transaction(input, |transaction, (order, both, first)| {
+                    Box::pin(async move {
+                        let statement = Statement::new(
+                            "UPDATE crossauth_keys SET created = created + 1 WHERE value = ?",
+                        );
+                        for (place, value) in order.iter().enumerate() {
+                            transaction.execute(&statement, &[Value::text(*value)]).await?;
+                            let meet = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+                            if place == 0 && meet {
+                                both.wait().await;
+                            }
+                        }
+                        Ok(())
+                    })
+                })
+                .await
+        })
+    });
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    for value in ["a", "b"] {
+        let key = opened.storage().keys.find(value).await.unwrap().unwrap();
+        assert_eq!(key.created.as_millis(), NOW.as_millis() + 2);
+    }
+}
+
+#[tokio::test]
+async fn broken_connections_are_replaced() {
+    let opened = InSchema::open().await;
+    let keys = opened.storage().keys;
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE pid <> pg_backend_pid() AND query LIKE '%unmistakable%'";
+    for number in 0..3 {
+        let mark = Statement::new("SELECT 'unmistakable' || ?");
+        let database = opened.database.database();
+        database.find(&mark, &[Value::text("x")], |_| Ok(())).await.unwrap();
+        opened.sql(kill);
+        let value = format!("s:{number}");
+        if number == 0 {
+            assert_eq!(keys.find(&value).await.unwrap(), None);
+        } else {
+            keys.insert(&Key::new(&value, None, NOW)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn failed_statement_undoes_the_transaction_whatever_the_body_returns() {
+    let opened = InSchema::open().await;
+    let database = opened.database.database();
+    for ignore in [false, true] {
+        let result: Result<(), _> = database
+            .transaction(ignore, |transaction, ignore| {
+                Box::pin(async move {
+                    transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+                    let again = transaction.execute(&insert(), &[Value::text("s:1")]).await;
+                    if *ignore { Ok(()) } else { again.map(drop) }
+                })
+            })
+            .await;
+        let expected = if ignore { StorageErrorKind::Bug } else { StorageErrorKind::Conflict };
+        assert_eq!(result.unwrap_err().kind, expected);
+        assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn body_that_panics_is_a_bug_and_undone() {
+    let opened = InSchema::open().await;
+    let database = opened.database.database();
+    let result: Result<(), StorageError> = database
+        .transaction((), |transaction, ()| {
+            Box::pin(async move {
+                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+                std::panic::resume_unwind(Box::new("on purpose"))
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+    opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
+}
+
+#[tokio::test]
+async fn transaction_ends_although_its_caller_is_gone() {
+    let opened = InSchema::open().await;
+    let database = opened.database.database();
+    let (entered, gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let input = (Arc::clone(&entered), Arc::clone(&gate));
+    let transaction = database.transaction(input, |transaction, (entered, gate)| {
+        Box::pin(async move {
+            entered.wait().await;
+            gate.wait().await;
+            transaction.execute(&insert(), &[Value::text("s:1")]).await
+        })
+    });
+    tokio::select! {
+        _ = transaction => panic!("it waits at the gate"),
+        _ = entered.wait() => {}
+    }
+    gate.wait().await;
+    opened.database.close().await;
+    let again = InSchema::open_at(opened.address, crossauth_storage_sql::TableMap::crossauth());
+    assert!(again.await.storage().keys.find("s:1").await.unwrap().is_some());
+}

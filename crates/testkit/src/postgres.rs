@@ -1,0 +1,146 @@
+//! A PostgreSQL server for tests: a process of its own in a temporary directory, reached through a
+//! UNIX socket only.
+//!
+//! [`server`] starts one for all tests of a process. It ends and its directory goes when the
+//! process ends, however that happens.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::missing_panics_doc, reason = "a server that does not start panics")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the shell says once the server takes connections; within a minute, or nothing.
+const READY: &str = "ready";
+
+/// Where Debian and others keep the programs of each version.
+const VERSIONS: &str = "/usr/lib/postgresql";
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    programs: PathBuf,
+    directory: PathBuf,
+    schemas: AtomicUsize,
+    /// Ends when its input is closed, which the system does when this process ends.
+    _process: Child,
+}
+
+/// The server of this process, started when it is first asked for.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::start)
+}
+
+impl Server {
+    fn start() -> Self {
+        let programs = programs();
+        let directory = tempfile::Builder::new().prefix("crossauth-postgres-").tempdir().unwrap();
+        let owner = owner();
+        if let Some((user, group)) = owner {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        // Removed by the shell that watches the server.
+        let directory = directory.keep();
+        initialise(&programs, &directory, owner);
+        let mut process = run(&programs, &directory, owner);
+        let mut said = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        if said.trim_end() != READY {
+            let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+            panic!("PostgreSQL does not start: {log}");
+        }
+        Self { programs, directory, schemas: AtomicUsize::new(0), _process: process }
+    }
+
+    /// The address of a schema without tables, in a database that tests share.
+    pub fn empty_schema(&self) -> String {
+        let name = format!("test{}", self.schemas.fetch_add(1, Ordering::Relaxed));
+        self.execute(&self.address("public"), &format!("CREATE SCHEMA {name}"));
+        self.address(&name)
+    }
+
+    fn address(&self, schema: &str) -> String {
+        let host = self.directory.display();
+        format!("host={host} user=postgres dbname=postgres options='-c search_path={schema}'")
+    }
+
+    /// Runs SQL at an address that [`empty_schema`](Self::empty_schema) gave.
+    pub fn execute(&self, address: &str, sql: &str) {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+        let output = command.args(["--command", sql, address]).output().unwrap();
+        assert!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The directory with the programs of the latest version that is installed.
+fn programs() -> PathBuf {
+    let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten().map(|entry| entry.path());
+    let latest =
+        versions.filter(|path| path.join("bin/initdb").exists()).max_by_key(|path| version(path));
+    let Some(latest) = latest else {
+        panic!(
+            "no PostgreSQL server below {VERSIONS}: install the package `postgresql` \
+             (scripts/test does)"
+        )
+    };
+    latest.join("bin")
+}
+
+/// The user to run as, where this process is root, which PostgreSQL refuses to run as.
+fn owner() -> Option<(u32, u32)> {
+    if !rustix::process::getuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let line = users.lines().find(|line| line.starts_with("postgres:"));
+    let line = line.unwrap_or_else(|| panic!("there is no user `postgres` to run PostgreSQL as"));
+    let ids: Vec<u32> = line.split(':').skip(2).take(2).map(|id| id.parse().unwrap()).collect();
+    Some((ids[0], ids[1]))
+}
+
+fn initialise(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) {
+    let mut command = Command::new(programs.join("initdb"));
+    command
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+        .args(["--no-sync", "--no-instructions"])
+        .arg("--pgdata")
+        .arg(directory.join("data"));
+    let output = as_owner(&mut command, owner).current_dir(directory).output().unwrap();
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs the server below a shell that ends it when its input is closed.
+fn run(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
+    let script = "\"$0/postgres\" -D \"$1/data\" -F -k \"$1\" -c listen_addresses= \
+                  -c max_connections=400 -c deadlock_timeout=50ms -c full_page_writes=off \
+                  -c autovacuum=off >\"$1/log\" 2>&1 </dev/null & server=$!
+                  for _ in $(seq 600); do
+                      \"$0/pg_isready\" -q -h \"$1\" && echo ready && break
+                      kill -0 $server || break
+                      sleep 0.1
+                  done
+                  exec >&-
+                  while read -r _; do :; done
+                  kill -QUIT $server; wait $server; rm -rf \"$1\"";
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(programs).arg(directory);
+    // A group of its own: Ctrl-C at the tests ends them first.
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()
+}
+
+fn as_owner(command: &mut Command, owner: Option<(u32, u32)>) -> &mut Command {
+    if let Some((user, group)) = owner {
+        command.uid(user).gid(group);
+    }
+    command
+}
