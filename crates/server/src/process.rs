@@ -33,7 +33,7 @@ pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {
         files.unwrap_or_default(),
     );
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let hasher = settings.passwords.hasher(settings.database.tables);
+    let hasher = settings.hasher();
     let hashing = hasher.threads.map_or(processors, usize::from);
     let hash_memory = match hasher.new_hashes {
         NewHashes::Argon2id(params) => params.memory_kib as usize * 1024,

@@ -2,7 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use async_trait::async_trait;
-use axum::routing::get;
+use axum::routing;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
 
@@ -37,6 +37,11 @@ async fn serve(app: Router, storage: &'static str) -> SocketAddr {
 }
 
 async fn get_status(address: SocketAddr, path: &'static str) -> String {
+    get(address, path).await.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The whole answer.
+async fn get(address: SocketAddr, path: &'static str) -> String {
     let ask = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         let request =
@@ -44,7 +49,7 @@ async fn get_status(address: SocketAddr, path: &'static str) -> String {
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.lines().next().unwrap_or_default().to_owned()
+        answer
     };
     tokio::task::spawn_blocking(ask).await.unwrap()
 }
@@ -54,16 +59,20 @@ async fn a_panicking_handler_costs_one_request() {
     async fn panics() -> &'static str {
         panic!("on purpose")
     }
-    let app = Router::new().route("/panics", get(panics)).route("/works", get(|| async { "" }));
+    let app = Router::new()
+        .route("/panics", routing::get(panics))
+        .route("/works", routing::get(|| async { "" }));
     let address = serve(app, "working").await;
-    assert_eq!(get_status(address, "/panics").await, "HTTP/1.1 500 Internal Server Error");
+    let answer = get(address, "/panics").await;
+    assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
+    assert!(answer.contains("\r\nx-request-id: "), "{answer}");
     assert_eq!(get_status(address, "/works").await, "HTTP/1.1 200 OK");
     assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 200 OK");
 }
 
 #[tokio::test]
 async fn a_handler_that_never_answers_is_given_up() {
-    let app = Router::new().route("/", get(std::future::pending::<()>));
+    let app = Router::new().route("/", routing::get(std::future::pending::<()>));
     let address = serve(app, "working").await;
     assert_eq!(get_status(address, "/").await, "HTTP/1.1 503 Service Unavailable");
 }

@@ -59,11 +59,11 @@ fn log_says_where_the_server_listens() {
     let mut server = start(&["--set", "log.format=json"]);
     server.stop();
     let log = server.log();
-    let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    assert_eq!(first["message"], "listening", "{log}");
-    assert_eq!(first["address"], server.address().to_string());
-    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
-    assert_eq!(last["message"], "stopped", "{log}");
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let listening = events.iter().find(|event| event["message"] == "listening").unwrap();
+    assert_eq!(listening["address"], server.address().to_string(), "{log}");
+    assert_eq!(events.last().unwrap()["message"], "stopped", "{log}");
 }
 
 #[test]

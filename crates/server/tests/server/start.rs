@@ -37,6 +37,19 @@ fn a_configured_secret_is_not_written_down() {
     assert!(!server.directory().join("crossauth-data/secret").exists());
 }
 
+#[test]
+fn database_that_is_gone_makes_the_server_unready() {
+    let server = start(&[]);
+    assert_eq!(server.status("/ready"), 200);
+    let path = server.directory().join("crossauth-data/crossauth.db");
+    std::fs::rename(&path, path.with_extension("moved")).unwrap();
+    assert_eq!(server.status("/ready"), 503);
+    assert_eq!(server.status("/live"), 200);
+    // Another file at its path is not the database that is open.
+    std::fs::copy(path.with_extension("moved"), &path).unwrap();
+    assert_eq!(server.status("/ready"), 503);
+}
+
 fn secret_file() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret = 'sixteen bytes !!'").unwrap();
