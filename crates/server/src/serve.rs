@@ -13,12 +13,12 @@ mod request;
 mod signal;
 mod stream;
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use crossauth_axum::Crossauth;
 use crossauth_settings::Settings;
@@ -53,13 +53,27 @@ pub(crate) struct Application {
     pub(crate) readiness: Arc<Readiness>,
 }
 
+/// Why an address cannot be listened on, and what to do about it.
+pub(crate) fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let is = |kind| error.kind() == kind;
+    let hint = if is(io::ErrorKind::AddrInUse) {
+        "; another program listens there"
+    } else if is(io::ErrorKind::AddrNotAvailable) {
+        "; this machine has no such address"
+    } else if is(io::ErrorKind::PermissionDenied) && address.port() < 1024 {
+        "; ports below 1024 need the right to use them"
+    } else {
+        ""
+    };
+    let context = format!("cannot listen on {address}{hint}; choose an address with --listen");
+    anyhow::Error::from(error).context(context)
+}
+
 impl Server {
     /// Begins to listen; connections wait until [`run`](Self::run).
     pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let hint = "another program may be listening there; choose an address with --listen";
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address} ({hint})"))?;
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|error| cannot_listen(address, error))?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }

@@ -10,6 +10,7 @@ use crossauth_settings::Settings;
 use rustix::fs::{Access, access};
 
 use crate::data::DataDirectory;
+use crate::serve::cannot_listen;
 use crate::{database, wiring};
 
 /// Everything that would keep the server from starting.
@@ -29,9 +30,8 @@ pub(super) fn run(settings: &Settings) -> Vec<anyhow::Error> {
 fn check_address(settings: &Settings) -> anyhow::Result<()> {
     match TcpListener::bind(settings.server.listen) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(()),
-        bound => {
-            bound.map(drop).with_context(|| format!("cannot listen on {}", settings.server.listen))
-        }
+        Err(error) => Err(cannot_listen(settings.server.listen, error)),
+        Ok(_) => Ok(()),
     }
 }
 

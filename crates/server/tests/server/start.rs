@@ -69,6 +69,19 @@ fn a_taken_port_is_named_together_with_the_option() {
 }
 
 #[test]
+fn an_address_of_another_machine_is_called_so_by_check_and_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = ["--listen", "192.0.2.1:0", "--base-url", "https://a.example"];
+    for (command, code) in [(&["serve"][..], 1), (&["config", "check"], 2)] {
+        let output = run(directory.path(), &[command, &address].concat());
+        assert_eq!(output.status.code(), Some(code));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let expected = "cannot listen on 192.0.2.1:0; this machine has no such address; choose";
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
