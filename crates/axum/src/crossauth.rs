@@ -1,6 +1,7 @@
 //! Crossauth as an Axum application embeds it.
 
 mod builder;
+mod check;
 mod config;
 mod cookie;
 
@@ -14,13 +15,15 @@ use crossauth_core::storage::StorageError;
 use crossauth_core::{Auth, cookie::CookieOptions};
 use http::HeaderName;
 
-pub use builder::{BuildError, Builder};
+pub use builder::Builder;
+pub use check::BuildError;
 pub use config::{CookieConfig, CrossSite, CsrfIssue, HostPrefix, RequestConfig, SiteConfig};
 
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
 use crate::page::{FooterLink, Pages};
 use crate::request_id::RequestId;
+use crate::signup_field::SignupField;
 
 /// How Crossauth looks from the web.
 #[derive(Debug, Clone)]
@@ -47,6 +50,8 @@ pub struct Config {
     pub body_limits: BodyLimits,
     /// Which proxies, hosts and sites requests may come from.
     pub requests: RequestConfig,
+    /// The fields of the sign-up form besides name and password.
+    pub signup_fields: Vec<SignupField>,
     /// The application's fields of users that browsers may see.
     pub visible_fields: Vec<String>,
     /// When the CSRF cookie is set.

@@ -48,7 +48,10 @@ mod request_id;
 mod router;
 mod routes;
 mod session_change;
+mod signup_field;
 mod site;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod visible_user;
 mod visitor;
 
@@ -70,5 +73,6 @@ pub use request_id::{REQUEST_ID, RequestId, RequestScope};
 pub use router::not_found;
 pub use routes::home::account_page;
 pub use routes::{Access, Endpoint};
+pub use signup_field::{FieldKind, SignupField};
 pub use site::{Site, SiteFuture};
 pub use visitor::{ForwardedHeader, Proxies, Visitor};

@@ -64,14 +64,20 @@ fn is_plain_path(target: &str) -> bool {
         && !target.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\')
 }
 
-/// Whether decoding once or twice, as a careless proxy might, brings up another host.
+/// Whether decoding, however often a careless proxy might do it, brings up another host.
 fn hides_a_host(target: &str) -> bool {
-    let decode =
-        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    let once = decode(path);
-    let twice = decode(&once);
-    !is_plain_path(&once) || !is_plain_path(&twice)
+    let mut path = target.split(['?', '#']).next().unwrap_or_default().to_owned();
+    loop {
+        if !is_plain_path(&path) || path.contains("/..//") || path.contains("/.//") {
+            return true;
+        }
+        let decoded = percent_encoding::percent_decode_str(&path).decode_utf8_lossy().into_owned();
+        // Decoding makes a path shorter until nothing is left to decode.
+        if decoded.len() >= path.len() {
+            return false;
+        }
+        path = decoded;
+    }
 }
 
 /// The good `next` in a query string.
@@ -149,6 +155,10 @@ mod tests {
             "/./%2fevil.example",
             "/a/../%2fevil.example",
             "/./%252fevil.example",
+            "/%252e//evil.example",
+            "/%25252Fevil.example",
+            "/%2525252e/%2525252fevil.example",
+            "/a/%252e%252e//evil.example",
         ] {
             assert_eq!(NextPath::parse(target), Err(ForeignTarget), "{target:?}");
         }

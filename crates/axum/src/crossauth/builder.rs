@@ -5,64 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Clock;
-use crossauth_core::cookie::{CookieOptions, InvalidCookie};
-use crossauth_core::password::{HasherConfig, HasherConfigError, PasswordPolicy};
+use crossauth_core::cookie::CookieOptions;
+use crossauth_core::password::{HasherConfig, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
 use crossauth_core::session::{SessionConfig, SessionFilter};
 use crossauth_core::signup::{Door, SignupConfig};
 use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Environment};
-use http::HeaderName;
 use ipnet::IpNet;
 
+use super::check::{
+    BuildError, add_host_prefix, check_cookies, csrf_header, footer_links, prefix, target,
+};
 use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConfig};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
-use crate::page::{FooterLink, PageError, Pages};
+use crate::page::Pages;
 use crate::routes;
-
-/// Why Crossauth could not be put together.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// No secret was given.
-    #[error("a secret is needed: Crossauth::builder().secret(…)")]
-    NoSecret,
-    /// The secret is too short.
-    #[error(transparent)]
-    WeakSecret(#[from] WeakSecret),
-    /// No storage was given.
-    #[error("a storage is needed: Crossauth::builder().storage(…)")]
-    NoStorage,
-    /// The base URL cannot be used.
-    #[error("the base URL {0}")]
-    BaseUrl(#[from] InvalidBaseUrl),
-    /// The prefix is no path.
-    #[error("the prefix must be a path such as / or /auth/")]
-    Prefix,
-    /// A redirect target or a name cannot stand in a header.
-    #[error("{0} holds characters that cannot be sent")]
-    Unsendable(&'static str),
-    /// The header for CSRF tokens could be one that HTTP gives a meaning.
-    #[error("the name of the CSRF header must begin with X-")]
-    CsrfHeader,
-    /// No browser would take such a cookie.
-    #[error(transparent)]
-    Cookie(#[from] InvalidCookie),
-    /// The two cookies have one name.
-    #[error("the session cookie and the CSRF cookie must have different names")]
-    CookieNames,
-    /// Password hashing cannot be set up so.
-    #[error(transparent)]
-    Hasher(#[from] HasherConfigError),
-    /// The address of a link at the end of the pages is not one.
-    #[error("{0} must be a path or begin with https://, http:// or mailto:")]
-    Link(&'static str),
-    /// A template is missing or wrong.
-    #[error(transparent)]
-    Pages(#[from] PageError),
-}
+use crate::signup_field::SignupField;
 
 /// Builds [`Crossauth`].
 ///
@@ -81,6 +43,7 @@ pub struct Builder {
     body_limits: BodyLimits,
     session: SessionConfig,
     signup: SignupConfig,
+    signup_fields: Vec<SignupField>,
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
     environment: Environment,
@@ -254,6 +217,13 @@ impl Builder {
         self
     }
 
+    /// The fields of the sign-up form besides name and password, with labels, rules and choices.
+    /// They take the place of [`editable_fields`](Self::editable_fields).
+    pub fn signup_fields(mut self, fields: impl IntoIterator<Item = SignupField>) -> Self {
+        self.signup_fields = fields.into_iter().collect();
+        self
+    }
+
     /// Fields of users, beside our own, that pages and JSON show to browsers; those of
     /// [`editable_fields`](Self::editable_fields) if not given.
     pub fn visible_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
@@ -301,6 +271,10 @@ impl Builder {
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
+        if !self.signup_fields.is_empty() {
+            let names = self.signup_fields.iter().map(|field| field.name.clone());
+            self.signup.editable_fields = names.collect();
+        }
         let config = self.config()?;
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
@@ -327,6 +301,11 @@ impl Builder {
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
+            signup_fields: if self.signup_fields.is_empty() {
+                self.signup.editable_fields.iter().map(SignupField::new).collect()
+            } else {
+                self.signup_fields.clone()
+            },
             visible_fields: match &site.visible_fields {
                 Some(fields) => fields.clone(),
                 None => self.signup.editable_fields.clone(),
@@ -361,73 +340,4 @@ impl Builder {
         }
         Ok(base_url.clone())
     }
-}
-
-fn footer_links(site: &SiteConfig) -> Result<Vec<FooterLink>, BuildError> {
-    let links = [
-        ("Privacy", "privacy_url", &site.privacy_url),
-        ("Terms", "terms_url", &site.terms_url),
-        ("Help", "help_url", &site.help_url),
-    ];
-    let given = links
-        .into_iter()
-        .filter_map(|(label, option, href)| Some((label, option, href.as_deref()?)));
-    given
-        .map(|(label, option, href)| {
-            let leads_somewhere =
-                ["/", "https://", "http://", "mailto:"].iter().any(|start| href.starts_with(start));
-            let is_url = leads_somewhere && href.bytes().all(|byte| byte.is_ascii_graphic());
-            if is_url {
-                Ok(FooterLink { label, href: href.to_owned() })
-            } else {
-                Err(BuildError::Link(option))
-            }
-        })
-        .collect()
-}
-
-fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
-    let cookies = [&mut config.session_cookie, &mut config.csrf_cookie];
-    let possible = |cookie: &&mut CookieOptions| {
-        cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/")
-    };
-    let added = match wanted {
-        HostPrefix::Always => true,
-        HostPrefix::Auto => cookies.iter().all(possible),
-        HostPrefix::Never => false,
-    };
-    if added {
-        for cookie in cookies {
-            cookie.name = format!("__Host-{}", cookie.name);
-        }
-    }
-}
-
-fn check_cookies(config: &Config) -> Result<(), BuildError> {
-    if config.session_cookie.name == config.csrf_cookie.name {
-        return Err(BuildError::CookieNames);
-    }
-    for cookie in [&config.session_cookie, &config.csrf_cookie] {
-        cookie.check()?;
-    }
-    Ok(())
-}
-
-/// Only `X-…`: a header that HTTP gives a meaning would break every response.
-fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
-    let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
-    if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
-}
-
-fn prefix(given: &str) -> Result<String, BuildError> {
-    let prefix = format!("/{}/", given.trim_matches('/')).replace("//", "/");
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    let climbs = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
-    if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
-}
-
-fn target(given: Option<&str>, name: &'static str) -> Result<String, BuildError> {
-    let target = given.unwrap_or("/");
-    let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
-    if sendable { Ok(target.to_owned()) } else { Err(BuildError::Unsendable(name)) }
 }

@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::{AccountError, AccountForm};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::form::{FieldError, Rule, label};
+use crossauth_core::form::{FieldError, Rule};
 use crossauth_core::password;
 use crossauth_core::secret::Password;
 use crossauth_core::signup::SignupRequest;
@@ -21,6 +21,7 @@ use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
 use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
+use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
 /// What the form sends, but for the fields that begin with `user_`.
@@ -73,7 +74,7 @@ struct Field {
     required: bool,
     choices: Vec<Choice>,
     autocomplete: &'static str,
-    hint: &'static str,
+    hint: String,
     value: Value,
 }
 
@@ -113,16 +114,19 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
 async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
     check_factors(&form)?;
     let persist = persistence(info, form.persist);
-    let request = SignupRequest {
-        form: AccountForm {
-            username: form.username.clone(),
-            password: form.password.clone(),
-            repeat: form.repeat_password,
-            fields: echo.user_fields(),
-        },
-        persist,
-        replaces: info.session_id(),
+    let mut fields = echo.user_fields();
+    let mut errors = signup_field::check(&info.crossauth.config().signup_fields, &mut fields);
+    let account = AccountForm {
+        username: form.username.clone(),
+        password: form.password.clone(),
+        repeat: form.repeat_password,
+        fields,
     };
+    if !errors.is_empty() {
+        errors.extend(other_errors(info, &account));
+        return Err(AccountError::Form(errors).into());
+    }
+    let request = SignupRequest { form: account, persist, replaces: info.session_id() };
     let session = match info.crossauth.auth().signup.sign_up(request).await {
         Ok(session) => session,
         // The second of two clicks: the account of the first, whose password it knows.
@@ -141,6 +145,15 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
         }
     };
     Ok(answer::with_session(response, SessionChange::begin(session)))
+}
+
+/// What else is wrong with a form, so that everything is said at once.
+fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
+    let auth = info.crossauth.auth();
+    match auth.accounts.check(form, &auth.signup.config().reserved_names) {
+        Err(AccountError::Form(errors)) => errors,
+        Ok(_) | Err(_) => Vec::new(),
+    }
 }
 
 fn is_taken(errors: &[FieldError]) -> bool {
@@ -177,14 +190,14 @@ impl Page for SignupPage {
             persist: "on",
             username: Some("ada".into()),
             fields: vec![
-                Field::new("email", Some(&"ada@example.com".into())),
-                Field {
-                    r#type: "select",
-                    required: true,
-                    choices: vec![Choice { value: "north".into(), label: "North".into() }],
-                    hint: "Where you work.",
-                    ..Field::new("region", Some(&"north".into()))
-                },
+                Field::new(&SignupField::new("email"), Some(&"ada@example.com".into())),
+                Field::new(
+                    &SignupField::new("region")
+                        .required()
+                        .choices([("north", "North")])
+                        .hint("Where you work."),
+                    Some(&"north".into()),
+                ),
             ],
             allowed_factor2: vec![
                 FactorChoice { name: "none", friendly_name: "None", has_secrets: false },
@@ -207,30 +220,29 @@ impl SignupPage {
     }
 
     fn new(info: &RequestInfo, entered: &Map<String, Value>) -> Self {
-        let editable = &info.crossauth.auth().signup.config().editable_fields;
-        let fields = editable.iter().map(|name| Field::new(name, entered.get(name))).collect();
+        let fields = &info.crossauth.config().signup_fields;
+        let fields = fields.iter().map(|field| Field::new(field, entered.get(&field.name)));
+        let fields = fields.collect();
         let password_hint = info.crossauth.auth().accounts.password_policy().describe();
         Self { fields, password_hint, ..Self::default() }
     }
 }
 
 impl Field {
-    fn new(name: &str, entered: Option<&Value>) -> Self {
-        let (label, r#type, autocomplete) = match name {
-            "email" => ("Email".to_owned(), "email", "email"),
-            "phone" => ("Phone".to_owned(), "tel", "tel"),
-            _ => (label(name), "text", "on"),
+    fn new(field: &SignupField, entered: Option<&Value>) -> Self {
+        let choice = |(value, label): &(String, String)| Choice {
+            value: value.clone(),
+            label: label.clone(),
         };
-        let value = entered.cloned().unwrap_or_default();
         Self {
-            name: name.to_owned(),
-            label,
-            r#type,
-            required: false,
-            choices: Vec::new(),
-            autocomplete,
-            hint: "",
-            value,
+            name: field.name.clone(),
+            label: field.label.clone(),
+            r#type: if field.choices.is_empty() { field.kind.control() } else { "select" },
+            required: field.required,
+            choices: field.choices.iter().map(choice).collect(),
+            autocomplete: field.kind.autocomplete(),
+            hint: field.hint.clone(),
+            value: entered.cloned().unwrap_or_default(),
         }
     }
 }

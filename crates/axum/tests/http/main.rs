@@ -9,6 +9,7 @@ mod browser;
 mod site;
 mod store;
 
+mod application;
 mod csrf;
 mod csrf_token;
 mod embedding;

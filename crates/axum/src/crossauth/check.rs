@@ -1,0 +1,121 @@
+//! Checks of the options, and what is made from them.
+
+use crossauth_core::cookie::{CookieOptions, InvalidCookie};
+use crossauth_core::password::HasherConfigError;
+use crossauth_core::secret::WeakSecret;
+use http::HeaderName;
+
+use super::Config;
+use super::config::{HostPrefix, SiteConfig};
+use crate::origin::InvalidBaseUrl;
+use crate::page::{FooterLink, PageError};
+
+/// Why Crossauth could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No secret was given.
+    #[error("a secret is needed: Crossauth::builder().secret(…)")]
+    NoSecret,
+    /// The secret is too short.
+    #[error(transparent)]
+    WeakSecret(#[from] WeakSecret),
+    /// No storage was given.
+    #[error("a storage is needed: Crossauth::builder().storage(…)")]
+    NoStorage,
+    /// The base URL cannot be used.
+    #[error("the base URL {0}")]
+    BaseUrl(#[from] InvalidBaseUrl),
+    /// The prefix is no path.
+    #[error("the prefix must be a path such as / or /auth/")]
+    Prefix,
+    /// A redirect target or a name cannot stand in a header.
+    #[error("{0} holds characters that cannot be sent")]
+    Unsendable(&'static str),
+    /// The header for CSRF tokens could be one that HTTP gives a meaning.
+    #[error("the name of the CSRF header must begin with X-")]
+    CsrfHeader,
+    /// No browser would take such a cookie.
+    #[error(transparent)]
+    Cookie(#[from] InvalidCookie),
+    /// The two cookies have one name.
+    #[error("the session cookie and the CSRF cookie must have different names")]
+    CookieNames,
+    /// Password hashing cannot be set up so.
+    #[error(transparent)]
+    Hasher(#[from] HasherConfigError),
+    /// The address of a link at the end of the pages is not one.
+    #[error("{0} must be a path or begin with https://, http:// or mailto:")]
+    Link(&'static str),
+    /// A template is missing or wrong.
+    #[error(transparent)]
+    Pages(#[from] PageError),
+}
+
+pub(super) fn footer_links(site: &SiteConfig) -> Result<Vec<FooterLink>, BuildError> {
+    let links = [
+        ("Privacy", "privacy_url", &site.privacy_url),
+        ("Terms", "terms_url", &site.terms_url),
+        ("Help", "help_url", &site.help_url),
+    ];
+    let given = links
+        .into_iter()
+        .filter_map(|(label, option, href)| Some((label, option, href.as_deref()?)));
+    given
+        .map(|(label, option, href)| {
+            let leads_somewhere =
+                ["/", "https://", "http://", "mailto:"].iter().any(|start| href.starts_with(start));
+            let is_url = leads_somewhere && href.bytes().all(|byte| byte.is_ascii_graphic());
+            if is_url {
+                Ok(FooterLink { label, href: href.to_owned() })
+            } else {
+                Err(BuildError::Link(option))
+            }
+        })
+        .collect()
+}
+
+pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
+    let cookies = [&mut config.session_cookie, &mut config.csrf_cookie];
+    let possible = |cookie: &&mut CookieOptions| {
+        cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/")
+    };
+    let added = match wanted {
+        HostPrefix::Always => true,
+        HostPrefix::Auto => cookies.iter().all(possible),
+        HostPrefix::Never => false,
+    };
+    if added {
+        for cookie in cookies {
+            cookie.name = format!("__Host-{}", cookie.name);
+        }
+    }
+}
+
+pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
+    if config.session_cookie.name == config.csrf_cookie.name {
+        return Err(BuildError::CookieNames);
+    }
+    for cookie in [&config.session_cookie, &config.csrf_cookie] {
+        cookie.check()?;
+    }
+    Ok(())
+}
+
+/// Only `X-…`: a header that HTTP gives a meaning would break every response.
+pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
+    let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
+    if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
+}
+
+pub(super) fn prefix(given: &str) -> Result<String, BuildError> {
+    let prefix = format!("/{}/", given.trim_matches('/')).replace("//", "/");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    let climbs = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
+    if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
+}
+
+pub(super) fn target(given: Option<&str>, name: &'static str) -> Result<String, BuildError> {
+    let target = given.unwrap_or("/");
+    let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
+    if sendable { Ok(target.to_owned()) } else { Err(BuildError::Unsendable(name)) }
+}

@@ -1,0 +1,141 @@
+//! For the tests of applications: users who are logged in, without a form and without a real
+//! password hash. Behind the feature `testkit`.
+//!
+//! ```
+//! use axum::{Router, body::Body, http::Request, routing::post};
+//! use crossauth_axum::{CsrfChecked, CurrentUser, testkit};
+//! use tower::ServiceExt;
+//!
+//! async fn greet(_: CsrfChecked, user: CurrentUser) -> String {
+//!     format!("Hello, {}", user.username)
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let crossauth = testkit::crossauth();
+//! let app: Router = crossauth.mount(Router::new().route("/greet", post(greet)));
+//!
+//! let bob = testkit::logged_in(&crossauth, "bob").await;
+//! let request = bob.authorize(Request::post("/greet")).body(Body::empty())?;
+//! let response = app.oneshot(request).await?;
+//! assert_eq!(response.status(), 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crossauth_core::account::{AccountForm, Role};
+use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
+use crossauth_core::secret::Password;
+use crossauth_core::session::Beginning;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::{Normalization, User};
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue, request};
+use serde_json::{Map, Value};
+
+use crate::crossauth::{Builder, Crossauth};
+
+/// The password of every user that this module creates.
+pub const PASSWORD: &str = "correct horse battery staple 7";
+
+/// A builder with storage in memory, a known secret, and hashes that take no time.
+pub fn builder() -> Builder {
+    let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
+    Crossauth::builder()
+        .secret("the secret of the testkit, known to all")
+        .storage(MemoryStorage::new(Normalization::default()).storage())
+        .hasher(HasherConfig { new_hashes: NewHashes::Argon2id(params), ..HasherConfig::default() })
+}
+
+/// What [`builder`] builds.
+///
+/// # Panics
+///
+/// If the machine refuses a thread.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn crossauth() -> Crossauth {
+    builder().build().expect("good options")
+}
+
+/// A user with a session.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// The user.
+    pub user: User,
+    headers: HeaderMap,
+}
+
+/// A new user, logged in.
+///
+/// # Panics
+///
+/// If the name is taken or not allowed, or the store fails.
+pub async fn logged_in(crossauth: &Crossauth, username: &str) -> LoggedIn {
+    user(crossauth, username, Role::User, Map::new()).await
+}
+
+/// A new administrator, logged in.
+///
+/// # Panics
+///
+/// As [`logged_in`].
+pub async fn admin(crossauth: &Crossauth, username: &str) -> LoggedIn {
+    user(crossauth, username, Role::Administrator, Map::new()).await
+}
+
+/// A new user with `email` and fields of the application, logged in.
+///
+/// # Panics
+///
+/// As [`logged_in`].
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub async fn user(
+    crossauth: &Crossauth,
+    username: &str,
+    role: Role,
+    fields: Map<String, Value>,
+) -> LoggedIn {
+    let password = Password::new(PASSWORD);
+    let form = AccountForm { username: username.to_owned(), password, repeat: None, fields };
+    let created = crossauth.auth().accounts.create(form, role).await;
+    session(crossauth, created.expect("the user can be created")).await
+}
+
+/// A session of a user that exists.
+///
+/// # Panics
+///
+/// If the user is gone or the store fails.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub async fn session(crossauth: &Crossauth, user: User) -> LoggedIn {
+    let auth = crossauth.auth();
+    let begun = auth.sessions.begin(user.clone(), Beginning::default()).await;
+    let session = begun.expect("the store works").expect("the user exists");
+    let token = auth.csrf.token(Some(&session.id));
+    let names = crossauth.cookie_names();
+    let cookies = format!(
+        "{}={}; {}={}",
+        names.session,
+        session.cookie,
+        names.csrf,
+        auth.csrf.cookie(&token)
+    );
+    let value = |text: String| HeaderValue::from_str(&text).expect("plain text");
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, value(cookies));
+    let csrf = value(auth.csrf.form_value(&token));
+    headers.insert(crossauth.config().csrf_header.clone(), csrf);
+    LoggedIn { user, headers }
+}
+
+impl LoggedIn {
+    /// The cookies and the CSRF header of the user's browser.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// A request with these headers.
+    pub fn authorize(&self, request: request::Builder) -> request::Builder {
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+}
