@@ -9,14 +9,14 @@ const END: &str = "<!-- End of the table. -->";
 pub(super) fn update(readme: &str, table: &str) -> Result<String> {
     let (before, rest) = readme.split_once(BEGIN).context("the README has no place for figures")?;
     let (_, after) = rest.split_once(END).context("the place in the README has no end")?;
-    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", shortened(table)))
+    Ok(format!("{before}{BEGIN}\n{}\n\n{END}{after}", shortened(table)))
 }
 
 /// The columns up to the verdict, without figures that have no target.
 fn shortened(table: &str) -> String {
     let rows = table.lines().map(|row| row.split('|').collect::<Vec<_>>());
     let rows = rows.filter(|row| row.get(3).is_some_and(|target| target.trim() != "–"));
-    rows.map(|row| format!("|{}|\n", row[1..5].join("|"))).collect()
+    rows.map(|row| format!("|{}|", row[1..5].join("|"))).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -51,8 +51,7 @@ mod tests {
         let readme = fs::read_to_string(root.join("README.md")).unwrap();
         let page = fs::read_to_string(root.join("bench/results/latest.md")).unwrap();
         let rows = page.lines().skip_while(|line| !line.starts_with("| Figure"));
-        let table: String =
-            rows.take_while(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect();
-        assert_eq!(update(&readme, &table).unwrap(), readme);
+        let table: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(update(&readme, &table.join("\n")).unwrap(), readme);
     }
 }

@@ -106,6 +106,7 @@ impl Drop for Flush {
 }
 
 /// Writes as much as can be written. When the output is closed there is nowhere left to say so.
+#[expect(clippy::disallowed_methods, reason = "nothing tells when the output takes more")]
 fn write_all(output: &mut impl Write, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match output.write(bytes) {
