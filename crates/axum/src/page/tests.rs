@@ -195,6 +195,8 @@ fn pages_for_those_who_are_logged_in_offer_both_ways_on() {
     );
     let other = html("loggedin.html", sample("loggedin.html"));
     assert!(other.contains("href=\"/after?a=b&amp;c=d\">Continue</a>"), "{other}");
+    let refused = html("loggedin.html", sample_with_errors("loggedin.html"));
+    assert!(refused.contains("<title>You are logged in"), "{refused}");
     assert!(control(&other, "next").attribute("value") == Some("/auth/login?next=%2Fafter"));
 }
 

@@ -161,6 +161,15 @@ fn html_with_message() -> String {
 }
 
 #[test]
+fn a_message_of_several_sentences_ends_with_a_full_stop() {
+    for message in ["The form has expired. Please send it again", "It is late. <Hurry>."] {
+        let html = html(LOGIN, with_error(LOGIN, ErrorCode::InvalidCsrf, &[message]));
+        let expected = message.trim_end_matches('.').replace('<', "&lt;").replace('>', "&gt;");
+        assert!(html.contains(&format!("<p>{expected}.</p>")), "{html}");
+    }
+}
+
+#[test]
 fn a_refused_login_does_not_say_which_field_was_wrong() {
     let refused = with_error(LOGIN, ErrorCode::UsernameOrPasswordInvalid, &[]);
     let html = html(LOGIN, refused);
