@@ -1,4 +1,4 @@
-//! Cookies as they stand in `Set-Cookie` headers (RFC 6265 section 4.1).
+//! Cookies in `Set-Cookie` headers (RFC 6265 section 4.1).
 
 use std::fmt;
 use std::time::Duration;
@@ -14,21 +14,21 @@ pub const SESSION_COOKIE: &str = "SESSIONID";
 /// Name of the CSRF cookie.
 pub const CSRF_COOKIE: &str = "CSRFTOKEN";
 
-/// How long a session lasts unless a setting says otherwise: 30 days.
+/// Default lifetime of a session: 30 days.
 pub const SESSION_MAX_AGE: Duration = Duration::from_hours(30 * 24);
 
-/// Longest header value, as browsers refuse longer ones, in bytes.
+/// Longest header value in bytes; browsers refuse longer ones.
 const MAX_LEN: usize = 4096;
 
-/// To which requests from other sites a browser adds a cookie.
+/// Which cross-site requests carry a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SameSite {
-    /// To none.
+    /// None.
     Strict,
-    /// To those that follow a link.
+    /// Top-level navigation, such as following a link.
     #[default]
     Lax,
-    /// To all. Browsers demand `Secure` with it.
+    /// All. Browsers require `Secure` with it.
     None,
 }
 
@@ -42,24 +42,24 @@ impl SameSite {
     }
 }
 
-/// A cookie's name and attributes: all but its value and its end.
+/// A cookie's name and attributes, without its value and expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieOptions {
     /// The name.
     pub name: String,
-    /// Sent to this domain and those below it; only to the host that set it if not given.
+    /// The domain whose hosts receive the cookie; only the host that set it if not given.
     pub domain: Option<String>,
-    /// Sent for paths below this one.
+    /// The path below which the cookie is sent.
     pub path: Option<String>,
     /// Hidden from scripts.
     pub http_only: bool,
-    /// Sent over TLS only.
+    /// Sent over HTTPS only.
     pub secure: bool,
-    /// To which requests from other sites it is added.
+    /// Which cross-site requests carry it.
     pub same_site: SameSite,
 }
 
-/// Which part of a cookie cannot stand in a header.
+/// Why a cookie cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCookie {
     /// The name is empty or has a character that is not allowed.
@@ -74,10 +74,10 @@ pub enum InvalidCookie {
     /// Not an absolute path, or with a character that is not allowed.
     #[error("the cookie's path does not start with / or has a character that is not allowed")]
     Path,
-    /// `__Host-` demands `Secure`, the path `/` and no domain; `__Secure-` demands `Secure`.
+    /// `__Host-` requires `Secure`, the path `/` and no domain; `__Secure-` requires `Secure`.
     #[error("the prefix of the cookie's name demands other attributes")]
     Prefix,
-    /// `SameSite=None` demands `Secure`.
+    /// `SameSite=None` requires `Secure`.
     #[error("SameSite=None demands Secure")]
     SameSite,
     /// More than 4096 bytes.
@@ -86,7 +86,7 @@ pub enum InvalidCookie {
 }
 
 impl CookieOptions {
-    /// A cookie that scripts do not see, over TLS only, for the whole host.
+    /// A cookie that is hidden from scripts, sent over HTTPS only, for every path of the host.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -98,7 +98,7 @@ impl CookieOptions {
         }
     }
 
-    /// Whether a browser would take a cookie with these attributes.
+    /// Whether browsers accept a cookie with these attributes.
     pub fn check(&self) -> Result<(), InvalidCookie> {
         let path_is = |path| self.path.as_deref() == Some(path);
         let host = self.secure && self.domain.is_none() && path_is("/");
@@ -121,7 +121,7 @@ impl CookieOptions {
     }
 }
 
-/// When a cookie or session that is made now ends; never for a lifetime of zero.
+/// When a cookie or session created at `created` expires; never for a lifetime of zero.
 pub fn expiry(created: Timestamp, max_age: Duration) -> Option<Timestamp> {
     (!max_age.is_zero()).then(|| created + max_age)
 }
@@ -134,7 +134,7 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// Sets a cookie, until `expires` or else until the browser is closed.
+    /// Sets a cookie until `expires`, or until the browser is closed if not given.
     pub fn new(
         options: &CookieOptions,
         value: &str,
@@ -215,7 +215,7 @@ fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
-/// Labels between dots; a dot in front is ignored by browsers (RFC 6265 section 5.2.3).
+/// Labels separated by dots; browsers ignore a leading dot (RFC 6265 section 5.2.3).
 fn is_domain(domain: &str) -> bool {
     domain.strip_prefix('.').unwrap_or(domain).split('.').all(|label| {
         (1..=63).contains(&label.len())
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removal_names_the_same_place_and_a_time_long_past() {
+    fn a_removal_has_the_same_domain_and_path_and_an_expiry_in_the_past() {
         let mut options = CookieOptions::new(SESSION_COOKIE);
         options.domain = Some("example.com".to_owned());
         options.path = Some("/app".to_owned());
@@ -246,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_those_of_http_however_far() {
+    fn dates_have_the_form_of_http_at_any_time() {
         assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(http_date(Timestamp::from_millis(i64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(http_date(Timestamp::from_millis(i64::MIN)), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[test]
-    fn nothing_breaks_out_of_its_place_in_the_header() {
+    fn no_part_of_a_cookie_can_inject_another() {
         let good = CookieOptions::new("NAME");
         for value in ["a;b", "a b", "a\r\nb", "ü", "a,b", "\"a\""] {
             assert_eq!(SetCookie::new(&good, value, None), Err(InvalidCookie::Value), "{value}");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_and_same_site_demand_their_attributes() {
+    fn prefixes_and_same_site_require_their_attributes() {
         let host = CookieOptions::new("__Host-SESSIONID");
         assert_eq!(host.check(), Ok(()));
         let elsewhere = CookieOptions { path: Some("/app".into()), ..host.clone() };

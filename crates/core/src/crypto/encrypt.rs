@@ -1,7 +1,7 @@
 //! Texts encrypted with a key of the server.
 //!
 //! Written: `v2.<nonce>.<ciphertext and tag>` with AES-256-GCM. Upstream's form
-//! `<iv>.<ciphertext>`, AES-CBC without authentication, is read by a function of its own.
+//! `<iv>.<ciphertext>`, AES-CBC without authentication, is read by a separate function.
 
 use std::fmt;
 
@@ -170,7 +170,7 @@ mod tests {
     const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
     #[test]
-    fn a_changed_ciphertext_is_refused() {
+    fn a_modified_ciphertext_is_refused() {
         let cipher = Cipher::from_key(KEY).unwrap();
         let made = cipher.encrypt(&SystemRandom, "attack at dawn").unwrap();
         assert_eq!(cipher.decrypt(&made).unwrap(), "attack at dawn");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unprotected_form_is_read_only_on_request() {
+    fn the_unauthenticated_form_is_read_by_its_own_function_only() {
         let cipher = Cipher::from_key(KEY).unwrap();
         let cbc = cipher.danger_encrypt_cbc([7; 16], "text").unwrap();
         assert_eq!(cipher.decrypt(&cbc), Err(DecryptError::Format));

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_good_until_its_expiry_and_not_longer() {
+    fn a_payload_is_valid_until_its_expiry() {
         let issued = Timestamp::from_secs(1_700_000_000);
         let minute = Duration::from_mins(1);
         let signed = signer().sign_payload([("v", &Value::from("x"))], "salt", issued);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_but_no_object_with_a_time_is_refused() {
+    fn signed_text_that_is_not_an_object_with_a_time_is_refused() {
         let now = Timestamp::from_secs(0);
         let hour = Some(Duration::from_hours(1));
         for text in ["[1]", "{", "{\"t\":\"0\"}", "{}"] {

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_known_by_its_step_within_the_window_only() {
+    fn a_code_is_valid_within_the_window_only() {
         let code = secret().code(Timestamp::from_secs(1_111_111_111));
         let step = 1_111_111_111 / 30;
         for (late, exact, one_step) in
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_six_digits_is_no_code() {
+    fn text_other_than_six_digits_is_refused() {
         let now = Timestamp::from_secs(1_111_111_111);
         for code in ["", "50471", "+50471", " 050471", "0050471", "０５０４７１", "050471\n"]
         {

@@ -55,12 +55,24 @@ impl Argon2idParams {
 
 /// Working memory, reused from hash to hash.
 #[derive(Default)]
-pub(crate) struct Memory(Vec<Block>);
+pub(crate) struct Memory {
+    blocks: Vec<Block>,
+}
 
 impl Memory {
     /// Frees the memory.
     pub(crate) fn release(&mut self) {
-        self.0 = Vec::new();
+        self.blocks = Vec::new();
+    }
+
+    /// At least `len` blocks. Memory for an unusually large hash is not kept for the small ones
+    /// after it.
+    fn blocks(&mut self, len: usize) -> &mut [Block] {
+        if self.blocks.len() < len || self.blocks.len() / 2 > len {
+            self.blocks = Vec::new();
+            self.blocks = vec![Block::new(); len];
+        }
+        &mut self.blocks[..len]
     }
 }
 
@@ -136,18 +148,13 @@ fn derive(
 ) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
     let Argon2idParams { memory_kib, passes, lanes } = params;
     let params = Params::new(memory_kib, passes, lanes, Some(len))?;
-    let blocks = params.block_count();
-    // Memory for an unusually large hash is not kept for the small ones after it.
-    if memory.0.len() < blocks || memory.0.len() / 2 > blocks {
-        memory.release();
-        memory.0 = vec![Block::new(); blocks];
-    }
+    let blocks = memory.blocks(params.block_count());
     let mut hash = Zeroizing::new(vec![0; len]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
         password.as_bytes(),
         salt,
         &mut hash,
-        &mut memory.0[..blocks],
+        blocks,
     )?;
     Ok(hash)
 }
@@ -182,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_out_of_bounds_are_not_hashes() {
+    fn hashes_with_parameters_out_of_bounds_are_refused() {
         let good = PhcString::new("x", b"saltsalt", CHEAP, &mut Memory::default()).unwrap();
         let good = good.to_string();
         assert!(PhcString::parse(&good).is_some());

@@ -7,6 +7,7 @@
 //! threads.
 
 use std::fmt;
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::argon2id::Memory;
 use super::pbkdf2::{self, Padding, Pepper};
-use super::queue::Queue;
+use super::queue::{Idle, Queue};
 use super::scheme::{NewHashes, Scheme, Verification};
 use crate::random::Random;
 use crate::secret::Password;
@@ -199,9 +200,26 @@ enum Job {
 fn work(scheme: &Scheme, queue: &Queue<Job>) {
     lower_priority();
     let mut memory = Memory::default();
-    while let Some(job) = queue.next(|| memory.release()) {
+    while let Some(job) = queue.next(|idle| give_back(&mut memory, idle)) {
         // A job that panics drops its answer, so that its requester is told; the thread goes on.
         let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
+    }
+}
+
+/// Frees the working memory of a thread without work, and some seconds later has the allocator
+/// return it to the system.
+///
+/// mimalloc, which the server uses, returns freed memory after a while, but only when it is called
+/// again or a thread ends, and a thread without work does not call it.
+fn give_back(memory: &mut Memory, idle: Idle) {
+    match idle {
+        Idle::Briefly => memory.release(),
+        Idle::Longer => {
+            // Where no thread can be started, the memory is returned later.
+            if let Ok(thread) = thread::Builder::new().spawn(|| drop(black_box(Box::new(0_u8)))) {
+                let _ = thread.join();
+            }
+        }
     }
 }
 

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pepper_is_joined_to_the_salt_and_flagged() {
+    fn the_pepper_follows_the_salt_and_sets_the_flag() {
         let pepper = Pepper::new("SECRET");
         let peppered = stored("PASSWORD", Some(&pepper));
         assert_eq!(
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_not_cut_off() {
+    fn every_byte_of_a_long_password_counts() {
         let long = "x".repeat(72);
         let hash = stored(&format!("{long}a"), None);
         assert!(hash.matches(&format!("{long}a"), None));

@@ -7,6 +7,19 @@ use crossbeam_channel::{Receiver, never, select_biased};
 /// How long a thread without work keeps its working memory.
 const KEEP_MEMORY: Duration = Duration::from_secs(1);
 
+/// How long after that the memory is returned to the system: longer than allocators keep what was
+/// freed.
+const RETURN_MEMORY: Duration = Duration::from_secs(3);
+
+/// For how long a thread has had no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// For a second.
+    Briefly,
+    /// For some seconds.
+    Longer,
+}
+
 /// The receiving ends of both queues.
 pub(super) struct Queue<T> {
     first: Receiver<T>,
@@ -18,19 +31,19 @@ impl<T> Queue<T> {
         Self { first, second }
     }
 
-    /// Waits for a job; calls `idle` if none comes soon. `None` when both queues are closed and
-    /// empty.
-    pub(super) fn next(&self, idle: impl FnOnce()) -> Option<T> {
-        match self.receive(Some(KEEP_MEMORY)) {
-            Received::Job(job) => Some(job),
-            Received::Closed => None,
-            Received::Nothing => {
-                idle();
-                match self.receive(None) {
-                    Received::Job(job) => Some(job),
-                    Received::Closed | Received::Nothing => None,
-                }
+    /// Waits for a job; while none comes, reports how idle the thread is. `None` when both queues
+    /// are closed and empty.
+    pub(super) fn next(&self, mut idle: impl FnMut(Idle)) -> Option<T> {
+        for (patience, stage) in [(KEEP_MEMORY, Idle::Briefly), (RETURN_MEMORY, Idle::Longer)] {
+            match self.receive(Some(patience)) {
+                Received::Job(job) => return Some(job),
+                Received::Closed => return None,
+                Received::Nothing => idle(stage),
             }
+        }
+        match self.receive(None) {
+            Received::Job(job) => Some(job),
+            Received::Closed | Received::Nothing => None,
         }
     }
 
@@ -74,7 +87,7 @@ mod tests {
         }
         first.send(3).unwrap();
         drop((first, second));
-        let jobs: Vec<i32> = std::iter::from_fn(|| queue.next(|| {})).collect();
+        let jobs: Vec<i32> = std::iter::from_fn(|| queue.next(|_| {})).collect();
         assert_eq!(jobs, [3, 1, 2]);
     }
 }

@@ -186,7 +186,7 @@ impl Random for Counting {
 }
 
 #[tokio::test]
-async fn what_holds_no_password_costs_as_much_as_a_wrong_one() {
+async fn verifying_without_a_stored_password_takes_the_work_of_a_new_hash() {
     let config = HasherConfig { new_hashes: CHEAP, ..HasherConfig::default() };
     let counting = Arc::new(Counting::default());
     let hasher = Hasher::new(config, counting.clone()).unwrap();
@@ -323,7 +323,7 @@ async fn a_job_whose_requester_is_gone_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_requester_that_goes_away_does_not_free_the_thread() {
+async fn a_cancelled_request_does_not_free_the_thread() {
     let held = held(1);
     held.occupy().await.abort();
     held.abandon().await;

@@ -1,6 +1,6 @@
-//! Every case of `vectors.json`, which the two original implementations produced.
+//! Every case of `vectors.json`, which the Python and TypeScript implementations produced.
 //!
-//! What either original accepts is read. What ours writes is what the TypeScript original writes;
+//! What either of them accepts is read here. What is written is what TypeScript writes;
 //! where only Python has the operation, what that writes. Each exception is listed by its id where
 //! it is checked, with the reason.
 
@@ -39,7 +39,7 @@ pub(crate) struct Case {
     pub(crate) js: Answer,
 }
 
-/// What an original answered: `ok`, or `error` with the name of a code, or neither where it failed
+/// What an upstream implementation answered: `ok`, or `error` with the name of a code, or neither where it failed
 /// in another way or lacks the operation.
 #[derive(Deserialize)]
 pub(crate) struct Answer {
@@ -79,7 +79,7 @@ impl Case {
         assert_eq!(&ours.into(), self.written(), "{}", self.id);
     }
 
-    /// Asserts that ours reads what either original reads, and refuses the rest with their code.
+    /// Asserts that what either implementation reads is read, and the rest refused with their code.
     pub(crate) fn reads(&self, ours: Result<Value, ErrorCode>) {
         let accepted: Vec<&Value> =
             [&self.js, &self.python].into_iter().filter_map(|answer| answer.ok.as_ref()).collect();
@@ -140,7 +140,7 @@ fn check_of(group: &str) -> fn(&Case) {
 }
 
 #[test]
-fn every_case_of_the_originals_holds() {
+fn every_case_of_upstream_holds() {
     let vectors: Vectors = serde_json::from_str(include_str!("vectors.json")).unwrap();
     let mut checked = 0;
     for (group, cases) in &vectors.groups {

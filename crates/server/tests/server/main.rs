@@ -6,6 +6,8 @@ mod configuration;
 mod connection;
 mod limit;
 mod log;
+#[cfg(target_os = "linux")]
+mod memory;
 mod migration;
 mod process;
 mod request;

@@ -2,7 +2,7 @@
 
 use super::Normalization;
 
-/// Usernames that nobody can sign up with. Administrators can create them.
+/// Usernames that cannot be taken at sign-up. Administrators can create them.
 ///
 /// Compared without regard to case and to separators (`.`, `-`, `_`).
 ///

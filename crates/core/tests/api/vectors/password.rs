@@ -35,7 +35,7 @@ pub(crate) fn hash(case: &Case) {
     });
 }
 
-/// Both originals forget their pepper here, even where it is switched on; a pepper that is not
+/// Both implementations forget their pepper here, even where it is enabled; a pepper that is not
 /// given to ours is not applied either.
 pub(crate) fn authenticator_hash(case: &Case) {
     let options = &case.input["options"];
@@ -92,7 +92,7 @@ pub(crate) fn decode(case: &Case) {
     case.reads(read.map(in_parts).map_err(ErrorCode::from));
 }
 
-/// Right passwords that both originals refuse: Python, which made these hashes, forgets the digest
+/// Right passwords that both implementations refuse: Python, which made these hashes, forgets the digest
 /// when it checks, and TypeScript stumbles over the padding.
 const RIGHT_ALL_THE_SAME: [&str; 3] =
     ["passwords_equal-19", "passwords_equal-23", "passwords_equal-55"];

@@ -12,7 +12,7 @@ struct Given(Mutex<Vec<u8>>);
 impl Random for Given {
     fn fill(&self, bytes: &mut [u8]) {
         let mut given = self.0.lock().unwrap();
-        assert!(given.len() >= bytes.len(), "more bytes are drawn than the original drew");
+        assert!(given.len() >= bytes.len(), "more bytes are used than upstream used");
         let rest = given.split_off(bytes.len());
         bytes.copy_from_slice(&given);
         *given = rest;
@@ -36,7 +36,7 @@ pub(crate) fn format(case: &Case) {
         op => panic!("nothing checks {op}"),
     }
     let left = given.0.lock().unwrap().len();
-    assert_eq!(left, 0, "{}: fewer bytes are drawn than the original drew", case.id);
+    assert_eq!(left, 0, "{}: fewer bytes are used than upstream used", case.id);
 }
 
 /// TypeScript makes groups of four whatever the caller says; ours follows Python.

@@ -37,7 +37,7 @@ pub(crate) fn sign(case: &Case) {
     }
 }
 
-/// The time in what the TypeScript original wrote: a time of 0 in the input stands for "now" there.
+/// The time in what TypeScript wrote: a time of 0 in the input stands for "now" there.
 fn written_time(case: &Case) -> Timestamp {
     let written = case.written().as_str().unwrap();
     let payload = written.split('.').next().unwrap();
