@@ -5,6 +5,7 @@ mod connection;
 mod health;
 mod host;
 mod listener;
+mod memory;
 mod open;
 mod panic;
 mod phase;
@@ -106,6 +107,7 @@ impl Server {
         let mut accepting = Box::pin(accept(Arc::clone(&listener), &connections, &open));
         tokio::select! {
             () = &mut accepting => {}
+            () = memory::release(Arc::clone(&open)) => {}
             () = signals.next() => {}
         }
         tracing::info!("stopping");

@@ -187,6 +187,11 @@ impl OpenConnections {
         count
     }
 
+    /// How many have been open so far.
+    pub(super) fn admitted(&self) -> u64 {
+        self.lock().next
+    }
+
     /// Ends all connections as soon as they are idle.
     pub(super) fn dismiss_all(&self) {
         for handle in self.lock().handles.values() {
