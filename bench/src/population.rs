@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::crypto::{Signer, random_token, stored_value};
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::password::{Hasher, HasherConfig, Lane};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
-use crossauth_core::storage::Storage;
+use crossauth_core::storage::{Created, Effects, Storage};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::sqlite;
 use tokio::runtime;
@@ -100,14 +100,11 @@ fn session(signer: &Signer) -> (Session, Key) {
     (Session { cookie: signer.sign_token(&id), stored: key.value.clone() }, key)
 }
 
-async fn insert(
-    storage: Storage,
-    username: String,
-    secrets: UserSecrets,
-    mut key: Key,
-) -> Result<()> {
+async fn insert(storage: Storage, username: String, secrets: UserSecrets, key: Key) -> Result<()> {
     let email = Some(format!("{username}@example.com"));
     let user = NewUser { email, ..NewUser::named(username) };
-    key.userid = Some(storage.users.insert(&user, &secrets).await?.id);
-    Ok(storage.keys.insert(&key).await?)
+    let effects = Effects { issue: &[key], ..Effects::default() };
+    let created = storage.users.create(&user, &secrets, &effects).await?;
+    ensure!(matches!(created, Created::Done(_)), "{:?} is refused: {created:?}", user.username);
+    Ok(())
 }

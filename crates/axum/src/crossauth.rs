@@ -87,8 +87,8 @@ impl Crossauth {
         Self(Arc::new(Parts { auth, config, pages, random }))
     }
 
-    /// A link that works once, within 24 hours, and makes the first administrator; `None` if there
-    /// is one. Earlier links are void from then on, so ask for it at the start and nowhere else.
+    /// A link that works once, within 24 hours, and creates the first administrator; `None` if
+    /// there is one. Links issued before stay valid.
     pub async fn first_admin_link(&self) -> Result<Option<String>, StorageError> {
         let base = self.config().base_url.as_str();
         let token = self.auth().setup.issue_token().await?;
@@ -98,6 +98,13 @@ impl Crossauth {
     /// The use cases behind the routes, for an application's own purposes.
     pub fn auth(&self) -> &Auth {
         &self.0.auth
+    }
+
+    /// The work that goes on beside requests: removing expired sessions, and recording when
+    /// sessions were last used. Run it as `tokio::spawn(crossauth.tasks())` once for each process;
+    /// without it the idle time-out ends sessions that are in use.
+    pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.auth().tasks()
     }
 
     /// How Crossauth looks from the web.

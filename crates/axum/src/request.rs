@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OriginalUri};
 use crossauth_core::csrf::{CsrfError, CsrfToken};
 use crossauth_core::key::Key;
-use crossauth_core::session::SessionId;
+use crossauth_core::session::{Replaced, SessionId};
 use crossauth_core::user::User;
 use http::header::ACCEPT;
 use http::request::Parts;
@@ -157,6 +157,11 @@ impl Known {
 
     pub(crate) fn session_id(&self) -> Option<&SessionId> {
         self.session().map(|session| &session.id)
+    }
+
+    /// The session that a login replaces.
+    pub(crate) fn replaced_session(&self) -> Option<Replaced<'_>> {
+        self.session().map(|session| Replaced::new(&session.id, &session.key))
     }
 
     /// The user of the session.

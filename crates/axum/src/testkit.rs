@@ -24,9 +24,10 @@
 //! ```
 
 use crossauth_core::account::{AccountForm, Role};
+use crossauth_core::key::Owner;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
-use crossauth_core::session::Beginning;
+use crossauth_core::session::{Beginning, Begun};
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::{Normalization, User};
 use http::header::COOKIE;
@@ -105,12 +106,13 @@ pub async fn user(
 ///
 /// # Panics
 ///
-/// If the user is gone or the store fails.
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+/// If the user is gone or not allowed in, or the store fails.
+#[expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 pub async fn session(crossauth: &Crossauth, user: User) -> LoggedIn {
     let auth = crossauth.auth();
-    let begun = auth.sessions.begin(user.clone(), Beginning::default()).await;
-    let session = begun.expect("the store works").expect("the user exists");
+    let begun = auth.sessions.begin(Owner::User(&user.id), Beginning::default()).await;
+    let begun = begun.expect("the store works");
+    let Begun::Session(session) = begun else { panic!("no session begins: {begun:?}") };
     let token = auth.csrf.token(Some(&session.id));
     let names = crossauth.cookie_names();
     let cookies = format!(

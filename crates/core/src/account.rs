@@ -1,18 +1,19 @@
-//! Accounts: making one, giving it a new password, shutting and opening it, listing them.
+//! Accounts: creating, finding, changing, disabling, deleting and listing them.
+
+mod change;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::deps::Deps;
 use crate::form::{Field, FieldError, Rule, Unit};
-use crate::password::{HashError, Hasher, Lane, PasswordPolicy};
+use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
-use crate::session::Sessions;
-use crate::storage::{Storage, StorageError, UserStore};
-use crate::user::{
-    EmailAddress, NewUser, Patch, ReservedNames, SecretsUpdate, StateEvent, User, UserSecrets,
-    UserState, UserUpdate, Username, is_reserved_field,
-};
+use crate::storage::{StorageError, UserStore};
+use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_field};
+
+pub use change::{AccountRef, AccountUpdate};
 
 /// Longest value of one application field, in characters.
 const MAX_FIELD_LEN: usize = 1000;
@@ -39,9 +40,18 @@ pub enum AccountError {
     /// Sign-up is disabled.
     #[error("sign-up is closed")]
     SignupClosed,
-    /// There is no such user, or their state does not allow the change.
-    #[error("there is no such user in a state that allows this")]
+    /// There is no such user.
+    #[error("there is no such user")]
     NoSuchUser,
+    /// The user's state does not allow the change.
+    #[error("the user's state does not allow this")]
+    NotAllowed,
+    /// The change would leave no administrator who can log in.
+    #[error("this is the last administrator")]
+    LastAdmin,
+    /// The one-time token that permits this is not valid any more.
+    #[error("the link is not valid any more")]
+    TokenGone,
     /// No capacity for hashing right now.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -50,22 +60,16 @@ pub enum AccountError {
     Storage(#[from] StorageError),
 }
 
-/// Makes and changes accounts.
+/// Creates, changes and deletes accounts, on behalf of an administrator or of the application.
 pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
-    sessions: Arc<Sessions>,
     policy: PasswordPolicy,
 }
 
 impl Accounts {
-    pub(crate) fn new(
-        storage: &Storage,
-        hasher: Arc<Hasher>,
-        sessions: Arc<Sessions>,
-        policy: PasswordPolicy,
-    ) -> Self {
-        Self { users: storage.users.clone(), hasher, sessions, policy }
+    pub(crate) fn new(deps: &Deps, policy: PasswordPolicy) -> Self {
+        Self { users: deps.storage.users.clone(), hasher: deps.hasher.clone(), policy }
     }
 
     /// The rules for new passwords.
@@ -125,97 +129,6 @@ impl Accounts {
     ) -> Vec<FieldError> {
         let rules = self.policy.check(password, username, email);
         rules.into_iter().map(|rule| FieldError::new(Field::Password, rule)).collect()
-    }
-
-    /// The secrets of an account with this password.
-    pub(crate) async fn secrets(
-        &self,
-        password: Password,
-        lane: Lane,
-    ) -> Result<UserSecrets, AccountError> {
-        let hash = self.hasher.hash(password, lane).await?;
-        Ok(UserSecrets { password: Some(hash), ..UserSecrets::default() })
-    }
-
-    /// Stores a checked user.
-    pub(crate) async fn insert(
-        &self,
-        user: &NewUser,
-        secrets: &UserSecrets,
-    ) -> Result<User, AccountError> {
-        match self.users.insert(user, secrets).await {
-            Ok(user) => Ok(user),
-            Err(error) if error.is_conflict() => {
-                let taken = self.users.find_by_username(&user.username).await?.is_some();
-                let field = if taken { Field::Username } else { Field::Email };
-                Err(AccountError::Form(vec![FieldError::new(field, Rule::Taken)]))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Makes an account, as an administrator does: it is active at once.
-    pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
-        let mut user = self.check(&form, &ReservedNames::none())?;
-        user.admin = role == Role::Administrator;
-        let secrets = self.secrets(form.password, Lane::Trusted).await?;
-        self.insert(&user, &secrets).await
-    }
-
-    /// Gives a user a new password and ends their sessions, as an administrator does.
-    pub async fn set_password(
-        &self,
-        username: &str,
-        password: Password,
-    ) -> Result<User, AccountError> {
-        let user = self.find(username).await?;
-        let errors = self.check_password(&password, &user.username, user.email.as_deref());
-        if !errors.is_empty() {
-            return Err(AccountError::Form(errors));
-        }
-        let hash = self.hasher.hash(password, Lane::Trusted).await?;
-        let secrets = SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() };
-        let user = self
-            .users
-            .update(&user.id, &UserUpdate::default(), &secrets)
-            .await?
-            .ok_or(AccountError::NoSuchUser)?;
-        self.sessions.end_all_for_user(&user.id, None).await?;
-        Ok(user)
-    }
-
-    /// Shuts an account. Its sessions are void from now on.
-    pub async fn disable(&self, username: &str) -> Result<User, AccountError> {
-        let user = self.happen(username, StateEvent::Disabled).await?;
-        self.sessions.end_all_for_user(&user.id, None).await?;
-        Ok(user)
-    }
-
-    /// Opens a shut account: it is active then, whatever it was before it was shut. Its user must
-    /// log in anew.
-    pub async fn enable(&self, username: &str) -> Result<User, AccountError> {
-        // A login under way when the account was shut may have left a session behind.
-        let user = self.find(username).await?;
-        self.sessions.end_all_for_user(&user.id, None).await?;
-        self.happen(username, StateEvent::Enabled).await
-    }
-
-    async fn happen(&self, username: &str, event: StateEvent) -> Result<User, AccountError> {
-        let user = self.find(username).await?;
-        let state: UserState = user.state.after(event).ok_or(AccountError::NoSuchUser)?;
-        let change = UserUpdate { state: Some(state), ..UserUpdate::default() };
-        let changed = self.users.update(&user.id, &change, &SecretsUpdate::default()).await?;
-        changed.ok_or(AccountError::NoSuchUser)
-    }
-
-    async fn find(&self, username: &str) -> Result<User, AccountError> {
-        let found = self.users.find_by_username(username).await?;
-        Ok(found.ok_or(AccountError::NoSuchUser)?.regardless_of_state().0)
-    }
-
-    /// Up to `limit` users by name, those after `after` (a normalised name) if given.
-    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
-        self.users.list(after, limit).await
     }
 }
 

@@ -1,13 +1,18 @@
 //! All use cases, put together over one storage.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::account::Accounts;
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::{SignatureForm, Signer};
 use crate::csrf::Csrf;
-use crate::housekeeping::Housekeeping;
+use crate::deps::Deps;
+use crate::hooks::Hooks;
+use crate::housekeeping;
 use crate::login::Login;
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::random::{Random, SystemRandom};
@@ -20,7 +25,7 @@ use crate::storage::Storage;
 /// How the use cases behave.
 #[derive(Debug)]
 pub struct AuthConfig {
-    /// Signs cookies. An attacker who knows it can sign cookies, but not guess session ids.
+    /// Signs cookies. With it, cookies can be forged, but not the ids in them.
     pub secret: ServerSecret,
     /// The form in which cookies are signed; every form is read.
     pub signature_form: SignatureForm,
@@ -28,10 +33,12 @@ pub struct AuthConfig {
     pub session: SessionConfig,
     /// How passwords are hashed.
     pub hasher: HasherConfig,
-    /// What new passwords must be like.
+    /// The rules for new passwords.
     pub password_policy: PasswordPolicy,
     /// Who may sign up.
     pub signup: SignupConfig,
+    /// Closures of the application.
+    pub hooks: Hooks,
 }
 
 impl AuthConfig {
@@ -44,48 +51,48 @@ impl AuthConfig {
             hasher: HasherConfig::default(),
             password_policy: PasswordPolicy::default(),
             signup: SignupConfig::default(),
+            hooks: Hooks::default(),
         }
     }
 }
 
-/// What the use cases take from outside besides storage.
+/// Where time and randomness come from.
 #[derive(Clone)]
-pub struct Environment {
+pub struct Sources {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Gives randomness.
     pub random: Arc<dyn Random>,
 }
 
-impl Default for Environment {
+impl Default for Sources {
     /// The system's clock and randomness.
     fn default() -> Self {
         Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
     }
 }
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Environment")
+        f.write_str("Sources")
     }
 }
 
 /// All use cases.
 pub struct Auth {
-    /// Removes what has expired.
-    pub housekeeping: Arc<Housekeeping>,
     /// Begins, checks and ends sessions.
     pub sessions: Arc<Sessions>,
-    /// Makes and checks CSRF tokens.
+    /// Issues and checks CSRF tokens.
     pub csrf: Csrf,
-    /// Logs people in.
-    pub login: Login,
-    /// Makes accounts for strangers.
+    /// Logs users in.
+    pub login: Arc<Login>,
+    /// Creates accounts on the request of their users.
     pub signup: Signup,
-    /// Makes and changes accounts.
+    /// Creates, changes and deletes accounts on behalf of an administrator.
     pub accounts: Arc<Accounts>,
-    /// Makes the first administrator.
+    /// Creates the first administrator.
     pub setup: Setup,
+    deps: Deps,
 }
 
 impl Auth {
@@ -93,34 +100,51 @@ impl Auth {
     pub fn new(
         config: AuthConfig,
         storage: &Storage,
-        environment: &Environment,
+        sources: &Sources,
     ) -> Result<Self, HasherConfigError> {
-        let Environment { clock, random } = environment.clone();
-        let signer = Arc::new(Signer::new(&config.secret).with_form(config.signature_form));
-        let hasher = Arc::new(Hasher::new(config.hasher, random.clone())?);
-        let housekeeping = Arc::new(Housekeeping::new(&storage.keys, clock.clone()));
-        let sessions = Arc::new(Sessions::new(
-            storage,
-            housekeeping.clone(),
-            signer.clone(),
-            clock.clone(),
-            random.clone(),
-            config.session,
-        ));
-        let accounts = Arc::new(Accounts::new(
-            storage,
-            hasher.clone(),
-            sessions.clone(),
-            config.password_policy,
-        ));
+        let Sources { clock, random } = sources.clone();
+        let deps = Deps {
+            storage: storage.clone(),
+            signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
+            hasher: Arc::new(Hasher::new(config.hasher, random.clone())?),
+            hooks: config.hooks,
+            clock,
+            random,
+        };
+        let sessions = Arc::new(Sessions::new(&deps, config.session));
+        let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
+        let login = Arc::new(Login::new(&deps, sessions.clone()));
         Ok(Self {
-            housekeeping,
-            csrf: Csrf::new(signer, random.clone()),
-            login: Login::new(storage, hasher, sessions.clone()),
-            signup: Signup::new(accounts.clone(), sessions.clone(), config.signup),
-            setup: Setup::new(storage, accounts.clone(), sessions.clone(), clock, random),
+            csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
+            signup: Signup::new(accounts.clone(), sessions.clone(), login.clone(), config.signup),
+            setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
+            login,
             accounts,
             sessions,
+            deps,
         })
+    }
+
+    /// The work that goes on beside requests: removing expired keys, and recording when sessions
+    /// were last used. Nothing of it happens unless this future runs, usually as
+    /// `tokio::spawn(auth.tasks())`. It ends when this `Auth` is dropped, and may be run again,
+    /// on another runtime, after it was dropped.
+    pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
+        let purge = housekeeping::purge_loop(&self.deps.storage.keys, self.deps.clock.clone());
+        let record = self.sessions.record_activity();
+        async move {
+            let (mut purge, mut record) = (pin!(purge), pin!(record));
+            poll_fn(|context| {
+                // Both end with this `Auth`, but the purge may notice only ten minutes later.
+                let purged = purge.as_mut().poll(context);
+                let recorded = record.as_mut().poll(context);
+                if purged.is_ready() || recorded.is_ready() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
     }
 }

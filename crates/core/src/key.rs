@@ -1,13 +1,17 @@
-//! Keys: sessions, one-time tokens, API keys — anything found again by a value its holder knows.
+//! Keys: sessions, one-time tokens, API keys, and whatever else is found again by a secret value.
 
 mod data;
+mod slot;
+
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::user::{Patch, UserId};
+use crate::user::UserId;
 
 pub use data::{DataChange, DataError, KeyData};
+pub use slot::{Slot, is_reserved_slot};
 
 /// Defines [`KeyPrefix`], its texts and the list of all of them from one table.
 macro_rules! key_prefixes {
@@ -27,6 +31,11 @@ macro_rules! key_prefixes {
                 match self {
                     $(Self::$name => $text,)*
                 }
+            }
+
+            /// Whether keys of this kind belong to a user or may do so; set-up links never do.
+            pub const fn has_owner(self) -> bool {
+                !matches!(self, Self::Setup)
             }
         }
     };
@@ -59,21 +68,36 @@ key_prefixes! {
     Setup = "setup:",
 }
 
+/// Who a session or another key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// A user.
+    User(&'a UserId),
+    /// No user.
+    Anonymous,
+}
+
+/// How far apart the clocks of two servers over one store may be.
+pub const CLOCK_SKEW: Duration = Duration::from_mins(1);
+
 /// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Prefix and hash of what the holder knows; never the thing itself.
+    /// Prefix and hash of the secret value; never the secret itself.
     pub value: String,
-    /// Whose it is; `None` for an anonymous one.
+    /// The owner; `None` for a key without one.
     pub userid: Option<UserId>,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// From when on it is void; `None` for never.
+    /// When it expires; `None` for never.
     pub expires: Option<Timestamp>,
     /// When it was last used, as far as that is recorded.
     pub lastactive: Option<Timestamp>,
-    /// What belongs to it.
+    /// The data kept with it.
     pub data: KeyData,
+    /// The credential epoch of the owner when the key was stored; set by the store, `None` for
+    /// keys without owner and in databases that keep no epochs.
+    pub epoch: Option<u64>,
     /// The application's own columns.
     pub extra: Map<String, Value>,
 }
@@ -88,38 +112,13 @@ impl Key {
             expires: None,
             lastactive: None,
             data: KeyData::default(),
+            epoch: None,
             extra: Map::new(),
         }
     }
 
-    /// Whether the key is void at `now`.
+    /// Whether the key has expired at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
-}
-
-/// A partial update of a key: what is `None` or [`Patch::Keep`] stays.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeyUpdate {
-    /// New owner, or none any more.
-    pub userid: Patch<UserId>,
-    /// New expiry, or none any more.
-    pub expires: Patch<Timestamp>,
-    /// New time of last use, or none any more.
-    pub lastactive: Patch<Timestamp>,
-    /// Replaces the data.
-    pub data: Option<KeyData>,
-    /// Application columns to write; `null` clears one, absent ones stay.
-    pub extra: Map<String, Value>,
-}
-
-/// Chooses keys: all given fields must match.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeyFilter {
-    /// Exactly this value.
-    pub value: Option<String>,
-    /// Exactly this owner; [`Patch::Clear`] chooses anonymous keys.
-    pub userid: Patch<UserId>,
-    /// Application columns with exactly these values; `null` chooses keys without one.
-    pub extra: Map<String, Value>,
 }

@@ -9,9 +9,11 @@ pub mod clock;
 pub mod cookie;
 pub mod crypto;
 pub mod csrf;
+mod deps;
 pub mod error;
 pub mod form;
-pub mod housekeeping;
+pub mod hooks;
+mod housekeeping;
 pub mod key;
 pub mod login;
 pub mod password;
@@ -23,4 +25,4 @@ pub mod signup;
 pub mod storage;
 pub mod user;
 
-pub use auth::{Auth, AuthConfig, Environment};
+pub use auth::{Auth, AuthConfig, Sources};

@@ -1,32 +1,43 @@
-//! The first administrator: made by whoever holds the one-time link that the server prints while
-//! there is none.
+//! The first administrator, created with the one-time link that the server prints while there is
+//! none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{AccountError, AccountForm, Accounts};
 use crate::clock::Clock;
-use crate::crypto::digest::stored_value;
-use crate::crypto::random::random_token;
-use crate::key::{Key, KeyPrefix};
+use crate::crypto::{random_token, stored_value};
+use crate::deps::Deps;
+use crate::key::{Key, KeyPrefix, Owner};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{Beginning, NewSession, Persistence, SessionId, Sessions};
-use crate::storage::{KeyStore, Storage, StorageError, UserStore};
-use crate::user::{NewUser, ReservedNames, User, UserSecrets};
+use crate::session::{Beginning, NewSession, Persistence, Replaced, Sessions};
+use crate::signup::first_session;
+use crate::storage::{KeyStore, StorageError, UserStore};
+use crate::user::ReservedNames;
 
 /// How long a link can be used.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Why the first administrator was not made.
+/// Why the first administrator was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The link was used, replaced, is too old or never was one.
+    /// The link was used, is too old or was never issued, or there is an administrator.
     #[error("the link is not valid any more")]
     InvalidLink,
-    /// The account cannot be made so.
+    /// The account cannot be created like this.
     #[error(transparent)]
-    Account(#[from] AccountError),
+    Account(AccountError),
+}
+
+impl From<AccountError> for SetupError {
+    fn from(error: AccountError) -> Self {
+        if matches!(error, AccountError::TokenGone) {
+            Self::InvalidLink
+        } else {
+            Self::Account(error)
+        }
+    }
 }
 
 impl From<StorageError> for SetupError {
@@ -35,7 +46,7 @@ impl From<StorageError> for SetupError {
     }
 }
 
-/// Makes the first administrator.
+/// Creates the first administrator.
 pub struct Setup {
     users: Arc<dyn UserStore>,
     keys: Arc<dyn KeyStore>,
@@ -46,21 +57,20 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub(crate) fn new(
-        storage: &Storage,
-        accounts: Arc<Accounts>,
-        sessions: Arc<Sessions>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Self {
-        let (users, keys) = (storage.users.clone(), storage.keys.clone());
-        Self { users, keys, accounts, sessions, clock, random }
+    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, sessions: Arc<Sessions>) -> Self {
+        Self {
+            users: deps.storage.users.clone(),
+            keys: deps.storage.keys.clone(),
+            accounts,
+            sessions,
+            clock: deps.clock.clone(),
+            random: deps.random.clone(),
+        }
     }
 
-    /// A new token for the link, good for 24 hours, if there is no administrator yet. Earlier
-    /// links are void from then on.
+    /// A new token for the link, valid for 24 hours, if there is no administrator yet. Links that
+    /// other servers over the same storage issued stay valid.
     pub async fn issue_token(&self) -> Result<Option<String>, StorageError> {
-        self.keys.delete_all_for_user(None, KeyPrefix::Setup.as_str(), None).await?;
         if self.users.has_admin().await? {
             return Ok(None);
         }
@@ -72,62 +82,39 @@ impl Setup {
         Ok(Some(token))
     }
 
-    /// Whether a token can be used. Uses up nothing.
+    /// Whether a token can be used. Does not use it up.
     pub async fn is_valid(&self, token: &str) -> Result<bool, StorageError> {
         let key = self.keys.find(&stored_value(KeyPrefix::Setup, token)).await?;
         Ok(key.is_some_and(|key| !key.is_expired(self.clock.now()))
             && !self.users.has_admin().await?)
     }
 
-    /// Makes the first administrator and logs them in. Of any number of callers with one token
-    /// one succeeds; a form with mistakes does not use the token up.
+    /// Creates the first administrator and logs them in. Using up the token and storing the
+    /// account are one step, which makes all other links invalid too; a form with mistakes does
+    /// not use the token up.
     pub async fn create_admin(
         &self,
         token: &str,
         form: AccountForm,
         persist: Option<Persistence>,
-        replaces: Option<&SessionId>,
-    ) -> Result<NewSession, SetupError> {
+        replaces: Option<Replaced<'_>>,
+    ) -> Result<Box<NewSession>, SetupError> {
         if !self.is_valid(token).await? {
             return Err(SetupError::InvalidLink);
         }
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
-        let user = self.redeem(token, user, secrets.clone()).await?;
-        tracing::warn!(user = %user.id, username = ?user.username, "first administrator created");
+        let value = stored_value(KeyPrefix::Setup, token);
+        let stored = self.accounts.insert(&user, &secrets, Some(&value)).await?;
+        tracing::warn!(user = %stored.id(), username = ?user.username, "first administrator created");
+        let credentials = stored.credentials();
         let beginning = Beginning {
             replaces,
             persist,
-            password: secrets.password.as_deref(),
+            credentials: Some(&credentials),
             ..Beginning::default()
         };
-        let session = self.sessions.begin(user, beginning).await?;
-        session.ok_or(SetupError::Account(AccountError::NoSuchUser))
-    }
-
-    /// Uses the token up and stores the user, or does neither.
-    ///
-    /// In a task of its own, which goes on when the request is given up: a browser that closes
-    /// the connection in between must not leave a used token and no administrator.
-    async fn redeem(
-        &self,
-        token: &str,
-        user: NewUser,
-        secrets: UserSecrets,
-    ) -> Result<User, SetupError> {
-        let value = stored_value(KeyPrefix::Setup, token);
-        let (keys, accounts) = (self.keys.clone(), self.accounts.clone());
-        let redeemed = tokio::spawn(async move {
-            let key = keys.take(&value).await?.ok_or(SetupError::InvalidLink)?;
-            match accounts.insert(&user, &secrets).await {
-                Ok(user) => Ok(user),
-                Err(error) => {
-                    keys.insert(&key).await?;
-                    Err(error.into())
-                }
-            }
-        });
-        redeemed.await.unwrap_or_else(|error| Err(StorageError::unavailable(error).into()))
+        Ok(first_session(&self.sessions, Owner::User(stored.id()), beginning).await?)
     }
 }

@@ -1,9 +1,10 @@
 //! The ports: what the use cases ask of a store.
 //!
-//! Every method is one atomic step. A store shows what it holds and decides nothing: users come
-//! out as [`StoredUser`], from which a use case gets the [`User`] only by naming the state checks
-//! it wants made.
+//! Every method is one atomic step, with everything that must happen in it: a [`Change`] of an
+//! account carries its guard and its [`Effects`]. Users come out as [`StoredUser`], from which a
+//! use case gets the [`User`] only by naming the state checks to make.
 
+mod change;
 mod key;
 pub mod memory;
 mod session;
@@ -13,8 +14,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+pub use change::{
+    Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
+};
 pub use key::{KeyStore, UpdateDataError};
-pub use session::{SessionStart, SessionStore, Started, StoredSession};
+pub use session::{Inadmissible, SessionStart, SessionStore, Started, StoredSession};
 pub use user::{StoredUser, UserStore};
 
 #[expect(unused_imports, reason = "named in the documentation above")]

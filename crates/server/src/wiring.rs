@@ -8,7 +8,7 @@ use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::Storage;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
-use crossauth_core::{Auth, Environment};
+use crossauth_core::{Auth, Sources};
 use crossauth_settings::{Settings, Tables};
 
 use crate::data::DataDirectory;
@@ -40,7 +40,7 @@ pub(crate) fn auth(
     storage: &Storage,
 ) -> anyhow::Result<Auth> {
     let config = settings.auth_config(secret);
-    Ok(Auth::new(config, storage, &Environment::default())?)
+    Ok(Auth::new(config, storage, &Sources::default())?)
 }
 
 /// The whole site. Its address is the one listened on unless the settings give another.

@@ -68,17 +68,6 @@ impl Extra {
                 .collect(),
         }
     }
-
-    /// Conditions that choose rows by their fields, or `None` where SQL cannot tell.
-    pub(crate) fn conditions<'v>(
-        &'v self,
-        fields: &'v Map<String, Json>,
-    ) -> Result<Option<Written<'v>>, StorageError> {
-        match self {
-            Self::Json(_) if !fields.is_empty() => Ok(None),
-            Self::Json(_) | Self::Columns(_) => self.encode(&Map::new(), fields).map(Some),
-        }
-    }
 }
 
 fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a Field, StorageError> {

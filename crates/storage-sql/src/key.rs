@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
-use crossauth_core::key::{DataChange, Key, KeyFilter, KeyUpdate};
-use crossauth_core::storage::{KeyStore, StorageError, UpdateDataError};
+use crossauth_core::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
+use crossauth_core::storage::{KeyStore, StorageError, StorageErrorKind, UpdateDataError};
 use crossauth_core::user::UserId;
 
 use crate::database::{Database, Row, Statement, Value};
 use crate::schema::Schema;
+use crate::user::UserSql;
 
 pub(crate) use statement::KeySql;
 
@@ -20,11 +21,16 @@ pub(crate) use statement::KeySql;
 pub(crate) struct SqlKeyStore<D> {
     database: D,
     sql: Arc<KeySql>,
+    users: Arc<UserSql>,
 }
 
 impl<D: Database> SqlKeyStore<D> {
     pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
-        Self { database, sql: Arc::new(KeySql::new(Arc::clone(schema))) }
+        Self {
+            database,
+            sql: Arc::new(KeySql::new(Arc::clone(schema))),
+            users: Arc::new(UserSql::new(Arc::clone(schema))),
+        }
     }
 
     /// Runs one statement that changes rows; returns how many.
@@ -50,17 +56,16 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 
     async fn insert(&self, key: &Key) -> Result<(), StorageError> {
-        let input = (Arc::clone(&self.sql), key.clone());
+        let input = (Arc::clone(&self.sql), Arc::clone(&self.users), key.clone());
         self.database
-            .transaction(input, |transaction, (sql, key)| Box::pin(sql.insert(transaction, key)))
-            .await
-    }
-
-    async fn update(&self, value: &str, change: &KeyUpdate) -> Result<bool, StorageError> {
-        let input = (Arc::clone(&self.sql), value.to_owned(), change.clone());
-        self.database
-            .transaction(input, |transaction, (sql, value, change)| {
-                Box::pin(sql.update(transaction, value, change))
+            .transaction(input, |transaction, (sql, users, key)| {
+                Box::pin(async move {
+                    let epoch = match &key.userid {
+                        Some(id) => users.epoch_of(transaction, id).await?,
+                        None => None,
+                    };
+                    sql.insert(transaction, key, key.userid.as_ref(), epoch).await
+                })
             })
             .await
     }
@@ -76,49 +81,28 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         Ok(self.execute(&self.sql.delete, vec![Value::text(value)]).await? > 0)
     }
 
-    async fn delete_all_for_user(
+    async fn list_for_user(
         &self,
         userid: Option<&UserId>,
-        prefix: &str,
-        except: Option<&str>,
-    ) -> Result<u64, StorageError> {
-        let (statement, mut params) = match userid {
-            None => (&self.sql.delete_anonymous, Vec::new()),
-            Some(id) => {
-                (&self.sql.delete_owned, vec![self.sql.schema.users.id_kind.lookup_value(id)])
-            }
-        };
-        params.extend(prefix_params(prefix));
-        // True turns the exception off. A null there would have no type that every database can
-        // tell.
-        params.push(Value::from(except.is_none()));
-        params.push(Value::text(except.unwrap_or_default()));
-        self.execute(statement, params).await
-    }
-
-    async fn delete_matching(&self, filter: &KeyFilter) -> Result<u64, StorageError> {
-        if *filter == KeyFilter::default() {
-            return Ok(0);
-        }
-        let input = (Arc::clone(&self.sql), filter.clone());
-        self.database
-            .transaction(input, |transaction, (sql, filter)| {
-                Box::pin(sql.delete_matching(transaction, filter))
-            })
-            .await
-    }
-
-    async fn list_for_user(&self, userid: Option<&UserId>) -> Result<Vec<Key>, StorageError> {
+        prefix: KeyPrefix,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Key>, StorageError> {
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| sql.decode(row);
+        let [length, prefix] = prefix_params(prefix);
+        // Every value is greater than the empty one.
+        let page =
+            [length, prefix, Value::text(after.unwrap_or_default()), Value::from(i64::from(limit))];
         let rows = match userid {
-            None => self.database.scan(&self.sql.list_anonymous, &[], decode).await?,
+            None => self.database.scan(&self.sql.list_anonymous, &page, decode).await?,
             Some(id) => {
-                let id = self.sql.schema.users.id_kind.lookup_value(id);
-                self.database.scan(&self.sql.list_owned, &[id], decode).await?
+                let mut params = vec![self.sql.schema.users.id_kind.lookup_value(id)];
+                params.extend(page);
+                self.database.scan(&self.sql.list_owned, &params, decode).await?
             }
         };
-        rows.into_iter().collect()
+        readable(rows)
     }
 
     async fn update_data(
@@ -136,11 +120,12 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
         let Some(statement) = &self.sql.touch else { return Ok(()) };
-        let Schema { keys, .. } = self.sql.schema.as_ref();
-        let Some(lastactive) = &keys.lastactive else { return Ok(()) };
-        let written = keys.times.encode(lastactive, at);
-        let compared = self.sql.schema.compared_time(lastactive, at);
-        self.execute(statement, vec![written, Value::text(value), compared]).await?;
+        let schema = self.sql.schema.as_ref();
+        let Some(lastactive) = &schema.keys.lastactive else { return Ok(()) };
+        let written = schema.keys.times.encode(lastactive, at);
+        let earliest = schema.compared_time(lastactive, at);
+        let latest = schema.compared_time(lastactive, at + CLOCK_SKEW);
+        self.execute(statement, vec![written, Value::text(value), earliest, latest]).await?;
         Ok(())
     }
 
@@ -152,7 +137,23 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
 }
 
 /// What a comparison of the beginning of a value needs: how many characters, and which.
-pub(crate) fn prefix_params(prefix: &str) -> [Value<'_>; 2] {
+fn prefix_params(prefix: KeyPrefix) -> [Value<'static>; 2] {
+    let prefix = prefix.as_str();
     let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
     [Value::Integer(length), Value::text(prefix)]
+}
+
+/// The rows of a list but those that cannot be decoded: one must not hide the others.
+pub(crate) fn readable<T>(rows: Vec<Result<T, StorageError>>) -> Result<Vec<T>, StorageError> {
+    let mut readable = Vec::new();
+    for row in rows {
+        match row {
+            Ok(record) => readable.push(record),
+            Err(error) if error.kind == StorageErrorKind::BadRow => {
+                tracing::warn!(%error, "left out of a list");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(readable)
 }

@@ -16,7 +16,7 @@ use crate::time_encoding::Times;
 
 pub(crate) use key::Keys;
 pub(crate) use secrets::Secrets;
-pub(crate) use user::{IdKind, Users};
+pub(crate) use user::{IdKind, Users, decode_id};
 
 /// The values of one record within a row.
 #[derive(Clone, Copy)]
@@ -54,6 +54,13 @@ impl<'r> Cells<'r> {
     /// A truth value; a column that is missing or null is false.
     pub(crate) fn truth(&self, field: Option<&Field>) -> Result<bool, Problem> {
         Ok(field.map(|field| self.get(field)).transpose()?.is_some_and(|value| is_true(&value)))
+    }
+
+    /// A credential epoch; `None` where the column is missing.
+    pub(crate) fn epoch(&self, field: Option<&Field>) -> Result<Option<u64>, Problem> {
+        let Some(field) = field else { return Ok(None) };
+        let epoch = self.get(field)?.integer().ok().and_then(|epoch| u64::try_from(epoch).ok());
+        epoch.map(Some).ok_or_else(|| Problem::column(field, "is not a count"))
     }
 
     pub(crate) fn user_id(&self, field: &Field) -> Result<Option<UserId>, Problem> {

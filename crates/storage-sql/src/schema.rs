@@ -65,7 +65,12 @@ impl Schema {
         if users.id_kind != IdKind::Uuid {
             users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
         }
-        let keys = Keys::new(keys, map, extra)?;
+        let mut keys = Keys::new(keys, map, extra)?;
+        if users.credential_epoch.is_none() || keys.epoch.is_none() {
+            // One is of no use without the other.
+            users.credential_epoch = None;
+            keys.epoch = None;
+        }
         let mut warnings = Vec::new();
         warnings.extend(required(&map.users.table, &users.extra));
         warnings.extend(required(&map.keys.table, &keys.extra));

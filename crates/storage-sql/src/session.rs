@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{SessionStart, SessionStore, Started, StorageError, StoredSession};
+use crossauth_core::storage::{
+    CredentialVersion, SessionStart, SessionStore, Started, StorageError, StoredSession,
+};
+use crossauth_core::user::StateChecks;
 
 use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
-use crate::key::{KeySql, prefix_params};
+use crate::key::KeySql;
 use crate::schema::Schema;
 use crate::user::UserSql;
 
@@ -48,50 +51,73 @@ impl SessionSql {
     fn decode(&self, value: &str, row: &dyn Row) -> Result<Option<StoredSession>, StorageError> {
         let Schema { users, keys, .. } = self.keys.schema.as_ref();
         let key = keys.decode(value.to_owned(), row, 0)?;
-        let user = users.decode(row, keys.selected.len())?;
-        if key.userid.is_some() && user.is_none() {
-            return Ok(None);
+        if key.userid.is_none() {
+            return Ok(Some(StoredSession::anonymous(key)));
         }
-        Ok(Some(StoredSession::new(key, user)))
+        let before = keys.selected.len();
+        let Some(user) = users.decode(row, before)? else { return Ok(None) };
+        Ok(Some(StoredSession::of(key, user, users.decode_epoch(row, before)?)))
     }
 
     async fn start(
         &self,
         transaction: &mut dyn Transaction,
-        key: &Key,
-        replaces: Option<&str>,
-        password: Option<&str>,
+        start: &OwnedStart,
     ) -> Result<Started, StorageError> {
-        if !self.credentials_hold(transaction, key, password).await? {
+        let Some(id) = &start.key.userid else {
+            self.keys.insert(transaction, &start.key, None, None).await?;
+            self.end_replaced(transaction, start).await?;
+            return Ok(Started::Begun(None));
+        };
+        let Some(stored) = self.users.lock(transaction, id).await? else {
+            return Ok(Started::NoSuchUser);
+        };
+        if start.credentials.as_ref().is_some_and(|checked| *checked != stored.credentials()) {
             return Ok(Started::CredentialsChanged);
         }
-        self.keys.insert(transaction, key).await?;
-        if let Some(replaced) = replaces {
-            transaction.execute(&self.keys.delete, &[Value::text(replaced)]).await?;
+        let epoch = stored.epoch();
+        let user = match stored.admit(start.checks) {
+            Ok((user, _)) => user,
+            Err(refusal) => return Ok(Started::Refused(refusal)),
+        };
+        self.keys.insert(transaction, &start.key, Some(id), epoch).await?;
+        self.end_replaced(transaction, start).await?;
+        for kind in &start.revoke {
+            self.keys.revoke(transaction, id, *kind, None).await?;
         }
-        if let Some(id) = &key.userid {
-            let id = self.users.schema.users.id_kind.lookup_value(id);
-            let [length, prefix] = prefix_params(KeyPrefix::PasswordReset.as_str());
-            transaction.execute(&self.keys.delete_prefixed, &[id, length, prefix]).await?;
-        }
-        Ok(Started::Yes)
+        Ok(Started::Begun(Some(Box::new(user))))
     }
 
-    async fn credentials_hold(
+    async fn end_replaced(
         &self,
         transaction: &mut dyn Transaction,
-        key: &Key,
-        password: Option<&str>,
-    ) -> Result<bool, StorageError> {
-        let Some(id) = &key.userid else { return Ok(password.is_none()) };
-        let id = [self.users.schema.users.id_kind.lookup_value(id)];
-        if !transaction.exists(&self.users.lock, &id).await? {
-            return Ok(false);
+        start: &OwnedStart,
+    ) -> Result<(), StorageError> {
+        if let Some(replaced) = &start.replaces {
+            transaction.execute(&self.keys.delete, &[Value::text(replaced)]).await?;
         }
-        let Some(password) = password else { return Ok(true) };
-        let decode = |row: &dyn Row| self.users.schema.secrets.decode(row, 0);
-        let secrets = transaction.find(&self.users.secrets, &id, decode).await?;
-        Ok(secrets.is_some_and(|secrets| secrets.password.as_deref() == Some(password)))
+        Ok(())
+    }
+}
+
+/// A [`SessionStart`] that a transaction can hold.
+struct OwnedStart {
+    key: Key,
+    replaces: Option<String>,
+    credentials: Option<CredentialVersion>,
+    checks: StateChecks,
+    revoke: Vec<KeyPrefix>,
+}
+
+impl From<SessionStart<'_>> for OwnedStart {
+    fn from(start: SessionStart<'_>) -> Self {
+        Self {
+            key: start.key.clone(),
+            replaces: start.replaces.map(str::to_owned),
+            credentials: start.credentials.cloned(),
+            checks: start.checks,
+            revoke: start.revoke.to_vec(),
+        }
     }
 }
 
@@ -110,13 +136,9 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
-        let replaces = start.replaces.map(str::to_owned);
-        let password = start.password.map(str::to_owned);
-        let input = (Arc::clone(&self.sql), start.key.clone(), replaces, password);
+        let input = (Arc::clone(&self.sql), OwnedStart::from(start));
         self.database
-            .transaction(input, |transaction, (sql, key, replaces, password)| {
-                Box::pin(sql.start(transaction, key, replaces.as_deref(), password.as_deref()))
-            })
+            .transaction(input, |transaction, (sql, start)| Box::pin(sql.start(transaction, start)))
             .await
     }
 }

@@ -1,28 +1,62 @@
 //! Users in SQL.
 
+mod change;
 mod statement;
 mod write;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crossauth_core::storage::{StorageError, StoredUser, UserStore};
-use crossauth_core::user::{NewUser, SecretsUpdate, User, UserId, UserSecrets, UserUpdate};
+use crossauth_core::storage::{
+    Change, Changed, Created, Deleted, Effects, Guard, StorageError, StoredUser, UserStore,
+};
+use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 
-use crate::database::{Database, Row, Statement, Value};
+use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
+use crate::key::{KeySql, readable};
 use crate::schema::Schema;
 
-pub(crate) use statement::{Insert, UserSql, update, values};
+use change::{AccountSql, OwnedChange, OwnedEffects, OwnedGuard};
+pub(crate) use statement::{Insert, UserSql, values};
 
 /// [`UserStore`] over SQL.
 pub(crate) struct SqlUserStore<D> {
     database: D,
     sql: Arc<UserSql>,
+    accounts: Arc<AccountSql>,
 }
+
+/// The body of a transaction over a shared input.
+type Body<I, T> =
+    for<'t> fn(&'t mut dyn Transaction, &'t Arc<I>) -> BoxFuture<'t, Result<T, StorageError>>;
+
+/// How often a step is tried that another one overtakes by taking its name.
+const ATTEMPTS: usize = 3;
 
 impl<D: Database> SqlUserStore<D> {
     pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
-        Self { database, sql: Arc::new(UserSql::new(Arc::clone(schema))) }
+        let accounts = AccountSql {
+            users: UserSql::new(Arc::clone(schema)),
+            keys: KeySql::new(Arc::clone(schema)),
+        };
+        let sql = Arc::new(UserSql::new(Arc::clone(schema)));
+        Self { database, sql, accounts: Arc::new(accounts) }
+    }
+
+    /// Runs a transaction again where a conflict shows that another one took a name in between:
+    /// the next look tells which name.
+    async fn until_told<I, T>(&self, input: Arc<I>, body: Body<I, T>) -> Result<T, StorageError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let mut attempt = 1;
+        loop {
+            match self.database.transaction(Arc::clone(&input), body).await {
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn find(
@@ -52,62 +86,45 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         self.find(statement, Value::text(email)).await
     }
 
-    async fn insert(&self, user: &NewUser, secrets: &UserSecrets) -> Result<User, StorageError> {
-        let input = (Arc::clone(&self.sql), user.clone(), secrets.clone());
-        self.database
-            .transaction(input, |transaction, (sql, user, secrets)| {
-                Box::pin(sql.insert(transaction, user, secrets))
-            })
-            .await
+    async fn create(
+        &self,
+        user: &NewUser,
+        secrets: &UserSecrets,
+        effects: &Effects<'_>,
+    ) -> Result<Created, StorageError> {
+        let input = (
+            Arc::clone(&self.accounts),
+            user.clone(),
+            secrets.clone(),
+            OwnedEffects::from(effects),
+        );
+        self.until_told(Arc::new(input), |transaction, input| {
+            let (accounts, user, secrets, effects) = &**input;
+            Box::pin(accounts.create(transaction, user, secrets, effects))
+        })
+        .await
     }
 
-    async fn update(
+    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        let input = (Arc::clone(&self.accounts), id.clone(), OwnedChange::from(change));
+        self.until_told(Arc::new(input), |transaction, input| {
+            let (accounts, id, change) = &**input;
+            Box::pin(accounts.change(transaction, id, change))
+        })
+        .await
+    }
+
+    async fn delete(
         &self,
         id: &UserId,
-        user: &UserUpdate,
-        secrets: &SecretsUpdate,
-    ) -> Result<Option<User>, StorageError> {
-        let input = (Arc::clone(&self.sql), id.clone(), user.clone(), secrets.clone());
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<Deleted, StorageError> {
+        let effects = OwnedEffects::from(effects);
+        let input = (Arc::clone(&self.accounts), id.clone(), OwnedGuard::from(guard), effects);
         self.database
-            .transaction(input, |transaction, (sql, id, user, secrets)| {
-                Box::pin(sql.update(transaction, id, user, secrets))
-            })
-            .await
-    }
-
-    async fn replace_password(
-        &self,
-        id: &UserId,
-        old: &str,
-        new: &str,
-    ) -> Result<bool, StorageError> {
-        if old.is_empty() {
-            // Some schemas store empty text for no password.
-            return Ok(false);
-        }
-        let input = (Arc::clone(&self.sql), id.clone(), old.to_owned(), new.to_owned());
-        self.database
-            .transaction(input, |transaction, (sql, id, old, new)| {
-                Box::pin(async move {
-                    let id = sql.schema.users.id_kind.lookup_value(id);
-                    let params = [Value::text(new), id, Value::text(old)];
-                    Ok(transaction.execute(&sql.replace_password, &params).await? > 0)
-                })
-            })
-            .await
-    }
-
-    async fn delete(&self, id: &UserId) -> Result<bool, StorageError> {
-        let input = (Arc::clone(&self.sql), id.clone());
-        self.database
-            .transaction(input, |transaction, (sql, id)| {
-                Box::pin(async move {
-                    let id = [sql.schema.users.id_kind.lookup_value(id)];
-                    for statement in &sql.delete_dependents {
-                        transaction.execute(statement, &id).await?;
-                    }
-                    Ok(transaction.execute(&sql.delete, &id).await? > 0)
-                })
+            .transaction(input, |transaction, (accounts, id, guard, effects)| {
+                Box::pin(accounts.delete(transaction, id, guard, effects))
             })
             .await
     }
@@ -123,7 +140,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
                 self.database.scan(&self.sql.list_after, &params, decode).await?
             }
         };
-        rows.into_iter().flatten().collect()
+        readable(rows.into_iter().flatten().collect())
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {

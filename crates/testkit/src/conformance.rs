@@ -1,19 +1,26 @@
 //! What every store must do, as tests to run against yours.
 //!
 //! Each rule is a function that takes an empty [`Storage`](crossauth_core::storage::Storage) and
-//! panics where the rule is broken. [`store_tests!`](crate::store_tests) makes one test of each.
+//! panics where the rule is broken. There is one suite for each port:
+//! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests)
+//! and [`session_store_tests!`](crate::session_store_tests);
+//! [`store_tests!`](crate::store_tests) is all three. A rule that is in no suite does not compile.
 //!
 //! The storage under test normalises names in one of the two ways that ignore case, and holds the
 //! application fields of [`USER_FIELDS`] and [`KEY_FIELDS`].
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken rule is reported by panicking")]
-#![expect(clippy::missing_panics_doc, reason = "said once, above")]
+// A rule that no suite names is dead code.
+#![deny(dead_code)]
 
-pub mod data;
-pub mod key;
+mod change;
+mod data;
+mod effect;
+mod guard;
+mod key;
 mod sample;
-pub mod session;
-pub mod user;
+mod session;
+mod user;
 
 /// Application fields of users that the rules use, with their SQL types.
 pub const USER_FIELDS: [(&str, &str); 4] = [
@@ -27,95 +34,187 @@ pub const USER_FIELDS: [(&str, &str); 4] = [
 pub const KEY_FIELDS: [(&str, &str); 3] =
     [("name", "varchar(128)"), ("uses", "integer"), ("shared", "boolean")];
 
-/// Makes a test of every rule, in one module for each store.
+/// Defines the macro that tests the rules of some modules: those that are `raced` on several
+/// threads, the others on one.
+macro_rules! suite {
+    (
+        ($d:tt) $(#[$doc:meta])* $macro:ident
+        $($module:ident [ $($rule:ident,)* ] raced [ $($raced:ident,)* ])*
+    ) => {
+        #[doc(hidden)]
+        pub mod $macro {
+            $(pub mod $module {
+                $(pub async fn $rule(storage: &crossauth_core::storage::Storage) {
+                    crate::conformance::$module::$rule(storage).await;
+                })*
+                $(pub async fn $raced(storage: &crossauth_core::storage::Storage) {
+                    crate::conformance::$module::$raced(storage).await;
+                })*
+            })*
+        }
+
+        $(#[$doc])*
+        ///
+        /// Takes the name of an async function without arguments. What it returns has a method
+        /// `storage()` that gives a [`Storage`](crossauth_core::storage::Storage) holding nothing,
+        /// and is dropped after the test. The crate it is used in needs Tokio with `macros` and
+        /// `rt-multi-thread`.
+        #[macro_export]
+        macro_rules! $macro {
+            ($d make:ident) => {
+                $(mod $module {
+                    $(#[tokio::test]
+                    async fn $rule() {
+                        let made = super::$d make().await;
+                        $d crate::conformance::$macro::$module::$rule(&made.storage()).await;
+                    })*
+                    $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $raced() {
+                        let made = super::$d make().await;
+                        $d crate::conformance::$macro::$module::$raced(&made.storage()).await;
+                    })*
+                })*
+            };
+        }
+    };
+}
+
+suite! {
+    ($)
+    /// Makes a test of every rule for [`UserStore`](crossauth_core::storage::UserStore).
+    user_store_tests
+    user [
+        created_user_is_found_by_id_name_and_address,
+        absent_user_is_not_found,
+        names_and_addresses_are_found_in_any_spelling,
+        taken_name_or_address_is_refused,
+        refused_user_leaves_nothing_behind,
+        users_without_an_address_do_not_conflict,
+        user_may_have_no_secrets,
+        ids_are_not_reused,
+        users_are_listed_in_pages,
+        admins_are_noticed,
+        application_fields_survive,
+        hostile_text_survives,
+    ]
+    raced [
+        one_of_many_creations_of_a_name_succeeds,
+    ]
+    change [
+        missing_fields_stay_and_null_clears,
+        renamed_user_is_found_under_the_new_name_only,
+        user_may_take_another_spelling_of_the_same_name,
+        change_to_a_taken_name_changes_nothing,
+        change_of_an_absent_user_is_reported,
+        secrets_are_merged,
+        secrets_may_be_added_later,
+        every_state_survives,
+        application_fields_are_changed_one_by_one,
+        event_moves_the_stored_state,
+        event_that_the_state_forbids_changes_nothing,
+        deleted_user_takes_secrets_keys_and_sessions_along,
+        deleting_an_absent_user_is_reported,
+    ]
+    raced [
+        disabled_account_is_not_activated_by_a_concurrent_event,
+        no_concurrent_change_is_lost,
+    ]
+    guard [
+        password_guard_compares_the_stored_hash,
+        credential_guard_fails_after_a_new_password,
+        last_administrator_stays,
+        disabled_administrators_do_not_count,
+    ]
+    raced [
+        one_of_many_password_replacements_succeeds,
+        one_of_many_administrators_stays,
+    ]
+    effect [
+        token_is_consumed,
+        absent_token_changes_nothing,
+        token_of_another_user_is_not_consumed,
+        ended_sessions_are_refused_and_others_stay,
+        one_session_may_be_kept,
+        session_of_another_user_is_not_kept,
+        revoked_kinds_are_removed,
+        setup_links_are_revoked_whoever_owns_them,
+        issued_keys_belong_to_the_user,
+        issued_key_that_is_taken_changes_nothing,
+        refused_change_has_no_effect,
+    ]
+    raced [
+        one_token_permits_one_change,
+        one_token_permits_one_creation,
+        one_token_permits_one_deletion,
+    ]
+}
+
+suite! {
+    ($)
+    /// Makes a test of every rule for [`KeyStore`](crossauth_core::storage::KeyStore).
+    key_store_tests
+    key [
+        inserted_key_is_found_whole,
+        values_are_compared_exactly,
+        taken_value_conflicts_and_the_first_key_stays,
+        key_without_an_existing_owner_is_refused,
+        key_is_taken_once,
+        deleting_one_key_leaves_the_others,
+        keys_are_listed_by_owner_and_kind,
+        keys_are_listed_in_pages,
+        touch_moves_forward_only,
+        touch_corrects_a_use_ahead_of_the_clock,
+        purge_removes_expired_keys_up_to_its_limit,
+        application_fields_survive,
+        hostile_text_survives,
+    ]
+    raced [
+        one_of_many_takers_gets_the_key,
+    ]
+    data [
+        data_is_changed_by_path,
+        data_that_cannot_be_changed_stays,
+        data_is_kept_as_it_is,
+    ]
+    raced [
+        no_change_to_data_is_lost,
+    ]
+}
+
+suite! {
+    ($)
+    /// Makes a test of every rule for [`SessionStore`](crossauth_core::storage::SessionStore).
+    session_store_tests
+    session [
+        session_is_found_with_its_user,
+        anonymous_session_has_no_user,
+        absent_session_is_not_found,
+        session_shows_its_user_as_they_are_now,
+        disabled_user_is_refused,
+        session_of_a_deleted_user_is_not_found,
+        start_replaces_the_old_session_and_revokes_what_it_says,
+        start_without_revocation_removes_no_key,
+        session_starts_with_the_checked_credentials,
+        changed_password_stops_the_session_and_changes_nothing,
+        state_stops_the_session_and_changes_nothing,
+        session_of_an_absent_user_does_not_start,
+        anonymous_session_starts,
+        taken_value_conflicts_and_changes_nothing,
+    ]
+    raced [
+        no_session_outlives_a_new_password,
+        no_session_begins_for_a_disabled_account,
+    ]
+}
+
+/// Makes a test of every rule for every port, of a storage that has all of them.
 ///
-/// Takes the name of an async function without arguments. What it returns has a method `storage()`
-/// that gives a [`Storage`](crossauth_core::storage::Storage) holding nothing, and is dropped after
-/// the test. The crate it is used in needs Tokio with `macros` and `rt-multi-thread`.
+/// See [`user_store_tests!`](crate::user_store_tests) for what it takes.
 #[macro_export]
 macro_rules! store_tests {
     ($make:ident) => {
-        $crate::store_tests!(@suite user $make;
-            inserted_user_is_found_by_id_name_and_address,
-            absent_user_is_not_found,
-            names_and_addresses_are_found_in_any_spelling,
-            taken_name_or_address_conflicts,
-            conflict_leaves_nothing_behind,
-            users_without_an_address_do_not_conflict,
-            one_of_many_inserts_of_a_name_wins,
-            user_may_have_no_secrets,
-            missing_fields_stay_and_null_clears,
-            renamed_user_is_found_under_the_new_name_only,
-            user_may_take_another_spelling_of_the_same_name,
-            update_to_a_taken_name_changes_nothing,
-            update_of_an_absent_user_finds_none,
-            secrets_are_merged,
-            secrets_may_be_added_later,
-            password_is_replaced_only_if_it_is_the_old_one,
-            one_of_many_password_replacements_wins,
-            deleted_user_takes_secrets_keys_and_sessions_along,
-            deleting_an_absent_user_does_nothing,
-            ids_are_not_reused,
-            users_are_listed_in_pages,
-            admins_are_noticed,
-            every_state_survives,
-            application_fields_survive,
-            application_fields_are_updated_one_by_one,
-            hostile_text_survives,
-        );
-        $crate::store_tests!(@suite key $make;
-            inserted_key_is_found_whole,
-            values_are_compared_exactly,
-            taken_value_conflicts_and_the_first_key_stays,
-            missing_fields_stay_and_null_clears,
-            update_of_an_absent_key_finds_none,
-            key_is_taken_once,
-            one_of_many_takers_gets_the_key,
-            deleting_one_key_leaves_the_others,
-            all_keys_of_exactly_one_owner_are_deleted,
-            prefix_is_plain_text,
-            excepted_key_stays,
-            delete_matching_wants_every_field,
-            delete_matching_knows_null,
-            delete_matching_chooses_by_application_field,
-            filter_without_fields_matches_none,
-            keys_of_exactly_one_owner_are_listed_newest_first,
-            list_ends_at_a_thousand,
-            touch_moves_forward_only,
-            purge_removes_expired_keys_up_to_its_limit,
-            application_fields_survive,
-            hostile_text_survives,
-        );
-        $crate::store_tests!(@suite data $make;
-            data_is_changed_by_path,
-            data_that_cannot_be_changed_stays,
-            no_change_to_data_is_lost,
-            data_is_kept_as_it_is,
-        );
-        $crate::store_tests!(@suite session $make;
-            session_is_found_with_its_user,
-            anonymous_session_has_no_user,
-            absent_session_is_not_found,
-            session_shows_its_user_as_they_are_now,
-            disabled_user_is_turned_away,
-            session_of_a_deleted_user_is_not_found,
-            start_replaces_the_old_session_and_password_reset_keys,
-            session_starts_if_the_password_is_still_the_checked_one,
-            changed_password_stops_the_session_and_changes_nothing,
-            session_of_an_absent_user_does_not_start,
-            anonymous_session_starts,
-            taken_value_conflicts_and_changes_nothing,
-        );
-    };
-    (@suite $suite:ident $make:ident; $($rule:ident,)*) => {
-        mod $suite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $rule() {
-                    let made = super::$make().await;
-                    $crate::conformance::$suite::$rule(&made.storage()).await;
-                }
-            )*
-        }
+        $crate::user_store_tests!($make);
+        $crate::key_store_tests!($make);
+        $crate::session_store_tests!($make);
     };
 }

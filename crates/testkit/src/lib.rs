@@ -24,3 +24,4 @@ pub mod postgres;
 pub mod random;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod storage;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
+use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
 use crossauth_core::password::{HasherConfig, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
-use crossauth_core::session::{SessionConfig, SessionFilter};
-use crossauth_core::signup::{Door, SignupConfig};
+use crossauth_core::session::SessionConfig;
+use crossauth_core::signup::{Registration, SignupConfig};
 use crossauth_core::storage::Storage;
-use crossauth_core::{Auth, AuthConfig, Environment};
+use crossauth_core::{Auth, AuthConfig, Sources};
 use ipnet::IpNet;
 
 use super::check::{
@@ -46,7 +47,8 @@ pub struct Builder {
     signup_fields: Vec<SignupField>,
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
-    environment: Environment,
+    sources: Sources,
+    hooks: Hooks,
 }
 
 impl std::fmt::Debug for Builder {
@@ -207,7 +209,20 @@ impl Builder {
 
     /// A check of the application's own on every session.
     pub fn session_filter(mut self, filter: SessionFilter) -> Self {
-        self.session.filter = Some(filter);
+        self.hooks.session_filter = Some(filter);
+        self
+    }
+
+    /// Chooses what a login keeps of the data of the anonymous session before it, such as a
+    /// shopping cart.
+    pub fn carry_over(mut self, carry_over: CarryOver) -> Self {
+        self.hooks.carry_over = Some(carry_over);
+        self
+    }
+
+    /// All closures of the application.
+    pub fn hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
         self
     }
 
@@ -239,7 +254,7 @@ impl Builder {
 
     /// Closes sign-up: only administrators create accounts.
     pub fn close_signup(mut self) -> Self {
-        self.signup.open = Door::Shut;
+        self.signup.registration = Registration::Closed;
         self
     }
 
@@ -257,13 +272,13 @@ impl Builder {
 
     /// Another clock, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.environment.clock = clock;
+        self.sources.clock = clock;
         self
     }
 
     /// Another source of randomness, for tests.
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
-        self.environment.random = random;
+        self.sources.random = random;
         self
     }
 
@@ -285,10 +300,11 @@ impl Builder {
             password_policy: policy,
             signature_form: self.cookies.signature_form,
             signup: self.signup,
+            hooks: self.hooks,
             ..AuthConfig::new(secret)
         };
-        let auth = Auth::new(auth, &storage, &self.environment)?;
-        Ok(Crossauth::new(auth, config, pages, self.environment.random))
+        let auth = Auth::new(auth, &storage, &self.sources)?;
+        Ok(Crossauth::new(auth, config, pages, self.sources.random))
     }
 
     fn config(&self) -> Result<Config, BuildError> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::key::DataChange;
-use crossauth_core::session::{Beginning, NewSession};
+use crossauth_core::key::{DataChange, Owner};
+use crossauth_core::session::{Beginning, Begun, NewSession};
 use crossauth_core::storage::{StorageError, UpdateDataError};
-use crossauth_core::user::{Refusal, StateChecks, User};
+use crossauth_core::user::{Refusal, User};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
@@ -80,7 +80,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 /// ```
 /// use axum::response::{IntoResponse, Response};
 /// use crossauth_axum::{BeginSessionError, Crossauth};
-/// use crossauth_core::user::{Refusal, StateChecks, User};
+/// use crossauth_core::user::{Refusal, User};
 ///
 /// /// Logs in a user whom the application has authenticated by other means.
 /// async fn welcome(crossauth: Crossauth, user: User) -> Result<Response, BeginSessionError> {
@@ -135,18 +135,19 @@ impl Crossauth {
     /// invitation or another login system. The state of the account is checked, a second factor is
     /// not asked for.
     pub async fn begin_session(&self, user: &User) -> Result<BeginSession, BeginSessionError> {
-        if let Some(refusal) = user.state.refusal(StateChecks::ALL) {
-            return Err(refusal.into());
+        let owner = Owner::User(&user.id);
+        match self.auth().sessions.begin(owner, Beginning::default()).await? {
+            Begun::Session(session) => Ok(BeginSession(Arc::new(*session))),
+            Begun::Refused(refusal) => Err(refusal.into()),
+            Begun::NoSuchUser | Begun::CredentialsChanged => Err(BeginSessionError::NoSuchUser),
         }
-        let session = self.auth().sessions.begin(user.clone(), Beginning::default()).await?;
-        Ok(BeginSession(Arc::new(session.ok_or(BeginSessionError::NoSuchUser)?)))
     }
 
     /// Begins an anonymous session and keeps `data` in it.
     pub async fn begin_anonymous_session(
         &self,
         data: &Map<String, Value>,
-    ) -> Result<BeginSession, StorageError> {
+    ) -> Result<BeginSession, UpdateDataError> {
         let session = self.auth().sessions.begin_anonymous(data).await?;
         Ok(BeginSession(Arc::new(session)))
     }

@@ -84,7 +84,14 @@ impl From<AccountError> for Failure {
             AccountError::SignupClosed => {
                 Self::new(ErrorCode::Forbidden).message("Sign-up is closed")
             }
-            AccountError::NoSuchUser => Self::new(ErrorCode::Unauthorized),
+            AccountError::NoSuchUser | AccountError::NotAllowed => {
+                Self::new(ErrorCode::Unauthorized)
+            }
+            AccountError::LastAdmin => Self::new(ErrorCode::Forbidden)
+                .message("This is the last administrator. Make another one first"),
+            AccountError::TokenGone => {
+                Self::new(ErrorCode::InvalidKey).message("This link has been used or is too old")
+            }
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::Request;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::session::SessionRefused;
-use crossauth_core::storage::StorageErrorKind;
 
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::{CrossSite, Crossauth};
@@ -51,12 +50,8 @@ impl Arrival {
                 let user = session.user.map(Arc::new);
                 self.known.credential = Credential::Session(CheckedSession { id, key, user });
             }
-            Err(SessionRefused::Storage(error)) if error.kind != StorageErrorKind::Corrupt => {
-                return (self.anonymous(), Err(error.into()));
-            }
             Err(SessionRefused::Storage(error)) => {
-                tracing::error!(%error, "session ended: its row cannot be read");
-                self.known.refused_session_cookie = true;
+                return (self.anonymous(), Err(error.into()));
             }
             Err(refused) => {
                 tracing::debug!(reason = %refused, "session cookie refused");

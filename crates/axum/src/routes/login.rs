@@ -6,7 +6,7 @@ use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
-use crossauth_core::signup::Door;
+use crossauth_core::signup::Registration;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +98,16 @@ pub(super) async fn attempt(
     password: Password,
     persist: Option<Persistence>,
 ) -> Result<NewSession, Failure> {
-    let replaces = info.session_id();
+    let replaces = info.replaced_session();
     let attempt = LoginAttempt { username, password, persist, replaces };
     match info.crossauth.auth().login.attempt(attempt).await? {
         LoginOutcome::LoggedIn(session) => Ok(*session),
         LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
+        LoginOutcome::Unreadable => Err(Failure::new(ErrorCode::DataFormat).message(
+            "This account is stored in a form that cannot be read. Ask the administrator",
+        )),
     }
 }
 
@@ -197,7 +200,7 @@ impl LoggedInPage {
 impl LoginPage {
     fn new(info: &RequestInfo) -> Self {
         let signup = info.crossauth.auth().signup.config();
-        Self { signup_enabled: signup.open == Door::Open, ..Self::default() }
+        Self { signup_enabled: signup.registration == Registration::Open, ..Self::default() }
     }
 
     fn again(info: &RequestInfo, echo: &Echo) -> Self {

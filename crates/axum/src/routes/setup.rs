@@ -79,9 +79,10 @@ async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> Answe
     let account = AccountForm { username, password, repeat: Some(form.repeat_password), fields };
     let persist = persistence(info, form.persist);
     let setup = &info.crossauth.auth().setup;
-    let session = setup.create_admin(&form.token, account, persist, info.session_id()).await?;
+    let session =
+        setup.create_admin(&form.token, account, persist, info.replaced_session()).await?;
     let response = redirect_after_login(info, None);
-    Ok(answer::with_session(response, SessionChange::begin(session)))
+    Ok(answer::with_session(response, SessionChange::begin(*session)))
 }
 
 fn hint(info: &RequestInfo) -> String {

@@ -4,10 +4,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::{AccountError, AccountForm};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::form::{FieldError, Rule};
+use crossauth_core::form::FieldError;
 use crossauth_core::password;
 use crossauth_core::secret::Password;
-use crossauth_core::signup::SignupRequest;
+use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -126,16 +126,8 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
         errors.extend(other_errors(info, &account));
         return Err(AccountError::Form(errors).into());
     }
-    let request = SignupRequest { form: account, persist, replaces: info.session_id() };
-    let session = match info.crossauth.auth().signup.sign_up(request).await {
-        Ok(session) => session,
-        // The second of two clicks: the account of the first, whose password it knows.
-        Err(AccountError::Form(errors)) if info.surface == Surface::Page && is_taken(&errors) => {
-            let logged_in = login::attempt(info, &form.username, form.password, persist).await;
-            logged_in.map_err(|_| AccountError::Form(errors))?
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let request = SignupRequest { form: account, persist, replaces: info.replaced_session() };
+    let SignupOutcome::LoggedIn(session) = info.crossauth.auth().signup.sign_up(request).await?;
     let response = match info.surface {
         Surface::Page => redirect_after_login(info, form.next.as_ref()),
         Surface::Api => {
@@ -144,7 +136,7 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
             answer::json_ok(info, Body { user, email_verification_needed: false })
         }
     };
-    Ok(answer::with_session(response, SessionChange::begin(session)))
+    Ok(answer::with_session(response, SessionChange::begin(*session)))
 }
 
 /// What else is wrong with a form, so that everything is said at once.
@@ -154,13 +146,6 @@ fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
         Err(AccountError::Form(errors)) => errors,
         Ok(_) | Err(_) => Vec::new(),
     }
-}
-
-fn is_taken(errors: &[FieldError]) -> bool {
-    matches!(
-        errors,
-        [FieldError { field: crossauth_core::form::Field::Username, rule: Rule::Taken }, ..]
-    )
 }
 
 /// A field that counts even when it is empty.

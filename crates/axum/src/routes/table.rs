@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use crossauth_core::signup::Door;
+use crossauth_core::signup::Registration;
 use futures_util::future::BoxFuture;
 use http::Method;
 
@@ -142,7 +142,7 @@ impl Crossauth {
     fn offers(&self, route: &Route) -> bool {
         match route.feature {
             Feature::Always | Feature::Home => true,
-            Feature::Signup => self.auth().signup.config().open == Door::Open,
+            Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }
     }
 

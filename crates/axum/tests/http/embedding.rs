@@ -232,7 +232,7 @@ async fn data_of_a_session_that_ended_meanwhile_is_not_changed() {
     let site = Site::new();
     let crossauth = site.crossauth.clone();
     let end_then_add = move |session: Session, user: CurrentUser| async move {
-        crossauth.auth().sessions.end_all_for_user(&user.id, None).await.unwrap();
+        crossauth.auth().accounts.end_sessions(&user.id, None).await.unwrap();
         session.update(&[DataChange::set("a", 1)]).await.is_err().to_string()
     };
     let application = Router::new().route("/end", get(end_then_add));

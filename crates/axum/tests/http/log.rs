@@ -17,8 +17,7 @@ use serde_json::{Map, json};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::browser::{Answer, Browser, json_request};
-use crate::site::{PASSWORD, Site, quick_hashes};
-use crate::store::Wire;
+use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 const SECRET: &str = "canary-secret-of-the-server";
 const RIGHT: &str = "Canary-Right-7";
@@ -29,14 +28,14 @@ const TYPED_AS_NAME: &str = "Canary-Typed-As-Name-9";
 async fn neither_log_nor_answers_repeat_a_secret() {
     let log = Log::for_the_whole_process();
     tracing::trace!("the log is kept from the finest level on");
-    let (wire, _) = Wire::new();
+    let storage = test_storage();
     let random = Arc::new(SeededRandom::new(0xCA7A_57E0));
-    let site = Site::over(wire.storage(), |site| site.secret(SECRET).random(random));
+    let site = Site::over(storage.storage(), |site| site.secret(SECRET).random(random));
     let mut day = Day::default();
     day.of_mistakes(&site).await;
     day.of_a_user(&site).await;
     day.of_the_first_administrator(&site).await;
-    wire.cut();
+    storage.fail();
     day.answers.push(site.browser().log_in("bob", RIGHT).await);
 
     let text = log.text();
@@ -144,7 +143,7 @@ async fn printing_a_value_for_debugging_shows_no_secret() {
         username: "bob",
         password: Password::new(PASSWORD),
         persist: None,
-        replaces: Some(&old.id),
+        replaces: Some((&old.id).into()),
     };
     let outcome = auth.login.attempt(attempt()).await.unwrap();
     let form = AccountForm {
@@ -153,8 +152,9 @@ async fn printing_a_value_for_debugging_shows_no_secret() {
         repeat: Some(Password::new(RIGHT)),
         fields: Map::new(),
     };
-    let request = SignupRequest { form, persist: None, replaces: Some(&old.id) };
-    let beginning = Beginning { password: Some(&hash), ..Beginning::default() };
+    let request = SignupRequest { form, persist: None, replaces: Some((&old.id).into()) };
+    let credentials = found.credentials();
+    let beginning = Beginning { credentials: Some(&credentials), ..Beginning::default() };
     let attempt = attempt();
     let shown = format!(
         "{builder:?} {hasher:?} {:?} {found:?} {secrets:?} {old:?} {anonymous:?} {checked:?} \

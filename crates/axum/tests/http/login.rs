@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use crossauth_axum::HostPrefix;
 use crossauth_core::account::Role;
-use crossauth_core::user::{UserState, UserUpdate};
+use crossauth_core::storage::{Change, Effects, EndSessions};
+use crossauth_core::user::{Patch, SecretsUpdate, UserState, UserUpdate};
+use crossauth_testkit::storage::change_user;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::browser::{Answer, json_request};
-use crate::site::{PASSWORD, Site};
-use crate::store::Wire;
+use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
 async fn the_right_password_begins_a_session() {
@@ -346,16 +347,21 @@ async fn logging_in_from_two_browsers_makes_two_sessions() {
 
 #[tokio::test]
 async fn a_password_changed_while_it_is_checked_lets_nobody_in() {
-    let (wire, _) = Wire::new();
-    let site = Site::over(wire.storage(), |site| site);
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
     let bob = site.account("bob", Role::User).await;
     assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
-    let sessions = site.count_sessions(&bob).await;
-    wire.change_password_after_look_up("********");
+    let id = bob.id.clone();
+    storage.interrupt_after("users.find_by_username", |inner| async move {
+        let secrets = SecretsUpdate { password: Patch::Set("*".into()), ..Default::default() };
+        let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
+        let change = Change { secrets, effects, ..Change::default() };
+        change_user(&inner, &id, &change).await;
+    });
     let answer = site.browser().log_in("bob", PASSWORD).await;
     answer.assert_failure(401, "UsernameOrPasswordInvalid");
     answer.assert_no_session();
-    assert_eq!(site.count_sessions(&bob).await, sessions);
+    assert_eq!(site.count_sessions(&bob).await, 0);
 }
 
 fn credentials<'a>(username: &'a str, password: &'a str) -> [(&'a str, &'a str); 2] {

@@ -7,7 +7,6 @@
 
 mod browser;
 mod site;
-mod store;
 
 mod application;
 mod csrf;

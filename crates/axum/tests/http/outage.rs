@@ -15,18 +15,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::browser::Answer;
-use crate::site::{PASSWORD, Site, quick_hashes};
-use crate::store::Wire;
+use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 #[tokio::test]
 async fn without_storage_nobody_is_let_in_and_nobody_is_logged_out() {
-    let (wire, _) = Wire::new();
-    let site = Site::over(wire.storage(), |site| site);
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
     let mut inside = site.logged_in("bob").await;
     let mut outside = site.browser();
     let token = outside.csrf_token().await;
     let (inner_token, cookies) = (inside.csrf_token().await, inside.cookies.clone());
-    wire.cut();
+    storage.fail();
     for path in ["/api/userforsessionkey", "/api/getcsrftoken"] {
         assert_unavailable(&inside.get_json(path).await);
     }
@@ -54,10 +53,10 @@ async fn without_storage_nobody_is_let_in_and_nobody_is_logged_out() {
 
 #[tokio::test]
 async fn an_answer_without_storage_names_its_request() {
-    let (wire, _) = Wire::new();
-    let site = Site::over(wire.storage(), |site| site);
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
     let mut browser = site.logged_in("bob").await;
-    wire.cut();
+    storage.fail();
     let page = browser.get("/").await;
     assert!(page.body.contains(page.header("x-request-id").unwrap()), "{}", page.body);
 }

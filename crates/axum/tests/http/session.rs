@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossauth_axum::HostPrefix;
 use crossauth_core::account::Role;
 use crossauth_core::clock::Clock;
+use crossauth_core::key::KeyPrefix;
 use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::Password;
 use crossauth_core::session::SessionConfig;
@@ -16,8 +17,7 @@ use http::{HeaderValue, Method};
 use serde_json::{Map, json};
 
 use crate::browser::{Answer, request, send_bare};
-use crate::site::{PASSWORD, Site};
-use crate::store::Wire;
+use crate::site::{PASSWORD, Site, test_storage};
 
 const HOUR: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -82,7 +82,7 @@ async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
     assert_eq!(disabled.whoami().await, None);
     let mut deleted = site.logged_in("bob").await;
     let (bob, _) = site.found("bob").await.unwrap();
-    assert!(site.storage.users.delete(&bob.id).await.unwrap());
+    site.crossauth.auth().accounts.delete(&bob).await.unwrap();
     assert_eq!(deleted.whoami().await, None);
 }
 
@@ -99,15 +99,16 @@ async fn a_session_without_requests_ends() {
 
 #[tokio::test]
 async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
-    let (wire, mut touches) = Wire::new();
-    let site = Site::over(wire.storage(), |site| site.idle_timeout(10 * HOUR));
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site.idle_timeout(10 * HOUR));
+    let tasks = tokio::spawn(site.crossauth.tasks());
     let mut browser = site.logged_in("bob").await;
     let begun = site.clock.now();
     site.clock.advance(HOUR.saturating_sub(MILLISECOND));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     site.clock.advance(MILLISECOND);
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
-    assert_eq!(touches.recv().await, Some(begun + HOUR));
+    assert_eq!(storage.next_touch().await, Some(begun + HOUR));
     for _ in 0..11 {
         site.clock.advance(HOUR / 12);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
@@ -116,29 +117,33 @@ async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
     for hour in 2..=20 {
         site.clock.set(begun + hour * HOUR);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{hour}");
-        assert_eq!(touches.recv().await, Some(begun + hour * HOUR));
+        assert_eq!(storage.next_touch().await, Some(begun + hour * HOUR));
     }
-    assert!(touches.try_recv().is_err());
+    let touches = storage.take_calls().into_iter().filter(|call| *call == "keys.touch").count();
+    assert_eq!(touches, 20);
+    tasks.abort();
 }
 
 #[tokio::test]
 async fn use_does_not_prolong_a_session_past_its_last_day() {
     let day = 24 * HOUR;
-    let (wire, mut touches) = Wire::new();
-    let site = Site::over(wire.storage(), |site| {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| {
         site.session(SessionConfig { max_age: Some(3 * day), ..SessionConfig::default() })
             .idle_timeout(2 * day)
     });
+    let tasks = tokio::spawn(site.crossauth.tasks());
     let mut browser = site.logged_in("bob").await;
     for _ in 0..2 {
         site.clock.advance(day);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
-        touches.recv().await.unwrap();
+        storage.next_touch().await.unwrap();
     }
     site.clock.advance(day.saturating_sub(MILLISECOND));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     site.clock.advance(MILLISECOND);
     assert_eq!(browser.whoami().await, None);
+    tasks.abort();
 }
 
 #[tokio::test]
@@ -268,7 +273,8 @@ async fn what_is_stored_is_no_cookie() {
     let mut browser = site.logged_in("bob").await;
     browser.csrf_token().await;
     let (bob, _) = site.found("bob").await.unwrap();
-    let keys = site.storage.keys.list_for_user(Some(&bob.id)).await.unwrap();
+    let keys =
+        site.storage.keys.list_for_user(Some(&bob.id), KeyPrefix::Session, None, 10).await.unwrap();
     assert_eq!(keys.len(), 1);
     let cookie = &browser.cookies["SESSIONID"];
     let (id, signature) = cookie.split_once('.').unwrap();

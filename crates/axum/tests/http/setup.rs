@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crossauth_core::account::Role;
+use crossauth_core::key::KeyPrefix;
 use tokio::task::JoinSet;
 
 use crate::browser::{Answer, Browser};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, test_storage};
 
 const GONE: &str = "This link has been used or is too old";
 
@@ -71,7 +72,9 @@ async fn links_that_were_never_given_out_do_nothing() {
     let site = Site::new();
     let good = issue(&site).await;
     let other_purpose = site.browser().csrf_token().await;
-    let stored = site.storage.keys.list_for_user(None).await.unwrap()[0].value.clone();
+    let stored = site.storage.keys.list_for_user(None, KeyPrefix::Setup, None, 1).await.unwrap()[0]
+        .value
+        .clone();
     assert!(stored.starts_with("setup:") && !stored.contains(&good));
     for token in [
         "",
@@ -135,11 +138,14 @@ async fn a_link_is_void_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_newer_link_voids_the_older() {
+async fn links_of_several_servers_stay_valid_until_one_is_used() {
     let site = Site::new();
     let (older, newer) = (issue(&site).await, issue(&site).await);
-    send(&mut site.browser(), &older, "eve", PASSWORD).await.assert_page(401, GONE);
-    assert_eq!(send(&mut site.browser(), &newer, "root", PASSWORD).await.status, 302);
+    assert_eq!(site.browser().get(&format!("/setup?token={newer}")).await.status, 200);
+    assert_eq!(send(&mut site.browser(), &older, "root", PASSWORD).await.status, 302);
+    send(&mut site.browser(), &newer, "eve", PASSWORD).await.assert_page(401, GONE);
+    let left = site.storage.keys.list_for_user(None, KeyPrefix::Setup, None, 10).await.unwrap();
+    assert_eq!(left, []);
 }
 
 #[tokio::test]
@@ -208,19 +214,31 @@ fn form<'a>(token: &'a str, username: &'a str, password: &'a str) -> [(&'a str, 
 
 #[tokio::test]
 async fn a_browser_that_goes_away_does_not_leave_a_used_link_and_no_administrator() {
-    let site = Site::new();
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
     let token = issue(&site).await;
-    for millis in 0..20 {
-        let mut browser = site.browser();
-        let sending = send(&mut browser, &token, "root", PASSWORD);
-        let gone = tokio::time::timeout(Duration::from_millis(millis), sending).await.is_err();
-        if !gone {
-            break;
-        }
+    let (reached, gone) = tokio::sync::oneshot::channel();
+    storage.interrupt_after("users.create", |_| async {
+        reached.send(()).unwrap();
+        std::future::pending().await
+    });
+    let mut browser = site.browser();
+    tokio::select! {
+        _ = send(&mut browser, &token, "root", PASSWORD) => panic!("the answer should wait"),
+        _ = gone => {}
     }
-    // Whichever of them was given up, the link works or has worked.
-    let made = site.storage.users.has_admin().await.unwrap();
-    let answer = send(&mut site.browser(), &token, "second", PASSWORD).await;
-    assert_eq!(answer.status.as_u16(), if made { 401 } else { 302 });
     assert!(site.storage.users.has_admin().await.unwrap());
+    send(&mut site.browser(), &token, "second", PASSWORD).await.assert_page(401, GONE);
+}
+
+#[tokio::test]
+async fn a_link_is_not_used_up_when_the_account_cannot_be_stored() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
+    let token = issue(&site).await;
+    storage.fail_call("users.create");
+    assert_eq!(send(&mut site.browser(), &token, "root", PASSWORD).await.status, 503);
+    storage.recover();
+    assert!(!site.storage.users.has_admin().await.unwrap());
+    assert_eq!(send(&mut site.browser(), &token, "root", PASSWORD).await.status, 302);
 }

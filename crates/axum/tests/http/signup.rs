@@ -213,7 +213,8 @@ async fn of_many_who_want_one_name_at_once_one_gets_it() {
     for index in 0..20 {
         let mut browser = site.browser();
         let name = if index % 2 == 0 { "bob" } else { "BOB" };
-        all.spawn(async move { sign_up(&mut browser, json!({ "username": name })).await });
+        let fields = json!({"username": name, "password": format!("{PASSWORD}-{index}")});
+        all.spawn(async move { sign_up(&mut browser, fields).await });
     }
     let answers = all.join_all().await;
     let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
@@ -222,6 +223,25 @@ async fn of_many_who_want_one_name_at_once_one_gets_it() {
         answer.assert_failure(400, "UserExists");
         answer.assert_no_session();
     }
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_at_once_logs_in_twice() {
+    let site = Site::new();
+    let mut all = JoinSet::new();
+    for _ in 0..2 {
+        let mut browser = site.browser();
+        let fields = json!({"username": "bob", "user_email": "bob@x.org"});
+        all.spawn(async move { sign_up(&mut browser, fields).await });
+    }
+    for answer in all.join_all().await {
+        assert_eq!(answer.json()["user"]["username"], "bob", "{}", answer.body);
+    }
+    assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
+    let wrong = json!({"username": "bob", "user_email": "bob@x.org", "password": "Other-Horse-8"});
+    let answer = sign_up(&mut site.browser(), wrong).await;
+    answer.assert_failure(400, "UserExists");
+    answer.assert_no_session();
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use crossauth_axum::{Builder, Crossauth};
 use crossauth_core::account::{AccountForm, Role};
+use crossauth_core::key::KeyPrefix;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
 use crossauth_core::storage::memory::MemoryStorage;
-use crossauth_core::storage::{Storage, StoredUser};
-use crossauth_core::user::{NewUser, Normalization, SecretsUpdate, User, UserSecrets, UserUpdate};
+use crossauth_core::storage::{Change, Storage, StoredUser};
+use crossauth_core::user::{NewUser, Normalization, User, UserSecrets, UserUpdate};
 use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
+use crossauth_testkit::storage::{TestStorage, change_user, create_user};
 
 use crate::browser::Browser;
 
@@ -81,7 +83,7 @@ impl Site {
     pub(crate) async fn stored(&self, user: NewUser, password: Option<&str>) -> User {
         let secrets =
             UserSecrets { password: password.map(str::to_owned), ..UserSecrets::default() };
-        self.storage.users.insert(&user, &secrets).await.unwrap()
+        create_user(&self.storage, &user, &secrets).await
     }
 
     /// What is stored of an account.
@@ -91,9 +93,8 @@ impl Site {
     }
 
     pub(crate) async fn change(&self, user: &User, change: UserUpdate) {
-        let secrets = SecretsUpdate::default();
-        let changed = self.storage.users.update(&user.id, &change, &secrets).await.unwrap();
-        assert!(changed.is_some());
+        let change = Change { user: change, ..Change::default() };
+        change_user(&self.storage, &user.id, &change).await;
     }
 
     pub(crate) async fn set_state(&self, user: &User, state: &str) {
@@ -102,7 +103,9 @@ impl Site {
 
     /// How many sessions of `user` are stored.
     pub(crate) async fn count_sessions(&self, user: &User) -> usize {
-        self.storage.keys.list_for_user(Some(&user.id)).await.unwrap().len()
+        let keys = &self.storage.keys;
+        let all = keys.list_for_user(Some(&user.id), KeyPrefix::Session, None, u32::MAX).await;
+        all.unwrap().len()
     }
 
     /// A browser in which `username` is logged in; the account is made if need be.
@@ -115,6 +118,11 @@ impl Site {
         assert_eq!(answer.status, 200, "{}", answer.body);
         browser
     }
+}
+
+/// A storage in memory that a test can fail, count and step into.
+pub(crate) fn test_storage() -> TestStorage {
+    TestStorage::new(MemoryStorage::new(Normalization::Nfkc).storage())
 }
 
 /// The least work that counts as Argon2id.

@@ -1,16 +1,17 @@
-//! The JSON object that travels with a key, and dotted paths into it.
+//! The JSON object kept with a key, and dotted paths into it.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::{Slot, is_reserved_slot};
+
 /// Longest data text that a change may leave behind, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// What a key carries: usually a JSON object, for e-mail verification a bare address.
+/// The data of a key: usually a JSON object, for e-mail verification a bare address.
 ///
-/// Kept as text: most keys are read without looking at their data. Shows itself to logs by its
-/// length only.
+/// Kept as text: most keys are read without looking at their data. `Debug` shows the length only.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct KeyData(String);
 
@@ -39,6 +40,12 @@ impl DataChange {
     pub fn remove(path: impl Into<String>) -> Self {
         Self { path: path.into(), value: None }
     }
+
+    /// Refuses a change of a field that belongs to Crossauth.
+    pub fn check_for_application(&self) -> Result<(), DataError> {
+        let name = self.path.split('.').next().unwrap_or_default();
+        if is_reserved_slot(name) { Err(DataError::Reserved) } else { Ok(()) }
+    }
 }
 
 /// Why a key's data could not be read or changed.
@@ -50,6 +57,12 @@ pub enum DataError {
     /// A name on the way does not lead to an object.
     #[error("the path leads through something that is not an object")]
     Path,
+    /// The field belongs to Crossauth.
+    #[error("the field belongs to Crossauth")]
+    Reserved,
+    /// The value of a slot is not of the slot's type.
+    #[error("the value of {0} is not of the expected type")]
+    Slot(&'static str),
     /// The change would leave more than 64 KiB.
     #[error("the key's data would become too long")]
     TooLong,
@@ -66,6 +79,15 @@ impl KeyData {
         Self(serde_json::to_string(object).unwrap_or_else(|_| "{}".into()))
     }
 
+    /// Data that an application gives: fields that belong to Crossauth are refused.
+    pub fn for_application(object: &Map<String, Value>) -> Result<Self, DataError> {
+        if object.keys().any(|name| is_reserved_slot(name)) {
+            return Err(DataError::Reserved);
+        }
+        let data = Self::from_object(object);
+        if data.0.len() > MAX_LEN { Err(DataError::TooLong) } else { Ok(data) }
+    }
+
     /// The text to store.
     pub fn as_text(&self) -> &str {
         &self.0
@@ -80,6 +102,24 @@ impl KeyData {
             Ok(Value::Object(object)) => Ok(object),
             Ok(Value::Null) => Ok(Map::new()),
             _ => Err(DataError::Format),
+        }
+    }
+
+    /// The object without the fields that belong to Crossauth.
+    pub fn application_object(&self) -> Result<Map<String, Value>, DataError> {
+        let mut object = self.object()?;
+        object.retain(|name, _| !is_reserved_slot(name));
+        Ok(object)
+    }
+
+    /// The value of a slot; `None` if it is absent or null. A value of another type is an error of
+    /// this slot only.
+    pub fn slot<S: Slot>(&self) -> Result<Option<S>, DataError> {
+        match self.object()?.remove(S::NAME) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                serde_json::from_value(value).map(Some).map_err(|_| DataError::Slot(S::NAME))
+            }
         }
     }
 

@@ -1,51 +1,80 @@
 //! Records when sessions were last used, off the request path.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
-use tokio::sync::mpsc;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
 use crate::storage::KeyStore;
 
-/// Uses waiting to be written. Beyond that they are dropped: the next request notes the next use.
-const QUEUE: usize = 1024;
+/// Most sessions whose use waits to be written. Beyond that, uses are dropped: the next request
+/// notes the next use.
+const CAPACITY: usize = 1024;
 
-pub(super) struct Activity {
-    keys: Arc<dyn KeyStore>,
-    queue: OnceLock<mpsc::Sender<Use>>,
-}
+/// Uses that wait to be written, and whatever writes them.
+pub(super) struct Activity(Arc<Pending>);
 
-struct Use {
-    key: String,
-    at: Timestamp,
+#[derive(Default)]
+struct Pending {
+    uses: Mutex<HashMap<String, Timestamp>>,
+    changed: Notify,
+    closed: AtomicBool,
+    warned: AtomicBool,
 }
 
 impl Activity {
-    pub(super) fn new(keys: Arc<dyn KeyStore>) -> Self {
-        Self { keys, queue: OnceLock::new() }
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
     }
 
-    /// Has the use of a key written down soon. Never waits.
-    pub(super) fn note(&self, key: String, at: Timestamp) {
-        let queue = self.queue.get_or_init(|| {
-            let (queue, uses) = mpsc::channel(QUEUE);
-            tokio::spawn(write_down(self.keys.clone(), uses));
-            queue
-        });
-        let _full_means_later = queue.try_send(Use { key, at });
+    /// Has the use of a key written soon. Never waits.
+    pub(super) fn note(&self, key: &str, at: Timestamp) {
+        let mut uses = self.0.uses.lock();
+        if let Some(noted) = uses.get_mut(key) {
+            *noted = at;
+        } else if uses.len() < CAPACITY {
+            uses.insert(key.to_owned(), at);
+        } else if !self.0.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!("uses of sessions are not being recorded: are the tasks running?");
+        }
+        drop(uses);
+        self.0.changed.notify_one();
+    }
+
+    /// Writes uses until this `Activity` is dropped.
+    pub(super) fn record(
+        &self,
+        keys: &Arc<dyn KeyStore>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        record(self.0.clone(), Arc::downgrade(keys))
     }
 }
 
-async fn write_down(keys: Arc<dyn KeyStore>, mut uses: mpsc::Receiver<Use>) {
-    let mut last: Option<Use> = None;
-    while let Some(used) = uses.recv().await {
-        // Requests of one page load arrive together and would all write the same.
-        if last.as_ref().is_some_and(|last| last.key == used.key && last.at >= used.at) {
-            continue;
-        }
-        if let Err(error) = keys.touch(&used.key, used.at).await {
-            tracing::warn!(%error, "could not record the use of a session");
-        }
-        last = Some(used);
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.changed.notify_one();
     }
+}
+
+async fn record(pending: Arc<Pending>, keys: Weak<dyn KeyStore>) {
+    loop {
+        let uses = std::mem::take(&mut *pending.uses.lock());
+        let Some(keys) = keys.upgrade() else { break };
+        for (key, at) in uses {
+            if let Err(error) = keys.touch(&key, at).await {
+                tracing::warn!(%error, "could not record the use of a session");
+            }
+        }
+        drop(keys);
+        if pending.closed.load(Ordering::Acquire) {
+            break;
+        }
+        pending.changed.notified().await;
+    }
+    // Others may be waiting for the same end.
+    pending.changed.notify_one();
 }

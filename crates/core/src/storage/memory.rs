@@ -3,11 +3,13 @@
 //! ```
 //! # async fn example() -> Result<(), crossauth_core::storage::StorageError> {
 //! use crossauth_core::storage::memory::MemoryStorage;
+//! use crossauth_core::storage::{Created, Effects};
 //! use crossauth_core::user::{NewUser, Normalization, UserSecrets};
 //!
 //! let storage = MemoryStorage::new(Normalization::Nfkc).storage();
-//! let bob = storage.users.insert(&NewUser::named("Bob"), &UserSecrets::default()).await?;
-//! assert_eq!(bob.username_normalized, "bob");
+//! let (bob, secrets) = (NewUser::named("Bob"), UserSecrets::default());
+//! let created = storage.users.create(&bob, &secrets, &Effects::default()).await?;
+//! assert!(matches!(created, Created::Done(_)));
 //! # Ok(())
 //! # }
 //! ```
@@ -67,13 +69,8 @@ struct State {
 struct Account {
     user: User,
     secrets: UserSecrets,
-}
-
-impl State {
-    /// Whether keys may name this owner.
-    fn has_owner(&self, userid: Option<&UserId>) -> bool {
-        userid.is_none_or(|id| self.users.contains_key(id))
-    }
+    /// How often the user's sessions were ended.
+    epoch: u64,
 }
 
 /// Writes application fields; a cleared field and one that never was are the same.

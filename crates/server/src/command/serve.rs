@@ -21,10 +21,11 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let database = Database::open(settings, &data).await?;
     let site = wiring::site(settings, &secret, database.storage(), server.address())?;
     announce(&server, &site).await?;
-    site.auth().housekeeping.start();
+    let tasks = tokio::spawn(site.tasks());
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
     let application = Application { router: site.site().into(), crossauth: site, readiness };
     server.run(application, settings, signals).await;
+    tasks.abort();
     database.close().await;
     Ok(())
 }

@@ -11,9 +11,6 @@ use crate::record::{Keys, to_text};
 use crate::schema::Schema;
 use crate::user::Insert;
 
-/// Most keys that a list shows.
-const MAX_LISTED: u32 = 1000;
-
 /// Built once, from the tables as they are.
 pub(crate) struct KeySql {
     pub(crate) schema: Arc<Schema>,
@@ -22,10 +19,17 @@ pub(crate) struct KeySql {
     pub(crate) lock: Statement,
     pub(crate) insert: Insert,
     pub(crate) delete: Statement,
+    /// Deletes a key of this owner.
     pub(crate) delete_owned: Statement,
+    /// Deletes a key without owner.
     pub(crate) delete_anonymous: Statement,
-    /// Deletes those of an owner whose value starts with a prefix.
-    pub(crate) delete_prefixed: Statement,
+    /// Deletes the keys of an owner whose value starts with a prefix, but one.
+    pub(crate) revoke_owned: Statement,
+    /// Deletes the keys without owner whose value starts with a prefix.
+    pub(crate) revoke_anonymous: Statement,
+    /// Brings the epoch of a key to that of its owner.
+    pub(crate) renew: Option<Statement>,
+    pub(crate) set_data: Option<Statement>,
     pub(crate) list_owned: Statement,
     pub(crate) list_anonymous: Statement,
     pub(crate) touch: Option<Statement>,
@@ -36,21 +40,15 @@ impl KeySql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
         let keys = &schema.keys;
         let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
-        let created = schema.comparable_time(&format!("k.{}", keys.created.quoted()));
         let expires = schema.comparable_time(keys.expires.quoted());
         let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // A comparison of text, not a pattern: prefixes may hold wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
-        let delete = |owner: &str| {
-            Statement::new(format!(
-                "DELETE FROM {table} WHERE {owner} AND {prefixed} AND (? OR {value} <> ?)"
-            ))
-        };
         let list = |owner: &str| {
             Statement::new(format!(
-                "SELECT k.{value}, {columns} FROM {table} AS k WHERE k.{owner} \
-                 ORDER BY {created} DESC, k.{value} LIMIT {MAX_LISTED}"
+                "SELECT k.{value}, {columns} FROM {table} AS k \
+                 WHERE k.{owner} AND {prefixed} AND k.{value} > ? ORDER BY k.{value} LIMIT ?"
             ))
         };
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
@@ -59,19 +57,32 @@ impl KeySql {
             find: Statement::new(find),
             insert: Insert::new(table, insert_columns(keys)),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {value} = ?")),
-            delete_owned: delete(&owned),
-            delete_anonymous: delete(&anonymous),
-            delete_prefixed: Statement::new(format!(
-                "DELETE FROM {table} WHERE {owned} AND {prefixed}"
+            delete_owned: Statement::new(format!(
+                "DELETE FROM {table} WHERE {value} = ? AND {owned}"
             )),
+            delete_anonymous: Statement::new(format!(
+                "DELETE FROM {table} WHERE {value} = ? AND {anonymous}"
+            )),
+            revoke_owned: Statement::new(format!(
+                "DELETE FROM {table} WHERE {owned} AND {prefixed} AND (? OR {value} <> ?)"
+            )),
+            revoke_anonymous: Statement::new(format!(
+                "DELETE FROM {table} WHERE {anonymous} AND {prefixed}"
+            )),
+            renew: renew(&schema),
+            set_data: keys.data.as_ref().map(|data| {
+                let data = data.quoted();
+                Statement::new(format!("UPDATE {table} SET {data} = ? WHERE {value} = ?"))
+            }),
             list_owned: list(&owned),
             list_anonymous: list(&anonymous),
             touch: keys.lastactive.as_ref().map(|lastactive| {
                 let lastactive = lastactive.quoted();
-                let noted = schema.comparable_time(lastactive);
+                let recorded = schema.comparable_time(lastactive);
                 Statement::new(format!(
                     "UPDATE {table} SET {lastactive} = ? \
-                     WHERE {value} = ? AND ({lastactive} IS NULL OR {noted} < ?)"
+                     WHERE {value} = ? \
+                     AND ({lastactive} IS NULL OR {recorded} < ? OR {recorded} > ?)"
                 ))
             }),
             // MySQL limits no subquery but one within another.
@@ -91,6 +102,21 @@ impl KeySql {
     }
 }
 
+fn renew(schema: &Schema) -> Option<Statement> {
+    let Schema { users, keys, .. } = schema;
+    let (epoch, credential_epoch) = keys.epoch.as_ref().zip(users.credential_epoch.as_ref())?;
+    Some(Statement::new(format!(
+        "UPDATE {} SET {} = (SELECT {} FROM {} WHERE {} = ?) WHERE {} = ? AND {} = ?",
+        keys.table,
+        epoch.quoted(),
+        credential_epoch.quoted(),
+        users.table,
+        users.id.quoted(),
+        keys.value.quoted,
+        keys.userid.quoted()
+    )))
+}
+
 /// The columns that a new key usually has.
 fn insert_columns(keys: &Keys) -> Vec<&str> {
     let fields = [
@@ -99,6 +125,7 @@ fn insert_columns(keys: &Keys) -> Vec<&str> {
         Some(&keys.expires),
         keys.lastactive.as_ref(),
         keys.data.as_ref(),
+        keys.epoch.as_ref(),
     ];
     let columns = fields.into_iter().flatten().map(Field::quoted);
     std::iter::once(keys.value.quoted.as_str()).chain(columns).collect()

@@ -22,6 +22,7 @@ pub(crate) struct Keys {
     pub(crate) expires: Field,
     pub(crate) lastactive: Option<Field>,
     pub(crate) data: Option<Field>,
+    pub(crate) epoch: Option<Field>,
     pub(crate) extra: Extra,
     pub(crate) times: Times,
     /// What to select for [`decode`](Self::decode).
@@ -35,9 +36,8 @@ impl Keys {
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
         let names = &map.keys;
-        // Not application fields, though nothing reads them (yet).
+        // Not an application field, though nothing reads it.
         table.take_optional(&names.id)?;
-        table.take_optional(&names.epoch)?;
         Ok(Self {
             table: table.quoted.clone(),
             value: table.take(&names.value)?,
@@ -46,6 +46,7 @@ impl Keys {
             expires: table.select(&names.expires)?,
             lastactive: table.select_optional(&names.lastactive)?,
             data: table.select_optional(&names.data)?,
+            epoch: table.select_optional(&names.epoch)?,
             extra: extra(&mut table)?,
             times: Times::new(map.times, map.time_zone.as_deref())?,
             selected: table.into_selected(),
@@ -66,9 +67,14 @@ impl Keys {
 
     fn decode_fields(&self, cells: Cells<'_>) -> Result<Key, Problem> {
         let created = cells.time(&self.created, &self.times)?;
+        let userid = cells.user_id(&self.userid)?;
         Ok(Key {
             value: String::new(),
-            userid: cells.user_id(&self.userid)?,
+            epoch: match userid {
+                Some(_) => cells.epoch(self.epoch.as_ref())?,
+                None => None,
+            },
+            userid,
             created: created.ok_or_else(|| Problem::column(&self.created, "is null"))?,
             expires: cells.time(&self.expires, &self.times)?,
             lastactive: match &self.lastactive {

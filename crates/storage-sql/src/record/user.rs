@@ -24,6 +24,7 @@ pub(crate) struct Users {
     pub(crate) factor1: Field,
     pub(crate) factor2: Option<Field>,
     pub(crate) admin: Option<Field>,
+    pub(crate) credential_epoch: Option<Field>,
     pub(crate) extra: Extra,
     pub(crate) normalization: Normalization,
     /// What to select for [`decode`](Self::decode).
@@ -37,8 +38,6 @@ impl Users {
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
         let names = &map.users;
-        // Not an application field, though nothing reads it yet.
-        table.take_optional(&names.credential_epoch)?;
         let id = table.select(&names.id)?;
         Ok(Self {
             table: table.quoted.clone(),
@@ -52,6 +51,7 @@ impl Users {
             factor1: table.select(&names.factor1)?,
             factor2: table.select_optional(&names.factor2)?,
             admin: table.select_optional(&names.admin)?,
+            credential_epoch: table.select_optional(&names.credential_epoch)?,
             extra: extra(&mut table)?,
             normalization: map.normalization,
             selected: table.into_selected(),
@@ -102,6 +102,17 @@ impl Users {
             admin: cells.truth(self.admin.as_ref())?,
             extra: self.extra.decode(cells)?,
         })
+    }
+
+    /// The credential epoch in the same row; `None` where the database keeps none.
+    pub(crate) fn decode_epoch(
+        &self,
+        row: &dyn Row,
+        before: usize,
+    ) -> Result<Option<u64>, StorageError> {
+        Cells::new(row, before)
+            .epoch(self.credential_epoch.as_ref())
+            .map_err(|problem| problem.of_row(&self.table, "?"))
     }
 
     /// The column by which names are looked up.
@@ -190,7 +201,7 @@ impl IdKind {
 }
 
 /// A user id as it is stored; null is none.
-pub(super) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str> {
+pub(crate) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str> {
     match value {
         Value::Null => Ok(None),
         Value::Integer(id) => Ok(Some(UserId::Integer(id))),

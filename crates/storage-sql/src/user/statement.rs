@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossauth_core::storage::{StorageError, StoredUser};
 
-use crate::column::select_list;
+use crate::column::{Field, select_list};
 use crate::database::{Row, Statement, Value};
 use crate::extra::Written;
 use crate::record::{Secrets, Users};
@@ -20,10 +20,15 @@ pub(crate) struct UserSql {
     /// Finds whether a user is there and keeps others from changing them.
     pub(crate) lock: Statement,
     pub(crate) has_secrets: Statement,
-    pub(crate) secrets: Statement,
+    /// The credential epoch of a user.
+    pub(crate) epoch: Statement,
+    pub(crate) raise_epoch: Option<Statement>,
+    pub(crate) id_by_username: Statement,
+    pub(crate) id_by_email: Option<Statement>,
+    /// Id and state of every administrator, whom others cannot change then.
+    pub(crate) lock_admins: Option<Statement>,
     pub(crate) insert: Insert,
     pub(crate) insert_secrets: Insert,
-    pub(crate) replace_password: Statement,
     pub(crate) delete_dependents: Vec<Statement>,
     pub(crate) delete: Statement,
     pub(crate) list: Statement,
@@ -35,7 +40,7 @@ impl UserSql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
         let Schema { users, secrets, dialect, .. } = schema.as_ref();
         let (table, id) = (&users.table, users.id.quoted());
-        let (userid, password) = (&secrets.userid.quoted, secrets.password.quoted());
+        let userid = &secrets.userid.quoted;
         let name = users.lookup_name().quoted();
         let columns = select_list(&users.selected, "u");
         let by = |column: &str| {
@@ -46,6 +51,8 @@ impl UserSql {
                 secrets.table,
             ))
         };
+        let id_by =
+            |column: &str| Statement::new(format!("SELECT {id} FROM {table} WHERE {column} = ?"));
         let list = |condition: &str| {
             Statement::new(format!(
                 "SELECT {columns} FROM {table} AS u {condition} ORDER BY u.{name} LIMIT ?"
@@ -63,17 +70,26 @@ impl UserSql {
                 "SELECT 1 FROM {} WHERE {userid} = ?",
                 secrets.table
             )),
-            secrets: Statement::new(format!(
-                "SELECT {} FROM {} AS s WHERE s.{userid} = ?",
-                select_list(&secrets.selected, "s"),
-                secrets.table
+            epoch: Statement::new(format!(
+                "SELECT {} FROM {table} WHERE {id} = ?",
+                users.credential_epoch.as_ref().map_or("NULL", Field::quoted)
             )),
+            raise_epoch: users.credential_epoch.as_ref().map(|epoch| {
+                let epoch = epoch.quoted();
+                Statement::new(format!("UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {id} = ?"))
+            }),
+            id_by_username: id_by(name),
+            id_by_email: users.lookup_address().map(|address| id_by(address.quoted())),
+            lock_admins: users.admin.as_ref().map(|admin| {
+                let is_admin = dialect.is_true(&admin.column);
+                Statement::new(format!(
+                    "SELECT {id}, {} FROM {table} WHERE {is_admin} ORDER BY {id}{}",
+                    users.state.quoted(),
+                    dialect.for_update()
+                ))
+            }),
             insert: Insert::new(&users.table, insert_columns(users)),
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
-            replace_password: Statement::new(format!(
-                "UPDATE {} SET {password} = ? WHERE {userid} = ? AND {password} = ?",
-                secrets.table
-            )),
             delete_dependents: delete_dependents(&schema),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {id} = ?")),
             list: list(""),
@@ -90,8 +106,9 @@ impl UserSql {
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Option<StoredUser>, StorageError> {
         let Schema { users, secrets, .. } = self.schema.as_ref();
         let Some(user) = users.decode(row, 0)? else { return Ok(None) };
+        let epoch = users.decode_epoch(row, 0)?;
         let secrets = secrets.decode(row, users.selected.len())?;
-        Ok(Some(StoredUser::new(user, secrets)))
+        Ok(Some(StoredUser::new(user, secrets, epoch)))
     }
 }
 
@@ -107,7 +124,7 @@ fn insert_columns(users: &Users) -> Vec<&str> {
         users.factor2.as_ref(),
         users.admin.as_ref(),
     ];
-    fields.into_iter().flatten().map(crate::column::Field::quoted).collect()
+    fields.into_iter().flatten().map(Field::quoted).collect()
 }
 
 /// The columns that new secrets usually have.

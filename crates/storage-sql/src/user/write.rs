@@ -1,22 +1,61 @@
-//! What the user store does within a transaction.
+//! Rows of users and secrets, written within a transaction.
 
 use crossauth_core::storage::{StorageError, StoredUser};
-use crossauth_core::user::{NewUser, Patch, SecretsUpdate, User, UserId, UserSecrets, UserUpdate};
+use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
 use super::statement::{UserSql, update, values};
 use crate::column::Field;
-use crate::database::{Statement, Transaction, Value};
+use crate::database::{Row, Statement, Transaction, Value};
 use crate::extra::Written;
-use crate::record::IdKind;
+use crate::record::{IdKind, decode_id};
 
 impl UserSql {
+    /// The user with this id, whom other transactions cannot change until this one ends.
+    pub(crate) async fn lock(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        let id = [self.schema.users.id_kind.lookup_value(id)];
+        if !transaction.exists(&self.lock, &id).await? {
+            return Ok(None);
+        }
+        let user = transaction.find(&self.by_id, &id, |row| self.decode(row)).await?;
+        Ok(user.flatten())
+    }
+
+    /// The credential epoch of a user who must exist.
+    pub(crate) async fn epoch_of(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+    ) -> Result<Option<u64>, StorageError> {
+        let id = [self.schema.users.id_kind.column_value(id)?];
+        let decode = |row: &dyn Row| Ok(row.value(0)?.integer().ok());
+        let epoch = transaction.find(&self.epoch, &id, decode).await?;
+        let epoch = epoch.ok_or_else(|| StorageError::corrupt("the key's owner does not exist"))?;
+        Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()))
+    }
+
+    /// Whether another user than `except` has the value by which `statement` looks users up.
+    pub(super) async fn is_taken(
+        &self,
+        transaction: &mut dyn Transaction,
+        statement: &Statement,
+        value: String,
+        except: Option<&UserId>,
+    ) -> Result<bool, StorageError> {
+        let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
+        let found = transaction.list(statement, &[Value::text(value)], decode).await?;
+        Ok(found.iter().any(|id| id.as_ref() != except))
+    }
+
     pub(super) async fn insert(
         &self,
         transaction: &mut dyn Transaction,
         user: &NewUser,
-        secrets: &UserSecrets,
-    ) -> Result<User, StorageError> {
+    ) -> Result<UserId, StorageError> {
         let users = &self.schema.users;
         let change = UserUpdate {
             username: Some(user.username.clone()),
@@ -36,16 +75,10 @@ impl UserSql {
         }
         let statement = self.insert.of(&written);
         transaction.execute(&statement, &values(written)).await?;
-
-        let name = Value::text(users.lookup_username(&user.username));
-        let user = self.find(transaction, &self.by_username, name).await?;
-        let (user, _) = user.ok_or_else(|| StorageError::corrupt("a new user cannot be found"))?;
-        let secrets = SecretsUpdate {
-            password: secrets.password.clone().map_or(Patch::Keep, Patch::Set),
-            totpsecret: secrets.totpsecret.clone().map_or(Patch::Keep, Patch::Set),
-        };
-        self.write_secrets(transaction, &user.id, &secrets).await?;
-        Ok(user)
+        let name = [Value::text(users.lookup_username(&user.username))];
+        let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
+        let id = transaction.find(&self.id_by_username, &name, decode).await?.flatten();
+        id.ok_or_else(|| StorageError::corrupt("a new user cannot be found"))
     }
 
     pub(super) async fn update(
@@ -53,34 +86,17 @@ impl UserSql {
         transaction: &mut dyn Transaction,
         id: &UserId,
         change: &UserUpdate,
-        secrets: &SecretsUpdate,
-    ) -> Result<Option<User>, StorageError> {
+        stored: &Map<String, Json>,
+    ) -> Result<(), StorageError> {
         let users = &self.schema.users;
-        let sought = users.id_kind.lookup_value(id);
-        if !transaction.exists(&self.lock, std::slice::from_ref(&sought)).await? {
-            return Ok(None);
-        }
-        let found = self.find(transaction, &self.by_id, sought.clone()).await?;
-        let Some((user, _)) = found else { return Ok(None) };
-        let written = self.written(change, &user.extra)?;
+        let written = self.written(change, stored)?;
         if !written.is_empty() {
             let statement = update(&users.table, &written, users.id.quoted());
             let mut params = values(written);
-            params.push(sought.clone());
+            params.push(users.id_kind.column_value(id)?);
             transaction.execute(&statement, &params).await?;
         }
-        self.write_secrets(transaction, id, secrets).await?;
-        Ok(self.find(transaction, &self.by_id, sought).await?.map(|(user, _)| user))
-    }
-
-    async fn find(
-        &self,
-        transaction: &mut dyn Transaction,
-        statement: &Statement,
-        param: Value<'_>,
-    ) -> Result<Option<(User, UserSecrets)>, StorageError> {
-        let user = transaction.find(statement, &[param], |row| self.decode(row)).await?;
-        Ok(user.flatten().map(StoredUser::regardless_of_state))
+        Ok(())
     }
 
     fn written<'v>(
@@ -108,7 +124,7 @@ impl UserSql {
         Ok(written)
     }
 
-    async fn write_secrets(
+    pub(super) async fn write_secrets(
         &self,
         transaction: &mut dyn Transaction,
         id: &UserId,

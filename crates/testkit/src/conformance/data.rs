@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::sample::{NOW, insert_key, race};
 
 /// Paths reach into nested objects; what is not named stays.
-pub async fn data_is_changed_by_path(storage: &Storage) {
+pub(super) async fn data_is_changed_by_path(storage: &Storage) {
     let data = json!({"part1": {"part2": "text"}, "other": [1]}).to_string();
     let key = Key { data: KeyData::from_text(data), ..Key::new("s:1", None, NOW) };
     storage.keys.insert(&key).await.unwrap();
@@ -32,7 +32,7 @@ pub async fn data_is_changed_by_path(storage: &Storage) {
 }
 
 /// A change that cannot be made is an error, and none of its companions is made.
-pub async fn data_that_cannot_be_changed_stays(storage: &Storage) {
+pub(super) async fn data_that_cannot_be_changed_stays(storage: &Storage) {
     let absent = storage.keys.update_data("s:9", &[DataChange::set("a", 1)]).await;
     assert!(matches!(absent, Err(UpdateDataError::NotFound)), "{absent:?}");
     for (value, data, path, expected) in [
@@ -52,7 +52,7 @@ pub async fn data_that_cannot_be_changed_stays(storage: &Storage) {
 }
 
 /// Of changes at once, all land.
-pub async fn no_change_to_data_is_lost(storage: &Storage) {
+pub(super) async fn no_change_to_data_is_lost(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
     race(50, |number| {
         let keys = storage.keys.clone();
@@ -66,7 +66,7 @@ pub async fn no_change_to_data_is_lost(storage: &Storage) {
 }
 
 /// Data that is no JSON object is stored all the same.
-pub async fn data_is_kept_as_it_is(storage: &Storage) {
+pub(super) async fn data_is_kept_as_it_is(storage: &Storage) {
     for (number, text) in ["", "bob@example.com", "{}", "{ \"a\" : 1 }"].into_iter().enumerate() {
         let value = format!("e:{number}");
         let key = Key { data: KeyData::from_text(text), ..Key::new(&value, None, NOW) };

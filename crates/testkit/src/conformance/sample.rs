@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_core::storage::Storage;
-use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
+use crossauth_core::storage::{
+    Change, Changed, Created, Effects, EndSessions, Storage, StoredUser,
+};
+use crossauth_core::user::{
+    NewUser, Patch, SecretsUpdate, StateChecks, User, UserId, UserSecrets, UserUpdate,
+};
 use serde_json::{Map, Value};
 
 /// A moment that is no whole second, to see whether milliseconds survive.
@@ -35,22 +39,68 @@ pub(super) fn secrets(password: &str) -> UserSecrets {
     UserSecrets { password: Some(password.into()), totpsecret: None }
 }
 
-pub(super) async fn insert_bob(storage: &Storage) -> User {
-    storage.users.insert(&bob(), &secrets("bob's hash")).await.unwrap()
+pub(super) fn new_password(password: &str) -> SecretsUpdate {
+    SecretsUpdate { password: Patch::Set(password.into()), ..SecretsUpdate::default() }
 }
 
-pub(super) async fn insert_named(storage: &Storage, name: &str) -> User {
-    storage.users.insert(&NewUser::named(name), &secrets(&format!("{name}'s hash"))).await.unwrap()
+/// A new password as use cases set one: it ends the sessions.
+pub(super) fn password_change(password: &str) -> Change<'_> {
+    Change {
+        secrets: new_password(password),
+        effects: Effects { sessions: EndSessions::All, ..Effects::default() },
+        ..Change::default()
+    }
+}
+
+pub(super) async fn create(storage: &Storage, user: &NewUser, secrets: &UserSecrets) -> User {
+    let created = storage.users.create(user, secrets, &Effects::default()).await.unwrap();
+    let Created::Done(stored) = created else { panic!("{created:?}") };
+    stored.regardless_of_state().0
+}
+
+pub(super) async fn create_bob(storage: &Storage) -> User {
+    create(storage, &bob(), &secrets("bob's hash")).await
+}
+
+pub(super) async fn create_named(storage: &Storage, name: &str) -> User {
+    create(storage, &NewUser::named(name), &secrets(&format!("{name}'s hash"))).await
+}
+
+pub(super) async fn create_admin(storage: &Storage, name: &str) -> User {
+    let admin = NewUser { admin: true, ..NewUser::named(name) };
+    create(storage, &admin, &UserSecrets::default()).await
+}
+
+/// Makes a change that must succeed; checks that what comes back is what is stored.
+pub(super) async fn change(storage: &Storage, id: &UserId, change: &Change<'_>) -> User {
+    let changed = storage.users.change(id, change).await.unwrap();
+    let Changed::Done(done) = changed else { panic!("{changed:?}") };
+    assert_eq!(found(storage, id).await, *done);
+    done.regardless_of_state().0
+}
+
+/// Changes fields, which must succeed.
+pub(super) async fn update(storage: &Storage, id: &UserId, user: &UserUpdate) -> User {
+    change(storage, id, &Change { user: user.clone(), ..Change::default() }).await
+}
+
+pub(super) async fn found(storage: &Storage, id: &UserId) -> StoredUser {
+    storage.users.find_by_id(id).await.unwrap().unwrap()
 }
 
 pub(super) async fn stored(storage: &Storage, id: &UserId) -> (User, UserSecrets) {
-    storage.users.find_by_id(id).await.unwrap().unwrap().regardless_of_state()
+    found(storage, id).await.regardless_of_state()
 }
 
 pub(super) async fn insert_key(storage: &Storage, value: &str, userid: Option<&UserId>) -> Key {
     let key = Key::new(value, userid.cloned(), NOW);
     storage.keys.insert(&key).await.unwrap();
     key
+}
+
+/// A key as it was given to the store, which sets the epoch.
+pub(super) fn without_epoch(key: Key) -> Key {
+    Key { epoch: None, ..key }
 }
 
 /// Which of `values` are there, in the order given.
@@ -62,6 +112,12 @@ pub(super) async fn present<'a>(storage: &Storage, values: &[&'a str]) -> Vec<&'
         }
     }
     present
+}
+
+/// Whether a session with this value would be accepted.
+pub(super) async fn is_admitted(storage: &Storage, value: &str) -> bool {
+    let session = storage.sessions.find(value).await.unwrap();
+    session.is_some_and(|session| session.admit(StateChecks::ALL).is_ok())
 }
 
 pub(super) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {

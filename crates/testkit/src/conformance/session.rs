@@ -1,159 +1,278 @@
 //! Rules for session stores.
 
-use crossauth_core::key::Key;
-use crossauth_core::storage::{SessionStart, Started, Storage, StorageErrorKind};
+use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::storage::{
+    Change, CredentialVersion, Effects, Guard, Inadmissible, SessionStart, Started, Storage,
+    StorageErrorKind,
+};
 use crossauth_core::user::{
-    Patch, Refusal, SecretsUpdate, StateChecks, UserId, UserState, UserUpdate,
+    Patch, Refusal, SecretsUpdate, StateChecks, StateEvent, User, UserId, UserState, UserUpdate,
 };
 
-use super::sample::{HOUR, NOW, insert_bob, insert_key, insert_named, present};
+use super::sample::{
+    HOUR, NOW, change, create_bob, create_named, found, insert_key, is_admitted, password_change,
+    present, race, update, without_epoch,
+};
 
 /// Key and user come together.
-pub async fn session_is_found_with_its_user(storage: &Storage) {
-    let bob = insert_bob(storage).await;
-    insert_named(storage, "carol").await;
+pub(super) async fn session_is_found_with_its_user(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    create_named(storage, "carol").await;
     let key = Key {
         expires: Some(NOW + HOUR),
         lastactive: Some(NOW),
         ..Key::new("s:1", Some(bob.id.clone()), NOW)
     };
     storage.keys.insert(&key).await.unwrap();
-    let session = storage.sessions.find("s:1").await.unwrap().unwrap();
-    assert_eq!(session.admit(StateChecks::ALL), Ok((key, Some(bob))));
+    assert_eq!(admitted(storage, "s:1").await, (key, Some(bob)));
 }
 
-/// A session of nobody is found without a user.
-pub async fn anonymous_session_has_no_user(storage: &Storage) {
-    insert_bob(storage).await;
+/// An anonymous session is found without a user.
+pub(super) async fn anonymous_session_has_no_user(storage: &Storage) {
+    create_bob(storage).await;
     let key = insert_key(storage, "s:1", None).await;
-    let session = storage.sessions.find("s:1").await.unwrap().unwrap();
-    assert_eq!(session.admit(StateChecks::ALL), Ok((key, None)));
+    assert_eq!(admitted(storage, "s:1").await, (key, None));
 }
 
-/// Looking up what is not there gives nothing.
-pub async fn absent_session_is_not_found(storage: &Storage) {
+/// Looking up an absent session gives nothing.
+pub(super) async fn absent_session_is_not_found(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
     for value in ["", "s:", "s:2", "S:1", "s:%", "' OR 1=1 --"] {
         assert_eq!(storage.sessions.find(value).await.unwrap(), None, "{value}");
     }
 }
 
-/// What a finished update changed is seen by the next check.
-pub async fn session_shows_its_user_as_they_are_now(storage: &Storage) {
-    let bob = insert_bob(storage).await;
+/// What a finished change wrote is seen by the next check.
+pub(super) async fn session_shows_its_user_as_they_are_now(storage: &Storage) {
+    let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
-    let none = SecretsUpdate::default();
     for admin in [true, false, true] {
-        let change = UserUpdate { admin: Some(admin), ..UserUpdate::default() };
-        storage.users.update(&bob.id, &change, &none).await.unwrap();
-        let session = storage.sessions.find("s:1").await.unwrap().unwrap();
-        let user = session.admit(StateChecks::ALL).unwrap().1.unwrap();
-        assert_eq!(user.admin, admin);
+        let user = UserUpdate { admin: Some(admin), ..UserUpdate::default() };
+        update(storage, &bob.id, &user).await;
+        assert_eq!(admitted(storage, "s:1").await.1.unwrap().admin, admin);
     }
     storage.keys.delete("s:1").await.unwrap();
     assert_eq!(storage.sessions.find("s:1").await.unwrap(), None);
 }
 
 /// The state comes along for the check to judge.
-pub async fn disabled_user_is_turned_away(storage: &Storage) {
-    let bob = insert_bob(storage).await;
+pub(super) async fn disabled_user_is_refused(storage: &Storage) {
+    let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
-    let change = UserUpdate { state: Some(UserState::Disabled), ..UserUpdate::default() };
-    storage.users.update(&bob.id, &change, &SecretsUpdate::default()).await.unwrap();
+    let disabled = UserUpdate { state: Some(UserState::Disabled), ..UserUpdate::default() };
+    update(storage, &bob.id, &disabled).await;
     let session = storage.sessions.find("s:1").await.unwrap().unwrap();
-    assert_eq!(session.admit(StateChecks::ALL), Err(Refusal::NotActive));
+    let refused = Inadmissible::State(Refusal::NotActive);
+    assert_eq!(session.admit(StateChecks::ALL), Err(refused));
 }
 
 /// No session outlives its user.
-pub async fn session_of_a_deleted_user_is_not_found(storage: &Storage) {
-    let bob = insert_bob(storage).await;
+pub(super) async fn session_of_a_deleted_user_is_not_found(storage: &Storage) {
+    let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
-    assert!(storage.users.delete(&bob.id).await.unwrap());
+    storage.users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
     assert_eq!(storage.sessions.find("s:1").await.unwrap(), None);
 }
 
-/// Beginning a session ends the one before and voids password-reset links, those of this user.
-pub async fn start_replaces_the_old_session_and_password_reset_keys(storage: &Storage) {
-    let bob = insert_bob(storage).await;
-    let carol = insert_named(storage, "carol").await;
-    let all = ["s:old", "s:other", "p:bob1", "p:bob2", "e:bob", "p:carol", "p:nobody"];
+/// Beginning a session ends the one that it replaces and revokes the kinds that it names, of this
+/// user only.
+pub(super) async fn start_replaces_the_old_session_and_revokes_what_it_says(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let carol = create_named(storage, "carol").await;
+    let all = ["s:old", "s:other", "p:bob1", "p:bob2", "e:bob", "p:carol", "p:anonymous"];
     let owners = [None, Some(&bob), Some(&bob), Some(&bob), Some(&bob), Some(&carol), None];
     for (value, owner) in all.iter().zip(owners) {
         insert_key(storage, value, owner.map(|user| &user.id)).await;
     }
     let key = Key::new("s:new", Some(bob.id.clone()), NOW);
-    let start = SessionStart { key: &key, replaces: Some("s:old"), password: None };
-    assert_eq!(storage.sessions.start(start).await.unwrap(), Started::Yes);
-    assert_eq!(present(storage, &all).await, ["s:other", "e:bob", "p:carol", "p:nobody"]);
-    let session = storage.sessions.find("s:new").await.unwrap().unwrap();
-    assert_eq!(session.admit(StateChecks::ALL), Ok((key, Some(bob))));
+    let start = SessionStart { revoke: &[KeyPrefix::PasswordReset], ..start(&key) };
+    let started = storage.sessions.start(start).await.unwrap();
+    assert_eq!(started, Started::Begun(Some(Box::new(bob.clone()))));
+    assert_eq!(present(storage, &all).await, ["s:other", "e:bob", "p:carol", "p:anonymous"]);
+    assert_eq!(admitted(storage, "s:new").await, (key, Some(bob)));
 }
 
-/// The password that was checked is the stored one: go ahead.
-pub async fn session_starts_if_the_password_is_still_the_checked_one(storage: &Storage) {
-    let bob = insert_bob(storage).await;
-    let key = Key::new("s:1", Some(bob.id), NOW);
-    let start =
-        SessionStart { key: &key, replaces: Some("s:absent"), password: Some("bob's hash") };
-    assert_eq!(storage.sessions.start(start).await.unwrap(), Started::Yes);
-    assert_eq!(present(storage, &["s:1"]).await, ["s:1"]);
-}
-
-/// A login that was overtaken by a change of password does nothing.
-pub async fn changed_password_stops_the_session_and_changes_nothing(storage: &Storage) {
-    let bob = insert_bob(storage).await;
-    let all = ["s:old", "p:bob"];
+/// Nothing is removed that the start does not name.
+pub(super) async fn start_without_revocation_removes_no_key(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let all = ["s:old", "p:bob", "e:bob"];
     for value in all {
         insert_key(storage, value, Some(&bob.id)).await;
     }
-    let key = Key::new("s:new", Some(bob.id.clone()), NOW);
-    let start = SessionStart { key: &key, replaces: Some("s:old"), password: Some("bob's hash") };
-    for password in [Patch::Set("new".into()), Patch::Clear] {
-        let change = SecretsUpdate { password, ..Default::default() };
-        storage.users.update(&bob.id, &UserUpdate::default(), &change).await.unwrap();
-        let started = storage.sessions.start(start).await.unwrap();
-        assert_eq!(started, Started::CredentialsChanged);
-        assert_eq!(present(storage, &all).await, all);
-        assert_eq!(storage.keys.find("s:new").await.unwrap(), None);
-    }
+    let key = Key::new("s:new", Some(bob.id), NOW);
+    let start = SessionStart { replaces: None, ..start(&key) };
+    assert!(matches!(storage.sessions.start(start).await, Ok(Started::Begun(Some(_)))));
+    assert_eq!(present(storage, &all).await, all);
 }
 
-/// A user who is gone cannot begin a session, checked password or not.
-pub async fn session_of_an_absent_user_does_not_start(storage: &Storage) {
-    let bob = insert_bob(storage).await;
+/// The credentials that were checked are still the user's: the session begins.
+pub(super) async fn session_starts_with_the_checked_credentials(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let checked = found(storage, &bob.id).await.credentials();
+    let user = UserUpdate { admin: Some(true), ..UserUpdate::default() };
+    update(storage, &bob.id, &user).await;
+    let key = Key::new("s:1", Some(bob.id), NOW);
+    let start =
+        SessionStart { replaces: Some("s:absent"), credentials: Some(&checked), ..start(&key) };
+    assert!(matches!(storage.sessions.start(start).await, Ok(Started::Begun(Some(_)))));
+    assert!(is_admitted(storage, "s:1").await);
+}
+
+/// A login that was overtaken by a new password changes nothing.
+pub(super) async fn changed_password_stops_the_session_and_changes_nothing(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let checked = found(storage, &bob.id).await.credentials();
+    change(storage, &bob.id, &password_change("new")).await;
+    assert_refused(storage, &bob, Some(&checked), &Started::CredentialsChanged).await;
+    let checked = found(storage, &bob.id).await.credentials();
+    let secrets = SecretsUpdate { password: Patch::Clear, ..SecretsUpdate::default() };
+    let cleared = Change { secrets, ..password_change("") };
+    change(storage, &bob.id, &cleared).await;
+    assert_refused(storage, &bob, Some(&checked), &Started::CredentialsChanged).await;
+}
+
+/// A user whose state turns them away gets no session.
+pub(super) async fn state_stops_the_session_and_changes_nothing(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    for (state, refusal) in [
+        (UserState::Disabled, Refusal::NotActive),
+        (UserState::AwaitingEmailVerification, Refusal::EmailNotVerified),
+        (UserState::PasswordChangeNeeded, Refusal::PasswordChangeNeeded),
+    ] {
+        let user = UserUpdate { state: Some(state.clone()), ..UserUpdate::default() };
+        update(storage, &bob.id, &user).await;
+        let checked = found(storage, &bob.id).await.credentials();
+        for credentials in [None, Some(&checked)] {
+            assert_refused(storage, &bob, credentials, &Started::Refused(refusal)).await;
+        }
+    }
+    let key = Key::new("s:unchecked", Some(bob.id.clone()), NOW);
+    let checks = StateChecks { active: false, email_verified: false };
+    let start = SessionStart { checks, ..start(&key) };
+    assert!(matches!(storage.sessions.start(start).await, Ok(Started::Begun(Some(_)))));
+}
+
+/// A user who is gone cannot begin a session.
+pub(super) async fn session_of_an_absent_user_does_not_start(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let checked = found(storage, &bob.id).await.credentials();
     insert_key(storage, "s:old", None).await;
-    storage.users.delete(&bob.id).await.unwrap();
+    storage.users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
     for id in [bob.id, UserId::Integer(999_999)] {
-        for password in [None, Some("bob's hash")] {
+        for credentials in [None, Some(&checked)] {
             let key = Key::new("s:new", Some(id.clone()), NOW);
-            let start = SessionStart { key: &key, replaces: Some("s:old"), password };
-            let started = storage.sessions.start(start).await.unwrap();
-            assert_eq!(started, Started::CredentialsChanged);
+            let started = storage.sessions.start(SessionStart { credentials, ..start(&key) }).await;
+            assert_eq!(started.unwrap(), Started::NoSuchUser);
             assert_eq!(present(storage, &["s:new", "s:old"]).await, ["s:old"]);
         }
     }
 }
 
-/// Sessions of nobody begin too, and void nobody's links.
-pub async fn anonymous_session_starts(storage: &Storage) {
+/// Anonymous sessions begin too, and revoke no user's keys.
+pub(super) async fn anonymous_session_starts(storage: &Storage) {
     insert_key(storage, "s:old", None).await;
-    insert_key(storage, "p:nobody", None).await;
+    insert_key(storage, "p:anonymous", None).await;
     let key = Key::new("s:new", None, NOW);
-    let start = SessionStart { key: &key, replaces: Some("s:old"), password: None };
-    assert_eq!(storage.sessions.start(start).await.unwrap(), Started::Yes);
-    assert_eq!(present(storage, &["s:new", "s:old", "p:nobody"]).await, ["s:new", "p:nobody"]);
+    let start = SessionStart { revoke: &[KeyPrefix::PasswordReset], ..start(&key) };
+    assert_eq!(storage.sessions.start(start).await.unwrap(), Started::Begun(None));
+    let present = present(storage, &["s:new", "s:old", "p:anonymous"]).await;
+    assert_eq!(present, ["s:new", "p:anonymous"]);
 }
 
 /// A value that is taken stops everything.
-pub async fn taken_value_conflicts_and_changes_nothing(storage: &Storage) {
-    let bob = insert_bob(storage).await;
+pub(super) async fn taken_value_conflicts_and_changes_nothing(storage: &Storage) {
+    let bob = create_bob(storage).await;
     let all = ["s:old", "s:taken", "p:bob"];
     for value in all {
         insert_key(storage, value, Some(&bob.id)).await;
     }
     let key = Key::new("s:taken", Some(bob.id), NOW);
-    let start = SessionStart { key: &key, replaces: Some("s:old"), password: None };
+    let start = SessionStart { revoke: &[KeyPrefix::PasswordReset], ..start(&key) };
     let error = storage.sessions.start(start).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Conflict);
     assert_eq!(present(storage, &all).await, all);
+}
+
+/// However logins and a change of password interleave, no session that the old password began
+/// is accepted afterwards.
+pub(super) async fn no_session_outlives_a_new_password(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let checked = found(storage, &bob.id).await.credentials();
+    race(50, |number| {
+        let (storage, id, checked) = (storage.clone(), bob.id.clone(), checked.clone());
+        async move {
+            if number == 25 {
+                change(&storage, &id, &password_change("new")).await;
+                return;
+            }
+            let key = Key::new(format!("s:{number}"), Some(id), NOW);
+            let start = SessionStart { replaces: None, credentials: Some(&checked), ..start(&key) };
+            let started = storage.sessions.start(start).await.unwrap();
+            let expected = matches!(started, Started::Begun(_) | Started::CredentialsChanged);
+            assert!(expected, "{started:?}");
+        }
+    })
+    .await;
+    for number in 0..50 {
+        assert!(!is_admitted(storage, &format!("s:{number}")).await, "{number}");
+    }
+}
+
+/// However logins and the end of an account interleave, it has no session when it is enabled again.
+pub(super) async fn no_session_begins_for_a_disabled_account(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    race(50, |number| {
+        let (storage, id) = (storage.clone(), bob.id.clone());
+        async move {
+            if number == 25 {
+                let disable = Change { event: Some(StateEvent::Disabled), ..password_change("x") };
+                change(&storage, &id, &disable).await;
+                return;
+            }
+            let key = Key::new(format!("s:{number}"), Some(id), NOW);
+            let start = SessionStart { replaces: None, ..start(&key) };
+            storage.sessions.start(start).await.unwrap();
+        }
+    })
+    .await;
+    let enable = Change { event: Some(StateEvent::Enabled), ..Change::default() };
+    change(storage, &bob.id, &enable).await;
+    for number in 0..50 {
+        assert!(!is_admitted(storage, &format!("s:{number}")).await, "{number}");
+    }
+}
+
+/// A start that replaces `s:old` and checks the state only.
+fn start(key: &Key) -> SessionStart<'_> {
+    SessionStart {
+        key,
+        replaces: Some("s:old"),
+        credentials: None,
+        checks: StateChecks::ALL,
+        revoke: &[],
+    }
+}
+
+/// Key and user of a session that must be accepted.
+async fn admitted(storage: &Storage, value: &str) -> (Key, Option<User>) {
+    let session = storage.sessions.find(value).await.unwrap().unwrap();
+    let (key, user) = session.admit(StateChecks::ALL).unwrap();
+    (without_epoch(key), user)
+}
+
+async fn assert_refused(
+    storage: &Storage,
+    user: &User,
+    credentials: Option<&CredentialVersion>,
+    expected: &Started,
+) {
+    let all = ["s:old", "p:token"];
+    for value in all {
+        storage.keys.delete(value).await.unwrap();
+        insert_key(storage, value, Some(&user.id)).await;
+    }
+    let key = Key::new("s:new", Some(user.id.clone()), NOW);
+    let start = SessionStart { credentials, revoke: &[KeyPrefix::PasswordReset], ..start(&key) };
+    assert_eq!(storage.sessions.start(start).await.unwrap(), *expected);
+    assert_eq!(present(storage, &["s:old", "p:token", "s:new"]).await, all);
 }

@@ -1,17 +1,12 @@
 //! Keys in memory.
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
 
-use super::{MemoryStorage, State, merge};
+use super::{MemoryStorage, State};
 use crate::clock::Timestamp;
-use crate::key::{DataChange, Key, KeyFilter, KeyUpdate};
+use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crate::storage::{KeyStore, StorageError, UpdateDataError};
-use crate::user::{Patch, UserId};
-
-/// Most keys that a list shows.
-const MAX_LISTED: usize = 1000;
+use crate::user::UserId;
 
 #[async_trait]
 impl KeyStore for MemoryStorage {
@@ -23,25 +18,6 @@ impl KeyStore for MemoryStorage {
         self.state.lock().insert_key(key)
     }
 
-    async fn update(&self, value: &str, change: &KeyUpdate) -> Result<bool, StorageError> {
-        let mut state = self.state.lock();
-        if let Patch::Set(owner) = &change.userid
-            && !state.has_owner(Some(owner))
-        {
-            return Err(StorageError::corrupt("the key's owner does not exist"));
-        }
-        let Some(key) = state.keys.get_mut(value) else { return Ok(false) };
-        let change = change.clone();
-        change.userid.apply(&mut key.userid);
-        change.expires.apply(&mut key.expires);
-        change.lastactive.apply(&mut key.lastactive);
-        if let Some(data) = change.data {
-            key.data = data;
-        }
-        merge(&mut key.extra, &change.extra);
-        Ok(true)
-    }
-
     async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
         Ok(self.state.lock().keys.remove(value))
     }
@@ -50,32 +26,22 @@ impl KeyStore for MemoryStorage {
         Ok(self.state.lock().keys.remove(value).is_some())
     }
 
-    async fn delete_all_for_user(
+    async fn list_for_user(
         &self,
         userid: Option<&UserId>,
-        prefix: &str,
-        except: Option<&str>,
-    ) -> Result<u64, StorageError> {
-        Ok(self.state.lock().delete_keys(|key| {
-            key.userid.as_ref() == userid
-                && key.value.starts_with(prefix)
-                && except != Some(key.value.as_str())
-        }))
-    }
-
-    async fn delete_matching(&self, filter: &KeyFilter) -> Result<u64, StorageError> {
-        if *filter == KeyFilter::default() {
-            return Ok(0);
-        }
-        Ok(self.state.lock().delete_keys(|key| matches(filter, key)))
-    }
-
-    async fn list_for_user(&self, userid: Option<&UserId>) -> Result<Vec<Key>, StorageError> {
+        prefix: KeyPrefix,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Key>, StorageError> {
         let state = self.state.lock();
-        let mut keys: Vec<&Key> =
-            state.keys.values().filter(|key| key.userid.as_ref() == userid).collect();
-        keys.sort_by_key(|key| (Reverse(key.created), key.value.as_str()));
-        Ok(keys.into_iter().take(MAX_LISTED).cloned().collect())
+        let mut keys: Vec<&Key> = state
+            .keys
+            .values()
+            .filter(|key| key.userid.as_ref() == userid && key.value.starts_with(prefix.as_str()))
+            .filter(|key| after.is_none_or(|after| key.value.as_str() > after))
+            .collect();
+        keys.sort_by(|a, b| a.value.cmp(&b.value));
+        Ok(keys.into_iter().take(limit as usize).cloned().collect())
     }
 
     async fn update_data(
@@ -91,7 +57,8 @@ impl KeyStore for MemoryStorage {
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
         if let Some(key) = self.state.lock().keys.get_mut(value) {
-            key.lastactive = key.lastactive.max(Some(at));
+            let is_plausible = |recorded: &Timestamp| *recorded <= at + CLOCK_SKEW;
+            key.lastactive = key.lastactive.filter(is_plausible).max(Some(at));
         }
         Ok(())
     }
@@ -111,10 +78,14 @@ impl State {
         if self.keys.contains_key(&key.value) {
             return Err(StorageError::conflict("the key exists"));
         }
-        if !self.has_owner(key.userid.as_ref()) {
-            return Err(StorageError::corrupt("the key's owner does not exist"));
-        }
         let mut key = key.clone();
+        key.epoch = match &key.userid {
+            None => None,
+            Some(id) => match self.users.get(id) {
+                Some(owner) => Some(owner.epoch),
+                None => return Err(StorageError::corrupt("the key's owner does not exist")),
+            },
+        };
         key.extra.retain(|_, value| !value.is_null());
         self.keys.insert(key.value.clone(), key);
         Ok(())
@@ -125,18 +96,14 @@ impl State {
         self.keys.retain(|_, key| !chosen(key));
         (before - self.keys.len()) as u64
     }
-}
 
-fn matches(filter: &KeyFilter, key: &Key) -> bool {
-    let owner_matches = match &filter.userid {
-        Patch::Keep => true,
-        Patch::Set(owner) => key.userid.as_ref() == Some(owner),
-        Patch::Clear => key.userid.is_none(),
-    };
-    owner_matches
-        && filter.value.as_ref().is_none_or(|value| *value == key.value)
-        && filter.extra.iter().all(|(name, value)| match key.extra.get(name) {
-            Some(stored) => stored == value,
-            None => value.is_null(),
-        })
+    /// Removes the user's keys of these kinds, and keys of kinds that have no owner.
+    pub(super) fn revoke(&mut self, id: &UserId, kinds: &[KeyPrefix]) {
+        self.delete_keys(|key| {
+            kinds.iter().any(|kind| {
+                key.value.starts_with(kind.as_str())
+                    && key.userid.as_ref() == kind.has_owner().then_some(id)
+            })
+        });
+    }
 }

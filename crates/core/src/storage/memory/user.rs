@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 
 use super::{Account, MemoryStorage, State, merge};
-use crate::storage::{StorageError, StoredUser, UserStore};
-use crate::user::{NewUser, SecretsUpdate, User, UserId, UserSecrets, UserUpdate};
+use crate::storage::{
+    Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
+    UserStore,
+};
+use crate::user::{NewUser, User, UserId, UserSecrets, UserState, UserUpdate};
 
 #[async_trait]
 impl UserStore for MemoryStorage {
@@ -22,68 +25,85 @@ impl UserStore for MemoryStorage {
         Ok(self.state.lock().account(|user| user.email_normalized == email))
     }
 
-    async fn insert(&self, user: &NewUser, secrets: &UserSecrets) -> Result<User, StorageError> {
+    async fn create(
+        &self,
+        user: &NewUser,
+        secrets: &UserSecrets,
+        effects: &Effects<'_>,
+    ) -> Result<Created, StorageError> {
         let mut state = self.state.lock();
         let id = UserId::Integer(state.last_id + 1);
-        let mut user = User {
-            id: id.clone(),
-            username: user.username.clone(),
-            username_normalized: self.normalization.apply(&user.username),
-            email: user.email.clone(),
-            email_normalized: user.email.as_deref().map(|email| self.normalization.apply(email)),
-            state: user.state.clone(),
-            factor1: user.factor1.clone(),
-            factor2: user.factor2.clone(),
-            admin: user.admin,
-            extra: user.extra.clone(),
-        };
-        user.extra.retain(|_, value| !value.is_null());
-        state.refuse_duplicate(&user)?;
+        let user = self.user(id.clone(), user);
+        match state.duplicate(&user) {
+            Some(Duplicate::Username) => return Ok(Created::UsernameTaken),
+            Some(Duplicate::Email) => return Ok(Created::EmailTaken),
+            None => {}
+        }
+        state.refuse_taken_keys(effects)?;
+        if !state.has_token(effects.consume, None) {
+            return Ok(Created::TokenGone);
+        }
         state.last_id += 1;
-        state.users.insert(id, Account { user: user.clone(), secrets: secrets.clone() });
-        Ok(user)
+        let account = Account { user, secrets: secrets.clone(), epoch: 0 };
+        let stored = account.stored();
+        state.users.insert(id.clone(), account);
+        state.apply_effects(&id, effects)?;
+        Ok(Created::Done(Box::new(stored)))
     }
 
-    async fn update(
-        &self,
-        id: &UserId,
-        user: &UserUpdate,
-        secrets: &SecretsUpdate,
-    ) -> Result<Option<User>, StorageError> {
+    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
         let mut state = self.state.lock();
-        let Some(account) = state.users.get(id) else { return Ok(None) };
+        let Some(account) = state.users.get(id) else { return Ok(Changed::NoSuchUser) };
+        match state.guard_refusal(account, change.guard) {
+            Some(Refused::Guard) => return Ok(Changed::GuardFailed),
+            Some(Refused::LastAdmin) => return Ok(Changed::LastAdmin),
+            None => {}
+        }
         let mut changed = account.user.clone();
-        self.apply(user.clone(), &mut changed);
-        state.refuse_duplicate(&changed)?;
-        if let Some(account) = state.users.get_mut(id) {
-            account.user = changed.clone();
-            secrets.password.clone().apply(&mut account.secrets.password);
-            secrets.totpsecret.clone().apply(&mut account.secrets.totpsecret);
+        if let Some(event) = change.event {
+            let Some(next) = changed.state.after(event) else { return Ok(Changed::NotAllowed) };
+            changed.state = next;
         }
-        Ok(Some(changed))
+        self.apply(change.user.clone(), &mut changed);
+        match state.duplicate(&changed) {
+            Some(Duplicate::Username) => return Ok(Changed::UsernameTaken),
+            Some(Duplicate::Email) => return Ok(Changed::EmailTaken),
+            None => {}
+        }
+        state.refuse_taken_keys(&change.effects)?;
+        if !state.has_token(change.effects.consume, Some(id)) {
+            return Ok(Changed::TokenGone);
+        }
+        if let Some(account) = state.users.get_mut(id) {
+            account.user = changed;
+            change.secrets.password.clone().apply(&mut account.secrets.password);
+            change.secrets.totpsecret.clone().apply(&mut account.secrets.totpsecret);
+        }
+        state.apply_effects(id, &change.effects)?;
+        let stored = state.users.get(id).map(Account::stored);
+        Ok(stored.map_or(Changed::NoSuchUser, |stored| Changed::Done(Box::new(stored))))
     }
 
-    async fn replace_password(
+    async fn delete(
         &self,
         id: &UserId,
-        old: &str,
-        new: &str,
-    ) -> Result<bool, StorageError> {
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<Deleted, StorageError> {
         let mut state = self.state.lock();
-        let password = state.users.get_mut(id).map(|account| &mut account.secrets.password);
-        match password {
-            Some(password) if password.as_deref() == Some(old) => {
-                *password = Some(new.to_owned());
-                Ok(true)
-            }
-            _ => Ok(false),
+        let Some(account) = state.users.get(id) else { return Ok(Deleted::NoSuchUser) };
+        match state.guard_refusal(account, guard) {
+            Some(Refused::Guard) => return Ok(Deleted::GuardFailed),
+            Some(Refused::LastAdmin) => return Ok(Deleted::LastAdmin),
+            None => {}
         }
-    }
-
-    async fn delete(&self, id: &UserId) -> Result<bool, StorageError> {
-        let mut state = self.state.lock();
-        state.keys.retain(|_, key| key.userid.as_ref() != Some(id));
-        Ok(state.users.remove(id).is_some())
+        if !state.has_token(effects.consume, Some(id)) {
+            return Ok(Deleted::TokenGone);
+        }
+        state.apply_effects(id, effects)?;
+        state.delete_keys(|key| key.userid.as_ref() == Some(id));
+        let removed = state.users.remove(id);
+        Ok(removed.map_or(Deleted::NoSuchUser, |account| Deleted::Done(Box::new(account.user))))
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
@@ -104,6 +124,23 @@ impl UserStore for MemoryStorage {
 }
 
 impl MemoryStorage {
+    fn user(&self, id: UserId, new: &NewUser) -> User {
+        let mut user = User {
+            id,
+            username: new.username.clone(),
+            username_normalized: self.normalization.apply(&new.username),
+            email: new.email.clone(),
+            email_normalized: new.email.as_deref().map(|email| self.normalization.apply(email)),
+            state: new.state.clone(),
+            factor1: new.factor1.clone(),
+            factor2: new.factor2.clone(),
+            admin: new.admin,
+            extra: new.extra.clone(),
+        };
+        user.extra.retain(|_, value| !value.is_null());
+        user
+    }
+
     fn apply(&self, change: UserUpdate, user: &mut User) {
         if let Some(username) = change.username {
             user.username_normalized = self.normalization.apply(&username);
@@ -120,9 +157,23 @@ impl MemoryStorage {
 }
 
 impl Account {
-    fn stored(&self) -> StoredUser {
-        StoredUser::new(self.user.clone(), self.secrets.clone())
+    pub(super) fn stored(&self) -> StoredUser {
+        StoredUser::new(self.user.clone(), self.secrets.clone(), Some(self.epoch))
     }
+
+    fn is_active_admin(&self) -> bool {
+        self.user.admin && self.user.state != UserState::Disabled
+    }
+}
+
+enum Duplicate {
+    Username,
+    Email,
+}
+
+enum Refused {
+    Guard,
+    LastAdmin,
 }
 
 impl State {
@@ -130,15 +181,82 @@ impl State {
         self.users.values().find(|account| matches(&account.user)).map(Account::stored)
     }
 
-    fn refuse_duplicate(&self, user: &User) -> Result<(), StorageError> {
-        let clashes = |other: &User| {
-            other.id != user.id
-                && (other.username_normalized == user.username_normalized
-                    || (user.email.is_some() && other.email_normalized == user.email_normalized))
-        };
-        if self.users.values().any(|account| clashes(&account.user)) {
-            return Err(StorageError::conflict("the username or e-mail address is taken"));
+    fn duplicate(&self, user: &User) -> Option<Duplicate> {
+        let others = || self.users.values().map(|other| &other.user).filter(|o| o.id != user.id);
+        if others().any(|other| other.username_normalized == user.username_normalized) {
+            Some(Duplicate::Username)
+        } else if user.email.is_some()
+            && others().any(|other| other.email_normalized == user.email_normalized)
+        {
+            Some(Duplicate::Email)
+        } else {
+            None
+        }
+    }
+
+    fn guard_refusal(&self, account: &Account, guard: Guard<'_>) -> Option<Refused> {
+        match guard {
+            Guard::None => None,
+            Guard::PasswordIs(hash) => {
+                (account.secrets.password.as_deref() != Some(hash)).then_some(Refused::Guard)
+            }
+            Guard::CredentialsAre(checked) => {
+                (account.stored().credentials() != *checked).then_some(Refused::Guard)
+            }
+            Guard::NotTheLastAdmin => {
+                let is_other = |other: &&Account| other.user.id != account.user.id;
+                let has_other = self.users.values().filter(is_other).any(Account::is_active_admin);
+                (account.is_active_admin() && !has_other).then_some(Refused::LastAdmin)
+            }
+        }
+    }
+
+    /// Whether the one-time key is there and belongs to `owner`; true where none is needed.
+    fn has_token(&self, token: Option<&str>, owner: Option<&UserId>) -> bool {
+        token.is_none_or(|value| {
+            self.keys.get(value).is_some_and(|key| key.userid.as_ref() == owner)
+        })
+    }
+
+    fn refuse_taken_keys(&self, effects: &Effects<'_>) -> Result<(), StorageError> {
+        if effects.issue.iter().any(|key| self.keys.contains_key(&key.value)) {
+            return Err(StorageError::conflict("the key exists"));
         }
         Ok(())
+    }
+
+    fn apply_effects(&mut self, id: &UserId, effects: &Effects<'_>) -> Result<(), StorageError> {
+        if let Some(token) = effects.consume {
+            self.keys.remove(token);
+        }
+        self.end_sessions(id, effects.sessions);
+        self.revoke(id, effects.revoke);
+        for key in effects.issue {
+            let mut key = key.clone();
+            key.userid = Some(id.clone());
+            self.insert_key(&key)?;
+        }
+        Ok(())
+    }
+
+    fn end_sessions(&mut self, id: &UserId, sessions: EndSessions<'_>) {
+        let kept = match sessions {
+            EndSessions::Keep => return,
+            EndSessions::All => None,
+            EndSessions::AllBut(kept) => Some(kept),
+        };
+        let Some(account) = self.users.get_mut(id) else { return };
+        account.epoch += 1;
+        let epoch = account.epoch;
+        self.delete_keys(|key| {
+            key.userid.as_ref() == Some(id)
+                && key.value.starts_with(crate::key::KeyPrefix::Session.as_str())
+                && kept != Some(key.value.as_str())
+        });
+        if let Some(kept) = kept.and_then(|kept| self.keys.get_mut(kept))
+            && kept.userid.as_ref() == Some(id)
+        {
+            kept.epoch = Some(epoch);
+        }
     }
 }

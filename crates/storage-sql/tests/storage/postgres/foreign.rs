@@ -6,6 +6,7 @@ use crossauth_core::storage::StorageErrorKind;
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 use crossauth_storage_sql::{OpenWarning, TableMap};
 use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
+use crossauth_testkit::storage::create_user;
 use serde_json::json;
 
 use super::InSchema;
@@ -80,7 +81,7 @@ async fn application_columns_of_many_types_are_fields() {
         "profile": "{\"a\":1}", "token": "00112233-4455-6677-8899-aabbccddeeff",
     });
     let bob = NewUser { extra: extra.as_object().unwrap().clone(), ..NewUser::named("bob") };
-    users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.sql(
         "UPDATE users SET born = '2001-02-03', seen = '2026-01-01 00:00:00+00',
              photo = 'x', address = '::1'",

@@ -1,10 +1,11 @@
 //! What happens when a database is opened.
 
-use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::storage::{Effects, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::postgres::{self, Options};
 use crossauth_storage_sql::{OpenError, TableMap};
 use crossauth_testkit::postgres::server;
+use crossauth_testkit::storage::create_user;
 
 use super::InSchema;
 
@@ -17,7 +18,7 @@ async fn many_may_open_and_migrate_at_once() {
             tokio::spawn(async move {
                 let storage = postgres::open(&address).await.unwrap().storage();
                 let user = NewUser::named(format!("user{number}"));
-                storage.users.insert(&user, &UserSecrets::default()).await.unwrap();
+                create_user(&storage, &user, &UserSecrets::default()).await;
             })
         })
         .collect();
@@ -60,7 +61,9 @@ async fn closed_database_accepts_no_writes() {
     opened.database.close().await;
     opened.database.close().await;
     let bob = NewUser::named("bob");
-    let error = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap_err();
+    let users = opened.storage().users;
+    let created = users.create(&bob, &UserSecrets::default(), &Effects::default()).await;
+    let error = created.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Unavailable);
 }
 

@@ -2,11 +2,12 @@
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::storage::{Deleted, Effects, Guard, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 use crossauth_storage_sql::sqlite::Options;
 use crossauth_storage_sql::{OpenError, TableMap};
 use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
+use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 use serde_json::{Map, json};
 
@@ -122,7 +123,7 @@ async fn without_a_column_for_it_nobody_is_admin() {
     let opened = open(&CROSSAUTHJS, "").await;
     let storage = opened.storage();
     let root = NewUser { admin: true, ..NewUser::named("root") };
-    let root = storage.users.insert(&root, &UserSecrets::default()).await.unwrap();
+    let root = create_user(&storage, &root, &UserSecrets::default()).await;
     assert!(!root.admin);
     assert!(!storage.users.has_admin().await.unwrap());
 }
@@ -147,7 +148,9 @@ async fn application_field_without_a_column_is_refused() {
         extra: json!({"shoesize": 43}).as_object().unwrap().clone(),
         ..NewUser::named("bob")
     };
-    let error = opened.storage().users.insert(&new, &UserSecrets::default()).await.unwrap_err();
+    let users = opened.storage().users;
+    let created = users.create(&new, &UserSecrets::default(), &Effects::default()).await;
+    let error = created.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Corrupt);
     assert_eq!(opened.storage().users.find_by_username("bob").await.unwrap(), None);
 }
@@ -170,7 +173,7 @@ async fn application_columns_of_any_name_are_fields() {
     let users = opened.storage().users;
     let extra: Map<_, _> = NAMES.iter().map(|name| (name.to_string(), json!(*name))).collect();
     let bob = NewUser { extra: extra.clone(), ..NewUser::named("bob") };
-    users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     let (bob, _) = users.find_by_username("bob").await.unwrap().unwrap().regardless_of_state();
     assert_eq!(bob.extra, extra);
 }
@@ -179,9 +182,11 @@ async fn application_columns_of_any_name_are_fields() {
 async fn rows_of_other_tables_go_with_their_user() {
     let opened = open(&CROSSAUTHJS, "").await;
     let users = opened.storage().users;
-    let bob = users.insert(&NewUser::named("bob"), &UserSecrets::default()).await.unwrap();
+    let bob = NewUser::named("bob");
+    let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.sql("INSERT INTO apikey (userid, name) VALUES (1, 'key')");
-    assert!(users.delete(&bob.id).await.unwrap());
+    let deleted = users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
+    assert_eq!(deleted, Deleted::Done(Box::new(bob)));
     let left: i64 =
         opened.connection().query_row("SELECT COUNT(*) FROM apikey", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);

@@ -1,8 +1,10 @@
 //! What happens when a file is opened.
 
+use crossauth_core::storage::Effects;
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::OpenError;
 use crossauth_storage_sql::sqlite::{self, Options};
+use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 
 use super::InFile;
@@ -11,7 +13,7 @@ use super::InFile;
 async fn what_was_stored_is_there_when_opened_again() {
     let opened = InFile::open(Options::default()).await;
     let bob = NewUser::named("bob");
-    let bob = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.database.close().await;
     let again = sqlite::open(opened.path()).await.unwrap();
     let found = again.storage().users.find_by_id(&bob.id).await.unwrap().unwrap();
@@ -24,7 +26,9 @@ async fn closed_database_accepts_no_writes() {
     opened.database.ping().await.unwrap();
     opened.database.close().await;
     let bob = NewUser::named("bob");
-    let error = opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap_err();
+    let storage = opened.storage();
+    let created = storage.users.create(&bob, &UserSecrets::default(), &Effects::default()).await;
+    let error = created.unwrap_err();
     assert_eq!(error.kind, crossauth_core::storage::StorageErrorKind::Unavailable);
 }
 
@@ -38,7 +42,7 @@ async fn many_may_open_and_migrate_at_once() {
             tokio::spawn(async move {
                 let storage = sqlite::open(path).await.unwrap().storage();
                 let user = NewUser::named(format!("user{number}"));
-                storage.users.insert(&user, &UserSecrets::default()).await.unwrap();
+                create_user(&storage, &user, &UserSecrets::default()).await;
             })
         })
         .collect();
@@ -98,7 +102,7 @@ async fn new_file_and_its_log_are_readable_by_the_owner_only() {
 
     let opened = InFile::open(Options::default()).await;
     let bob = NewUser::named("bob");
-    opened.storage().users.insert(&bob, &UserSecrets::default()).await.unwrap();
+    create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     let mut seen = 0;
     for entry in std::fs::read_dir(opened.directory.path()).unwrap() {
         let entry = entry.unwrap();

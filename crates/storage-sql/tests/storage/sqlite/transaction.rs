@@ -1,7 +1,7 @@
 //! Transactions that are committed together, and reads beside them.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::key::{Key, KeyData};
+use crossauth_core::key::{Key, KeyData, KeyPrefix};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_storage_sql::database::{Database, MAX_SCANNED, Statement, Value};
 use crossauth_storage_sql::sqlite::{Options, memory};
@@ -65,7 +65,9 @@ async fn constraint_broken_halfway_undoes_the_whole_transaction() {
         })
         .await;
     assert_eq!(result.unwrap_err().kind, StorageErrorKind::Conflict);
-    assert_eq!(opened.storage().keys.list_for_user(None).await.unwrap(), []);
+    let keys = opened.storage().keys;
+    let left = keys.list_for_user(None, KeyPrefix::Session, None, 10).await.unwrap();
+    assert_eq!(left, []);
 }
 
 #[tokio::test]

@@ -1,0 +1,286 @@
+//! Operations on accounts. Each is one step of the store.
+
+use serde_json::{Map, Value};
+
+use super::{AccountError, AccountForm, Accounts, Role, check_field};
+use crate::crypto::stored_value;
+use crate::form::{Field, FieldError, Rule};
+use crate::key::KeyPrefix;
+use crate::password::Lane;
+use crate::secret::Password;
+use crate::session::SessionId;
+use crate::storage::{
+    Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
+};
+use crate::user::{
+    EmailAddress, NewUser, Patch, ReservedNames, SecretsUpdate, StateEvent, User, UserId,
+    UserSecrets, UserUpdate, Username,
+};
+
+/// Names an account.
+#[derive(Debug, Clone, Copy)]
+pub enum AccountRef<'a> {
+    /// By its id.
+    Id(&'a UserId),
+    /// By its username or, where there is none like it, by its e-mail address.
+    Name(&'a str),
+}
+
+impl<'a> From<&'a UserId> for AccountRef<'a> {
+    fn from(id: &'a UserId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl<'a> From<&'a User> for AccountRef<'a> {
+    fn from(user: &'a User) -> Self {
+        Self::Id(&user.id)
+    }
+}
+
+impl<'a> From<&'a str> for AccountRef<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl<'a> From<&'a String> for AccountRef<'a> {
+    fn from(name: &'a String) -> Self {
+        Self::Name(name)
+    }
+}
+
+/// New values for some fields of an account; what is `None` or [`Patch::Keep`] stays.
+#[derive(Debug, Clone, Default)]
+pub struct AccountUpdate {
+    /// New username.
+    pub username: Option<String>,
+    /// New e-mail address, or none any more.
+    pub email: Patch<String>,
+    /// Makes the account an administrator or an ordinary user.
+    pub role: Option<Role>,
+    /// Application fields to write; `null` clears one.
+    pub fields: Map<String, Value>,
+}
+
+impl Accounts {
+    /// Creates an account, as an administrator does: it is active at once.
+    pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
+        let mut user = self.check(&form, &ReservedNames::none())?;
+        user.admin = role == Role::Administrator;
+        let secrets = self.secrets(form.password, Lane::Trusted).await?;
+        let created = self.insert(&user, &secrets, None).await?;
+        Ok(created.regardless_of_state().0)
+    }
+
+    /// The secrets of an account with this password.
+    pub(crate) async fn secrets(
+        &self,
+        password: Password,
+        lane: Lane,
+    ) -> Result<UserSecrets, AccountError> {
+        let hash = self.hasher.hash(password, lane).await?;
+        Ok(UserSecrets { password: Some(hash), ..UserSecrets::default() })
+    }
+
+    /// Stores a checked user. A first administrator makes set-up links invalid.
+    pub(crate) async fn insert(
+        &self,
+        user: &NewUser,
+        secrets: &UserSecrets,
+        token: Option<&str>,
+    ) -> Result<StoredUser, AccountError> {
+        let revoke: &[KeyPrefix] = if user.admin { &[KeyPrefix::Setup] } else { &[] };
+        let effects = Effects { consume: token, revoke, ..Effects::default() };
+        match self.users.create(user, secrets, &effects).await? {
+            Created::Done(stored) => Ok(*stored),
+            Created::UsernameTaken => Err(taken(Field::Username)),
+            Created::EmailTaken => Err(taken(Field::Email)),
+            Created::TokenGone => Err(AccountError::TokenGone),
+        }
+    }
+
+    /// The account, in any state; `None` if there is no such account.
+    pub async fn find(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+    ) -> Result<Option<User>, StorageError> {
+        let found = match account.into() {
+            AccountRef::Id(id) => self.users.find_by_id(id).await?,
+            AccountRef::Name(name) => match self.users.find_by_username(name).await? {
+                None if name.contains('@') => self.users.find_by_email(name).await?,
+                found => found,
+            },
+        };
+        Ok(found.map(|found| found.regardless_of_state().0))
+    }
+
+    /// Gives a user a new password and ends their sessions, as an administrator does.
+    pub async fn set_password(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        password: Password,
+    ) -> Result<User, AccountError> {
+        let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
+        let errors = self.check_password(&password, &user.username, user.email.as_deref());
+        if !errors.is_empty() {
+            return Err(AccountError::Form(errors));
+        }
+        let hash = self.hasher.hash(password, Lane::Trusted).await?;
+        let change = Change {
+            secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
+            effects: Effects {
+                sessions: EndSessions::All,
+                revoke: &[KeyPrefix::PasswordReset],
+                ..Effects::default()
+            },
+            ..Change::default()
+        };
+        self.change(&user.id, &change).await
+    }
+
+    /// Changes fields of an account; every broken rule is reported. The last administrator stays
+    /// one.
+    pub async fn update(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        update: AccountUpdate,
+    ) -> Result<User, AccountError> {
+        let user = checked(update)?;
+        let guard = match user.admin {
+            Some(false) => Guard::NotTheLastAdmin,
+            Some(true) | None => Guard::None,
+        };
+        let mut revoke = Vec::new();
+        if user.email != Patch::Keep {
+            // Links that were sent to the old address.
+            revoke.extend([KeyPrefix::PasswordReset, KeyPrefix::EmailVerification]);
+        }
+        if user.admin == Some(true) {
+            revoke.push(KeyPrefix::Setup);
+        }
+        let effects = Effects { revoke: &revoke, ..Effects::default() };
+        let change = Change { user, guard, effects, ..Change::default() };
+        self.change(&self.resolve(account).await?, &change).await
+    }
+
+    /// Disables an account and ends its sessions.
+    pub async fn disable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
+        let guard = Guard::NotTheLastAdmin;
+        self.apply_event(account, StateEvent::Disabled, guard).await
+    }
+
+    /// Re-enables a disabled account: its state becomes active. Its user must log in again.
+    pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
+        self.apply_event(account, StateEvent::Enabled, Guard::None).await
+    }
+
+    async fn apply_event(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        event: StateEvent,
+        guard: Guard<'_>,
+    ) -> Result<User, AccountError> {
+        let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
+        let change = Change { event: Some(event), guard, effects, ..Change::default() };
+        self.change(&self.resolve(account).await?, &change).await
+    }
+
+    /// Ends the sessions of a user, all or all but one.
+    pub async fn end_sessions(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        except: Option<&SessionId>,
+    ) -> Result<User, AccountError> {
+        let kept = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
+        let sessions = kept.as_deref().map_or(EndSessions::All, EndSessions::AllBut);
+        let effects = Effects { sessions, ..Effects::default() };
+        let change = Change { effects, ..Change::default() };
+        self.change(&self.resolve(account).await?, &change).await
+    }
+
+    /// Deletes an account with its sessions and all its other keys. Returns it as it was.
+    pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
+        let id = self.resolve(account).await?;
+        match self.users.delete(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
+            Deleted::Done(user) => Ok(*user),
+            Deleted::NoSuchUser => Err(AccountError::NoSuchUser),
+            Deleted::LastAdmin => Err(AccountError::LastAdmin),
+            Deleted::GuardFailed => Err(not_asked_for("a password guard")),
+            Deleted::TokenGone => Err(not_asked_for("a token")),
+        }
+    }
+
+    /// Up to `limit` users by name, those after `after` (a normalised name) if given.
+    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
+        self.users.list(after, limit).await
+    }
+
+    async fn resolve(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
+        match account.into() {
+            AccountRef::Id(id) => Ok(id.clone()),
+            name @ AccountRef::Name(_) => {
+                Ok(self.find(name).await?.ok_or(AccountError::NoSuchUser)?.id)
+            }
+        }
+    }
+
+    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<User, AccountError> {
+        match self.users.change(id, change).await? {
+            Changed::Done(stored) => Ok(stored.regardless_of_state().0),
+            Changed::NoSuchUser => Err(AccountError::NoSuchUser),
+            Changed::NotAllowed => Err(AccountError::NotAllowed),
+            Changed::LastAdmin => Err(AccountError::LastAdmin),
+            Changed::UsernameTaken => Err(taken(Field::Username)),
+            Changed::EmailTaken => Err(taken(Field::Email)),
+            Changed::GuardFailed => Err(not_asked_for("a password guard")),
+            Changed::TokenGone => Err(not_asked_for("a token")),
+        }
+    }
+}
+
+fn checked(update: AccountUpdate) -> Result<UserUpdate, AccountError> {
+    let mut errors = Vec::new();
+    let username = update.username.and_then(|name| match Username::parse(&name) {
+        Ok(name) => Some(name.into_string()),
+        Err(error) => {
+            errors.push(FieldError::new(Field::Username, error.0));
+            None
+        }
+    });
+    let mut parse_email = |email: String| {
+        let parsed = EmailAddress::parse(&email);
+        if parsed.is_err() {
+            errors.push(FieldError::new(Field::Email, Rule::Format));
+        }
+        parsed.map_or(Patch::Keep, |email| Patch::Set(email.into_string()))
+    };
+    let email = match update.email {
+        Patch::Set(email) => parse_email(email),
+        unset @ (Patch::Keep | Patch::Clear) => unset,
+    };
+    for (name, value) in &update.fields {
+        if let Err(rule) = check_field(name, value) {
+            errors.push(FieldError::new(Field::Extra(name.clone()), rule));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(AccountError::Form(errors));
+    }
+    Ok(UserUpdate {
+        username,
+        email,
+        admin: update.role.map(|role| role == Role::Administrator),
+        extra: update.fields,
+        ..UserUpdate::default()
+    })
+}
+
+fn taken(field: Field) -> AccountError {
+    AccountError::Form(vec![FieldError::new(field, Rule::Taken)])
+}
+
+/// A store that reports a condition which it was not given is broken.
+fn not_asked_for(what: &str) -> AccountError {
+    StorageError::corrupt(format!("the store reports {what} that was not asked for")).into()
+}

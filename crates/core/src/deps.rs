@@ -1,0 +1,20 @@
+//! What the use cases work with.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::crypto::Signer;
+use crate::hooks::Hooks;
+use crate::password::Hasher;
+use crate::random::Random;
+use crate::storage::Storage;
+
+/// Handed to each use case, which clones what it needs.
+pub(crate) struct Deps {
+    pub(crate) storage: Storage,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) hooks: Hooks,
+}

@@ -1,0 +1,84 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use crate::key::{Key, KeyPrefix};
+use crate::storage::memory::MemoryStorage;
+use crate::user::Normalization;
+
+const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Runs with Tokio's paused time, and can be set.
+struct TestClock {
+    start: Instant,
+    set_by: AtomicI64,
+}
+
+impl TestClock {
+    fn new() -> Self {
+        Self { start: Instant::now(), set_by: AtomicI64::new(0) }
+    }
+
+    fn set_ahead(&self, by: Duration) {
+        self.set_by.store(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let ahead = Duration::from_millis(self.set_by.load(Ordering::SeqCst).unsigned_abs());
+        NOW + self.start.elapsed() + ahead
+    }
+}
+
+async fn store(expiries: &[Option<Timestamp>]) -> Arc<dyn KeyStore> {
+    let keys = MemoryStorage::new(Normalization::default()).storage().keys;
+    for (index, expires) in expiries.iter().enumerate() {
+        let mut key = Key::new(format!("s:{index}"), None, Timestamp::from_secs(0));
+        key.expires = *expires;
+        keys.insert(&key).await.unwrap();
+    }
+    keys
+}
+
+async fn count(keys: &dyn KeyStore) -> usize {
+    keys.list_for_user(None, KeyPrefix::Session, None, u32::MAX).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_round_removes_everything_expired_and_nothing_else() {
+    let expired = STEP as usize * 2 + 3;
+    let mut expiries = vec![Some(NOW - Duration::from_mins(1)); expired];
+    expiries.extend([None, Some(NOW + DAY)]);
+    let keys = store(&expiries).await;
+    assert_eq!(purge(&*keys, NOW).await.unwrap(), expired as u64);
+    assert_eq!(count(&*keys).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_removed_once_the_clock_has_been_steady() {
+    let keys = store(&[Some(NOW - DAY), Some(NOW - 400 * DAY), Some(NOW + DAY)]).await;
+    let tasks = tokio::spawn(purge_loop(&keys, Arc::new(TestClock::new())));
+    tokio::time::sleep(INTERVAL / 2).await;
+    assert_eq!(count(&*keys).await, 2, "only what expired long ago goes at once");
+    tokio::time::sleep(INTERVAL).await;
+    assert_eq!(count(&*keys).await, 1);
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_and_back_removes_no_good_key() {
+    let keys = store(&[Some(NOW + 30 * DAY)]).await;
+    let clock = Arc::new(TestClock::new());
+    let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));
+    tokio::time::sleep(INTERVAL / 2).await;
+    for ahead in [60 * DAY, Duration::ZERO, 60 * DAY, Duration::ZERO] {
+        clock.set_ahead(ahead);
+        tokio::time::sleep(INTERVAL).await;
+        assert_eq!(count(&*keys).await, 1, "{ahead:?}");
+    }
+    clock.set_ahead(60 * DAY);
+    tokio::time::sleep(3 * INTERVAL).await;
+    assert_eq!(count(&*keys).await, 0, "a clock that stays is believed");
+    tasks.abort();
+}

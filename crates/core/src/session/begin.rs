@@ -1,0 +1,198 @@
+//! Beginning a session, of a user or anonymous.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{Persistence, SessionId, Sessions};
+use crate::clock::Timestamp;
+use crate::crypto::{random_token, stored_value};
+use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
+use crate::storage::{CredentialVersion, SessionStart, Started, StorageError, UpdateDataError};
+use crate::user::{Refusal, StateChecks, User};
+
+/// Attempts to generate an unused session id.
+const ID_ATTEMPTS: usize = 10;
+
+/// The session that a new one replaces.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaced<'a> {
+    id: &'a SessionId,
+    anonymous_data: Option<&'a KeyData>,
+}
+
+impl<'a> Replaced<'a> {
+    /// The session with this id and key.
+    pub fn new(id: &'a SessionId, key: &'a Key) -> Self {
+        Self { id, anonymous_data: key.userid.is_none().then_some(&key.data) }
+    }
+}
+
+impl<'a> From<&'a SessionId> for Replaced<'a> {
+    /// The session with this id; none of its data is carried over.
+    fn from(id: &'a SessionId) -> Self {
+        Self { id, anonymous_data: None }
+    }
+}
+
+/// How a session begins.
+#[derive(Default)]
+pub struct Beginning<'a> {
+    /// The session that ends with it.
+    pub replaces: Option<Replaced<'a>>,
+    /// The credentials that were checked; the session does not begin if the user has others by
+    /// now. `None` where nothing was checked.
+    pub credentials: Option<&'a CredentialVersion>,
+    /// Kinds of keys of the user that are removed in the same step.
+    pub revoke: &'a [KeyPrefix],
+    /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of
+    /// an anonymous session never does.
+    pub persist: Option<Persistence>,
+    /// What the session holds at first.
+    pub data: KeyData,
+    /// The application's own key columns, besides those of
+    /// [`Hooks::add_to_session`](crate::hooks::Hooks::add_to_session).
+    pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Beginning").field("persist", &self.persist).finish_non_exhaustive()
+    }
+}
+
+/// Whether a session began.
+#[derive(Debug)]
+pub enum Begun {
+    /// The new session.
+    Session(Box<NewSession>),
+    /// There is no such user.
+    NoSuchUser,
+    /// The user's credentials are not the ones that were checked.
+    CredentialsChanged,
+    /// The user's state turns them away.
+    Refused(Refusal),
+}
+
+/// A session that has just begun, to be sent to the browser.
+pub struct NewSession {
+    /// The secret id.
+    pub id: SessionId,
+    /// The value of the session cookie.
+    pub cookie: String,
+    /// When the cookie expires; `None` when the browser closes.
+    pub cookie_expires: Option<Timestamp>,
+    /// The user; `None` in an anonymous session.
+    pub user: Option<User>,
+}
+
+impl fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Begins a session, in one step with the end of the one that it replaces. A user's state and
+    /// credentials are checked in that step.
+    pub async fn begin(
+        &self,
+        owner: Owner<'_>,
+        beginning: Beginning<'_>,
+    ) -> Result<Begun, StorageError> {
+        let replaces =
+            beginning.replaces.map(|old| stored_value(KeyPrefix::Session, old.id.expose()));
+        let mut key = self.new_key(owner, &beginning);
+        for _ in 0..ID_ATTEMPTS {
+            let id = SessionId::new(&random_token(&*self.random));
+            key.value = stored_value(KeyPrefix::Session, id.expose()).into();
+            let start = SessionStart {
+                key: &key,
+                replaces: replaces.as_deref(),
+                credentials: beginning.credentials,
+                checks: StateChecks::ALL,
+                revoke: beginning.revoke,
+            };
+            return Ok(match self.store.start(start).await {
+                Ok(Started::Begun(user)) => {
+                    Begun::Session(Box::new(self.new_session(id, &key, &beginning, user)))
+                }
+                Ok(Started::NoSuchUser) => Begun::NoSuchUser,
+                Ok(Started::CredentialsChanged) => Begun::CredentialsChanged,
+                Ok(Started::Refused(refusal)) => Begun::Refused(refusal),
+                Err(error) if error.is_conflict() => continue,
+                Err(error) => return Err(error),
+            });
+        }
+        Err(StorageError::conflict("no free session id"))
+    }
+
+    /// Begins an anonymous session that holds data of the application; its cookie does not outlive
+    /// the browser.
+    pub async fn begin_anonymous(
+        &self,
+        data: &Map<String, Value>,
+    ) -> Result<NewSession, UpdateDataError> {
+        let data = KeyData::for_application(data)?;
+        let beginning = Beginning { data, ..Beginning::default() };
+        match self.begin(Owner::Anonymous, beginning).await? {
+            Begun::Session(session) => Ok(*session),
+            Begun::NoSuchUser | Begun::CredentialsChanged | Begun::Refused(_) => {
+                let error = "the store judged the user of an anonymous session";
+                Err(StorageError::bug(error).into())
+            }
+        }
+    }
+
+    fn new_key(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> Key {
+        let userid = match owner {
+            Owner::User(id) => Some(id.clone()),
+            Owner::Anonymous => None,
+        };
+        let mut key = Key::new("", userid, self.clock.now());
+        key.expires = self.config.max_age.map(|age| key.created + age);
+        if key.userid.is_some() {
+            key.lastactive = self.config.idle_timeout.map(|_| key.created);
+        }
+        key.data = self.first_data(&key, beginning);
+        if let Some(add) = &self.hooks.add_to_session {
+            key.extra = add(owner);
+        }
+        key.extra.extend(beginning.extra.clone());
+        key
+    }
+
+    /// The data given, or what the application keeps of an anonymous session at login.
+    fn first_data(&self, key: &Key, beginning: &Beginning<'_>) -> KeyData {
+        let anonymous = beginning.replaces.and_then(|old| old.anonymous_data);
+        match (&self.hooks.carry_over, anonymous) {
+            (Some(carry_over), Some(data)) if key.userid.is_some() => {
+                // Data that cannot be read is not worth failing a login for.
+                let mut kept = data.application_object().map(&**carry_over).unwrap_or_default();
+                kept.retain(|name, _| !is_reserved_slot(name));
+                kept.extend(beginning.data.object().unwrap_or_default());
+                KeyData::from_object(&kept)
+            }
+            _ => beginning.data.clone(),
+        }
+    }
+
+    fn new_session(
+        &self,
+        id: SessionId,
+        key: &Key,
+        beginning: &Beginning<'_>,
+        user: Option<Box<User>>,
+    ) -> NewSession {
+        let persist = match user {
+            Some(_) => beginning.persist.unwrap_or(self.config.persist),
+            None => Persistence::UntilBrowserCloses,
+        };
+        let cookie_expires = match persist {
+            Persistence::Persistent => key.expires,
+            Persistence::UntilBrowserCloses => None,
+        };
+        let cookie = self.signer.sign_token(id.expose());
+        NewSession { id, cookie, cookie_expires, user: user.map(|user| *user) }
+    }
+}

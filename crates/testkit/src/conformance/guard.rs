@@ -1,0 +1,126 @@
+//! Rules for the conditions of a change.
+
+use crossauth_core::storage::{Change, Changed, Deleted, Effects, Guard, Storage};
+use crossauth_core::user::{NewUser, StateEvent, UserSecrets, UserState, UserUpdate};
+
+use super::sample::{
+    bob, change, create, create_admin, create_bob, found, new_password, password_change, race,
+    secrets, stored,
+};
+
+/// The password is replaced only if the stored hash is the one that was checked.
+pub(super) async fn password_guard_compares_the_stored_hash(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    for wrong in ["wrong", "", "bob's hash "] {
+        let changed = storage.users.change(&bob.id, &replace(wrong, "new")).await.unwrap();
+        assert_eq!(changed, Changed::GuardFailed, "{wrong}");
+        let deleted =
+            storage.users.delete(&bob.id, Guard::PasswordIs(wrong), &Effects::default()).await;
+        assert_eq!(deleted.unwrap(), Deleted::GuardFailed, "{wrong}");
+    }
+    assert_eq!(stored(storage, &bob.id).await.1, secrets("bob's hash"));
+    change(storage, &bob.id, &replace("bob's hash", "new")).await;
+    assert_eq!(stored(storage, &bob.id).await.1, secrets("new"));
+
+    let carol = create(storage, &NewUser::named("carol"), &UserSecrets::default()).await;
+    let changed = storage.users.change(&carol.id, &replace("", "new")).await.unwrap();
+    assert_eq!(changed, Changed::GuardFailed, "no password is not an empty one");
+    let deleted =
+        storage.users.delete(&bob.id, Guard::PasswordIs("new"), &Effects::default()).await;
+    assert!(matches!(deleted, Ok(Deleted::Done(_))), "{deleted:?}");
+}
+
+/// Credentials that were checked are no longer the user's after a new password.
+pub(super) async fn credential_guard_fails_after_a_new_password(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let checked = found(storage, &bob.id).await.credentials();
+    let guarded = |admin| Change {
+        user: UserUpdate { admin: Some(admin), ..UserUpdate::default() },
+        guard: Guard::CredentialsAre(&checked),
+        ..Change::default()
+    };
+    assert!(change(storage, &bob.id, &guarded(true)).await.admin);
+    change(storage, &bob.id, &password_change("new")).await;
+    let changed = storage.users.change(&bob.id, &guarded(false)).await.unwrap();
+    assert_eq!(changed, Changed::GuardFailed);
+    assert!(stored(storage, &bob.id).await.0.admin);
+}
+
+/// The last administrator can be neither disabled, demoted nor deleted under the guard.
+pub(super) async fn last_administrator_stays(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let root = create_admin(storage, "root").await;
+    let demote = UserUpdate { admin: Some(false), ..UserUpdate::default() };
+    let guard = Guard::NotTheLastAdmin;
+    for guarded in [disable(), Change { user: demote, guard, ..Change::default() }] {
+        let changed = storage.users.change(&root.id, &guarded).await.unwrap();
+        assert_eq!(changed, Changed::LastAdmin);
+    }
+    let deleted = storage.users.delete(&root.id, guard, &Effects::default()).await.unwrap();
+    assert_eq!(deleted, Deleted::LastAdmin);
+    assert_eq!(stored(storage, &root.id).await.0, root);
+
+    change(storage, &bob.id, &disable()).await;
+    let other = create_admin(storage, "other").await;
+    change(storage, &root.id, &disable()).await;
+    let changed = storage.users.change(&other.id, &disable()).await.unwrap();
+    assert_eq!(changed, Changed::LastAdmin);
+}
+
+/// An administrator who is disabled does not make another dispensable.
+pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
+    let root = create_admin(storage, "root").await;
+    let gone = NewUser { admin: true, state: UserState::Disabled, ..NewUser::named("gone") };
+    let gone = create(storage, &gone, &UserSecrets::default()).await;
+    let changed = storage.users.change(&root.id, &disable()).await.unwrap();
+    assert_eq!(changed, Changed::LastAdmin);
+    let guard = Guard::NotTheLastAdmin;
+    let deleted = storage.users.delete(&gone.id, guard, &Effects::default()).await.unwrap();
+    assert_eq!(deleted, Deleted::Done(Box::new(gone)));
+}
+
+/// Of concurrent replacements of one password exactly one succeeds.
+pub(super) async fn one_of_many_password_replacements_succeeds(storage: &Storage) {
+    let bob = create(storage, &bob(), &secrets("bob's hash")).await;
+    let results = race(50, |number| {
+        let (users, id) = (storage.users.clone(), bob.id.clone());
+        async move {
+            let new = number.to_string();
+            let replace = Change {
+                secrets: new_password(&new),
+                guard: Guard::PasswordIs("bob's hash"),
+                ..Change::default()
+            };
+            users.change(&id, &replace).await.unwrap()
+        }
+    })
+    .await;
+    let is_done = |changed: &Changed| matches!(changed, Changed::Done(_));
+    let winner = results.iter().position(is_done).unwrap();
+    assert_eq!(results.iter().filter(|changed| is_done(changed)).count(), 1);
+    assert!(results.iter().all(|changed| is_done(changed) || *changed == Changed::GuardFailed));
+    assert_eq!(stored(storage, &bob.id).await.1, secrets(&winner.to_string()));
+}
+
+/// However many administrators are disabled at once, one stays.
+pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(create_admin(storage, &format!("admin{number}")).await.id);
+    }
+    race(50, |number| {
+        let (users, id) = (storage.users.clone(), ids[number % ids.len()].clone());
+        async move { users.change(&id, &disable()).await.unwrap() }
+    })
+    .await;
+    let users = storage.users.list(None, 10).await.unwrap();
+    assert_eq!(users.iter().filter(|user| user.state == UserState::Active).count(), 1);
+}
+
+fn replace<'a>(old: &'a str, new: &str) -> Change<'a> {
+    Change { secrets: new_password(new), guard: Guard::PasswordIs(old), ..Change::default() }
+}
+
+fn disable() -> Change<'static> {
+    Change { event: Some(StateEvent::Disabled), guard: Guard::NotTheLastAdmin, ..Change::default() }
+}

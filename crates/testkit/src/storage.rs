@@ -1,0 +1,281 @@
+//! A storage that tests can count, fail, and step into.
+//!
+//! ```
+//! use crossauth_core::storage::memory::MemoryStorage;
+//! use crossauth_core::user::Normalization;
+//! use crossauth_testkit::storage::TestStorage;
+//!
+//! # async fn example() {
+//! let storage = TestStorage::new(MemoryStorage::new(Normalization::Nfkc).storage());
+//! storage.fail();
+//! assert!(storage.storage().users.has_admin().await.is_err());
+//! storage.recover();
+//! assert!(storage.storage().users.has_admin().await.is_ok());
+//! assert_eq!(storage.take_calls(), ["users.has_admin"]);
+//! # }
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::{DataChange, Key, KeyPrefix};
+use crossauth_core::storage::{
+    Change, Changed, Created, Deleted, Effects, Guard, KeyStore, SessionStart, SessionStore,
+    Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError, UserStore,
+};
+use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+/// What a test does right after a call of the name it waits for.
+type Interruption = Box<dyn FnOnce(Storage) -> BoxFuture + Send>;
+type BoxFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Stands between the use cases and a storage. Clones share everything.
+#[derive(Clone)]
+pub struct TestStorage(Arc<Shared>);
+
+struct Shared {
+    inner: Storage,
+    failing: AtomicBool,
+    failing_call: Mutex<Option<&'static str>>,
+    calls: Mutex<Vec<&'static str>>,
+    interruption: Mutex<Option<(&'static str, Interruption)>>,
+    touches: mpsc::UnboundedSender<Timestamp>,
+    touched: tokio::sync::Mutex<mpsc::UnboundedReceiver<Timestamp>>,
+}
+
+impl std::fmt::Debug for TestStorage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestStorage")
+    }
+}
+
+impl TestStorage {
+    /// Passes every call on to `inner`.
+    pub fn new(inner: Storage) -> Self {
+        let (touches, receiver) = mpsc::unbounded_channel();
+        Self(Arc::new(Shared {
+            inner,
+            failing: AtomicBool::new(false),
+            failing_call: Mutex::default(),
+            calls: Mutex::default(),
+            interruption: Mutex::default(),
+            touches,
+            touched: tokio::sync::Mutex::new(receiver),
+        }))
+    }
+
+    /// The stores, for the use cases.
+    pub fn storage(&self) -> Storage {
+        Storage {
+            users: Arc::new(self.clone()),
+            keys: Arc::new(self.clone()),
+            sessions: Arc::new(self.clone()),
+        }
+    }
+
+    /// The storage behind it, whose calls are neither counted nor failed.
+    pub fn inner(&self) -> &Storage {
+        &self.0.inner
+    }
+
+    /// From now on no call is answered.
+    pub fn fail(&self) {
+        self.0.failing.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on calls of this name, such as `users.change`, are not answered.
+    pub fn fail_call(&self, name: &'static str) {
+        *self.0.failing_call.lock() = Some(name);
+    }
+
+    /// Calls are answered again.
+    pub fn recover(&self) {
+        self.0.failing.store(false, Ordering::SeqCst);
+        *self.0.failing_call.lock() = None;
+    }
+
+    /// The names of all calls since the last time, in order. Each is one round trip.
+    pub fn take_calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.0.calls.lock())
+    }
+
+    /// Runs `action` on the inner storage right after the next call of this name, before its
+    /// caller goes on.
+    pub fn interrupt_after<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        call: &'static str,
+        action: impl FnOnce(Storage) -> F + Send + 'static,
+    ) {
+        let action: Interruption = Box::new(move |storage| Box::pin(action(storage)));
+        *self.0.interruption.lock() = Some((call, action));
+    }
+
+    /// The next time of use of a key that was written.
+    pub async fn next_touch(&self) -> Option<Timestamp> {
+        self.0.touched.lock().await.recv().await
+    }
+
+    fn call(&self, name: &'static str) -> Result<&Storage, StorageError> {
+        self.0.calls.lock().push(name);
+        if self.0.failing.load(Ordering::SeqCst) || *self.0.failing_call.lock() == Some(name) {
+            return Err(StorageError::unavailable("the connection to db-7.internal is lost"));
+        }
+        Ok(&self.0.inner)
+    }
+
+    async fn interrupt(&self, name: &'static str) {
+        let taken = {
+            let mut interruption = self.0.interruption.lock();
+            match &*interruption {
+                Some((call, _)) if *call == name => interruption.take(),
+                _ => None,
+            }
+        };
+        if let Some((_, action)) = taken {
+            action(self.0.inner.clone()).await;
+        }
+    }
+}
+
+/// Counts a call, passes it on, and lets the test step in afterwards.
+macro_rules! pass_on {
+    ($self:ident, $name:literal, $port:ident.$method:ident($($argument:expr),*)) => {{
+        let outcome = $self.call($name)?.$port.$method($($argument),*).await;
+        $self.interrupt($name).await;
+        outcome
+    }};
+}
+
+#[async_trait]
+impl UserStore for TestStorage {
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError> {
+        pass_on!(self, "users.find_by_id", users.find_by_id(id))
+    }
+
+    async fn find_by_username(&self, username: &str) -> Result<Option<StoredUser>, StorageError> {
+        pass_on!(self, "users.find_by_username", users.find_by_username(username))
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError> {
+        pass_on!(self, "users.find_by_email", users.find_by_email(email))
+    }
+
+    async fn create(
+        &self,
+        user: &NewUser,
+        secrets: &UserSecrets,
+        effects: &Effects<'_>,
+    ) -> Result<Created, StorageError> {
+        pass_on!(self, "users.create", users.create(user, secrets, effects))
+    }
+
+    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        pass_on!(self, "users.change", users.change(id, change))
+    }
+
+    async fn delete(
+        &self,
+        id: &UserId,
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<Deleted, StorageError> {
+        pass_on!(self, "users.delete", users.delete(id, guard, effects))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
+        pass_on!(self, "users.list", users.list(after, limit))
+    }
+
+    async fn has_admin(&self) -> Result<bool, StorageError> {
+        pass_on!(self, "users.has_admin", users.has_admin())
+    }
+}
+
+#[async_trait]
+impl KeyStore for TestStorage {
+    async fn find(&self, value: &str) -> Result<Option<Key>, StorageError> {
+        pass_on!(self, "keys.find", keys.find(value))
+    }
+
+    async fn insert(&self, key: &Key) -> Result<(), StorageError> {
+        pass_on!(self, "keys.insert", keys.insert(key))
+    }
+
+    async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
+        pass_on!(self, "keys.take", keys.take(value))
+    }
+
+    async fn delete(&self, value: &str) -> Result<bool, StorageError> {
+        pass_on!(self, "keys.delete", keys.delete(value))
+    }
+
+    async fn list_for_user(
+        &self,
+        userid: Option<&UserId>,
+        prefix: KeyPrefix,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Key>, StorageError> {
+        pass_on!(self, "keys.list_for_user", keys.list_for_user(userid, prefix, after, limit))
+    }
+
+    async fn update_data(
+        &self,
+        value: &str,
+        changes: &[DataChange],
+    ) -> Result<(), UpdateDataError> {
+        pass_on!(self, "keys.update_data", keys.update_data(value, changes))
+    }
+
+    async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
+        let outcome = pass_on!(self, "keys.touch", keys.touch(value, at));
+        // The receiver lives as long as this storage.
+        let _ = self.0.touches.send(at);
+        outcome
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        pass_on!(self, "keys.purge", keys.purge(now, limit))
+    }
+}
+
+#[async_trait]
+impl SessionStore for TestStorage {
+    async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError> {
+        pass_on!(self, "sessions.find", sessions.find(value))
+    }
+
+    async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
+        pass_on!(self, "sessions.start", sessions.start(start))
+    }
+}
+
+/// Stores a user, whatever the use cases would say to it.
+///
+/// # Panics
+///
+/// If the store refuses.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub async fn create_user(storage: &Storage, user: &NewUser, secrets: &UserSecrets) -> User {
+    match storage.users.create(user, secrets, &Effects::default()).await {
+        Ok(Created::Done(stored)) => stored.regardless_of_state().0,
+        other => panic!("the user cannot be created: {other:?}"),
+    }
+}
+
+/// Changes a stored user, whatever the use cases would say to it.
+///
+/// # Panics
+///
+/// If the store refuses.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub async fn change_user(storage: &Storage, id: &UserId, change: &Change<'_>) -> User {
+    match storage.users.change(id, change).await {
+        Ok(Changed::Done(stored)) => stored.regardless_of_state().0,
+        other => panic!("the user cannot be changed: {other:?}"),
+    }
+}
