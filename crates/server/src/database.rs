@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use crossauth_core::storage::Storage;
-use crossauth_settings::{Settings, Tables};
+use crossauth_core::storage::{Storage, StorageError};
+use crossauth_settings::{DatabaseUrl, Settings, Tables};
+#[cfg(feature = "postgres")]
+use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
 use crossauth_storage_sql::{SqlStorage, TableMap};
 
@@ -19,11 +21,20 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// An open database, brought up to date.
 #[derive(Debug, Clone)]
-pub(crate) struct Database(SqlStorage<Sqlite>);
+pub(crate) enum Database {
+    /// A file.
+    Sqlite(SqlStorage<Sqlite>),
+    /// A database on a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(SqlStorage<postgres::Postgres>),
+}
 
 impl Database {
-    /// Opens the database, made if it is missing.
+    /// Opens the database; a file is made if it is missing.
     pub(crate) async fn open(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Self> {
+        if let Some(url) = &settings.database.url {
+            return Self::open_server(settings, url).await;
+        }
         let path = match &settings.database.path {
             Some(path) => path.clone(),
             None => data.make_for_database()?,
@@ -36,6 +47,9 @@ impl Database {
         settings: &Settings,
         data: &DataDirectory,
     ) -> anyhow::Result<Self> {
+        if let Some(url) = &settings.database.url {
+            return Self::open_server(settings, url).await;
+        }
         let path = path(settings, data);
         if !path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
             anyhow::bail!(
@@ -47,30 +61,65 @@ impl Database {
         Self::open_file(settings, &path).await
     }
 
+    #[cfg(feature = "postgres")]
+    async fn open_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Self> {
+        let options =
+            postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
+        let opened = options.open(url.expose()).await;
+        let storage = opened.context("cannot open the database of the setting database.url")?;
+        log_warnings(&storage);
+        Ok(Self::Postgres(storage))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    async fn open_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Self> {
+        anyhow::bail!("database.url: this program was built without the feature `postgres`")
+    }
+
     async fn open_file(settings: &Settings, path: &Path) -> anyhow::Result<Self> {
         check_file(path)?;
         if !path.exists() {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             tracing::info!(path = %path.display(), "making a new database");
         }
-        let tables = table_map(settings);
-        let opened = Options { tables, ..Options::default() }.open(path).await;
+        let options = Options { tables: table_map(settings), ..Options::default() };
         let shown = path.display();
+        let opened = options.open(path).await;
         let storage = opened.with_context(|| format!("cannot open the database {shown}"))?;
-        for warning in storage.warnings() {
-            tracing::warn!("{warning}");
-        }
-        Ok(Self(storage))
+        log_warnings(&storage);
+        Ok(Self::Sqlite(storage))
     }
 
     /// The stores in it.
     pub(crate) fn storage(&self) -> Storage {
-        self.0.storage()
+        match self {
+            Self::Sqlite(storage) => storage.storage(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(storage) => storage.storage(),
+        }
     }
 
-    /// Completes what was begun, so that the file alone holds everything.
+    /// Completes what was begun, so that nothing is left beside the database.
     pub(crate) async fn close(&self) {
-        self.0.close().await;
+        match self {
+            Self::Sqlite(storage) => storage.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(storage) => storage.close().await,
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(storage) => storage.ping().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(storage) => storage.ping().await,
+        }
+    }
+}
+
+fn log_warnings<D: crossauth_storage_sql::database::Database>(storage: &SqlStorage<D>) {
+    for warning in storage.warnings() {
+        tracing::warn!("{warning}");
     }
 }
 
@@ -90,6 +139,9 @@ fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
 
 /// What is wrong with the database before it is opened. A missing one has nothing wrong with it.
 pub(crate) fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    if settings.database.url.is_some() {
+        return Ok(());
+    }
     let path = path(settings, data);
     if settings.database.path.is_some() || path.exists() {
         check_file(&path)?;
@@ -119,7 +171,7 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
 #[async_trait]
 impl Probe for Database {
     async fn works(&self) -> bool {
-        match self.0.ping().await {
+        match self.ping().await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "the database does not answer");

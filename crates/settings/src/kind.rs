@@ -13,7 +13,8 @@ use std::marker::PhantomData;
 pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
 pub(crate) use choice::{Choice, Flag, Word, words};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
-pub(crate) use secret::{PepperText, SecretText};
+pub use secret::DatabaseUrl;
+pub(crate) use secret::{PepperText, PostgresUrl, SecretText};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 
 /// A value as it was written: one text, or several where the source has lists.

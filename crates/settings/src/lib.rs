@@ -62,7 +62,7 @@ mod section;
 mod settings;
 mod source;
 
-pub use kind::Secrecy;
+pub use kind::{DatabaseUrl, Secrecy};
 pub use load::{Configuration, Inputs, builder, load};
 pub use problem::{Problem, Problems, Source};
 pub use reference::page as reference_page;

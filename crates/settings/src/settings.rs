@@ -89,6 +89,7 @@ impl Settings {
         self.site.check(rules);
         if program == Program::Server {
             self.server.check(&self.site, rules);
+            self.database.check(rules);
         }
         self.cookies.check(&self.site, rules);
         self.passwords.check(self.database.tables, rules);

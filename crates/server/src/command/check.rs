@@ -45,7 +45,7 @@ fn check_secret(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()>
 /// Whether what is kept in the data directory can be written there.
 fn check_data_directory(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     let secret_missing = settings.site.secret.is_none() && !data.has_secret();
-    if settings.database.path.is_some() && !secret_missing {
+    if (settings.database.path.is_some() || settings.database.url.is_some()) && !secret_missing {
         return Ok(());
     }
     let path = std::path::absolute(&settings.server.data)?;

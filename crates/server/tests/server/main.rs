@@ -9,6 +9,8 @@ mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 mod migration;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod process;
 mod request;
 mod shutdown;

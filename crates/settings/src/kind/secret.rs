@@ -1,7 +1,11 @@
 //! Secrets: never shown.
 
+use std::fmt;
+
 use crossauth_core::password::pbkdf2::Pepper;
 use crossauth_core::secret::ServerSecret;
+
+use zeroize::Zeroizing;
 
 use super::{Kind, Raw, Reason, Secrecy};
 
@@ -39,6 +43,48 @@ impl Kind for PepperText {
     }
 
     fn show(_: &Pepper) -> Option<String> {
+        None
+    }
+}
+
+/// The address of a database server, which may hold a password. `Debug` is redacted.
+#[derive(Clone)]
+pub struct DatabaseUrl(Zeroizing<String>);
+
+impl DatabaseUrl {
+    /// The address itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
+/// The address of a PostgreSQL database.
+pub(crate) struct PostgresUrl;
+
+impl Kind for PostgresUrl {
+    type Value = DatabaseUrl;
+    const EXPECTS: &'static str = "an address such as `postgres://user@localhost/app`, or \
+        `host=… user=… dbname=…`";
+    const SECRECY: Secrecy = Secrecy::Secret;
+
+    fn parse(raw: &Raw) -> Result<DatabaseUrl, Reason> {
+        let text = raw.text()?.trim();
+        let url = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        let pairs = !text.contains("://") && text.contains("host=");
+        if url || pairs {
+            Ok(DatabaseUrl(Zeroizing::new(text.to_owned())))
+        } else {
+            Err(Reason::expected(Self::EXPECTS))
+        }
+    }
+
+    fn show(_: &DatabaseUrl) -> Option<String> {
         None
     }
 }

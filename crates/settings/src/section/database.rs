@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use super::section;
-use crate::kind::{Choice, FilePath, Optional, Text, words};
+use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, PostgresUrl, Text, words};
+use crate::rule::Rules;
 
 /// Where the database is and whose tables it has.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
+    /// The PostgreSQL database; a SQLite file if not given.
+    pub url: Option<DatabaseUrl>,
     /// The SQLite file; in the data directory if not given.
     pub path: Option<PathBuf>,
     /// Whose tables it has.
@@ -35,6 +38,9 @@ words! { Tables, "`crossauth`, `pycrossauth` or `crossauthjs`" {
 } }
 
 section! { Database {
+    /// The address of a PostgreSQL database, on this machine: there is no TLS yet. Without it, a
+    /// SQLite file is used. It counts as a secret, since it may hold a password.
+    "database.url": Optional<PostgresUrl> => url;
     /// The SQLite database. Without it, `crossauth.db` in the data directory.
     "database.path": Optional<FilePath> => path;
     /// Whose tables the database has: our own, or those of Crossauth for Python or TypeScript.
@@ -44,3 +50,13 @@ section! { Database {
     /// warning where such text is found.
     "database.time_zone": Optional<Text> => time_zone;
 } }
+
+impl Database {
+    pub(crate) fn check(&self, rules: &mut Rules<'_>) {
+        rules.require(
+            self.url.is_none() || self.path.is_none(),
+            &["database.path", "database.url"],
+            "there are two databases: leave out `database.path` or `database.url`",
+        );
+    }
+}
