@@ -22,7 +22,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// not is an error, because an unlimited result does not fit in memory.
 pub const MAX_SCANNED: usize = 10_000;
 
-/// What is wrong with a body that returns a value though a statement of its failed.
+/// What is wrong with a body that returns a value though one of its statements failed.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) const WENT_ON: &str = "a transaction went on after one of its statements failed";
 
 /// A database with its pool of connections; clones share it.

@@ -1,21 +1,48 @@
-//! SQL storage for Crossauth, with one thin driver for each database.
+//! SQL storage for Crossauth, with one thin driver for each database: SQLite (feature `sqlite`, on
+//! by default) and PostgreSQL (feature `postgres`, without TLS yet).
 //!
 //! ```
-//! # #[cfg(feature = "sqlite")]
+//! # #[cfg(all(feature = "sqlite", feature = "postgres"))]
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let database = crossauth_storage_sql::sqlite::open("app.db").await?;
+//! let storage = database.storage();
+//!
+//! let database = crossauth_storage_sql::postgres::open("postgresql://app@localhost/app").await?;
 //! let storage = database.storage();
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! Our tables are made and migrated when a database is opened. Their names begin with `crossauth_`,
+//! so they may lie beside those of an application.
+//!
+//! # Databases that exist already
+//!
+//! A [`TableMap`] opens a database that another Crossauth filled, or any other with tables of users,
+//! secrets and keys:
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use crossauth_storage_sql::{TableMap, UserTable, sqlite};
+//!
+//! let users = UserTable { username: "login".into(), ..UserTable::named("accounts") };
+//! let time_zone = Some("Europe/Vienna".into());
+//! let tables = TableMap { users, time_zone, ..TableMap::pycrossauth() };
+//! let database = sqlite::Options { tables, ..Default::default() }.open("app.db").await?;
+//! for warning in database.warnings() {
+//!     eprintln!("{warning}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Drivers
+//!
 //! The stores are written once, over the port in [`database`]. To add a driver, implement
 //! [`Database`](database::Database) and [`Transaction`](database::Transaction), add what differs in
 //! its SQL to [`Dialect`](database::Dialect), and run the conformance suites of
 //! `crossauth-testkit` on it.
-//!
-//! [`TableMap`] opens databases that another Crossauth filled.
-#![cfg_attr(all(doctest, feature = "sqlite"), doc = include_str!("../../../docs/explanation/storage.md"))]
 
 mod column;
 

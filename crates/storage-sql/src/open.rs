@@ -73,8 +73,8 @@ pub enum OpenError {
 /// What an operator should know about a database that was opened all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenWarning {
-    /// The application's own column takes no null and has no default, so that inserts fail which
-    /// do not give it a value.
+    /// A column that a new row may lack takes no null and has no default: one of the
+    /// application's own, or that of the e-mail address.
     #[error(
         "column {column:?} of the table {table:?} is required and has no default: inserts that \
          do not set it fail"

@@ -3,7 +3,7 @@
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
 
-use crate::column::{Field, Table, select_list};
+use crate::column::{Column, Field, Table, select_list};
 use crate::database::{Database, Dialect, Row, Statement, Value};
 use crate::extra::Extra;
 use crate::record::{IdKind, Keys, Secrets, Users};
@@ -72,6 +72,9 @@ impl Schema {
             keys.epoch = None;
         }
         let mut warnings = Vec::new();
+        if let Some(email) = &users.email {
+            warnings.extend(required_column(&map.users.table, email));
+        }
         warnings.extend(required(&map.users.table, &users.extra));
         warnings.extend(required(&map.keys.table, &keys.extra));
         let assigned = database.dialect().assigns_integers(&users.id.column);
@@ -124,9 +127,11 @@ fn required<'t>(table: &'t str, extra: &'t Extra) -> impl Iterator<Item = OpenWa
         Extra::Json(_) => &[],
         Extra::Columns(fields) => fields.as_slice(),
     };
-    let required = fields.iter().filter(|field| field.column.not_null && !field.column.has_default);
-    required.map(|field| OpenWarning::RequiredColumn {
-        table: table.to_owned(),
-        column: field.column.name.clone(),
-    })
+    fields.iter().filter_map(move |field| required_column(table, field))
+}
+
+fn required_column(table: &str, field: &Field) -> Option<OpenWarning> {
+    let Column { name, not_null, has_default, .. } = &field.column;
+    (*not_null && !has_default)
+        .then(|| OpenWarning::RequiredColumn { table: table.to_owned(), column: name.clone() })
 }

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
-use super::storage_error;
 use super::value::Param;
+use super::{has_io_source, storage_error};
 use crate::database::{Statement, Value};
 
 /// How long to wait for a connection before callers are told to come back later.
@@ -75,7 +75,7 @@ impl Pool {
         let mut lent = self.lend().await?;
         match lent.connection()?.query(statement, params, limit).await {
             // The server had closed the connection while it was idle.
-            Err(error) if error.is_closed() => {
+            Err(error) if is_lost(&error) => {
                 lent.discard();
                 drop(lent);
                 self.lend().await?.connection()?.query(statement, params, limit).await
@@ -216,6 +216,14 @@ impl Connection {
         }
         result
     }
+}
+
+/// Whether an error says that the server has closed the connection.
+pub(super) fn is_lost(error: &Error) -> bool {
+    let ends = [&SqlState::ADMIN_SHUTDOWN, &SqlState::CRASH_SHUTDOWN];
+    error.is_closed()
+        || has_io_source(error)
+        || error.code().is_some_and(|code| ends.contains(&code))
 }
 
 /// The text of a statement with the numbered parameters of PostgreSQL.

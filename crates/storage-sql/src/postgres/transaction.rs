@@ -8,7 +8,7 @@ use crossauth_core::storage::StorageError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::pool::{Connection, Pool};
+use super::pool::{Connection, Pool, is_lost};
 use super::storage_error;
 use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
 
@@ -93,7 +93,7 @@ where
 /// Begins on this connection; on a new one if the server has closed it while it was idle.
 async fn begin(connection: &mut Connection, pool: &Pool) -> Result<(), Failure> {
     match connection.run("BEGIN").await {
-        Err(error) if error.is_closed() => {
+        Err(error) if is_lost(&error) => {
             *connection = pool.open().await?;
             connection.run("BEGIN").await?;
             Ok(())

@@ -240,8 +240,17 @@ pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
 
 /// An error of SQLite in one piece: its sources say the same again.
 pub(super) fn describe(error: &rusqlite::Error) -> String {
-    match error.sqlite_error() {
-        Some(code) => format!("{error} (SQLite error {})", code.extended_code),
-        None => error.to_string(),
-    }
+    let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
+        return error.to_string();
+    };
+    let hint = match code {
+        ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE => {
+            "; is the disk full?"
+        }
+        ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY | ffi::SQLITE_READONLY_DIRECTORY => {
+            "; may this user write to the file and its directory?"
+        }
+        _ => "",
+    };
+    format!("{error} (SQLite error {code}{hint})")
 }

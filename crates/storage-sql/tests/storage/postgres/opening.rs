@@ -7,7 +7,7 @@ use crossauth_storage_sql::{OpenError, TableMap};
 use crossauth_testkit::postgres::server;
 use crossauth_testkit::storage::create_user;
 
-use super::InSchema;
+use super::{InSchema, foreign};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_may_open_and_migrate_at_once() {
@@ -69,11 +69,17 @@ async fn closed_database_accepts_no_writes() {
 
 #[tokio::test]
 async fn ping_notices_a_database_that_can_only_be_read() {
-    let opened = InSchema::open().await;
+    let opened = foreign::open(&foreign::CROSSAUTHJS).await;
     opened.database.ping().await.unwrap();
     let address = opened.address.replace("-c ", "-c default_transaction_read_only=on -c ");
-    let error = postgres::open(&address).await.unwrap_err();
-    assert!(matches!(error, OpenError::Storage(_)), "{error}");
+    let read_only = InSchema::open_at(address, TableMap::crossauthjs()).await;
+    let error = read_only.database.ping().await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn ping_notices_missing_tables() {
+    let opened = InSchema::open().await;
     opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
-    assert!(opened.database.ping().await.is_err());
+    opened.database.ping().await.unwrap_err();
 }

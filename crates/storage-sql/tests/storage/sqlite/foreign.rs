@@ -5,7 +5,7 @@ use crossauth_core::key::Key;
 use crossauth_core::storage::{Deleted, Effects, Guard, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 use crossauth_storage_sql::sqlite::Options;
-use crossauth_storage_sql::{OpenError, TableMap};
+use crossauth_storage_sql::{OpenError, OpenWarning, TableMap};
 use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
 use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
@@ -21,6 +21,7 @@ pub(crate) struct Schema {
     pub(crate) userid: &'static str,
     pub(crate) time: &'static str,
     pub(crate) state: &'static str,
+    pub(crate) email: &'static str,
 }
 
 pub(crate) const PYCROSSAUTH: Schema = Schema {
@@ -30,6 +31,7 @@ pub(crate) const PYCROSSAUTH: Schema = Schema {
     userid: "integer",
     time: "datetime",
     state: "varchar(32) NOT NULL DEFAULT 'active'",
+    email: "varchar(128) UNIQUE",
 };
 
 pub(crate) const CROSSAUTHJS: Schema = Schema {
@@ -39,6 +41,7 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
     userid: "",
     time: "integer",
     state: "varchar(32) NOT NULL DEFAULT 'active'",
+    email: "varchar(128) UNIQUE",
 };
 
 /// Makes the schema, with `optional` columns of users, and opens it.
@@ -51,7 +54,7 @@ pub(crate) async fn open(schema: &Schema, optional: &str) -> InFile {
 }
 
 fn ddl(
-    Schema { names: [users, secrets, keys], id, userid, time, state, .. }: &Schema,
+    Schema { names: [users, secrets, keys], id, userid, time, state, email, .. }: &Schema,
     optional: &str,
 ) -> String {
     let columns = |fields: &[(&str, &str)]| {
@@ -64,7 +67,7 @@ fn ddl(
         "CREATE TABLE {users} (
             id {id}, {optional}
             username varchar(128) NOT NULL UNIQUE, username_normalized varchar(128) UNIQUE,
-            email varchar(128) UNIQUE, email_normalized varchar(128) UNIQUE,
+            email {email}, email_normalized varchar(128) UNIQUE,
             state {state},
             factor1 varchar(32) NOT NULL DEFAULT 'password', factor2 varchar(32) DEFAULT '' {user_fields}
         );
@@ -162,6 +165,13 @@ async fn required_column_of_the_application_is_reported() {
     let reported: Vec<_> = opened.database.warnings().iter().map(ToString::to_string).collect();
     assert_eq!(reported.len(), 1, "{reported:?}");
     assert!(reported[0].contains("column \"tenant\" of the table \"users\""), "{reported:?}");
+}
+
+#[tokio::test]
+async fn required_address_is_reported() {
+    let opened = open(&Schema { email: "varchar(128) NOT NULL UNIQUE", ..CROSSAUTHJS }, "").await;
+    let expected = OpenWarning::RequiredColumn { table: "users".into(), column: "email".into() };
+    assert_eq!(opened.database.warnings(), [expected]);
 }
 
 #[tokio::test]
