@@ -2,7 +2,6 @@
 
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
-use crossauth_core::form::label;
 use crossauth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +11,7 @@ use crate::extract::CurrentUser;
 use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
+use crate::signup_field::SignupField;
 
 /// Variables of `account.html`.
 #[derive(Serialize)]
@@ -29,15 +29,18 @@ struct Fact {
 
 impl Fact {
     /// The value of a field that the user has filled in.
-    fn new(name: &str, value: &Value) -> Option<Self> {
+    fn new(field: &SignupField, value: &Value) -> Option<Self> {
         let value = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => {
+                let chosen = field.choices.iter().find(|(choice, _)| choice == text);
+                chosen.map_or(text, |(_, label)| label).clone()
+            }
             Value::Bool(true) => "Yes".to_owned(),
             Value::Bool(false) => "No".to_owned(),
             Value::Number(number) => number.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => return None,
         };
-        (!value.is_empty()).then(|| Self { label: label(name), value })
+        (!value.is_empty()).then(|| Self { label: field.label.clone(), value })
     }
 }
 
@@ -61,9 +64,9 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 }
 
 fn page(info: &RequestInfo, user: &User) -> Response {
-    let fields = &info.crossauth.auth().signup.config().editable_fields;
-    let facts = fields.iter().filter_map(|name| Fact::new(name, user.extra.get(name)?)).collect();
-    answer::page(info, &AccountPage { next: "", facts })
+    let fields = info.crossauth.config().signup_fields.iter();
+    let facts = fields.filter_map(|field| Fact::new(field, user.extra.get(&field.name)?));
+    answer::page(info, &AccountPage { next: "", facts: facts.collect() })
 }
 
 /// The account page, for an application that has none of its own.

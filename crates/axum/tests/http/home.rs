@@ -1,6 +1,7 @@
 //! The account page, and addresses that lead nowhere.
 
 use axum::Router;
+use crossauth_axum::SignupField;
 use crossauth_core::account::Role;
 use http::Method;
 
@@ -21,7 +22,14 @@ async fn the_account_page_greets_its_user_and_offers_a_way_out() {
 
 #[tokio::test]
 async fn the_account_page_shows_the_fields_that_the_user_has_filled_in() {
-    let site = Site::with(|site| site.editable_fields(["email", "phone", "home_town"]));
+    let site = Site::with(|site| {
+        site.signup_fields([
+            SignupField::new("email"),
+            SignupField::new("phone").label("Mobile phone"),
+            SignupField::new("team").choices([("red", "Red team"), ("blue", "Blue team")]),
+            SignupField::new("home_town"),
+        ])
+    });
     let mut browser = site.browser();
     let fields = [
         ("username", "bob"),
@@ -29,13 +37,16 @@ async fn the_account_page_shows_the_fields_that_the_user_has_filled_in() {
         ("repeat_password", PASSWORD),
         ("user_email", "bob@example.com"),
         ("user_phone", "555-0100"),
+        ("user_team", "blue"),
         ("user_home_town", ""),
     ];
     browser.submit("/signup", &fields).await;
     let page = browser.get("/").await.text();
-    for shown in
-        ["<dt>Email</dt><dd title=\"bob@example.com\">", "<dt>Phone</dt><dd title=\"555-0100\">"]
-    {
+    for shown in [
+        "<dt>Email</dt><dd title=\"bob@example.com\">",
+        "<dt>Mobile phone</dt><dd title=\"555-0100\">",
+        "<dt>Team</dt><dd title=\"Blue team\">",
+    ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert!(!page.contains("Home town"), "{page}");
