@@ -45,8 +45,8 @@ impl RequestScope {
     }
 
     /// Runs `future`, which handles the request, in this scope.
-    pub async fn run<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn run<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
     }
 
     /// Runs `poll`, which handles a part of the request, in this scope.

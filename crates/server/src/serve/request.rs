@@ -1,7 +1,7 @@
 //! What every request passes before and around the application: a valid host and method, a limited
 //! body, limited time, and an answer should the application panic.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -126,8 +126,8 @@ impl Gate {
 
     async fn ask_application(&self, request: Request<Body>) -> Response<Body> {
         let has_body = !request.body().is_end_stream();
-        let answer = catch_panic(self.application.router.clone().oneshot(request));
-        match within(self.request_timeout, answer).await {
+        let answer = pin!(self.application.router.clone().oneshot(request));
+        match within(self.request_timeout, pin!(catch_panic(answer))).await {
             Some(Some(Ok(response))) => response,
             Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
             // A client that sends a body is most likely still sending it.
@@ -151,8 +151,7 @@ impl Gate {
 }
 
 /// What `future` gives within the time. Most give it at once and need no timer.
-async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
     match first {
         Poll::Ready(output) => Some(output),
