@@ -76,7 +76,7 @@ where
             let mut inner = std::mem::replace(&mut self.inner, ready);
             let scope = arrival.scope();
             let future = async move {
-                let (info, authenticated) = arrival.authenticate().await;
+                let (info, authenticated) = arrival.authenticate(request.headers()).await;
                 match authenticated.and_then(|()| before::admit(&info, &mut request)) {
                     Ok(()) => {
                         let Ok(response) = inner.call(request).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::session::SessionRefused;
+use http::HeaderMap;
 
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::{CrossSite, Crossauth};
@@ -16,7 +17,7 @@ use crate::request_id::RequestScope;
 /// A request whose session cookie is not checked yet.
 pub(super) struct Arrival {
     known: Known,
-    session_cookie: Option<Box<str>>,
+    has_session_cookie: bool,
 }
 
 impl Arrival {
@@ -25,7 +26,7 @@ impl Arrival {
         let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
         known.set_csrf_cookie(cookies.csrf);
         known.duplicate_session_cookie = cookies.session == CookieValue::Ambiguous;
-        Self { known, session_cookie: cookies.session.value().map(Box::from) }
+        Self { known, has_session_cookie: cookies.session.value().is_some() }
     }
 
     pub(super) fn scope(&self) -> RequestScope {
@@ -33,7 +34,7 @@ impl Arrival {
     }
 
     pub(super) fn needs_store(&self) -> bool {
-        self.session_cookie.is_some()
+        self.has_session_cookie
     }
 
     pub(super) fn anonymous(self) -> RequestInfo {
@@ -42,9 +43,14 @@ impl Arrival {
 
     /// Checks the session cookie. A cookie that is no longer good leaves an anonymous request; a
     /// store that does not answer ends it.
-    pub(super) async fn authenticate(mut self) -> (RequestInfo, Result<(), Failure>) {
-        let Some(cookie) = self.session_cookie.take() else { return (self.anonymous(), Ok(())) };
-        match self.known.crossauth.auth().sessions.check(&cookie).await {
+    pub(super) async fn authenticate(
+        mut self,
+        headers: &HeaderMap,
+    ) -> (RequestInfo, Result<(), Failure>) {
+        // Found again rather than kept, which would take an allocation.
+        let cookies = RequestCookies::read(headers, self.known.crossauth.cookie_names());
+        let Some(cookie) = cookies.session.value() else { return (self.anonymous(), Ok(())) };
+        match self.known.crossauth.auth().sessions.check(cookie).await {
             Ok(session) => {
                 let (id, key) = (session.id, session.key);
                 let user = session.user.map(Arc::new);
