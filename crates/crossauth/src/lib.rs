@@ -26,6 +26,7 @@
 //! }
 //!
 //! let app = crossauth.mount(Router::new().route("/", get(home)));
+//! tokio::spawn(crossauth.tasks());
 //! # let _: Router = app;
 //! # Ok(())
 //! # }

@@ -1,7 +1,10 @@
 //! The public interface of the crate.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod account;
 mod decoders;
 mod error_reference;
 mod hasher;
+mod session;
+mod site;
 mod vectors;

@@ -1,0 +1,168 @@
+//! Operations on accounts.
+
+use crossauth_core::account::{AccountError, AccountUpdate, Role};
+use crossauth_core::form::{Field, Rule};
+use crossauth_core::login::LoginOutcome;
+use crossauth_core::secret::Password;
+use crossauth_core::signup::{SignupOutcome, SignupRequest};
+use crossauth_core::user::{Patch, Refusal, UserState};
+use serde_json::json;
+
+use crate::site::{OTHER, PASSWORD, Site, form};
+
+#[tokio::test]
+async fn new_password_ends_every_session_in_the_same_step() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let stolen = site.session("bob").await;
+    site.storage.take_calls();
+    site.auth.accounts.set_password(&bob, Password::new(OTHER)).await.unwrap();
+    assert_eq!(site.storage.take_calls(), ["users.find_by_id", "users.change"]);
+    assert!(!site.is_accepted(&stolen).await);
+    assert!(matches!(site.log_in("bob", OTHER).await, LoginOutcome::LoggedIn(_)));
+}
+
+#[tokio::test]
+async fn failed_change_of_a_password_leaves_password_and_sessions_as_they_were() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    let session = site.session("bob").await;
+    site.storage.fail_call("users.change");
+    let error = site.auth.accounts.set_password("bob", Password::new(OTHER)).await.unwrap_err();
+    assert!(matches!(error, AccountError::Storage(_)), "{error}");
+    site.storage.recover();
+    assert!(site.is_accepted(&session).await);
+    assert!(matches!(site.log_in("bob", OTHER).await, LoginOutcome::WrongCredentials));
+    assert!(matches!(site.log_in("bob", PASSWORD).await, LoginOutcome::LoggedIn(_)));
+}
+
+#[tokio::test]
+async fn login_under_way_when_an_account_is_disabled_leaves_no_session() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let id = bob.id.clone();
+    site.storage.interrupt_after("users.find_by_username", |inner| async move {
+        use crossauth_core::storage::{Change, Effects, EndSessions};
+        use crossauth_core::user::StateEvent;
+        let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
+        let event = Some(StateEvent::Disabled);
+        let change = Change { event, effects, ..Change::default() };
+        inner.users.change(&id, &change).await.unwrap();
+    });
+    let outcome = site.log_in("bob", PASSWORD).await;
+    assert!(matches!(outcome, LoginOutcome::Refused(Refusal::NotActive)), "{outcome:?}");
+    site.auth.accounts.enable(&bob).await.unwrap();
+    let keys = &site.storage.inner().keys;
+    let prefix = crossauth_core::key::KeyPrefix::Session;
+    assert_eq!(keys.list_for_user(Some(&bob.id), prefix, None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn reserved_fields_are_refused_when_accounts_are_created_and_changed() {
+    let site = Site::new();
+    for name in ["admin", "id", "state", "Admin", "password", "credential_epoch"] {
+        let mut new = form("mallory", PASSWORD);
+        new.fields.insert(name.into(), json!(true));
+        let created = site.auth.accounts.create(new, Role::User).await;
+        assert_field_error(created, &Field::Extra(name.into()), &Rule::Reserved);
+    }
+    let bob = site.account("bob", Role::User).await;
+    for name in ["admin", "id", "state", "email"] {
+        let mut update = AccountUpdate::default();
+        update.fields.insert(name.into(), json!("x"));
+        let updated = site.auth.accounts.update(&bob, update).await;
+        assert_field_error(updated, &Field::Extra(name.into()), &Rule::Reserved);
+    }
+}
+
+#[tokio::test]
+async fn account_is_changed_found_and_deleted_by_name_address_and_id() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let mut update = AccountUpdate {
+        username: Some("robert".into()),
+        email: Patch::Set(" robert@example.com ".into()),
+        role: Some(Role::Administrator),
+        ..AccountUpdate::default()
+    };
+    update.fields.insert("phone".into(), json!("1"));
+    let robert = site.auth.accounts.update("bob", update).await.unwrap();
+    assert_eq!(robert.email.as_deref(), Some("robert@example.com"));
+    assert!(robert.admin && robert.extra["phone"] == "1");
+    let accounts = &site.auth.accounts;
+    for found in [
+        accounts.find(&bob.id).await,
+        accounts.find("ROBERT").await,
+        accounts.find("Robert@Example.com").await,
+    ] {
+        assert_eq!(found.unwrap().as_ref(), Some(&robert));
+    }
+    let LoginOutcome::LoggedIn(_) = site.log_in("robert@example.com", PASSWORD).await else {
+        panic!("an address logs in");
+    };
+    assert!(matches!(accounts.delete(&bob.id).await, Err(AccountError::LastAdmin)));
+    assert!(matches!(accounts.disable("robert").await, Err(AccountError::LastAdmin)));
+    site.account("root", Role::Administrator).await;
+    assert_eq!(accounts.delete("robert@example.com").await.unwrap(), robert);
+    assert_eq!(accounts.find("robert").await.unwrap(), None);
+    assert!(matches!(accounts.delete("robert").await, Err(AccountError::NoSuchUser)));
+}
+
+#[tokio::test]
+async fn disabled_account_is_enabled_again_and_only_then() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let accounts = &site.auth.accounts;
+    assert!(matches!(accounts.enable(&bob).await, Err(AccountError::NotAllowed)));
+    assert_eq!(accounts.disable(&bob).await.unwrap().state, UserState::Disabled);
+    assert_eq!(accounts.enable(&bob).await.unwrap().state, UserState::Active);
+}
+
+#[tokio::test]
+async fn new_administrator_makes_setup_links_invalid() {
+    let site = Site::new();
+    let setup = &site.auth.setup;
+    let tokens = [setup.issue_token().await.unwrap(), setup.issue_token().await.unwrap()];
+    let tokens = tokens.map(Option::unwrap);
+    // Another process adds an administrator after the link was found valid.
+    site.storage.interrupt_after("users.has_admin", |inner| async move {
+        use crossauth_core::key::KeyPrefix;
+        use crossauth_core::storage::Effects;
+        use crossauth_core::user::{NewUser, UserSecrets};
+        let effects = Effects { revoke: &[KeyPrefix::Setup], ..Effects::default() };
+        let root = NewUser { admin: true, ..NewUser::named("root") };
+        inner.users.create(&root, &UserSecrets::default(), &effects).await.unwrap();
+    });
+    let [first, second] = &tokens;
+    let refused = setup.create_admin(first, form("eve", PASSWORD), None, None).await;
+    assert!(refused.is_err(), "a second administrator");
+    assert!(!setup.is_valid(second).await.unwrap());
+    assert_eq!(site.auth.accounts.find("eve").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn login_takes_one_look_up_and_one_transaction() {
+    let site = Site::new();
+    site.account("bob", Role::User).await;
+    site.storage.take_calls();
+    let session = site.session("bob").await;
+    assert_eq!(site.storage.take_calls(), ["users.find_by_username", "sessions.start"]);
+    assert!(site.is_accepted(&session).await);
+    assert_eq!(site.storage.take_calls(), ["sessions.find"]);
+    let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces: None };
+    let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
+    assert_eq!(site.storage.take_calls(), ["users.create", "sessions.start"]);
+}
+
+fn assert_field_error<T: std::fmt::Debug>(
+    outcome: Result<T, AccountError>,
+    field: &Field,
+    rule: &Rule,
+) {
+    match outcome {
+        Err(AccountError::Form(errors)) => {
+            assert!(errors.iter().any(|error| error.field == *field && error.rule == *rule));
+        }
+        other => panic!("{field:?}: {other:?}"),
+    }
+}
