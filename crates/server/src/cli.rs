@@ -144,12 +144,28 @@ pub(crate) enum UserCommand {
     Add(AddUser),
     /// List accounts in the order of their names
     List(ListUsers),
+    /// Show an account
+    Show(ShowUser),
     /// Set a password and end the account's sessions; asks for the password
     SetPassword(SetPassword),
+    /// Set the e-mail address of an account; an empty one removes it
+    SetEmail(SetEmail),
+    /// Set application fields of an account; an empty value clears the field
+    Set(SetFields),
+    /// Make an account an administrator
+    MakeAdmin(NamedUser),
+    /// Make an administrator an ordinary user
+    RevokeAdmin(NamedUser),
     /// Disable an account and end its sessions
     Disable(NamedUser),
     /// Re-enable a disabled account; its user must log in again
     Enable(NamedUser),
+    /// List the sessions of an account
+    Sessions(NamedUser),
+    /// End the sessions of an account
+    EndSessions(NamedUser),
+    /// Delete an account with all that belongs to it
+    Delete(DeleteUser),
 }
 
 /// A new account.
@@ -195,8 +211,47 @@ pub(crate) struct SetPassword {
 /// An account.
 #[derive(Debug, Args)]
 pub(crate) struct NamedUser {
-    /// The account
+    /// Username or e-mail address
     pub(crate) username: String,
+}
+
+/// An account and how to show it.
+#[derive(Debug, Args)]
+pub(crate) struct ShowUser {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An account and its new address.
+#[derive(Debug, Args)]
+pub(crate) struct SetEmail {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// The new address
+    pub(crate) email: String,
+}
+
+/// An account and new values of its fields.
+#[derive(Debug, Args)]
+pub(crate) struct SetFields {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// Names and new values
+    #[arg(value_name = "FIELD=VALUE", required = true)]
+    pub(crate) fields: Vec<String>,
+}
+
+/// An account to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteUser {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! `crossauth user`.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use crossauth_core::Auth;
-use crossauth_core::account::{AccountForm, Role};
-use crossauth_core::user::User;
+use crossauth_core::account::{AccountForm, AccountUpdate, Role};
+use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
+use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::storage::Storage;
+use crossauth_core::user::{Patch, User, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::password::{self, Origin};
-use crate::cli::{AddUser, ListUsers, UserCommand};
+use crate::cli::{AddUser, DeleteUser, ListUsers, SetPassword, UserCommand};
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::wiring;
@@ -23,31 +28,189 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
     } else {
         Database::open_existing(settings, &data).await?
     };
-    let auth =
-        wiring::auth(settings, wiring::secret_of_command(settings, &data)?, &database.storage())?;
-    let outcome = execute(&auth, command).await;
+    let secret = wiring::secret_of_command(settings, &data)?;
+    let auth = wiring::auth(settings, secret, &database.storage())?;
+    let outcome = execute(&auth, &database.storage(), command).await;
     database.close().await;
     outcome
 }
 
-async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
+async fn execute(auth: &Auth, storage: &Storage, command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Add(new) => add(auth, new).await,
         UserCommand::List(page) => list(auth, &page).await,
-        UserCommand::SetPassword(account) => {
-            let password = password::read(origin(account.password_stdin)).await?;
-            report(
-                &auth.accounts.set_password(&account.username, password).await?,
-                "has a new password",
-            )
+        UserCommand::Show(account) => show(&find(auth, &account.username).await?, account.json),
+        UserCommand::SetPassword(account) => set_password(auth, account).await,
+        UserCommand::SetEmail(account) => {
+            let email = match account.email.trim() {
+                "" => Patch::Clear,
+                email => Patch::Set(email.to_owned()),
+            };
+            let update = AccountUpdate { email, ..AccountUpdate::default() };
+            change(auth, &account.username, update, "has a new e-mail address").await
         }
-        UserCommand::Disable(account) => {
-            report(&auth.accounts.disable(&account.username).await?, "is disabled")
+        UserCommand::Set(account) => {
+            let fields = fields(&account.fields)?;
+            let update = AccountUpdate { fields, ..AccountUpdate::default() };
+            change(auth, &account.username, update, "is changed").await
         }
-        UserCommand::Enable(account) => {
-            report(&auth.accounts.enable(&account.username).await?, "is enabled")
+        UserCommand::MakeAdmin(account) => {
+            set_role(auth, &account.username, Role::Administrator).await
         }
+        UserCommand::RevokeAdmin(account) => set_role(auth, &account.username, Role::User).await,
+        UserCommand::Disable(account) => disable(auth, &account.username).await,
+        UserCommand::Enable(account) => enable(auth, &account.username).await,
+        UserCommand::Sessions(account) => sessions(auth, storage, &account.username).await,
+        UserCommand::EndSessions(account) => {
+            let user = find(auth, &account.username).await?;
+            report(&auth.accounts.end_sessions(&user, None).await?, "has no sessions any more")
+        }
+        UserCommand::Delete(account) => delete(auth, &account).await,
     }
+}
+
+/// The account of this name or address, in any state.
+async fn find(auth: &Auth, name: &str) -> anyhow::Result<User> {
+    let found = auth.accounts.find(name).await?;
+    found.with_context(|| format!("there is no account {name:?}"))
+}
+
+async fn set_password(auth: &Auth, account: SetPassword) -> anyhow::Result<()> {
+    // Before the password is asked for.
+    let user = find(auth, &account.username).await?;
+    let password = password::read(origin(account.password_stdin)).await?;
+    let user = auth.accounts.set_password(&user, password).await;
+    report(&user.context("the password was not set")?, "has a new password")
+}
+
+async fn change(
+    auth: &Auth,
+    name: &str,
+    update: AccountUpdate,
+    outcome: &str,
+) -> anyhow::Result<()> {
+    let user = find(auth, name).await?;
+    let user = auth.accounts.update(&user, update).await;
+    report(&user.context("the account was not changed")?, outcome)
+}
+
+/// Application fields from `FIELD=VALUE`; without a value, the field is cleared.
+fn fields(assignments: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let field = |text: &String| {
+        let (name, value) = text.split_once('=').context("expected FIELD=VALUE")?;
+        let value = if value.is_empty() { Value::Null } else { Value::String(value.to_owned()) };
+        Ok((name.to_owned(), value))
+    };
+    assignments.iter().map(field).collect()
+}
+
+async fn set_role(auth: &Auth, name: &str, role: Role) -> anyhow::Result<()> {
+    let (admin, outcome) = match role {
+        Role::Administrator => (true, "is an administrator"),
+        Role::User => (false, "is an ordinary user"),
+    };
+    let user = find(auth, name).await?;
+    if user.admin == admin {
+        return report(&user, &format!("{outcome} already"));
+    }
+    let update = AccountUpdate { role: Some(role), ..AccountUpdate::default() };
+    let user = auth.accounts.update(&user, update).await;
+    report(&user.context("the account was not changed")?, outcome)
+}
+
+async fn disable(auth: &Auth, name: &str) -> anyhow::Result<()> {
+    let user = find(auth, name).await?;
+    if user.state == UserState::Disabled {
+        return report(&user, "is disabled already");
+    }
+    let user = auth.accounts.disable(&user).await;
+    report(&user.context("the account was not disabled")?, "is disabled")
+}
+
+async fn enable(auth: &Auth, name: &str) -> anyhow::Result<()> {
+    let user = find(auth, name).await?;
+    if user.state == UserState::Disabled {
+        let user = auth.accounts.enable(&user).await;
+        return report(&user.context("the account was not enabled")?, "is enabled");
+    }
+    if user.state == UserState::Active {
+        return report(&user, "is enabled already");
+    }
+    anyhow::bail!("the account is not disabled: its state is {}", user.state.as_str())
+}
+
+async fn delete(auth: &Auth, account: &DeleteUser) -> anyhow::Result<()> {
+    let user = find(auth, &account.username).await?;
+    if !account.yes && !is_confirmed(&user)? {
+        anyhow::bail!("nothing was deleted; confirm with the username, or give --yes");
+    }
+    let user = auth.accounts.delete(&user).await;
+    report(&user.context("the account was not deleted")?, "is deleted")
+}
+
+/// Whether the person at the terminal types the name of the account.
+fn is_confirmed(user: &User) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    let name = user.username.escape_debug();
+    write!(io::stderr(), "To delete {name} and all that belongs to it, type the username: ")?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim() == user.username)
+}
+
+/// Most sessions that are listed.
+const MOST_SESSIONS: u32 = 1000;
+
+async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<()> {
+    let user = find(auth, name).await?;
+    let keys = &storage.keys;
+    let found = keys.list_for_user(Some(&user.id), KeyPrefix::Session, None, MOST_SESSIONS).await?;
+    let now = SystemClock.now();
+    let live: Vec<&Key> = found.iter().filter(|key| !key.is_expired(now)).collect();
+    if live.is_empty() {
+        writeln!(io::stderr(), "{} has no sessions", user.username.escape_debug())?;
+        return Ok(());
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{:<22} {:<22} EXPIRES", "CREATED", "LAST USED")?;
+    for key in live {
+        let (created, last) = (time(Some(key.created)), time(key.lastactive));
+        writeln!(stdout, "{created:<22} {last:<22} {}", time(key.expires))?;
+    }
+    Ok(())
+}
+
+/// A moment as people write it, in UTC.
+fn time(moment: Option<Timestamp>) -> String {
+    let moment = moment
+        .and_then(|at| OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000)).ok());
+    moment.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
+}
+
+fn show(user: &User, json: bool) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if json {
+        writeln!(stdout, "{}", serde_json::to_string(user)?)?;
+        return Ok(());
+    }
+    let id = user.id.to_string();
+    let facts = [
+        ("username", user.username.as_str()),
+        ("id", &id),
+        ("email", user.email.as_deref().unwrap_or("-")),
+        ("state", user.state.as_str()),
+        ("role", role(user)),
+    ];
+    for (name, value) in facts {
+        writeln!(stdout, "{name}: {}", value.escape_debug())?;
+    }
+    for (name, value) in &user.extra {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        writeln!(stdout, "{}: {}", name.escape_debug(), value.escape_debug())?;
+    }
+    Ok(())
 }
 
 fn origin(from_stdin: bool) -> Origin {

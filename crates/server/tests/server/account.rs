@@ -158,3 +158,78 @@ fn a_command_that_only_reads_makes_nothing_and_says_that_there_is_no_database() 
     assert_eq!(text(&empty.stderr), "there are no accounts\n");
     assert!(!directory.path().join("crossauth-data/secret").exists());
 }
+
+/// Runs a command on an account that must succeed, and returns what it printed.
+fn user(directory: &Path, arguments: &[&str]) -> String {
+    let output = run(directory, &[&["user"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn an_account_is_shown_and_changed_and_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(add(path, &["alice", "--email", "wrong@example.com"]).status.success());
+    assert!(add(path, &["root", "--admin"]).status.success());
+    user(path, &["set-email", "alice", "alice@example.com"]);
+    user(path, &["set", "alice@example.com", "phone=+43 1"]);
+    let shown = user(path, &["show", "alice"]);
+    for line in ["username: alice", "email: alice@example.com", "state: active", "role: user"] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
+    }
+    assert!(shown.contains("phone: +43 1\n"), "{shown}");
+    user(path, &["set", "alice", "phone="]);
+    user(path, &["set-email", "alice", ""]);
+    let shown = user(path, &["show", "alice", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["email"].is_null() && shown["phone"].is_null(), "{shown}");
+    let refused = run(path, &["user", "set-email", "alice", "no address"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let unsure = run(path, &["user", "delete", "alice"]);
+    assert_eq!(unsure.status.code(), Some(1));
+    assert!(text(&unsure.stderr).contains("--yes"));
+    assert_eq!(user(path, &["delete", "alice", "--yes"]), "alice is deleted\n");
+    let gone = run(path, &["user", "show", "alice"]);
+    assert_eq!(text(&gone.stderr), "crossauth: there is no account \"alice\"\n");
+}
+
+#[test]
+fn a_repeated_command_succeeds_and_says_that_nothing_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(add(path, &["alice"]).status.success());
+    assert!(add(path, &["root", "--admin"]).status.success());
+    for (command, first, again) in [
+        ("disable", "is disabled", "is disabled already"),
+        ("enable", "is enabled", "is enabled already"),
+        ("make-admin", "is an administrator", "is an administrator already"),
+        ("revoke-admin", "is an ordinary user", "is an ordinary user already"),
+    ] {
+        assert_eq!(user(path, &[command, "alice"]), format!("alice {first}\n"));
+        assert_eq!(user(path, &[command, "alice"]), format!("alice {again}\n"));
+    }
+    for command in
+        [&["revoke-admin", "root"][..], &["disable", "root"], &["delete", "root", "--yes"]]
+    {
+        let refused = run(path, &[&["user"], command].concat());
+        assert_eq!(refused.status.code(), Some(1), "{command:?}");
+        assert!(text(&refused.stderr).contains("last administrator"), "{command:?}");
+    }
+}
+
+#[test]
+fn sessions_are_listed_and_ended() {
+    let server = start(&[]);
+    let path = server.directory();
+    assert!(add(path, &["alice"]).status.success());
+    let none = run(path, &["user", "sessions", "alice"]);
+    assert_eq!(text(&none.stderr), "alice has no sessions\n");
+    assert_eq!(log_in(&server, "alice", PASSWORD), 200);
+    assert_eq!(log_in(&server, "alice", PASSWORD), 200);
+    let listed = user(path, &["sessions", "alice"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(listed.starts_with("CREATED"), "{listed}");
+    assert_eq!(user(path, &["end-sessions", "alice"]), "alice has no sessions any more\n");
+    assert_eq!(user(path, &["sessions", "alice"]), "");
+}
