@@ -8,7 +8,7 @@ use crossauth_core::secret::ServerSecret;
 
 use super::section;
 use crate::kind::{
-    Choice, FilePath, Flag, LocalPath, Optional, Prefix, SecretText, Text, Url, words,
+    Choice, FilePath, Flag, List, LocalPath, Optional, Prefix, SecretText, Text, Url, words,
 };
 use crate::rule::Rules;
 
@@ -59,6 +59,9 @@ section! { Site {
     "terms_url": Optional<Text> => config.terms_url;
     /// Address where users get help, likewise.
     "help_url": Optional<Text> => config.help_url;
+    /// The fields of users, beside our own, that pages and JSON show to browsers. Without it, those
+    /// of `signup.editable_fields`.
+    "visible_fields": Optional<List> => config.visible_fields;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
     /// How the `errorCode` of JSON answers is numbered: as Crossauth for Python does, or for
