@@ -58,6 +58,16 @@
     all(doctest, feature = "axum", feature = "sqlite"),
     doc = include_str!("../../../docs/tutorial/first-application.md")
 )]
+#![cfg_attr(
+    all(
+        doctest,
+        feature = "postgres",
+        feature = "settings",
+        feature = "sqlite",
+        feature = "testkit"
+    ),
+    doc = include_str!("../../../docs/how-to/cookbook.md")
+)]
 
 /// Users, sessions, use cases and storage ports, independent of any web framework.
 pub mod domain {

@@ -7,7 +7,7 @@ use crossauth_testkit::server::{Server, status};
 
 use crate::process::{run, run_with_input, start, start_in};
 
-const PASSWORD: &str = "Correct-horse-7";
+pub(crate) const PASSWORD: &str = "Correct-horse-7";
 
 fn add(directory: &Path, arguments: &[&str]) -> Output {
     let arguments = [&["user", "add"], arguments, &["--password-stdin"]].concat();

@@ -4,6 +4,7 @@
 mod account;
 mod configuration;
 mod connection;
+mod guide;
 mod limit;
 mod log;
 #[cfg(target_os = "linux")]

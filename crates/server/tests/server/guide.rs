@@ -1,0 +1,97 @@
+//! What the guides of the documentation tell operators to write, tried with the programs that read it.
+
+mod backup;
+mod proxy;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::crossauth;
+
+/// The snippets of a guide in one language, in their order.
+fn snippets(guide: &str, language: &str) -> Vec<String> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to").join(guide);
+    let text = fs::read_to_string(guide).unwrap();
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// The first snippet of a guide in one language.
+fn snippet(guide: &str, language: &str) -> String {
+    snippets(guide, language).into_iter().next().unwrap()
+}
+
+/// Replaces a part of a snippet that is not as on the machine that runs the test.
+fn with(snippet: &str, part: &str, replacement: &str) -> String {
+    assert!(snippet.contains(part), "no {part:?} in {snippet}");
+    snippet.replace(part, replacement)
+}
+
+/// Runs a program to its end and checks that it succeeds.
+fn succeed(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn every_file_of_settings_in_the_guides_is_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    fs::write(directory.path().join("secret"), "a secret of a test, 0123456789").unwrap();
+    let mut checked = 0;
+    for guide in ["run-the-server.md", "reverse-proxy.md", "systemd.md"] {
+        for settings in snippets(guide, "toml") {
+            let settings = settings.replace("/var/lib/crossauth", path);
+            let settings = settings.replace("/run/secrets/crossauth", &format!("{path}/secret"));
+            fs::write(directory.path().join("crossauth.toml"), &settings).unwrap();
+            let check = ["config", "check", "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
+            let output = crossauth().arguments(&check).run_in(directory.path());
+            let problems = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{guide}: {problems}\n{settings}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 3);
+}
+
+#[test]
+fn the_systemd_unit_is_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = with(
+        &snippet("systemd.md", "ini"),
+        "/usr/local/bin/crossauth",
+        env!("CARGO_BIN_EXE_crossauth"),
+    );
+    let path = directory.path().join("crossauth.service");
+    fs::write(&path, unit).unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    let output = verify.arg("verify").arg(&path).output().unwrap();
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !problems.contains("crossauth.service"), "{problems}");
+}
+
+#[test]
+fn the_environment_of_the_container_is_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let containerfile = snippet("container.md", "dockerfile");
+    let mut program = crossauth().variable("CROSSAUTH_BASE_URL", "https://id.example.com");
+    let variables = containerfile.lines().filter_map(|line| line.strip_prefix("ENV "));
+    for (name, value) in variables.map(|variable| variable.split_once('=').unwrap()) {
+        program = program.variable(name, &value.replace("/data", "data").replace("3000", "0"));
+    }
+    let output = program.arguments(&["config", "check"]).run_in(directory.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(containerfile.contains("--package crossauth-server"), "{containerfile}");
+    assert!(containerfile.contains(concat!("rust:", env!("CARGO_PKG_RUST_VERSION"))));
+}
+
+#[test]
+fn a_wrong_unit_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join("crossauth.service");
+    fs::write(&unit, "[Service]\nExecStart=/nowhere/crossauth\nProtectSytem=strict\n").unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("crossauth.service"));
+}
