@@ -43,6 +43,10 @@
 //! [`Database`](database::Database) and [`Transaction`](database::Transaction), add what differs in
 //! its SQL to [`Dialect`](database::Dialect), and run the conformance suites of
 //! `crossauth-testkit` on it.
+#![cfg_attr(
+    all(doctest, feature = "postgres", feature = "sqlite"),
+    doc = include_str!("../../../docs/explanation/storage.md")
+)]
 
 mod column;
 

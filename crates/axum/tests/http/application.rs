@@ -170,9 +170,9 @@ async fn users_serialise_as_browsers_may_see_them_with_one_order_of_keys() {
 async fn the_application_begins_and_ends_sessions_by_itself() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
-    let shut = site.account("shut", Role::User).await;
-    site.set_state(&shut, "disabled").await;
-    let shut = site.found("shut").await.unwrap().0;
+    let disabled = site.account("disabled", Role::User).await;
+    site.set_state(&disabled, "disabled").await;
+    let disabled = site.found("disabled").await.unwrap().0;
     let enter = |user: crossauth_core::user::User| {
         let crossauth = site.crossauth.clone();
         get(async move || -> Result<Response, BeginSessionError> {
@@ -182,7 +182,7 @@ async fn the_application_begins_and_ends_sessions_by_itself() {
     };
     let routes = Router::new()
         .route("/enter", enter(bob))
-        .route("/refused", enter(shut))
+        .route("/refused", enter(disabled))
         .route("/leave", post(async || (EndSession, "bye")));
     let mut browser = Browser::new(site.crossauth.mount(routes));
     browser.cookies = site.logged_in("alice").await.cookies;

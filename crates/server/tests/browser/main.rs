@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attack;
+mod guide;
 mod markup;
 mod newcomer;
 mod page;

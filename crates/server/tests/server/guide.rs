@@ -46,7 +46,8 @@ fn every_file_of_settings_in_the_guides_is_right() {
             let settings = settings.replace("/var/lib/crossauth", path);
             let settings = settings.replace("/run/secrets/crossauth", &format!("{path}/secret"));
             fs::write(directory.path().join("crossauth.toml"), &settings).unwrap();
-            let check = ["config", "check", "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
+            let check =
+                ["config", "check", "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
             let output = crossauth().arguments(&check).run_in(directory.path());
             let problems = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{guide}: {problems}\n{settings}");
