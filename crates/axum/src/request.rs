@@ -57,7 +57,6 @@ pub(crate) struct Known {
 /// [`Session`](crate::Session) accept [`Credential::Session`] only. API keys and access tokens
 /// become variants of their own with extractors of their own, so that a new way in does not open
 /// existing handlers.
-#[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
 pub(crate) enum Credential {
     /// Anonymous.
     None,

@@ -1,6 +1,6 @@
 //! A user as browsers see it.
 
-use crossauth_core::user::{User, is_reserved_field};
+use crossauth_core::user::{FactorName, User, is_reserved_field};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -35,7 +35,7 @@ impl Serialize for VisibleUser<'_> {
         }
         map.serialize_entry("state", &user.state)?;
         map.serialize_entry("factor1", &user.factor1)?;
-        map.serialize_entry("factor2", &user.factor2)?;
+        map.serialize_entry("factor2", FactorName::text(user.factor2.as_ref()))?;
         map.serialize_entry("admin", &user.admin)?;
         for (name, value) in &user.extra {
             if fields.contains(name) && !is_reserved_field(name) {

@@ -1,5 +1,6 @@
 //! A person with an account: the record, its secrets, and partial updates of both.
 
+mod factor;
 mod field;
 mod id;
 mod name;
@@ -11,6 +12,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+pub use factor::FactorName;
 pub use field::is_reserved_field;
 pub use id::UserId;
 pub(crate) use name::nfc;
@@ -38,21 +40,14 @@ pub struct User {
     pub email_normalized: Option<String>,
     /// Whether and how the account may be used.
     pub state: UserState,
-    /// Name of the first factor, such as `localpassword`.
-    pub factor1: String,
-    /// Name of the second factor; empty for none.
-    pub factor2: String,
+    /// The first factor.
+    pub factor1: FactorName,
+    /// The second factor; `None` for a login with the first one only.
+    pub factor2: Option<FactorName>,
     /// Whether the user may administer others.
     pub admin: bool,
     /// The application's own fields.
     pub extra: Map<String, Value>,
-}
-
-impl User {
-    /// Whether logging in takes a second factor.
-    pub fn has_second_factor(&self) -> bool {
-        !matches!(self.factor2.as_str(), "" | "none")
-    }
 }
 
 impl Serialize for User {
@@ -65,7 +60,7 @@ impl Serialize for User {
         }
         map.serialize_entry("state", &self.state)?;
         map.serialize_entry("factor1", &self.factor1)?;
-        map.serialize_entry("factor2", &self.factor2)?;
+        map.serialize_entry("factor2", FactorName::text(self.factor2.as_ref()))?;
         map.serialize_entry("admin", &self.admin)?;
         for (name, value) in self.extra.iter().filter(|(name, _)| !is_reserved_field(name)) {
             map.serialize_entry(name, value)?;
@@ -83,10 +78,10 @@ pub struct NewUser {
     pub email: Option<String>,
     /// Whether and how the account may be used.
     pub state: UserState,
-    /// Name of the first factor.
-    pub factor1: String,
-    /// Name of the second factor; empty for none.
-    pub factor2: String,
+    /// The first factor.
+    pub factor1: FactorName,
+    /// The second factor; `None` for a login with the first one only.
+    pub factor2: Option<FactorName>,
     /// Whether the user may administer others.
     pub admin: bool,
     /// The application's own fields.
@@ -100,8 +95,8 @@ impl NewUser {
             username: username.into(),
             email: None,
             state: UserState::Active,
-            factor1: crate::password::FACTOR_NAME.into(),
-            factor2: String::new(),
+            factor1: FactorName::PASSWORD,
+            factor2: None,
             admin: false,
             extra: Map::new(),
         }
@@ -141,9 +136,9 @@ pub struct UserUpdate {
     /// New state.
     pub state: Option<UserState>,
     /// New first factor.
-    pub factor1: Option<String>,
-    /// New second factor; empty turns it off.
-    pub factor2: Option<String>,
+    pub factor1: Option<FactorName>,
+    /// New second factor, or none any more.
+    pub factor2: Patch<FactorName>,
     /// Grants or withdraws administration.
     pub admin: Option<bool>,
     /// Application fields to write; `null` clears one, absent ones stay.
@@ -197,8 +192,8 @@ mod tests {
             email: None,
             email_normalized: None,
             state: UserState::Active,
-            factor1: "localpassword".into(),
-            factor2: String::new(),
+            factor1: FactorName::PASSWORD,
+            factor2: None,
             admin: false,
             extra,
         }

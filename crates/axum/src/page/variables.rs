@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossauth_core::error::ErrorBody;
 use crossauth_core::form::{Field, FieldError, Rule};
-use crossauth_core::user::{User, UserId, UserState};
+use crossauth_core::user::{FactorName, User, UserId, UserState};
 use minijinja::value::{Enumerator, Object, Value};
 use serde::Serialize;
 use serde_json::Map;
@@ -90,8 +90,8 @@ pub(super) fn sample_user() -> User {
         email: Some("ada@example.com".into()),
         email_normalized: Some("ada@example.com".into()),
         state: UserState::Active,
-        factor1: crossauth_core::password::FACTOR_NAME.into(),
-        factor2: String::new(),
+        factor1: FactorName::PASSWORD,
+        factor2: None,
         admin: true,
         extra: Map::new(),
     }

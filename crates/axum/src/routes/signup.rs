@@ -5,9 +5,9 @@ use axum::response::Response;
 use crossauth_core::account::{AccountError, AccountForm};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::form::FieldError;
-use crossauth_core::password;
 use crossauth_core::secret::Password;
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
+use crossauth_core::user::FactorName;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,7 +31,7 @@ pub(crate) struct SignupForm {
     password: Password,
     #[serde(default, deserialize_with = "given")]
     repeat_password: Option<Password>,
-    factor1: Option<String>,
+    factor1: Option<FactorName>,
     factor2: Option<String>,
     #[serde(default, deserialize_with = "next::lenient")]
     next: Option<NextPath>,
@@ -154,11 +154,11 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Password>,
 }
 
 fn check_factors(form: &SignupForm) -> Result<(), Failure> {
-    if form.factor1.as_deref().is_some_and(|factor| factor != password::FACTOR_NAME) {
+    if form.factor1.as_ref().is_some_and(|factor| !factor.is_password()) {
         let failure = Failure::new(ErrorCode::BadRequest);
         return Err(failure.message("factor1 must be localpassword or left out"));
     }
-    if form.factor2.as_deref().is_some_and(|factor| factor != "none") {
+    if form.factor2.as_deref().and_then(FactorName::optional).is_some() {
         return Err(Failure::new(ErrorCode::Forbidden).message("This second factor is not allowed"));
     }
     Ok(())

@@ -149,14 +149,13 @@ async fn a_second_factor_that_cannot_be_checked_is_not_skipped() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     for factor2 in ["totp", "email", "anything"] {
-        let factor2 = Some(factor2.to_owned());
+        let factor2 = Patch::Set(factor2.into());
         site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
         let answer = site.browser().log_in("bob", PASSWORD).await;
         answer.assert_failure(403, "Factor2ResetNeeded");
         answer.assert_no_session();
     }
-    let factor2 = Some("none".to_owned());
-    site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
+    site.change(&bob, UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() }).await;
     assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
 }
 
@@ -167,7 +166,7 @@ async fn a_password_opens_no_account_with_another_first_factor() {
     for (factor1, status) in
         [("localpassword", 200), ("password", 200), ("oidc", 401), ("ldap", 401)]
     {
-        let factor1 = Some(factor1.to_owned());
+        let factor1 = Some(factor1.into());
         site.change(&bob, UserUpdate { factor1, ..UserUpdate::default() }).await;
         assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, status);
     }

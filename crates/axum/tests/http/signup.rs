@@ -3,7 +3,7 @@
 use crossauth_axum::SiteConfig;
 use crossauth_core::account::Role;
 use crossauth_core::error::Numbering;
-use crossauth_core::user::UserState;
+use crossauth_core::user::{FactorName, UserState};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -226,6 +226,26 @@ async fn of_many_who_want_one_name_at_once_one_gets_it() {
 }
 
 #[tokio::test]
+async fn factors_of_a_password_alone_may_be_named_in_each_of_their_spellings() {
+    let site = Site::new();
+    for (number, (factor1, factor2)) in [
+        (json!(null), json!(null)),
+        (json!("localpassword"), json!("none")),
+        (json!("password"), json!("")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("bob{number}");
+        let fields = json!({"username": name, "factor1": factor1, "factor2": factor2});
+        let answer = sign_up(&mut site.browser(), fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let (user, _) = site.found(&name).await.unwrap();
+        assert_eq!((user.factor1, user.factor2), (FactorName::PASSWORD, None));
+    }
+}
+
+#[tokio::test]
 async fn a_form_that_is_sent_twice_at_once_logs_in_twice() {
     let site = Site::new();
     let mut all = JoinSet::new();
@@ -270,7 +290,7 @@ async fn nobody_makes_themselves_more_than_an_ordinary_user() {
     let answer = sign_up(&mut site.browser(), fields).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let (user, secrets) = site.found("mallory").await.unwrap();
-    assert!(!user.admin && user.state == UserState::Active && user.factor1 == "localpassword");
+    assert!(!user.admin && user.state == UserState::Active && user.factor1 == FactorName::PASSWORD);
     assert_eq!(user.username_normalized, "mallory");
     assert_eq!(user.email_normalized, None);
     assert!(secrets.password.unwrap().starts_with("$argon2id$"));

@@ -28,7 +28,7 @@ impl StoredUser {
     /// The hash to check a password against; `None` if the user does not log in with one.
     pub fn password_hash(&self) -> Option<&str> {
         let hash = self.secrets.password.as_deref()?;
-        crate::password::is_factor(&self.user.factor1).then_some(hash)
+        self.user.factor1.is_password().then_some(hash)
     }
 
     /// Whether exactly this password hash is stored.
@@ -43,7 +43,7 @@ impl StoredUser {
 
     /// Whether logging in takes a second factor.
     pub fn has_second_factor(&self) -> bool {
-        self.user.has_second_factor()
+        self.user.factor2.is_some()
     }
 
     /// Which credentials these are.

@@ -1,7 +1,7 @@
 //! Users.
 
 use crossauth_core::storage::StorageError;
-use crossauth_core::user::{Normalization, User, UserId, UserState};
+use crossauth_core::user::{FactorName, Normalization, User, UserId, UserState};
 
 use super::{Cells, Problem};
 use crate::column::{Column, Field, Table};
@@ -97,8 +97,8 @@ impl Users {
                 Some(state) => UserState::from(state.as_str()),
                 None => UserState::Active,
             },
-            factor1: cells.text_or_empty(Some(&self.factor1))?,
-            factor2: cells.text_or_empty(self.factor2.as_ref())?,
+            factor1: FactorName::from(&*cells.text_or_empty(Some(&self.factor1))?),
+            factor2: FactorName::optional(&cells.text_or_empty(self.factor2.as_ref())?),
             admin: cells.truth(self.admin.as_ref())?,
             extra: self.extra.decode(cells)?,
         })

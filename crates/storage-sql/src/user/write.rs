@@ -1,7 +1,7 @@
 //! Rows of users and secrets, written within a transaction.
 
 use crossauth_core::storage::{StorageError, StoredUser};
-use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
+use crossauth_core::user::{FactorName, NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
 use super::statement::{UserSql, update, values};
@@ -62,7 +62,7 @@ impl UserSql {
             email: user.email.clone().map_or(Patch::Clear, Patch::Set),
             state: Some(user.state.clone()),
             factor1: Some(user.factor1.clone()),
-            factor2: Some(user.factor2.clone()),
+            factor2: user.factor2.clone().map_or(Patch::Clear, Patch::Set),
             admin: Some(user.admin),
             extra: user.extra.clone(),
         };
@@ -117,8 +117,16 @@ impl UserSql {
         let normalized = |email: &'v str| Value::text(users.normalization.apply(email));
         write(users.email_normalized.as_ref(), patched(&change.email, normalized));
         write(Some(&users.state), change.state.as_ref().map(|state| Value::text(state.as_str())));
-        write(Some(&users.factor1), change.factor1.as_deref().map(Value::text));
-        write(users.factor2.as_ref(), change.factor2.as_deref().map(Value::text));
+        write(
+            Some(&users.factor1),
+            change.factor1.as_ref().map(|factor| Value::text(factor.as_str())),
+        );
+        let factor2 = match &change.factor2 {
+            Patch::Keep => None,
+            Patch::Set(factor) => Some(FactorName::text(Some(factor))),
+            Patch::Clear => Some(FactorName::text(None)),
+        };
+        write(users.factor2.as_ref(), factor2.map(Value::text));
         write(users.admin.as_ref(), change.admin.map(Value::from));
         written.extend(users.extra.encode(stored, &change.extra)?);
         Ok(written)

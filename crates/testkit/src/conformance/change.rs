@@ -14,16 +14,16 @@ use super::sample::{
 /// A change writes what it names and nothing else.
 pub(super) async fn missing_fields_stay_and_null_clears(storage: &Storage) {
     let before = create_bob(storage).await;
-    let first = UserUpdate { factor2: Some("totp".into()), ..UserUpdate::default() };
+    let first = UserUpdate { factor2: Patch::Set("totp".into()), ..UserUpdate::default() };
     let after = update(storage, &before.id, &first).await;
-    assert_eq!(after.factor2, "totp");
-    let unchanged = User { factor2: String::new(), ..after };
+    assert_eq!(after.factor2, Some("totp".into()));
+    let unchanged = User { factor2: None, ..after };
     assert_eq!(unchanged, before);
 
-    let second = UserUpdate { email: Patch::Clear, factor2: Some(String::new()), ..first };
+    let second = UserUpdate { email: Patch::Clear, factor2: Patch::Clear, ..first };
     let after = update(storage, &before.id, &second).await;
     assert_eq!((after.email, after.email_normalized), (None, None));
-    assert_eq!((after.factor2.as_str(), after.username.as_str()), ("", "Bob"));
+    assert_eq!((after.factor2, after.username.as_str()), (None, "Bob"));
     assert_eq!(storage.users.find_by_email("bob@example.com").await.unwrap(), None);
 }
 

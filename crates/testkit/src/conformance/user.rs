@@ -154,14 +154,14 @@ pub(super) async fn hostile_text_survives(storage: &Storage) {
         let new = NewUser {
             email: Some(text.into()),
             state: UserState::Custom(text.into()),
-            factor2: text.into(),
+            factor2: Some(text.into()),
             extra: fields([("phone", json!(text))]),
             ..NewUser::named(text)
         };
         let secrets = UserSecrets { password: Some(text.into()), totpsecret: Some(text.into()) };
         let user = create(storage, &new, &secrets).await;
         assert_eq!((user.username.as_str(), user.email.as_deref()), (text, Some(text)));
-        assert_eq!((user.state.as_str(), user.factor2.as_str()), (text, text));
+        assert_eq!((user.state.as_str(), user.factor2.clone()), (text, Some(text.into())));
         let found = storage.users.find_by_username(text).await.unwrap().unwrap();
         assert_eq!(found.regardless_of_state(), (user, secrets));
     }

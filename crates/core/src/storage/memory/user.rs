@@ -149,8 +149,8 @@ impl MemoryStorage {
         change.email.apply(&mut user.email);
         user.email_normalized = user.email.as_deref().map(|email| self.normalization.apply(email));
         user.state = change.state.unwrap_or_else(|| user.state.clone());
-        user.factor1 = change.factor1.unwrap_or_else(|| std::mem::take(&mut user.factor1));
-        user.factor2 = change.factor2.unwrap_or_else(|| std::mem::take(&mut user.factor2));
+        user.factor1 = change.factor1.unwrap_or_else(|| user.factor1.clone());
+        change.factor2.apply(&mut user.factor2);
         user.admin = change.admin.unwrap_or(user.admin);
         merge(&mut user.extra, &change.extra);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
 use crossauth_core::storage::{Effects, StorageErrorKind};
-use crossauth_core::user::{NewUser, StateChecks, UserId, UserSecrets, UserState};
+use crossauth_core::user::{FactorName, NewUser, StateChecks, UserId, UserSecrets, UserState};
 use crossauth_storage_sql::sqlite::Options;
 use crossauth_storage_sql::{OpenWarning, TableMap};
 use crossauth_testkit::storage::create_user;
@@ -81,6 +81,29 @@ async fn row_that_cannot_be_decoded_is_named_and_hurts_no_other() {
         assert_eq!(storage.keys.find(&value).await.unwrap_err().kind, StorageErrorKind::BadRow);
     }
     assert!(storage.sessions.find("s:0").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn null_empty_and_none_are_no_second_factor_and_unknown_names_are_one() {
+    let opened = foreign::open(&PYCROSSAUTH, "").await;
+    for (name, factor2, expected) in [
+        ("a", "NULL", None),
+        ("b", "''", None),
+        ("c", "'none'", None),
+        ("d", "'totp'", Some("totp")),
+        ("e", "'hardwarekey'", Some("hardwarekey")),
+    ] {
+        opened.sql(&format!(
+            "INSERT INTO User (username, username_normalized, factor2)
+                 VALUES ('{name}', '{name}', {factor2})"
+        ));
+        let user = opened.storage().users.find_by_username(name).await.unwrap().unwrap();
+        assert_eq!(user.has_second_factor(), expected.is_some(), "{factor2}");
+        let (user, _) = user.regardless_of_state();
+        assert_eq!(user.factor2, expected.map(FactorName::from), "{factor2}");
+        assert!(user.factor1.is_password());
+        assert_eq!(serde_json::to_value(&user).unwrap()["factor2"], expected.unwrap_or_default());
+    }
 }
 
 #[tokio::test]
