@@ -28,6 +28,26 @@ fn with(snippet: &str, part: &str, replacement: &str) -> String {
     snippet.replace(part, replacement)
 }
 
+/// The commands `crossauth …` in the guides, in examples and in the text.
+fn commands() -> Vec<String> {
+    let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to");
+    let mut found = Vec::new();
+    for guide in fs::read_dir(guides).unwrap() {
+        let text = fs::read_to_string(guide.unwrap().path()).unwrap();
+        let typed = text.lines().filter_map(|line| line.trim().strip_prefix("$ "));
+        let typed = typed.map(|line| line.split(" | ").next().unwrap());
+        let user = ["sudo -u crossauth ", "podman exec --interactive --tty crossauth ", "./"];
+        let typed = typed.map(|line| {
+            let line = user.iter().find_map(|prefix| line.strip_prefix(prefix)).unwrap_or(line);
+            line.strip_prefix("CROSSAUTH_LOG_LEVEL=debug ").unwrap_or(line)
+        });
+        let named = text.split('`').skip(1).step_by(2);
+        let ours = typed.chain(named).filter_map(|line| line.strip_prefix("crossauth "));
+        found.extend(ours.filter(|line| !line.contains('\n')).map(str::to_owned));
+    }
+    found
+}
+
 /// Runs a program to its end and checks that it succeeds.
 fn succeed(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -41,7 +61,7 @@ fn every_file_of_settings_in_the_guides_is_right() {
     let path = directory.path().to_str().unwrap();
     fs::write(directory.path().join("secret"), "a secret of a test, 0123456789").unwrap();
     let mut checked = 0;
-    for guide in ["run-the-server.md", "reverse-proxy.md", "systemd.md"] {
+    for guide in ["install.md", "run-the-server.md", "reverse-proxy.md", "systemd.md"] {
         for settings in snippets(guide, "toml") {
             let settings = settings.replace("/var/lib/crossauth", path);
             let settings = settings.replace("/run/secrets/crossauth", &format!("{path}/secret"));
@@ -54,7 +74,22 @@ fn every_file_of_settings_in_the_guides_is_right() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
+}
+
+#[test]
+fn every_command_in_the_guides_exists() {
+    let directory = tempfile::tempdir().unwrap();
+    let commands = commands();
+    assert!(commands.len() > 20, "{commands:?}");
+    for command in commands {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let output = crossauth().arguments(&arguments).run_in(directory.path());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "crossauth {command}: {said}");
+    }
+    let wrong = crossauth().arguments(&["user", "ad", "alice", "--help"]);
+    assert!(!wrong.run_in(directory.path()).status.success());
 }
 
 #[test]

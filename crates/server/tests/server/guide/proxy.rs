@@ -88,7 +88,8 @@ fn nginx(server: &Server) -> Proxy {
         let arguments = ["-c", "nginx.conf", "-e", "stderr", "-p"];
         succeed(Command::new("nginx").args(["-q", "-t"]).args(arguments).arg(directory));
         let mut command = Command::new("nginx");
-        command.args(arguments).arg(directory).args(["-g", "daemon off; master_process off;"]);
+        command.args(arguments).arg(directory).stderr(Stdio::null());
+        command.args(["-g", "daemon off; master_process off;"]);
         command
     })
 }
