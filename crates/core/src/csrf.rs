@@ -13,7 +13,7 @@ use crate::crypto::csrf;
 use crate::crypto::encoding::{decode, encode_to, encoded_len};
 use crate::crypto::equal;
 use crate::crypto::random::TOKEN_LEN;
-use crate::crypto::sign::Signer;
+use crate::crypto::sign::{MAX_SIGNATURE_LEN, Signer};
 use crate::random::{Random, bytes};
 use crate::session::SessionId;
 
@@ -39,6 +39,9 @@ pub enum CsrfError {
 pub struct CsrfToken([u8; TOKEN_LEN]);
 
 impl CsrfToken {
+    /// Length of the longest cookie that carries a token, in bytes.
+    pub const MAX_COOKIE_LEN: usize = TEXT_LEN + 1 + MAX_SIGNATURE_LEN;
+
     /// Reads base64url; `None` unless it is 128 bits in the one spelling without padding.
     fn parse(text: &str) -> Option<Self> {
         let token = Self(decode(text).ok()?.try_into().ok()?);

@@ -136,13 +136,23 @@ impl Sessions {
 
     /// The session that a cookie stands for, with one storage round trip.
     pub async fn check(&self, cookie: &str) -> Result<Session, SessionRefused> {
+        self.find(self.read_id(cookie)?).await
+    }
+
+    /// The id in a session cookie that this server signed: the part of [`check`](Self::check) that
+    /// needs no storage.
+    pub fn read_id(&self, cookie: &str) -> Result<SessionId, SessionRefused> {
         let id = self.signer.unsign_token(cookie).map_err(|_| SessionRefused::Signature)?;
-        let value = stored_value(KeyPrefix::Session, id);
+        Ok(SessionId::new(id))
+    }
+
+    /// The session with an id from a cookie: the rest of [`check`](Self::check).
+    pub async fn find(&self, id: SessionId) -> Result<Session, SessionRefused> {
+        let value = stored_value(KeyPrefix::Session, id.expose());
         let found = match self.store.find(&value).await {
             Ok(found) => found,
             Err(error) if error.kind == StorageErrorKind::BadRow => {
-                let session = SessionId::new(id).digest();
-                tracing::error!(session, %error, "a session cannot be read and is refused");
+                tracing::error!(session = id.digest(), %error, "a session cannot be read and is refused");
                 return Err(SessionRefused::Unreadable);
             }
             Err(error) => return Err(SessionRefused::Storage(error)),
@@ -157,7 +167,7 @@ impl Sessions {
             return Err(SessionRefused::Filtered);
         }
         self.note_use(&key, now);
-        Ok(Session { id: SessionId::new(id), key, user })
+        Ok(Session { id, key, user })
     }
 
     /// Deletes a session that was refused as expired: it must not be accepted again when the

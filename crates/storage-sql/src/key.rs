@@ -51,7 +51,7 @@ impl<D: Database> SqlKeyStore<D> {
 #[async_trait]
 impl<D: Database> KeyStore for SqlKeyStore<D> {
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        let decode = |row: &dyn Row| self.sql.schema.keys.decode(value.to_owned(), row, 0);
+        let decode = |row: &dyn Row| self.sql.schema.keys.decode(value, row, 0);
         self.database.find(&self.sql.find, &[Value::text(value)], decode).await
     }
 

@@ -50,7 +50,7 @@ impl SessionSql {
 
     fn decode(&self, value: &str, row: &dyn Row) -> Result<Option<StoredSession>, StorageError> {
         let Schema { users, keys, .. } = self.keys.schema.as_ref();
-        let key = keys.decode(value.to_owned(), row, 0)?;
+        let key = keys.decode(value, row, 0)?;
         if key.userid.is_none() {
             return Ok(Some(StoredSession::anonymous(key)));
         }

@@ -20,6 +20,9 @@ const BASE64_LEN: usize = 43;
 /// Length of an HMAC-SHA256 in hexadecimal.
 const HEX_LEN: usize = 64;
 
+/// Length of the longest signature.
+pub(crate) const MAX_SIGNATURE_LEN: usize = HEX_LEN;
+
 /// Signs and verifies; created once from the server's secret.
 #[derive(Debug, Clone)]
 pub struct Signer {

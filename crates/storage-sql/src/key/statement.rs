@@ -98,7 +98,7 @@ impl KeySql {
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Key, StorageError> {
         let value = to_text(row.value(0)?).map_err(StorageError::bad_row)?;
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
-        self.schema.keys.decode(value, row, 1)
+        self.schema.keys.decode(&value, row, 1)
     }
 }
 

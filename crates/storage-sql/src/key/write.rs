@@ -135,7 +135,7 @@ impl KeySql {
         transaction: &mut dyn Transaction,
         value: &str,
     ) -> Result<Option<Key>, StorageError> {
-        let decode = |row: &dyn Row| self.schema.keys.decode(value.to_owned(), row, 0);
+        let decode = |row: &dyn Row| self.schema.keys.decode(value, row, 0);
         transaction.find(&self.lock, &[Value::text(value)], decode).await
     }
 

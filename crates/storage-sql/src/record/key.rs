@@ -56,20 +56,19 @@ impl Keys {
     /// The key with this value, whose other columns begin after `before` others.
     pub(crate) fn decode(
         &self,
-        value: String,
+        value: &str,
         row: &dyn Row,
         before: usize,
     ) -> Result<Key, StorageError> {
-        self.decode_fields(Cells::new(row, before))
-            .map(|key| Key { value: value.clone(), ..key })
+        self.decode_fields(value, Cells::new(row, before))
             .map_err(|problem| problem.of_row(&self.table, value))
     }
 
-    fn decode_fields(&self, cells: Cells<'_>) -> Result<Key, Problem> {
+    fn decode_fields(&self, value: &str, cells: Cells<'_>) -> Result<Key, Problem> {
         let created = cells.time(&self.created, &self.times)?;
         let userid = cells.user_id(&self.userid)?;
         Ok(Key {
-            value: String::new(),
+            value: value.to_owned(),
             epoch: match userid {
                 Some(_) => cells.epoch(self.epoch.as_ref())?,
                 None => None,
