@@ -64,8 +64,7 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let outer = request.extensions().get::<RequestInfo>();
-        if outer.is_some_and(|outer| outer.crossauth.is(&self.crossauth)) {
+        if outer(&self.crossauth, &request).is_some() {
             // A layer of the same Crossauth is around this one and does everything.
             return CrossauthFuture::Inner { future: self.inner.call(request) };
         }
@@ -74,27 +73,42 @@ where
             // The clone that was polled ready must be the one that is called.
             let ready = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, ready);
-            let scope = arrival.scope();
-            let future = async move {
-                let (info, authenticated) = arrival.authenticate(request.headers()).await;
-                match authenticated.and_then(|()| before::admit(&info, &mut request)) {
-                    Ok(()) => {
-                        let Ok(response) = inner.call(request).await;
-                        after::finish_with_session(&info, response).await
-                    }
-                    Err(failure) => after::refuse(&info, &failure),
-                }
-            };
-            return CrossauthFuture::Boxed { future: Box::pin(scope.run(future)) };
+            let answer = arrival.answer(request, async move |info, mut request| {
+                request.extensions_mut().insert(info);
+                let Ok(response) = inner.call(request).await;
+                response
+            });
+            return CrossauthFuture::Boxed { future: Box::pin(answer) };
         }
         let info = arrival.anonymous();
-        match before::admit(&info, &mut request) {
-            Ok(()) => CrossauthFuture::Direct { future: self.inner.call(request), info },
+        match before::admit(&info) {
+            Ok(()) => {
+                request.extensions_mut().insert(info.clone());
+                CrossauthFuture::Direct { future: self.inner.call(request), info }
+            }
             Err(failure) => {
                 let response = info.scope.enter(|| after::refuse(&info, &failure));
                 CrossauthFuture::Done { response: Some(response) }
             }
         }
+    }
+}
+
+/// What a layer of the same Crossauth, around this one, knows about a request.
+fn outer(crossauth: &Crossauth, request: &Request) -> Option<RequestInfo> {
+    let outer = request.extensions().get::<RequestInfo>()?;
+    outer.crossauth.is(crossauth).then(|| outer.clone())
+}
+
+/// The response of `inner` to a request, with everything that the layer does around it.
+pub(crate) async fn answer<F: Future<Output = Response>>(
+    crossauth: &Crossauth,
+    request: Request,
+    inner: impl FnOnce(RequestInfo, Request) -> F,
+) -> Response {
+    match outer(crossauth, &request) {
+        Some(info) => inner(info, request).await,
+        None => Arrival::read(crossauth, &request).answer(request, inner).await,
     }
 }
 

@@ -74,5 +74,5 @@ pub use router::not_found;
 pub use routes::home::account_page;
 pub use routes::{Access, Endpoint};
 pub use signup_field::{FieldKind, SignupField};
-pub use site::{Site, SiteFuture};
+pub use site::Site;
 pub use visitor::{ForwardedHeader, Proxies, Visitor};

@@ -57,6 +57,7 @@ pub(crate) struct Known {
 /// [`Session`](crate::Session) accept [`Credential::Session`] only. API keys and access tokens
 /// become variants of their own with extractors of their own, so that a new way in does not open
 /// existing handlers.
+#[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
 pub(crate) enum Credential {
     /// Anonymous.
     None,
@@ -68,7 +69,7 @@ pub(crate) enum Credential {
 pub(crate) struct CheckedSession {
     pub(crate) id: SessionId,
     pub(crate) key: Key,
-    pub(crate) user: Option<Arc<User>>,
+    pub(crate) user: Option<User>,
 }
 
 /// In which form a caller wants to be answered.
@@ -164,7 +165,7 @@ impl Known {
     }
 
     /// The user of the session.
-    pub(crate) fn user(&self) -> Option<&Arc<User>> {
+    pub(crate) fn user(&self) -> Option<&User> {
         self.session()?.user.as_ref()
     }
 

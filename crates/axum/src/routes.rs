@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::page::{ErrorPage, PageEntry};
 
 pub use table::{Access, Endpoint};
-pub(crate) use table::{Answering, Feature, Route};
+pub(crate) use table::{Feature, Route};
 use table::{at_once, later};
 
 /// What a handler answers.

@@ -1,35 +1,33 @@
 //! A whole site: one service around everything, which finds our routes without a router.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
-use pin_project_lite::pin_project;
-use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::crossauth::Crossauth;
-use crate::layer::{CrossauthFuture, CrossauthService};
+use crate::layer;
 use crate::page::Asset;
 use crate::request::RequestInfo;
 use crate::router::not_found_in_site;
-use crate::routes::{Answer, Answering, Feature, asset};
+use crate::routes::{Feature, asset};
 
 /// A site of Crossauth's routes and those of an application, as one service.
 ///
 /// The layer is around the whole and not around each route, and our handlers are found without a
-/// router. It can be turned into a `Router`.
+/// router. [`answer`](Self::answer) is all there is to it; it is a service, too, and can be turned
+/// into a `Router`.
 #[derive(Clone, Debug)]
 pub struct Site {
     crossauth: Crossauth,
     features: &'static [Feature],
-    service: CrossauthService<Dispatch>,
+    /// What answers where no route of ours does.
+    application: Router,
 }
 
 impl Crossauth {
@@ -56,9 +54,8 @@ impl Crossauth {
     }
 
     fn site_of(&self, features: &'static [Feature], application: Router) -> Site {
-        let router = application.merge(self.router_of(features));
-        let dispatch = Dispatch { crossauth: self.clone(), features, router };
-        Site { crossauth: self.clone(), features, service: self.layer().layer(dispatch) }
+        let application = application.merge(self.router_of(features));
+        Site { crossauth: self.clone(), features, application }
     }
 }
 
@@ -71,21 +68,40 @@ impl From<Site> for Router {
 impl Service<Request> for Site {
     type Response = Response;
     type Error = Infallible;
-    type Future = SiteFuture;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
-        self.service.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> SiteFuture {
-        match self.without_session(&request) {
-            Some(response) => SiteFuture::Ready { response: Some(response) },
-            None => SiteFuture::Within { future: self.service.call(request) },
-        }
+    fn call(&mut self, request: Request) -> Self::Future {
+        let site = self.clone();
+        Box::pin(async move { Ok(site.answer(request).await) })
     }
 }
 
 impl Site {
+    /// The response to a request.
+    pub async fn answer(&self, request: Request) -> Response {
+        if let Some(response) = self.without_session(&request) {
+            return response;
+        }
+        let dispatch = |info, request| self.dispatch(info, request);
+        layer::answer(&self.crossauth, request, dispatch).await
+    }
+
+    /// The response of our handler, or of the application.
+    async fn dispatch(&self, info: RequestInfo, mut request: Request) -> Response {
+        let (method, path) = (request.method(), request.uri().path());
+        if let Some(route) = self.crossauth.route_of(self.features, method, path) {
+            return route.handle(info, request).await;
+        }
+        request.extensions_mut().insert(info);
+        // A router is always ready.
+        let Ok(response) = self.application.clone().call(request).await;
+        response
+    }
+
     /// What needs no session: the files that pages load, and what browsers and robots ask every
     /// host for.
     fn without_session(&self, request: &Request) -> Option<Response> {
@@ -110,91 +126,5 @@ impl Site {
         let name = uri.path().strip_prefix(self.crossauth.config().prefix.as_str())?;
         let asset = Asset::ALL.iter().find(|asset| asset.name == name)?;
         Some(asset::serve(asset, uri, request.headers()))
-    }
-}
-
-pin_project! {
-    /// The future of [`Site`].
-    #[project = Project]
-    pub enum SiteFuture {
-        #[doc(hidden)]
-        Ready { response: Option<Response> },
-        #[doc(hidden)]
-        Within { #[pin] future: CrossauthFuture<DispatchFuture> },
-    }
-}
-
-impl std::fmt::Debug for SiteFuture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SiteFuture")
-    }
-}
-
-impl Future for SiteFuture {
-    type Output = Result<Response, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            Project::Ready { response } => {
-                response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it)))
-            }
-            Project::Within { future } => future.poll(cx),
-        }
-    }
-}
-
-/// Sends a request to our handler, or to the application.
-#[derive(Clone, Debug)]
-struct Dispatch {
-    crossauth: Crossauth,
-    features: &'static [Feature],
-    router: Router,
-}
-
-impl Service<Request> for Dispatch {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = DispatchFuture;
-
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request>::poll_ready(&mut self.router, cx)
-    }
-
-    fn call(&mut self, request: Request) -> DispatchFuture {
-        let route = self.crossauth.route_of(self.features, request.method(), request.uri().path());
-        let info = request.extensions().get::<RequestInfo>().cloned();
-        match (route, info) {
-            (Some(route), Some(info)) => match route.answer(info, request) {
-                Answering::Done(response) => DispatchFuture::Done { response: Some(*response) },
-                Answering::Pending(answer) => DispatchFuture::Handler { answer },
-            },
-            _ => DispatchFuture::Application { future: self.router.call(request) },
-        }
-    }
-}
-
-pin_project! {
-    #[doc(hidden)]
-    #[project = DispatchProject]
-    pub enum DispatchFuture {
-        Done { response: Option<Response> },
-        Handler { answer: BoxFuture<'static, Answer> },
-        Application { #[pin] future: <Router as Service<Request>>::Future },
-    }
-}
-
-impl Future for DispatchFuture {
-    type Output = Result<Response, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            DispatchProject::Done { response } => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            DispatchProject::Handler { answer } => {
-                Poll::Ready(Ok(ready!(answer.as_mut().poll(cx)).into_response()))
-            }
-            DispatchProject::Application { future } => future.poll(cx),
-        }
     }
 }

@@ -48,20 +48,19 @@ async fn requests_to_the_applications_own_routes_cost_few_allocations_more_than_
     let plain = || Request::get("/plain").body(Body::empty()).unwrap();
     let user = || bob.authorize(Request::get("/user")).body(Body::empty()).unwrap();
 
+    // The session check is that of the store in memory.
     let floor = count(&bare, plain).await;
     let site = crossauth.site_with(application());
     let mounted: Router = crossauth.mount(application());
     let figures = [
-        ("site, anonymous", count(&site, plain).await - floor, 4),
-        ("site, CurrentUser", count(&site, user).await - floor, MOST_FOR_A_USER),
+        // One of them is the box for the future of the service.
+        ("site, anonymous", count(&site, plain).await - floor, 5),
+        ("site, CurrentUser", count(&site, user).await - floor, 10),
         // A layer around each route, as Axum's router has it, boxes and clones once more.
         ("mounted, anonymous", count(&mounted, plain).await - floor, 8),
-        ("mounted, CurrentUser", count(&mounted, user).await - floor, MOST_FOR_A_USER + 4),
+        ("mounted, CurrentUser", count(&mounted, user).await - floor, 14),
     ];
     for (what, allocations, most) in figures {
         assert!(allocations <= most, "{what}: {allocations} more than bare; {figures:?}");
     }
 }
-
-/// With the session check of the store in memory.
-const MOST_FOR_A_USER: usize = 12;

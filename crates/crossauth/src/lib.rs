@@ -86,7 +86,7 @@ pub use crossauth_axum::{
     CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser, EndSession, Endpoint, FieldKind,
     ForeignTarget, ForwardedHeader, HostPrefix, InvalidBaseUrl, NextPath, PageError, Proxies,
     REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope, Session, SignupField, Site,
-    SiteConfig, SiteFuture, Transport, Visitor, account_page, not_found,
+    SiteConfig, Transport, Visitor, account_page, not_found,
 };
 #[cfg(feature = "settings")]
 pub use crossauth_settings as settings;

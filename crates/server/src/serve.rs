@@ -20,8 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use crossauth_axum::Crossauth;
+use crossauth_axum::{Crossauth, Site};
 use crossauth_settings::Settings;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -47,7 +46,7 @@ pub(crate) struct Server {
 /// What is served.
 pub(crate) struct Application {
     /// Answers the requests.
-    pub(crate) router: Router,
+    pub(crate) site: Site,
     /// Names them.
     pub(crate) crossauth: Crossauth,
     /// Whether it can.

@@ -1,7 +1,6 @@
 //! The user who is logged in.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use crossauth_core::error::ErrorCode;
@@ -23,7 +22,7 @@ use crate::visible_user::VisibleUser;
 /// [visible](crate::Builder::visible_fields) only.
 #[derive(Clone)]
 pub struct CurrentUser {
-    user: Arc<User>,
+    /// Of a request with a user.
     info: RequestInfo,
 }
 
@@ -35,21 +34,22 @@ impl CurrentUser {
 
 impl std::fmt::Debug for CurrentUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("CurrentUser").field(&self.user).finish()
+        f.debug_tuple("CurrentUser").field(&**self).finish()
     }
 }
 
 impl Deref for CurrentUser {
     type Target = User;
 
+    #[expect(clippy::expect_used, reason = "it is made only for requests with a user")]
     fn deref(&self) -> &User {
-        &self.user
+        self.info.user().expect("a user is logged in")
     }
 }
 
 impl Serialize for CurrentUser {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        VisibleUser::new(&self.info.crossauth, &self.user).serialize(serializer)
+        VisibleUser::new(&self.info.crossauth, self).serialize(serializer)
     }
 }
 
@@ -67,7 +67,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let info = RequestInfo::from_request_parts(parts, state).await?;
-        Ok(info.user().cloned().map(|user| Self { user, info }))
+        Ok(info.user().is_some().then_some(Self { info }))
     }
 }
 

@@ -37,7 +37,7 @@ impl Session {
 
     /// Who is logged in; `None` in an anonymous session.
     pub fn user(&self) -> Option<&User> {
-        self.0.user().map(|user| &**user)
+        self.0.user()
     }
 
     /// What the session held when the request arrived; empty if that is not an object.

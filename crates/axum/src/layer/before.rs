@@ -1,23 +1,22 @@
 //! What happens to a request before a handler sees it.
 
-use std::sync::Arc;
-
 use axum::extract::Request;
+use axum::response::Response;
 use crossauth_core::csrf::CsrfError;
-use crossauth_core::session::SessionRefused;
-use http::HeaderMap;
+use crossauth_core::session::{SessionId, SessionRefused};
 
+use super::after;
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::{CrossSite, Crossauth};
 use crate::failure::Failure;
 use crate::origin::Provenance;
 use crate::request::{CheckedSession, Credential, Known, RequestInfo};
-use crate::request_id::RequestScope;
 
-/// A request whose session cookie is not checked yet.
+/// A request whose session was not looked up yet.
 pub(super) struct Arrival {
     known: Known,
-    has_session_cookie: bool,
+    /// The id in a session cookie that this server signed.
+    session: Option<SessionId>,
 }
 
 impl Arrival {
@@ -26,54 +25,69 @@ impl Arrival {
         let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
         known.set_csrf_cookie(cookies.csrf);
         known.duplicate_session_cookie = cookies.session == CookieValue::Ambiguous;
-        Self { known, has_session_cookie: cookies.session.value().is_some() }
-    }
-
-    pub(super) fn scope(&self) -> RequestScope {
-        self.known.scope
+        let id = cookies.session.value().map(|cookie| crossauth.auth().sessions.read_id(cookie));
+        let session = id.transpose().unwrap_or_else(|refused| {
+            let scope = known.scope;
+            scope.enter(|| refuse_cookie(&mut known, &refused));
+            None
+        });
+        Self { known, session }
     }
 
     pub(super) fn needs_store(&self) -> bool {
-        self.has_session_cookie
+        self.session.is_some()
     }
 
     pub(super) fn anonymous(self) -> RequestInfo {
         RequestInfo::new(self.known)
     }
 
-    /// Checks the session cookie. A cookie that is no longer good leaves an anonymous request; a
-    /// store that does not answer ends it.
-    pub(super) async fn authenticate(
-        mut self,
-        headers: &HeaderMap,
-    ) -> (RequestInfo, Result<(), Failure>) {
-        // Found again rather than kept, which would take an allocation.
-        let cookies = RequestCookies::read(headers, self.known.crossauth.cookie_names());
-        let Some(cookie) = cookies.session.value() else { return (self.anonymous(), Ok(())) };
-        match self.known.crossauth.auth().sessions.check(cookie).await {
+    /// The response of `inner`, unless the session cannot be looked up or the request is forged.
+    pub(super) fn answer<F: Future<Output = Response>>(
+        self,
+        request: Request,
+        inner: impl FnOnce(RequestInfo, Request) -> F,
+    ) -> impl Future<Output = Response> {
+        self.known.scope.run(async move {
+            let (info, authenticated) = self.authenticate().await;
+            match authenticated.and_then(|()| admit(&info)) {
+                Ok(()) => {
+                    let response = inner(info.clone(), request).await;
+                    after::finish_with_session(&info, response).await
+                }
+                Err(failure) => after::refuse(&info, &failure),
+            }
+        })
+    }
+
+    /// Looks the session up. One that is no longer good leaves an anonymous request; a store that
+    /// does not answer ends it.
+    async fn authenticate(mut self) -> (RequestInfo, Result<(), Failure>) {
+        let Some(id) = self.session.take() else { return (self.anonymous(), Ok(())) };
+        match self.known.crossauth.auth().sessions.find(id).await {
             Ok(session) => {
-                let (id, key) = (session.id, session.key);
-                let user = session.user.map(Arc::new);
+                let (id, key, user) = (session.id, session.key, session.user);
                 self.known.credential = Credential::Session(CheckedSession { id, key, user });
             }
             Err(SessionRefused::Storage(error)) => {
                 return (self.anonymous(), Err(error.into()));
             }
-            Err(refused) => {
-                tracing::debug!(reason = %refused, "session cookie refused");
-                self.known.refused_session_cookie = true;
-            }
+            Err(refused) => refuse_cookie(&mut self.known, &refused),
         }
         (self.anonymous(), Ok(()))
     }
 }
 
-/// Hands the request to the handler with what is known about it, unless it is forged.
-pub(super) fn admit(info: &RequestInfo, request: &mut Request) -> Result<(), Failure> {
+fn refuse_cookie(known: &mut Known, refused: &SessionRefused) {
+    tracing::debug!(reason = %refused, "session cookie refused");
+    known.refused_session_cookie = true;
+}
+
+/// Refuses a forged request.
+pub(super) fn admit(info: &RequestInfo) -> Result<(), Failure> {
     let foreign = info.provenance == Provenance::Foreign && info.carries_our_cookies();
     if foreign && info.crossauth.config().requests.cross_site == CrossSite::Refused {
         return Err(CsrfError::CrossSite.into());
     }
-    request.extensions_mut().insert(info.clone());
     Ok(())
 }

@@ -20,9 +20,30 @@ pub(crate) struct CsrfState {
 enum Cookie {
     #[default]
     Absent,
-    Present(Box<str>),
+    Present(Text),
+    /// Not of a form in which we write it.
+    Invalid,
     /// More than one, or not readable: none counts, and all are removed.
     Ambiguous,
+}
+
+/// The text of a cookie, in place: most requests carry one that nothing looks at.
+struct Text {
+    bytes: [u8; CsrfToken::MAX_COOKIE_LEN],
+    len: usize,
+}
+
+impl Text {
+    /// `None` if it is longer than any that we write.
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; CsrfToken::MAX_COOKIE_LEN];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Self { bytes, len: text.len() })
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
 }
 
 /// A token that the response carries in a page, a body or a header.
@@ -36,7 +57,9 @@ impl CsrfState {
     pub(super) fn new(cookie: CookieValue<'_>) -> Self {
         let cookie = match cookie {
             CookieValue::Absent => Cookie::Absent,
-            CookieValue::Present(value) => Cookie::Present(value.into()),
+            CookieValue::Present(value) => {
+                Text::new(value).map_or(Cookie::Invalid, Cookie::Present)
+            }
             CookieValue::Ambiguous => Cookie::Ambiguous,
         };
         Self { cookie, shown: OnceLock::new() }
@@ -44,8 +67,8 @@ impl CsrfState {
 
     fn in_cookie(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> Option<CsrfToken> {
         match &self.cookie {
-            Cookie::Present(cookie) => crossauth.auth().csrf.from_cookie(cookie, session),
-            Cookie::Absent | Cookie::Ambiguous => None,
+            Cookie::Present(cookie) => crossauth.auth().csrf.from_cookie(cookie.as_str(), session),
+            Cookie::Absent | Cookie::Invalid | Cookie::Ambiguous => None,
         }
     }
 

@@ -51,12 +51,6 @@ pub(crate) enum Handler {
     Later(fn(RequestInfo, Request) -> BoxFuture<'static, Answer>),
 }
 
-/// The response of a handler, or the promise of it.
-pub(crate) enum Answering {
-    Done(Box<Response>),
-    Pending(BoxFuture<'static, Answer>),
-}
-
 pub(super) const fn at_once(handler: fn(&RequestInfo) -> Response) -> Handler {
     Handler::AtOnce(handler)
 }
@@ -89,18 +83,11 @@ impl Route {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
     }
 
-    /// The handler as one of axum's.
+    /// The response of the handler.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
-        match self.answer(info, request) {
-            Answering::Done(response) => *response,
-            Answering::Pending(answer) => answer.await.into_response(),
-        }
-    }
-
-    pub(crate) fn answer(&self, info: RequestInfo, request: Request) -> Answering {
         match self.handler {
-            Handler::AtOnce(handler) => Answering::Done(Box::new(handler(&info))),
-            Handler::Later(handler) => Answering::Pending(handler(info, request)),
+            Handler::AtOnce(handler) => handler(&info),
+            Handler::Later(handler) => handler(info, request).await.into_response(),
         }
     }
 }

@@ -87,6 +87,25 @@ async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
 }
 
 #[tokio::test]
+async fn only_a_signed_session_cookie_asks_the_store() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
+    let mut bob = site.logged_in("bob").await;
+    storage.take_calls();
+    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+    assert_eq!(storage.take_calls(), ["sessions.find"]);
+    for forged in [None, Some("forged"), Some("id.forged")] {
+        let mut browser = site.browser();
+        if let Some(value) = forged {
+            browser.cookies.insert("SESSIONID".into(), value.into());
+        }
+        assert_eq!(browser.whoami().await, None);
+        assert_eq!(browser.get("/login").await.status, 200);
+        assert_eq!(storage.take_calls(), [""; 0], "{forged:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_without_requests_ends() {
     for (pause, stays) in [(HOUR.saturating_sub(MILLISECOND), true), (HOUR, false)] {
         let site = Site::with(|site| site.idle_timeout(HOUR));

@@ -220,7 +220,7 @@ async fn a_browser_that_goes_away_does_not_leave_a_used_link_and_no_administrato
     let (reached, gone) = tokio::sync::oneshot::channel();
     storage.interrupt_after("users.create", |_| async {
         reached.send(()).unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let mut browser = site.browser();
     tokio::select! {

@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     announce(&server, &site).await?;
     let tasks = tokio::spawn(site.tasks());
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
-    let application = Application { router: site.site().into(), crossauth: site, readiness };
+    let application = Application { site: site.site(), crossauth: site, readiness };
     server.run(application, settings, signals).await;
     tasks.abort();
     database.close().await;

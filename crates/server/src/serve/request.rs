@@ -13,7 +13,6 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Limited;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
-use tower::ServiceExt as _;
 
 use super::Application;
 use super::body::{BorrowedBody, Rest};
@@ -126,9 +125,9 @@ impl Gate {
 
     async fn ask_application(&self, request: Request<Body>) -> Response<Body> {
         let has_body = !request.body().is_end_stream();
-        let answer = pin!(self.application.router.clone().oneshot(request));
+        let answer = pin!(self.application.site.answer(request));
         match within(self.request_timeout, pin!(catch_panic(answer))).await {
-            Some(Some(Ok(response))) => response,
+            Some(Some(response)) => response,
             Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
             // A client that sends a body is most likely still sending it.
             None if has_body => plain::refusal(StatusCode::REQUEST_TIMEOUT),

@@ -2,7 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use async_trait::async_trait;
-use axum::routing;
+use axum::{Router, routing};
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
 
@@ -31,7 +31,8 @@ async fn serve(app: Router, storage: &'static str) -> SocketAddr {
     let address = server.address();
     let readiness = Arc::new(Readiness::new(Box::new(Switchable(storage))));
     let signals = StopSignals::catch().unwrap();
-    let application = Application { router: app, crossauth: crossauth(), readiness };
+    let crossauth = crossauth();
+    let application = Application { site: crossauth.site_with(app), crossauth, readiness };
     tokio::spawn(async move { server.run(application, &settings, signals).await });
     address
 }
