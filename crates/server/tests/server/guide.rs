@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::migration::upstream::PYCROSSAUTH;
 use crate::process::crossauth;
 
 /// The snippets of a guide in one language, in their order.
@@ -75,6 +76,25 @@ fn every_file_of_settings_in_the_guides_is_right() {
         }
     }
     assert_eq!(checked, 4);
+}
+
+#[test]
+fn the_settings_for_a_move_are_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let database = rusqlite::Connection::open(path("app.db")).unwrap();
+    database.execute_batch(&PYCROSSAUTH.database()).unwrap();
+    drop(database);
+    fs::write(path("secret"), "a secret of a test, 0123456789").unwrap();
+    let settings = snippets("move-from-upstream.md", "toml").concat();
+    let settings = with(&settings, "/var/lib/app/app.db", &path("app.db"));
+    let settings = with(&settings, "/run/secrets/crossauth", &path("secret"));
+    fs::write(path("crossauth.toml"), &settings).unwrap();
+    let mut server = crossauth().arguments(&["--config", "crossauth.toml"]).start_in(directory);
+    assert_eq!(server.status("/ready"), 200);
+    server.stop();
+    let log = server.log();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Hashes, signatures and stored keys are what upstream itself made of the known secret,
 //! session and password; they are also among the vectors of `crossauth-core`.
 
-mod upstream;
+pub(crate) mod upstream;
 
 use crossauth_testkit::server::{Program, Server};
 use reqwest::header::{COOKIE, SET_COOKIE};
