@@ -24,6 +24,7 @@ pub struct SignupField {
     pub(crate) kind: FieldKind,
     pub(crate) required: bool,
     pub(crate) choices: Vec<(String, String)>,
+    pub(crate) autocomplete: Option<String>,
 }
 
 /// What a field holds, and which control of a browser shows it.
@@ -79,7 +80,7 @@ impl SignupField {
             _ => FieldKind::Text,
         };
         let (label, hint, choices) = (label(&name), String::new(), Vec::new());
-        Self { name, label, hint, kind, required: false, choices }
+        Self { name, label, hint, kind, required: false, choices, autocomplete: None }
     }
 
     /// The label on the form, instead of one made from the name.
@@ -114,6 +115,13 @@ impl SignupField {
     ) -> Self {
         let choices = choices.into_iter().map(|(value, label)| (value.into(), label.into()));
         Self { choices: choices.collect(), ..self }
+    }
+
+    /// The value of the control's `autocomplete`, such as `tel-national`, instead of one that
+    /// follows from the kind.
+    #[must_use]
+    pub fn autocomplete(self, token: impl Into<String>) -> Self {
+        Self { autocomplete: Some(token.into()), ..self }
     }
 
     /// The checked value: text, or a number where the field holds one.

@@ -60,6 +60,9 @@ fn note_what_is_ignored(configuration: &Configuration) {
     for variable in configuration.ignored() {
         tracing::debug!(variable, "ignored: set by an orchestrator or an image");
     }
+    for warning in configuration.warnings() {
+        tracing::warn!("{warning}");
+    }
     if unread_file(configuration) {
         tracing::warn!("{UNREAD_FILE}");
     }

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use crossauth_axum::{BaseUrl, Crossauth, HostPrefix};
+use crossauth_axum::{BaseUrl, Crossauth};
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::Storage;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
 use crossauth_core::{Auth, Sources};
-use crossauth_settings::{Settings, Tables};
+use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
 
@@ -51,11 +51,6 @@ pub(crate) fn site(
     address: SocketAddr,
 ) -> anyhow::Result<Crossauth> {
     let mut settings = settings.clone();
-    let cookies = &mut settings.cookies.config;
-    if settings.database.tables != Tables::Crossauth && cookies.host_prefix == HostPrefix::Auto {
-        // Upstream, which may run beside this server, reads the cookies under their plain names.
-        cookies.host_prefix = HostPrefix::Never;
-    }
     let site = &mut settings.site.config;
     if site.base_url.is_none() {
         site.base_url = Some(BaseUrl::parse(&format!("http://{address}"))?);

@@ -3,6 +3,7 @@
 
 mod address;
 mod choice;
+mod field;
 mod number;
 mod secret;
 mod text;
@@ -12,6 +13,7 @@ use std::marker::PhantomData;
 
 pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
 pub(crate) use choice::{Choice, Flag, Word, words};
+pub(crate) use field::SignupFields;
 pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
 pub use secret::DatabaseUrl;
 pub(crate) use secret::{PepperText, PostgresUrl, SecretText};
@@ -20,12 +22,14 @@ pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 /// A value as it was written: one text, or several where the source has lists.
 ///
 /// Has no `Debug`: it may be a secret.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Raw {
     /// A single value.
     Text(String),
     /// A list.
     List(Vec<String>),
+    /// Tables, which only a file has.
+    Tables(Vec<toml::Table>),
 }
 
 impl Raw {
@@ -38,7 +42,7 @@ impl Raw {
     pub(crate) fn text(&self) -> Result<&str, Reason> {
         match self {
             Self::Text(text) => Ok(text),
-            Self::List(_) => Err(Reason::expected("a single value, not a list")),
+            Self::List(_) | Self::Tables(_) => Err(Reason::expected("a single value, not a list")),
         }
     }
 }
@@ -48,6 +52,10 @@ impl fmt::Display for Raw {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::List(items) => write!(f, "{items:?}"),
+            Self::Tables(tables) => {
+                let tables = tables.iter().cloned().map(toml::Value::Table);
+                write!(f, "{}", toml::Value::Array(tables.collect()))
+            }
         }
     }
 }
@@ -60,6 +68,11 @@ impl Reason {
     /// The value is not what the setting takes.
     pub(crate) fn expected(what: &str) -> Self {
         Self(format!("expected {what}"))
+    }
+
+    /// A reason in other words.
+    pub(crate) fn because(reason: String) -> Self {
+        Self(reason)
     }
 }
 

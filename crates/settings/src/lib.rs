@@ -68,7 +68,7 @@ pub use problem::{Problem, Problems, Source};
 pub use reference::page as reference_page;
 pub use section::{
     Connections, Cookies, Database, Log, LogFormat, LogLevel, PasswordScheme, Passwords, Server,
-    Setting, Shutdown, Site, Tables,
+    Setting, Shutdown, Signup, Site, Tables,
 };
 pub use settings::{Program, Settings};
 pub use source::environment::CONFIG_FILE;

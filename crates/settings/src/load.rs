@@ -7,7 +7,7 @@ use crossauth_axum::Builder;
 
 use crate::entry::Entries;
 use crate::kind::Secrecy;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::settings::{Program, Settings};
 use crate::source::{argument, environment, file};
 
@@ -79,7 +79,7 @@ impl Inputs {
 
     /// Reads and checks everything, or reports everything that is wrong.
     pub fn load(self) -> Result<Configuration, Problems> {
-        let mut problems = Vec::new();
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let environment = environment::read(self.program, self.environment, &mut problems);
         let file = self.file.or(environment.file);
         let mut entries = match &file {
@@ -88,12 +88,12 @@ impl Inputs {
         };
         entries.override_with(environment.entries);
         entries.override_with(argument::read(self.program, self.arguments, &mut problems));
-        let settings = Settings::from_entries(self.program, &entries, &mut problems);
+        let settings = Settings::from_entries(self.program, &entries, &mut problems, &mut warnings);
         if !problems.is_empty() {
             return Err(Problems::new(problems));
         }
         let (program, ignored) = (self.program, environment.ignored);
-        Ok(Configuration { settings, program, entries, file, ignored })
+        Ok(Configuration { settings, program, entries, file, ignored, warnings })
     }
 }
 
@@ -105,6 +105,7 @@ pub struct Configuration {
     entries: Entries,
     file: Option<PathBuf>,
     ignored: Vec<String>,
+    warnings: Vec<Problem>,
 }
 
 impl std::fmt::Debug for Configuration {
@@ -134,6 +135,11 @@ impl Configuration {
     /// The file that was read.
     pub fn file(&self) -> Option<&std::path::Path> {
         self.file.as_deref()
+    }
+
+    /// What is probably not meant, but works.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// Variables `CROSSAUTH_…` that were ignored, since orchestrators and images set them.

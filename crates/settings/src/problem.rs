@@ -56,8 +56,12 @@ impl Problem {
         Self::new(name, reason, source)
     }
 
-    /// The same problem with the value shown, except for a password inside an address.
+    /// The same problem with the value shown, except for tables and a password inside an address.
     pub(crate) fn with_value(self, value: &Raw) -> Self {
+        if matches!(value, Raw::Tables(_)) {
+            // Long, and the reason names the place.
+            return self;
+        }
         let shown = value.to_string();
         let value = if shown.contains("://") && shown.contains('@') {
             "(an address with a password)".to_owned()

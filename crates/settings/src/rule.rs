@@ -1,35 +1,70 @@
 //! What settings must satisfy together. The rules themselves are beside their sections.
 
 use crate::entry::Entries;
+use crate::kind::Secrecy;
 use crate::problem::{Problem, Source};
+use crate::settings::Program;
 
 /// Collects the rules that are broken.
 pub(crate) struct Rules<'a> {
     entries: &'a Entries,
     problems: &'a mut Vec<Problem>,
+    warnings: &'a mut Vec<Problem>,
 }
 
 impl<'a> Rules<'a> {
     /// Rules over these entries, some of which may have problems already.
-    pub(crate) fn new(entries: &'a Entries, problems: &'a mut Vec<Problem>) -> Self {
-        Self { entries, problems }
+    pub(crate) fn new(
+        entries: &'a Entries,
+        problems: &'a mut Vec<Problem>,
+        warnings: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self { entries, problems, warnings }
     }
 
-    /// Reports the first of `keys`, which is no secret, unless the rule holds. Says nothing where one of `keys` could
+    /// Reports the first of `keys` unless the rule holds. Says nothing where one of `keys` could
     /// not be read: the rule was applied to its default then.
     pub(crate) fn require(&mut self, holds: bool, keys: &[&'static str], reason: &str) {
         let unreadable = |key: &&str| self.problems.iter().any(|problem| problem.is_about(key));
         if holds || keys.iter().any(unreadable) {
             return;
         }
-        let problem = if let Some(entry) = self.entries.get(keys[0]) {
-            Problem::new(keys[0], reason, entry.source.clone()).with_value(&entry.raw)
+        self.problems.push(self.problem(keys, reason));
+    }
+
+    /// As [`require`](Self::require), but only warns where the first of `keys` was given in one of
+    /// `variables`: configuration of upstream is to work as it is.
+    pub(crate) fn require_unless_in(
+        &mut self,
+        variables: &[&str],
+        holds: bool,
+        keys: &[&'static str],
+        reason: &str,
+    ) {
+        let source = self.entries.get(keys[0]).map(|entry| &entry.source);
+        match source {
+            Some(Source::Variable(name)) if variables.contains(&name.as_str()) => {
+                if !holds {
+                    self.warnings.push(self.problem(keys, reason));
+                }
+            }
+            Some(_) | None => self.require(holds, keys, reason),
+        }
+    }
+
+    fn problem(&self, keys: &[&'static str], reason: &str) -> Problem {
+        if let Some(entry) = self.entries.get(keys[0]) {
+            let problem = Problem::new(keys[0], reason, entry.source.clone());
+            if is_public(keys[0]) { problem.with_value(&entry.raw) } else { problem }
         } else {
             // The reader of the message looks where something was written.
             let given = keys.iter().find_map(|key| self.entries.get(key));
             let source = given.map_or(Source::Default, |entry| entry.source.clone());
             Problem::new(keys[0], reason, source)
-        };
-        self.problems.push(problem);
+        }
     }
+}
+
+fn is_public(key: &str) -> bool {
+    Program::Server.find(key).is_some_and(|setting| setting.secrecy == Secrecy::Public)
 }

@@ -20,6 +20,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use password::{PasswordScheme, Passwords};
 pub use server::Server;
 pub use shutdown::Shutdown;
+pub use signup::Signup;
 pub use site::Site;
 
 use crate::entry::Reader;

@@ -6,14 +6,13 @@ use crossauth_core::error::Numbering;
 use crossauth_core::password::HasherConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
-use crossauth_core::signup::SignupConfig;
 
 use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Site,
-    Tables, limit,
+    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Signup,
+    Site, Tables, limit,
 };
 
 /// Which program reads the settings.
@@ -55,7 +54,7 @@ sections! {
     /// Where the server's database is.
     database: Database, Server;
     /// Sign-up.
-    signup: SignupConfig, Application;
+    signup: Signup, Application;
     /// Sessions.
     session: SessionConfig, Application;
     /// Cookies and the CSRF header.
@@ -78,10 +77,11 @@ impl Settings {
         program: Program,
         entries: &Entries,
         problems: &mut Vec<Problem>,
+        warnings: &mut Vec<Problem>,
     ) -> Self {
         let mut settings = Self::default();
         settings.read(&mut Reader::new(entries, problems));
-        settings.check(program, &mut Rules::new(entries, problems));
+        settings.check(program, &mut Rules::new(entries, problems, warnings));
         settings
     }
 
@@ -108,7 +108,7 @@ impl Settings {
             session: self.session.clone(),
             hasher: self.hasher(),
             password_policy: self.passwords.policy.clone().for_site(&self.site.config.name),
-            signup: self.signup.clone(),
+            signup: self.signup.config.clone(),
             ..AuthConfig::new(secret)
         }
     }
@@ -127,11 +127,12 @@ impl Settings {
                 error_codes: site.error_codes.unwrap_or(error_codes),
                 ..site.config.clone()
             })
-            .cookies(self.cookies.config.clone())
+            .cookies(self.cookies.config(self.database.tables))
             .requests(self.requests.clone())
             .body_limits(self.bodies)
             .session(self.session.clone())
-            .signup(self.signup.clone())
+            .signup(self.signup.config.clone())
+            .signup_fields(self.signup.fields.clone())
             .hasher(self.hasher())
             .password_policy(self.passwords.policy.clone());
         match &site.secret {

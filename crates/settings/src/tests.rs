@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
 
-use crossauth_core::password::pbkdf2::Padding;
-
 use crate::kind::Secrecy;
 use crate::{Configuration, Inputs, Problems, Program};
+
+mod cookie;
+mod password;
+mod signup;
 
 fn server() -> Inputs {
     Inputs::new(Program::Server)
@@ -116,33 +118,10 @@ fn upstream_names_work_in_the_environment() {
     );
     assert_eq!(settings.session.max_age, Some(std::time::Duration::from_mins(1)));
     assert_eq!(settings.session.persist, crossauth_core::session::Persistence::UntilBrowserCloses);
-    assert_eq!(settings.signup.editable_fields, ["email"]);
+    assert_eq!(settings.signup.config.editable_fields, ["email"]);
     assert_eq!(settings.passwords.pbkdf2.key_len, 64);
     assert!(settings.hasher().pepper.is_some());
     assert!(settings.cookies.config.session.domain.is_none());
-}
-
-#[test]
-fn a_pepper_is_used_only_where_it_is_enabled() {
-    let secret = ("CROSSAUTH_HASHER_SECRET", "sixteen bytes !!");
-    assert!(from_environment(&[secret]).unwrap().settings.hasher().pepper.is_none());
-    let enabled = [secret, ("CROSSAUTH_PASSWORD_PEPPER_ENABLED", "true")];
-    assert!(from_environment(&enabled).unwrap().settings.hasher().pepper.is_some());
-}
-
-#[test]
-fn hashes_for_a_database_of_python_are_those_that_python_reads() {
-    let padding = |text| from_file(text).map(|found| found.settings.hasher().pbkdf2_padding);
-    let python = "database.tables = 'pycrossauth'\npassword.hash = 'pbkdf2'\n";
-    assert_eq!(padding(python).unwrap(), Padding::Padded);
-    assert_eq!(padding("password.hash = 'pbkdf2'").unwrap(), Padding::Unpadded);
-    for wrong in ["password.pbkdf2_digest = 'sha512'", "password.pepper_enabled = true"] {
-        let pepper = "password.pepper = 'sixteen bytes !!'\n";
-        let problems = from_file(&format!("{python}{pepper}{wrong}")).unwrap_err();
-        assert!(problems.to_string().contains("sha256"), "{problems}");
-    }
-    let other = format!("{python}password.pbkdf2_digest = 'sha512'\n");
-    assert!(from_file(&format!("{other}password.pbkdf2_padding = 'unpadded'")).is_ok());
 }
 
 #[test]

@@ -233,7 +233,8 @@ impl Builder {
     }
 
     /// The fields of the sign-up form besides name and password, with labels, rules and choices.
-    /// They take the place of [`editable_fields`](Self::editable_fields).
+    /// Fields of [`editable_fields`](Self::editable_fields) that are not among them come after
+    /// them, as optional lines of text.
     pub fn signup_fields(mut self, fields: impl IntoIterator<Item = SignupField>) -> Self {
         self.signup_fields = fields.into_iter().collect();
         self
@@ -286,10 +287,7 @@ impl Builder {
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
-        if !self.signup_fields.is_empty() {
-            let names = self.signup_fields.iter().map(|field| field.name.clone());
-            self.signup.editable_fields = names.collect();
-        }
+        self.describe_fields();
         let config = self.config()?;
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
@@ -307,6 +305,17 @@ impl Builder {
         Ok(Crossauth::new(auth, config, pages, self.sources.random))
     }
 
+    /// Describes each field that users may set, and lets them set each that is described.
+    fn describe_fields(&mut self) {
+        for name in std::mem::take(&mut self.signup.editable_fields) {
+            if !self.signup_fields.iter().any(|field| field.name == name) {
+                self.signup_fields.push(SignupField::new(name));
+            }
+        }
+        let names = self.signup_fields.iter().map(|field| field.name.clone());
+        self.signup.editable_fields = names.collect();
+    }
+
     fn config(&self) -> Result<Config, BuildError> {
         let base_url = self.checked_base_url()?;
         let secure = base_url.transport() == Transport::Encrypted;
@@ -317,11 +326,7 @@ impl Builder {
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
-            signup_fields: if self.signup_fields.is_empty() {
-                self.signup.editable_fields.iter().map(SignupField::new).collect()
-            } else {
-                self.signup_fields.clone()
-            },
+            signup_fields: self.signup_fields.clone(),
             visible_fields: match &site.visible_fields {
                 Some(fields) => fields.clone(),
                 None => self.signup.editable_fields.clone(),

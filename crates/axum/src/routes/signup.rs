@@ -73,7 +73,7 @@ struct Field {
     r#type: &'static str,
     required: bool,
     choices: Vec<Choice>,
-    autocomplete: &'static str,
+    autocomplete: String,
     hint: String,
     value: Value,
 }
@@ -225,7 +225,10 @@ impl Field {
             r#type: if field.choices.is_empty() { field.kind.control() } else { "select" },
             required: field.required,
             choices: field.choices.iter().map(choice).collect(),
-            autocomplete: field.kind.autocomplete(),
+            autocomplete: match &field.autocomplete {
+                Some(token) => token.clone(),
+                None => field.kind.autocomplete().to_owned(),
+            },
             hint: field.hint.clone(),
             value: entered.cloned().unwrap_or_default(),
         }

@@ -25,6 +25,9 @@ pub(super) fn show(configuration: &Configuration) -> io::Result<()> {
     if unread_file(configuration) {
         writeln!(stdout, "# {UNREAD_FILE}")?;
     }
+    for warning in configuration.warnings() {
+        writeln!(stdout, "# warning: {warning}")?;
+    }
     for line in configuration.lines() {
         writeln!(stdout, "{line}")?;
     }

@@ -34,6 +34,11 @@ pub(crate) fn sign_up(server: &Server, username: &str) -> u16 {
 
 /// The status of a JSON endpoint that takes a CSRF token.
 fn post(server: &Server, path: &str, body: &str) -> u16 {
+    status(&answer(server, path, body))
+}
+
+/// The answer of a JSON endpoint that takes a CSRF token.
+pub(crate) fn answer(server: &Server, path: &str, body: &str) -> String {
     let page = server.exchange(
         b"GET /api/getcsrftoken HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
@@ -48,7 +53,7 @@ fn post(server: &Server, path: &str, body: &str) -> u16 {
          X-CROSSAUTH-CSRF: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
     );
-    status(&server.exchange(request.as_bytes()))
+    server.exchange(request.as_bytes())
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod postgres;
 mod process;
 mod request;
 mod shutdown;
+mod signup;
 mod start;
 mod terminal;

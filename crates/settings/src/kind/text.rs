@@ -36,6 +36,7 @@ impl Kind for List {
         let text = match raw {
             Raw::List(items) => return Ok(items.clone()),
             Raw::Text(text) => text.trim(),
+            Raw::Tables(_) => return Err(Reason::expected(Self::EXPECTS)),
         };
         if text.starts_with('[') {
             return serde_json::from_str(text)

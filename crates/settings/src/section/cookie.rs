@@ -4,7 +4,7 @@ use crossauth_axum::{CookieConfig, CsrfIssue, HostPrefix};
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SameSite};
 use crossauth_core::crypto::SignatureForm;
 
-use super::{Site, section};
+use super::{Site, Tables, section};
 use crate::kind::{Choice, CookieName, Domain, Flag, HeaderName, LocalPath, Optional, words};
 use crate::rule::Rules;
 
@@ -81,7 +81,7 @@ section! { Cookies {
     "csrf.issue": Choice<CsrfIssue> => config.csrf_issue;
     /// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
     /// them. Browsers accept that over https only, for the path `/` and without a domain: `auto`
-    /// is where they do, and where the database is not upstream's.
+    /// is where they do, and where `database.tables` are not upstream's, which reads plain names.
     "cookies.host_prefix": Choice<HostPrefix> => config.host_prefix;
     /// The form in which cookies are signed: `base64url` as Crossauth for TypeScript does, or `hex`
     /// as Crossauth for Python does, which reads no other. Both are read.
@@ -91,6 +91,14 @@ section! { Cookies {
 const SECURE: &str = "cookies are for https only exactly when `base_url` is https";
 
 impl Cookies {
+    /// Names and attributes, for the library.
+    pub fn config(&self, tables: Tables) -> CookieConfig {
+        let shared = tables != Tables::Crossauth && self.config.host_prefix == HostPrefix::Auto;
+        // Upstream, which may run beside this server, reads the cookies under their plain names.
+        let host_prefix = if shared { HostPrefix::Never } else { self.config.host_prefix };
+        CookieConfig { host_prefix, ..self.config.clone() }
+    }
+
     pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
         let https = site.is_https();
         let agrees = |said: Option<bool>| said.is_none_or(|said| said == https);

@@ -126,11 +126,23 @@ impl Passwords {
             &["password.min_length"],
             "must be at most 1024: longer passwords are refused",
         );
+        let python = tables == Tables::PyCrossauth && self.scheme == PasswordScheme::Pbkdf2;
+        rules.require(
+            !python || self.padding != Some(Padding::Unpadded),
+            &["password.pbkdf2_padding", "database.tables"],
+            "Crossauth for Python, whose tables these are, reads padded hashes only",
+        );
         let for_python = self.hasher(tables).check();
         rules.require(
             !matches!(for_python, Err(HasherConfigError::NotForPython)),
             &["password.pbkdf2_padding", "password.pbkdf2_digest", "password.pepper_enabled"],
             "Crossauth for Python reads padded hashes with `sha256` and without a pepper only",
+        );
+        rules.require_unless_in(
+            &["CROSSAUTH_HASHER_SECRET", "CROSSAUTH_HASHER_SECRET_FILE"],
+            self.hasher.pepper.is_none() || self.pepper_enabled,
+            &["password.pepper", "password.pepper_enabled"],
+            "is not used: set `password.pepper_enabled` too, or leave it out",
         );
         rules.require(
             self.hasher.queue.get() <= 65_536,

@@ -1,9 +1,19 @@
 //! Sign-up.
 
+use crossauth_axum::SignupField;
 use crossauth_core::signup::{Registration, SignupConfig};
 
 use super::section;
-use crate::kind::{Choice, List, Usernames, words};
+use crate::kind::{Choice, List, SignupFields, Usernames, words};
+
+/// Who may sign up, and with which fields.
+#[derive(Debug, Clone, Default)]
+pub struct Signup {
+    /// Who may sign up, and which fields users may set.
+    pub config: SignupConfig,
+    /// The fields of the form that are described.
+    pub fields: Vec<SignupField>,
+}
 
 words! { Registration, "`true` or `false`" {
     "true" = Registration::Open;
@@ -12,11 +22,18 @@ words! { Registration, "`true` or `false`" {
     "0" = Registration::Closed;
 } }
 
-section! { SignupConfig {
+section! { Signup {
     /// Whether people may create accounts for themselves.
-    "signup.enabled": Choice<Registration> => registration;
-    /// The fields of their own account that users may set.
-    "signup.editable_fields": List => editable_fields, upstream "USER_EDITABLE_FIELDS";
+    "signup.enabled": Choice<Registration> => config.registration;
+    /// The fields of their own account that users may set, beside those of `signup.fields`. They
+    /// stand on the sign-up form as optional lines of text.
+    "signup.editable_fields": List => config.editable_fields, upstream "USER_EDITABLE_FIELDS";
+    /// Fields of the sign-up form, which users may set. Each is a table: `name`, such as `email`
+    /// for the address of the account; and where the default is not right, `label`, `hint` (a
+    /// sentence below the field), `type` (`text`, `email`, `phone`, `number`, `date`, `url`),
+    /// `required`, `choices` (values, or tables of `value` and `label`) and `autocomplete` (as in
+    /// HTML).
+    "signup.fields": SignupFields => fields;
     /// Usernames that cannot be taken at sign-up, such as `admin`. Administrators can create them.
-    "signup.reserved_names": Usernames => reserved_names;
+    "signup.reserved_names": Usernames => config.reserved_names;
 } }

@@ -105,11 +105,16 @@ fn raw(value: toml::Value) -> Option<Raw> {
         toml::Value::String(text) => Some(Raw::Text(text)),
         toml::Value::Integer(number) => Some(Raw::Text(number.to_string())),
         toml::Value::Boolean(switch) => Some(Raw::Text(switch.to_string())),
-        toml::Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .map(Raw::List),
+        toml::Value::Array(items) => list(&items).or_else(|| tables(&items)),
         toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
+}
+
+fn list(items: &[toml::Value]) -> Option<Raw> {
+    let items = items.iter().map(|item| item.as_str().map(str::to_owned));
+    items.collect::<Option<_>>().map(Raw::List)
+}
+
+fn tables(items: &[toml::Value]) -> Option<Raw> {
+    items.iter().map(|item| item.as_table().cloned()).collect::<Option<_>>().map(Raw::Tables)
 }

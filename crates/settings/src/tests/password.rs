@@ -1,0 +1,67 @@
+use crossauth_core::password::NewHashes;
+use crossauth_core::password::pbkdf2::{Digest, Padding};
+
+use super::{from_environment, from_file, messages};
+
+const PYTHON: &str = "database.tables = 'pycrossauth'\npassword.hash = 'pbkdf2'\n";
+const PEPPER: &str = "password.pepper = 'sixteen bytes !!'\n";
+
+#[test]
+fn argon2id_is_the_default_whosever_tables_there_are() {
+    for tables in ["crossauth", "pycrossauth", "crossauthjs"] {
+        let settings = from_file(&format!("database.tables = '{tables}'")).unwrap().settings;
+        let hashes = settings.hasher().new_hashes;
+        assert!(matches!(hashes, NewHashes::Argon2id(_)), "{tables}: {hashes:?}");
+    }
+}
+
+#[test]
+fn hashes_for_a_database_of_python_are_those_that_python_reads() {
+    let hasher = from_file(PYTHON).unwrap().settings.hasher();
+    assert_eq!(hasher.pbkdf2_padding, Padding::Padded);
+    assert!(hasher.pepper.is_none());
+    let NewHashes::Pbkdf2(params) = hasher.new_hashes else { panic!("{hasher:?}") };
+    assert_eq!(params.digest, Digest::Sha256);
+    let other = from_file("password.hash = 'pbkdf2'").unwrap().settings.hasher();
+    assert_eq!(other.pbkdf2_padding, Padding::Unpadded);
+}
+
+#[test]
+fn hashes_that_python_would_not_read_are_refused_in_its_database() {
+    for wrong in [
+        "password.pbkdf2_digest = 'sha512'".to_owned(),
+        "password.pbkdf2_padding = 'unpadded'".to_owned(),
+        format!("{PEPPER}password.pepper_enabled = true"),
+    ] {
+        let messages = messages(from_file(&format!("{PYTHON}{wrong}")));
+        assert!(messages.contains("Crossauth for Python"), "{wrong}: {messages}");
+        assert!(!messages.contains("sixteen"), "{messages}");
+    }
+}
+
+#[test]
+fn a_pepper_that_is_not_enabled_is_refused() {
+    let messages = messages(from_file(PEPPER));
+    assert!(messages.starts_with("password.pepper: is not used: set"), "{messages}");
+    let variable = ("CROSSAUTH_PASSWORD_PEPPER", "sixteen bytes !!");
+    assert!(from_environment(&[variable]).is_err());
+    let enabled = [variable, ("CROSSAUTH_PASSWORD_PEPPER_ENABLED", "true")];
+    assert!(from_environment(&enabled).unwrap().settings.hasher().pepper.is_some());
+}
+
+#[test]
+fn a_pepper_under_its_upstream_name_warns_until_it_is_enabled() {
+    let secret = ("CROSSAUTH_HASHER_SECRET", "sixteen bytes !!");
+    let configuration = from_environment(&[secret]).unwrap();
+    assert!(configuration.settings.hasher().pepper.is_none());
+    let warnings: Vec<String> = configuration.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["password.pepper: is not used: set `password.pepper_enabled` too, or leave it out \
+          (CROSSAUTH_HASHER_SECRET)"],
+    );
+    let enabled = [secret, ("CROSSAUTH_ENABLE_SECRET_FOR_PASSWORDS", "true")];
+    let configuration = from_environment(&enabled).unwrap();
+    assert!(configuration.settings.hasher().pepper.is_some());
+    assert!(configuration.warnings().is_empty());
+}
