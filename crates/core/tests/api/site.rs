@@ -59,10 +59,9 @@ impl Site {
     }
 
     pub(crate) async fn session(&self, username: &str) -> NewSession {
-        match self.log_in(username, PASSWORD).await {
-            LoginOutcome::LoggedIn(session) => *session,
-            other => panic!("{other:?}"),
-        }
+        let outcome = self.log_in(username, PASSWORD).await;
+        let LoginOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
+        *session
     }
 
     pub(crate) async fn is_accepted(&self, session: &NewSession) -> bool {
