@@ -21,14 +21,16 @@
 //! # }
 //! ```
 //!
-//! [`Crossauth::mount`] adds the routes (`router.rs` has them all on one page) and wraps the
+//! [`Crossauth::mount`] adds the routes (`routes.rs` has them all in one table) and wraps the
 //! application in the layer that checks sessions. A handler then says by the types it takes who
-//! may call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`], and
-//! [`CsrfForm`] for what a form of the application's own sends.
+//! may call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; and by [`CsrfForm`] or
+//! [`CsrfChecked`] that the request brings a CSRF token. An extractor of the application's own rejects
+//! with [`Rejection`].
 //!
 //! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that asks
-//! it, and a line in `router.rs`. To add a page: a template, a name in `page.rs`, and its
-//! variables in `docs/reference/templates.md`.
+//! it, and a line in the table of `routes.rs`. To add a page: a struct of its variables with
+//! samples beside the handler, a line in the list of pages in `routes.rs`, a template, and a row in
+//! `docs/reference/templates.md`.
 
 mod answer;
 mod body;
