@@ -32,7 +32,7 @@ pub(crate) fn serve(address: &str, data: &Path) -> Result<()> {
             .base_url(&format!("http://{address}"))
             .build()?;
         let private = get(async |_: CurrentUser| ANSWER);
-        Ok(crossauth.mount(Router::new().route(PUBLIC, get(public)).route(PRIVATE, private)))
+        Ok(crossauth.site_with(Router::new().route(PUBLIC, get(public)).route(PRIVATE, private)))
     })
 }
 

@@ -29,7 +29,7 @@ impl Column {
     fn decode(row: &dyn Row, dialect: Dialect) -> Result<Self, StorageError> {
         let text = |column| {
             let text = to_text(row.value(column)?).map_err(StorageError::corrupt)?;
-            Ok::<_, StorageError>(text.unwrap_or_default())
+            Ok::<_, StorageError>(text.unwrap_or_default().into_owned())
         };
         let truth = |column| Ok::<_, StorageError>(is_true(&row.value(column)?));
         let name = text(0)?;

@@ -4,6 +4,7 @@ mod key;
 mod secrets;
 mod user;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crossauth_core::clock::Timestamp;
@@ -36,17 +37,17 @@ impl<'r> Cells<'r> {
     }
 
     /// Text; null where there is none.
-    pub(crate) fn optional_text(&self, field: &Field) -> Result<Option<String>, Problem> {
+    pub(crate) fn optional_text(&self, field: &Field) -> Result<Option<Cow<'r, str>>, Problem> {
         to_text(self.get(field)?).map_err(|problem| Problem::column(field, problem))
     }
 
-    pub(crate) fn text(&self, field: &Field) -> Result<String, Problem> {
+    pub(crate) fn text(&self, field: &Field) -> Result<Cow<'r, str>, Problem> {
         let text = self.optional_text(field)?;
         text.ok_or_else(|| Problem::column(field, "is null"))
     }
 
     /// Text of a column that may be missing or null.
-    pub(crate) fn text_or_empty(&self, field: Option<&Field>) -> Result<String, Problem> {
+    pub(crate) fn text_or_empty(&self, field: Option<&Field>) -> Result<Cow<'r, str>, Problem> {
         let text = field.map(|field| self.optional_text(field)).transpose()?;
         Ok(text.flatten().unwrap_or_default())
     }
@@ -74,18 +75,18 @@ impl<'r> Cells<'r> {
 }
 
 /// A value as text; null is none.
-pub(crate) fn to_text(value: Value<'_>) -> Result<Option<String>, &'static str> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Text(text) => Ok(Some(text.into_owned())),
-        Value::Integer(integer) => Ok(Some(integer.to_string())),
-        Value::Real(real) => Ok(Some(real.to_string())),
-        Value::Bool(truth) => Ok(Some(truth.to_string())),
+pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static str> {
+    Ok(Some(match value {
+        Value::Null => return Ok(None),
+        Value::Text(text) => text,
+        Value::Integer(integer) => integer.to_string().into(),
+        Value::Real(real) => real.to_string().into(),
+        Value::Bool(truth) => truth.to_string().into(),
         Value::Bytes(bytes) => {
-            String::from_utf8(bytes.into_owned()).map(Some).map_err(|_| "is not UTF-8")
+            String::from_utf8(bytes.into_owned()).map_err(|_| "is not UTF-8")?.into()
         }
-        Value::Time(_) => Err("holds a time"),
-    }
+        Value::Time(_) => return Err("holds a time"),
+    }))
 }
 
 /// Why a row could not be decoded.

@@ -38,7 +38,7 @@ impl Secrets {
         // Upstream stores empty text for none.
         let secret = |field: Option<&Field>| {
             let secret = cells.text_or_empty(field)?;
-            Ok::<_, Problem>(Some(secret).filter(|secret| !secret.is_empty()))
+            Ok::<_, Problem>((!secret.is_empty()).then(|| secret.into_owned()))
         };
         let decode = || {
             Ok(UserSecrets {

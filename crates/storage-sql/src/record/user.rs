@@ -1,5 +1,7 @@
 //! Users.
 
+use std::borrow::Cow;
+
 use crossauth_core::storage::StorageError;
 use crossauth_core::user::{FactorName, Normalization, User, UserId, UserState};
 
@@ -73,20 +75,22 @@ impl Users {
     }
 
     fn decode_fields(&self, cells: Cells<'_>, id: UserId) -> Result<User, Problem> {
-        let username = cells.text(&self.username)?;
+        let username = cells.text(&self.username)?.into_owned();
         let email = self.email.as_ref().map(|field| cells.optional_text(field)).transpose()?;
-        let email = email.flatten();
+        let email = email.flatten().map(Cow::into_owned);
         Ok(User {
             id,
             username_normalized: match &self.username_normalized {
                 Some(field) => cells
                     .optional_text(field)?
-                    .unwrap_or_else(|| self.normalization.apply(&username)),
+                    .map_or_else(|| self.normalization.apply(&username), Cow::into_owned),
                 None => username.clone(),
             },
             email_normalized: match (&self.email_normalized, &email) {
                 (Some(field), Some(email)) => Some(
-                    cells.optional_text(field)?.unwrap_or_else(|| self.normalization.apply(email)),
+                    cells
+                        .optional_text(field)?
+                        .map_or_else(|| self.normalization.apply(email), Cow::into_owned),
                 ),
                 (_, email) => email.clone(),
             },
@@ -94,7 +98,7 @@ impl Users {
             email,
             // Rows that are older than the column hold null.
             state: match cells.optional_text(&self.state)? {
-                Some(state) => UserState::from(state.as_str()),
+                Some(state) => UserState::from(&*state),
                 None => UserState::Active,
             },
             factor1: FactorName::from(&*cells.text_or_empty(Some(&self.factor1))?),

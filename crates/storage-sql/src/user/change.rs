@@ -207,7 +207,7 @@ impl AccountSql {
         let decode = |row: &dyn Row| {
             let id = decode_id(row.value(0)?).map_err(StorageError::bad_row)?;
             let state = to_text(row.value(1)?).map_err(StorageError::bad_row)?;
-            let state = state.map_or(UserState::Active, |state| UserState::from(state.as_str()));
+            let state = state.map_or(UserState::Active, |state| UserState::from(&*state));
             Ok((id, state))
         };
         let mut admins = transaction.list(statement, &[], decode).await?;
