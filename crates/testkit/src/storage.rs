@@ -41,6 +41,8 @@ struct Shared {
     inner: Storage,
     failing: AtomicBool,
     failing_call: Mutex<Option<&'static str>>,
+    /// The number of calls that are answered before one that is not.
+    calls_to_failure: Mutex<Option<usize>>,
     calls: Mutex<Vec<&'static str>>,
     interruption: Mutex<Option<(&'static str, Interruption)>>,
     touches: mpsc::UnboundedSender<Timestamp>,
@@ -61,6 +63,7 @@ impl TestStorage {
             inner,
             failing: AtomicBool::new(false),
             failing_call: Mutex::default(),
+            calls_to_failure: Mutex::default(),
             calls: Mutex::default(),
             interruption: Mutex::default(),
             touches,
@@ -92,10 +95,16 @@ impl TestStorage {
         *self.0.failing_call.lock() = Some(name);
     }
 
+    /// After this many further calls, one is not answered.
+    pub fn fail_after(&self, calls: usize) {
+        *self.0.calls_to_failure.lock() = Some(calls);
+    }
+
     /// Calls are answered again.
     pub fn recover(&self) {
         self.0.failing.store(false, Ordering::SeqCst);
         *self.0.failing_call.lock() = None;
+        *self.0.calls_to_failure.lock() = None;
     }
 
     /// The names of all calls since the last time, in order. Each is one round trip.
@@ -121,7 +130,16 @@ impl TestStorage {
 
     fn call(&self, name: &'static str) -> Result<&Storage, StorageError> {
         self.0.calls.lock().push(name);
-        if self.0.failing.load(Ordering::SeqCst) || *self.0.failing_call.lock() == Some(name) {
+        let is_last = {
+            let mut left = self.0.calls_to_failure.lock();
+            let is_last = *left == Some(0);
+            *left = left.and_then(|calls| calls.checked_sub(1));
+            is_last
+        };
+        if is_last
+            || self.0.failing.load(Ordering::SeqCst)
+            || *self.0.failing_call.lock() == Some(name)
+        {
             return Err(StorageError::unavailable("the connection to db-7.internal is lost"));
         }
         Ok(&self.0.inner)

@@ -4,6 +4,7 @@ use crossauth_core::account::{AccountError, AccountUpdate, Role};
 use crossauth_core::form::{Field, Rule};
 use crossauth_core::login::LoginOutcome;
 use crossauth_core::secret::Password;
+use crossauth_core::session::NewSession;
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::user::{Patch, Refusal, UserState};
 use serde_json::json;
@@ -34,6 +35,75 @@ async fn failed_change_of_a_password_leaves_password_and_sessions_as_they_were()
     assert!(site.is_accepted(&session).await);
     assert!(matches!(site.log_in("bob", OTHER).await, LoginOutcome::WrongCredentials));
     assert!(matches!(site.log_in("bob", PASSWORD).await, LoginOutcome::LoggedIn(_)));
+}
+
+/// What can be seen of an account and its session: whether the session is accepted, which password
+/// logs in, and the state; `None` for a deleted account.
+async fn observed(site: &Site, session: &NewSession) -> Option<(bool, [bool; 2], UserState)> {
+    let user = site.auth.accounts.find("bob").await.unwrap()?;
+    let mut logs_in = [false; 2];
+    let enabled = user.state == UserState::Active;
+    for (logs_in, password) in logs_in.iter_mut().zip([PASSWORD, OTHER]) {
+        *logs_in =
+            enabled && matches!(site.log_in("bob", password).await, LoginOutcome::LoggedIn(_));
+    }
+    Some((site.is_accepted(session).await, logs_in, user.state))
+}
+
+/// Does the `operation`-th operation on bob's account.
+async fn operate(site: &Site, operation: usize) -> Result<(), AccountError> {
+    let accounts = &site.auth.accounts;
+    match operation {
+        0 => accounts.set_password("bob", Password::new(OTHER)).await.map(drop),
+        1 => accounts.disable("bob").await.map(drop),
+        2 => accounts.end_sessions("bob", None).await.map(drop),
+        _ => accounts.delete("bob").await.map(drop),
+    }
+}
+
+#[tokio::test]
+async fn account_operations_happen_whole_or_not_at_all_whichever_call_fails() {
+    for operation in 0..4 {
+        let mut failures = 0;
+        loop {
+            let site = Site::new();
+            site.account("bob", Role::User).await;
+            let session = site.session("bob").await;
+            let before = observed(&site, &session).await;
+            site.storage.fail_after(failures);
+            let outcome = operate(&site, operation).await;
+            site.storage.recover();
+            let after = observed(&site, &session).await;
+            if outcome.is_ok() {
+                assert!(after.is_none_or(|(accepted, ..)| !accepted), "operation {operation}");
+                break;
+            }
+            assert_eq!(before, after, "operation {operation}, call {failures} fails");
+            failures += 1;
+        }
+        assert!(failures > 0, "operation {operation} calls the store");
+    }
+}
+
+#[tokio::test]
+async fn event_is_applied_to_the_state_at_the_time_of_the_change() {
+    let site = Site::new();
+    let bob = site.account("bob", Role::User).await;
+    let accounts = &site.auth.accounts;
+    accounts.disable("bob").await.unwrap();
+    let id = bob.id.clone();
+    // Another administrator is faster, and requires a new password.
+    site.storage.interrupt_after("users.find_by_username", |inner| async move {
+        use crossauth_core::storage::Change;
+        use crossauth_core::user::UserUpdate;
+        let state = Some(UserState::PasswordResetNeeded);
+        let user = UserUpdate { state, ..UserUpdate::default() };
+        inner.users.change(&id, &Change { user, ..Change::default() }).await.unwrap();
+    });
+    let enabled = accounts.enable("bob").await;
+    assert!(matches!(enabled, Err(AccountError::NotAllowed)), "{enabled:?}");
+    let bob = accounts.find("bob").await.unwrap().unwrap();
+    assert_eq!(bob.state, UserState::PasswordResetNeeded);
 }
 
 #[tokio::test]
