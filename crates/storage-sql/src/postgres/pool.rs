@@ -61,7 +61,7 @@ impl Pool {
     }
 
     /// A new connection.
-    pub(super) async fn open(&self) -> Result<Connection, StorageError> {
+    async fn open(&self) -> Result<Connection, StorageError> {
         Connection::open(&self.config).await
     }
 
@@ -74,11 +74,9 @@ impl Pool {
     ) -> Result<Vec<Row>, StorageError> {
         let mut lent = self.lend().await?;
         match lent.connection()?.query(statement, params, limit).await {
-            // The server had closed the connection while it was idle.
+            // The server closed the connection, and maybe the idle ones with it.
             Err(error) if is_lost(&error) => {
-                lent.discard();
-                drop(lent);
-                self.lend().await?.connection()?.query(statement, params, limit).await
+                lent.replace().await?.query(statement, params, limit).await
             }
             result => result,
         }
@@ -106,9 +104,11 @@ impl Lent<'_> {
         self.connection.as_mut().ok_or_else(|| StorageError::bug("the connection was discarded"))
     }
 
-    /// Closes the connection instead of returning it.
-    pub(super) fn discard(&mut self) {
+    /// Closes the connection and opens a new one in its place.
+    pub(super) async fn replace(&mut self) -> Result<&mut Connection, StorageError> {
         self.connection = None;
+        self.connection = Some(self.pool.open().await?);
+        self.connection()
     }
 }
 

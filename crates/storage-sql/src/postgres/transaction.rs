@@ -8,7 +8,7 @@ use crossauth_core::storage::StorageError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::pool::{Connection, Pool, is_lost};
+use super::pool::{Connection, Lent, Pool, is_lost};
 use super::storage_error;
 use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
 
@@ -67,8 +67,7 @@ where
     F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>,
 {
     let mut lent = pool.lend().await?;
-    let connection = lent.connection()?;
-    begin(connection, pool).await?;
+    let connection = begin(&mut lent).await?;
     connection.in_transaction = true;
     let mut transaction = OnConnection { connection, failed: false, retry: false };
     let result = body(&mut transaction, input).await;
@@ -91,15 +90,12 @@ where
 }
 
 /// Begins on this connection; on a new one if the server has closed it while it was idle.
-async fn begin(connection: &mut Connection, pool: &Pool) -> Result<(), Failure> {
-    match connection.run("BEGIN").await {
-        Err(error) if is_lost(&error) => {
-            *connection = pool.open().await?;
-            connection.run("BEGIN").await?;
-            Ok(())
-        }
-        result => result.map_err(Failure::from),
+async fn begin<'l>(lent: &'l mut Lent<'_>) -> Result<&'l mut Connection, Failure> {
+    match lent.connection()?.run("BEGIN").await {
+        Err(error) if is_lost(&error) => lent.replace().await?.run("BEGIN").await?,
+        result => result?,
     }
+    Ok(lent.connection()?)
 }
 
 async fn roll_back(connection: &mut Connection) {
@@ -122,7 +118,8 @@ impl OnConnection<'_> {
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, StorageError> {
         result.map_err(|error| {
             self.failed = true;
-            self.retry |= is_retriable(&error);
+            // Without COMMIT, nothing of it stays when the connection is lost.
+            self.retry |= is_retriable(&error) || is_lost(&error);
             storage_error(error)
         })
     }

@@ -1,6 +1,7 @@
 //! Transactions on connections that may fail.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
@@ -75,6 +76,44 @@ async fn broken_connections_are_replaced() {
             keys.insert(&Key::new(&value, None, NOW)).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn all_idle_connections_may_be_lost_at_once() {
+    let opened = InSchema::open().await;
+    let database = opened.database.database();
+    // Long enough that each has a connection of its own.
+    let wait = Statement::new("SELECT 'indisputable', pg_sleep(0.2)");
+    let tie_up = || database.find(&wait, &[], |_| Ok(()));
+    let _ = tokio::join!(tie_up(), tie_up(), tie_up());
+    opened.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE pid <> pg_backend_pid() AND query LIKE '%indisputable%'",
+    );
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn transaction_whose_connection_is_lost_before_its_end_runs_again() {
+    let opened = InSchema::open().await;
+    let database = opened.database.database();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&attempts);
+    database
+        .transaction(counted, |transaction, attempts| {
+            Box::pin(async move {
+                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+                if attempts.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let end = Statement::new("SELECT pg_terminate_backend(pg_backend_pid())");
+                    transaction.execute(&end, &[]).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(attempts.load(Ordering::SeqCst), 2);
+    assert!(opened.storage().keys.find("s:1").await.unwrap().is_some());
 }
 
 #[tokio::test]
