@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::answer;
 use crate::crossauth::CsrfIssue;
 use crate::failure::Failure;
+use crate::origin::Provenance;
 use crate::request::RequestInfo;
 use crate::request_id::REQUEST_ID;
 use crate::session_change::SessionChange;
@@ -93,7 +94,8 @@ fn keep_session(info: &RequestInfo, headers: &mut HeaderMap) {
     }
     if let Some(shown) = info.csrf_state().shown() {
         crossauth.set_csrf_header(headers, &shown.token);
-        if shown.needs_cookie {
+        // A form of another site comes without cookies that the browser has; they must stay.
+        if shown.needs_cookie && info.provenance != Provenance::Foreign {
             crossauth.set_csrf_cookie(headers, &shown.token);
         }
     }

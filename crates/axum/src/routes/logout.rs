@@ -50,16 +50,24 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
     let next = match form {
         Ok(form) => form.next,
         // Without a session there is nothing to protect: what the form asks for is done already.
-        Err(failure) if failure.is_stale_form() && info.has_no_session_cookie() => echo.next(),
+        // Nothing is removed: if another site sent the form, the browser may have kept a cookie
+        // back that it still has.
+        Err(failure) if failure.is_stale_form() && info.has_no_session_cookie() => {
+            return Ok(goodbye(&info, echo.next().as_ref()));
+        }
         Err(failure) => return Err(failure),
     };
     end_session(&info).await?;
-    let mut response = match info.surface {
-        Surface::Page => redirect_after_logout(&info, next.as_ref()),
-        Surface::Api => answer::json_ok(&info, Nothing {}),
-    };
+    let mut response = goodbye(&info, next.as_ref());
     headers::clear_cached_pages(response.headers_mut());
     Ok(answer::with_session(response, SessionChange::Ended))
+}
+
+fn goodbye(info: &RequestInfo, next: Option<&NextPath>) -> Response {
+    match info.surface {
+        Surface::Page => redirect_after_logout(info, next),
+        Surface::Api => answer::json_ok(info, Nothing {}),
+    }
 }
 
 async fn end_session(info: &RequestInfo) -> Result<(), Failure> {

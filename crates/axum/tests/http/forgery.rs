@@ -135,6 +135,18 @@ async fn parallel_first_requests_do_not_replace_each_others_token() {
 }
 
 #[tokio::test]
+async fn a_form_of_another_site_does_not_replace_the_token_of_an_open_form() {
+    let site = Site::new();
+    for path in crate::site::UNSAFE {
+        // The browser keeps its cookies back, but takes those of the answer.
+        let forged = request(Method::POST, path).header(SITE, "cross-site");
+        let answer = site.browser().send(forged, "").await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.set_cookies(), Vec::<&str>::new(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_on_every_get_is_a_setting() {
     let site = Site::with(|site| {
         site.cookies(crossauth_axum::CookieConfig {
