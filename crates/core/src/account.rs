@@ -13,6 +13,7 @@ use crate::secret::Password;
 use crate::storage::{StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_field};
 
+pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
 
 /// Longest value of one application field, in characters.

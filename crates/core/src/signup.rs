@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::account::{AccountError, AccountForm, Accounts};
+use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::form::{Field, Rule};
 use crate::key::Owner;
 use crate::login::{Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::password::Lane;
 use crate::session::{Beginning, Begun, NewSession, Persistence, Replaced, Sessions};
-use crate::storage::StorageError;
-use crate::user::{NewUser, ReservedNames, is_reserved_field};
+use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
 
 /// Who may sign up, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,62 +94,54 @@ impl Signup {
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
         let user = self.accounts.check(&request.form, &self.config.reserved_names)?;
+        // Looked for before anything is hashed: whatever the form says, it costs one hash.
+        if let Some(existing) = self.accounts.find(&user.username).await? {
+            return self.repeat(request, &user, &existing).await;
+        }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
-        match self.accounts.insert(&user, &secrets, None).await {
-            Ok(stored) => {
-                tracing::info!(user = %stored.id(), "signed up");
-                let credentials = stored.credentials();
-                let beginning = Beginning {
-                    replaces: request.replaces,
-                    credentials: Some(&credentials),
-                    persist: request.persist,
-                    ..Beginning::default()
-                };
-                first_session(&self.sessions, Owner::User(stored.id()), beginning).await
+        let stored = match self.accounts.insert(&user, &secrets, None).await {
+            Err(error) if is_username_taken(&error) => {
+                // By another request in this moment, perhaps by the same form.
+                let existing = self.accounts.find(&user.username).await?.ok_or(error)?;
+                return self.repeat(request, &user, &existing).await;
             }
-            Err(error) if self.is_repeated(&user, &error).await? => {
-                self.log_in(request, error).await
-            }
-            Err(error) => Err(error),
-        }
-        .map(SignupOutcome::LoggedIn)
+            inserted => inserted?,
+        };
+        tracing::info!(user = %stored.id(), "signed up");
+        let credentials = stored.credentials();
+        let beginning = Beginning {
+            replaces: request.replaces,
+            credentials: Some(&credentials),
+            persist: request.persist,
+            ..Beginning::default()
+        };
+        let owner = Owner::User(stored.id());
+        first_session(&self.sessions, owner, beginning).await.map(SignupOutcome::LoggedIn)
     }
 
-    /// Whether the form asks for exactly the account that exists.
-    async fn is_repeated(
-        &self,
-        user: &NewUser,
-        error: &AccountError,
-    ) -> Result<bool, StorageError> {
-        if !is_username_taken(error) {
-            return Ok(false);
-        }
-        let existing = self.accounts.find(&user.username).await?;
-        Ok(existing.is_some_and(|existing| {
-            existing.username == user.username && existing.email == user.email
-        }))
-    }
-
-    /// Logs in if the password is that of the account that exists; otherwise the answer is
-    /// `error`.
-    async fn log_in(
+    /// Logs in if the form asks for exactly the account that exists and has its password. Otherwise
+    /// the name is taken. Which of both is wrong takes the same work, so that the time does not tell
+    /// whether name and address belong together.
+    async fn repeat(
         &self,
         request: SignupRequest<'_>,
-        error: AccountError,
-    ) -> Result<Box<NewSession>, AccountError> {
-        let attempt = LoginAttempt {
-            username: &request.form.username,
-            password: request.form.password,
-            persist: request.persist,
-            replaces: request.replaces,
-        };
+        user: &NewUser,
+        existing: &User,
+    ) -> Result<SignupOutcome, AccountError> {
+        let password = request.form.password;
+        if existing.username != user.username || existing.email != user.email {
+            self.accounts.check_nothing(password, Lane::Public).await?;
+            return Err(taken(Field::Username));
+        }
+        let (persist, replaces) = (request.persist, request.replaces);
+        let attempt = LoginAttempt { username: &user.username, password, persist, replaces };
         match self.login.attempt(attempt).await {
-            Ok(LoginOutcome::LoggedIn(session)) => Ok(session),
+            Ok(LoginOutcome::LoggedIn(session)) => Ok(SignupOutcome::LoggedIn(session)),
             Ok(
                 LoginOutcome::WrongCredentials
                 | LoginOutcome::Refused(_)
                 | LoginOutcome::Unreadable,
-            ) => Err(error),
+            ) => Err(taken(Field::Username)),
             Err(LoginError::Hash(error)) => Err(error.into()),
             Err(LoginError::Storage(error)) => Err(error.into()),
         }

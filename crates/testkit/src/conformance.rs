@@ -88,6 +88,7 @@ suite! {
         absent_user_is_not_found,
         names_and_addresses_are_found_in_any_spelling,
         taken_name_or_address_is_refused,
+        name_that_is_anothers_address_is_refused,
         refused_user_leaves_nothing_behind,
         users_without_an_address_do_not_conflict,
         user_may_have_no_secrets,
@@ -99,6 +100,7 @@ suite! {
     ]
     raced [
         one_of_many_creations_of_a_name_succeeds,
+        one_of_many_claims_of_a_name_or_address_succeeds,
     ]
     change [
         missing_fields_stay_and_null_clears,

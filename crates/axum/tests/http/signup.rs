@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::browser::Answer;
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
 async fn a_new_account_is_active_and_logged_in() {
@@ -262,6 +262,44 @@ async fn a_form_that_is_sent_twice_at_once_logs_in_twice() {
     let answer = sign_up(&mut site.browser(), wrong).await;
     answer.assert_failure(400, "UserExists");
     answer.assert_no_session();
+}
+
+#[tokio::test]
+async fn a_name_that_is_the_address_of_another_account_is_taken() {
+    let site = Site::new();
+    let victim = json!({"username": "victim", "user_email": "victim@x.org"});
+    assert_eq!(sign_up(&mut site.browser(), victim).await.status, 200);
+    let named = json!({"username": "named@x.org"});
+    assert_eq!(sign_up(&mut site.browser(), named).await.status, 200);
+    for fields in [
+        json!({"username": "victim@x.org"}),
+        json!({"username": "Victim@X.org", "user_email": "eve@x.org"}),
+        json!({"username": "eve", "user_email": "named@x.org"}),
+    ] {
+        let answer = sign_up(&mut site.browser(), fields).await;
+        answer.assert_failure(400, "UserExists");
+        answer.assert_no_session();
+    }
+    let login = site.browser().log_in("victim@x.org", PASSWORD).await;
+    assert_eq!(login.json()["user"]["username"], "victim");
+    let found = site.crossauth.auth().accounts.find("victim@x.org").await.unwrap().unwrap();
+    assert_eq!(found.username, "victim");
+}
+
+#[tokio::test]
+async fn a_form_for_a_taken_name_is_refused_before_a_hash_is_made() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
+    let bob = json!({"user_email": "robert@x.org"});
+    assert_eq!(sign_up(&mut site.browser(), bob).await.status, 200);
+    assert!(storage.take_calls().contains(&"users.create"));
+    // Otherwise the time would tell which address belongs to the name.
+    for address in ["robert@x.org", "elsewhere@x.org"] {
+        let form = json!({"password": "Other-Horse-8", "user_email": address});
+        let answer = sign_up(&mut site.browser(), form).await;
+        answer.assert_failure(400, "UserExists");
+        assert!(!storage.take_calls().contains(&"users.create"), "{address}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{AccountError, AccountForm, Accounts, Role, check_field};
 use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
-use crate::password::Lane;
+use crate::password::{HashError, Lane};
 use crate::secret::Password;
 use crate::session::SessionId;
 use crate::storage::{
@@ -81,6 +81,15 @@ impl Accounts {
     ) -> Result<UserSecrets, AccountError> {
         let hash = self.hasher.hash(password, lane).await?;
         Ok(UserSecrets { password: Some(hash), ..UserSecrets::default() })
+    }
+
+    /// Checks a password against nothing, which takes as long as against the hash of a user.
+    pub(crate) async fn check_nothing(
+        &self,
+        password: Password,
+        lane: Lane,
+    ) -> Result<(), HashError> {
+        self.hasher.verify(password, None, lane).await.map(|_| ())
     }
 
     /// Stores a checked user. A first administrator makes set-up links invalid.
@@ -276,7 +285,7 @@ fn checked(update: AccountUpdate) -> Result<UserUpdate, AccountError> {
     })
 }
 
-fn taken(field: Field) -> AccountError {
+pub(crate) fn taken(field: Field) -> AccountError {
     AccountError::Form(vec![FieldError::new(field, Rule::Taken)])
 }
 

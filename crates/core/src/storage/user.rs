@@ -77,7 +77,8 @@ impl StoredUser {
 /// Users and their secrets.
 ///
 /// Implementations normalise usernames and e-mail addresses on writing and on looking up, by
-/// their own [`crate::user::Normalization`]. Two users never share a normalised name or address.
+/// their own [`crate::user::Normalization`]. Two users never share a normalised name or address,
+/// and the name of one is never the address of another: either is typed to log in.
 /// An application field that is null is the same as one that is absent, and comes back absent.
 ///
 /// A row that cannot be decoded is

@@ -221,7 +221,9 @@ async fn login_takes_one_look_up_and_one_transaction() {
     assert_eq!(site.storage.take_calls(), ["sessions.find"]);
     let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces: None };
     let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
-    assert_eq!(site.storage.take_calls(), ["users.create", "sessions.start"]);
+    // A taken name is found out before a hash is made.
+    let calls = ["users.find_by_username", "users.create", "sessions.start"];
+    assert_eq!(site.storage.take_calls(), calls);
 }
 
 fn assert_field_error<T: std::fmt::Debug>(

@@ -39,6 +39,19 @@ impl Dialect {
         }
     }
 
+    /// A statement that waits until no other transaction has claimed the text of its parameter,
+    /// and keeps others waiting until this one ends.
+    pub(crate) fn claim_text(self) -> Option<Statement> {
+        match self {
+            // There is one writer at a time anyway.
+            Self::Sqlite => None,
+            // The first number stands for our names among the locks of the database.
+            Self::Postgres => {
+                Some(Statement::new("SELECT pg_advisory_xact_lock(723683714, hashtext(?))"))
+            }
+        }
+    }
+
     /// An expression for a new random id where ids are not integers.
     pub(crate) fn random_id(self, kind: IdKind) -> &'static str {
         match (self, kind) {

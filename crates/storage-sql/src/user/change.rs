@@ -167,7 +167,8 @@ impl AccountSql {
         stored.ok_or_else(|| StorageError::corrupt("a changed user cannot be found"))
     }
 
-    /// Which of a new name and a new address another user has.
+    /// Which of a new name and a new address another user has. Both are looked for among names and
+    /// among addresses: people log in with either, and each must lead to one account.
     async fn taken(
         &self,
         transaction: &mut dyn Transaction,
@@ -175,21 +176,61 @@ impl AccountSql {
         email: Option<&str>,
         except: Option<&UserId>,
     ) -> Result<Option<Taken>, StorageError> {
-        let users = &self.users.schema.users;
-        if let Some(username) = username {
-            let name = users.lookup_username(username);
-            let statement = &self.users.id_by_username;
-            if self.users.is_taken(transaction, statement, name, except).await? {
-                return Ok(Some(Taken::Username));
-            }
+        self.claim(transaction, username, email).await?;
+        if let Some(username) = username
+            && self.is_anothers(transaction, username, except).await?
+        {
+            return Ok(Some(Taken::Username));
         }
-        if let (Some(email), Some(statement)) = (email, &self.users.id_by_email) {
-            let address = users.lookup_email(email);
-            if self.users.is_taken(transaction, statement, address, except).await? {
-                return Ok(Some(Taken::Email));
-            }
+        if let Some(email) = email
+            && self.is_anothers(transaction, email, except).await?
+        {
+            return Ok(Some(Taken::Email));
         }
         Ok(None)
+    }
+
+    /// Whether another user than `except` has this text as a name or as an address.
+    async fn is_anothers(
+        &self,
+        transaction: &mut dyn Transaction,
+        text: &str,
+        except: Option<&UserId>,
+    ) -> Result<bool, StorageError> {
+        let users = &self.users.schema.users;
+        let name = users.lookup_username(text);
+        let by_name = &self.users.id_by_username;
+        if self.users.is_taken(transaction, by_name, name, except).await? {
+            return Ok(true);
+        }
+        let address = users.lookup_email(text);
+        match &self.users.id_by_email {
+            Some(by_email) if address.contains('@') => {
+                self.users.is_taken(transaction, by_email, address, except).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Keeps others from taking the same texts until the transaction ends, where no unique index
+    /// does: one as a name, the other as an address.
+    async fn claim(
+        &self,
+        transaction: &mut dyn Transaction,
+        username: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<(), StorageError> {
+        let Some(statement) = &self.users.claim else { return Ok(()) };
+        let users = &self.users.schema.users;
+        let normalized = [username, email].into_iter().flatten();
+        let mut texts: Vec<String> = normalized.map(|text| users.lookup_email(text)).collect();
+        texts.retain(|text| text.contains('@'));
+        // In one order everywhere, so that two transactions never wait for each other.
+        texts.sort();
+        for text in texts {
+            transaction.execute(statement, &[Value::text(text)]).await?;
+        }
+        Ok(())
     }
 
     /// Whether the guard forbids it because no other enabled administrator is there. Locks the

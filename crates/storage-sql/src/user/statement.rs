@@ -27,6 +27,8 @@ pub(crate) struct UserSql {
     pub(crate) id_by_email: Option<Statement>,
     /// Id and state of every administrator, whom others cannot change then.
     pub(crate) lock_admins: Option<Statement>,
+    /// Keeps others from claiming the same text.
+    pub(crate) claim: Option<Statement>,
     pub(crate) insert: Insert,
     pub(crate) insert_secrets: Insert,
     pub(crate) delete_dependents: Vec<Statement>,
@@ -88,6 +90,7 @@ impl UserSql {
                     dialect.for_update()
                 ))
             }),
+            claim: users.email.as_ref().and_then(|_| dialect.claim_text()),
             insert: Insert::new(&users.table, insert_columns(users)),
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             delete_dependents: delete_dependents(&schema),

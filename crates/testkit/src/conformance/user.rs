@@ -1,7 +1,7 @@
 //! Rules for user stores.
 
-use crossauth_core::storage::{Created, Effects, Guard, Storage};
-use crossauth_core::user::{NewUser, UserId, UserSecrets, UserState, UserUpdate};
+use crossauth_core::storage::{Change, Changed, Created, Effects, Guard, Storage};
+use crossauth_core::user::{NewUser, Patch, UserId, UserSecrets, UserState, UserUpdate};
 use serde_json::json;
 
 use super::sample::{
@@ -65,6 +65,53 @@ pub(super) async fn taken_name_or_address_is_refused(storage: &Storage) {
         let created = storage.users.create(&user, &secrets("hash"), &Effects::default()).await;
         assert_eq!(created.unwrap(), expected);
     }
+}
+
+/// A name that is the address of another user, or an address that is the name of one, is taken;
+/// one's own is not.
+pub(super) async fn name_that_is_anothers_address_is_refused(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let named = create_named(storage, "carol@example.com").await;
+    let addressed =
+        |name: &str, address: &str| NewUser { email: Some(address.into()), ..NewUser::named(name) };
+    for (user, expected) in [
+        (NewUser::named("bob@example.com"), Created::UsernameTaken),
+        (NewUser::named("BOB@example.com"), Created::UsernameTaken),
+        (addressed("dave", "Carol@Example.com"), Created::EmailTaken),
+    ] {
+        let created = storage.users.create(&user, &secrets("hash"), &Effects::default()).await;
+        assert_eq!(created.unwrap(), expected, "{}", user.username);
+    }
+    let rename = |name: &str| UserUpdate { username: Some(name.into()), ..UserUpdate::default() };
+    let readdress =
+        |address: &str| UserUpdate { email: Patch::Set(address.into()), ..UserUpdate::default() };
+    for (id, user, expected) in [
+        (&named.id, rename("Bob@Example.com"), Changed::UsernameTaken),
+        (&bob.id, readdress("carol@example.com"), Changed::EmailTaken),
+    ] {
+        let change = Change { user, ..Change::default() };
+        assert_eq!(storage.users.change(id, &change).await.unwrap(), expected);
+    }
+    update(storage, &bob.id, &rename("bob@example.com")).await;
+    update(storage, &named.id, &readdress("carol@example.com")).await;
+    create(storage, &addressed("erin@example.com", "erin@example.com"), &secrets("hash")).await;
+}
+
+/// Of many who claim one text at once, as a name or as an address, one gets it.
+pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &Storage) {
+    let results = race(50, |number| {
+        let users = storage.users.clone();
+        async move {
+            let named = NewUser::named("bob@example.com");
+            let other = NewUser::named(format!("other{number}"));
+            let addressed = NewUser { email: Some("Bob@Example.com".into()), ..other };
+            let user = if number % 2 == 0 { named } else { addressed };
+            users.create(&user, &secrets("hash"), &Effects::default()).await.unwrap()
+        }
+    })
+    .await;
+    let done = results.iter().filter(|created| matches!(created, Created::Done(_))).count();
+    assert_eq!(done, 1);
 }
 
 /// A refused user leaves neither a row nor secrets.

@@ -181,13 +181,17 @@ impl State {
         self.users.values().find(|account| matches(&account.user)).map(Account::stored)
     }
 
+    /// Which of the user's name and address another user has, as a name or as an address.
     fn duplicate(&self, user: &User) -> Option<Duplicate> {
-        let others = || self.users.values().map(|other| &other.user).filter(|o| o.id != user.id);
-        if others().any(|other| other.username_normalized == user.username_normalized) {
+        let is_anothers = |text: &str| {
+            let others = self.users.values().map(|other| &other.user).filter(|o| o.id != user.id);
+            others.into_iter().any(|other| {
+                other.username_normalized == text || other.email_normalized.as_deref() == Some(text)
+            })
+        };
+        if is_anothers(&user.username_normalized) {
             Some(Duplicate::Username)
-        } else if user.email.is_some()
-            && others().any(|other| other.email_normalized == user.email_normalized)
-        {
+        } else if user.email_normalized.as_deref().is_some_and(is_anothers) {
             Some(Duplicate::Email)
         } else {
             None
