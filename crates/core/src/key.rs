@@ -73,6 +73,8 @@ key_prefixes! {
 pub enum Owner<'a> {
     /// A user.
     User(&'a UserId),
+    /// A user who is created in the same step, and whose id is not known before it.
+    NewUser,
     /// No user.
     Anonymous,
 }

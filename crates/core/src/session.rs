@@ -6,6 +6,7 @@
 
 mod activity;
 mod begin;
+mod first;
 mod id;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::user::{Refusal, StateChecks, User};
 use activity::Activity;
 
 pub use begin::{Beginning, Begun, NewSession, Replaced};
+pub(crate) use first::NewAccount;
 pub use id::SessionId;
 
 /// How long sessions live.

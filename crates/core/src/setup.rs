@@ -8,11 +8,10 @@ use crate::account::{AccountError, AccountForm, Accounts};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
-use crate::key::{Key, KeyPrefix, Owner};
+use crate::key::{Key, KeyPrefix};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{Beginning, NewSession, Persistence, Replaced, Sessions};
-use crate::signup::first_session;
+use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
 
@@ -89,9 +88,9 @@ impl Setup {
             && !self.users.has_admin().await?)
     }
 
-    /// Creates the first administrator and logs them in. Using up the token and storing the
-    /// account are one step, which makes all other links invalid too; a form with mistakes does
-    /// not use the token up.
+    /// Creates the first administrator and logs them in. Using up the token, storing the account
+    /// and its session are one step, which makes all other links invalid too; a form with mistakes
+    /// does not use the token up.
     pub async fn create_admin(
         &self,
         token: &str,
@@ -106,15 +105,11 @@ impl Setup {
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let value = stored_value(KeyPrefix::Setup, token);
-        let stored = self.accounts.insert(&user, &secrets, Some(&value)).await?;
-        tracing::warn!(user = %stored.id(), username = ?user.username, "first administrator created");
-        let credentials = stored.credentials();
-        let beginning = Beginning {
-            replaces,
-            persist,
-            credentials: Some(&credentials),
-            ..Beginning::default()
-        };
-        Ok(first_session(&self.sessions, Owner::User(stored.id()), beginning).await?)
+        let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value) };
+        let beginning = Beginning { replaces, persist, ..Beginning::default() };
+        let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
+        let id = session.user.as_ref().map(|user| user.id.to_string());
+        tracing::warn!(user = id, username = ?user.username, "first administrator created");
+        Ok(session)
     }
 }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::form::{Field, Rule};
-use crate::key::Owner;
 use crate::login::{Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::password::Lane;
-use crate::session::{Beginning, Begun, NewSession, Persistence, Replaced, Sessions};
+use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
 
 /// Who may sign up, and with what.
@@ -81,7 +80,8 @@ impl Signup {
         &self.config
     }
 
-    /// Creates an account and begins its first session.
+    /// Creates an account and begins its first session, in one step: without an answer from the
+    /// store there is neither.
     ///
     /// A form that is sent twice, by a double click, logs in the second time: name, address and
     /// password are those of the account that exists.
@@ -99,24 +99,21 @@ impl Signup {
             return self.repeat(request, &user, &existing).await;
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
-        let stored = match self.accounts.insert(&user, &secrets, None).await {
+        let (persist, replaces) = (request.persist, request.replaces);
+        let beginning = Beginning { replaces, persist, ..Beginning::default() };
+        let account = NewAccount { user: &user, secrets: &secrets, token: None };
+        match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
+            Ok(session) => {
+                tracing::info!(session = %session.id.digest(), "signed up");
+                Ok(SignupOutcome::LoggedIn(session))
+            }
             Err(error) if is_username_taken(&error) => {
                 // By another request in this moment, perhaps by the same form.
                 let existing = self.accounts.find(&user.username).await?.ok_or(error)?;
-                return self.repeat(request, &user, &existing).await;
+                self.repeat(request, &user, &existing).await
             }
-            inserted => inserted?,
-        };
-        tracing::info!(user = %stored.id(), "signed up");
-        let credentials = stored.credentials();
-        let beginning = Beginning {
-            replaces: request.replaces,
-            credentials: Some(&credentials),
-            persist: request.persist,
-            ..Beginning::default()
-        };
-        let owner = Owner::User(stored.id());
-        first_session(&self.sessions, owner, beginning).await.map(SignupOutcome::LoggedIn)
+            Err(error) => Err(error),
+        }
     }
 
     /// Logs in if the form asks for exactly the account that exists and has its password. Otherwise
@@ -150,20 +147,6 @@ impl Signup {
     fn is_editable(&self, field: &str) -> bool {
         self.config.editable_fields.iter().any(|name| name == field)
             && (field == "email" || !is_reserved_field(field))
-    }
-}
-
-/// The session of an account that has just been created.
-pub(crate) async fn first_session(
-    sessions: &Sessions,
-    owner: Owner<'_>,
-    beginning: Beginning<'_>,
-) -> Result<Box<NewSession>, AccountError> {
-    match sessions.begin(owner, beginning).await? {
-        Begun::Session(session) => Ok(session),
-        // The account was deleted, disabled or given another password in this moment.
-        Begun::NoSuchUser | Begun::CredentialsChanged => Err(AccountError::NoSuchUser),
-        Begun::Refused(_) => Err(AccountError::NotAllowed),
     }
 }
 

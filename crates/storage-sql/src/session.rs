@@ -94,7 +94,7 @@ impl SessionSql {
         start: &OwnedStart,
     ) -> Result<(), StorageError> {
         if let Some(replaced) = &start.replaces {
-            transaction.execute(&self.keys.delete, &[Value::text(replaced)]).await?;
+            self.keys.delete(transaction, replaced).await?;
         }
         Ok(())
     }

@@ -142,6 +142,8 @@ suite! {
         setup_links_are_revoked_whoever_owns_them,
         issued_keys_belong_to_the_user,
         issued_key_that_is_taken_changes_nothing,
+        issued_session_replaces_another,
+        failed_issue_leaves_no_user,
         refused_change_has_no_effect,
     ]
     raced [

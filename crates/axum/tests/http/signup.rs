@@ -366,6 +366,28 @@ async fn a_shut_door_is_no_door_at_all() {
 }
 
 /// Sends a good form with `fields` in the place of some of its own.
+#[tokio::test]
+async fn sign_up_that_the_store_does_not_answer_leaves_no_account() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
+    let mut browser = site.browser();
+    browser.csrf_token().await;
+    storage.take_calls();
+    assert_eq!(sign_up(&mut browser, json!({})).await.status, 200);
+    let calls = storage.take_calls();
+    assert!(calls.contains(&"users.create"), "{calls:?}");
+    for (number, call) in calls.into_iter().enumerate() {
+        let name = json!({"username": format!("user{number}")});
+        let mut browser = site.browser();
+        browser.csrf_token().await;
+        storage.fail_call(call);
+        sign_up(&mut browser, name.clone()).await.assert_failure(503, "Connection");
+        storage.recover();
+        assert!(site.found(name["username"].as_str().unwrap()).await.is_none(), "{call}");
+        assert_eq!(sign_up(&mut browser, name).await.status, 200, "{call}");
+    }
+}
+
 async fn sign_up(browser: &mut crate::browser::Browser, fields: Value) -> Answer {
     let mut form = json!({"username": "bob", "password": PASSWORD});
     for (name, value) in fields.as_object().unwrap() {

@@ -69,7 +69,7 @@ impl Accounts {
         let mut user = self.check(&form, &ReservedNames::none())?;
         user.admin = role == Role::Administrator;
         let secrets = self.secrets(form.password, Lane::Trusted).await?;
-        let created = self.insert(&user, &secrets, None).await?;
+        let created = self.insert(&user, &secrets, Effects::default()).await?;
         Ok(created.regardless_of_state().0)
     }
 
@@ -97,10 +97,11 @@ impl Accounts {
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
-        token: Option<&str>,
+        mut effects: Effects<'_>,
     ) -> Result<StoredUser, AccountError> {
-        let revoke: &[KeyPrefix] = if user.admin { &[KeyPrefix::Setup] } else { &[] };
-        let effects = Effects { consume: token, revoke, ..Effects::default() };
+        if user.admin {
+            effects.revoke = &[KeyPrefix::Setup];
+        }
         match self.users.create(user, secrets, &effects).await? {
             Created::Done(stored) => Ok(*stored),
             Created::UsernameTaken => Err(taken(Field::Username)),

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::{Persistence, SessionId, Sessions};
 use crate::clock::Timestamp;
-use crate::crypto::{random_token, stored_value};
+use crate::crypto::{StoredValue, random_token, stored_value};
 use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
 use crate::storage::{CredentialVersion, SessionStart, Started, StorageError, UpdateDataError};
 use crate::user::{Refusal, StateChecks, User};
 
 /// Attempts to generate an unused session id.
-const ID_ATTEMPTS: usize = 10;
+pub(super) const ID_ATTEMPTS: usize = 10;
 
 /// The session that a new one replaces.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,11 @@ impl<'a> Replaced<'a> {
     /// The session with this id and key.
     pub fn new(id: &'a SessionId, key: &'a Key) -> Self {
         Self { id, anonymous_data: key.userid.is_none().then_some(&key.data) }
+    }
+
+    /// The value of its key in storage.
+    pub(super) fn stored_value(&self) -> StoredValue {
+        stored_value(KeyPrefix::Session, self.id.expose())
     }
 }
 
@@ -100,12 +105,10 @@ impl Sessions {
         owner: Owner<'_>,
         beginning: Beginning<'_>,
     ) -> Result<Begun, StorageError> {
-        let replaces =
-            beginning.replaces.map(|old| stored_value(KeyPrefix::Session, old.id.expose()));
+        let replaces = beginning.replaces.map(|old| old.stored_value());
         let mut key = self.new_key(owner, &beginning);
         for _ in 0..ID_ATTEMPTS {
-            let id = SessionId::new(&random_token(&*self.random));
-            key.value = stored_value(KeyPrefix::Session, id.expose()).into();
+            let id = self.assign_id(&mut key);
             let start = SessionStart {
                 key: &key,
                 replaces: replaces.as_deref(),
@@ -144,17 +147,25 @@ impl Sessions {
         }
     }
 
-    fn new_key(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> Key {
+    /// Gives a key the value of a new id.
+    pub(super) fn assign_id(&self, key: &mut Key) -> SessionId {
+        let id = SessionId::new(&random_token(&*self.random));
+        key.value = stored_value(KeyPrefix::Session, id.expose()).into();
+        id
+    }
+
+    /// The key of a session that is about to begin, without its value.
+    pub(super) fn new_key(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> Key {
         let userid = match owner {
             Owner::User(id) => Some(id.clone()),
-            Owner::Anonymous => None,
+            Owner::NewUser | Owner::Anonymous => None,
         };
         let mut key = Key::new("", userid, self.clock.now());
         key.expires = self.config.max_age.map(|age| key.created + age);
-        if key.userid.is_some() {
+        if owner != Owner::Anonymous {
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
         }
-        key.data = self.first_data(&key, beginning);
+        key.data = self.first_data(owner, beginning);
         if let Some(add) = &self.hooks.add_to_session {
             key.extra = add(owner);
         }
@@ -163,10 +174,10 @@ impl Sessions {
     }
 
     /// The data given, or what the application keeps of an anonymous session at login.
-    fn first_data(&self, key: &Key, beginning: &Beginning<'_>) -> KeyData {
+    fn first_data(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> KeyData {
         let anonymous = beginning.replaces.and_then(|old| old.anonymous_data);
         match (&self.hooks.carry_over, anonymous) {
-            (Some(carry_over), Some(data)) if key.userid.is_some() => {
+            (Some(carry_over), Some(data)) if owner != Owner::Anonymous => {
                 // Data that cannot be read is not worth failing a login for.
                 let mut kept = data.application_object().map(&**carry_over).unwrap_or_default();
                 kept.retain(|name, _| !is_reserved_slot(name));
@@ -177,7 +188,7 @@ impl Sessions {
         }
     }
 
-    fn new_session(
+    pub(super) fn new_session(
         &self,
         id: SessionId,
         key: &Key,

@@ -46,6 +46,9 @@ pub struct Effects<'a> {
     /// Kinds of keys that are removed: those of the user, and of [`KeyPrefix::Setup`], which have
     /// no owner, all.
     pub revoke: &'a [KeyPrefix],
+    /// The stored value of the key of a session that one of the issued keys replaces. It is
+    /// removed where it is there.
+    pub replaces: Option<&'a str>,
     /// Keys to store. The store makes the user their owner.
     pub issue: &'a [Key],
 }

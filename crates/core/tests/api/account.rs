@@ -1,13 +1,16 @@
 //! Operations on accounts.
 
+use std::sync::Arc;
+
 use crossauth_core::account::{AccountError, AccountUpdate, Role};
 use crossauth_core::form::{Field, Rule};
+use crossauth_core::key::Owner;
 use crossauth_core::login::LoginOutcome;
 use crossauth_core::secret::Password;
-use crossauth_core::session::NewSession;
+use crossauth_core::session::{NewSession, Replaced};
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::user::{Patch, Refusal, UserState};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::site::{OTHER, PASSWORD, Site, form};
 
@@ -222,8 +225,28 @@ async fn login_takes_one_look_up_and_one_transaction() {
     let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces: None };
     let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
     // A taken name is found out before a hash is made.
-    let calls = ["users.find_by_username", "users.create", "sessions.start"];
-    assert_eq!(site.storage.take_calls(), calls);
+    assert_eq!(site.storage.take_calls(), ["users.find_by_username", "users.create"]);
+}
+
+#[tokio::test]
+async fn signing_up_ends_the_anonymous_session_and_keeps_what_the_application_chooses() {
+    let site = Site::with(|config| {
+        config.hooks.add_to_session = Some(Arc::new(|owner| {
+            Map::from_iter([("shared".into(), (owner == Owner::NewUser).into())])
+        }));
+        config.hooks.carry_over = Some(Arc::new(|data| data));
+    });
+    let cart = Map::from_iter([("cart".into(), 7.into())]);
+    let anonymous = site.auth.sessions.begin_anonymous(&cart).await.unwrap();
+    let before = site.auth.sessions.check(&anonymous.cookie).await.unwrap();
+    let replaces = Some(Replaced::new(&before.id, &before.key));
+    let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces };
+    let SignupOutcome::LoggedIn(session) = site.auth.signup.sign_up(request).await.unwrap();
+    assert!(!site.is_accepted(&anonymous).await);
+    let session = site.auth.sessions.check(&session.cookie).await.unwrap();
+    assert_eq!(session.user.unwrap().username, "carol");
+    assert_eq!(session.key.data.application_object().unwrap(), cart);
+    assert_eq!(session.key.extra["shared"], true);
 }
 
 fn assert_field_error<T: std::fmt::Debug>(

@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let secret = wiring::secret(settings, &data)?;
     let database = Database::open(settings, &data).await?;
     let site = wiring::site(settings, &secret, database.storage(), server.address())?;
-    announce(&server, &site).await?;
+    announce(&server, &site).await;
     let tasks = tokio::spawn(site.tasks());
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
     let application = Application { site: site.site(), crossauth: site, readiness };
@@ -31,8 +31,14 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Says where the server is, and how to make the first administrator if there is none.
-async fn announce(server: &Server, site: &Crossauth) -> anyhow::Result<()> {
-    let link = site.first_admin_link().await?;
+///
+/// Without a link, as on a full disk, it serves those who have sessions all the same.
+async fn announce(server: &Server, site: &Crossauth) {
+    let link = site.first_admin_link().await.unwrap_or_else(|error| {
+        let link = "there is no link that creates the first administrator; start the server again";
+        tracing::error!(%error, "{link}");
+        None
+    });
     let mut stdout = io::stdout().lock();
     // Whoever started the server may have closed its output; it serves all the same.
     let _ = writeln!(stdout, "listening on http://{}", server.address());
@@ -40,5 +46,4 @@ async fn announce(server: &Server, site: &Crossauth) -> anyhow::Result<()> {
         let _ = writeln!(stdout, "create the first administrator at {link}");
     }
     let _ = stdout.flush();
-    Ok(())
 }

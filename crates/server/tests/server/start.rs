@@ -50,6 +50,21 @@ fn database_that_is_gone_makes_the_server_unready() {
     assert_eq!(server.status("/ready"), 503);
 }
 
+#[test]
+fn a_start_that_cannot_store_the_setup_link_says_so_and_serves() {
+    let directory = start(&[]).into_directory();
+    let path = directory.path().join("crossauth-data/crossauth.db");
+    let full = "CREATE TRIGGER full BEFORE INSERT ON crossauth_keys \
+                BEGIN SELECT RAISE(ABORT, 'no space'); END";
+    rusqlite::Connection::open(path).unwrap().execute_batch(full).unwrap();
+    let mut server = start_in(directory, &[]);
+    assert_eq!(server.status("/login"), 200);
+    server.stop();
+    let log = server.log();
+    assert!(log.contains("there is no link that creates the first administrator"), "{log}");
+    assert!(log.contains("no space"), "{log}");
+}
+
 fn secret_file() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret = 'sixteen bytes !!'").unwrap();

@@ -55,6 +55,16 @@ impl KeySql {
         Ok((deleted > 0).then_some(key))
     }
 
+    /// Removes a key where it is there.
+    pub(crate) async fn delete(
+        &self,
+        transaction: &mut dyn Transaction,
+        value: &str,
+    ) -> Result<(), StorageError> {
+        transaction.execute(&self.delete, &[Value::text(value)]).await?;
+        Ok(())
+    }
+
     /// Removes a one-time key of exactly this owner; says whether it was there.
     pub(crate) async fn consume(
         &self,

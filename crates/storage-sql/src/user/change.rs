@@ -42,6 +42,7 @@ pub(super) struct OwnedEffects {
     consume: Option<String>,
     sessions: OwnedEndSessions,
     revoke: Vec<KeyPrefix>,
+    replaces: Option<String>,
     issue: Vec<Key>,
 }
 
@@ -286,6 +287,9 @@ impl AccountSql {
         for kind in &effects.revoke {
             self.keys.revoke(transaction, id, *kind, None).await?;
         }
+        if let Some(replaced) = &effects.replaces {
+            self.keys.delete(transaction, replaced).await?;
+        }
         if !effects.issue.is_empty() {
             let epoch = self.users.epoch_of(transaction, id).await?;
             for key in &effects.issue {
@@ -357,6 +361,7 @@ impl From<&Effects<'_>> for OwnedEffects {
                 EndSessions::AllBut(kept) => OwnedEndSessions::AllBut(kept.to_owned()),
             },
             revoke: effects.revoke.to_vec(),
+            replaces: effects.replaces.map(str::to_owned),
             issue: effects.issue.to_vec(),
         }
     }

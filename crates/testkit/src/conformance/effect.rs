@@ -2,7 +2,8 @@
 
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
-    Change, Changed, Created, Deleted, Effects, EndSessions, Guard, Storage, StorageErrorKind,
+    Change, Changed, Created, Deleted, Effects, EndSessions, Guard, Storage, StorageError,
+    StorageErrorKind,
 };
 use crossauth_core::user::{NewUser, StateEvent, UserId, UserSecrets, UserUpdate};
 
@@ -185,6 +186,34 @@ pub(super) async fn issued_key_that_is_taken_changes_nothing(storage: &Storage) 
     assert!(is_admitted(storage, "s:1").await);
 }
 
+/// An issued session ends the one that it replaces, which need not be there.
+pub(super) async fn issued_session_replaces_another(storage: &Storage) {
+    insert_key(storage, "s:old", None).await;
+    insert_key(storage, "s:other", None).await;
+    for (name, session) in [("bob", "s:bob"), ("carol", "s:carol")] {
+        let created = create_with_session(storage, name, session, "s:old").await.unwrap();
+        assert!(matches!(created, Created::Done(_)), "{created:?}");
+        assert!(is_admitted(storage, session).await);
+    }
+    let all = ["s:old", "s:other", "s:bob", "s:carol"];
+    assert_eq!(present(storage, &all).await, &all[1..]);
+}
+
+/// A user whose first session cannot be stored is not stored either.
+pub(super) async fn failed_issue_leaves_no_user(storage: &Storage) {
+    let all = ["s:taken", "s:old"];
+    for value in all {
+        insert_key(storage, value, None).await;
+    }
+    let failed = create_with_session(storage, "bob", "s:taken", "s:old").await;
+    assert_eq!(failed.unwrap_err().kind, StorageErrorKind::Conflict);
+    assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
+    assert_eq!(storage.users.list(None, 10).await.unwrap(), []);
+    assert_eq!(present(storage, &all).await, all);
+    let created = create_with_session(storage, "bob", "s:new", "s:old").await.unwrap();
+    assert!(matches!(created, Created::Done(_)), "{created:?}");
+}
+
 /// A change that is refused, for whatever reason, has none of its effects.
 pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
     let bob = create_bob(storage).await;
@@ -198,6 +227,7 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
         consume: Some("p:token"),
         sessions: EndSessions::All,
         revoke: &[KeyPrefix::EmailVerification],
+        replaces: Some("s:1"),
         issue: &issue,
     };
     let refused = Change { secrets: new_password("new"), effects, ..Change::default() };
@@ -280,6 +310,17 @@ fn ending(sessions: EndSessions<'_>) -> Change<'_> {
 async fn create_with(storage: &Storage, name: &str, token: &str) -> Created {
     let secrets = UserSecrets::default();
     storage.users.create(&NewUser::named(name), &secrets, &effects(token)).await.unwrap()
+}
+
+async fn create_with_session(
+    storage: &Storage,
+    name: &str,
+    session: &str,
+    replaces: &str,
+) -> Result<Created, StorageError> {
+    let issue = [Key::new(session, None, NOW)];
+    let effects = Effects { replaces: Some(replaces), issue: &issue, ..Effects::default() };
+    storage.users.create(&NewUser::named(name), &UserSecrets::default(), &effects).await
 }
 
 async fn admitted<'a>(storage: &Storage, values: &[&'a str]) -> Vec<&'a str> {

@@ -235,6 +235,9 @@ impl State {
         }
         self.end_sessions(id, effects.sessions);
         self.revoke(id, effects.revoke);
+        if let Some(replaced) = effects.replaces {
+            self.keys.remove(replaced);
+        }
         for key in effects.issue {
             let mut key = key.clone();
             key.userid = Some(id.clone());
