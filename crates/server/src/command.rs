@@ -44,7 +44,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         note_what_is_ignored(&configuration);
     }
     match command {
-        Command::Config(ConfigCommand::Check(_)) => return config::check(settings),
+        Command::Config(ConfigCommand::Check(_)) => {
+            return wait_for(Builder::new_current_thread(), config::check(settings));
+        }
         Command::Config(ConfigCommand::Show(_)) => config::show(&configuration)?,
         Command::Config(ConfigCommand::Reference) => return config::reference(),
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
@@ -79,10 +81,10 @@ fn unread_file(configuration: &Configuration) -> bool {
 }
 
 /// Waits with the threads that a command needs: a server many, the others none.
-fn wait_for(
+fn wait_for<T>(
     mut threads: Builder,
-    work: impl Future<Output = anyhow::Result<()>>,
-) -> anyhow::Result<()> {
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     threads.enable_all().build().context("cannot start threads")?.block_on(work)
 }
 

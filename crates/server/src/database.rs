@@ -11,7 +11,8 @@ use crossauth_settings::{DatabaseUrl, Settings, Tables};
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
-use crossauth_storage_sql::{SqlStorage, TableMap};
+use crossauth_storage_sql::{OpenWarning, SqlStorage, TableMap};
+use rustix::fs::{Access, access};
 
 use crate::data::DataDirectory;
 use crate::serve::Probe;
@@ -67,13 +68,13 @@ impl Database {
             postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
         let opened = options.open(url.expose()).await;
         let storage = opened.context("cannot open the database of the setting database.url")?;
-        log_warnings(&storage);
+        warn(storage.warnings());
         Ok(Self::Postgres(storage))
     }
 
     #[cfg(not(feature = "postgres"))]
     async fn open_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Self> {
-        anyhow::bail!("database.url: this program was built without the feature `postgres`")
+        anyhow::bail!("{NO_POSTGRES}")
     }
 
     async fn open_file(settings: &Settings, path: &Path) -> anyhow::Result<Self> {
@@ -86,7 +87,7 @@ impl Database {
         let shown = path.display();
         let opened = options.open(path).await;
         let storage = opened.with_context(|| format!("cannot open the database {shown}"))?;
-        log_warnings(&storage);
+        warn(storage.warnings());
         Ok(Self::Sqlite(storage))
     }
 
@@ -117,8 +118,11 @@ impl Database {
     }
 }
 
-fn log_warnings<D: crossauth_storage_sql::database::Database>(storage: &SqlStorage<D>) {
-    for warning in storage.warnings() {
+#[cfg(not(feature = "postgres"))]
+const NO_POSTGRES: &str = "database.url: this program was built without the feature `postgres`";
+
+fn warn(warnings: &[OpenWarning]) {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
 }
@@ -137,10 +141,11 @@ fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())
 }
 
-/// What is wrong with the database before it is opened. A missing one has nothing wrong with it.
-pub(crate) fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
-    if settings.database.url.is_some() {
-        return Ok(());
+/// What opening the database would find, without making or changing anything. A missing one has
+/// nothing wrong with it.
+pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    if let Some(url) = &settings.database.url {
+        return inspect_server(settings, url).await;
     }
     let path = path(settings, data);
     if settings.database.path.is_some() || path.exists() {
@@ -152,7 +157,27 @@ pub(crate) fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result
             path.display()
         );
     }
+    if !path.metadata().is_ok_and(|file| file.len() > 0) {
+        return Ok(());
+    }
+    let options = Options { tables: table_map(settings), ..Options::default() };
+    let found = options.inspect(&path).await;
+    warn(&found.with_context(|| format!("cannot open the database {}", path.display()))?);
+    access(&path, Access::WRITE_OK)
+        .with_context(|| format!("cannot write to the database {}", path.display()))
+}
+
+#[cfg(feature = "postgres")]
+async fn inspect_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<()> {
+    let options = postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
+    let found = options.inspect(url.expose()).await;
+    warn(&found.context("cannot open the database of the setting database.url")?);
     Ok(())
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn inspect_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<()> {
+    anyhow::bail!("{NO_POSTGRES}")
 }
 
 fn check_file(path: &Path) -> anyhow::Result<()> {

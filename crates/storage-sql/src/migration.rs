@@ -3,6 +3,7 @@
 use crossauth_core::storage::StorageError;
 
 use crate::OpenError;
+use crate::column::Table;
 use crate::database::{Database, Dialect, Statement, Transaction, Value};
 use crate::{Management, TableMap};
 
@@ -120,14 +121,35 @@ pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS crossauth_schema (
     tables VARCHAR(63) NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (tables, version))";
 
+/// Whether the tables that are ours have their latest version. Changes nothing.
+pub(crate) async fn is_current(
+    database: &impl Database,
+    map: &TableMap,
+) -> Result<bool, OpenError> {
+    if map.management != Management::Managed {
+        return Ok(true);
+    }
+    if Table::find_optional(database, "crossauth_schema").await?.is_none() {
+        return Ok(false);
+    }
+    let group = accounts(database.dialect());
+    let (select, params) = (Statement::new(FIND_VERSION), [Value::text(group.name)]);
+    let found = database.find(&select, &params, |row| row.value(0)?.integer()).await?;
+    let (found, known) = (found.unwrap_or(0), group.versions.len());
+    let known = i64::try_from(known).map_err(StorageError::corrupt)?;
+    if found > known { Err(OpenError::Newer { found, known }) } else { Ok(found == known) }
+}
+
+const FIND_VERSION: &str =
+    "SELECT COALESCE(MAX(version), 0) FROM crossauth_schema WHERE tables = ?";
+
 /// Brings a group to its latest version. Returns the version found and the latest one known if the
 /// former is newer.
 async fn advance(
     transaction: &mut dyn Transaction,
     group: &Group,
 ) -> Result<Option<(i64, i64)>, StorageError> {
-    let select =
-        Statement::new("SELECT COALESCE(MAX(version), 0) FROM crossauth_schema WHERE tables = ?");
+    let select = Statement::new(FIND_VERSION);
     let params = [Value::text(group.name)];
     let found = transaction.find(&select, &params, |row| row.value(0)?.integer()).await?;
     let found = found.unwrap_or(0);

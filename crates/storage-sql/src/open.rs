@@ -9,7 +9,7 @@ use crossauth_core::storage::{Storage, StorageError};
 use crate::TableMap;
 use crate::database::{BoxFuture, Database, Statement};
 use crate::key::SqlKeyStore;
-use crate::migration::migrate;
+use crate::migration::{is_current, migrate};
 use crate::schema::Schema;
 use crate::session::SqlSessionStore;
 use crate::user::SqlUserStore;
@@ -104,6 +104,18 @@ pub enum OpenWarning {
         /// Name of the table.
         table: String,
     },
+}
+
+/// Looks at the tables that `map` names without changing them, and says what the operator should
+/// be told. Tables of ours that are missing or old are fine: opening the database mends that.
+pub(crate) async fn inspect(
+    database: &impl Database,
+    map: &TableMap,
+) -> Result<Vec<OpenWarning>, OpenError> {
+    if is_current(database, map).await? {
+        return Ok(Schema::find(database, map).await?.warnings);
+    }
+    Ok(Vec::new())
 }
 
 /// An open database with the stores over it.

@@ -21,7 +21,8 @@ use tokio_postgres::{Config, Error};
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCANNED, Row, Statement, Transaction, Value,
 };
-use crate::{OpenError, SqlStorage, TableMap};
+use crate::open::inspect;
+use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
 /// Opens our own schema in the database at `url`, such as
@@ -52,6 +53,15 @@ impl Options {
         let config = parse(url)?;
         let pool = Pool::new(config, self.connections.max(1));
         SqlStorage::open(Postgres(Arc::new(pool)), self.tables).await
+    }
+
+    /// Connects to the database at `url` and looks at its tables without changing them. Fails as
+    /// [`open`](Self::open) would.
+    pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
+        let database = Postgres(Arc::new(Pool::new(parse(url)?, 1)));
+        let found = inspect(&database, &self.tables).await;
+        database.close().await;
+        found
     }
 }
 

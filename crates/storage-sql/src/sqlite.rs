@@ -22,8 +22,9 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
+use crate::open::inspect;
 use crate::time_encoding::Times;
-use crate::{OpenError, SqlStorage, TableMap};
+use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
 use file::OpenFiles;
 use writer::Writer;
 
@@ -73,6 +74,23 @@ impl Options {
         let opened = tokio::task::spawn_blocking(open).await;
         let database = opened.map_err(StorageError::unavailable)??;
         SqlStorage::open(database, self.tables).await
+    }
+
+    /// Looks at the tables of a file that exists, without changing or making anything. Fails as
+    /// [`open`](Self::open) would.
+    pub async fn inspect(self, path: impl AsRef<Path>) -> Result<Vec<OpenWarning>, OpenError> {
+        let path = path.as_ref().to_owned();
+        let times = Times::new(self.tables.times, self.tables.time_zone.as_deref())?;
+        let open = move || {
+            let connection = share(connection::inspector(&path, &times)?);
+            let readers = vec![Arc::clone(&connection)];
+            Sqlite::start(Arc::clone(&connection), readers, connection, OpenFiles::default())
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let database = opened.map_err(StorageError::unavailable)??;
+        let found = inspect(&database, &self.tables).await;
+        database.close().await;
+        found
     }
 }
 

@@ -14,13 +14,13 @@ use crate::serve::cannot_listen;
 use crate::{database, wiring};
 
 /// Everything that would keep the server from starting.
-pub(super) fn run(settings: &Settings) -> Vec<anyhow::Error> {
+pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
     let data = DataDirectory::at(&settings.server.data);
     let checks = [
         wiring::dry_run(settings),
         check_address(settings),
         check_secret(settings, &data),
-        database::check(settings, &data),
+        database::check(settings, &data).await,
         check_data_directory(settings, &data),
     ];
     checks.into_iter().filter_map(Result::err).collect()

@@ -10,8 +10,8 @@ use crate::report::describe;
 
 /// Reports everything that would keep the server from starting. The settings themselves were found
 /// to be right when they were loaded.
-pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let problems: Vec<String> = check::run(settings).iter().map(describe).collect();
+pub(super) async fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let problems: Vec<String> = check::run(settings).await.iter().map(describe).collect();
     if !problems.is_empty() {
         return Ok(report(problems.iter().map(String::as_str)));
     }

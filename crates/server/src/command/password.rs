@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::Context as _;
 use crossauth_core::secret::Password;
+use rustix::process::{getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
@@ -37,25 +38,41 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
 )]
 async fn ask(question: &str) -> anyhow::Result<Password> {
     let mut signals = Signals::catch()?;
-    let silence = Silence::begin().context("cannot keep the terminal from showing the password")?;
-    write!(io::stderr(), "{question}")?;
-    let answer = tokio::select! {
-        answer = spawn_blocking(line) => answer?,
-        code = signals.next() => {
-            drop(silence);
-            // When standard error is closed, there is no line to end.
-            let _ = writeln!(io::stderr());
-            std::process::exit(code);
+    let mut answer = spawn_blocking(line);
+    loop {
+        let silence = Silence::begin();
+        let silence = silence.context("cannot keep the terminal from showing the password")?;
+        write!(io::stderr(), "{question}")?;
+        let event = tokio::select! {
+            answer = &mut answer => Err(answer?),
+            event = signals.next() => Ok(event),
+        };
+        drop(silence);
+        // When standard error is closed, there is no line to end.
+        let _ = writeln!(io::stderr());
+        match event {
+            Err(answer) => return answer,
+            Ok(Event::End(code)) => std::process::exit(code),
+            Ok(Event::Suspend) => signals.suspend().await?,
         }
-    };
-    drop(silence);
-    writeln!(io::stderr())?;
-    answer
+    }
 }
 
-/// Signals that end the program. They are caught while the terminal is silent, so that it does not
-/// stay so.
-struct Signals([(Signal, i32); 4]);
+/// What a signal asks for.
+enum Event {
+    /// The end of the program, with this exit code.
+    End(i32),
+    /// A pause, by Ctrl-Z.
+    Suspend,
+}
+
+/// Signals that end or suspend the program. They are caught while the terminal is silent, so that
+/// it does not stay so.
+struct Signals {
+    ends: [(Signal, i32); 4],
+    suspend: Signal,
+    resume: Signal,
+}
 
 impl Signals {
     fn catch() -> io::Result<Self> {
@@ -66,18 +83,29 @@ impl Signals {
             SignalKind::quit(),
         ];
         let [a, b, c, d] = kinds.map(|kind| signal(kind).map(|s| (s, 128 + kind.as_raw_value())));
-        Ok(Self([a?, b?, c?, d?]))
+        let of = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
+        let suspend = signal(of(rustix::process::Signal::TSTP))?;
+        let resume = signal(of(rustix::process::Signal::CONT))?;
+        Ok(Self { ends: [a?, b?, c?, d?], suspend, resume })
     }
 
-    /// Waits for a signal. Returns the exit code that shells give to a program that it ends.
-    async fn next(&mut self) -> i32 {
-        let [(a, a_code), (b, b_code), (c, c_code), (d, d_code)] = &mut self.0;
+    /// Waits for a signal; one that ends the program comes with the exit code that shells give.
+    async fn next(&mut self) -> Event {
+        let [(a, a_code), (b, b_code), (c, c_code), (d, d_code)] = &mut self.ends;
         tokio::select! {
-            _ = a.recv() => *a_code,
-            _ = b.recv() => *b_code,
-            _ = c.recv() => *c_code,
-            _ = d.recv() => *d_code,
+            _ = a.recv() => Event::End(*a_code),
+            _ = b.recv() => Event::End(*b_code),
+            _ = c.recv() => Event::End(*c_code),
+            _ = d.recv() => Event::End(*d_code),
+            _ = self.suspend.recv() => Event::Suspend,
         }
+    }
+
+    /// Stops the process, as the signal would have, and waits until it is resumed.
+    async fn suspend(&mut self) -> io::Result<()> {
+        kill_process(getpid(), rustix::process::Signal::STOP)?;
+        self.resume.recv().await;
+        Ok(())
     }
 }
 

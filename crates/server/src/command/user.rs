@@ -160,26 +160,37 @@ fn is_confirmed(user: &User) -> anyhow::Result<bool> {
     Ok(line.trim() == user.username)
 }
 
-/// Most sessions that are listed.
-const MOST_SESSIONS: u32 = 1000;
+/// Sessions that are read at a time.
+const SESSIONS: u32 = 1000;
 
 async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<()> {
     let user = find(auth, name).await?;
-    let keys = &storage.keys;
-    let found = keys.list_for_user(Some(&user.id), KeyPrefix::Session, None, MOST_SESSIONS).await?;
-    let now = SystemClock.now();
-    let live: Vec<&Key> = found.iter().filter(|key| !key.is_expired(now)).collect();
-    if live.is_empty() {
-        writeln!(io::stderr(), "{} has no sessions", user.username.escape_debug())?;
-        return Ok(());
+    let (keys, now) = (&storage.keys, SystemClock.now());
+    let (mut after, mut empty) = (None::<String>, true);
+    loop {
+        let (owner, after_value) = (Some(&user.id), after.as_deref());
+        let page = keys.list_for_user(owner, KeyPrefix::Session, after_value, SESSIONS).await?;
+        for key in page.iter().filter(|key| !key.is_expired(now)) {
+            show_session(key, std::mem::take(&mut empty))?;
+        }
+        if u32::try_from(page.len()) != Ok(SESSIONS) {
+            break;
+        }
+        after = page.last().map(|key| key.value.clone());
     }
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{:<22} {:<22} EXPIRES", "CREATED", "LAST USED")?;
-    for key in live {
-        let (created, last) = (time(Some(key.created)), time(key.lastactive));
-        writeln!(stdout, "{created:<22} {last:<22} {}", time(key.expires))?;
+    if empty {
+        writeln!(io::stderr(), "{} has no sessions", user.username.escape_debug())?;
     }
     Ok(())
+}
+
+fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if with_head {
+        writeln!(stdout, "{:<22} {:<22} EXPIRES", "CREATED", "LAST USED")?;
+    }
+    let (created, last) = (time(Some(key.created)), time(key.lastactive));
+    writeln!(stdout, "{created:<22} {last:<22} {}", time(key.expires))
 }
 
 /// A moment as people write it, in UTC.

@@ -4,16 +4,32 @@ use std::fs::{File, OpenOptions};
 use std::process::Stdio;
 
 use crossauth_testkit::server::wait_until;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::process::crossauth;
+use crate::process::{crossauth, run_with_input};
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let directory = tempfile::tempdir().unwrap();
-    for arguments in [&["config", "show"][..], &["config", "reference"], &["config", "check"]] {
+    let add = ["user", "add", "zed", "--password-stdin"];
+    assert!(run_with_input(directory.path(), &add, "Correct-horse-7\n").status.success());
+    for arguments in [
+        &["config", "show"][..],
+        &["config", "reference"],
+        &["config", "check"],
+        &["user", "list"],
+        &["user", "list", "--json"],
+        &["user", "show", "zed"],
+        &["user", "show", "zed", "--json"],
+        &["user", "enable", "zed"],
+        &["migrate"],
+        &["help"],
+        &["--help"],
+        &["help", "user", "add"],
+        &["--version"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = crossauth().arguments(arguments).command(directory.path());
@@ -48,4 +64,27 @@ fn a_signal_at_the_password_prompt_leaves_the_terminal_as_it_was() {
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert!(echoes(), "{signal:?}");
     }
+}
+
+#[test]
+fn a_pause_at_the_password_prompt_lets_the_terminal_echo_until_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_master, slave) = terminal();
+    let echoes = || tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ECHO);
+    let mut command = crossauth().arguments(&["user", "add", "zed"]).command(directory.path());
+    let stdin = Stdio::from(slave.try_clone().unwrap());
+    let mut child = command.stdin(stdin).stderr(Stdio::piped()).spawn().unwrap();
+    let process = Pid::from_child(&child);
+    wait_until("the terminal is silent", || !echoes());
+    for _ in 0..2 {
+        kill_process(process, Signal::TSTP).unwrap();
+        let stopped = waitpid(Some(process), WaitOptions::UNTRACED).unwrap().unwrap().1;
+        assert!(stopped.stopped(), "{stopped:?}");
+        assert!(echoes());
+        kill_process(process, Signal::CONT).unwrap();
+        wait_until("the terminal is silent again", || !echoes());
+    }
+    kill_process(process, Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(echoes());
 }

@@ -1,5 +1,6 @@
 //! Connections: how they are set up, and how statements run on them.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,37 @@ pub(super) fn reader(path: &Path, times: &Times) -> Result<Connection, StorageEr
     let connection = open(path, times)?;
     connection.execute_batch("PRAGMA query_only = ON").map_err(storage_error)?;
     Ok(connection)
+}
+
+/// A connection that reads a file and makes no other beside it.
+pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, StorageError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let connection = if Path::new(&log).exists() {
+        Connection::open_with_flags(path, flags)
+    } else {
+        // No process has it open; SQLite would create a log to learn that.
+        let uri = format!("file:{}?immutable=1", escape(path));
+        Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+    };
+    let connection = connection.map_err(storage_error)?;
+    set_up(&connection, times).map_err(storage_error)?;
+    Ok(connection)
+}
+
+/// A path as it stands in a URI.
+fn escape(path: &Path) -> String {
+    let mut escaped = String::new();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
 }
 
 /// The only connection to a database in memory.
