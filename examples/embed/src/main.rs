@@ -5,62 +5,105 @@
 //! cargo run -p embed
 //! ```
 
-use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::response::Html;
-use axum::routing::get;
-use crossauth::{Admin, CsrfForm, CsrfToken, CurrentUser};
-use serde::Deserialize;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use crossauth::{
+    Admin, Builder, Crossauth, CsrfChecked, CsrfForm, CsrfToken, CurrentUser, Rejection,
+    SignupField,
+};
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let app = Router::new()
-        .route("/", get(home))
-        .route("/notes", get(write_note).post(add_note))
-        .route("/reports", get(reports));
-
-    // All there is to authentication: sign-up, login, log-out, sessions, pages, extractors.
-    let crossauth = crossauth::Crossauth::builder()
+    let crossauth = with_fields(Crossauth::builder())
         .secret(std::fs::read_to_string("secret.txt")?)
         .storage(crossauth::sqlite::open("app.db").await?)
         .base_url("http://localhost:3000")
         .build()?;
-    let app = crossauth.mount(app);
     tokio::spawn(crossauth.tasks());
-
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    Ok(axum::serve(listener, app).await?)
+    Ok(axum::serve(listener, application(&crossauth)).await?)
+}
+
+/// What people say about themselves when they sign up.
+fn with_fields(builder: Builder) -> Builder {
+    builder.signup_fields([
+        SignupField::new("email").required(),
+        SignupField::new("team").choices([("red", "Red team"), ("blue", "Blue team")]),
+    ])
+}
+
+/// All there is to authentication is `mount`: sign-up, login, logout, sessions and their pages.
+fn application(crossauth: &Crossauth) -> Router {
+    let routes = Router::new()
+        .route("/", get(home))
+        .route("/account", get(crossauth::account_page))
+        .route("/notes", get(note_form).post(add_note))
+        .route("/api/notes", post(add_note_as_json))
+        .route("/plans", get(plans))
+        .route("/reports", get(reports))
+        .fallback(crossauth::not_found);
+    crossauth.mount(routes)
 }
 
 /// For everyone.
-async fn home(user: Option<CurrentUser>, CsrfToken(token): CsrfToken) -> Html<String> {
+async fn home(user: Option<CurrentUser>) -> Html<&'static str> {
     Html(match user {
-        Some(_) => format!(
-            r#"<h1>Welcome back</h1><a href="/notes">Notes</a> <a href="/reports">Reports</a>
-            <form method="post" action="/logout">
-            <input type="hidden" name="csrfToken" value="{token}"><button>Log out</button></form>"#
-        ),
-        None => {
-            r#"<h1>Welcome</h1><a href="/login">Log in</a> <a href="/signup">Sign up</a>"#.into()
+        Some(_) => {
+            r#"<h1>Welcome back</h1><a href="/notes">Notes</a> <a href="/logout">Log out</a>"#
         }
+        None => r#"<h1>Welcome</h1><a href="/login">Log in</a> <a href="/signup">Sign up</a>"#,
     })
 }
 
-/// For those who are logged in; others are sent to the login page and come back.
-async fn write_note(_: CurrentUser, CsrfToken(token): CsrfToken) -> Html<String> {
+/// For users who are logged in; others are sent to the login page and come back.
+async fn note_form(_: CurrentUser, CsrfToken(token): CsrfToken) -> Html<String> {
     Html(format!(
         r#"<form method="post"><input type="hidden" name="csrfToken" value="{token}">
-        <label>Note <input name="text"></label><button>Write</button></form>"#
+        <label>Note <input name="text"></label><button>Add</button></form>"#
     ))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Note {
     text: String,
 }
 
-/// For those who are logged in; the form must come from a page of our own.
+/// The form must come from a page of ours: it carries the token.
 async fn add_note(user: CurrentUser, CsrfForm(note): CsrfForm<Note>) -> String {
     format!("{} notes: {}", user.username, note.text)
+}
+
+/// The same for a script, which sends the token in the header `X-CROSSAUTH-CSRF`.
+async fn add_note_as_json(_: CsrfChecked, _: CurrentUser, Json(note): Json<Note>) -> Json<Note> {
+    Json(note)
+}
+
+/// A user of the red team. To ask for one as an argument is the whole check.
+struct RedTeam(CurrentUser);
+
+impl<S: Send + Sync> FromRequestParts<S> for RedTeam {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        if user.extra.get("team").is_some_and(|team| team == "red") {
+            Ok(Self(user))
+        } else {
+            Err(Rejection::forbidden("These are the plans of the red team"))
+        }
+    }
+}
+
+/// For the red team.
+async fn plans(RedTeam(user): RedTeam) -> String {
+    format!("Paint everything red, {}", user.username)
 }
 
 /// For administrators.
