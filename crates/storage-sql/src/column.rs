@@ -1,4 +1,4 @@
-//! Columns of a table as they are found.
+//! The columns of a table, read from the database.
 
 use crossauth_core::storage::StorageError;
 
@@ -6,7 +6,7 @@ use crate::OpenError;
 use crate::database::{Database, Dialect, Row, Value, is_identifier};
 use crate::record::to_text;
 
-/// A column that exists.
+/// A column of an existing table.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -21,7 +21,7 @@ impl Column {
         self.sql_type.starts_with("bool")
     }
 
-    /// What stands for "none" here.
+    /// The value that means "none" in this column: null, or empty text if it is `NOT NULL`.
     pub(crate) fn none(&self) -> Value<'static> {
         if self.not_null { Value::text("") } else { Value::Null }
     }
@@ -52,7 +52,7 @@ pub(crate) fn is_true(value: &Value<'_>) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) column: Column,
-    /// Where it stands among the selected columns.
+    /// Its index among the selected columns.
     pub(crate) place: usize,
 }
 
@@ -62,8 +62,8 @@ impl Field {
     }
 }
 
-/// A table whose columns are taken one by one: [`select`](Self::select) gives a column its place
-/// in the statements of the record, so that a column is selected and decoded by one name.
+/// A table whose columns are assigned one by one: [`select`](Self::select) adds a column to the
+/// `SELECT` list of the record and returns its index, for decoding.
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) quoted: String,
@@ -91,7 +91,7 @@ impl Table {
         Ok(if table.columns.is_empty() { None } else { Some(table) })
     }
 
-    /// Takes a column out, if it exists, without selecting it.
+    /// Removes and returns a column, if it exists, without selecting it.
     pub(crate) fn take_optional(&mut self, name: &str) -> Result<Option<Column>, OpenError> {
         check(name)?;
         let position = |is_named: &dyn Fn(&Column) -> bool| self.columns.iter().position(is_named);
@@ -100,7 +100,7 @@ impl Table {
         Ok(place.map(|place| self.columns.remove(place)))
     }
 
-    /// Takes a column out without selecting it.
+    /// Removes and returns a column without selecting it.
     pub(crate) fn take(&mut self, name: &str) -> Result<Column, OpenError> {
         self.take_optional(name)?.ok_or_else(|| OpenError::MissingColumn {
             table: self.name.clone(),
@@ -120,13 +120,13 @@ impl Table {
         Ok(self.place(column))
     }
 
-    /// Selects every column that is left.
+    /// Selects every remaining column.
     pub(crate) fn select_rest(&mut self) -> Vec<Field> {
         let rest = std::mem::take(&mut self.columns);
         rest.into_iter().map(|column| self.place(column)).collect()
     }
 
-    /// The selected columns, in the order of their places.
+    /// The selected columns, in the order of their indices.
     pub(crate) fn into_selected(self) -> Vec<String> {
         self.selected
     }
@@ -137,7 +137,7 @@ impl Table {
     }
 }
 
-/// The selected columns of a table, as they stand in a statement that calls the table `alias`.
+/// The `SELECT` list for columns of a table that the statement names `alias`.
 pub(crate) fn select_list(selected: &[String], alias: &str) -> String {
     let columns: Vec<String> = selected.iter().map(|column| format!("{alias}.{column}")).collect();
     columns.join(", ")

@@ -18,21 +18,22 @@ pub use value::{Row, Value};
 /// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Most rows that [`Database::scan`] returns. Statements limit themselves to fewer; one that does
-/// not is an error, because an unlimited result does not fit in memory.
+/// The maximum number of rows that [`Database::scan`] returns. A statement that returns more is an
+/// error: it needs a `LIMIT`, because an unlimited result may not fit in memory.
 pub const MAX_SCANNED: usize = 10_000;
 
-/// What is wrong with a body that returns a value though one of its statements failed.
+/// Error message for a body that returns a value although one of its statements failed.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) const WENT_ON: &str = "a transaction went on after one of its statements failed";
+pub(crate) const CONTINUED_AFTER_ERROR: &str =
+    "a transaction continued after one of its statements failed";
 
 /// A database with its pool of connections; clones share it.
 pub trait Database: Clone + Send + Sync + 'static {
-    /// Its SQL dialect.
+    /// The SQL dialect of this database.
     fn dialect(&self) -> Dialect;
 
-    /// Runs a short statement that only reads, and decodes its first row where the driver holds
-    /// it. For finding one row by an index; anything longer belongs into [`scan`](Self::scan).
+    /// Runs a short read-only statement and decodes its first row in place, without copying the
+    /// row. For index look-ups of one row; use [`scan`](Self::scan) for longer statements.
     fn find<T, F>(
         &self,
         statement: &Statement,
@@ -43,8 +44,8 @@ pub trait Database: Clone + Send + Sync + 'static {
         T: Send,
         F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send;
 
-    /// Runs a statement that only reads and may take long, off the threads of the runtime and off
-    /// the connection that writes. Returns what `decode` makes of each row, of at most
+    /// Runs a read-only statement that may take long, without blocking the threads of the runtime
+    /// or the connection that writes. Returns what `decode` makes of each row, of at most
     /// [`MAX_SCANNED`]. Let `decode` return a `Result` where one row that cannot be decoded must
     /// not hide the others.
     fn scan<T, F>(
@@ -60,11 +61,10 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// Runs `body` on `input` as one transaction: durably committed when this returns what `body`
     /// returned, rolled back if that is an error.
     ///
-    /// The driver runs `body` again, from the beginning, where the database asks for it (a
-    /// deadlock, a serialization failure, another transaction that failed in the same group). So
-    /// `body` has no effect but through its transaction. It awaits nothing but its transaction,
-    /// returns an error once one of its statements has failed, and runs to its end even if the
-    /// caller is gone.
+    /// The driver retries `body` from the beginning after a deadlock, a serialization failure, or
+    /// the failure of another transaction in the same group. So `body` must have no effects other
+    /// than through its transaction, await only its transaction, and return an error once one of
+    /// its statements has failed. It runs to completion even if the caller's future is dropped.
     // An async closure would read better, but it cannot yet be required that its future be `Send`.
     fn transaction<I, T, F>(
         &self,
@@ -79,22 +79,22 @@ pub trait Database: Clone + Send + Sync + 'static {
             + Sync
             + 'static;
 
-    /// Whether the database that was opened is still the one at its address, and takes a write.
+    /// Checks that the opened database is still the one at its address, and is writable.
     fn ping(&self) -> impl Future<Output = Result<(), StorageError>> + Send;
 
-    /// Returns when every transaction that was begun is done; later ones are
+    /// Waits until every transaction that was begun is complete; later ones fail with
     /// [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable).
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// What [`Transaction::query`] calls for each row, until it breaks.
+/// The callback that [`Transaction::query`] calls for each row until it returns `Break`.
 pub type EachRow<'f> = dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, StorageError> + Send + 'f;
 
 /// A transaction in progress.
 #[async_trait]
 pub trait Transaction: Send {
-    /// Runs a statement that changes rows. Returns how many it found to change, whether or not
-    /// they already were as they should be.
+    /// Runs a statement that changes rows. Returns the number of rows that matched, including those
+    /// that already had the new values.
     async fn execute(
         &mut self,
         statement: &Statement,
@@ -155,13 +155,13 @@ impl dyn Transaction + '_ {
     }
 }
 
-/// SQL text for one database.
+/// SQL text in the dialect of one database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Statement(Arc<str>);
 
 impl Statement {
-    /// A statement; `text` has a `?` for each parameter, and none elsewhere but in quotes, so that
-    /// a driver may put there what its database wants.
+    /// A statement; `text` has a `?` for each parameter, and no other `?` outside quotes, so that a
+    /// driver can substitute the placeholders of its database.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }

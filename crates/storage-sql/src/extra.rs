@@ -1,4 +1,4 @@
-//! Application fields: in columns of their own, or together in one as JSON.
+//! Application fields: each in its own column, or all in one JSON column.
 
 use crossauth_core::storage::StorageError;
 use serde_json::{Map, Number, Value as Json};
@@ -7,15 +7,15 @@ use crate::column::{Column, Field};
 use crate::database::Value;
 use crate::record::{Cells, Problem};
 
-/// Columns in quotes and what to write there.
+/// Quoted columns and the values to write to them.
 pub(crate) type Written<'v> = Vec<(&'v str, Value<'v>)>;
 
-/// Where a table keeps application fields.
+/// Where a table stores application fields.
 #[derive(Debug, Clone)]
 pub(crate) enum Extra {
-    /// As a JSON object in this column, null for none.
+    /// As a JSON object in this column; null if there are none.
     Json(Field),
-    /// Each in a column of its own.
+    /// Each in its own column.
     Columns(Vec<Field>),
 }
 
@@ -31,7 +31,8 @@ impl Extra {
             Self::Columns(fields) => {
                 let mut extra = Map::new();
                 for field in fields {
-                    // What has no form in JSON is not a field. It must not hide the row.
+                    // A value that JSON cannot represent is left out: it must not make the row
+                    // unreadable.
                     let value = cells.get(field).unwrap_or(Value::Null);
                     let value = to_json(&field.column, value);
                     extra.extend(value.map(|value| (field.column.name.clone(), value)));
@@ -51,7 +52,7 @@ impl Extra {
         }
     }
 
-    /// What to write to which columns, so that `stored` becomes what `changes` make of it.
+    /// The columns to write, and their values, to apply `changes` to the `stored` fields.
     pub(crate) fn encode<'v>(
         &'v self,
         stored: &Map<String, Json>,

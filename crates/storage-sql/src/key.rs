@@ -33,7 +33,7 @@ impl<D: Database> SqlKeyStore<D> {
         }
     }
 
-    /// Runs one statement that changes rows; returns how many.
+    /// Runs one statement that changes rows; returns the number of rows.
     async fn execute(
         &self,
         statement: &Statement,
@@ -91,7 +91,7 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| sql.decode(row);
         let [length, prefix] = prefix_params(prefix);
-        // Every value is greater than the empty one.
+        // Every value is greater than the empty string.
         let page =
             [length, prefix, Value::text(after.unwrap_or_default()), Value::from(i64::from(limit))];
         let rows = match userid {
@@ -136,14 +136,15 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 }
 
-/// What a comparison of the beginning of a value needs: how many characters, and which.
+/// Parameters of a comparison with a prefix: its length in characters, and its text.
 fn prefix_params(prefix: KeyPrefix) -> [Value<'static>; 2] {
     let prefix = prefix.as_str();
     let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
     [Value::Integer(length), Value::text(prefix)]
 }
 
-/// The rows of a list but those that cannot be decoded: one must not hide the others.
+/// The rows of a list that can be decoded. The others are logged and left out, so that one corrupt
+/// row does not make the whole list fail.
 pub(crate) fn readable<T>(rows: Vec<Result<T, StorageError>>) -> Result<Vec<T>, StorageError> {
     let mut readable = Vec::new();
     for row in rows {

@@ -1,4 +1,4 @@
-//! SQL storage for Crossauth, with one thin driver for each database: SQLite (feature `sqlite`, on
+//! SQL storage for Crossauth, with one thin driver per database: SQLite (feature `sqlite`, enabled
 //! by default) and PostgreSQL (feature `postgres`, without TLS yet).
 //!
 //! ```
@@ -13,13 +13,13 @@
 //! # }
 //! ```
 //!
-//! Our tables are made and migrated when a database is opened. Their names begin with `crossauth_`,
-//! so they may lie beside those of an application.
+//! Opening a database creates or migrates our tables. Their names begin with `crossauth_`, so an
+//! application can have its tables in the same database.
 //!
-//! # Databases that exist already
+//! # Existing databases
 //!
-//! A [`TableMap`] opens a database that another Crossauth filled, or any other with tables of users,
-//! secrets and keys:
+//! A [`TableMap`] opens a database of the Python or TypeScript Crossauth, or any other with tables
+//! of users, secrets and keys:
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -39,10 +39,12 @@
 //!
 //! # Drivers
 //!
-//! The stores are written once, over the port in [`database`]. To add a driver, implement
-//! [`Database`](database::Database) and [`Transaction`](database::Transaction), add what differs in
-//! its SQL to [`Dialect`](database::Dialect), and run the conformance suites of
-//! `crossauth-testkit` on it.
+//! The stores are written once, over the port in [`database`]. To add one more database:
+//!
+//! 1. Implement [`Database`](database::Database) and [`Transaction`](database::Transaction).
+//! 2. Add a variant to [`Dialect`](database::Dialect); the compiler lists the places where its SQL
+//!    may differ.
+//! 3. Run the conformance suites of `crossauth-testkit` on it.
 #![cfg_attr(
     all(doctest, feature = "postgres", feature = "sqlite"),
     doc = include_str!("../../../docs/explanation/storage.md")

@@ -1,4 +1,4 @@
-//! Our own schema and its versions.
+//! Our schema and its versions.
 
 use crossauth_core::storage::StorageError;
 
@@ -7,15 +7,15 @@ use crate::column::Table;
 use crate::database::{Database, Dialect, Statement, Transaction, Value};
 use crate::{Management, TableMap};
 
-/// A group of tables with versions of its own.
+/// A group of tables that is versioned separately.
 struct Group {
-    /// Identifies it in `crossauth_schema`.
+    /// Its name in `crossauth_schema`.
     name: &'static str,
-    /// The statements that lead from each version to the next. Never change one that was released.
+    /// The statements that migrate from each version to the next. Never change a released one.
     versions: &'static [&'static [&'static str]],
 }
 
-/// Users, secrets and keys. Not migrated where the table map has the tables of another program.
+/// Users, secrets and keys. Not migrated if the table map names the tables of another program.
 fn accounts(dialect: Dialect) -> Group {
     let versions: &[&[&str]] = match dialect {
         Dialect::Sqlite => &[&[
@@ -90,7 +90,7 @@ fn accounts(dialect: Dialect) -> Group {
     Group { name: "accounts", versions }
 }
 
-/// Brings the tables that are ours to their latest version, in one transaction.
+/// Migrates our tables to their latest version, in one transaction.
 pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<(), OpenError> {
     let mut groups = Vec::new();
     if map.management == Management::Managed {
@@ -143,8 +143,8 @@ pub(crate) async fn is_current(
 const FIND_VERSION: &str =
     "SELECT COALESCE(MAX(version), 0) FROM crossauth_schema WHERE tables = ?";
 
-/// Brings a group to its latest version. Returns the version found and the latest one known if the
-/// former is newer.
+/// Migrates a group to its latest version. If the database has a newer one, returns that version
+/// and the latest known one.
 async fn advance(
     transaction: &mut dyn Transaction,
     group: &Group,

@@ -17,27 +17,29 @@ use crate::user::SqlUserStore;
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file cannot be made or opened.
+    /// The file cannot be created or opened.
     #[error("cannot open {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The database answers with an error; one that is damaged does.
+    /// The database reports an error, for example because its file is damaged.
     #[error("cannot use the database")]
     Storage(#[from] StorageError),
     /// A later version of Crossauth has changed the schema.
-    #[error("the database has schema version {found}, and this program knows {known} only")]
+    #[error(
+        "the database has schema version {found}, but this program supports only versions up to {known}"
+    )]
     Newer {
         /// The version in the database.
         found: i64,
-        /// The latest version known here.
+        /// The latest version that this program supports.
         known: i64,
     },
     /// A table of the map does not exist.
-    #[error("there is no table {table:?}")]
+    #[error("the database has no table {table:?}")]
     MissingTable {
         /// Its name.
         table: String,
@@ -50,31 +52,31 @@ pub enum OpenError {
         /// Name of the column.
         column: String,
     },
-    /// The time zone of the table map is neither an offset nor known to the system.
+    /// The time zone of the table map is neither an offset nor in the system's time zone database.
     #[error("there is no time zone {name:?}")]
     TimeZone {
         /// Its name.
         name: String,
     },
     /// The address of the database server cannot be used.
-    #[error("the address of the database server is wrong: {problem}")]
+    #[error("the address of the database server is invalid: {problem}")]
     Address {
         /// What is wrong with it.
         problem: String,
     },
-    /// A name in the table map holds something else than ASCII letters, digits and `_`.
-    #[error("{name:?} cannot be the name of a table or column")]
+    /// A name in the table map contains a character other than ASCII letters, digits and `_`.
+    #[error("{name:?} is not a valid name of a table or column: use ASCII letters, digits and `_`")]
     Identifier {
         /// The name.
         name: String,
     },
 }
 
-/// What an operator should know about a database that was opened all the same.
+/// A problem that an operator should know about, but that does not prevent opening the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenWarning {
-    /// A column that a new row may lack takes no null and has no default: one of the
-    /// application's own, or that of the e-mail address.
+    /// A column that is not set in every new row is `NOT NULL` and has no default: an application
+    /// column, or that of the e-mail address.
     #[error(
         "column {column:?} of the table {table:?} is required and has no default: inserts that \
          do not set it fail"
@@ -85,7 +87,7 @@ pub enum OpenWarning {
         /// Name of the column.
         column: String,
     },
-    /// Integers identify users, and the database does not assign them to new ones.
+    /// User ids are integers, and the database does not assign them to new rows.
     #[error(
         "the table {table:?} does not assign {column:?} to new rows: new users cannot be stored"
     )]
@@ -95,9 +97,9 @@ pub enum OpenWarning {
         /// Name of the column.
         column: String,
     },
-    /// Times are stored as text without a time zone, and the table map names none.
+    /// Times are stored as text without a time zone, and the table map does not specify one.
     #[error(
-        "times in the table {table:?} name no time zone and are taken as UTC; if they are local \
+        "times in the table {table:?} have no time zone and are read as UTC; if they are local \
          times, configure their time zone"
     )]
     TimeZone {
@@ -106,8 +108,8 @@ pub enum OpenWarning {
     },
 }
 
-/// Looks at the tables that `map` names without changing them, and says what the operator should
-/// be told. Tables of ours that are missing or old are fine: opening the database mends that.
+/// Looks at the tables that `map` names without changing them, and says what the operator should be
+/// told. Tables of ours that are missing or old are fine: opening the database mends that.
 pub(crate) async fn inspect(
     database: &impl Database,
     map: &TableMap,
@@ -118,12 +120,12 @@ pub(crate) async fn inspect(
     Ok(Vec::new())
 }
 
-/// An open database with the stores over it.
+/// An open database and its stores.
 #[derive(Clone)]
 pub struct SqlStorage<D> {
     database: D,
     storage: Storage,
-    /// Fails if the users' table is gone.
+    /// Fails if the users' table no longer exists.
     probe: Statement,
     schema: Arc<Schema>,
 }
@@ -135,9 +137,10 @@ impl<D> fmt::Debug for SqlStorage<D> {
 }
 
 impl<D: Database> SqlStorage<D> {
-    /// Builds the stores over `database`: migrates our own schema, takes any other as it is.
-    // Boxed because the compiler cannot see in the application's code, where the driver is known,
-    // that the futures of a port are `Send`.
+    /// Builds the stores over `database`: migrates our schema, or uses the existing tables that
+    /// `map` names.
+    // Boxed: in the application's code, where `D` is a concrete type, the compiler fails to prove
+    // that the futures of the port are `Send`.
     pub fn open(database: D, map: TableMap) -> BoxFuture<'static, Result<Self, OpenError>> {
         Box::pin(async move {
             migrate(&database, &map).await?;
@@ -158,30 +161,30 @@ impl<D: Database> SqlStorage<D> {
         self.storage.clone()
     }
 
-    /// Names of the application's own columns of the users' table. What they hold is part of the
-    /// user and goes wherever an application sends it.
+    /// Names of the application columns of the users' table. Their values become fields of each
+    /// user, including where the user is sent to clients.
     pub fn user_columns(&self) -> Vec<&str> {
         self.schema.users.extra.column_names()
     }
 
-    /// What the operator should be told.
+    /// Problems to report to the operator.
     pub fn warnings(&self) -> &[OpenWarning] {
         &self.schema.warnings
     }
 
-    /// The database under the stores.
+    /// The database that the stores use.
     pub fn database(&self) -> &D {
         &self.database
     }
 
-    /// Whether the database is the one that was opened, takes a write, and has our tables.
+    /// Checks that the database is the one that was opened, is writable, and has our tables.
     pub async fn ping(&self) -> Result<(), StorageError> {
         self.database.ping().await?;
         self.database.scan(&self.probe, &[], |_| ()).await?;
         Ok(())
     }
 
-    /// Completes the transactions that were begun. Writes fail afterwards.
+    /// Waits for running transactions to complete. Writes fail afterwards.
     pub async fn close(&self) {
         self.database.close().await;
     }

@@ -1,10 +1,10 @@
 //! The PostgreSQL driver.
 //!
-//! A pool of connections; each keeps the statements that it has prepared. A transaction that the
-//! database aborts because of a deadlock or a serialization failure runs again, up to three times.
+//! A pool of connections; each caches its prepared statements. A transaction that the database
+//! aborts because of a deadlock or a serialization failure is retried up to three times.
 //!
-//! There is no TLS yet: connect through a UNIX socket or the loopback interface only. A URL that
-//! asks for TLS is refused, and so is one that names another host.
+//! There is no TLS yet: only UNIX sockets and the loopback interface are accepted. A URL that
+//! requires TLS or names another host is an error.
 
 mod pool;
 mod transaction;
@@ -25,7 +25,7 @@ use crate::open::inspect;
 use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
-/// Opens our own schema in the database at `url`, such as
+/// Opens our schema in the database at `url`, such as
 /// `postgresql://user@%2Fvar%2Frun%2Fpostgresql/app` or `host=127.0.0.1 user=app dbname=app`.
 pub async fn open(url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
     Options::default().open(url).await
@@ -34,14 +34,14 @@ pub async fn open(url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What its tables are called and what is in them.
+    /// The names of tables and columns, and how values are stored.
     pub tables: TableMap,
-    /// The most connections that are open at a time. At least 1.
+    /// Maximum number of open connections. At least 1.
     pub connections: usize,
 }
 
 impl Default for Options {
-    /// Our own schema, and ten connections.
+    /// Our schema and ten connections.
     fn default() -> Self {
         Self { tables: TableMap::crossauth(), connections: 10 }
     }
@@ -65,9 +65,9 @@ impl Options {
     }
 }
 
-/// The configuration in a URL, if it can be used without TLS.
+/// Parses a URL; an error if it requires TLS.
 fn parse(url: &str) -> Result<Config, OpenError> {
-    // The error may quote what is wrong, but not the password.
+    // The error quotes the invalid part, but never the password.
     let config: Config = url.parse().map_err(|error: Error| OpenError::Address {
         problem: std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
     })?;
@@ -75,7 +75,7 @@ fn parse(url: &str) -> Result<Config, OpenError> {
         return Err(OpenError::Address { problem: "TLS is not supported yet".into() });
     }
     if let Some(host) = config.get_hosts().iter().find(|host| !is_local(host)) {
-        let problem = format!("TLS is not supported yet, so the host {host:?} must be this one");
+        let problem = format!("TLS is not supported yet, so the host {host:?} must be a local one");
         return Err(OpenError::Address { problem });
     }
     Ok(config)
@@ -148,7 +148,8 @@ impl Database for Postgres {
             + 'static,
     {
         let pool = Arc::clone(&self.0);
-        // A task of its own: the caller may go away, the transaction runs to its end.
+        // A separate task, so that the transaction completes even if the caller's future is
+        // dropped.
         let task = tokio::spawn(async move { transaction::run(&pool, &input, &body).await });
         match task.await {
             Ok(result) => result,
@@ -160,7 +161,7 @@ impl Database for Postgres {
     }
 
     async fn ping(&self) -> Result<(), StorageError> {
-        // A number for the transaction is given to writing ones only, and is logged to disk.
+        // Assigning a transaction id is a write, and fails on a read-only server.
         let write = "SELECT txid_current(), current_setting('transaction_read_only') = 'on'";
         let probe = (Statement::new(write), ());
         self.transaction(probe, |transaction, (write, ())| {
@@ -168,7 +169,7 @@ impl Database for Postgres {
                 let decode = |row: &dyn Row| Ok(row.value(1)? == Value::Bool(true));
                 match transaction.find(write, &[], decode).await? {
                     Some(false) => Ok(()),
-                    _ => Err(StorageError::unavailable("the database can only be read")),
+                    _ => Err(StorageError::unavailable("the database is read-only")),
                 }
             })
         })
@@ -180,7 +181,7 @@ impl Database for Postgres {
     }
 }
 
-/// What a caller can conclude from an error of PostgreSQL.
+/// Classifies an error of PostgreSQL.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn storage_error(error: Error) -> StorageError {
     let kind = match error.code() {
@@ -192,7 +193,7 @@ fn storage_error(error: Error) -> StorageError {
     StorageError { kind, source: describe(&error).into() }
 }
 
-/// Whether a code of SQLSTATE says that the same statement may succeed later.
+/// Whether an SQLSTATE code means that the same statement may succeed later.
 fn is_outage(code: &str) -> bool {
     // Connection, authorization, rollback, resources, not in the right state, operator
     // intervention, system error.
@@ -212,7 +213,7 @@ fn has_io_source(error: &Error) -> bool {
     false
 }
 
-/// An error in one piece. Without the detail that the server adds, which quotes values.
+/// The message of an error. Leaves out the server's detail, which quotes values of the row.
 fn describe(error: &Error) -> String {
     match error.as_db_error() {
         Some(error) => format!("{} (SQLSTATE {})", error.message(), error.code().code()),

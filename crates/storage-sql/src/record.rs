@@ -1,4 +1,4 @@
-//! From rows to records: each file lists the columns of a record beside their decoding.
+//! Decoding of rows: each file lists the columns of a record beside their decoding.
 
 mod key;
 mod secrets;
@@ -23,7 +23,7 @@ pub(crate) use user::{IdKind, Users, decode_id};
 #[derive(Clone, Copy)]
 pub(crate) struct Cells<'r> {
     row: &'r dyn Row,
-    /// How many columns of the statement stand before those of the record.
+    /// Index of the record's first column in the row.
     before: usize,
 }
 
@@ -36,7 +36,7 @@ impl<'r> Cells<'r> {
         self.row.value(self.before + field.place).map_err(Problem::Driver)
     }
 
-    /// Text; null where there is none.
+    /// Text, or `None` if it is null.
     pub(crate) fn optional_text(&self, field: &Field) -> Result<Option<Cow<'r, str>>, Problem> {
         to_text(self.get(field)?).map_err(|problem| Problem::column(field, problem))
     }
@@ -52,16 +52,16 @@ impl<'r> Cells<'r> {
         Ok(text.flatten().unwrap_or_default())
     }
 
-    /// A truth value; a column that is missing or null is false.
+    /// A boolean; false if the column is missing or null.
     pub(crate) fn truth(&self, field: Option<&Field>) -> Result<bool, Problem> {
         Ok(field.map(|field| self.get(field)).transpose()?.is_some_and(|value| is_true(&value)))
     }
 
-    /// A credential epoch; `None` where the column is missing.
+    /// A credential epoch; `None` if the column is missing.
     pub(crate) fn epoch(&self, field: Option<&Field>) -> Result<Option<u64>, Problem> {
         let Some(field) = field else { return Ok(None) };
         let epoch = self.get(field)?.integer().ok().and_then(|epoch| u64::try_from(epoch).ok());
-        epoch.map(Some).ok_or_else(|| Problem::column(field, "is not a count"))
+        epoch.map(Some).ok_or_else(|| Problem::column(field, "is not a credential epoch"))
     }
 
     pub(crate) fn user_id(&self, field: &Field) -> Result<Option<UserId>, Problem> {
@@ -74,7 +74,7 @@ impl<'r> Cells<'r> {
     }
 }
 
-/// A value as text; null is none.
+/// A value as text; `None` if it is null.
 pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static str> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
@@ -92,11 +92,11 @@ pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static
 /// Why a row could not be decoded.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// What is wrong with which column.
+    /// A column has an invalid value.
     Column {
-        /// Its name.
+        /// Name of the column.
         column: String,
-        /// A predicate.
+        /// What is wrong, as a predicate: "is null".
         problem: &'static str,
     },
     /// The driver could not read the value.

@@ -1,4 +1,4 @@
-//! The tables as they are: the map, laid over the columns that exist.
+//! The tables as found in the database: the table map applied to the existing columns.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
@@ -10,7 +10,7 @@ use crate::record::{IdKind, Keys, Secrets, Users};
 use crate::time_encoding::{MILLIS_FUNCTION, is_local};
 use crate::{Management, OpenError, OpenWarning, TableMap};
 
-/// Everything the stores know of the database.
+/// The schema that the stores use.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) dialect: Dialect,
@@ -18,15 +18,15 @@ pub(crate) struct Schema {
     pub(crate) users: Users,
     pub(crate) secrets: Secrets,
     pub(crate) keys: Keys,
-    /// Names in quotes: table and the column that names a user.
+    /// Quoted names: table, and its column with the user id.
     pub(crate) dependents: Vec<(String, String)>,
     pub(crate) warnings: Vec<OpenWarning>,
 }
 
 impl Schema {
-    /// A column of times as an expression that SQL can compare with
-    /// [`compared_time`](Self::compared_time) and order by. What a mapped table holds may be text
-    /// or numbers from row to row.
+    /// An expression for a time column that SQL can order by and compare with
+    /// [`compared_time`](Self::compared_time). In a mapped table, some rows may have text and
+    /// others numbers.
     pub(crate) fn comparable_time(&self, column: &str) -> String {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::AsFound) => format!("{MILLIS_FUNCTION}({column})"),
@@ -34,7 +34,7 @@ impl Schema {
         }
     }
 
-    /// The parameter to compare [`comparable_time`](Self::comparable_time) of `field` with.
+    /// The parameter for a comparison with [`comparable_time`](Self::comparable_time) of `field`.
     pub(crate) fn compared_time(&self, field: &Field, moment: Timestamp) -> Value<'static> {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::AsFound) => Value::Integer(moment.as_millis()),
@@ -44,7 +44,7 @@ impl Schema {
         }
     }
 
-    /// Lays `map` over the tables in `database`.
+    /// Applies `map` to the tables in `database`.
     pub(crate) async fn find(database: &impl Database, map: &TableMap) -> Result<Self, OpenError> {
         let users = Table::find(database, &map.users.table).await?;
         let secrets = Table::find(database, &map.secrets.table).await?;
@@ -67,7 +67,7 @@ impl Schema {
         }
         let mut keys = Keys::new(keys, map, extra)?;
         if users.credential_epoch.is_none() || keys.epoch.is_none() {
-            // One is of no use without the other.
+            // Each is useless without the other.
             users.credential_epoch = None;
             keys.epoch = None;
         }
@@ -97,7 +97,7 @@ impl Schema {
     }
 }
 
-/// What identifies the users that are there; `None` if there are none.
+/// The kind of the stored user ids; `None` if there are no users.
 async fn stored_id_kind(
     database: &impl Database,
     users: &Users,
@@ -109,7 +109,7 @@ async fn stored_id_kind(
     Ok(stored.into_iter().next().transpose()?.flatten())
 }
 
-/// Whether a sample of the keys has times in text without a time zone.
+/// Whether a sample of the keys has times stored as text without a time zone.
 async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, StorageError> {
     let times = [&keys.created.column.quoted, &keys.expires.column.quoted].map(Clone::clone);
     let times = select_list(&times, "k");
@@ -121,7 +121,7 @@ async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, 
     Ok(found.contains(&true))
 }
 
-/// A warning for each application column without which a row cannot be inserted.
+/// A warning for each application column that every insert must set.
 fn required<'t>(table: &'t str, extra: &'t Extra) -> impl Iterator<Item = OpenWarning> + 't {
     let fields = match extra {
         Extra::Json(_) => &[],

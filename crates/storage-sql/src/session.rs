@@ -1,4 +1,4 @@
-//! Sessions in SQL: the hot query, and beginning a session.
+//! Sessions in SQL: the session check and starting a session.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) struct SqlSessionStore<D> {
 }
 
 pub(crate) struct SessionSql {
-    /// A key and its user, in one statement.
+    /// Finds a key and its user in one statement.
     pub(crate) find: Statement,
     users: UserSql,
     keys: KeySql,
@@ -100,7 +100,7 @@ impl SessionSql {
     }
 }
 
-/// A [`SessionStart`] that a transaction can hold.
+/// An owned [`SessionStart`], for a transaction.
 struct OwnedStart {
     key: Key,
     replaces: Option<String>,

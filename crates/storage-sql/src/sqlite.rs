@@ -1,9 +1,9 @@
 //! The SQLite driver.
 //!
-//! Single rows are found on the caller's thread, on one of a few connections: that takes
-//! microseconds, and a change of threads would cost more. Longer reads run on a thread for blocking
-//! work. Transactions run on one thread of their own, which commits those that wait together in one
-//! go, so that each is on disk before it is acknowledged and many share one flush.
+//! Look-ups of single rows run on the caller's thread, on one of a few connections: they take
+//! microseconds, less than switching threads. Longer reads run on a thread for blocking work.
+//! Transactions run on one dedicated thread, which commits all waiting transactions together: each
+//! is on disk before it is acknowledged, and many share one flush.
 //!
 //! An application cannot have this driver and `sqlx-sqlite` in one build, since both link the C
 //! library.
@@ -28,12 +28,12 @@ use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
 use file::OpenFiles;
 use writer::Writer;
 
-/// Opens our own schema in a file, which is made if it is missing.
+/// Opens our schema in a file, which is created if it is missing.
 pub async fn open(path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenError> {
     Options::default().open(path).await
 }
 
-/// Opens our own schema in memory; it is gone with the last handle.
+/// Opens our schema in memory; it is dropped with the last handle.
 pub async fn memory() -> Result<SqlStorage<Sqlite>, OpenError> {
     Options::default().open(MEMORY).await
 }
@@ -44,14 +44,14 @@ const MEMORY: &str = ":memory:";
 /// How to open a file.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What its tables are called and what is in them.
+    /// The names of tables and columns, and how values are stored.
     pub tables: TableMap,
-    /// Connections for reading; as many reads run at the same time. At least 1.
+    /// Number of connections for reading, which is how many reads run concurrently. At least 1.
     pub readers: usize,
 }
 
 impl Default for Options {
-    /// Our own schema, and a reader for each processor, at least two.
+    /// Our schema, and one reader per processor, at least two.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self { tables: TableMap::crossauth(), readers: processors.max(2) }
@@ -59,7 +59,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Opens a file, which is made if it is missing, readable by its owner only. The path
+    /// Opens a file, which is created if it is missing, readable by its owner only. The path
     /// `:memory:` opens a database in memory.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenError> {
         let (path, readers) = (path.as_ref().to_owned(), self.readers.max(1));
@@ -98,13 +98,13 @@ impl Options {
 #[derive(Clone)]
 pub struct Sqlite(Arc<Connections>);
 
-/// A connection and the lock that lends it.
+/// A connection behind its lock.
 type Shared = Arc<Mutex<Connection>>;
 
 struct Connections {
-    /// For finding single rows, on the caller's thread.
+    /// For look-ups of single rows, on the caller's thread.
     readers: Vec<Shared>,
-    /// For longer reads. Apart from the others, which must not wait for it.
+    /// For longer reads. Separate, so that look-ups do not wait for them.
     scanner: Shared,
     writer: Writer,
 }
@@ -142,7 +142,7 @@ impl Sqlite {
         Ok(Self(Arc::new(Connections { readers, scanner, writer })))
     }
 
-    /// A connection to find a row with: that of this thread, another one if that is taken.
+    /// A connection for a look-up: this thread's, or another one if that is in use.
     fn reader(&self) -> Option<MutexGuard<'_, Connection>> {
         let readers = &self.0.readers;
         let start = THREAD.with(|thread| *thread) % readers.len().max(1);
@@ -159,8 +159,8 @@ fn share(connection: Connection) -> Shared {
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The number of this thread: threads of a runtime take different connections, and each keeps
-    /// to its own, whose cache is warm.
+    /// The number of this thread: each thread of a runtime prefers one connection, whose cache is
+    /// warm.
     static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -179,10 +179,10 @@ impl Database for Sqlite {
         T: Send,
         F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
     {
-        // Reads never wait, so without this a task that only reads would never let others run.
+        // Reads never return `Pending`, so without this a task that only reads would starve others.
         tokio::task::consume_budget().await;
         let reader = self.reader();
-        let reader = reader.ok_or_else(|| StorageError::bug("there is no connection to read"))?;
+        let reader = reader.ok_or_else(|| StorageError::bug("there is no reader connection"))?;
         connection::find(&reader, statement, params, decode)
     }
 

@@ -1,4 +1,4 @@
-//! Which tables and columns hold what.
+//! Names of tables and columns.
 
 use crossauth_core::user::Normalization;
 
@@ -6,39 +6,39 @@ use crate::TimeEncoding;
 
 /// Names of tables and columns, and how values are stored in them.
 ///
-/// Names may hold ASCII letters, digits and `_`. Where [`Management::AsFound`] opens a database,
-/// columns that the documentation of their field calls optional may be missing; columns that the
-/// map does not name become application fields of users and keys, whatever they are called.
+/// Names may contain ASCII letters, digits and `_`. With [`Management::AsFound`], columns that are
+/// documented as optional may be missing, and all columns that the map does not name become
+/// application fields of users and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableMap {
-    /// Who makes the tables of users, secrets and keys.
+    /// Which program creates and migrates the tables.
     pub management: Management,
-    /// Where users are.
+    /// The users' table.
     pub users: UserTable,
-    /// Where their secrets are.
+    /// The table of the users' secrets.
     pub secrets: SecretsTable,
-    /// Where keys are.
+    /// The keys' table.
     pub keys: KeyTable,
-    /// Further tables, with their column that names a user, whose rows go when the user goes.
-    /// They may be missing.
+    /// Other tables, with their user id column, whose rows are deleted together with the user. They
+    /// may be missing.
     pub dependents: Vec<(String, String)>,
-    /// How moments are written.
+    /// How times are written.
     pub times: TimeEncoding,
-    /// The time zone of moments that are stored as text without one: a name such as
-    /// `Europe/Vienna`, or an offset such as `+01:00`. `None` is UTC, with a warning where such
-    /// text is found.
+    /// The time zone of times that are stored as text without one: a name such as
+    /// `Europe/Vienna`, or an offset such as `+01:00`. `None` is UTC, with a warning if such text
+    /// is found.
     pub time_zone: Option<String>,
-    /// How names are brought to their look-up form.
+    /// How the look-up forms of usernames and e-mail addresses are computed.
     pub normalization: Normalization,
 }
 
-/// Who makes a group of tables.
+/// Which program creates and migrates the tables of users, secrets and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Management {
-    /// This crate makes and migrates them under the names of [`TableMap::crossauth`].
-    /// Application fields are kept as JSON in one column.
+    /// This crate, under the names of [`TableMap::crossauth`]. Application fields are stored as
+    /// JSON in one column.
     Managed,
-    /// Another program does; they are used as they are found.
+    /// Another program; the tables are used as found.
     AsFound,
 }
 
@@ -47,25 +47,26 @@ pub enum Management {
 pub struct UserTable {
     /// Name of the table.
     pub table: String,
-    /// Integers or text; the database makes integers, this crate makes random text.
+    /// User id: integers, assigned by the database, or text, random and assigned by this crate.
     pub id: String,
-    /// The name as typed.
+    /// Username as entered.
     pub username: String,
-    /// The look-up form of the name. Optional: without it, names are looked up as typed.
+    /// Look-up form of the username. Optional: without it, usernames are looked up as entered.
     pub username_normalized: String,
-    /// Optional: without it, no user has an address.
+    /// E-mail address. Optional: without it, users have none.
     pub email: String,
-    /// The look-up form of the address. Optional: without it, addresses are looked up as typed.
+    /// Look-up form of the e-mail address. Optional: without it, addresses are looked up as
+    /// entered.
     pub email_normalized: String,
-    /// The account's state.
+    /// State of the account.
     pub state: String,
     /// The first factor.
     pub factor1: String,
     /// The second factor. Optional.
     pub factor2: String,
-    /// Whether the user may administer others. Optional: without it, no user may.
+    /// Whether the user is an administrator. Optional: without it, no user is.
     pub admin: String,
-    /// Counts the changes of the user's credentials. Optional.
+    /// Credential epoch: counts the changes of the user's credentials. Optional.
     pub credential_epoch: String,
 }
 
@@ -74,7 +75,7 @@ pub struct UserTable {
 pub struct SecretsTable {
     /// Name of the table.
     pub table: String,
-    /// Whose they are; unique.
+    /// The id of the user; unique.
     pub userid: String,
     /// The password hash.
     pub password: String,
@@ -87,26 +88,26 @@ pub struct SecretsTable {
 pub struct KeyTable {
     /// Name of the table.
     pub table: String,
-    /// The number of the row. Not used; named here so that it is not an application field.
+    /// Row number. Not used; named here so that it does not become an application field.
     pub id: String,
     /// The key's value; unique.
     pub value: String,
-    /// Whose it is.
+    /// The id of the owner; null for none.
     pub userid: String,
-    /// When it was made.
+    /// Time of creation.
     pub created: String,
-    /// When it ends.
+    /// Time of expiry; null for none.
     pub expires: String,
-    /// When it was last used. Optional: without it, that is not recorded.
+    /// Time of last use. Optional: without it, last use is not recorded.
     pub lastactive: String,
-    /// What belongs to it. Optional.
+    /// Data of the key, as text. Optional.
     pub data: String,
-    /// The owner's credential epoch when the key was made. Optional.
+    /// The owner's credential epoch when the key was created. Optional.
     pub epoch: String,
 }
 
 impl TableMap {
-    /// Our own schema.
+    /// Our schema.
     pub fn crossauth() -> Self {
         Self {
             management: Management::Managed,
@@ -120,7 +121,7 @@ impl TableMap {
         }
     }
 
-    /// A database of the Python Crossauth.
+    /// The schema of the Python Crossauth.
     pub fn pycrossauth() -> Self {
         Self {
             management: Management::AsFound,
@@ -134,7 +135,7 @@ impl TableMap {
         }
     }
 
-    /// A database of the TypeScript Crossauth.
+    /// The schema of the TypeScript Crossauth.
     pub fn crossauthjs() -> Self {
         Self {
             management: Management::AsFound,
@@ -154,7 +155,7 @@ fn dependents<const N: usize>(tables: [&str; N]) -> Vec<(String, String)> {
 }
 
 impl UserTable {
-    /// The usual columns in a table of this name.
+    /// A table of this name with the usual column names.
     pub fn named(table: &str) -> Self {
         Self {
             table: table.into(),
@@ -173,7 +174,7 @@ impl UserTable {
 }
 
 impl SecretsTable {
-    /// The usual columns in a table of this name.
+    /// A table of this name with the usual column names.
     pub fn named(table: &str) -> Self {
         Self {
             table: table.into(),
@@ -185,7 +186,7 @@ impl SecretsTable {
 }
 
 impl KeyTable {
-    /// The usual columns in a table of this name.
+    /// A table of this name with the usual column names.
     pub fn named(table: &str) -> Self {
         Self {
             table: table.into(),

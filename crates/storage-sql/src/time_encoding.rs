@@ -1,4 +1,4 @@
-//! How moments are stored.
+//! How times are stored.
 
 use crossauth_core::clock::Timestamp;
 use jiff::civil::DateTime;
@@ -8,8 +8,8 @@ use crate::OpenError;
 use crate::column::Field;
 use crate::database::Value;
 
-/// How moments are written. Every form that upstream wrote is read: text in ISO 8601 and the forms
-/// near it, and numbers in the unit that is written.
+/// How times are written. Reading accepts every form that upstream writes: text in ISO 8601 and
+/// similar forms, and numbers in the unit chosen here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeEncoding {
     /// Milliseconds since the Unix epoch, as an integer.
@@ -18,11 +18,11 @@ pub enum TimeEncoding {
     Seconds,
 }
 
-/// The name of the function that gives a stored time in milliseconds, null where it is none, in
-/// databases that do not store times in a type of their own.
+/// Name of the SQL function that converts a stored time to milliseconds, or to null if it is not a
+/// time, in databases without a time type.
 pub(crate) const MILLIS_FUNCTION: &str = "crossauth_millis";
 
-/// What a database's value stands for, for `fuzz/`.
+/// Decodes a stored time. Public for `fuzz/` only.
 #[doc(hidden)]
 pub fn decode_time(
     encoding: TimeEncoding,
@@ -32,11 +32,11 @@ pub fn decode_time(
     Times::new(encoding, zone).map_err(|_| "not a time zone")?.decode(value)
 }
 
-/// Encodes and decodes moments as a table map says.
+/// Encodes and decodes times according to a table map.
 #[derive(Debug, Clone)]
 pub(crate) struct Times {
     encoding: TimeEncoding,
-    /// The zone of moments that name none.
+    /// The zone of times that are stored without one.
     zone: TimeZone,
 }
 
@@ -78,7 +78,7 @@ impl Times {
         moment.map_or(Value::Null, |moment| self.encode(field, moment))
     }
 
-    /// The moment that a value stands for; null is none.
+    /// Decodes a time; `None` if it is null.
     pub(crate) fn decode(&self, value: &Value<'_>) -> Result<Option<Timestamp>, &'static str> {
         let moment = match value {
             Value::Null => return Ok(None),
@@ -88,7 +88,7 @@ impl Times {
             Value::Time(moment) => Some(*moment),
             Value::Bool(_) | Value::Bytes(_) => None,
         };
-        moment.map(Some).ok_or("holds a time in an unknown format")
+        moment.map(Some).ok_or("has a time in an unknown format")
     }
 
     fn whole(&self, number: i64) -> Timestamp {
@@ -105,7 +105,7 @@ impl Times {
         }
         Some(Timestamp::from_millis(match self.encoding {
             TimeEncoding::Millis => number.round() as i64,
-            // In two parts, because the product of large seconds would be rounded.
+            // Integer and fraction separately: the product of large seconds would be rounded.
             TimeEncoding::Seconds => (number.trunc() as i64)
                 .saturating_mul(1000)
                 .saturating_add((number.fract() * 1000.0).round() as i64),
@@ -127,8 +127,7 @@ impl Times {
         Some(Timestamp::from_millis(moment.as_millisecond()))
     }
 
-    /// The moment at which a clock of UTC shows what one of the zone shows now, for columns that
-    /// hold local time.
+    /// Shifts a time by the offset of the zone, for columns that store local time.
     fn to_local(&self, moment: Timestamp) -> Timestamp {
         let instant = jiff::Timestamp::from_millisecond(moment.as_millis());
         let offset = instant.map_or(0, |instant| self.zone.to_offset(instant).seconds());
@@ -136,16 +135,16 @@ impl Times {
     }
 }
 
-/// Whether text is a moment that names no zone.
+/// Whether a value is a time stored as text without a zone.
 pub(crate) fn is_local(value: &Value<'_>) -> bool {
     let Value::Text(text) = value else { return false };
     let split = split_zone(text.trim());
     split.is_some_and(|(civil, zone)| zone.is_none() && civil.parse::<DateTime>().is_ok())
 }
 
-/// A date and time apart from the offset that follows it.
+/// Splits text into the date and time, and the offset that follows it.
 fn split_zone(text: &str) -> Option<(&str, Option<Offset>)> {
-    // A dash further left belongs to the date.
+    // A dash before this index belongs to the date.
     let Some(time) = text.get(10..) else { return Some((text, None)) };
     for name in ["Z", "z", "UTC", "GMT"] {
         if let Some(civil) = text.strip_suffix(name).filter(|civil| civil.len() >= 10) {
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_moment_is_read() {
+    fn every_format_of_a_time_is_read() {
         let moment = Some(Timestamp::from_millis(1_767_225_600_123));
         for (encoding, value) in [
             (TimeEncoding::Millis, Value::Integer(1_767_225_600_123)),
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_an_error() {
+    fn invalid_times_are_errors() {
         for value in [
             Value::text("yesterday"),
             Value::text(""),
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_to_the_millisecond() {
+    fn written_times_are_read_back_to_the_millisecond() {
         for millis in [0, 1, -1, 1_767_225_600_123, 4_102_444_800_999, 253_402_300_799_999] {
             for encoding in [TimeEncoding::Millis, TimeEncoding::Seconds] {
                 let (moment, times) = (Timestamp::from_millis(millis), times(encoding));
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_name_no_zone_are_in_the_zone_of_the_map() {
+    fn times_without_a_zone_are_in_the_zone_of_the_map() {
         let noon = Value::text("2026-07-01 12:00:00");
         let named = Value::text("2026-07-01 12:00:00Z");
         let utc = times(TimeEncoding::Seconds).decode(&named).unwrap().unwrap();

@@ -26,12 +26,12 @@ pub(crate) struct SqlUserStore<D> {
     accounts: Arc<AccountSql>,
 }
 
-/// The body of a transaction over a shared input.
+/// The body of a transaction with a shared input.
 type Body<I, T> =
     for<'t> fn(&'t mut dyn Transaction, &'t Arc<I>) -> BoxFuture<'t, Result<T, StorageError>>;
 
-/// How often a step is tried that another one overtakes by taking its name.
-const ATTEMPTS: usize = 3;
+/// How often a transaction is tried that fails because of a concurrent insert of the same name.
+const MAX_ATTEMPTS: usize = 3;
 
 impl<D: Database> SqlUserStore<D> {
     pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
@@ -43,9 +43,13 @@ impl<D: Database> SqlUserStore<D> {
         Self { database, sql, accounts: Arc::new(accounts) }
     }
 
-    /// Runs a transaction again where a conflict shows that another one took a name in between:
-    /// the next look tells which name.
-    async fn until_told<I, T>(&self, input: Arc<I>, body: Body<I, T>) -> Result<T, StorageError>
+    /// Runs a transaction, and retries it on a conflict: a concurrent transaction has taken the
+    /// username or e-mail address, and the retry finds out which.
+    async fn retry_conflicts<I, T>(
+        &self,
+        input: Arc<I>,
+        body: Body<I, T>,
+    ) -> Result<T, StorageError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -53,7 +57,7 @@ impl<D: Database> SqlUserStore<D> {
         let mut attempt = 1;
         loop {
             match self.database.transaction(Arc::clone(&input), body).await {
-                Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if error.is_conflict() && attempt < MAX_ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
@@ -98,7 +102,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
             secrets.clone(),
             OwnedEffects::from(effects),
         );
-        self.until_told(Arc::new(input), |transaction, input| {
+        self.retry_conflicts(Arc::new(input), |transaction, input| {
             let (accounts, user, secrets, effects) = &**input;
             Box::pin(accounts.create(transaction, user, secrets, effects))
         })
@@ -107,7 +111,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
         let input = (Arc::clone(&self.accounts), id.clone(), OwnedChange::from(change));
-        self.until_told(Arc::new(input), |transaction, input| {
+        self.retry_conflicts(Arc::new(input), |transaction, input| {
             let (accounts, id, change) = &**input;
             Box::pin(accounts.change(transaction, id, change))
         })
@@ -145,7 +149,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
         let Some(statement) = &self.sql.has_admin else { return Ok(false) };
-        // Not a short read: mapped tables have no index for it.
+        // A scan, because mapped tables have no index for it.
         Ok(!self.database.scan(statement, &[], |_| ()).await?.is_empty())
     }
 }

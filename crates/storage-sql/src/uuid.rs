@@ -1,4 +1,4 @@
-//! UUIDs between the text that identifies a user and the bytes in a column.
+//! Conversion of UUIDs between text, in user ids, and bytes, in columns.
 
 use std::fmt::Write as _;
 
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_no_uuid() {
+    fn other_text_is_not_a_uuid() {
         for text in ["", "7", "0011223-34455-6677-8899-aabbccddeeff", "+".repeat(32).as_str()] {
             assert_eq!(parse(text), None, "{text}");
         }

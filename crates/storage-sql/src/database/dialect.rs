@@ -1,4 +1,4 @@
-//! Where the SQL of databases differs.
+//! Differences between the SQL of databases.
 
 use super::Statement;
 use crate::column::Column;
@@ -14,27 +14,27 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// An identifier in quotes.
+    /// Quotes an identifier.
     pub(crate) fn quote(self, identifier: &str) -> String {
         match self {
             Self::Sqlite | Self::Postgres => format!("\"{}\"", identifier.replace('"', "\"\"")),
         }
     }
 
-    /// What makes a `SELECT` lock its rows until the transaction ends.
+    /// The suffix that makes a `SELECT` lock its rows until the transaction ends.
     pub(crate) fn for_update(self) -> &'static str {
         match self {
-            // There is one writer at a time anyway.
+            // There is only one writer at a time.
             Self::Sqlite => "",
             Self::Postgres => " FOR UPDATE",
         }
     }
 
-    /// A statement that keeps other processes from migrating until the transaction ends.
+    /// A statement that prevents other processes from migrating until the transaction ends.
     pub(crate) fn lock_schema(self) -> Option<Statement> {
         match self {
             Self::Sqlite => None,
-            // The number stands for our migrations among the locks of the database.
+            // An arbitrary number that identifies our migrations among the advisory locks.
             Self::Postgres => Some(Statement::new("SELECT pg_advisory_xact_lock(7236837140221)")),
         }
     }
@@ -69,13 +69,13 @@ impl Dialect {
     /// Whether the database assigns a number to this column of a new row.
     pub(crate) fn assigns_integers(self, column: &Column) -> bool {
         match self {
-            // Only this type makes a primary key the number of the row.
+            // Only a primary key of exactly this type is an alias of the row id.
             Self::Sqlite => column.sql_type == "integer",
             Self::Postgres => column.has_default,
         }
     }
 
-    /// A condition that a column of truth values is true, with an index usable for it.
+    /// A condition that a boolean column is true, in the form that can use its index.
     pub(crate) fn is_true(self, column: &Column) -> String {
         let name = &column.quoted;
         match self {
@@ -85,8 +85,8 @@ impl Dialect {
         }
     }
 
-    /// Lists the columns of the table named by the parameter: name, type, whether null is
-    /// forbidden, whether it has a value where none is given.
+    /// Lists the columns of the table named by the parameter: name, type, whether it is
+    /// `NOT NULL`, whether it has a default.
     pub(crate) fn columns(self) -> Statement {
         Statement::new(match self {
             Self::Sqlite => {

@@ -1,32 +1,32 @@
-//! What columns and parameters hold.
+//! Values of columns and parameters.
 
 use std::borrow::Cow;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
 
-/// A row where the driver holds it.
+/// A row in the driver's memory.
 pub trait Row {
     /// The value in a column of the statement, counted from 0.
     fn value(&self, column: usize) -> Result<Value<'_>, StorageError>;
 }
 
-/// What a column or a parameter holds.
+/// The value of a column or a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'v> {
     /// Null.
     Null,
-    /// A truth value; a database without this type stores 0 or 1.
+    /// A boolean; a database without this type stores 0 or 1.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Real(f64),
     /// Text.
     Text(Cow<'v, str>),
     /// Bytes, or text that is not UTF-8.
     Bytes(Cow<'v, [u8]>),
-    /// A moment, in a database that has a type for it.
+    /// A point in time, in a database that has a type for it.
     Time(Timestamp),
 }
 
@@ -46,15 +46,15 @@ impl<'v> Value<'v> {
         Self::Bytes(bytes.into())
     }
 
-    /// A whole number; an error for anything else.
+    /// The integer; an error for any other value.
     pub fn integer(&self) -> Result<i64, StorageError> {
         if let Self::Integer(integer) = self {
             return Ok(*integer);
         }
-        Err(StorageError::corrupt("a whole number was expected"))
+        Err(StorageError::corrupt("expected an integer"))
     }
 
-    /// The same value, independent of what it was borrowed from.
+    /// Copies borrowed text and bytes.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,

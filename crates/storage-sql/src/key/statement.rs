@@ -11,11 +11,11 @@ use crate::record::{Keys, to_text};
 use crate::schema::Schema;
 use crate::user::Insert;
 
-/// Built once, from the tables as they are.
+/// The statements, built once from the schema of the database.
 pub(crate) struct KeySql {
     pub(crate) schema: Arc<Schema>,
     pub(crate) find: Statement,
-    /// Finds a key and keeps others from changing it.
+    /// Finds a key and locks it.
     pub(crate) lock: Statement,
     pub(crate) insert: Insert,
     pub(crate) delete: Statement,
@@ -23,11 +23,11 @@ pub(crate) struct KeySql {
     pub(crate) delete_owned: Statement,
     /// Deletes a key without owner.
     pub(crate) delete_anonymous: Statement,
-    /// Deletes the keys of an owner whose value starts with a prefix, but one.
+    /// Deletes the keys of an owner whose value starts with a prefix, except one.
     pub(crate) revoke_owned: Statement,
     /// Deletes the keys without owner whose value starts with a prefix.
     pub(crate) revoke_anonymous: Statement,
-    /// Brings the epoch of a key to that of its owner.
+    /// Sets the epoch of a key to the current epoch of its owner.
     pub(crate) renew: Option<Statement>,
     pub(crate) set_data: Option<Statement>,
     pub(crate) list_owned: Statement,
@@ -43,7 +43,7 @@ impl KeySql {
         let expires = schema.comparable_time(keys.expires.quoted());
         let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
-        // A comparison of text, not a pattern: prefixes may hold wildcards.
+        // Not `LIKE`: prefixes may contain wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
         let list = |owner: &str| {
             Statement::new(format!(
@@ -85,7 +85,7 @@ impl KeySql {
                      AND ({lastactive} IS NULL OR {recorded} < ? OR {recorded} > ?)"
                 ))
             }),
-            // MySQL limits no subquery but one within another.
+            // MySQL accepts `LIMIT` only in a nested subquery.
             purge: Statement::new(format!(
                 "DELETE FROM {table} WHERE {value} IN (SELECT {value} FROM \
                  (SELECT {value} FROM {table} WHERE {expires} < ? LIMIT ?) AS expired)"
@@ -117,7 +117,7 @@ fn renew(schema: &Schema) -> Option<Statement> {
     )))
 }
 
-/// The columns that a new key usually has.
+/// The columns that are usually written for a new key.
 fn insert_columns(keys: &Keys) -> Vec<&str> {
     let fields = [
         Some(&keys.userid),

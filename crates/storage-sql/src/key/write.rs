@@ -1,4 +1,4 @@
-//! What the key store does within a transaction.
+//! Operations of the key store within a transaction.
 
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{StorageError, UpdateDataError};
@@ -65,7 +65,7 @@ impl KeySql {
         Ok(())
     }
 
-    /// Removes a one-time key of exactly this owner; says whether it was there.
+    /// Removes a one-time key of exactly this owner; returns whether it existed.
     pub(crate) async fn consume(
         &self,
         transaction: &mut dyn Transaction,
@@ -83,7 +83,8 @@ impl KeySql {
         Ok(deleted > 0)
     }
 
-    /// Removes the user's keys of a kind but `except`, or those of a kind that has no owner.
+    /// Deletes the user's keys of a kind, except `except`. For a kind without owners, deletes all
+    /// keys of that kind.
     pub(crate) async fn revoke(
         &self,
         transaction: &mut dyn Transaction,
@@ -93,8 +94,8 @@ impl KeySql {
     ) -> Result<(), StorageError> {
         let [length, prefix] = prefix_params(kind);
         if kind.has_owner() {
-            // True turns the exception off. A null there would have no type that every database
-            // can tell.
+            // A boolean disables the exception. For a null parameter not every database could
+            // determine the type.
             let (no_exception, except) =
                 (Value::from(except.is_none()), except.unwrap_or_default());
             let params =
@@ -106,7 +107,7 @@ impl KeySql {
         Ok(())
     }
 
-    /// Brings the epoch of a user's key to the user's.
+    /// Sets the epoch of a user's key to the user's current epoch.
     pub(crate) async fn renew(
         &self,
         transaction: &mut dyn Transaction,

@@ -1,4 +1,4 @@
-//! Connections, and the statements that each has prepared.
+//! The connection pool and the prepared statements of each connection.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -16,14 +16,14 @@ use super::value::Param;
 use super::{has_io_source, storage_error};
 use crate::database::{Statement, Value};
 
-/// How long to wait for a connection before callers are told to come back later.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// After how long of silence the system asks whether the server is still there.
+/// How long to wait for a connection before the caller gets `Unavailable`.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is idle before the operating system sends TCP keepalive probes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// Most statements that a connection keeps prepared.
-const PREPARED: usize = 256;
+/// Maximum number of prepared statements per connection.
+const MAX_PREPARED: usize = 256;
 
-/// Lends connections, up to a limit, and opens them as they are needed.
+/// Lends connections, up to a limit, and opens them on demand.
 pub(super) struct Pool {
     config: Config,
     limit: u32,
@@ -34,7 +34,7 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(mut config: Config, limit: usize) -> Self {
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(PATIENCE);
+            config.connect_timeout(ACQUIRE_TIMEOUT);
         }
         if config.get_application_name().is_none() {
             config.application_name("crossauth");
@@ -45,9 +45,9 @@ impl Pool {
         Self { config, limit, free, idle: Mutex::default() }
     }
 
-    /// A connection, which returns to the pool when it is dropped.
+    /// Acquires a connection, which returns to the pool when it is dropped.
     pub(super) async fn lend(&self) -> Result<Lent<'_>, StorageError> {
-        let permit = timeout(PATIENCE, self.free.acquire())
+        let permit = timeout(ACQUIRE_TIMEOUT, self.free.acquire())
             .await
             .map_err(|_| StorageError::unavailable("every connection is in use"))?
             .map_err(|_| StorageError::unavailable("the database is closed"))?;
@@ -60,12 +60,12 @@ impl Pool {
         Ok(Lent { pool: self, connection: Some(connection), _permit: permit })
     }
 
-    /// A new connection.
+    /// Opens a new connection.
     async fn open(&self) -> Result<Connection, StorageError> {
         Connection::open(&self.config).await
     }
 
-    /// The first `limit` rows of a statement that only reads.
+    /// The first `limit` rows of a read-only statement.
     pub(super) async fn read(
         &self,
         statement: &Statement,
@@ -83,7 +83,7 @@ impl Pool {
         .map_err(storage_error)
     }
 
-    /// Waits until every connection is back, and lends none any more.
+    /// Waits until every connection is returned; then closes the pool.
     pub(super) async fn close(&self) {
         // Fails if it is closed already.
         let _all = self.free.acquire_many(self.limit).await;
@@ -92,7 +92,7 @@ impl Pool {
     }
 }
 
-/// A connection on loan.
+/// A connection that is in use.
 pub(super) struct Lent<'p> {
     pool: &'p Pool,
     connection: Option<Connection>,
@@ -123,20 +123,20 @@ impl Drop for Lent<'_> {
 pub(super) struct Connection {
     client: Client,
     prepared: HashMap<Statement, tokio_postgres::Statement>,
-    /// A transaction has begun and neither ended nor failed to.
+    /// A transaction has begun and has not been committed or rolled back.
     pub(super) in_transaction: bool,
 }
 
 impl Connection {
     async fn open(config: &Config) -> Result<Self, StorageError> {
-        let opened = timeout(PATIENCE, config.connect(NoTls)).await;
+        let opened = timeout(ACQUIRE_TIMEOUT, config.connect(NoTls)).await;
         let opened =
             opened.map_err(|_| StorageError::unavailable("the database server does not answer"))?;
         let (client, connection) = opened.map_err(|error| {
-            // Whatever it says, nothing can be concluded about rows.
+            // No statement has run, so no error here says anything about rows.
             StorageError::unavailable(super::describe(&error))
         })?;
-        // Ends with an error where its client sees one, too.
+        // If it ends with an error, the client reports that error, too.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { client, prepared: HashMap::new(), in_transaction: false })
     }
@@ -150,7 +150,7 @@ impl Connection {
         self.client.batch_execute(sql).await
     }
 
-    /// Runs a statement that changes rows; returns how many it found.
+    /// Runs a statement that changes rows; returns the number of rows.
     pub(super) async fn execute(
         &mut self,
         statement: &Statement,
@@ -158,7 +158,7 @@ impl Connection {
     ) -> Result<u64, Error> {
         let prepared = self.prepare(statement).await?;
         let result = self.client.execute_raw(&prepared, params.iter().map(Param)).await;
-        self.forget_outdated(statement, result)
+        self.drop_outdated(statement, result)
     }
 
     /// Runs a statement; returns its first `limit` rows.
@@ -170,7 +170,7 @@ impl Connection {
     ) -> Result<Vec<Row>, Error> {
         let prepared = self.prepare(statement).await?;
         let result = self.rows(&prepared, params, limit).await;
-        self.forget_outdated(statement, result)
+        self.drop_outdated(statement, result)
     }
 
     async fn rows(
@@ -182,7 +182,7 @@ impl Connection {
         let rows = self.client.query_raw(prepared, params.iter().map(Param)).await?;
         let mut rows = pin!(rows);
         let mut found = Vec::new();
-        // The end is awaited, too: errors of the statement come there.
+        // Read to the end: errors of the statement arrive there.
         while let Some(row) = rows.try_next().await? {
             if found.len() < limit {
                 found.push(row);
@@ -196,7 +196,7 @@ impl Connection {
             return Ok(prepared.clone());
         }
         let prepared = self.client.prepare(&numbered(statement.as_str())).await?;
-        if self.prepared.len() >= PREPARED {
+        if self.prepared.len() >= MAX_PREPARED {
             self.prepared.clear();
         }
         self.prepared.insert(statement.clone(), prepared.clone());
@@ -204,7 +204,7 @@ impl Connection {
     }
 
     /// Drops a prepared statement that no longer fits the tables.
-    fn forget_outdated<T>(
+    fn drop_outdated<T>(
         &mut self,
         statement: &Statement,
         result: Result<T, Error>,
@@ -226,7 +226,7 @@ pub(super) fn is_lost(error: &Error) -> bool {
         || error.code().is_some_and(|code| ends.contains(&code))
 }
 
-/// The text of a statement with the numbered parameters of PostgreSQL.
+/// Replaces each `?` by a numbered parameter of PostgreSQL.
 fn numbered(text: &str) -> String {
     let mut numbered = String::with_capacity(text.len() + 8);
     let (mut number, mut quote) = (0, None);

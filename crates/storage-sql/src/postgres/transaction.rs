@@ -1,4 +1,4 @@
-//! Transactions, run again where the database asks for it.
+//! Transactions, retried after deadlocks and serialization failures.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio_postgres::error::SqlState;
 
 use super::pool::{Connection, Lent, Pool, is_lost};
 use super::storage_error;
-use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
+use crate::database::{BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value};
 
-/// How often a transaction is run again.
-const RETRIES: u32 = 3;
+/// How often a transaction is retried.
+const MAX_RETRIES: u32 = 3;
 
 /// Runs `body` as one transaction.
 pub(super) async fn run<I, T, F>(pool: &Pool, input: &I, body: &F) -> Result<T, StorageError>
@@ -23,17 +23,17 @@ where
     let mut retries = 0;
     loop {
         match attempt(pool, input, body).await {
-            Err(Failure { retry: true, .. }) if retries < RETRIES => {
+            Err(Failure { retry: true, .. }) if retries < MAX_RETRIES => {
                 retries += 1;
-                tokio::time::sleep(pause(retries)).await;
+                tokio::time::sleep(backoff(retries)).await;
             }
             result => return result.map_err(|failure| failure.error),
         }
     }
 }
 
-/// A while that differs between two transactions that have just failed each other.
-fn pause(retries: u32) -> Duration {
+/// Delay before a retry, with jitter: two transactions that have deadlocked must not retry in step.
+fn backoff(retries: u32) -> Duration {
     let random = RandomState::new().hash_one(retries) % 16;
     Duration::from_millis((u64::from(retries) * 4) + random)
 }
@@ -75,7 +75,7 @@ where
     match result {
         Ok(_) if failed => {
             roll_back(connection).await;
-            Err(StorageError::bug(WENT_ON).into())
+            Err(StorageError::bug(CONTINUED_AFTER_ERROR).into())
         }
         Ok(value) => {
             connection.run("COMMIT").await?;
@@ -89,7 +89,7 @@ where
     }
 }
 
-/// Begins on this connection; on a new one if the server has closed it while it was idle.
+/// Begins a transaction; opens a new connection if the server has closed the idle one.
 async fn begin<'l>(lent: &'l mut Lent<'_>) -> Result<&'l mut Connection, Failure> {
     match lent.connection()?.run("BEGIN").await {
         Err(error) if is_lost(&error) => lent.replace().await?.run("BEGIN").await?,
@@ -99,18 +99,18 @@ async fn begin<'l>(lent: &'l mut Lent<'_>) -> Result<&'l mut Connection, Failure
 }
 
 async fn roll_back(connection: &mut Connection) {
-    // If this fails the connection is closed, which rolls back as well.
+    // If this fails, the connection is closed, which also rolls back.
     if connection.run("ROLLBACK").await.is_ok() {
         connection.in_transaction = false;
     }
 }
 
-/// A transaction on a connection of its own.
+/// A transaction on one connection.
 struct OnConnection<'c> {
     connection: &'c mut Connection,
-    /// A statement has failed: PostgreSQL keeps nothing of the transaction.
+    /// A statement has failed, so PostgreSQL will roll the transaction back.
     failed: bool,
-    /// It failed in a way that running the transaction again may mend.
+    /// The failure is one after which a retry may succeed.
     retry: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Values in the binary format of PostgreSQL. A parameter takes the form of the type that the
-//! statement wants, so that one store serves columns of different types.
+//! Values in the binary format of PostgreSQL. A parameter is encoded as the type that the statement
+//! expects, so that one store works with columns of different types.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ use crate::uuid;
 
 type AnyError = Box<dyn Error + Sync + Send>;
 
-/// 2000-01-01, from which PostgreSQL counts, in milliseconds since 1970.
+/// The epoch of PostgreSQL, 2000-01-01, in milliseconds since the Unix epoch.
 const EPOCH: i64 = 946_684_800_000;
 
 /// A parameter.
@@ -109,7 +109,7 @@ fn encode_text(text: &str, ty: &Type, out: &mut BytesMut) -> Result<(), AnyError
     Ok(())
 }
 
-/// A whole number as NUMERIC: digits in base 10000, and how many of them there are.
+/// An integer as NUMERIC: the number of base-10000 digits, then the digits.
 fn encode_numeric(integer: i64, out: &mut BytesMut) {
     let mut rest = integer.unsigned_abs();
     let mut digits = Vec::new();
@@ -174,7 +174,7 @@ fn decode<'r>(ty: &Type, raw: &'r [u8]) -> Result<Value<'r>, AnyError> {
         let millis = i64::from_be_bytes(raw.try_into()?).div_euclid(1000);
         Value::Time(Timestamp::from_millis(millis.saturating_add(EPOCH)))
     } else if *ty == Type::TIMESTAMP {
-        // Text, because it names no zone.
+        // As text, because it has no time zone.
         let micros = i64::from_be_bytes(raw.try_into()?);
         Value::text(local(Span::new().try_microseconds(micros)?)?.to_string())
     } else if *ty == Type::DATE {
@@ -190,15 +190,15 @@ fn decode<'r>(ty: &Type, raw: &'r [u8]) -> Result<Value<'r>, AnyError> {
     Ok(value)
 }
 
-/// A date and time as far from 2000-01-01.
+/// The date and time at this distance from 2000-01-01.
 fn local(since: Span) -> Result<DateTime, AnyError> {
     Ok(DateTime::constant(2000, 1, 1, 0, 0, 0, 0).checked_add(since)?)
 }
 
-/// A number with decimals: whole ones exactly, others as far as a double holds them.
+/// Decodes NUMERIC: integers exactly, others with the precision of a double.
 fn decode_numeric(raw: &[u8]) -> Result<Value<'static>, AnyError> {
     let mut parts = raw.chunks_exact(2).map(|part| i16::from_be_bytes([part[0], part[1]]));
-    let mut part = || parts.next().ok_or("a number is cut off");
+    let mut part = || parts.next().ok_or("a number is truncated");
     let (count, weight, sign, _scale) = (part()?, part()?, part()?, part()?);
     if !matches!(sign, 0 | 0x4000) {
         return Err("not a number".into());

@@ -13,9 +13,9 @@ use crate::{OpenError, TableMap};
 /// The keys' table.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
-    /// Its name, in quotes.
+    /// Quoted name.
     pub(crate) table: String,
-    /// Not among the selected columns: whoever looks for one key knows its value.
+    /// Not selected: a look-up by value already has it.
     pub(crate) value: Column,
     pub(crate) userid: Field,
     pub(crate) created: Field,
@@ -36,7 +36,7 @@ impl Keys {
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
         let names = &map.keys;
-        // Not an application field, though nothing reads it.
+        // Never read, but not an application field either.
         table.take_optional(&names.id)?;
         Ok(Self {
             table: table.quoted.clone(),
@@ -53,7 +53,7 @@ impl Keys {
         })
     }
 
-    /// The key with this value, whose other columns begin after `before` others.
+    /// Decodes the key with this value; its other columns start at index `before`.
     pub(crate) fn decode(
         &self,
         value: &str,

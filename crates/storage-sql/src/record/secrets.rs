@@ -11,7 +11,7 @@ use crate::{OpenError, TableMap};
 /// The secrets' table.
 #[derive(Debug, Clone)]
 pub(crate) struct Secrets {
-    /// Its name, in quotes.
+    /// Quoted name.
     pub(crate) table: String,
     pub(crate) userid: Column,
     pub(crate) password: Field,
@@ -32,10 +32,10 @@ impl Secrets {
         })
     }
 
-    /// The secrets whose columns begin after `before` others.
+    /// Decodes the secrets whose columns start at index `before`.
     pub(crate) fn decode(&self, row: &dyn Row, before: usize) -> Result<UserSecrets, StorageError> {
         let cells = Cells::new(row, before);
-        // Upstream stores empty text for none.
+        // Upstream stores empty text for "none".
         let secret = |field: Option<&Field>| {
             let secret = cells.text_or_empty(field)?;
             Ok::<_, Problem>((!secret.is_empty()).then(|| secret.into_owned()))

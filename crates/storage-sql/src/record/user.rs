@@ -14,7 +14,7 @@ use crate::{OpenError, TableMap, uuid};
 /// The users' table.
 #[derive(Debug, Clone)]
 pub(crate) struct Users {
-    /// Its name, in quotes.
+    /// Quoted name.
     pub(crate) table: String,
     pub(crate) id: Field,
     pub(crate) id_kind: IdKind,
@@ -60,7 +60,7 @@ impl Users {
         })
     }
 
-    /// The user whose columns begin after `before` others; `None` if the join found none.
+    /// Decodes the user whose columns start at index `before`; `None` if the join found no user.
     pub(crate) fn decode(
         &self,
         row: &dyn Row,
@@ -96,7 +96,7 @@ impl Users {
             },
             username,
             email,
-            // Rows that are older than the column hold null.
+            // Null in rows that were inserted before the column was added.
             state: match cells.optional_text(&self.state)? {
                 Some(state) => UserState::from(&*state),
                 None => UserState::Active,
@@ -108,7 +108,7 @@ impl Users {
         })
     }
 
-    /// The credential epoch in the same row; `None` where the database keeps none.
+    /// The credential epoch in the same row; `None` if the database has no such column.
     pub(crate) fn decode_epoch(
         &self,
         row: &dyn Row,
@@ -119,12 +119,12 @@ impl Users {
             .map_err(|problem| problem.of_row(&self.table, "?"))
     }
 
-    /// The column by which names are looked up.
+    /// The column by which usernames are looked up.
     pub(crate) fn lookup_name(&self) -> &Field {
         self.username_normalized.as_ref().unwrap_or(&self.username)
     }
 
-    /// The column by which addresses are looked up.
+    /// The column by which e-mail addresses are looked up.
     pub(crate) fn lookup_address(&self) -> Option<&Field> {
         self.email.as_ref().map(|email| self.email_normalized.as_ref().unwrap_or(email))
     }
@@ -137,7 +137,7 @@ impl Users {
         }
     }
 
-    /// The form in which an address is looked up.
+    /// The form in which an e-mail address is looked up.
     pub(crate) fn lookup_email(&self, email: &str) -> String {
         match self.email_normalized {
             Some(_) => self.normalization.apply(email),
@@ -146,19 +146,20 @@ impl Users {
     }
 }
 
-/// What identifies users in this database.
+/// The type of user ids in this database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdKind {
     Integer,
     Text,
-    /// UUIDs in a type of their own, shown as text.
+    /// UUIDs in a column of type `uuid`, as text in Rust.
     Uuid,
-    /// UUIDs, stored as 16 bytes and shown as text.
+    /// UUIDs stored as 16 bytes, as text in Rust.
     UuidBytes,
 }
 
 impl IdKind {
-    /// What a column is declared to hold. A database without strict types may hold something else.
+    /// The kind that a column is declared as. In a database without strict types, stored ids may
+    /// differ.
     fn of(column: &Column) -> Self {
         if column.sql_type == "uuid" {
             return Self::Uuid;
@@ -168,7 +169,7 @@ impl IdKind {
         if numeric { Self::Integer } else { Self::Text }
     }
 
-    /// What a stored id is.
+    /// The kind of a stored id.
     pub(crate) fn of_value(value: &Value<'_>) -> Option<Self> {
         match value {
             Value::Integer(_) => Some(Self::Integer),
@@ -180,7 +181,8 @@ impl IdKind {
         }
     }
 
-    /// The id as a parameter to compare with; one of another kind equals none.
+    /// The id as a parameter of a comparison. An id of another kind becomes null, which equals no
+    /// id.
     pub(crate) fn lookup_value(self, id: &UserId) -> Value<'_> {
         self.column_value(id).unwrap_or(Value::Null)
     }
@@ -191,20 +193,20 @@ impl IdKind {
             (Self::Integer, UserId::Integer(id)) => Ok(Value::Integer(*id)),
             (Self::Text, UserId::Text(id)) => Ok(Value::text(id)),
             (Self::Uuid, UserId::Text(id)) if uuid::parse(id).is_some() => Ok(Value::text(id)),
-            (Self::Uuid, _) => Err(StorageError::corrupt("user ids are UUIDs here")),
+            (Self::Uuid, _) => Err(StorageError::corrupt("user ids in this database are UUIDs")),
             (Self::UuidBytes, UserId::Text(id)) => match uuid::parse(id) {
                 Some(bytes) => Ok(Value::bytes(bytes.to_vec())),
-                None => Err(StorageError::corrupt("user ids are UUIDs here")),
+                None => Err(StorageError::corrupt("user ids in this database are UUIDs")),
             },
             (Self::Integer, UserId::Text(_))
             | (Self::Text | Self::UuidBytes, UserId::Integer(_)) => {
-                Err(StorageError::corrupt("user ids are of another kind here"))
+                Err(StorageError::corrupt("user ids in this database are of another type"))
             }
         }
     }
 }
 
-/// A user id as it is stored; null is none.
+/// Decodes a stored user id; `None` if it is null.
 pub(crate) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str> {
     match value {
         Value::Null => Ok(None),
@@ -212,10 +214,8 @@ pub(crate) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str
         Value::Text(id) => Ok(Some(UserId::Text(id.into_owned()))),
         Value::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_ref()) {
             Ok(bytes) => Ok(Some(UserId::Text(uuid::format(bytes)))),
-            Err(_) => Err("holds bytes that are not a UUID"),
+            Err(_) => Err("is not a UUID"),
         },
-        Value::Bool(_) | Value::Real(_) | Value::Time(_) => {
-            Err("holds neither a whole number nor text")
-        }
+        Value::Bool(_) | Value::Real(_) | Value::Time(_) => Err("is neither an integer nor text"),
     }
 }

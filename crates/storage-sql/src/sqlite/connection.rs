@@ -14,20 +14,20 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi, pa
 use crate::database::{EachRow, MAX_SCANNED, Row, Statement, Transaction, Value};
 use crate::time_encoding::{MILLIS_FUNCTION, Times};
 
-/// How long to wait for another process that writes.
+/// How long to wait for the lock of another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The most that the log keeps of the disk once its content is in the database file, in bytes.
-const LOG_SIZE: u32 = 4 << 20;
+/// Maximum size of the write-ahead log file after a checkpoint, in bytes.
+const MAX_LOG_SIZE: u32 = 4 << 20;
 
 /// The connection that writes to a file.
 pub(super) fn writer(path: &Path, times: &Times) -> Result<Connection, StorageError> {
     let connection = open(path, times)?;
     write_ahead(&connection)?;
-    // The writer copies the log into the file by itself, after it has answered: an error of that
-    // is none of the commit before it.
+    // No automatic checkpoints: the writer checkpoints after it has answered, so that an error of
+    // the checkpoint is not reported as an error of the commit.
     let pragmas = format!(
-        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {LOG_SIZE}; \
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {MAX_LOG_SIZE}; \
          PRAGMA wal_autocheckpoint = 0; PRAGMA user_version"
     );
     connection.execute_batch(&pragmas).map_err(storage_error)?;
@@ -80,7 +80,7 @@ pub(super) fn memory(times: &Times) -> Result<Connection, StorageError> {
 }
 
 fn open(path: &Path, times: &Times) -> Result<Connection, StorageError> {
-    // Each connection is behind a lock of ours.
+    // Each connection is behind our own lock.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(storage_error)?;
     set_up(&connection, times).map_err(storage_error)?;
@@ -90,7 +90,7 @@ fn open(path: &Path, times: &Times) -> Result<Connection, StorageError> {
 fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Else SQLite looks at the parameters to plan, and prepares some statements at every run.
+    // Otherwise the query planner looks at parameters, and re-prepares some statements every time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let times = times.clone();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -98,14 +98,14 @@ fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
         let moment = times.decode(&value(context.get_raw(0))).unwrap_or(None);
         Ok(moment.map(Timestamp::as_millis))
     })?;
-    // Not mapped into memory: reading a mapped file that another program has shortened kills the
-    // process.
+    // No memory mapping: reading a mapped file that another program has truncated kills the process
+    // with SIGBUS.
     connection
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -8192")
 }
 
-/// Switches to the write-ahead log. SQLite does not wait by itself here if another process does
-/// the same.
+/// Switches to write-ahead logging. Retries, because SQLite does not wait here if another process
+/// does the same.
 #[expect(clippy::disallowed_methods, reason = "the busy handler of SQLite does not wait here")]
 fn write_ahead(connection: &Connection) -> Result<(), StorageError> {
     let start = Instant::now();
@@ -134,7 +134,7 @@ pub(super) fn find<T>(
         return Err(StorageError::bug("a statement that writes was run outside a transaction"));
     }
     let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
-    // Not stepped to the end: the row is all there is to know.
+    // The remaining rows are not needed.
     rows.next().map_err(storage_error)?.map(|row| decode(row)).transpose()
 }
 
@@ -177,7 +177,7 @@ pub(super) fn query(
     Ok(())
 }
 
-/// Runs a statement that changes rows; returns how many.
+/// Runs a statement that changes rows; returns the number of rows.
 pub(super) fn execute(
     connection: &Connection,
     statement: &Statement,
@@ -195,8 +195,8 @@ fn prepare<'c>(
     connection.prepare_cached(statement.as_str()).map_err(storage_error)
 }
 
-/// Writes something that changes nothing: the version number that the application may keep in the
-/// file, as it is.
+/// Checks that the database is writable: writes the file's `user_version`, which belongs to the
+/// application, with its current value.
 pub(super) async fn probe(transaction: &mut dyn Transaction) -> Result<(), StorageError> {
     let read = Statement::new("PRAGMA user_version");
     let version = transaction.find(&read, &[], |row| row.value(0)?.integer()).await?;
@@ -239,7 +239,7 @@ fn value(value: ValueRef<'_>) -> Value<'_> {
     }
 }
 
-/// What a caller can conclude from an error of SQLite.
+/// Classifies an error of SQLite.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
@@ -260,7 +260,7 @@ pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
             | ErrorCode::OutOfMemory
             | ErrorCode::OperationInterrupted
             | ErrorCode::PermissionDenied
-            // The whole file is damaged, not what one caller asked for.
+            // The whole file is damaged, not only the requested row.
             | ErrorCode::DatabaseCorrupt
             | ErrorCode::NotADatabase,
             _,
@@ -270,7 +270,7 @@ pub(super) fn storage_error(error: rusqlite::Error) -> StorageError {
     StorageError { kind, source: describe(&error).into() }
 }
 
-/// An error of SQLite in one piece: its sources say the same again.
+/// The message of an error, without its sources, which repeat it.
 pub(super) fn describe(error: &rusqlite::Error) -> String {
     let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
         return error.to_string();

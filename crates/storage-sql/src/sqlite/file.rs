@@ -1,10 +1,10 @@
-//! The files of a database: made for their owner only, and still there.
+//! The files of a database: created with private permissions, and checked for replacement.
 
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes the file if there is none, readable by its owner only.
+/// Creates the file if it does not exist, readable by its owner only.
 ///
 /// An existing file is not opened. Closing it would drop the locks that another connection of this
 /// process holds on it.
@@ -25,28 +25,28 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The files that were opened, to notice when they are no longer those at their paths. SQLite does
-/// not notice: it goes on reading and writing files that have no name any more.
+/// The opened files, to detect when their paths no longer lead to them. SQLite does not detect
+/// this: it continues to read and write deleted files.
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles {
     files: Vec<(PathBuf, Identity)>,
     reported: bool,
 }
 
-/// A file of an open database was taken away.
+/// A file of an open database was removed, replaced or emptied.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database file {} was removed, replaced or emptied while it was open: nothing is written \
-     any more; put it back or restart",
+    "the database file {} was removed, replaced or emptied while it was open: writing has \
+     stopped; restore the file or restart",
     .0.display()
 )]
 pub(super) struct Replaced(PathBuf);
 
 impl OpenFiles {
-    /// The database file at `path` and its log, which are open.
+    /// The open database file at `path` and its log.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        // SQLite follows links before it adds the ending.
+        // SQLite resolves symbolic links before it appends the suffix.
         let mut log = path.canonicalize()?.into_os_string();
         log.push("-wal");
         let mut files = Vec::new();
@@ -58,7 +58,7 @@ impl OpenFiles {
         Ok(Self { files, reported: false })
     }
 
-    /// Whether they are still those at their paths; logs once if not.
+    /// Checks that their paths still lead to them; logs once if not.
     pub(super) fn check(&mut self) -> Result<(), Replaced> {
         let replaced = self.files.iter().find(|(path, opened)| !opened.is_at(path));
         let Some((path, _)) = replaced else {
@@ -120,7 +120,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn file_is_made_at_the_end_of_a_link() {
+    fn file_is_created_at_the_target_of_a_symbolic_link() {
         let directory = tempfile::tempdir().unwrap();
         let (link, file) = (directory.path().join("link"), directory.path().join("file"));
         std::os::unix::fs::symlink(&file, &link).unwrap();

@@ -1,4 +1,4 @@
-//! The thread that writes, and commits those who wait together.
+//! The writer thread, which commits waiting transactions together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use tokio::sync::{oneshot, watch};
 use super::Shared;
 use super::connection;
 use super::file::OpenFiles;
-use crate::database::{BoxFuture, EachRow, Statement, Transaction, Value, WENT_ON};
+use crate::database::{BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value};
 
-/// Most transactions that are committed together.
-const GROUP: usize = 64;
-/// Most transactions that wait; beyond that, callers are told to come back later.
-const QUEUE: usize = 4096;
+/// Maximum number of transactions that are committed together.
+const MAX_GROUP: usize = 64;
+/// Maximum number of waiting transactions; beyond that, callers get `Unavailable`.
+const MAX_QUEUE: usize = 4096;
 
-/// Hands transactions to the thread.
+/// Sends transactions to the writer thread.
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
     ended: watch::Receiver<()>,
@@ -33,7 +33,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. It ends when the writer is closed or dropped.
     pub(super) fn start(connection: Shared, files: OpenFiles) -> io::Result<Self> {
-        let (jobs, waiting) = bounded(QUEUE);
+        let (jobs, waiting) = bounded(MAX_QUEUE);
         let (end, ended) = watch::channel(());
         let mut thread = Thread { connection, files, log: Log::default() };
         thread.log.watch(&mut thread.connection.lock()).map_err(io::Error::other)?;
@@ -45,7 +45,7 @@ impl Writer {
         Ok(Self { jobs: Mutex::new(Some(jobs)), ended })
     }
 
-    /// Runs `body` within a transaction; returns when that is on disk.
+    /// Runs `body` within a transaction; returns when it is on disk.
     pub(super) async fn run<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
     where
         I: Send + Sync + 'static,
@@ -61,37 +61,37 @@ impl Writer {
             None => return Err(StorageError::unavailable("the database is closed")),
         };
         if !sent {
-            return Err(StorageError::unavailable("too many transactions wait"));
+            return Err(StorageError::unavailable("too many transactions are waiting"));
         }
-        let gone = |_| Err(StorageError::unavailable("the thread that writes has ended"));
-        answer.await.unwrap_or_else(gone)
+        let ended = |_| Err(StorageError::unavailable("the writer thread has ended"));
+        answer.await.unwrap_or_else(ended)
     }
 
     /// Waits until everything is written and the thread has ended.
     pub(super) async fn close(&self) {
         self.jobs.lock().take();
-        // An error says that the other end was dropped, which is what this waits for.
+        // Waits for the sender to be dropped, which `changed` reports as an error.
         let _ended = self.ended.clone().changed().await;
     }
 }
 
-/// A transaction on its way through the thread.
+/// A transaction in the queue of the writer thread.
 trait Job: Send {
-    /// Runs it; says whether its changes are to be kept.
+    /// Runs the transaction; returns whether to keep its changes.
     fn run(&mut self, connection: &mut Connection) -> Outcome;
 
-    /// Tells the caller. `failure` is why nothing of the group was kept.
+    /// Sends the result to the caller. `failure` is why the whole group was rolled back.
     fn answer(self: Box<Self>, failure: Option<Failure>);
 }
 
-/// Whether a job's changes are to be kept.
+/// What to do with the changes of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Keep,
     Undo,
 }
 
-/// Why a group was not committed, for each of those in it.
+/// Why a group was not committed, shared by its jobs.
 type Failure = Arc<str>;
 
 struct Waiting<I, T, F> {
@@ -119,7 +119,7 @@ where
         };
         drop(future);
         if transaction.failed && result.is_ok() {
-            result = Err(StorageError::bug(WENT_ON));
+            result = Err(StorageError::bug(CONTINUED_AFTER_ERROR));
         }
         let outcome = if result.is_ok() { Outcome::Keep } else { Outcome::Undo };
         self.outcome = Some(result);
@@ -129,7 +129,7 @@ where
     fn answer(self: Box<Self>, failure: Option<Failure>) {
         let result = match (failure, self.outcome) {
             (None, Some(result)) => result,
-            // If this is the job that failed, its own error says more than that of the group.
+            // The job's own error is more specific than that of the group.
             (Some(_), Some(Err(error))) if error.kind == StorageErrorKind::Unavailable => {
                 Err(error)
             }
@@ -138,12 +138,12 @@ where
             (Some(failure), _) => Err(StorageError::unavailable(failure.as_ref())),
             (None, None) => Err(StorageError::bug("the body of a transaction panicked")),
         };
-        // The caller may be gone.
-        let _gone = self.reply.send(result);
+        // The caller's future may have been dropped.
+        let _dropped = self.reply.send(result);
     }
 }
 
-/// What the thread works on.
+/// State of the writer thread.
 struct Thread {
     connection: Shared,
     files: OpenFiles,
@@ -151,17 +151,18 @@ struct Thread {
 }
 
 impl Thread {
-    /// Takes what waits, commits it in one go, then answers; until there will be no more.
+    /// Commits all waiting jobs together, then answers them, until the queue is closed.
     fn run(&mut self, waiting: &Receiver<Box<dyn Job>>) {
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
-            group.extend(waiting.try_iter().take(GROUP - 1));
+            group.extend(waiting.try_iter().take(MAX_GROUP - 1));
             match self.files.check() {
                 Ok(()) => self.write(group),
                 Err(replaced) => answer(group, Some(&replaced.to_string().into())),
             }
         }
-        // Leaves all in one file, fit to be copied, unless another connection reads just now.
+        // Moves everything into one file, which can then be copied, unless another connection is
+        // reading.
         let _busy = self.connection.lock().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
@@ -170,7 +171,7 @@ impl Thread {
         match commit(&mut connection, &mut group) {
             Ok(()) => answer(group, None),
             Err(Uncommitted::Began(_)) if group.len() > 1 => {
-                // One of them may have failed the others, such as the one that found the disk full.
+                // One job may have made the others fail, for example when the disk was full.
                 for mut job in group {
                     let result = commit(&mut connection, std::slice::from_mut(&mut job));
                     job.answer(result.err().map(Uncommitted::failure));
@@ -182,12 +183,12 @@ impl Thread {
     }
 }
 
-/// The write-ahead log: how long it is, and its way into the database file.
+/// Length of the write-ahead log, and its checkpoints.
 #[derive(Default)]
 struct Log(Arc<AtomicI32>);
 
 impl Log {
-    /// From how many pages on the log is copied into the file.
+    /// Length of the log, in pages, that triggers a checkpoint.
     const PAGES: i32 = 1000;
 
     fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
@@ -198,14 +199,14 @@ impl Log {
         }))
     }
 
-    /// Copies a long log into the file. Callers have been answered: their changes are on disk
-    /// whether this succeeds or not, and the next commit tries again.
+    /// Checkpoints a long log. Callers have been answered: their changes are on disk whether this
+    /// succeeds or not, and it is retried after the next commit.
     fn checkpoint(&self, connection: &Connection) {
         if self.0.swap(0, Ordering::Relaxed) < Self::PAGES {
             return;
         }
         if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::warn!(%error, "the log of the database cannot be copied into its file");
+            tracing::warn!(%error, "cannot copy the write-ahead log into the database file");
         }
     }
 }
@@ -218,9 +219,9 @@ fn answer(group: Vec<Box<dyn Job>>, failure: Option<&Failure>) {
 
 /// Why a group was not committed.
 enum Uncommitted {
-    /// It could not begin: another process writes, for example.
+    /// The transaction did not begin, for example because another process is writing.
     NotBegun(rusqlite::Error),
-    /// It began, and was rolled back.
+    /// The transaction began and was rolled back.
     Began(rusqlite::Error),
 }
 
@@ -232,12 +233,12 @@ impl Uncommitted {
     }
 }
 
-/// Runs a group as one transaction, each job of it as if alone.
+/// Runs a group as one transaction, with each job in its own savepoint.
 fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(), Uncommitted> {
     run(connection, "BEGIN IMMEDIATE").map_err(Uncommitted::NotBegun)?;
     let result = run_jobs(connection, group).and_then(|()| run(connection, "COMMIT"));
     if result.is_err() && !connection.is_autocommit() {
-        // If this fails too, so does the next BEGIN, and its callers are told.
+        // If this fails, too, the next BEGIN fails and reports it to its callers.
         let _failed = connection.execute_batch("ROLLBACK");
     }
     result.map_err(Uncommitted::Began)
@@ -246,10 +247,10 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(),
 fn run_jobs(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     for job in group {
         run(connection, "SAVEPOINT job")?;
-        // The savepoint undoes what a body left half done that panicked.
+        // After a panic, rolling back to the savepoint undoes the partial changes.
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(connection)));
         if outcome.unwrap_or(Outcome::Undo) == Outcome::Undo {
-            // After an error such as a full disk there is no transaction any more, and this fails.
+            // Fails if SQLite has already rolled back the transaction, for example on a full disk.
             run(connection, "ROLLBACK TO job")?;
         }
         run(connection, "RELEASE job")?;
@@ -261,10 +262,10 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// A transaction on the thread's own connection, whose answers are always there at once.
+/// A transaction on the writer's connection. Its futures never return `Pending`.
 struct OnConnection<'c> {
     connection: &'c mut Connection,
-    /// A statement has failed. Other databases keep nothing of the transaction then.
+    /// A statement has failed. Other databases roll the transaction back then.
     failed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Creating, changing and deleting a user with all effects, within one transaction.
+//! Creates, changes and deletes a user with all effects, within one transaction.
 
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
@@ -20,7 +20,7 @@ pub(super) struct AccountSql {
     pub(super) keys: KeySql,
 }
 
-/// A [`Change`] that a transaction can hold.
+/// An owned [`Change`], for a transaction.
 pub(super) struct OwnedChange {
     user: UserUpdate,
     secrets: SecretsUpdate,
@@ -29,7 +29,7 @@ pub(super) struct OwnedChange {
     effects: OwnedEffects,
 }
 
-/// A [`Guard`] that a transaction can hold.
+/// An owned [`Guard`], for a transaction.
 pub(super) enum OwnedGuard {
     None,
     PasswordIs(String),
@@ -37,7 +37,7 @@ pub(super) enum OwnedGuard {
     NotTheLastAdmin,
 }
 
-/// [`Effects`] that a transaction can hold.
+/// Owned [`Effects`], for a transaction.
 pub(super) struct OwnedEffects {
     consume: Option<String>,
     sessions: OwnedEndSessions,
@@ -168,8 +168,9 @@ impl AccountSql {
         stored.ok_or_else(|| StorageError::corrupt("a changed user cannot be found"))
     }
 
-    /// Which of a new name and a new address another user has. Both are looked for among names and
-    /// among addresses: people log in with either, and each must lead to one account.
+    /// Checks whether another user has the new username or the new e-mail address. Both are looked
+    /// for among names and among addresses: people log in with either, and each must lead to one
+    /// account.
     async fn taken(
         &self,
         transaction: &mut dyn Transaction,
@@ -234,8 +235,8 @@ impl AccountSql {
         Ok(())
     }
 
-    /// Whether the guard forbids it because no other enabled administrator is there. Locks the
-    /// administrators, so that two of them are not disabled at once.
+    /// Whether the guard forbids the operation because there is no other enabled administrator.
+    /// Locks the administrators, so that two of them cannot be disabled concurrently.
     async fn is_last_admin(
         &self,
         transaction: &mut dyn Transaction,
@@ -257,7 +258,7 @@ impl AccountSql {
         Ok(matches!(&*admins, [(only, _)] if only.as_ref() == Some(id)))
     }
 
-    /// Whether the token that is needed was there; it is gone now.
+    /// Consumes the required token; returns whether it existed.
     async fn consume(
         &self,
         transaction: &mut dyn Transaction,

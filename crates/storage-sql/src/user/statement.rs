@@ -11,13 +11,13 @@ use crate::extra::Written;
 use crate::record::{Secrets, Users};
 use crate::schema::Schema;
 
-/// Built once, from the tables as they are.
+/// The statements, built once from the schema of the database.
 pub(crate) struct UserSql {
     pub(crate) schema: Arc<Schema>,
     pub(crate) by_id: Statement,
     pub(crate) by_username: Statement,
     pub(crate) by_email: Option<Statement>,
-    /// Finds whether a user is there and keeps others from changing them.
+    /// Locks the row of a user; returns a row if the user exists.
     pub(crate) lock: Statement,
     pub(crate) has_secrets: Statement,
     /// The credential epoch of a user.
@@ -25,7 +25,7 @@ pub(crate) struct UserSql {
     pub(crate) raise_epoch: Option<Statement>,
     pub(crate) id_by_username: Statement,
     pub(crate) id_by_email: Option<Statement>,
-    /// Id and state of every administrator, whom others cannot change then.
+    /// Locks all administrators; returns their ids and states.
     pub(crate) lock_admins: Option<Statement>,
     /// Keeps others from claiming the same text.
     pub(crate) claim: Option<Statement>,
@@ -105,7 +105,7 @@ impl UserSql {
         }
     }
 
-    /// A user with secrets, as the look-up statements select them.
+    /// Decodes a user with secrets, as selected by the look-up statements.
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Option<StoredUser>, StorageError> {
         let Schema { users, secrets, .. } = self.schema.as_ref();
         let Some(user) = users.decode(row, 0)? else { return Ok(None) };
@@ -115,7 +115,7 @@ impl UserSql {
     }
 }
 
-/// The columns that a new user usually has.
+/// The columns that are usually written for a new user.
 fn insert_columns(users: &Users) -> Vec<&str> {
     let fields = [
         Some(&users.username),
@@ -130,7 +130,7 @@ fn insert_columns(users: &Users) -> Vec<&str> {
     fields.into_iter().flatten().map(Field::quoted).collect()
 }
 
-/// The columns that new secrets usually have.
+/// The columns that are usually written for new secrets.
 fn insert_secret_columns(secrets: &Secrets) -> Vec<&str> {
     vec![secrets.password.quoted(), &secrets.userid.quoted]
 }
@@ -148,7 +148,7 @@ fn delete_dependents(schema: &Schema) -> Vec<Statement> {
         .collect()
 }
 
-/// `INSERT` into a table, prepared for the columns that are usually written.
+/// `INSERT` into a table, with a prebuilt statement for the usual columns.
 pub(crate) struct Insert {
     table: String,
     columns: Vec<String>,
@@ -183,7 +183,7 @@ pub(crate) fn update(table: &str, written: &Written<'_>, id: &str) -> Statement 
     Statement::new(format!("UPDATE {table} SET {} WHERE {id} = ?", sets.join(", ")))
 }
 
-/// The parameters that go with [`Insert`] and [`update`].
+/// The parameters of [`Insert`] and [`update`].
 pub(crate) fn values(written: Written<'_>) -> Vec<Value<'_>> {
     written.into_iter().map(|(_, value)| value).collect()
 }

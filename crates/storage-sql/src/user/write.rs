@@ -1,4 +1,4 @@
-//! Rows of users and secrets, written within a transaction.
+//! Writes rows of users and secrets within a transaction.
 
 use crossauth_core::storage::{StorageError, StoredUser};
 use crossauth_core::user::{FactorName, NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
@@ -11,7 +11,7 @@ use crate::extra::Written;
 use crate::record::{IdKind, decode_id};
 
 impl UserSql {
-    /// The user with this id, whom other transactions cannot change until this one ends.
+    /// Finds the user with this id and locks the row until the transaction ends.
     pub(crate) async fn lock(
         &self,
         transaction: &mut dyn Transaction,
@@ -38,7 +38,7 @@ impl UserSql {
         Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()))
     }
 
-    /// Whether another user than `except` has the value by which `statement` looks users up.
+    /// Whether `statement` finds a user with this value other than `except`.
     pub(super) async fn is_taken(
         &self,
         transaction: &mut dyn Transaction,
@@ -167,7 +167,7 @@ impl UserSql {
     }
 }
 
-/// What a patch of text writes; `None` for nothing.
+/// The value that a patch writes; `None` if it keeps the stored one.
 fn patched<'v>(
     patch: &'v Patch<String>,
     encode: impl FnOnce(&'v str) -> Value<'v>,
