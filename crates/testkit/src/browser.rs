@@ -1,13 +1,13 @@
-//! A real Chromium without a window, for tests of pages.
+//! A headless Chromium for tests of pages.
 //!
-//! Needs what Debian calls `chromium` and `chromium-driver`. Every browser has a profile of its own
-//! that goes with it. What people see and do is told in their words: fields go by their labels and
-//! buttons by their text. Methods wait until what they need is there.
+//! Needs the Debian packages `chromium` and `chromium-driver`. Every browser has its own profile,
+//! which is deleted with it. Fields are found by their labels and buttons by their text, as people
+//! find them. Methods wait for the elements that they need.
 //!
-//! Every method panics where the browser cannot do what it is asked in time.
+//! Every method panics if the browser does not complete the action in time.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::missing_panics_doc, reason = "said once, above")]
+#![expect(clippy::missing_panics_doc, reason = "documented once, for the module")]
 
 mod driver;
 mod site;
@@ -27,13 +27,13 @@ pub use self::site::Site;
 
 use self::driver::Driver;
 
-/// How long a page may take to become what it should.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for the expected state of a page.
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// How often to look again.
+/// Polling interval.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// The browser itself reaches for nothing beyond this machine.
+/// Command line arguments. The browser makes no requests to other machines.
 const ARGUMENTS: [&str; 11] = [
     "--headless=new",
     "--no-sandbox",
@@ -48,7 +48,7 @@ const ARGUMENTS: [&str; 11] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
 ];
 
-/// What pages may be shown in.
+/// The colour scheme that the user prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColorScheme {
     /// Dark on light.
@@ -60,9 +60,9 @@ pub enum ColorScheme {
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scripting {
-    /// They may.
+    /// Scripts run.
     Allowed,
-    /// They may not.
+    /// Scripts do not run.
     Blocked,
 }
 
@@ -78,7 +78,7 @@ impl Browser {
     pub async fn start() -> Self {
         let driver = Driver::start();
         let web = WebDriver::new(driver.url(), capabilities(&driver).unwrap()).await.unwrap();
-        let poller = ElementPollerWithTimeout::new(PATIENCE, INTERVAL);
+        let poller = ElementPollerWithTimeout::new(WAIT_LIMIT, INTERVAL);
         web.set_poller(std::sync::Arc::new(poller));
         let browser = Self { web, _driver: driver };
         let source = "for (const name of ['alert', 'confirm', 'prompt', 'print']) \
@@ -87,22 +87,22 @@ impl Browser {
         browser
     }
 
-    /// Goes to a URL and waits until the page is there.
+    /// Opens a URL and waits until the page is loaded.
     pub async fn open(&self, url: &str) {
         self.web.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// Loads the page again.
+    /// Reloads the page.
     pub async fn reload(&self) {
         self.web.refresh().await.unwrap();
     }
 
-    /// Goes back one page.
+    /// Goes back one page in the history.
     pub async fn back(&self) {
         self.web.back().await.unwrap();
     }
 
-    /// Where it is.
+    /// The URL of the current page.
     pub async fn url(&self) -> String {
         self.web.current_url().await.unwrap().into()
     }
@@ -112,7 +112,7 @@ impl Browser {
         self.web.title().await.unwrap()
     }
 
-    /// The text that can be seen.
+    /// The visible text.
     pub async fn text(&self) -> String {
         self.web.find(By::Tag("body")).await.unwrap().text().await.unwrap()
     }
@@ -122,14 +122,14 @@ impl Browser {
         let wanted = text.to_owned();
         let shows = move |body: WebElement| {
             let wanted = wanted.clone();
-            // The page may just be leaving.
+            // The browser may be navigating.
             async move { Ok(body.text().await.is_ok_and(|text| text.contains(&wanted))) }
         };
         let found = self.web.query(By::Tag("body")).with_filter(shows).exists().await.unwrap();
         assert!(found, "{} does not show {text:?}:\n{}", self.url().await, self.text().await);
     }
 
-    /// The field with a label that begins so.
+    /// The field whose label starts with `label`.
     pub async fn field(&self, label: &str) -> WebElement {
         let label = self.one(&format!("//label[starts-with(normalize-space(.), '{label}')]")).await;
         match label.attr("for").await.unwrap() {
@@ -143,35 +143,35 @@ impl Browser {
         self.web.find(By::Css(format!("button[aria-label='{name}']"))).await.unwrap()
     }
 
-    /// Replaces what is in a field.
+    /// Replaces the value of a field.
     pub async fn fill(&self, label: &str, text: &str) {
         let field = self.field(label).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// What is in a field.
+    /// The value of a field.
     pub async fn value(&self, label: &str) -> String {
         self.field(label).await.prop("value").await.unwrap().unwrap_or_default()
     }
 
-    /// Clicks the button or link with this text and waits for the page that it leads to.
+    /// Clicks the button or link with this text and waits for the next page.
     pub async fn click(&self, text: &str) {
         let path = format!("//*[self::a or self::button][normalize-space(.)='{text}']");
         self.one(&path).await.click().await.unwrap();
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the focused element.
     pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) {
         self.focused().await.send_keys(keys).await.unwrap();
     }
 
-    /// What has the focus.
+    /// The focused element.
     pub async fn focused(&self) -> WebElement {
         self.web.active_element().await.unwrap()
     }
 
-    /// The value of an expression in the page's script, be scripts of the page itself blocked.
+    /// Evaluates a JavaScript expression in the page, even if scripts of the page are blocked.
     pub async fn evaluate(&self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "returnByValue": true });
         let result = self.command("Runtime.evaluate", parameters).await;
@@ -179,14 +179,14 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Sets the size of the window's inside, in CSS pixels.
+    /// Sets the size of the viewport, in CSS pixels.
     pub async fn resize(&self, width: u32, height: u32) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Sets the scheme that the person prefers, who also prefers that nothing moves.
+    /// Sets `prefers-color-scheme`, and `prefers-reduced-motion` to `reduce`.
     pub async fn prefer(&self, scheme: ColorScheme) {
         let value = match scheme {
             ColorScheme::Light => "light",
@@ -199,26 +199,26 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Lets pages run scripts or not, from the next page on.
+    /// Allows or blocks scripts, from the next page on.
     pub async fn scripting(&self, scripting: Scripting) {
         let blocked = scripting == Scripting::Blocked;
         self.command("Emulation.setScriptExecutionDisabled", json!({ "value": blocked })).await;
     }
 
-    /// Writes a picture of what can be seen, as PNG.
+    /// Writes a screenshot of the viewport, as PNG.
     pub async fn screenshot(&self, path: &Path) {
         self.web.screenshot(path).await.unwrap();
     }
 
-    /// What the browser has complained about since it was last asked: errors of scripts, violations
-    /// of the content security policy, dialogs that were opened, loads that failed.
+    /// Removes and returns the errors since the last call: script errors, violations of the content
+    /// security policy, opened dialogs, failed loads.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.web.browser_log().await.unwrap();
         let severe = entries.into_iter().filter(|entry| entry.level == "SEVERE");
         severe.map(|entry| entry.message).collect()
     }
 
-    /// Forgets all cookies, as another person's browser would not have them.
+    /// Deletes all cookies.
     pub async fn forget_cookies(&self) {
         self.command("Network.clearBrowserCookies", json!({})).await;
     }
@@ -240,7 +240,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends the session with itself; this keeps the client from doing so as well.
+        // The driver ends the session when it exits; this prevents the client from ending it, too.
         let _ = self.web.clone().leak();
     }
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it.
+//! A clock that only a test advances.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use crossauth_core::clock::{Clock, Timestamp};
 
-/// Tells the time it was set to; clones share it.
+/// Returns the time that it was set to; clones share it.
 #[derive(Debug, Clone)]
 pub struct FixedClock(Arc<AtomicI64>);
 
 impl FixedClock {
-    /// A clock that stands at `now`.
+    /// A clock set to `now`.
     pub fn new(now: Timestamp) -> Self {
         Self(Arc::new(AtomicI64::new(now.as_millis())))
     }
 
-    /// Moves the clock to `now`, which may lie in its past.
+    /// Sets the clock to `now`, which may be earlier than before.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Moves the clock forward.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.set(self.now() + by);
     }
 }
 
 impl Default for FixedClock {
-    /// Stands at 2026-01-01T00:00:00Z.
+    /// Set to 2026-01-01T00:00:00Z.
     fn default() -> Self {
         Self::new(Timestamp::from_secs(1_767_225_600))
     }

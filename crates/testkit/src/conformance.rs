@@ -1,16 +1,19 @@
-//! What every store must do, as tests to run against yours.
+//! The contract of every store, as tests to run against an implementation.
 //!
 //! Each rule is a function that takes an empty [`Storage`](crossauth_core::storage::Storage) and
-//! panics where the rule is broken. There is one suite for each port:
-//! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests)
-//! and [`session_store_tests!`](crate::session_store_tests);
-//! [`store_tests!`](crate::store_tests) is all three. A rule that is in no suite does not compile.
+//! panics if the rule is violated. There is one suite for each port:
+//! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests) and
+//! [`session_store_tests!`](crate::session_store_tests); [`store_tests!`](crate::store_tests) runs
+//! all three. A rule that is in no suite does not compile.
 //!
-//! The storage under test normalises names in one of the two ways that ignore case, and holds the
+//! To add a rule, write a `pub async fn` in the module of its subject and name it in the suite
+//! below.
+//!
+//! The storage under test uses one of the two normalizations that ignore case, and has the
 //! application fields of [`USER_FIELDS`] and [`KEY_FIELDS`].
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken rule is reported by panicking")]
-// A rule that no suite names is dead code.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a violated rule is reported by panicking")]
+// A rule that is in no suite is dead code.
 #![deny(dead_code)]
 
 mod change;
@@ -22,7 +25,7 @@ mod sample;
 mod session;
 mod user;
 
-/// Application fields of users that the rules use, with their SQL types.
+/// Application fields of users for these tests, with their SQL types.
 pub const USER_FIELDS: [(&str, &str); 4] = [
     ("phone", "varchar(128)"),
     ("visits", "integer"),
@@ -30,12 +33,11 @@ pub const USER_FIELDS: [(&str, &str); 4] = [
     ("newsletter", "boolean"),
 ];
 
-/// Application fields of keys that the rules use, with their SQL types.
+/// Application fields of keys for these tests, with their SQL types.
 pub const KEY_FIELDS: [(&str, &str); 3] =
     [("name", "varchar(128)"), ("uses", "integer"), ("shared", "boolean")];
 
-/// Defines the macro that tests the rules of some modules: those that are `raced` on several
-/// threads, the others on one.
+/// Defines the macro of a suite. Rules that are `raced` run on several threads, the others on one.
 macro_rules! suite {
     (
         ($d:tt) $(#[$doc:meta])* $macro:ident
@@ -81,7 +83,7 @@ macro_rules! suite {
 
 suite! {
     ($)
-    /// Makes a test of every rule for [`UserStore`](crossauth_core::storage::UserStore).
+    /// Generates one test per rule of [`UserStore`](crossauth_core::storage::UserStore).
     user_store_tests
     user [
         created_user_is_found_by_id_name_and_address,
@@ -94,7 +96,7 @@ suite! {
         user_may_have_no_secrets,
         ids_are_not_reused,
         users_are_listed_in_pages,
-        admins_are_noticed,
+        has_admin_reflects_the_users,
         application_fields_survive,
         hostile_text_survives,
     ]
@@ -139,7 +141,7 @@ suite! {
         one_session_may_be_kept,
         session_of_another_user_is_not_kept,
         revoked_kinds_are_removed,
-        setup_links_are_revoked_whoever_owns_them,
+        setup_links_are_revoked_without_an_owner,
         issued_keys_belong_to_the_user,
         issued_key_that_is_taken_changes_nothing,
         issued_session_replaces_another,
@@ -155,7 +157,7 @@ suite! {
 
 suite! {
     ($)
-    /// Makes a test of every rule for [`KeyStore`](crossauth_core::storage::KeyStore).
+    /// Generates one test per rule of [`KeyStore`](crossauth_core::storage::KeyStore).
     key_store_tests
     key [
         inserted_key_is_found_whole,
@@ -187,7 +189,7 @@ suite! {
 
 suite! {
     ($)
-    /// Makes a test of every rule for [`SessionStore`](crossauth_core::storage::SessionStore).
+    /// Generates one test per rule of [`SessionStore`](crossauth_core::storage::SessionStore).
     session_store_tests
     session [
         session_is_found_with_its_user,
@@ -196,7 +198,7 @@ suite! {
         session_shows_its_user_as_they_are_now,
         disabled_user_is_refused,
         session_of_a_deleted_user_is_not_found,
-        start_replaces_the_old_session_and_revokes_what_it_says,
+        start_replaces_the_old_session_and_revokes_the_given_kinds,
         start_without_revocation_removes_no_key,
         session_starts_with_the_checked_credentials,
         changed_password_stops_the_session_and_changes_nothing,
@@ -211,9 +213,9 @@ suite! {
     ]
 }
 
-/// Makes a test of every rule for every port, of a storage that has all of them.
+/// Generates one test per rule of all ports.
 ///
-/// See [`user_store_tests!`](crate::user_store_tests) for what it takes.
+/// See [`user_store_tests!`](crate::user_store_tests) for its argument.
 #[macro_export]
 macro_rules! store_tests {
     ($make:ident) => {

@@ -1,8 +1,8 @@
-//! What tests of Crossauth need: conformance suites for stores, a clock that is moved by hand,
-//! randomness that can be repeated, and with the features of these names a `server` as a process of
-//! its own and a `browser`.
+//! Test support for Crossauth: conformance suites for stores, a fixed clock, seeded randomness,
+//! and, with the features of these names, the `server` binary as a process and a headless
+//! `browser`.
 //!
-//! A store of your own passes if this does:
+//! To add one more store, run the suites on it:
 //!
 //! ```
 //! use crossauth_core::storage::memory::MemoryStorage;

@@ -1,8 +1,8 @@
-//! A PostgreSQL server for tests: a process of its own in a temporary directory, reached through a
+//! A PostgreSQL server for tests: a separate process in a temporary directory, reachable through a
 //! UNIX socket only.
 //!
-//! [`server`] starts one for all tests of a process. It ends and its directory goes when the
-//! process ends, however that happens.
+//! [`server`] starts one for all tests of a process. It ends and its directory is deleted when the
+//! process ends, even if it is killed.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "a server that does not start panics")]
@@ -16,10 +16,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the shell says once the server takes connections; within a minute, or nothing.
+/// What the shell prints once the server accepts connections, within a minute.
 const READY: &str = "ready";
 
-/// Where Debian and others keep the programs of each version.
+/// Where Debian installs the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// A running server.
@@ -28,11 +28,11 @@ pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
     schemas: AtomicUsize,
-    /// Ends when its input is closed, which the system does when this process ends.
+    /// Ends when its standard input is closed, which happens when this process ends.
     _process: Child,
 }
 
-/// The server of this process, started when it is first asked for.
+/// The server of this process, started on first use.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(Server::start)
@@ -59,7 +59,7 @@ impl Server {
         Self { programs, directory, schemas: AtomicUsize::new(0), _process: process }
     }
 
-    /// The address of a schema without tables, in a database that tests share.
+    /// Creates an empty schema in a shared database and returns its address.
     pub fn empty_schema(&self) -> String {
         let name = format!("test{}", self.schemas.fetch_add(1, Ordering::Relaxed));
         self.execute(&self.address("public"), &format!("CREATE SCHEMA {name}"));
@@ -71,7 +71,7 @@ impl Server {
         format!("host={host} user=postgres dbname=postgres options='-c search_path={schema}'")
     }
 
-    /// Runs SQL at an address that [`empty_schema`](Self::empty_schema) gave.
+    /// Runs SQL at an address from [`empty_schema`](Self::empty_schema).
     pub fn execute(&self, address: &str, sql: &str) {
         let mut command = Command::new(self.programs.join("psql"));
         command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
@@ -80,7 +80,7 @@ impl Server {
     }
 }
 
-/// The directory with the programs of the latest version that is installed.
+/// The directory with the programs of the latest installed version.
 fn programs() -> PathBuf {
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -95,7 +95,7 @@ fn programs() -> PathBuf {
     latest.join("bin")
 }
 
-/// The user to run as, where this process is root, which PostgreSQL refuses to run as.
+/// The user to run PostgreSQL as if this process is root, as which it refuses to run.
 fn owner() -> Option<(u32, u32)> {
     if !rustix::process::getuid().is_root() {
         return None;
@@ -118,7 +118,7 @@ fn initialise(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) {
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs the server below a shell that ends it when its input is closed.
+/// Runs the server under a shell that ends it when its input is closed.
 fn run(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
     let script = "\"$0/postgres\" -D \"$1/data\" -F -k \"$1\" -c listen_addresses= \
                   -c max_connections=400 -c deadlock_timeout=50ms -c full_page_writes=off \
@@ -133,7 +133,7 @@ fn run(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
                   kill -QUIT $server; wait $server; rm -rf \"$1\"";
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(programs).arg(directory);
-    // A group of its own: Ctrl-C at the tests ends them first.
+    // A separate process group, so that Ctrl-C ends the tests first.
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()
 }

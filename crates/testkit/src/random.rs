@@ -1,17 +1,17 @@
-//! Randomness that is the same in every run of a test.
+//! Seeded randomness: the same in every run of a test.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossauth_core::random::Random;
 
-/// Gives bytes that depend on the seed and on what was asked before, and nothing else.
+/// A deterministic sequence of bytes for each seed.
 ///
-/// Values of eight bytes or more do not repeat. Not for anything that must be kept secret.
+/// Values of eight bytes or more do not repeat. Not secure: for tests only.
 #[derive(Debug, Default)]
 pub struct SeededRandom(AtomicU64);
 
 impl SeededRandom {
-    /// The sequence that belongs to `seed`.
+    /// The sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
@@ -26,7 +26,7 @@ impl Random for SeededRandom {
     }
 }
 
-/// A bijection, so that different counts give different values.
+/// A bijection, so that values do not repeat.
 fn scramble(count: u64) -> u64 {
     let mut value = count.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     value ^= value >> 32;

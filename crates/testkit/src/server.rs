@@ -1,8 +1,8 @@
-//! The binary as its users run it: a process of its own, on a free port of the loopback interface
-//! and in a temporary directory.
+//! The server binary as a separate process, on a free port of the loopback interface and in a
+//! temporary directory.
 //!
-//! Nothing of this process's environment reaches it. Every method waits for a bounded time and
-//! panics, with what the process has logged, if the process does not do what it should by then.
+//! It does not inherit the environment of this process. Every method has a time limit and panics
+//! with the log of the process if it is exceeded.
 //!
 //! ```no_run
 //! # fn main() {
@@ -16,7 +16,7 @@
 //! ```
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::missing_panics_doc, reason = "said once, above")]
+#![expect(clippy::missing_panics_doc, reason = "documented once, for the module")]
 
 mod http;
 mod process;
@@ -33,7 +33,7 @@ use tempfile::TempDir;
 pub use self::http::{read_to_end, status};
 use self::process::Process;
 
-/// How long anything may take before a test fails, unless [`Program::time_limit`] says otherwise.
+/// Default time limit of every operation; see [`Program::time_limit`].
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The name of the log file in the directory of a server.
@@ -86,7 +86,7 @@ impl Program {
         self
     }
 
-    /// Sets what [`Program::run_in`] gives it on standard input.
+    /// Sets the standard input for [`Program::run_in`].
     #[must_use]
     pub fn input(mut self, input: &str) -> Self {
         input.clone_into(&mut self.input);
@@ -100,7 +100,7 @@ impl Program {
         self
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to completion.
     pub fn run_in(&self, directory: &Path) -> Output {
         process::run(self.command(directory), &self.input, self.time_limit)
     }
@@ -117,7 +117,7 @@ impl Program {
         Server { program: self, process, address, directory }
     }
 
-    /// The command, for what only the standard library can do with it.
+    /// The command as a `std::process::Command`, for special cases.
     pub fn command(&self, directory: &Path) -> Command {
         let mut command = Command::new(&self.path);
         command.env_clear().envs(self.variables.iter().cloned()).args(&self.arguments);
@@ -125,7 +125,7 @@ impl Program {
         command
     }
 
-    /// Starts a server and waits until it says where it listens.
+    /// Starts a server and waits until it prints its address.
     fn serve(&self, directory: &Path, address: SocketAddr) -> (Process, SocketAddr) {
         let log = directory.join(LOG);
         let listening = Self {
@@ -144,7 +144,7 @@ impl Program {
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -159,24 +159,24 @@ impl Server {
         self.directory.path()
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Everything that it has logged, over all its starts. The lines of a request may come a moment
-    /// after its answer; all are there once it has been stopped.
+    /// Its log, over all starts. Lines of a request may be written shortly after the answer; the
+    /// log is complete once the server has stopped.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory().join(LOG)).unwrap()
     }
 
-    /// The next line on standard output after the address, or `None` if the output has ended.
+    /// The next line of standard output after the address; `None` at its end.
     pub fn line(&self) -> Option<String> {
         self.process.line(|| self.log())
     }
 
-    /// The one-time link that creates the first administrator. It is printed once for each start
-    /// and read once.
+    /// The one-time link that creates the first administrator. Reads it from standard output, so
+    /// call this once per start.
     pub fn setup_link(&self) -> String {
         let line = self.line().unwrap_or_default();
         let at = line.find("http://").unwrap_or_else(|| panic!("no link in {line:?}"));
@@ -188,25 +188,25 @@ impl Server {
         self.process.signal(signal);
     }
 
-    /// Asks it to end, by `SIGTERM`.
+    /// Sends `SIGTERM`.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Waits until its process has ended.
+    /// Waits until the process has ended.
     pub fn wait(&mut self) -> ExitStatus {
         let log = self.directory().join(LOG);
         self.process.wait(|| std::fs::read_to_string(&log).unwrap())
     }
 
-    /// Asks it to end, waits until it has, and checks that it succeeded.
+    /// Sends `SIGTERM`, waits until it has ended, and checks its exit status.
     pub fn stop(&mut self) {
         self.terminate();
         let status = self.wait();
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    /// Stops it and starts it again at the same address.
+    /// Stops it and restarts it at the same address.
     pub fn restart(&mut self) {
         self.stop();
         (self.process, self.address) = self.program.serve(self.directory.path(), self.address);
@@ -219,17 +219,17 @@ impl Server {
     }
 }
 
-/// Asks again and again until the answer is yes.
+/// Polls until `holds` returns true; panics after [`TIME_LIMIT`].
 pub fn wait_until(condition: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + TIME_LIMIT;
     while !holds() {
-        assert!(Instant::now() < end, "not within {TIME_LIMIT:?}: {condition}");
+        assert!(Instant::now() < end, "timed out after {TIME_LIMIT:?}: {condition}");
         pause();
     }
 }
 
-/// Passes the time between two looks at what another process does.
-#[expect(clippy::disallowed_methods, reason = "another process keeps its own time")]
+/// Waits between two polls of another process.
+#[expect(clippy::disallowed_methods, reason = "another process does not use our clock")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(2));
 }

@@ -1,4 +1,4 @@
-//! A storage that tests can count, fail, and step into.
+//! A storage wrapper for tests: counts calls, injects failures, and interrupts calls.
 //!
 //! ```
 //! use crossauth_core::storage::memory::MemoryStorage;
@@ -29,11 +29,11 @@ use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-/// What a test does right after a call of the name it waits for.
+/// The action of a test after a call of this name.
 type Interruption = Box<dyn FnOnce(Storage) -> BoxFuture + Send>;
 type BoxFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Stands between the use cases and a storage. Clones share everything.
+/// Wraps a storage. Clones share their state.
 #[derive(Clone)]
 pub struct TestStorage(Arc<Shared>);
 
@@ -56,7 +56,7 @@ impl std::fmt::Debug for TestStorage {
 }
 
 impl TestStorage {
-    /// Passes every call on to `inner`.
+    /// Forwards every call to `inner`.
     pub fn new(inner: Storage) -> Self {
         let (touches, receiver) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
@@ -80,17 +80,17 @@ impl TestStorage {
         }
     }
 
-    /// The storage behind it, whose calls are neither counted nor failed.
+    /// The wrapped storage, whose calls are neither counted nor failed.
     pub fn inner(&self) -> &Storage {
         &self.0.inner
     }
 
-    /// From now on no call is answered.
+    /// Makes all further calls fail as unavailable.
     pub fn fail(&self) {
         self.0.failing.store(true, Ordering::SeqCst);
     }
 
-    /// From now on calls of this name, such as `users.change`, are not answered.
+    /// Makes further calls of this name, such as `users.change`, fail as unavailable.
     pub fn fail_call(&self, name: &'static str) {
         *self.0.failing_call.lock() = Some(name);
     }
@@ -100,20 +100,21 @@ impl TestStorage {
         *self.0.calls_to_failure.lock() = Some(calls);
     }
 
-    /// Calls are answered again.
+    /// Ends the injected failures.
     pub fn recover(&self) {
         self.0.failing.store(false, Ordering::SeqCst);
         *self.0.failing_call.lock() = None;
         *self.0.calls_to_failure.lock() = None;
     }
 
-    /// The names of all calls since the last time, in order. Each is one round trip.
+    /// Removes and returns the names of all calls since the last time, in order. Each is one round
+    /// trip.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.0.calls.lock())
     }
 
-    /// Runs `action` on the inner storage right after the next call of this name, before its
-    /// caller goes on.
+    /// Runs `action` on the inner storage after the next call of this name, before the call
+    /// returns.
     pub fn interrupt_after<F: Future<Output = ()> + Send + 'static>(
         &self,
         call: &'static str,
@@ -123,7 +124,7 @@ impl TestStorage {
         *self.0.interruption.lock() = Some((call, action));
     }
 
-    /// The next time of use of a key that was written.
+    /// Waits for the next write of a key's time of last use.
     pub async fn next_touch(&self) -> Option<Timestamp> {
         self.0.touched.lock().await.recv().await
     }
@@ -159,7 +160,7 @@ impl TestStorage {
     }
 }
 
-/// Counts a call, passes it on, and lets the test step in afterwards.
+/// Counts a call, forwards it, then runs the interruption.
 macro_rules! pass_on {
     ($self:ident, $name:literal, $port:ident.$method:ident($($argument:expr),*)) => {{
         let outcome = $self.call($name)?.$port.$method($($argument),*).await;
@@ -251,7 +252,7 @@ impl KeyStore for TestStorage {
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
         let outcome = pass_on!(self, "keys.touch", keys.touch(value, at));
-        // The receiver lives as long as this storage.
+        // The receiver is dropped together with this storage.
         let _ = self.0.touches.send(at);
         outcome
     }
@@ -272,11 +273,11 @@ impl SessionStore for TestStorage {
     }
 }
 
-/// Stores a user, whatever the use cases would say to it.
+/// Stores a user directly, without the checks of the use cases.
 ///
 /// # Panics
 ///
-/// If the store refuses.
+/// If the store refuses the change.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub async fn create_user(storage: &Storage, user: &NewUser, secrets: &UserSecrets) -> User {
     match storage.users.create(user, secrets, &Effects::default()).await {
@@ -285,11 +286,11 @@ pub async fn create_user(storage: &Storage, user: &NewUser, secrets: &UserSecret
     }
 }
 
-/// Changes a stored user, whatever the use cases would say to it.
+/// Changes a stored user directly, without the checks of the use cases.
 ///
 /// # Panics
 ///
-/// If the store refuses.
+/// If the store refuses the change.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub async fn change_user(storage: &Storage, id: &UserId, change: &Change<'_>) -> User {
     match storage.users.change(id, change).await {

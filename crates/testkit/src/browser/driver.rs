@@ -1,4 +1,4 @@
-//! The process that drives the browser.
+//! The WebDriver process.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,8 +13,8 @@ use tempfile::TempDir;
 const PROGRAM: &str = "chromedriver";
 const READY: &str = "ChromeDriver was started successfully on port ";
 
-/// How long the browser may take to end in its own way.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for a graceful exit.
+const EXIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running driver, ended together with its browser when dropped.
 #[derive(Debug)]
@@ -50,15 +50,15 @@ impl Driver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where the browser keeps what it remembers.
+    /// The profile directory of the browser.
     pub(super) fn profile(&self) -> PathBuf {
         self.home.path().join("profile")
     }
 
-    /// Asks it to end its browser and then itself, and waits until it has.
+    /// Asks the driver to end its browser and itself, and waits for both.
     fn shut_down(&self) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(EXIT_LIMIT))?;
         stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         stream.read_to_end(&mut Vec::new()).map(drop)
     }
@@ -67,7 +67,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         let _ = self.shut_down();
-        // What is still there, the browser included, goes now.
+        // Kills what is still running, including the browser.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A web site that is not the one under test.
+//! A web site other than the one under test.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Pages that are always the same, on a free port; gone when dropped.
+/// Static pages on a free port, served until dropped.
 ///
-/// Chromium resolves every name that ends in `.localhost` to this machine, so the site can have a
-/// host name that is foreign to the site under test: see [`Site::url`].
+/// Chromium resolves every name that ends in `.localhost` to this machine, so the site can be
+/// cross-site to the one under test: see [`Site::url`].
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
@@ -19,7 +19,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Serves HTML by path, and nothing at other paths.
+    /// Serves this HTML by path; other paths are not found.
     pub async fn start<const N: usize>(pages: [(&str, &str); N]) -> Self {
         let pages = pages.map(|(path, html)| (path.to_owned(), html.to_owned()));
         let pages = Arc::new(BTreeMap::from(pages));
@@ -45,7 +45,7 @@ impl Drop for Site {
     }
 }
 
-/// Answers one request. What goes wrong is the browser's to notice.
+/// Answers one request. Errors are ignored: the browser reports them.
 async fn answer(stream: TcpStream, pages: Arc<BTreeMap<String, String>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut path = None;

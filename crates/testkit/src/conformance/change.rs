@@ -11,7 +11,7 @@ use super::sample::{
     stored, update,
 };
 
-/// A change writes what it names and nothing else.
+/// A change writes only the fields that it sets.
 pub(super) async fn missing_fields_stay_and_null_clears(storage: &Storage) {
     let before = create_bob(storage).await;
     let first = UserUpdate { factor2: Patch::Set("totp".into()), ..UserUpdate::default() };
@@ -27,7 +27,7 @@ pub(super) async fn missing_fields_stay_and_null_clears(storage: &Storage) {
     assert_eq!(storage.users.find_by_email("bob@example.com").await.unwrap(), None);
 }
 
-/// The normalised names follow the names.
+/// A new name also changes the normalized name.
 pub(super) async fn renamed_user_is_found_under_the_new_name_only(storage: &Storage) {
     let bob = create_bob(storage).await;
     let renamed = UserUpdate {
@@ -74,7 +74,7 @@ pub(super) async fn change_to_a_taken_name_changes_nothing(storage: &Storage) {
     assert_eq!(stored(storage, &bob.id).await.0, bob);
 }
 
-/// Changing an absent user says so, even where nothing is to change.
+/// Changing an absent user reports `NoSuchUser`, even if the change is empty.
 pub(super) async fn change_of_an_absent_user_is_reported(storage: &Storage) {
     for id in [UserId::Integer(999_999), UserId::Text("nobody".into())] {
         let admin = UserUpdate { admin: Some(true), ..UserUpdate::default() };
@@ -90,7 +90,7 @@ pub(super) async fn change_of_an_absent_user_is_reported(storage: &Storage) {
     }
 }
 
-/// Secrets that a change does not name stay.
+/// Secrets that a change does not set are kept.
 pub(super) async fn secrets_are_merged(storage: &Storage) {
     let bob = create_bob(storage).await;
     let totp = SecretsUpdate { totpsecret: Patch::Set("totp".into()), ..Default::default() };
@@ -108,7 +108,7 @@ pub(super) async fn secrets_are_merged(storage: &Storage) {
     }
 }
 
-/// A user created without secrets may get some.
+/// A user created without secrets can get them later.
 pub(super) async fn secrets_may_be_added_later(storage: &Storage) {
     let user = create(storage, &bob(), &UserSecrets::default()).await;
     let with_password = Change { secrets: new_password("new"), ..Change::default() };
@@ -116,7 +116,7 @@ pub(super) async fn secrets_may_be_added_later(storage: &Storage) {
     assert_eq!(stored(storage, &user.id).await.1, secrets("new"));
 }
 
-/// States are kept, those of the application too.
+/// Every state is stored, including those of the application.
 pub(super) async fn every_state_survives(storage: &Storage) {
     let bob = create_bob(storage).await;
     let custom = UserState::Custom("onholiday".into());
@@ -127,7 +127,7 @@ pub(super) async fn every_state_survives(storage: &Storage) {
     }
 }
 
-/// A change writes the application fields that it names; null clears.
+/// A change writes only the application fields that it sets; null deletes a field.
 pub(super) async fn application_fields_are_changed_one_by_one(storage: &Storage) {
     let extra = fields([("phone", json!("1")), ("visits", json!(1))]);
     let new = NewUser { extra, ..bob() };
@@ -155,7 +155,7 @@ pub(super) async fn event_moves_the_stored_state(storage: &Storage) {
     }
 }
 
-/// An event that cannot happen in the stored state changes nothing.
+/// An event that the stored state does not allow changes nothing.
 pub(super) async fn event_that_the_state_forbids_changes_nothing(storage: &Storage) {
     let new = NewUser { state: UserState::Disabled, ..bob() };
     let id = create(storage, &new, &secrets("bob's hash")).await.id;
@@ -169,7 +169,7 @@ pub(super) async fn event_that_the_state_forbids_changes_nothing(storage: &Stora
     assert_eq!(stored(storage, &id).await, before);
 }
 
-/// Whatever the order, an account that is disabled and verified at once ends up disabled.
+/// In either order, an account that is disabled and verified concurrently ends up disabled.
 pub(super) async fn disabled_account_is_not_activated_by_a_concurrent_event(storage: &Storage) {
     let new = NewUser { state: UserState::AwaitingEmailVerification, ..bob() };
     let id = create(storage, &new, &UserSecrets::default()).await.id;
@@ -206,7 +206,7 @@ pub(super) async fn no_concurrent_change_is_lost(storage: &Storage) {
     assert_eq!((user.admin, secrets.password.as_deref()), (true, Some("new")));
 }
 
-/// Nothing of a deleted user is left; others keep theirs.
+/// Deleting a user deletes their secrets, keys and sessions, and no others.
 pub(super) async fn deleted_user_takes_secrets_keys_and_sessions_along(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
@@ -229,7 +229,7 @@ pub(super) async fn deleted_user_takes_secrets_keys_and_sessions_along(storage: 
     assert_eq!(stored(storage, &again.id).await.1, UserSecrets::default());
 }
 
-/// Deleting an absent user says so.
+/// Deleting an absent user reports `NoSuchUser`.
 pub(super) async fn deleting_an_absent_user_is_reported(storage: &Storage) {
     let bob = create_bob(storage).await;
     for id in [UserId::Integer(999_999), UserId::Text("bob".into())] {

@@ -1,4 +1,4 @@
-//! Rules for the data that travels with keys.
+//! Rules for the data of keys.
 
 use crossauth_core::key::{DataChange, DataError, Key, KeyData};
 use crossauth_core::storage::{Storage, UpdateDataError};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::sample::{NOW, insert_key, race};
 
-/// Paths reach into nested objects; what is not named stays.
+/// Paths address nested objects; other values stay.
 pub(super) async fn data_is_changed_by_path(storage: &Storage) {
     let data = json!({"part1": {"part2": "text"}, "other": [1]}).to_string();
     let key = Key { data: KeyData::from_text(data), ..Key::new("s:1", None, NOW) };
@@ -31,7 +31,7 @@ pub(super) async fn data_is_changed_by_path(storage: &Storage) {
     );
 }
 
-/// A change that cannot be made is an error, and none of its companions is made.
+/// If one change of several cannot be made, it is an error and none is made.
 pub(super) async fn data_that_cannot_be_changed_stays(storage: &Storage) {
     let absent = storage.keys.update_data("s:9", &[DataChange::set("a", 1)]).await;
     assert!(matches!(absent, Err(UpdateDataError::NotFound)), "{absent:?}");
@@ -51,7 +51,7 @@ pub(super) async fn data_that_cannot_be_changed_stays(storage: &Storage) {
     }
 }
 
-/// Of changes at once, all land.
+/// Concurrent changes all take effect.
 pub(super) async fn no_change_to_data_is_lost(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
     race(50, |number| {
@@ -65,7 +65,7 @@ pub(super) async fn no_change_to_data_is_lost(storage: &Storage) {
     assert!((0..50).all(|number| data[&format!("field{number}")] == json!(number)));
 }
 
-/// Data that is no JSON object is stored all the same.
+/// Data that is not a JSON object is stored unchanged.
 pub(super) async fn data_is_kept_as_it_is(storage: &Storage) {
     for (number, text) in ["", "bob@example.com", "{}", "{ \"a\" : 1 }"].into_iter().enumerate() {
         let value = format!("e:{number}");

@@ -1,4 +1,4 @@
-//! Rules for what happens in the same step as a change.
+//! Rules for the effects of a change.
 
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
@@ -12,7 +12,7 @@ use super::sample::{
     present, race, secrets, stored, without_epoch,
 };
 
-/// The token that permits a step is gone afterwards, and only that one.
+/// An operation consumes the token that permits it, and no other.
 pub(super) async fn token_is_consumed(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "p:1", Some(&bob.id)).await;
@@ -30,7 +30,7 @@ pub(super) async fn token_is_consumed(storage: &Storage) {
     assert_eq!(deleted, Deleted::Done(Box::new(bob)));
 }
 
-/// Without the token, nothing happens.
+/// If the token does not exist, nothing changes.
 pub(super) async fn absent_token_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "p:1", Some(&bob.id)).await;
@@ -49,7 +49,7 @@ pub(super) async fn absent_token_changes_nothing(storage: &Storage) {
     assert_eq!(present(storage, &["p:1"]).await, ["p:1"]);
 }
 
-/// A token permits a step on its owner's account only.
+/// A token permits an operation on its owner's account only.
 pub(super) async fn token_of_another_user_is_not_consumed(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
@@ -66,7 +66,7 @@ pub(super) async fn token_of_another_user_is_not_consumed(storage: &Storage) {
     assert_eq!(present(storage, &all).await, all);
 }
 
-/// Sessions that a change ends are refused; those of others and other keys stay.
+/// Sessions that a change ends are refused; those of other users, and other keys, stay.
 pub(super) async fn ended_sessions_are_refused_and_others_stay(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
@@ -84,7 +84,7 @@ pub(super) async fn ended_sessions_are_refused_and_others_stay(storage: &Storage
     assert!(is_admitted(storage, "s:b3").await, "a later session is accepted");
 }
 
-/// The session in which a change is made may go on.
+/// The session in which a change is made can be kept.
 pub(super) async fn one_session_may_be_kept(storage: &Storage) {
     let bob = create_bob(storage).await;
     let all = ["s:1", "s:2", "s:3"];
@@ -99,7 +99,7 @@ pub(super) async fn one_session_may_be_kept(storage: &Storage) {
     assert_eq!(admitted(storage, &all).await, [""; 0]);
 }
 
-/// Naming another user's session as the one to keep neither ends nor changes it.
+/// Another user's session cannot be kept: it is neither ended nor changed.
 pub(super) async fn session_of_another_user_is_not_kept(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
@@ -127,8 +127,8 @@ pub(super) async fn revoked_kinds_are_removed(storage: &Storage) {
     assert_eq!(present(storage, &all).await, ["s:1", "api:1", "p:carol", "p:anonymous"]);
 }
 
-/// Set-up links have no owner; revoking their kind removes all of them.
-pub(super) async fn setup_links_are_revoked_whoever_owns_them(storage: &Storage) {
+/// Set-up links have no owner; revoking their kind deletes all of them.
+pub(super) async fn setup_links_are_revoked_without_an_owner(storage: &Storage) {
     let bob = create_bob(storage).await;
     let all = ["setup:1", "setup:2", "s:1"];
     for value in all {
@@ -144,7 +144,7 @@ pub(super) async fn setup_links_are_revoked_whoever_owns_them(storage: &Storage)
     assert_eq!(present(storage, &["setup:3", "s:1"]).await, ["s:1"]);
 }
 
-/// Keys that a step issues belong to its user, whatever owner they were given with.
+/// Issued keys belong to the user of the operation, regardless of their `userid`.
 pub(super) async fn issued_keys_belong_to_the_user(storage: &Storage) {
     let bob = create_bob(storage).await;
     let issue = [Key::new("e:1", None, NOW), Key::new("e:2", Some(UserId::Integer(999)), NOW)];
@@ -164,7 +164,7 @@ pub(super) async fn issued_keys_belong_to_the_user(storage: &Storage) {
     assert!(is_admitted(storage, "s:carol").await);
 }
 
-/// A key whose value is taken stops the whole step.
+/// If the value of an issued key is taken, the whole operation fails.
 pub(super) async fn issued_key_that_is_taken_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     let before = stored(storage, &bob.id).await;
@@ -214,7 +214,7 @@ pub(super) async fn failed_issue_leaves_no_user(storage: &Storage) {
     assert!(matches!(created, Created::Done(_)), "{created:?}");
 }
 
-/// A change that is refused, for whatever reason, has none of its effects.
+/// A refused change has none of its effects, regardless of the reason.
 pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
     let bob = create_bob(storage).await;
     create_named(storage, "carol").await;

@@ -1,4 +1,4 @@
-//! Rules for the conditions of a change.
+//! Rules for the guards of a change.
 
 use crossauth_core::storage::{Change, Changed, Deleted, Effects, Guard, Storage};
 use crossauth_core::user::{NewUser, StateEvent, UserSecrets, UserState, UserUpdate};
@@ -30,7 +30,7 @@ pub(super) async fn password_guard_compares_the_stored_hash(storage: &Storage) {
     assert!(matches!(deleted, Ok(Deleted::Done(_))), "{deleted:?}");
 }
 
-/// Credentials that were checked are no longer the user's after a new password.
+/// Checked credentials are no longer valid after a change of password.
 pub(super) async fn credential_guard_fails_after_a_new_password(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
@@ -67,7 +67,7 @@ pub(super) async fn last_administrator_stays(storage: &Storage) {
     assert_eq!(changed, Changed::LastAdmin);
 }
 
-/// An administrator who is disabled does not make another dispensable.
+/// Disabled administrators do not count as remaining administrators.
 pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
     let root = create_admin(storage, "root").await;
     let gone = NewUser { admin: true, state: UserState::Disabled, ..NewUser::named("gone") };
@@ -102,7 +102,7 @@ pub(super) async fn one_of_many_password_replacements_succeeds(storage: &Storage
     assert_eq!(stored(storage, &bob.id).await.1, secrets(&winner.to_string()));
 }
 
-/// However many administrators are disabled at once, one stays.
+/// Of administrators that are disabled concurrently, one stays.
 pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
     let mut ids = Vec::new();
     for number in 0..5 {

@@ -11,7 +11,7 @@ use super::sample::{
     HOSTILE, HOUR, NOW, create_bob, create_named, fields, insert_key, present, race, without_epoch,
 };
 
-/// Every field comes back.
+/// Every field is stored.
 pub(super) async fn inserted_key_is_found_whole(storage: &Storage) {
     let bob = create_bob(storage).await;
     let key = Key {
@@ -26,7 +26,7 @@ pub(super) async fn inserted_key_is_found_whole(storage: &Storage) {
     assert_eq!(storage.keys.find("s:2").await.unwrap(), Some(bare));
 }
 
-/// Values are neither normalised nor trimmed nor patterns.
+/// Values are not normalized, trimmed, or matched as patterns.
 pub(super) async fn values_are_compared_exactly(storage: &Storage) {
     insert_key(storage, "s:aÅ%", None).await;
     for value in ["s:AÅ%", "s:aA\u{30A}%", "s:aÅ% ", " s:aÅ%", "s:aÅ", "s:aÅx", "%", ""] {
@@ -67,7 +67,7 @@ pub(super) async fn one_of_many_takers_gets_the_key(storage: &Storage) {
     assert_eq!(results.into_iter().flatten().collect::<Vec<_>>(), [key]);
 }
 
-/// Deleting a key concerns that key only, and deleting none is no error.
+/// Deleting a key deletes only that key; deleting an absent key is not an error.
 pub(super) async fn deleting_one_key_leaves_the_others(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
@@ -77,7 +77,7 @@ pub(super) async fn deleting_one_key_leaves_the_others(storage: &Storage) {
     assert_eq!(present(storage, &["s:1", "s:2"]).await, ["s:2"]);
 }
 
-/// A key belongs to a user who exists, or to no one.
+/// A key has an existing owner or none.
 pub(super) async fn key_without_an_existing_owner_is_refused(storage: &Storage) {
     for id in [UserId::Integer(999_999), UserId::Text("nobody".into())] {
         let error = storage.keys.insert(&Key::new("s:1", Some(id), NOW)).await.unwrap_err();
@@ -86,7 +86,7 @@ pub(super) async fn key_without_an_existing_owner_is_refused(storage: &Storage) 
     }
 }
 
-/// Lists hold the keys of one owner, or those without, of one kind.
+/// Lists contain the keys of one kind, and of one owner or without owner.
 pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
@@ -116,7 +116,7 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
     assert_eq!(list(None, KeyPrefix::Setup).await, ["setup:5"]);
 }
 
-/// Pages follow one another by value, without gap or overlap.
+/// Pages are ordered by value, without gap or overlap.
 pub(super) async fn keys_are_listed_in_pages(storage: &Storage) {
     let bob = create_bob(storage).await;
     for owner in [None, Some(&bob.id)] {
@@ -143,7 +143,7 @@ pub(super) async fn keys_are_listed_in_pages(storage: &Storage) {
     assert_eq!(none, []);
 }
 
-/// The recorded time of last use does not go back.
+/// The recorded time of last use never decreases.
 pub(super) async fn touch_moves_forward_only(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
     insert_key(storage, "s:2", None).await;
@@ -158,7 +158,7 @@ pub(super) async fn touch_moves_forward_only(storage: &Storage) {
     assert_eq!(keys.find("s:2").await.unwrap().unwrap().lastactive, None);
 }
 
-/// A use recorded far ahead of the clock, which must have been wrong then, is corrected.
+/// A time of last use far in the future, from a wrong clock, is corrected.
 pub(super) async fn touch_corrects_a_use_ahead_of_the_clock(storage: &Storage) {
     let ahead = Key { lastactive: Some(NOW + HOUR), ..Key::new("s:1", None, NOW) };
     storage.keys.insert(&ahead).await.unwrap();
@@ -166,7 +166,7 @@ pub(super) async fn touch_corrects_a_use_ahead_of_the_clock(storage: &Storage) {
     assert_eq!(storage.keys.find("s:1").await.unwrap().unwrap().lastactive, Some(NOW));
 }
 
-/// Purging takes what is past its time, a bounded number at once, and nothing else.
+/// Purging deletes expired keys only, up to a limit.
 pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage) {
     let all = ["s:old1", "s:old2", "s:old3", "s:now", "s:later", "s:never"];
     let ages = [Some(NOW - HOUR * 3), Some(NOW - HOUR * 2), Some(NOW - HOUR), Some(NOW)];
@@ -183,7 +183,7 @@ pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 0);
 }
 
-/// Application fields come back with their type; null is the same as absent.
+/// Application fields keep their type; null is the same as absent.
 pub(super) async fn application_fields_survive(storage: &Storage) {
     let extra = fields([("name", json!("laptop")), ("uses", json!(3)), ("shared", json!(false))]);
     let key = Key { extra: extra.clone(), ..Key::new("api:1", None, NOW) };
@@ -196,7 +196,7 @@ pub(super) async fn application_fields_survive(storage: &Storage) {
     assert_eq!(storage.keys.take("api:2").await.unwrap().unwrap().extra, fields([]));
 }
 
-/// Text is data, whatever it looks like.
+/// Text is stored unchanged, including SQL and control characters.
 pub(super) async fn hostile_text_survives(storage: &Storage) {
     for text in HOSTILE {
         let key = Key {

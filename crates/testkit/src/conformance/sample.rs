@@ -1,4 +1,4 @@
-//! Users and keys for the rules to work on.
+//! Sample users and keys.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crossauth_core::user::{
 };
 use serde_json::{Map, Value};
 
-/// A moment that is no whole second, to see whether milliseconds survive.
+/// A time with a fraction of a second, to check that milliseconds are stored.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
-/// Text that has broken other stores.
+/// Text that is difficult to store.
 pub(super) const HOSTILE: [&str; 9] = [
     "'; DROP TABLE users; --",
     "\" OR \"\"=\"",
@@ -30,7 +30,7 @@ pub(super) const HOSTILE: [&str; 9] = [
     "0x41",
 ];
 
-/// Bob, with an address in mixed case.
+/// Bob, with an e-mail address in mixed case.
 pub(super) fn bob() -> NewUser {
     NewUser { email: Some("Bob@Example.com".into()), ..NewUser::named("Bob") }
 }
@@ -43,7 +43,7 @@ pub(super) fn new_password(password: &str) -> SecretsUpdate {
     SecretsUpdate { password: Patch::Set(password.into()), ..SecretsUpdate::default() }
 }
 
-/// A new password as use cases set one: it ends the sessions.
+/// A change of password that ends the sessions, as the use cases make it.
 pub(super) fn password_change(password: &str) -> Change<'_> {
     Change {
         secrets: new_password(password),
@@ -71,7 +71,7 @@ pub(super) async fn create_admin(storage: &Storage, name: &str) -> User {
     create(storage, &admin, &UserSecrets::default()).await
 }
 
-/// Makes a change that must succeed; checks that what comes back is what is stored.
+/// Makes a change that must succeed; checks that the returned user is the stored one.
 pub(super) async fn change(storage: &Storage, id: &UserId, change: &Change<'_>) -> User {
     let changed = storage.users.change(id, change).await.unwrap();
     let Changed::Done(done) = changed else { panic!("{changed:?}") };
@@ -98,12 +98,12 @@ pub(super) async fn insert_key(storage: &Storage, value: &str, userid: Option<&U
     key
 }
 
-/// A key as it was given to the store, which sets the epoch.
+/// A key without the epoch, which the store sets.
 pub(super) fn without_epoch(key: Key) -> Key {
     Key { epoch: None, ..key }
 }
 
-/// Which of `values` are there, in the order given.
+/// Which of `values` exist, in the order given.
 pub(super) async fn present<'a>(storage: &Storage, values: &[&'a str]) -> Vec<&'a str> {
     let mut present = Vec::new();
     for value in values {
@@ -124,7 +124,7 @@ pub(super) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, 
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Runs `count` tasks at once and returns their results.
+/// Runs `count` concurrent tasks and returns their results.
 pub(super) async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: usize,
     task: impl Fn(usize) -> F,

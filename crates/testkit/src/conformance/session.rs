@@ -14,7 +14,7 @@ use super::sample::{
     present, race, update, without_epoch,
 };
 
-/// Key and user come together.
+/// A session is found together with its user.
 pub(super) async fn session_is_found_with_its_user(storage: &Storage) {
     let bob = create_bob(storage).await;
     create_named(storage, "carol").await;
@@ -34,7 +34,7 @@ pub(super) async fn anonymous_session_has_no_user(storage: &Storage) {
     assert_eq!(admitted(storage, "s:1").await, (key, None));
 }
 
-/// Looking up an absent session gives nothing.
+/// Looking up an absent session returns `None`.
 pub(super) async fn absent_session_is_not_found(storage: &Storage) {
     insert_key(storage, "s:1", None).await;
     for value in ["", "s:", "s:2", "S:1", "s:%", "' OR 1=1 --"] {
@@ -42,7 +42,7 @@ pub(super) async fn absent_session_is_not_found(storage: &Storage) {
     }
 }
 
-/// What a finished change wrote is seen by the next check.
+/// A session check after a change sees the changed user.
 pub(super) async fn session_shows_its_user_as_they_are_now(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
@@ -55,7 +55,7 @@ pub(super) async fn session_shows_its_user_as_they_are_now(storage: &Storage) {
     assert_eq!(storage.sessions.find("s:1").await.unwrap(), None);
 }
 
-/// The state comes along for the check to judge.
+/// The session of a disabled user is refused.
 pub(super) async fn disabled_user_is_refused(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
@@ -66,7 +66,7 @@ pub(super) async fn disabled_user_is_refused(storage: &Storage) {
     assert_eq!(session.admit(StateChecks::ALL), Err(refused));
 }
 
-/// No session outlives its user.
+/// Deleting a user deletes their sessions.
 pub(super) async fn session_of_a_deleted_user_is_not_found(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
@@ -74,9 +74,8 @@ pub(super) async fn session_of_a_deleted_user_is_not_found(storage: &Storage) {
     assert_eq!(storage.sessions.find("s:1").await.unwrap(), None);
 }
 
-/// Beginning a session ends the one that it replaces and revokes the kinds that it names, of this
-/// user only.
-pub(super) async fn start_replaces_the_old_session_and_revokes_what_it_says(storage: &Storage) {
+/// Starting a session ends the replaced one and revokes the given kinds of keys, of this user only.
+pub(super) async fn start_replaces_the_old_session_and_revokes_the_given_kinds(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
     let all = ["s:old", "s:other", "p:bob1", "p:bob2", "e:bob", "p:carol", "p:anonymous"];
@@ -92,7 +91,7 @@ pub(super) async fn start_replaces_the_old_session_and_revokes_what_it_says(stor
     assert_eq!(admitted(storage, "s:new").await, (key, Some(bob)));
 }
 
-/// Nothing is removed that the start does not name.
+/// Without kinds to revoke, starting a session deletes no key.
 pub(super) async fn start_without_revocation_removes_no_key(storage: &Storage) {
     let bob = create_bob(storage).await;
     let all = ["s:old", "p:bob", "e:bob"];
@@ -105,7 +104,7 @@ pub(super) async fn start_without_revocation_removes_no_key(storage: &Storage) {
     assert_eq!(present(storage, &all).await, all);
 }
 
-/// The credentials that were checked are still the user's: the session begins.
+/// The session starts if the checked credentials are still valid.
 pub(super) async fn session_starts_with_the_checked_credentials(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
@@ -118,7 +117,7 @@ pub(super) async fn session_starts_with_the_checked_credentials(storage: &Storag
     assert!(is_admitted(storage, "s:1").await);
 }
 
-/// A login that was overtaken by a new password changes nothing.
+/// If the password was changed after it was checked, no session starts.
 pub(super) async fn changed_password_stops_the_session_and_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
@@ -131,7 +130,7 @@ pub(super) async fn changed_password_stops_the_session_and_changes_nothing(stora
     assert_refused(storage, &bob, Some(&checked), &Started::CredentialsChanged).await;
 }
 
-/// A user whose state turns them away gets no session.
+/// A user whose state does not allow login gets no session.
 pub(super) async fn state_stops_the_session_and_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     for (state, refusal) in [
@@ -152,7 +151,7 @@ pub(super) async fn state_stops_the_session_and_changes_nothing(storage: &Storag
     assert!(matches!(storage.sessions.start(start).await, Ok(Started::Begun(Some(_)))));
 }
 
-/// A user who is gone cannot begin a session.
+/// A deleted user gets no session.
 pub(super) async fn session_of_an_absent_user_does_not_start(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
@@ -168,7 +167,7 @@ pub(super) async fn session_of_an_absent_user_does_not_start(storage: &Storage) 
     }
 }
 
-/// Anonymous sessions begin too, and revoke no user's keys.
+/// Anonymous sessions can be started, and revoke no user's keys.
 pub(super) async fn anonymous_session_starts(storage: &Storage) {
     insert_key(storage, "s:old", None).await;
     insert_key(storage, "p:anonymous", None).await;
@@ -179,7 +178,7 @@ pub(super) async fn anonymous_session_starts(storage: &Storage) {
     assert_eq!(present, ["s:new", "p:anonymous"]);
 }
 
-/// A value that is taken stops everything.
+/// If the value is taken, nothing changes.
 pub(super) async fn taken_value_conflicts_and_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     let all = ["s:old", "s:taken", "p:bob"];
@@ -193,8 +192,8 @@ pub(super) async fn taken_value_conflicts_and_changes_nothing(storage: &Storage)
     assert_eq!(present(storage, &all).await, all);
 }
 
-/// However logins and a change of password interleave, no session that the old password began
-/// is accepted afterwards.
+/// After a change of password, no session that a concurrent login with the old password started is
+/// accepted.
 pub(super) async fn no_session_outlives_a_new_password(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
@@ -218,7 +217,7 @@ pub(super) async fn no_session_outlives_a_new_password(storage: &Storage) {
     }
 }
 
-/// However logins and the end of an account interleave, it has no session when it is enabled again.
+/// A login that is concurrent with disabling the account leaves no session when it is re-enabled.
 pub(super) async fn no_session_begins_for_a_disabled_account(storage: &Storage) {
     let bob = create_bob(storage).await;
     race(50, |number| {

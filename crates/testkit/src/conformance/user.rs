@@ -9,7 +9,7 @@ use super::sample::{
     update,
 };
 
-/// What is created is found by id, name and address, with its secrets.
+/// A created user is found by id, username and e-mail address, with the secrets.
 pub(super) async fn created_user_is_found_by_id_name_and_address(storage: &Storage) {
     let user = create_bob(storage).await;
     assert_eq!((user.username.as_str(), user.username_normalized.as_str()), ("Bob", "bob"));
@@ -23,7 +23,7 @@ pub(super) async fn created_user_is_found_by_id_name_and_address(storage: &Stora
     assert_eq!(by_id.regardless_of_state(), (user, secrets("bob's hash")));
 }
 
-/// Looking up who is not there gives nothing, and an address is no name.
+/// Looking up an absent user returns `None`, and e-mail addresses are not usernames.
 pub(super) async fn absent_user_is_not_found(storage: &Storage) {
     create_bob(storage).await;
     let users = &storage.users;
@@ -38,7 +38,7 @@ pub(super) async fn absent_user_is_not_found(storage: &Storage) {
     }
 }
 
-/// Lookups normalise.
+/// Look-ups normalize.
 pub(super) async fn names_and_addresses_are_found_in_any_spelling(storage: &Storage) {
     let new = NewUser { email: Some("José@Example.com".into()), ..NewUser::named("José") };
     let jose = create(storage, &new, &UserSecrets::default()).await;
@@ -51,7 +51,7 @@ pub(super) async fn names_and_addresses_are_found_in_any_spelling(storage: &Stor
     }
 }
 
-/// No two users share a normalised name or address, and the outcome says which is taken.
+/// Normalized usernames and e-mail addresses are unique, and the outcome says which is taken.
 pub(super) async fn taken_name_or_address_is_refused(storage: &Storage) {
     create_bob(storage).await;
     let same_name = NewUser::named("BOB");
@@ -114,7 +114,7 @@ pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &S
     assert_eq!(done, 1);
 }
 
-/// A refused user leaves neither a row nor secrets.
+/// A refused creation stores neither user nor secrets.
 pub(super) async fn refused_user_leaves_nothing_behind(storage: &Storage) {
     create_bob(storage).await;
     let carol = NewUser { email: bob().email, ..NewUser::named("carol") };
@@ -156,7 +156,7 @@ pub(super) async fn user_may_have_no_secrets(storage: &Storage) {
     assert_eq!(stored(storage, &user.id).await, (user, UserSecrets::default()));
 }
 
-/// Pages follow one another by normalised name, without gap or overlap.
+/// Pages are ordered by normalized username, without gap or overlap.
 pub(super) async fn users_are_listed_in_pages(storage: &Storage) {
     assert_eq!(storage.users.list(None, 10).await.unwrap(), []);
     for name in ["Dave", "alice", "Carol", "bob", "eve"] {
@@ -175,7 +175,7 @@ pub(super) async fn users_are_listed_in_pages(storage: &Storage) {
     assert_eq!(names(None, u32::MAX).await.len(), 5);
 }
 
-/// Application fields come back with their type; null is the same as absent.
+/// Application fields keep their type; null is the same as absent.
 pub(super) async fn application_fields_survive(storage: &Storage) {
     let extra = fields([
         ("phone", json!("+49 30 1234")),
@@ -195,7 +195,7 @@ pub(super) async fn application_fields_survive(storage: &Storage) {
     assert_eq!(stored(storage, &user.id).await.0, user);
 }
 
-/// Text is data, whatever it looks like.
+/// Text is stored unchanged, including SQL and control characters.
 pub(super) async fn hostile_text_survives(storage: &Storage) {
     for text in HOSTILE {
         let new = NewUser {
@@ -215,7 +215,7 @@ pub(super) async fn hostile_text_survives(storage: &Storage) {
     assert_eq!(storage.users.list(None, 100).await.unwrap().len(), HOSTILE.len());
 }
 
-/// The id of a deleted user is not given to another.
+/// The id of a deleted user is not reused.
 pub(super) async fn ids_are_not_reused(storage: &Storage) {
     let bob = create_bob(storage).await;
     storage.users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
@@ -223,8 +223,8 @@ pub(super) async fn ids_are_not_reused(storage: &Storage) {
     assert_ne!(carol.id, bob.id);
 }
 
-/// Whether there is an administrator follows the users.
-pub(super) async fn admins_are_noticed(storage: &Storage) {
+/// `has_admin` reflects the stored users.
+pub(super) async fn has_admin_reflects_the_users(storage: &Storage) {
     let bob = create_bob(storage).await;
     assert!(!storage.users.has_admin().await.unwrap());
     let promote = UserUpdate { admin: Some(true), ..UserUpdate::default() };

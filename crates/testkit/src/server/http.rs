@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what no HTTP client sends.
+//! Raw requests, for bytes that no HTTP client sends.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ impl Server {
         stream
     }
 
-    /// Sends bytes as they are and reads until the server closes the connection.
+    /// Sends bytes unchanged and reads until the server closes the connection.
     pub fn exchange(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         // The server may answer and close before it has read everything.
@@ -31,7 +31,7 @@ impl Server {
     }
 }
 
-/// Everything until the server closes the connection, be it by reset.
+/// Reads until the server closes or resets the connection.
 pub fn read_to_end(stream: &mut TcpStream) -> String {
     let end = Instant::now() + TIME_LIMIT;
     let mut bytes = Vec::new();

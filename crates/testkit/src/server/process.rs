@@ -1,4 +1,4 @@
-//! A child process whose output is read, and whose end is waited for, within a time limit.
+//! A child process; reading its output and waiting for its end have a time limit.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -29,7 +29,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The next line of its standard output, or `None` if the output has ended.
+    /// The next line of its standard output; `None` at its end.
     pub(super) fn line(&self, log: impl FnOnce() -> String) -> Option<String> {
         match self.lines.recv_timeout(self.time_limit) {
             Ok(line) => Some(line),
@@ -52,25 +52,26 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails if it has ended, which is what is wanted.
+        // Fails if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines of an output, read by a thread that ends with the output.
+/// Reads the lines of an output on a thread, until the output ends.
 fn lines(stdout: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // The test has ended if no one receives; the process must not block on its output.
+            // If the receiver is dropped, the test has ended. Keeps reading, so that the process
+            // does not block on its output.
             let _ = sender.send(line);
         }
     });
     receiver
 }
 
-/// The status of a process that ends within the time limit.
+/// The exit status of a process that ends within the time limit.
 fn ended(child: &mut Child, time_limit: Duration) -> Option<ExitStatus> {
     let end = Instant::now() + time_limit;
     loop {
@@ -84,13 +85,13 @@ fn ended(child: &mut Child, time_limit: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Runs a command to its end with `input` on standard input.
+/// Runs a command to completion with `input` on standard input.
 pub(super) fn run(mut command: Command, input: &str, time_limit: Duration) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let stdout = bytes(child.stdout.take().unwrap());
     let stderr = bytes(child.stderr.take().unwrap());
-    // A command that fails early does not read its input.
+    // Fails if the command exits without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let status = ended(&mut child, time_limit);
     if status.is_none() {
@@ -104,7 +105,7 @@ pub(super) fn run(mut command: Command, input: &str, time_limit: Duration) -> Ou
     Output { status, stdout, stderr }
 }
 
-/// Everything that comes out of a pipe, read by a thread so that the writer never blocks.
+/// Reads a pipe to its end on a thread, so that the writer never blocks.
 fn bytes(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
