@@ -1,18 +1,18 @@
-//! Settings as written, before they become values.
+//! Raw settings, before they are parsed.
 
 use std::collections::BTreeMap;
 
 use crate::kind::{Kind, Raw, Secrecy};
 use crate::problem::{Problem, Source};
 
-/// What was written for one setting, and where. Has no `Debug`: it may be a secret.
+/// The raw value of one setting and its source. Has no `Debug`: it may be a secret.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) raw: Raw,
     pub(crate) source: Source,
 }
 
-/// Settings as written, by their key.
+/// Raw settings by their key.
 #[derive(Default)]
 pub(crate) struct Entries(BTreeMap<&'static str, Entry>);
 
@@ -21,8 +21,8 @@ impl Entries {
         self.0.get(key)
     }
 
-    /// Adds what was written. An empty text counts as absent, unless it stands for a secret: to go
-    /// on without a secret that was meant to be there would be to fail open.
+    /// Adds a raw value. Empty text counts as absent, except for a secret, where it is an error:
+    /// continuing without an intended secret would fail open.
     pub(crate) fn add(
         &mut self,
         key: &'static str,
@@ -33,7 +33,7 @@ impl Entries {
         let Entry { raw, source } = entry;
         if raw.is_empty() {
             if secrecy == Secrecy::Secret {
-                let reason = "is empty: give a secret, or leave the setting out";
+                let reason = "is empty: set a secret, or remove the setting";
                 problems.push(Problem::new(key, reason, source));
             }
             return;
@@ -41,8 +41,8 @@ impl Entries {
         match self.0.get(key) {
             Some(earlier) if earlier.raw != raw => {
                 let reason = match &earlier.source {
-                    same if *same == source => "is given twice, with different values".to_owned(),
-                    other => format!("{other} says something else"),
+                    same if *same == source => "is set twice, with different values".to_owned(),
+                    other => format!("{other} sets a different value"),
                 };
                 problems.push(Problem::new(key, reason, source));
             }
@@ -53,13 +53,13 @@ impl Entries {
         }
     }
 
-    /// Puts the entries of a source that takes precedence over these.
+    /// Overrides these entries with those of a source that takes precedence.
     pub(crate) fn override_with(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 }
 
-/// Turns entries into typed values and collects what is wrong with them.
+/// Parses entries into typed values and collects the problems.
 pub(crate) struct Reader<'a> {
     entries: &'a Entries,
     problems: &'a mut Vec<Problem>,
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         Self { entries, problems }
     }
 
-    /// Puts the value of a setting into its place, which keeps its default where there is none.
+    /// Writes the value of a setting to `place`, which keeps its default if the setting is absent.
     pub(crate) fn read<K: Kind>(&mut self, key: &'static str, place: &mut K::Value) {
         let Some(entry) = self.entries.get(key) else { return };
         match K::parse(&entry.raw) {

@@ -1,5 +1,5 @@
-//! The kinds of values that settings have. A kind reads what was written into the type of a
-//! config struct, and shows a value of that type.
+//! Kinds of setting values. A kind parses text into the type of a field in a config struct, and
+//! formats values of that type.
 
 mod address;
 mod choice;
@@ -19,7 +19,7 @@ pub use secret::DatabaseUrl;
 pub(crate) use secret::{PepperText, PostgresUrl, SecretText};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 
-/// A value as it was written: one text, or several where the source has lists.
+/// A raw value: one text, or several if the source has lists.
 ///
 /// Has no `Debug`: it may be a secret.
 #[derive(Clone, PartialEq)]
@@ -33,7 +33,7 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
-    /// Whether it is an empty text, which counts as absent.
+    /// Whether it is empty text, which counts as absent.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Text(text) if text.is_empty())
     }
@@ -60,12 +60,12 @@ impl fmt::Display for Raw {
     }
 }
 
-/// Why a value is refused; never repeats the value.
+/// Why a value is invalid; never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason(String);
 
 impl Reason {
-    /// The value is not what the setting takes.
+    /// The value has the wrong format; `what` is the expected one.
     pub(crate) fn expected(what: &str) -> Self {
         Self(format!("expected {what}"))
     }
@@ -95,15 +95,15 @@ pub enum Secrecy {
 pub(crate) trait Kind {
     /// The type that a config struct has.
     type Value;
-    /// What may be written, for people.
+    /// Description of the accepted format, for people.
     const EXPECTS: &'static str;
     /// Whether it may be shown.
     const SECRECY: Secrecy = Secrecy::Public;
 
-    /// Reads what was written.
+    /// Parses a raw value.
     fn parse(raw: &Raw) -> Result<Self::Value, Reason>;
 
-    /// The value as one would write it; `None` where nothing is written for it.
+    /// Formats a value as in a file; `None` if it is represented by leaving the setting out.
     fn show(value: &Self::Value) -> Option<String>;
 }
 

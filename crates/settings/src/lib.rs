@@ -11,7 +11,7 @@
 //! // CROSSAUTH_SECRET, CROSSAUTH_BASE_URL, CROSSAUTH_SESSION_IDLE_TIMEOUT …
 //! let builder = crossauth_settings::builder()?;
 //! let crossauth = builder
-//! #     .secret("for this example, no secret at all")
+//! #     .secret("an example, not a real secret")
 //!     .storage(storage)
 //!     .build()?;
 //! # let _ = crossauth;
@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! [`Inputs`] says where settings come from instead, and [`Configuration`] where each came from:
+//! [`Inputs`] reads other sources, and [`Configuration`] reports the source of each setting:
 //!
 //! ```
 //! use crossauth_settings::{Inputs, Program};
@@ -42,14 +42,15 @@
 //! # Ok::<(), crossauth_settings::Problems>(())
 //! ```
 //!
-//! Every problem is found before any is reported; no message repeats a secret. An empty variable
-//! counts as absent, except for a secret, where it is an error.
+//! All problems are reported at once; no message contains a secret. An empty variable counts as
+//! absent, except for a secret, where it is an error.
 //!
-//! To add a setting: a field with its default in the config struct of the library that uses it,
-//! and one declaration in the section that is laid over that struct (`section/<noun>.rs`): key,
-//! kind, field, documentation. From it come the name in the environment, `config show`, the
-//! reference page and the check. What settings must satisfy together is a rule in `check` of the
-//! section.
+//! # Adding a setting
+//!
+//! Add a field with its default to the config struct of the library that uses it, and one
+//! declaration to the section of that struct (`section/<noun>.rs`): key, kind, field,
+//! documentation. The environment variable, `config show`, the reference page and the check are
+//! derived from it. Constraints between settings are rules in `check` of the section.
 
 mod entry;
 mod kind;

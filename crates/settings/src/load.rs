@@ -1,4 +1,4 @@
-//! Reading all sources, checking everything, and reporting every problem at once.
+//! Reads all sources, checks the settings, and reports all problems at once.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::problem::{Problem, Problems};
 use crate::settings::{Program, Settings};
 use crate::source::{argument, environment, file};
 
-/// Where settings can come from. The command line takes precedence over the environment, the
+/// The sources of settings. The command line takes precedence over the environment, and the
 /// environment over the file.
 #[derive(Clone)]
 pub struct Inputs {
@@ -40,7 +40,7 @@ impl Inputs {
         self
     }
 
-    /// Reads these variables, of which only `CROSSAUTH_…` count.
+    /// Reads those of these variables whose names begin with `CROSSAUTH_`.
     #[must_use]
     pub fn environment<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -54,7 +54,7 @@ impl Inputs {
 
     /// Reads the environment of this process.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     pub fn process_environment(self) -> Self {
         self.environment(std::env::vars_os())
     }
@@ -66,7 +66,8 @@ impl Inputs {
         self
     }
 
-    /// As [`argument`](Self::argument), from a text `KEY=VALUE`. A text without `=` is a problem.
+    /// Same as [`argument`](Self::argument), for text of the form `KEY=VALUE`. Text without `=` is
+    /// a problem.
     #[must_use]
     pub fn assignment(mut self, text: &str) -> Self {
         let (key, value) = match text.split_once('=') {
@@ -77,7 +78,7 @@ impl Inputs {
         self
     }
 
-    /// Reads and checks everything, or reports everything that is wrong.
+    /// Reads and checks all settings. The error lists all problems.
     pub fn load(self) -> Result<Configuration, Problems> {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let environment = environment::read(self.program, self.environment, &mut problems);
@@ -97,7 +98,7 @@ impl Inputs {
     }
 }
 
-/// The settings in effect and where each comes from.
+/// The settings in effect and their sources.
 pub struct Configuration {
     /// The checked values.
     pub settings: Settings,
@@ -115,7 +116,7 @@ impl std::fmt::Debug for Configuration {
 }
 
 impl Configuration {
-    /// Every setting with its value, unless secret, and where that comes from.
+    /// One line per setting: its value, hidden for secrets, and its source.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.program.settings().map(|setting| {
             let key = setting.key;
@@ -142,7 +143,7 @@ impl Configuration {
         &self.warnings
     }
 
-    /// Variables `CROSSAUTH_…` that were ignored, since orchestrators and images set them.
+    /// Variables `CROSSAUTH_…` that were ignored because orchestrators and images set them.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
     }
@@ -154,7 +155,7 @@ pub fn load() -> Result<Configuration, Problems> {
     Inputs::new(Program::Application).process_environment().load()
 }
 
-/// A builder with the settings of an application, read as [`load`] does.
+/// A builder with the settings of an application, as read by [`load`].
 pub fn builder() -> Result<Builder, Problems> {
     Ok(load()?.settings.builder())
 }

@@ -1,9 +1,9 @@
-//! Finding the name that was probably meant.
+//! Suggestions for misspelt names.
 
-/// Longest name that is compared, in bytes: no setting has a longer one.
+/// Maximum length of a compared name, in bytes: no setting has a longer one.
 const LONGEST: usize = 64;
 
-/// The known name nearest to `name`, if one is near enough to have been meant.
+/// The known name that is most similar to `name`, if one is similar enough.
 pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     if name.len() > LONGEST {
         return None;
@@ -16,7 +16,7 @@ pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters to insert, remove or replace to turn `from` into `to`.
+/// Levenshtein distance, in characters.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

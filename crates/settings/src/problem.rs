@@ -1,23 +1,23 @@
-//! What can be wrong with settings, said in one line that reveals no secret.
+//! Problems with settings, each formatted as one line that contains no secret.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::kind::Raw;
 
-/// Most problems that are listed.
+/// Maximum number of listed problems.
 const LONGEST_LIST: usize = 100;
 
-/// Where a setting was written.
+/// The source of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// On the command line.
+    /// The command line.
     Argument,
-    /// In this variable of the environment.
+    /// This environment variable.
     Variable(String),
-    /// In this file.
+    /// This file.
     File(PathBuf),
-    /// Nowhere: it is the default.
+    /// The default.
     Default,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// One thing that is wrong.
+/// A problem with one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     key: String,
@@ -47,7 +47,7 @@ impl Problem {
         Self { key: key.into(), value: None, reason: reason.into(), source }
     }
 
-    /// A name that no setting has. Its value is never shown: it may be a misspelt secret's.
+    /// An unknown name. Its value is never shown: the name may be that of a secret, misspelt.
     pub(crate) fn unknown(name: &str, meant: Option<String>, source: Source) -> Self {
         let reason = match meant {
             Some(meant) => format!("no such setting; did you mean {meant}?"),
@@ -64,14 +64,14 @@ impl Problem {
         }
         let shown = value.to_string();
         let value = if shown.contains("://") && shown.contains('@') {
-            "(an address with a password)".to_owned()
+            "(a URL with a password)".to_owned()
         } else {
             shown
         };
         Self { value: Some(value), ..self }
     }
 
-    /// Whether it is a problem with `key`.
+    /// Whether the problem is about `key`.
     pub(crate) fn is_about(&self, key: &str) -> bool {
         self.key == key
     }
@@ -94,7 +94,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong; at least one thing.
+/// All problems; at least one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<Problem>);
 
@@ -103,14 +103,14 @@ impl Problems {
         Self(problems)
     }
 
-    /// The problems in the order in which they were found, at most a hundred.
+    /// The problems in the order in which they were found, at most 100.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter().take(LONGEST_LIST)
     }
 }
 
 impl fmt::Display for Problems {
-    /// One problem a line.
+    /// One problem per line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.iter().enumerate() {
             if index > 0 {

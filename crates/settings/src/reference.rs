@@ -1,4 +1,4 @@
-//! The reference page of all settings, made from their declarations.
+//! The reference page of all settings, generated from their declarations.
 
 use std::fmt::Write as _;
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_page_is_what_the_declarations_say() {
+    fn the_committed_page_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/settings.md");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         assert!(

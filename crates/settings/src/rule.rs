@@ -1,11 +1,11 @@
-//! What settings must satisfy together. The rules themselves are beside their sections.
+//! Constraints between settings. The rules themselves are beside their sections.
 
 use crate::entry::Entries;
 use crate::kind::Secrecy;
 use crate::problem::{Problem, Source};
 use crate::settings::Program;
 
-/// Collects the rules that are broken.
+/// Collects the violated rules.
 pub(crate) struct Rules<'a> {
     entries: &'a Entries,
     problems: &'a mut Vec<Problem>,
@@ -13,7 +13,7 @@ pub(crate) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// Rules over these entries, some of which may have problems already.
+    /// Rules for these entries, some of which may already have problems.
     pub(crate) fn new(
         entries: &'a Entries,
         problems: &'a mut Vec<Problem>,
@@ -57,7 +57,7 @@ impl<'a> Rules<'a> {
             let problem = Problem::new(keys[0], reason, entry.source.clone());
             if is_public(keys[0]) { problem.with_value(&entry.raw) } else { problem }
         } else {
-            // The reader of the message looks where something was written.
+            // Reports a setting that was set rather than one that has its default.
             let given = keys.iter().find_map(|key| self.entries.get(key));
             let source = given.map_or(Source::Default, |entry| entry.source.clone());
             Problem::new(keys[0], reason, source)

@@ -1,4 +1,4 @@
-//! Sections: groups of settings, each laid over one config struct.
+//! Sections: groups of settings, each of which fills one config struct.
 
 mod connection;
 mod cookie;
@@ -26,26 +26,26 @@ pub use site::Site;
 use crate::entry::Reader;
 use crate::kind::Secrecy;
 
-/// What is known about a setting apart from its value.
+/// The declaration of a setting.
 #[derive(Debug)]
 pub struct Setting {
     /// Its dotted name in the file.
     pub key: &'static str,
     /// An older name in the file, still accepted.
     pub alias: Option<&'static str>,
-    /// What may be written.
+    /// Description of the accepted format.
     pub expects: &'static str,
     /// Whether the value may be shown.
     pub secrecy: Secrecy,
-    /// What it is for.
+    /// Its documentation.
     pub doc: &'static str,
-    /// Further names in the environment, as Crossauth for Python and TypeScript spell them.
+    /// Other names in the environment: those of Crossauth for Python and TypeScript.
     pub upstream: &'static [&'static str],
     pub(crate) default: fn() -> Option<String>,
 }
 
 impl Setting {
-    /// The default as one would write it; `None` where the setting is absent by default.
+    /// The default, formatted as in a file; `None` if the setting is absent by default.
     pub fn default(&self) -> Option<String> {
         (self.default)()
     }
@@ -61,7 +61,7 @@ impl Setting {
         std::iter::once(self.variable()).chain(self.alias.map(variable)).chain(upstream)
     }
 
-    /// Whether `key` is its name in the file.
+    /// Whether `key` is its name or alias in the file.
     pub(crate) fn is_called(&self, key: &str) -> bool {
         self.key == key || self.alias == Some(key)
     }
@@ -71,21 +71,21 @@ fn variable(key: &str) -> String {
     format!("CROSSAUTH_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// A config struct that settings are laid over.
+/// A config struct that settings fill.
 pub(crate) trait Section: Default {
     /// The settings, in the order of the reference page.
     const SETTINGS: &'static [Setting];
 
-    /// Puts the values that were given into the struct and reports those that cannot be used.
+    /// Writes the values that are set to the struct and reports invalid ones.
     fn read(&mut self, reader: &mut Reader<'_>);
 }
 
-/// Declares the settings of a config struct, each once: name, kind, field, documentation, and the
-/// names that upstream has for it.
+/// Declares the settings of a config struct: for each its name, kind, field, documentation, and
+/// upstream names.
 ///
 /// ```text
 /// section! { SessionConfig {
-///     /// How long a session lives at most.
+///     /// Maximum lifetime of a session.
 ///     "session.max_age": OrNever => max_age, upstream "SESSION_COOKIE_MAX_AGE";
 /// } }
 /// ```

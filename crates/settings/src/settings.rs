@@ -26,13 +26,13 @@ pub enum Program {
 
 macro_rules! sections {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $program:ident; )+) => {
-        /// The settings in effect, checked each on its own and against the others.
+        /// The settings in effect, checked individually and against each other.
         #[derive(Debug, Clone, Default)]
         pub struct Settings {
             $( $(#[doc = $doc])+ pub $field: $type, )+
         }
 
-        /// The sections in the order of the reference page, each with the program that it is for.
+        /// The sections in the order of the reference page, each with the program that uses it.
         const SECTIONS: &[(Program, &[Setting])] =
             &[ $( (Program::$program, <$type as Section>::SETTINGS) ),+ ];
 
@@ -45,13 +45,13 @@ macro_rules! sections {
 }
 
 sections! {
-    /// Address, name, secret and pages of the site.
+    /// URL, name, secret and pages of the site.
     site: Site, Application;
-    /// Which proxies, hosts and sites requests may come from.
+    /// Accepted proxies, hosts and origins of requests.
     requests: RequestConfig, Application;
-    /// Where the server listens and keeps its data.
+    /// Listening address and data directory of the server.
     server: Server, Server;
-    /// Where the server's database is.
+    /// Location and schema of the server's database.
     database: Database, Server;
     /// Sign-up.
     signup: Signup, Application;
@@ -65,14 +65,14 @@ sections! {
     bodies: BodyLimits, Application;
     /// Limits of the server's connections.
     connections: Connections, Server;
-    /// How the server stops.
+    /// Graceful shutdown.
     shutdown: Shutdown, Server;
-    /// What the server logs.
+    /// Logging.
     log: Log, Server;
 }
 
 impl Settings {
-    /// Reads entries over the defaults and applies the rules.
+    /// Applies entries to the defaults and checks the rules.
     pub(crate) fn from_entries(
         program: Program,
         entries: &Entries,
@@ -96,12 +96,12 @@ impl Settings {
         limit::check(&self.bodies, rules);
     }
 
-    /// How passwords are hashed.
+    /// The configuration of the hasher.
     pub fn hasher(&self) -> HasherConfig {
         self.passwords.hasher(self.database.tables)
     }
 
-    /// The configuration of the use cases alone, for work on accounts beside a server.
+    /// The configuration of the use cases alone, for commands that manage accounts.
     pub fn auth_config(&self, secret: ServerSecret) -> AuthConfig {
         AuthConfig {
             signature_form: self.cookies.config.signature_form,
@@ -113,7 +113,8 @@ impl Settings {
         }
     }
 
-    /// A builder with these settings. It lacks a storage, and a secret where none is set.
+    /// A builder with these settings. The storage must still be set, and the secret if the settings
+    /// have none.
     pub fn builder(&self) -> Builder {
         let site = &self.site;
         let reload_templates = site.config.reload_templates || site.dev;

@@ -1,4 +1,4 @@
-//! Where settings come from: a file, the environment, the command line.
+//! Sources of settings: a file, the environment, the command line.
 
 pub(crate) mod argument;
 pub(crate) mod environment;
@@ -10,13 +10,13 @@ use crate::nearest::nearest;
 use crate::problem::{Problem, Source};
 use crate::settings::Program;
 
-/// After so many problems, no nearest names are looked for any more.
+/// Maximum number of problems with a suggestion; bounds the time for a large file.
 const MOST_HINTS: usize = 50;
 
-/// A key that no setting of the program has, with the nearest that one has.
+/// Reports an unknown key, with a suggestion.
 fn unknown_key(program: Program, key: &str, source: Source, problems: &mut Vec<Problem>) {
     if program == Program::Application && Program::Server.find(key).is_some() {
-        let reason = "is a setting of the server only: an application does this itself";
+        let reason = "is a setting of the server only: an application does this in code";
         problems.push(Problem::new(key, reason, source));
         return;
     }

@@ -68,7 +68,7 @@ fn defaults_are_those_of_the_libraries() {
 }
 
 #[test]
-fn arguments_win_over_environment_over_file_over_default() {
+fn arguments_override_environment_overrides_file_overrides_default() {
     let file = written("listen = '127.0.0.1:1'\nprefix = '/file/'\ndata = 'file'\n");
     let settings = server()
         .file(file.path())
@@ -125,7 +125,7 @@ fn upstream_names_work_in_the_environment() {
 }
 
 #[test]
-fn an_older_name_of_a_setting_still_works() {
+fn an_alias_of_a_setting_works() {
     let text = "base_url = 'http://auth.example.com'\ninsecure_http = true";
     assert!(from_file(text).unwrap().settings.site.config.danger_insecure_http);
     let pairs = [("CROSSAUTH_INSECURE_HTTP", "1"), ("CROSSAUTH_BASE_URL", "http://a.example")];
@@ -150,7 +150,7 @@ fn empty_values_count_as_absent_for_every_setting_that_is_no_secret() {
 }
 
 #[test]
-fn variables_of_orchestrators_are_ignored_and_told() {
+fn variables_of_orchestrators_are_ignored_and_reported() {
     let configuration = from_environment(&[
         ("CROSSAUTH_SERVICE_HOST", "10.0.0.1"),
         ("CROSSAUTH_SERVICE_PORT", "3000"),
@@ -214,7 +214,7 @@ fn no_message_repeats_a_secret() {
 }
 
 #[test]
-fn a_secret_can_stand_in_a_file_of_its_own() {
+fn a_secret_can_be_in_a_separate_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "a secret in a file\n").unwrap();
     let path = file.path().to_str().unwrap();
@@ -253,9 +253,9 @@ fn two_names_that_disagree_are_a_problem() {
     let disagreeing =
         [("CROSSAUTH_BASE_URL", "https://a.example"), ("CROSSAUTH_SITE_URL", "https://b.example")];
     let messages = messages(from_environment(&disagreeing));
-    assert!(messages.contains("CROSSAUTH_BASE_URL says something else"), "{messages}");
+    assert!(messages.contains("CROSSAUTH_BASE_URL sets a different value"), "{messages}");
     let both = messages_of_secret_given_twice();
-    assert!(both.contains("is given twice"), "{both}");
+    assert!(both.contains("is set twice"), "{both}");
 }
 
 fn messages_of_secret_given_twice() -> String {
@@ -332,7 +332,7 @@ fn a_rule_is_not_applied_to_a_setting_that_could_not_be_read() {
 }
 
 #[test]
-fn a_file_of_unknown_keys_is_answered_at_once_and_shortly() {
+fn a_file_of_many_unknown_keys_is_reported_quickly_and_briefly() {
     let lines: Vec<String> = (0..10_000).map(|index| format!("k{index} = 1")).collect();
     let text = lines.join("\n");
     let problems = from_file(&text).unwrap_err();

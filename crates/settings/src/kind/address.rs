@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{Kind, List, Raw, Reason};
 
-/// An address to listen on. A port alone, or `localhost` and a port, is on this machine only.
+/// An address to listen on. A port alone, or `localhost` and a port, is a loopback address.
 pub(crate) struct Listen;
 
 impl Kind for Listen {
@@ -32,7 +32,7 @@ impl Kind for Listen {
     }
 }
 
-/// The address under which browsers reach the site.
+/// The URL under which browsers reach the site.
 pub(crate) struct Url;
 
 impl Kind for Url {
@@ -89,7 +89,7 @@ impl Kind for LocalPath {
     }
 }
 
-/// A path below which routes are.
+/// The path prefix of the routes.
 pub(crate) struct Prefix;
 
 impl Kind for Prefix {

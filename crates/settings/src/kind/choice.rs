@@ -1,18 +1,19 @@
-//! Values that are one of a few words.
+//! Values that are one of several words.
 
 use std::marker::PhantomData;
 
 use super::{Kind, Raw, Reason};
 
-/// A type whose values are words.
+/// A type whose values are written as words.
 pub(crate) trait Word: Copy + PartialEq + 'static {
-    /// What may be written, for people.
+    /// Description of the accepted words, for people.
     const EXPECTS: &'static str;
-    /// Each word with its value; the first word of a value is shown.
+    /// Each word with its value; values are formatted as the first of their words.
     const WORDS: &'static [(&'static str, Self)];
 }
 
-/// Gives a type its words: `words! { SameSite, "`strict` or `lax`" { "strict" = SameSite::Strict } }`.
+/// Implements [`Word`] for a type: `words! { SameSite, "`strict` or `lax`" { "strict" =
+/// SameSite::Strict } }`.
 macro_rules! words {
     ($type:ty, $expects:literal { $( $word:literal = $value:expr; )+ }) => {
         impl $crate::kind::Word for $type {
@@ -23,7 +24,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// One of the words of `W`, in any case.
+/// One of the words of `W`, ignoring case.
 pub(crate) struct Choice<W>(PhantomData<W>);
 
 impl<W: Word> Kind for Choice<W> {

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::{Kind, Raw, Reason};
 
-/// A number of things, at least one.
+/// A positive number.
 pub(crate) struct Count<N>(PhantomData<N>);
 
-/// A type that can hold a count.
+/// A numeric type of a count.
 pub(crate) trait Number: Copy {
-    /// The number, unless it does not fit.
+    /// Converts a count; `None` if it does not fit.
     fn from_count(count: u32) -> Option<Self>;
-    /// The number as one writes it.
+    /// Formats the number.
     fn written(self) -> String;
 }
 
@@ -49,7 +49,7 @@ impl Number for NonZeroUsize {
 
 impl<N: Number> Kind for Count<N> {
     type Value = N;
-    const EXPECTS: &'static str = "a whole number from 1";
+    const EXPECTS: &'static str = "a whole number, at least 1";
 
     fn parse(raw: &Raw) -> Result<N, Reason> {
         let number = raw.text()?.trim().parse().ok().filter(|number| *number > 0);
@@ -85,7 +85,7 @@ impl Kind for ByteSize {
     }
 }
 
-/// A number of bytes, kept in KiB.
+/// A number of bytes, stored in KiB.
 pub(crate) struct Kibibytes;
 
 impl Kind for Kibibytes {
@@ -129,12 +129,12 @@ impl Kind for Span {
 
     fn show(value: &Duration) -> Option<String> {
         let millis = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
-        // Weeks are understood; days are what people count in.
+        // Weeks are accepted, but days are easier to read.
         Some(if millis == 0 { "0s".to_owned() } else { with_unit(millis, &TIME_UNITS[1..]) })
     }
 }
 
-/// A duration, of which 0 stands for none.
+/// An optional duration, where 0 means "none".
 pub(crate) struct OrNever;
 
 impl Kind for OrNever {
@@ -159,7 +159,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim_start()))
 }
 
-/// The number in the largest unit that it is a multiple of.
+/// Formats a number in the largest unit that divides it.
 fn with_unit(number: u64, units: &[(&str, u64)]) -> String {
     let fitting = units.iter().find(|(_, size)| number.is_multiple_of(*size));
     fitting.map_or_else(|| number.to_string(), |(unit, size)| format!("{}{unit}", number / size))

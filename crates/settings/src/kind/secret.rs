@@ -26,7 +26,7 @@ impl Kind for SecretText {
     }
 }
 
-/// The secret that goes into password hashes.
+/// The pepper of password hashes.
 pub(crate) struct PepperText;
 
 impl Kind for PepperText {
@@ -47,12 +47,12 @@ impl Kind for PepperText {
     }
 }
 
-/// The address of a database server, which may hold a password. `Debug` is redacted.
+/// The URL of a database server, which may contain a password. `Debug` is redacted.
 #[derive(Clone)]
 pub struct DatabaseUrl(Zeroizing<String>);
 
 impl DatabaseUrl {
-    /// The address itself.
+    /// The URL in plaintext.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -64,7 +64,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The address of a PostgreSQL database.
+/// The URL of a PostgreSQL database.
 pub(crate) struct PostgresUrl;
 
 impl Kind for PostgresUrl {

@@ -21,7 +21,7 @@ fn durations_have_units_or_are_seconds() {
 }
 
 #[test]
-fn zero_stands_for_no_end() {
+fn zero_means_no_limit() {
     assert_eq!(parse::<OrNever>("0"), Some(None));
     assert_eq!(parse::<OrNever>("0s"), Some(None));
     assert_eq!(parse::<OrNever>("1m"), Some(Some(Duration::from_mins(1))));
@@ -38,7 +38,7 @@ fn sizes_have_units_or_are_bytes() {
 }
 
 #[test]
-fn what_is_shown_is_read_back() {
+fn formatted_values_are_parsed_back() {
     for text in ["30d", "36h", "90s", "1ms", "0s"] {
         let shown = parse::<Span>(text).and_then(|value| Span::show(&value));
         assert_eq!(shown.as_deref(), Some(text));
@@ -52,7 +52,7 @@ fn what_is_shown_is_read_back() {
 }
 
 #[test]
-fn lists_are_json_or_between_commas() {
+fn lists_are_json_or_separated_by_commas() {
     let names = vec!["a".to_owned(), "b".to_owned()];
     assert_eq!(parse::<List>(r#"["a", "b"]"#), Some(names.clone()));
     assert_eq!(parse::<List>("a, b,"), Some(names));

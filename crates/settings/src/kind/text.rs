@@ -1,11 +1,11 @@
-//! Texts, lists of them, and names that stand in headers.
+//! Texts, lists of texts, and names of cookies and headers.
 
 use crossauth_core::cookie::CookieOptions;
 use crossauth_core::user::ReservedNames;
 
 use super::{Kind, Raw, Reason};
 
-/// A text for people.
+/// A line of text for people.
 pub(crate) struct Text;
 
 impl Kind for Text {
@@ -39,8 +39,9 @@ impl Kind for List {
             Raw::Tables(_) => return Err(Reason::expected(Self::EXPECTS)),
         };
         if text.starts_with('[') {
-            return serde_json::from_str(text)
-                .map_err(|_| Reason::expected("a JSON array of strings, or names between commas"));
+            return serde_json::from_str(text).map_err(|_| {
+                Reason::expected("a JSON array of strings, or names separated by commas")
+            });
         }
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         Ok(names.map(str::to_owned).collect())
@@ -85,7 +86,7 @@ impl Kind for CookieName {
     }
 }
 
-/// The name of a header of our own.
+/// The name of a custom header.
 pub(crate) struct HeaderName;
 
 impl Kind for HeaderName {

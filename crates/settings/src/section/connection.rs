@@ -8,13 +8,13 @@ use crate::kind::{Count, Optional, Span};
 /// Limits of the server's connections.
 #[derive(Debug, Clone)]
 pub struct Connections {
-    /// Connections held open at once.
+    /// Maximum number of open connections.
     pub limit: usize,
-    /// Connections held open at once by one address, or by one /64 network of IPv6.
+    /// Maximum number of open connections of one IPv4 address or one /64 network of IPv6.
     pub per_address: Option<usize>,
-    /// How long a client may take to send the head of a request.
+    /// Maximum time for a client to send the head of a request.
     pub header_timeout: Duration,
-    /// How long a connection may stay open between two requests.
+    /// Maximum idle time of a connection between two requests.
     pub keep_alive: Duration,
 }
 
@@ -30,15 +30,15 @@ impl Default for Connections {
 }
 
 section! { Connections {
-    /// Connections held open at once. For one more, those that have been idle for longest are
-    /// closed; it waits if none is idle.
+    /// Maximum number of open connections. For a further one, the connections that have been idle
+    /// for longest are closed; it waits if none is idle.
     "limits.connections": Count<usize> => limit;
-    /// Connections held open at once by one address, or by one /64 network of IPv6. Without it,
-    /// half of `limits.connections`, and no limit for loopback addresses.
+    /// Maximum number of open connections of one IPv4 address or one /64 network of IPv6. If not
+    /// set, half of `limits.connections`, and no limit for loopback addresses.
     "limits.connections_per_address": Optional<Count<usize>> => per_address;
-    /// How long a client may take to send the head of a request.
+    /// Maximum time for a client to send the head of a request.
     "limits.header_timeout": Span => header_timeout;
-    /// How long a connection may be idle between two requests. Longer than a proxy in front keeps
-    /// its connections, or the proxy uses one that is being closed.
+    /// Maximum idle time of a connection between two requests. Must be longer than the idle time of
+    /// a reverse proxy, or the proxy may use a connection that is being closed.
     "limits.keep_alive": Span => keep_alive;
 } }

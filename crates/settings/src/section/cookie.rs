@@ -13,9 +13,9 @@ use crate::rule::Rules;
 pub struct Cookies {
     /// Names and attributes.
     pub config: CookieConfig,
-    /// What was said about `Secure` of the session cookie.
+    /// Explicit `Secure` attribute of the session cookie.
     pub session_secure: Option<bool>,
-    /// What was said about `Secure` of the CSRF cookie.
+    /// Explicit `Secure` attribute of the CSRF cookie.
     pub csrf_secure: Option<bool>,
 }
 
@@ -46,16 +46,15 @@ words! { CsrfIssue, "`with_token` or `every_get`" {
 section! { Cookies {
     /// The name of the session cookie.
     "session.cookie_name": CookieName => config.session.name;
-    /// The domain of the session cookie; without it, the host alone.
+    /// The domain of the session cookie; if not set, the exact host.
     "session.domain": Optional<Domain> => config.session.domain, upstream "SESSION_COOKIE_DOMAIN";
     /// The path of the session cookie.
     "session.path": Optional<LocalPath> => config.session.path, upstream "SESSION_COOKIE_PATH";
-    /// Which requests from other sites carry the session cookie: none, those that follow a link,
-    /// or all.
+    /// Which cross-site requests carry the session cookie: none, top-level navigation, or all.
     "session.same_site": Choice<SameSite> => config.session.same_site,
         upstream "SESSION_COOKIE_SAMESITE";
-    /// Whether the session cookie is for https only: it is exactly when `base_url` is https, and
-    /// this can only say the same.
+    /// Whether the session cookie is sent over https only. Follows from `base_url`; a value that
+    /// contradicts it is an error.
     "session.secure": Optional<Flag> => session_secure, upstream "SESSION_COOKIE_SECURE";
     /// Whether the session cookie is hidden from scripts in the page.
     "session.http_only": Flag => config.session.http_only,
@@ -64,31 +63,30 @@ section! { Cookies {
     "csrf.cookie_name": CookieName => config.csrf.name;
     /// The header that carries the CSRF token.
     "csrf.header_name": HeaderName => config.csrf_header;
-    /// The domain of the CSRF cookie; without it, the host alone.
+    /// The domain of the CSRF cookie; if not set, the exact host.
     "csrf.domain": Optional<Domain> => config.csrf.domain, upstream "CSRF_COOKIE_DOMAIN";
     /// The path of the CSRF cookie.
     "csrf.path": Optional<LocalPath> => config.csrf.path, upstream "CSRF_COOKIE_PATH";
-    /// Which requests from other sites carry the CSRF cookie: none, those that follow a link, or
-    /// all.
+    /// Which cross-site requests carry the CSRF cookie: none, top-level navigation, or all.
     "csrf.same_site": Choice<SameSite> => config.csrf.same_site, upstream "CSRF_COOKIE_SAMESITE";
-    /// Whether the CSRF cookie is for https only: it is exactly when `base_url` is https, and this
-    /// can only say the same.
+    /// Whether the CSRF cookie is sent over https only. Follows from `base_url`; a value that
+    /// contradicts it is an error.
     "csrf.secure": Optional<Flag> => csrf_secure, upstream "CSRF_COOKIE_SECURE";
     /// Whether the CSRF cookie is hidden from scripts in the page.
     "csrf.http_only": Flag => config.csrf.http_only, upstream "CSRF_COOKIE_HTTPONLY";
-    /// Which responses set the CSRF cookie: those that show a token, or every response to a GET
+    /// Which responses set the CSRF cookie: those that contain a token, or every response to a GET
     /// request, as Crossauth for Python and TypeScript does.
     "csrf.issue": Choice<CsrfIssue> => config.csrf_issue;
     /// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
-    /// them. Browsers accept that over https only, for the path `/` and without a domain: `auto`
-    /// is where they do, and where `database.tables` are not upstream's, which reads plain names.
+    /// them. Browsers accept that over https only, for the path `/` and without a domain: `auto` is
+    /// where they do, and where `database.tables` are not upstream's, which reads plain names.
     "cookies.host_prefix": Choice<HostPrefix> => config.host_prefix;
-    /// The form in which cookies are signed: `base64url` as Crossauth for TypeScript does, or `hex`
-    /// as Crossauth for Python does, which reads no other. Both are read.
+    /// Encoding of cookie signatures: `base64url` as Crossauth for TypeScript, or `hex` as
+    /// Crossauth for Python, which reads only that. Both are accepted.
     "cookies.signature": Choice<SignatureForm> => config.signature_form;
 } }
 
-const SECURE: &str = "cookies are for https only exactly when `base_url` is https";
+const SECURE: &str = "cookies are sent over https only if and only if `base_url` is https";
 
 impl Cookies {
     /// Names and attributes, for the library.
@@ -123,14 +121,14 @@ impl Cookies {
     }
 }
 
-/// The settings of a cookie: name, domain, path, whether it goes with requests from other sites.
+/// The keys of a cookie's settings: name, domain, path, same-site.
 type Keys = [&'static str; 4];
 
 const SESSION_KEYS: Keys =
     ["session.cookie_name", "session.domain", "session.path", "session.same_site"];
 const CSRF_KEYS: Keys = ["csrf.cookie_name", "csrf.domain", "csrf.path", "csrf.same_site"];
 
-/// What browsers demand of a cookie as a whole.
+/// Checks the requirements of browsers.
 fn check_cookie(cookie: &CookieOptions, keys: &Keys, https: bool, rules: &mut Rules<'_>) {
     let [name, domain, path, same_site] = *keys;
     let cookie = CookieOptions { secure: https, ..cookie.clone() };

@@ -1,4 +1,4 @@
-//! Where the server's database is and whose tables it has.
+//! Location and schema of the server's database.
 
 use std::path::PathBuf;
 
@@ -6,28 +6,28 @@ use super::section;
 use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, PostgresUrl, Text, words};
 use crate::rule::Rules;
 
-/// Where the database is and whose tables it has.
+/// Location and schema of the database.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
-    /// The PostgreSQL database; a SQLite file if not given.
+    /// URL of the PostgreSQL database; a SQLite file if not set.
     pub url: Option<DatabaseUrl>,
-    /// The SQLite file; in the data directory if not given.
+    /// The SQLite file; in the data directory if not set.
     pub path: Option<PathBuf>,
-    /// Whose tables it has.
+    /// Its schema.
     pub tables: Tables,
     /// The time zone of times that are stored as text without one.
     pub time_zone: Option<String>,
 }
 
-/// Whose tables a database has.
+/// The schema of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tables {
-    /// Our own.
+    /// Our schema.
     #[default]
     Crossauth,
-    /// Those of Crossauth for Python.
+    /// The schema of Crossauth for Python.
     PyCrossauth,
-    /// Those of Crossauth for TypeScript.
+    /// The schema of Crossauth for TypeScript.
     CrossauthJs,
 }
 
@@ -38,16 +38,16 @@ words! { Tables, "`crossauth`, `pycrossauth` or `crossauthjs`" {
 } }
 
 section! { Database {
-    /// The address of a PostgreSQL database, on this machine: there is no TLS yet. Without it, a
-    /// SQLite file is used. It counts as a secret, since it may hold a password.
+    /// The URL of a PostgreSQL database on this machine (there is no TLS yet). If not set, a SQLite
+    /// file is used. Treated as a secret, since it may contain a password.
     "database.url": Optional<PostgresUrl> => url;
-    /// The SQLite database. Without it, `crossauth.db` in the data directory.
+    /// The SQLite database file. If not set, `crossauth.db` in the data directory.
     "database.path": Optional<FilePath> => path;
-    /// Whose tables the database has: our own, or those of Crossauth for Python or TypeScript.
+    /// The schema of the database: our own, or that of Crossauth for Python or TypeScript.
     "database.tables": Choice<Tables> => tables;
     /// The time zone of times that upstream stored as text without one: that of the machine on
-    /// which Crossauth for Python ran, such as `Europe/Vienna` or `+01:00`. Without it, UTC, with a
-    /// warning where such text is found.
+    /// which Crossauth for Python ran, such as `Europe/Vienna` or `+01:00`. If not set, UTC, with a
+    /// warning if such text is found.
     "database.time_zone": Optional<Text> => time_zone;
 } }
 
@@ -56,7 +56,7 @@ impl Database {
         rules.require(
             self.url.is_none() || self.path.is_none(),
             &["database.path", "database.url"],
-            "there are two databases: leave out `database.path` or `database.url`",
+            "there are two databases: remove `database.path` or `database.url`",
         );
     }
 }

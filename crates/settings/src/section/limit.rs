@@ -7,9 +7,9 @@ use crate::kind::{ByteSize, Span};
 use crate::rule::Rules;
 
 section! { BodyLimits {
-    /// The largest request body, at least 1 KiB.
+    /// Maximum size of a request body, at least 1 KiB.
     "limits.body": ByteSize => size;
-    /// How long a request may take, from its head to its answer; at least 100 ms.
+    /// Maximum time from the head of a request to its answer; at least 100 ms.
     "limits.request_timeout": Span => time;
 } }
 
@@ -17,11 +17,11 @@ pub(crate) fn check(limits: &BodyLimits, rules: &mut Rules<'_>) {
     rules.require(
         limits.size >= 1024,
         &["limits.body"],
-        "must be at least 1KiB: with less no form gets through",
+        "must be at least 1KiB: forms would be refused",
     );
     rules.require(
         limits.time.as_millis() >= 100,
         &["limits.request_timeout"],
-        "must be at least 100ms: with less no request gets through",
+        "must be at least 100ms: requests would time out",
     );
 }

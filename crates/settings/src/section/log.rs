@@ -1,44 +1,44 @@
-//! What the server logs.
+//! Logging.
 
 use super::section;
 use crate::kind::{Choice, Flag, words};
 
-/// What the server logs.
+/// Logging.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
-    /// The least important events that are logged.
+    /// Minimum level of logged events.
     pub level: LogLevel,
-    /// The form of the log.
+    /// Format of the log.
     pub format: LogFormat,
-    /// Whether every request is logged.
+    /// Whether to log every request.
     pub access: bool,
 }
 
-/// The least important events to log.
+/// Minimum level of logged events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogLevel {
     /// Nothing.
     None,
     /// Failures.
     Error,
-    /// What may fail soon.
+    /// Problems that may become failures.
     Warn,
-    /// What happened.
+    /// Events such as a start or a new account.
     #[default]
     Info,
-    /// What led to it.
+    /// Details for finding the cause of a problem.
     Debug,
     /// Everything.
     Trace,
 }
 
-/// The form of the log.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Lines of text.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -57,10 +57,10 @@ words! { LogFormat, "`text` or `json`" {
 } }
 
 section! { Log {
-    /// The least important events to log.
+    /// Minimum level of logged events.
     "log.level": Choice<LogLevel> => level;
-    /// The form of the log on standard error.
+    /// Format of the log on standard error.
     "log.format": Choice<LogFormat> => format;
-    /// Whether every request is logged.
+    /// Whether to log every request.
     "log.access": Flag => access;
 } }

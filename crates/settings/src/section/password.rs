@@ -16,15 +16,15 @@ use crate::rule::Rules;
 pub struct Passwords {
     /// How new passwords are hashed.
     pub scheme: PasswordScheme,
-    /// What an Argon2id hash costs.
+    /// Cost of an Argon2id hash.
     pub argon2id: Argon2idParams,
-    /// What a PBKDF2 hash costs.
+    /// Cost of a PBKDF2 hash.
     pub pbkdf2: pbkdf2::Params,
-    /// Threads, queue and pepper; the hashes of this are those of `scheme`.
+    /// Threads, queue and pepper; its `new_hashes` is set from `scheme`.
     pub hasher: HasherConfig,
     /// Whether the pepper is used.
     pub pepper_enabled: bool,
-    /// Whether PBKDF2 hashes are padded, if that was said.
+    /// Whether PBKDF2 hashes are padded, if set explicitly.
     pub padding: Option<Padding>,
     /// The rules for new passwords.
     pub policy: PasswordPolicy,
@@ -63,20 +63,20 @@ words! { Digest, "`sha1`, `sha256`, `sha384` or `sha512`" {
 } }
 
 section! { Passwords {
-    /// Fewest characters of a new password.
+    /// Minimum length of a new password, in characters.
     "password.min_length": Count<usize> => policy.min_len;
-    /// Which characters a new password must contain: `upper_lower_digit` asks for an upper-case
+    /// Which characters a new password must contain: `upper_lower_digit` requires an upper-case
     /// letter, a lower-case letter and a digit, as Crossauth for Python and TypeScript does.
     "password.composition": Choice<Composition> => policy.composition;
     /// Words that a new password must not contain, such as the name of a product. The name of the
-    /// site is one in any case.
+    /// site is always one of them.
     "password.forbidden_words": List => policy.context_words;
-    /// How new passwords are hashed; hashes of both kinds are verified. `pbkdf2` where Crossauth
+    /// How new passwords are hashed; hashes of both kinds are verified. Use `pbkdf2` if Crossauth
     /// for Python or TypeScript shares the database.
     "password.hash": Choice<PasswordScheme> => scheme;
-    /// Memory of one Argon2id hash, from 8 KiB to 128 MiB.
+    /// Memory per Argon2id hash, from 8 KiB to 128 MiB.
     "password.argon2_memory": Kibibytes => argon2id.memory_kib;
-    /// Passes of one Argon2id hash, at most 16. Memory times passes is at most 512 MiB.
+    /// Passes per Argon2id hash, at most 16. Memory times passes is at most 512 MiB.
     "password.argon2_iterations": Count<u32> => argon2id.passes;
     /// Digest of PBKDF2.
     "password.pbkdf2_digest": Choice<Digest> => pbkdf2.digest;
@@ -85,23 +85,24 @@ section! { Passwords {
     /// Length of a PBKDF2 hash in bytes, from 16 to 64.
     "password.pbkdf2_key_length": Count<usize> => pbkdf2.key_len,
         upstream "PASSWORD_PBKDF2_KEYLENGTH";
-    /// Whether PBKDF2 hashes are padded: Crossauth for Python reads no others, Crossauth for
-    /// TypeScript none of them. Without it, padded where `database.tables` is `pycrossauth`. Padded
-    /// hashes must use SHA-256 and no pepper.
+    /// Whether PBKDF2 hashes are padded. Crossauth for Python reads only padded hashes, Crossauth
+    /// for TypeScript only unpadded ones. If not set, padded if `database.tables` is `pycrossauth`.
+    /// Padded hashes must use SHA-256 and no pepper.
     "password.pbkdf2_padding": Optional<Choice<Padding>> => padding;
-    /// Whether `password.pepper` is used. Upstream, too, needs both.
+    /// Whether `password.pepper` is used. Both are needed, as upstream.
     "password.pepper_enabled": Flag => pepper_enabled, upstream "ENABLE_SECRET_FOR_PASSWORDS";
-    /// A secret that goes into PBKDF2 hashes where `password.pepper_enabled` is set, at least 16
-    /// bytes. Without it, the passwords hashed with it cannot be verified any more.
+    /// A secret of at least 16 bytes that is added to PBKDF2 hashes if `password.pepper_enabled` is
+    /// set. If it is lost, the passwords hashed with it can no longer be verified.
     "password.pepper": Optional<PepperText> => hasher.pepper, upstream "HASHER_SECRET";
-    /// Threads that hash passwords. Without it, as many as there are processors.
+    /// Number of threads that hash passwords. If not set, one per processor.
     "password.threads": Optional<Count<NonZeroUsize>> => hasher.threads;
-    /// Passwords that may wait for a thread, at most 65536; the next one is refused with 503.
+    /// Maximum number of passwords that wait for a thread, at most 65536; beyond that, requests are
+    /// refused with 503.
     "password.queue": Count<NonZeroUsize> => hasher.queue;
 } }
 
 impl Passwords {
-    /// How passwords are hashed, for the library.
+    /// The configuration of the hasher.
     pub fn hasher(&self, tables: Tables) -> HasherConfig {
         let python = tables == Tables::PyCrossauth;
         let padding = if python { Padding::Padded } else { Padding::Unpadded };
@@ -124,7 +125,7 @@ impl Passwords {
         rules.require(
             self.policy.min_len <= self.policy.max_len,
             &["password.min_length"],
-            "must be at most 1024: longer passwords are refused",
+            "must be at most 1024: longer passwords are refused anyway",
         );
         let python = tables == Tables::PyCrossauth && self.scheme == PasswordScheme::Pbkdf2;
         rules.require(
@@ -136,7 +137,7 @@ impl Passwords {
         rules.require(
             !matches!(for_python, Err(HasherConfigError::NotForPython)),
             &["password.pbkdf2_padding", "password.pbkdf2_digest", "password.pepper_enabled"],
-            "Crossauth for Python reads padded hashes with `sha256` and without a pepper only",
+            "Crossauth for Python reads padded hashes only with `sha256` and without a pepper",
         );
         rules.require_unless_in(
             &["CROSSAUTH_HASHER_SECRET", "CROSSAUTH_HASHER_SECRET_FILE"],
@@ -147,7 +148,7 @@ impl Passwords {
         rules.require(
             self.hasher.queue.get() <= 65_536,
             &["password.queue"],
-            "must be at most 65536: more would wait longer than their clients do",
+            "must be at most 65536: with a longer queue, clients would time out before their turn",
         );
         match self.scheme {
             PasswordScheme::Argon2id => rules.require(

@@ -1,4 +1,4 @@
-//! Which proxies, hosts and sites requests may come from.
+//! Accepted proxies, hosts and origins of requests.
 
 use crossauth_axum::{CrossSite, ForwardedHeader, RequestConfig};
 
@@ -18,15 +18,15 @@ words! { CrossSite, "`true` or `false`" {
 } }
 
 section! { RequestConfig {
-    /// Host names besides that of `base_url` under which browsers reach the site. Loopback names,
+    /// Host names, besides that of `base_url`, under which browsers reach the site. Loopback names,
     /// IP addresses and names without a dot are always allowed.
     "allowed_hosts": Hosts => allowed_hosts;
-    /// Danger: lets unsafe requests of other sites reach an application's own routes with our
-    /// cookies. Each of its handlers must then check where a request comes from.
+    /// Danger: allows unsafe cross-site requests with our cookies to the application's routes. Each
+    /// of its handlers must then check the origin of a request.
     "danger_cross_site_requests": Choice<CrossSite> => cross_site;
-    /// Addresses and networks of the proxies whose forwarding header is believed, such as
-    /// `127.0.0.1` or `10.0.0.0/8`. Without it, the address of the connection counts.
+    /// Addresses and networks of the proxies whose forwarding header is trusted, such as
+    /// `127.0.0.1` or `10.0.0.0/8`. If not set, the address of the connection is used.
     "limits.trusted_proxies": Networks => proxies.networks;
-    /// The header in which they name the client.
+    /// The header in which trusted proxies send the address of the client.
     "limits.forwarded_header": Choice<ForwardedHeader> => proxies.header;
 } }

@@ -1,4 +1,4 @@
-//! Where the server listens and keeps its data.
+//! Listening address and data directory of the server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::{Site, section};
 use crate::kind::{FilePath, Listen};
 use crate::rule::Rules;
 
-/// Where the server listens and keeps its data.
+/// Listening address and data directory of the server.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// The address to listen on.
@@ -26,9 +26,9 @@ impl Default for Server {
 }
 
 section! { Server {
-    /// The address to listen on; port 0 takes any free one.
+    /// The address to listen on; port 0 selects a free port.
     "listen": Listen => listen;
-    /// The directory for the database and the generated secret; made when something is kept there.
+    /// The directory for the database and the generated secret; created when first needed.
     "data": FilePath => data;
 } }
 

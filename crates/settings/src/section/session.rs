@@ -13,11 +13,12 @@ words! { Persistence, "`true` or `false`" {
 } }
 
 section! { SessionConfig {
-    /// How long a session lives at most; 0 for no end.
+    /// Maximum lifetime of a session; 0 for no limit.
     "session.max_age": OrNever => max_age,
         upstream "SESSION_COOKIE_MAX_AGE" "SESSION_COOKIE_maxAge";
-    /// How long a session lives without being used; 0 for no limit.
+    /// Maximum idle time of a session; 0 for no limit.
     "session.idle_timeout": OrNever => idle_timeout;
-    /// Whether a session outlives the browser that holds it, where the login does not say.
+    /// Whether the session cookie is kept when the browser is closed, unless the login specifies
+    /// it.
     "session.persist": Choice<Persistence> => persist, upstream "PERSIST_SESSION_ID";
 } }

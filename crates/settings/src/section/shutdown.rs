@@ -1,16 +1,16 @@
-//! How the server stops.
+//! Graceful shutdown.
 
 use std::time::Duration;
 
 use super::section;
 use crate::kind::{Optional, Span};
 
-/// How the server stops.
+/// Graceful shutdown.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// How long the requests under way may take to finish.
+    /// Maximum time for requests in progress to finish.
     pub grace: Duration,
-    /// How long to go on accepting after `/ready` says 503.
+    /// How long to continue to accept connections after `/ready` returns 503.
     pub drain_delay: Option<Duration>,
 }
 
@@ -21,9 +21,9 @@ impl Default for Shutdown {
 }
 
 section! { Shutdown {
-    /// How long the requests under way may take to finish at shutdown.
+    /// Maximum time for requests in progress to finish at shutdown.
     "shutdown.grace": Span => grace;
-    /// How long to go on accepting after `/ready` says 503, so that balancers notice. Without it,
-    /// 5s, but nothing on a loopback address or in development.
+    /// How long to continue to accept connections after `/ready` returns 503, so that load
+    /// balancers can react. If not set, 5s, but 0 on a loopback address or in development.
     "shutdown.drain_delay": Optional<Span> => drain_delay;
 } }

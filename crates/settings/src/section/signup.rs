@@ -23,7 +23,7 @@ words! { Registration, "`true` or `false`" {
 } }
 
 section! { Signup {
-    /// Whether people may create accounts for themselves.
+    /// Whether visitors may create accounts.
     "signup.enabled": Choice<Registration> => config.registration;
     /// The fields of their own account that users may set, beside those of `signup.fields`. They
     /// stand on the sign-up form as optional lines of text.

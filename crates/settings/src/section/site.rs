@@ -1,4 +1,4 @@
-//! Address, name, secret and pages of the site.
+//! URL, name, secret and pages of the site.
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ use crate::kind::{
 };
 use crate::rule::Rules;
 
-/// Address, name, secret and pages of the site.
+/// URL, name, secret and pages of the site.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
-    /// Address, name and pages.
+    /// URL, name and pages.
     pub config: SiteConfig,
-    /// What cookies and tokens are signed with.
+    /// The secret that signs cookies and tokens.
     pub secret: Option<ServerSecret>,
-    /// Development: nothing waits at shutdown, changed templates are read again.
+    /// Development mode: changed templates are reloaded, and shutdown does not wait.
     pub dev: bool,
-    /// How error codes are numbered, if that was said.
+    /// How error codes are numbered, if set explicitly.
     pub error_codes: Option<Numbering>,
 }
 
@@ -31,47 +31,48 @@ words! { Numbering, "`python` or `typescript`" {
 } }
 
 section! { Site {
-    /// The address under which browsers reach the server. Without it, the address listened on,
-    /// which must then be a loopback address.
+    /// The URL under which browsers reach the server. If not set, the listening address, which must
+    /// then be a loopback address.
     "base_url": Optional<Url> => config.base_url, upstream "SITE_URL";
-    /// Danger: accepts a `base_url` with plain http on a host other than this machine. Passwords
-    /// and sessions can then be read by anyone on the way.
+    /// Danger: accepts a `base_url` with plain http on another host than this machine. Passwords
+    /// and sessions can then be read on the network.
     "danger_insecure_http": Flag => config.danger_insecure_http, alias "insecure_http";
-    /// The secret that signs cookies and tokens, at least 16 bytes. Without it, the server
-    /// generates one into the data directory at the first start.
+    /// The secret that signs cookies and tokens, at least 16 bytes. If not set, the server
+    /// generates one in the data directory at the first start.
     "secret": Optional<SecretText> => secret;
-    /// Development: changed templates are read again, and nothing waits at shutdown.
+    /// Development mode: changed templates are reloaded, and shutdown does not wait.
     "dev": Flag => dev;
-    /// The name of the site on its pages.
+    /// The name of the site, as shown on its pages.
     "site_name": Text => config.name;
-    /// The path below which all pages and endpoints are.
+    /// The path prefix of all pages and endpoints.
     "prefix": Prefix => config.prefix;
-    /// Where a login without a destination leads. Without it, to `prefix` on the server and to `/`
-    /// in an application.
-    "login_redirect": Optional<LocalPath> => config.login_redirect;
-    /// Where a logout without a destination leads. Without it, to `prefix` on the server and to
+    /// Where to redirect after a login without a destination. If not set, `prefix` on the server
+    /// and
     /// `/` in an application.
+    "login_redirect": Optional<LocalPath> => config.login_redirect;
+    /// Where to redirect after a logout without a destination. If not set, `prefix` on the server
+    /// and `/` in an application.
     "logout_redirect": Optional<LocalPath> => config.logout_redirect;
-    /// Address of the privacy policy, for a link at the end of every page: a path, or an address
-    /// that begins with `https://`, `http://` or `mailto:`.
+    /// URL of the privacy policy, linked in the footer of every page: a path, or a URL that begins
+    /// with `https://`, `http://` or `mailto:`.
     "privacy_url": Optional<Text> => config.privacy_url;
-    /// Address of the terms of use, likewise.
+    /// URL of the terms of use, as above.
     "terms_url": Optional<Text> => config.terms_url;
-    /// Address where users get help, likewise.
+    /// URL where users get help, as above.
     "help_url": Optional<Text> => config.help_url;
     /// The fields of users, beside our own, that pages and JSON show to browsers. Without it, those
     /// of `signup.editable_fields`.
     "visible_fields": Optional<List> => config.visible_fields;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
-    /// How the `errorCode` of JSON answers is numbered: as Crossauth for Python does, or for
-    /// TypeScript, whose browser library decodes no other. Without it, `typescript` where
-    /// `database.tables` is `crossauthjs`, else `python`.
+    /// How the `errorCode` of JSON answers is numbered: as in Crossauth for Python, or as in
+    /// Crossauth for TypeScript, whose browser library decodes only its own numbers. If not set,
+    /// `typescript` if `database.tables` is `crossauthjs`, otherwise `python`.
     "error_codes": Optional<Choice<Numbering>> => error_codes;
 } }
 
 impl Site {
-    /// Whether browsers reach the site by https.
+    /// Whether browsers reach the site over https.
     pub fn is_https(&self) -> bool {
         self.transport() == Some(Transport::Encrypted)
     }
@@ -91,7 +92,7 @@ impl Site {
         rules.require(
             !self.config.templates.as_ref().is_some_and(missing),
             &["templates"],
-            "there is no such directory",
+            "the directory does not exist",
         );
     }
 }

@@ -6,7 +6,7 @@ use crate::kind::{Raw, Secrecy};
 use crate::problem::{Problem, Source};
 use crate::settings::Program;
 
-/// The settings found; the last of several for one key counts.
+/// Reads the settings; the last value of a key takes precedence.
 pub(crate) fn read(
     program: Program,
     arguments: Vec<(String, Option<String>)>,

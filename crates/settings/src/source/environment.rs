@@ -1,5 +1,5 @@
-//! Settings in the environment: `CROSSAUTH_` and a name of ours or of upstream's. A secret may
-//! be in a file instead, whose path is then given under the name with `_FILE` added.
+//! Settings in the environment: `CROSSAUTH_` followed by our name or an upstream name. A secret can
+//! be read from a file instead, whose path is in the variable with `_FILE` appended.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -13,24 +13,24 @@ use crate::problem::{Problem, Source};
 use crate::section::Setting;
 use crate::settings::Program;
 
-/// How the names of all our variables begin.
+/// Prefix of the names of all our variables.
 const PREFIX: &str = "CROSSAUTH_";
 
-/// The variable that names the file with the settings, so is no setting itself.
+/// The variable with the path of the settings file; not a setting itself.
 pub const CONFIG_FILE: &str = "CROSSAUTH_CONFIG";
 
-/// What the environment says.
+/// The result of reading the environment.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The settings.
     pub(crate) entries: Entries,
     /// The file that [`CONFIG_FILE`] names.
     pub(crate) file: Option<PathBuf>,
-    /// Variables that orchestrators and images set.
+    /// Variables that were set by orchestrators and images.
     pub(crate) ignored: Vec<String>,
 }
 
-/// The settings found, with every misspelt or contradictory name among the problems.
+/// Reads the settings; reports every unknown or contradictory name.
 pub(crate) fn read(
     program: Program,
     variables: Vec<(OsString, OsString)>,
@@ -69,7 +69,7 @@ fn ours(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
     ours
 }
 
-/// Whether a variable holds a value or names a file that does.
+/// Whether a variable contains the value or the path of a file with the value.
 #[derive(Clone, Copy)]
 enum Form {
     Value,
@@ -88,7 +88,7 @@ fn lookup(program: Program, name: &str) -> Option<(&'static Setting, Form)> {
         .map(|setting| (setting, Form::File))
 }
 
-/// The text of a variable. Upstream writes `null` for what is absent.
+/// The text of a variable. Upstream writes `null` for absent values.
 fn text(form: Form, value: OsString) -> Result<String, String> {
     match form {
         Form::File if value.is_empty() => Ok(String::new()),
@@ -104,7 +104,7 @@ fn unknown(program: Program, name: &str, source: Source, hint: bool) -> Problem 
         return Problem::new(name, reason, source);
     }
     let known = program.settings().flat_map(Setting::variables).chain([CONFIG_FILE.to_owned()]);
-    // What all have in common would make short names look alike.
+    // Without the common prefix, which would make short names similar.
     let known = known.filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned));
     let meant = if hint { nearest(&name[PREFIX.len()..], known) } else { None };
     Problem::unknown(name, meant.map(|name| format!("{PREFIX}{name}")), source)

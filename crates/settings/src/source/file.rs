@@ -1,5 +1,5 @@
-//! Settings in a TOML file. A secret may be in a file of its own, whose path is then given under
-//! the key with `_file` added.
+//! Settings in a TOML file. A secret can be read from a separate file, whose path is under the key
+//! with `_file` appended.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::problem::{Problem, Source};
 use crate::section::Setting;
 use crate::settings::Program;
 
-/// The settings found, with every unknown key among the problems.
+/// Reads the settings; reports every unknown key.
 pub(crate) fn read(program: Program, path: &Path, problems: &mut Vec<Problem>) -> Entries {
     let source = Source::File(path.to_owned());
     let mut entries = Entries::default();
@@ -30,7 +30,7 @@ pub(crate) fn read(program: Program, path: &Path, problems: &mut Vec<Problem>) -
     entries
 }
 
-/// Where the text is not TOML. The text itself is not repeated: it may hold a secret.
+/// Describes a syntax error without repeating the text, which may contain a secret.
 fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
@@ -60,7 +60,7 @@ impl Found<'_> {
 
     fn is_section(&self, key: &str) -> bool {
         let prefix = format!("{key}.");
-        // Of the server, so that each setting that is for the server only is named.
+        // Sections of the server, so that an application gets a problem for each server setting.
         self.program
             .settings()
             .chain(Program::Server.settings())

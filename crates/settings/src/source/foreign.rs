@@ -1,9 +1,9 @@
-//! Variables that begin with `CROSSAUTH_` because a container, a Service or an image is called
-//! `crossauth`, and that nobody meant as settings.
+//! Variables that begin with `CROSSAUTH_` only because a container, a Service or an image is named
+//! `crossauth`, and that are not settings.
 
 use std::ffi::OsStr;
 
-/// Names of variables that images and build systems set for a program.
+/// Suffixes of variables that images and build systems set.
 const BUILD_FACTS: [&str; 15] = [
     "BUILD",
     "BUILD_DATE",
@@ -22,8 +22,8 @@ const BUILD_FACTS: [&str; 15] = [
     "VERSION",
 ];
 
-/// Whether a variable, its name given without `CROSSAUTH_`, was set by an orchestrator or an
-/// image: Kubernetes' variables of a Service, Docker's of a linked container, facts of a build.
+/// Whether a variable, named without `CROSSAUTH_`, was set by an orchestrator or an image:
+/// Kubernetes variables of a Service, Docker variables of a linked container, build information.
 pub(super) fn is_foreign(name: &str, value: &OsStr) -> bool {
     let value = value.to_string_lossy();
     BUILD_FACTS.contains(&name)
@@ -44,7 +44,7 @@ fn has_transport(value: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
 }
 
-/// `PORT_3000_TCP`, `PORT_3000_TCP_ADDR` and the like, after any other words.
+/// Matches `PORT_3000_TCP`, `PORT_3000_TCP_ADDR` and similar, after any prefix.
 fn is_port_of_link(name: &str) -> bool {
     let parts = ["_PROTO", "_PORT", "_ADDR", "_START", "_END"];
     let name = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
