@@ -1,4 +1,4 @@
-//! The allocator; in builds with the feature `count-allocations`, one that counts.
+//! The global allocator; with the feature `count-allocations`, one that counts allocations.
 
 #[cfg(not(feature = "count-allocations"))]
 #[global_allocator]
@@ -8,7 +8,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
-/// Says on standard error how often this process has allocated so far, if it counts.
+/// Prints the number of allocations so far to standard error, if they are counted.
 pub(crate) fn report() {
     #[cfg(feature = "count-allocations")]
     {

@@ -7,18 +7,18 @@ use crossauth_settings::Inputs;
 
 /// A complete identity server: accounts, sessions, login pages.
 ///
-/// Without a command it serves. The first start makes what it needs and prints a one-time link
-/// that creates the first administrator.
+/// Without a command, it serves. The first start creates the database and a secret, and prints a
+/// one-time link that creates the first administrator.
 #[derive(Debug, Parser)]
 #[command(name = "crossauth", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// What to do; `serve` if nothing is given.
+    /// The command; `serve` if omitted.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// Options of every command.
     #[command(flatten)]
     pub(crate) options: Options,
-    /// Options of `serve`, where the command is left out.
+    /// Options of `serve`, if the command is omitted.
     #[command(flatten)]
     pub(crate) serve: ServeOptions,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// Keep the database and the generated secret in this directory [default: crossauth-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<String>,
-    /// Set any setting that is no secret, such as log.level=debug
+    /// Set any setting other than a secret, for example log.level=debug
     #[arg(long, value_name = "KEY=VALUE", global = true)]
     set: Vec<String>,
 }
@@ -55,19 +55,19 @@ pub(crate) struct Options {
 /// Options of the server itself.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeOptions {
-    /// Listen on this address; port 0 takes any free one [default: 127.0.0.1:3000]
+    /// Listen on this address; port 0 selects a free port [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// The address under which browsers reach the server
+    /// The URL under which browsers reach the server
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// Development: read changed templates again, do not wait at shutdown
+    /// Development mode: reload changed templates, do not wait at shutdown
     #[arg(long)]
     dev: bool,
 }
 
 impl Cli {
-    /// The settings given on the command line. Whether they exist is for the settings to say.
+    /// Adds the settings from the command line. Unknown ones are reported when settings are loaded.
     pub(crate) fn add_to(&self, mut inputs: Inputs) -> Inputs {
         if let Some(path) = &self.options.config {
             inputs = inputs.file(path);
@@ -104,12 +104,12 @@ impl ServeOptions {
     }
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve until stopped (the default)
     Serve(ServeOptions),
-    /// Bring the database up to date and stop
+    /// Migrate the database to the current schema and exit
     Migrate,
     /// Check or show the settings
     #[command(subcommand)]
@@ -125,24 +125,25 @@ impl Default for Command {
     }
 }
 
-/// What to do with the settings.
+/// Commands for settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report everything that would keep the server from starting; exit with 2 if anything does
+    /// Report every problem that would prevent the server from starting; exit with 2 if there is
+    /// one
     Check(ServeOptions),
-    /// Print the settings in effect and where each comes from; secrets are hidden
+    /// Print the settings in effect and their sources; secrets are hidden
     Show(ServeOptions),
     /// Print the reference page of all settings
     #[command(hide = true)]
     Reference,
 }
 
-/// What to do with accounts.
+/// Commands for accounts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
     /// Create an account; asks for the password
     Add(AddUser),
-    /// List accounts in the order of their names
+    /// List accounts in the order of their usernames
     List(ListUsers),
     /// Show an account
     Show(ShowUser),
@@ -171,12 +172,12 @@ pub(crate) enum UserCommand {
 /// A new account.
 #[derive(Debug, Args)]
 pub(crate) struct AddUser {
-    /// The name to log in with
+    /// The username
     pub(crate) username: String,
-    /// The address for mails
+    /// The e-mail address
     #[arg(long)]
     pub(crate) email: Option<String>,
-    /// Let the account administer others
+    /// Make the account an administrator
     #[arg(long)]
     pub(crate) admin: bool,
     /// Read the password from the first line of standard input
@@ -187,18 +188,18 @@ pub(crate) struct AddUser {
 /// A page of accounts.
 #[derive(Debug, Args)]
 pub(crate) struct ListUsers {
-    /// Begin after this name, the last of the page before
+    /// Start after this username, the last one of the previous page
     #[arg(long, value_name = "NAME")]
     pub(crate) after: Option<String>,
-    /// At most so many
+    /// Maximum number of accounts
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// An account and where its password comes from.
+/// An account and the source of its password.
 #[derive(Debug, Args)]
 pub(crate) struct SetPassword {
     /// The account
@@ -261,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_valid() {
         Cli::command().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! What each command of the command line does.
+//! The commands of the command line.
 
 mod check;
 mod config;
@@ -20,10 +20,10 @@ use crate::database::Database;
 use crate::log;
 use crate::process;
 
-/// Wrong usage or configuration.
+/// Exit code for wrong usage or configuration.
 const MISCONFIGURED: u8 = 2;
 
-/// Does what the command line asks and says with what code to exit.
+/// Runs the command and returns the exit code.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Config(ConfigCommand::Reference)) = cli.command {
         return config::reference();
@@ -38,10 +38,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         process::check_limits(settings)?;
     }
     let logs = !matches!(command, Command::Config(ConfigCommand::Show(_)));
-    // Dropped at the end, it waits until the log is written.
+    // Flushes the log when dropped.
     let _log = logs.then(|| log::start(settings)).transpose()?;
     if logs {
-        note_what_is_ignored(&configuration);
+        log_ignored_variables(&configuration);
     }
     match command {
         Command::Config(ConfigCommand::Check(_)) => {
@@ -58,7 +58,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn note_what_is_ignored(configuration: &Configuration) {
+fn log_ignored_variables(configuration: &Configuration) {
     for variable in configuration.ignored() {
         tracing::debug!(variable, "ignored: set by an orchestrator or an image");
     }
@@ -70,17 +70,17 @@ fn note_what_is_ignored(configuration: &Configuration) {
     }
 }
 
-/// The file that one may expect to be read from the working directory.
+/// A file in the working directory that users may expect to be read.
 const FILE: &str = "crossauth.toml";
 
-const UNREAD_FILE: &str = "./crossauth.toml is not read: give --config crossauth.toml to read it";
+const UNREAD_FILE: &str = "./crossauth.toml is not read: use --config crossauth.toml to read it";
 
-/// Whether there is a file of settings that nobody named.
+/// Whether there is a settings file that was not specified.
 fn unread_file(configuration: &Configuration) -> bool {
     configuration.file().is_none() && Path::new(FILE).is_file()
 }
 
-/// Waits with the threads that a command needs: a server many, the others none.
+/// Runs `work` on a runtime: multi-threaded for the server, single-threaded for other commands.
 fn wait_for<T>(
     mut threads: Builder,
     work: impl Future<Output = anyhow::Result<T>>,
@@ -102,7 +102,7 @@ fn load(cli: &Cli) -> Result<Configuration, Problems> {
 fn report<'a>(problems: impl Iterator<Item = &'a str>) -> ExitCode {
     let mut stderr = io::stderr().lock();
     for problem in problems {
-        // When standard error is closed, the exit code still tells.
+        // If standard error is closed, the exit code still reports the failure.
         let _ = writeln!(stderr, "crossauth: {problem}");
     }
     ExitCode::from(MISCONFIGURED)

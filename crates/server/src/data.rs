@@ -1,4 +1,4 @@
-//! The data directory: the database and the generated secret, accessible to their owner only.
+//! The data directory: the database and the generated secret, with private permissions.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,53 +14,53 @@ use crossauth_core::random::{SystemRandom, bytes};
 use crossauth_core::secret::ServerSecret;
 use zeroize::Zeroizing;
 
-/// The data directory, which exists only if something is kept in it.
+/// The data directory, created when first needed.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDirectory(PathBuf);
 
 impl DataDirectory {
-    /// The directory at this path; nothing is made yet.
+    /// The directory at this path; nothing is created yet.
     pub(crate) fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// Makes the directory, closed to others, if there is none: something is about to be kept in
-    /// it.
+    /// Creates the directory with private permissions if it does not exist.
     fn make(&self) -> anyhow::Result<()> {
         let directory = self.0.display();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.0)
-            .with_context(|| format!("cannot make the data directory {directory}"))?;
+            .with_context(|| format!("cannot create the data directory {directory}"))?;
         warn_if_open(&self.0).with_context(|| format!("cannot look into {directory}"))
     }
 
-    /// Where the database is unless the settings give another path.
+    /// Default path of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("crossauth.db")
     }
 
-    /// The same, in a directory that exists from now on.
-    pub(crate) fn make_for_database(&self) -> anyhow::Result<PathBuf> {
+    /// Default path of the database; creates the directory.
+    pub(crate) fn create_for_database(&self) -> anyhow::Result<PathBuf> {
         self.make()?;
         Ok(self.database())
     }
 
-    /// The generated secret; made if there is none. Of servers that start at the same time, one
-    /// makes it and all use it.
+    /// The secret; generated if it does not exist. If several servers start concurrently, one
+    /// generates it and all use it.
     pub(crate) fn secret(&self) -> anyhow::Result<ServerSecret> {
         if let Some(secret) = self.existing_secret()? {
             return Ok(secret);
         }
         self.make()?;
         let path = self.secret_path();
-        self.make_secret(&path, |draft, path| fs::hard_link(draft, path))
+        self.create_secret(&path, |draft, path| fs::hard_link(draft, path))
             .with_context(|| format!("cannot write {}", path.display()))?;
-        self.existing_secret()?.with_context(|| format!("{} has disappeared", path.display()))
+        self.existing_secret()?
+            .with_context(|| format!("{} was deleted while it was being created", path.display()))
     }
 
-    /// The generated secret, if there is one.
+    /// The generated secret, if it exists.
     pub(crate) fn existing_secret(&self) -> anyhow::Result<Option<ServerSecret>> {
         let path = self.secret_path();
         let shown = path.display();
@@ -74,8 +74,8 @@ impl DataDirectory {
         Ok(Some(secret.with_context(|| format!("cannot use {shown}"))?))
     }
 
-    /// A secret that is kept nowhere.
-    pub(crate) fn passing_secret() -> anyhow::Result<ServerSecret> {
+    /// A secret that is not stored.
+    pub(crate) fn ephemeral_secret() -> anyhow::Result<ServerSecret> {
         Ok(ServerSecret::new(URL_SAFE_NO_PAD.encode(bytes::<32>(&SystemRandom)))?)
     }
 
@@ -88,9 +88,9 @@ impl DataDirectory {
         self.0.join("secret")
     }
 
-    /// Writes the whole file under another name first: others then see it complete or not at all.
-    /// Where the file system has no hard links, the file is made in place.
-    fn make_secret(
+    /// Writes the file under a temporary name first, so that it appears complete. If the file
+    /// system has no hard links, creates it in place.
+    fn create_secret(
         &self,
         path: &Path,
         link: impl Fn(&Path, &Path) -> io::Result<()>,
@@ -100,7 +100,7 @@ impl DataDirectory {
         let draft =
             self.0.join(format!("secret.{}", URL_SAFE_NO_PAD.encode(bytes::<9>(&SystemRandom))));
         let written = write_new(&draft, &secret);
-        // A link, unlike a rename, keeps a secret that another server has made in the meantime.
+        // A link, unlike a rename, does not replace a secret that another server has just created.
         let linked = written.and_then(|()| link(&draft, path));
         let made = match linked {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -118,7 +118,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether a file is not there, or not even its directory.
+/// Whether a file or its directory does not exist.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -127,8 +127,11 @@ fn unless_it_exists(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
-/// The text of a file that another process may be writing at this moment, in one piece.
-#[expect(clippy::disallowed_methods, reason = "the process that writes has no way to tell us")]
+/// Reads a file that another process may be writing; retries until it is complete.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no notification from the process that writes"
+)]
 fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
     const ATTEMPTS: usize = 20;
     for _ in 1..ATTEMPTS {
@@ -141,8 +144,8 @@ fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
     fs::read_to_string(path).map(Zeroizing::new)
 }
 
-/// Warns instead of changing permissions: the directory may serve other purposes too. What is made
-/// in it is closed to others in any case.
+/// Warns instead of changing permissions: the directory may have other uses. Files in it are
+/// created with private permissions in any case.
 fn warn_if_open(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_before_something_is_kept() {
+    fn nothing_is_created_before_it_is_needed() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDirectory::at(&parent.path().join("a"));
         assert!(data.existing_secret().unwrap().is_none());
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_made_is_closed_to_others() {
+    fn everything_is_created_with_private_permissions() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let data = DataDirectory::at(&path);
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_started_at_once_share_one_secret() {
+    fn servers_that_start_concurrently_share_one_secret() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDirectory::at(parent.path());
         let secrets: BTreeSet<String> = thread::scope(|scope| {
@@ -202,7 +205,7 @@ mod tests {
         let path = parent.path().join("secret");
         let refuse = |_: &Path, _: &Path| Err(io::ErrorKind::PermissionDenied.into());
         let make = || {
-            data.make_secret(&path, refuse).unwrap();
+            data.create_secret(&path, refuse).unwrap();
             fs::read_to_string(&path).unwrap()
         };
         let first = make();

@@ -1,4 +1,4 @@
-//! The database that the settings name.
+//! The configured database.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,10 +17,10 @@ use rustix::fs::{Access, access};
 use crate::data::DataDirectory;
 use crate::serve::Probe;
 
-/// How every SQLite database begins.
+/// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// An open database, brought up to date.
+/// An open and migrated database.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     /// A file.
@@ -31,19 +31,19 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// Opens the database; a file is made if it is missing.
+    /// Opens the database; creates a SQLite file if it does not exist.
     pub(crate) async fn open(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Self> {
         if let Some(url) = &settings.database.url {
             return Self::open_server(settings, url).await;
         }
         let path = match &settings.database.path {
             Some(path) => path.clone(),
-            None => data.make_for_database()?,
+            None => data.create_for_database()?,
         };
         Self::open_file(settings, &path).await
     }
 
-    /// Opens the database if there is one, for commands that have nothing to do without.
+    /// Opens the database if it exists, for commands that do nothing otherwise.
     pub(crate) async fn open_existing(
         settings: &Settings,
         data: &DataDirectory,
@@ -81,7 +81,7 @@ impl Database {
         check_file(path)?;
         if !path.exists() {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            tracing::info!(path = %path.display(), "making a new database");
+            tracing::info!(path = %path.display(), "creating a new database");
         }
         let options = Options { tables: table_map(settings), ..Options::default() };
         let shown = path.display();
@@ -100,7 +100,7 @@ impl Database {
         }
     }
 
-    /// Completes what was begun, so that nothing is left beside the database.
+    /// Completes running transactions; SQLite then leaves only the database file.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(storage) => storage.close().await,
@@ -136,7 +136,7 @@ fn table_map(settings: &Settings) -> TableMap {
     TableMap { time_zone: settings.database.time_zone.clone(), ..map }
 }
 
-/// The file that the settings name.
+/// The path of the SQLite file.
 fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())
 }
@@ -153,7 +153,7 @@ pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::
     }
     if settings.database.tables != Tables::Crossauth && !path.exists() {
         anyhow::bail!(
-            "there is no database at {}, and tables of upstream are never made",
+            "there is no database at {}, and the tables of upstream are never created",
             path.display()
         );
     }
@@ -199,7 +199,7 @@ impl Probe for Database {
         match self.ping().await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, "the database does not answer");
+                tracing::warn!(%error, "the database does not respond");
                 false
             }
         }

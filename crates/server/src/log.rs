@@ -18,9 +18,9 @@ use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 pub(crate) use queue::Flush;
 use queue::Queue;
 
-/// Begins logging, panics included. Lines are written by a thread; what is returned waits for it.
+/// Starts logging, including panics. A thread writes the lines; dropping the result waits for it.
 pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
-    let (queue, flush) = Queue::start().context("cannot start the thread that writes the log")?;
+    let (queue, flush) = Queue::start().context("cannot start the log thread")?;
     let level = match settings.log.level {
         LogLevel::None => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -29,7 +29,7 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // Only our own crates: others' traces show headers, and with them cookies.
+    // Only our crates: traces of other crates contain headers, including cookies.
     let ours = Targets::new().with_target("crossauth", level);
     let lines = fmt::layer().with_writer(queue);
     let registry = tracing_subscriber::registry();
@@ -50,8 +50,8 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
     Ok(flush)
 }
 
-/// An event with the request that it is about and the address of its client: at the end of a line of
-/// text, as the first members of a JSON object.
+/// Adds the request id and the client's address to an event: at the end of a line of text, or as
+/// the first members of a JSON object.
 struct WithRequest<F> {
     event: F,
     format: LogFormat,
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// Says where it happened. The message stays out: it can quote what a request brought.
+/// Logs the location of a panic, but not its message, which can quote data of a request.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
     tracing::error!(location, "a part of the program panicked");

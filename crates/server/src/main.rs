@@ -1,4 +1,4 @@
-//! The Crossauth identity server: one binary, started without configuration.
+//! The Crossauth identity server: one binary that needs no configuration.
 
 mod allocation;
 mod cli;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // When standard error is closed there is nowhere left to say so.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(std::io::stderr(), "crossauth: {}", report::describe(&error));
             ExitCode::FAILURE
         }

@@ -1,7 +1,7 @@
-//! What the operating system must allow before the server starts.
+//! Limits of the operating system, checked before the server starts.
 //!
-//! The runtime and the allocator end the process where they get no thread or no memory; this finds
-//! out first and says so.
+//! The runtime and the allocator abort the process if they get no thread or no memory; this check
+//! reports it as an error instead.
 
 use std::collections::TryReserveError;
 use std::io;
@@ -13,17 +13,17 @@ use crossauth_core::password::NewHashes;
 use crossauth_settings::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files apart from connections: the database by each of its readers, its journal, the log.
+/// Open files besides connections: the database, once per reader, its journal, the log.
 const FILES: u64 = 32;
 
-/// Threads apart from those that serve and those that hash: the database's writer, the log, and what
-/// the runtime starts for a while.
+/// Threads besides those of the runtime and the hasher: the writer of the database, the log, and
+/// blocking work.
 const OTHER_THREADS: usize = 4;
 
-/// Memory apart from that of password hashing.
+/// Memory besides that of password hashing.
 const OTHER_MEMORY: usize = 32 * 1024 * 1024;
 
-/// Checks that the process may have as many files and threads and as much memory as a server needs.
+/// Checks that the process can have the files, threads and memory that a server needs.
 pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {
     raise_file_limit();
     let files = getrlimit(Resource::Nofile).current;
@@ -42,21 +42,21 @@ pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {
     let threads = processors + hashing + OTHER_THREADS;
     let memory = hashing.saturating_mul(hash_memory).saturating_add(OTHER_MEMORY);
     with_threads(threads, || reserve(memory))
-        .with_context(|| format!("cannot start {threads} threads, which a server needs"))?
+        .with_context(|| format!("cannot start the {threads} threads that a server needs"))?
         .with_context(|| format!("cannot reserve {} MiB of memory", memory / (1024 * 1024)))
 }
 
-/// Every connection is an open file, of which the usual soft limit allows too few.
+/// Raises the soft limit of open files, which is usually too low: every connection is an open file.
 fn raise_file_limit() {
     let limits = getrlimit(Resource::Nofile);
-    // A process may always raise its soft limit up to the hard one.
+    // Does not fail: a process may always raise its soft limit up to the hard one.
     let _ =
         setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, maximum: limits.maximum });
 }
 
-/// Runs `work` while `count` more threads live.
+/// Runs `work` while `count` additional threads exist.
 fn with_threads<T>(count: usize, work: impl FnOnce() -> T) -> io::Result<T> {
-    // Each waits until the sender is gone.
+    // Each waits until the sender is dropped.
     let (sender, receiver) = mpsc::channel::<()>();
     let receiver = Arc::new(Mutex::new(receiver));
     let spawn = |_| {
@@ -70,7 +70,7 @@ fn with_threads<T>(count: usize, work: impl FnOnce() -> T) -> io::Result<T> {
     drop(sender);
     let (output, threads) = result?;
     for thread in threads {
-        // It does nothing that could fail.
+        // The thread cannot panic.
         let _ = thread.join();
     }
     Ok(output)

@@ -1,8 +1,8 @@
-//! What the program says when something fails.
+//! Formatting of errors.
 
 use std::io;
 
-/// The error and its causes in one line. Causes that only repeat what was said are left out.
+/// Formats an error and its causes on one line. Causes that repeat the message before are left out.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut line = String::new();
     let mut last = String::new();
@@ -14,13 +14,13 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
             line.push_str(": ");
         }
         line.push_str(&cause);
-        // The part that a cause may repeat.
+        // The part that the next cause may repeat.
         cause.rsplit(": ").next().unwrap_or_default().clone_into(&mut last);
     }
     line
 }
 
-/// Whether the reader of our output has gone, as `head` does when it has read enough.
+/// Whether the reader of our output has closed it, as `head` does.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_pipe_is_told_from_other_failures() {
+    fn a_broken_pipe_is_distinguished_from_other_failures() {
         let broken = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(is_broken_pipe(&broken.context("cannot list")));
         assert!(!is_broken_pipe(&anyhow!("broken pipe")));

@@ -1,4 +1,4 @@
-//! The accept loop: takes connections until told to stop, then answers the requests under way.
+//! The accept loop: accepts connections until a stop signal, then drains requests in progress.
 
 mod body;
 mod connection;
@@ -32,36 +32,36 @@ use phase::Limits;
 use request::Gate;
 pub(crate) use signal::StopSignals;
 
-/// After the listener is closed: how long idle connections stay open for a request that is already
-/// on its way.
+/// How long idle connections stay open after the listener is closed, for requests that the client
+/// has already sent.
 const IDLE_GRACE: Duration = Duration::from_millis(500);
 
-/// A socket that listens, and what is to be served on it.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-/// What is served.
+/// The application to serve.
 pub(crate) struct Application {
-    /// Answers the requests.
+    /// The router.
     pub(crate) site: Site,
-    /// Names them.
+    /// Assigns request ids and client addresses.
     pub(crate) crossauth: Crossauth,
-    /// Whether it can.
+    /// The readiness for load balancers.
     pub(crate) readiness: Arc<Readiness>,
 }
 
-/// Why an address cannot be listened on, and what to do about it.
+/// Explains why listening on an address failed, with a hint.
 pub(crate) fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Error {
     let is = |kind| error.kind() == kind;
     let hint = if is(io::ErrorKind::AddrInUse) {
-        "; another program listens there"
+        "; another program is listening on it"
     } else if is(io::ErrorKind::AddrNotAvailable) {
         "; this machine has no such address"
     } else if is(io::ErrorKind::PermissionDenied) && address.port() < 1024 {
-        "; ports below 1024 need the right to use them"
+        "; ports below 1024 require a privilege"
     } else {
         ""
     };
@@ -70,7 +70,7 @@ pub(crate) fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Er
 }
 
 impl Server {
-    /// Begins to listen; connections wait until [`run`](Self::run).
+    /// Listens on an address. Connections are queued until [`run`](Self::run).
     pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         let bound = TcpListener::bind(address).await;
         let listener = bound.map_err(|error| cannot_listen(address, error))?;
@@ -78,13 +78,13 @@ impl Server {
         Ok(Self { listener, address })
     }
 
-    /// The address listened on, with the port that was found if any was asked for.
+    /// The listening address; with the selected port, if port 0 was requested.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until a stop signal, and then until the requests under way are answered or their time
-    /// is up. A second signal ends it at once.
+    /// Serves until a stop signal, then until the requests in progress are answered or time out. A
+    /// second signal stops immediately.
     pub(crate) async fn run(
         self,
         application: Application,
@@ -114,7 +114,7 @@ impl Server {
         tokio::select! {
             () = drain(listener, accepting, &open, stages) => {}
             () = signals.next() => {
-                tracing::warn!("stopped with requests unfinished: signalled twice");
+                tracing::warn!("stopped with unfinished requests: received a second signal");
             }
         }
     }
@@ -131,14 +131,14 @@ impl Server {
     }
 }
 
-/// How long each stage of stopping takes.
+/// Durations of the stages of a shutdown.
 #[derive(Debug, Clone, Copy)]
 struct Stages {
-    /// New connections are still accepted, so that load balancers can notice.
+    /// New connections are still accepted, so that load balancers can react.
     accept: Duration,
     /// Connections whose handshake has begun are still accepted.
     handshakes: Duration,
-    /// Requests under way are still answered, at most.
+    /// Maximum time for requests in progress.
     unfinished: Duration,
 }
 
@@ -156,15 +156,15 @@ async fn accept(
                 if let Some(place) = open.admit(peer).await {
                     tokio::spawn(connections.serve(stream, place));
                 } else {
-                    tracing::debug!(%peer, "too many connections of this address");
+                    tracing::debug!(%peer, "too many connections from this address");
                 }
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                    tracing::warn!(%error, "cannot accept a connection; retrying");
                 }
                 failing = true;
-                // Out of file descriptors, most likely: others must be closed first.
+                // Probably out of file descriptors: wait until others are closed.
                 open.close_idle(None);
                 sleep(Duration::from_millis(50)).await;
             }
@@ -172,8 +172,8 @@ async fn accept(
     }
 }
 
-/// Stops so that no request is lost that a client sent in good faith: every answer says that its
-/// connection ends, and connections end only when they have been idle for a while.
+/// Drains connections without losing requests: every answer has `Connection: close`, and a
+/// connection is closed only after it has been idle for a while.
 async fn drain(
     listener: Arc<TcpListener>,
     mut accepting: Pin<Box<impl Future<Output = ()>>>,
@@ -190,7 +190,7 @@ async fn drain(
     if timeout(stages.unfinished, open.closed()).await.is_ok() {
         tracing::info!("stopped");
     } else {
-        tracing::warn!("stopped with requests unfinished: their time was up");
+        tracing::warn!("stopped with unfinished requests: the grace period is over");
     }
 }
 

@@ -1,4 +1,4 @@
-//! From settings to the parts that they describe.
+//! Builds the parts of the server from settings.
 
 use std::net::SocketAddr;
 
@@ -21,7 +21,7 @@ pub(crate) fn secret(settings: &Settings, data: &DataDirectory) -> anyhow::Resul
     }
 }
 
-/// A secret for a command that signs nothing: such a command makes no secret.
+/// A secret for a command that signs nothing; never creates a stored one.
 pub(crate) fn secret_of_command(
     settings: &Settings,
     data: &DataDirectory,
@@ -29,11 +29,11 @@ pub(crate) fn secret_of_command(
     match (&settings.site.secret, data.existing_secret()?) {
         (Some(secret), _) => Ok(secret.clone()),
         (None, Some(secret)) => Ok(secret),
-        (None, None) => DataDirectory::passing_secret(),
+        (None, None) => DataDirectory::ephemeral_secret(),
     }
 }
 
-/// The use cases alone, for commands that work on accounts.
+/// The use cases alone, for commands on accounts.
 pub(crate) fn auth(
     settings: &Settings,
     secret: ServerSecret,
@@ -43,7 +43,7 @@ pub(crate) fn auth(
     Ok(Auth::new(config, storage, &Sources::default())?)
 }
 
-/// The whole site. Its address is the one listened on unless the settings give another.
+/// The whole site. Its base URL is the listening address unless configured.
 pub(crate) fn site(
     settings: &Settings,
     secret: &ServerSecret,
@@ -58,11 +58,10 @@ pub(crate) fn site(
     site.login_redirect.get_or_insert_with(|| site.prefix.clone());
     site.logout_redirect.get_or_insert_with(|| site.prefix.clone());
     let builder = settings.builder().secret(secret.expose()).storage(storage);
-    builder.build().context("cannot start as configured")
+    builder.build().context("the configuration is invalid")
 }
 
-/// Builds the site over an empty storage in memory, for mistakes that show only then: in templates
-/// and paths.
+/// Builds the site over an empty storage in memory, to detect errors in templates and paths.
 pub(crate) fn dry_run(settings: &Settings) -> anyhow::Result<()> {
     let secret = ServerSecret::new("stands for any other secret")?;
     let storage = MemoryStorage::new(Normalization::default()).storage();

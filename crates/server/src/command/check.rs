@@ -1,4 +1,4 @@
-//! `crossauth config check`: what a start would find, without starting or making anything.
+//! `crossauth config check`: the checks of a start, without starting or creating anything.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use crate::data::DataDirectory;
 use crate::serve::cannot_listen;
 use crate::{database, wiring};
 
-/// Everything that would keep the server from starting.
+/// Every problem that would prevent the server from starting.
 pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
     let data = DataDirectory::at(&settings.server.data);
     let checks = [
@@ -26,7 +26,7 @@ pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
     checks.into_iter().filter_map(Result::err).collect()
 }
 
-/// An address in use is fine: a server may be running on it.
+/// An address in use is not a problem: the server may be running on it.
 fn check_address(settings: &Settings) -> anyhow::Result<()> {
     match TcpListener::bind(settings.server.listen) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(()),
@@ -42,7 +42,7 @@ fn check_secret(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Whether what is kept in the data directory can be written there.
+/// Checks that the files in the data directory can be written.
 fn check_data_directory(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     let secret_missing = settings.site.secret.is_none() && !data.has_secret();
     if (settings.database.path.is_some() || settings.database.url.is_some()) && !secret_missing {
@@ -53,7 +53,7 @@ fn check_data_directory(settings: &Settings, data: &DataDirectory) -> anyhow::Re
     let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     anyhow::ensure!(
         fs::metadata(existing).is_ok_and(|metadata| metadata.is_dir()),
-        "cannot make the data directory {shown}: {} is not a directory",
+        "cannot create the data directory {shown}: {} is not a directory",
         existing.display()
     );
     access(existing, Access::WRITE_OK | Access::EXEC_OK)

@@ -8,18 +8,18 @@ use crossauth_settings::{Configuration, Settings, reference_page};
 use super::{UNREAD_FILE, check, report, unread_file};
 use crate::report::describe;
 
-/// Reports everything that would keep the server from starting. The settings themselves were found
-/// to be right when they were loaded.
+/// Reports every problem that would prevent the server from starting. The settings themselves were
+/// checked when they were loaded.
 pub(super) async fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     let problems: Vec<String> = check::run(settings).await.iter().map(describe).collect();
     if !problems.is_empty() {
         return Ok(report(problems.iter().map(String::as_str)));
     }
-    writeln!(io::stdout(), "the settings are right")?;
+    writeln!(io::stdout(), "the configuration is valid")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the settings in effect and where each comes from.
+/// Prints the settings in effect and their sources.
 pub(super) fn show(configuration: &Configuration) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     if unread_file(configuration) {
@@ -37,7 +37,7 @@ pub(super) fn show(configuration: &Configuration) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints the reference page, for which no setting needs to be right.
+/// Prints the reference page; works even if settings are invalid.
 pub(super) fn reference() -> anyhow::Result<ExitCode> {
     io::stdout().lock().write_all(reference_page().as_bytes())?;
     Ok(ExitCode::SUCCESS)

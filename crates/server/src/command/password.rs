@@ -1,4 +1,4 @@
-//! Reading a password from a person or a pipe, never from the command line.
+//! Reads a password from a terminal or a pipe, never from the command line.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
@@ -10,13 +10,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-/// The longest line taken for a password, in bytes.
+/// Maximum length of a line that is read as a password, in bytes.
 const LONGEST: u64 = 4096;
 
-/// Where a password comes from.
+/// The source of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A person, asked twice, if there is a terminal; otherwise the first line of what is piped in.
+    /// The terminal, with a prompt and a repetition; without a terminal, as `StandardInput`.
     Ask,
     /// The first line of standard input.
     StandardInput,
@@ -28,27 +28,24 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
         return line();
     }
     let first = ask("Password: ").await?;
-    anyhow::ensure!(first == ask("Once more: ").await?, "the passwords differ");
+    anyhow::ensure!(first == ask("Repeat password: ").await?, "the passwords differ");
     Ok(first)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a thread that waits for a line keeps others waiting"
-)]
+#[expect(clippy::disallowed_methods, reason = "reading a line blocks the thread")]
 async fn ask(question: &str) -> anyhow::Result<Password> {
     let mut signals = Signals::catch()?;
     let mut answer = spawn_blocking(line);
     loop {
         let silence = Silence::begin();
-        let silence = silence.context("cannot keep the terminal from showing the password")?;
+        let silence = silence.context("cannot turn off the echo of the terminal")?;
         write!(io::stderr(), "{question}")?;
         let event = tokio::select! {
             answer = &mut answer => Err(answer?),
             event = signals.next() => Ok(event),
         };
         drop(silence);
-        // When standard error is closed, there is no line to end.
+        // Fails if standard error is closed; there is no line to end then.
         let _ = writeln!(io::stderr());
         match event {
             Err(answer) => return answer,
@@ -115,7 +112,7 @@ fn line() -> anyhow::Result<Password> {
     Ok(Password::new(line.trim_end_matches(['\r', '\n'])))
 }
 
-/// While this lives, the terminal does not show what is typed.
+/// Turns off the echo of the terminal until dropped.
 struct Silence(Termios);
 
 impl Silence {
@@ -130,7 +127,7 @@ impl Silence {
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        // The terminal may be gone; there is no one to tell then.
+        // Fails if the terminal is closed, which needs no report.
         let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
     }
 }

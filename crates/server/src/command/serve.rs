@@ -11,10 +11,10 @@ use crate::database::Database;
 use crate::serve::{Application, Readiness, Server, StopSignals};
 use crate::wiring;
 
-/// Serves until told to stop.
+/// Serves until stopped by a signal.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::catch()?;
-    // Before any file is made: the port may be taken by the server whose files they are.
+    // Before any file is created: if the port is in use, the files may belong to that server.
     let server = Server::bind(settings.server.listen).await?;
     let data = DataDirectory::at(&settings.server.data);
     let secret = wiring::secret(settings, &data)?;
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says where the server is, and how to make the first administrator if there is none.
+/// Prints the address, and the set-up link if there is no administrator.
 ///
 /// Without a link, as on a full disk, it serves those who have sessions all the same.
 async fn announce(server: &Server, site: &Crossauth) {
@@ -40,7 +40,7 @@ async fn announce(server: &Server, site: &Crossauth) {
         None
     });
     let mut stdout = io::stdout().lock();
-    // Whoever started the server may have closed its output; it serves all the same.
+    // Standard output may be closed; that does not prevent serving.
     let _ = writeln!(stdout, "listening on http://{}", server.address());
     if let Some(link) = link {
         let _ = writeln!(stdout, "create the first administrator at {link}");

@@ -20,7 +20,7 @@ use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::wiring;
 
-/// Does one thing to accounts, whether or not a server runs on the same database.
+/// Runs a command on accounts. A server may be running on the same database.
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Result<()> {
     let data = DataDirectory::at(&settings.server.data);
     let database = if matches!(command, UserCommand::Add(_)) {
@@ -236,7 +236,7 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
     let password = password::read(origin(new.password_stdin)).await?;
     let form = AccountForm { username: new.username, password, repeat: None, fields };
     let role = if new.admin { Role::Administrator } else { Role::User };
-    let user = auth.accounts.create(form, role).await.context("the account was not made")?;
+    let user = auth.accounts.create(form, role).await.context("the account was not created")?;
     report(&user, "is added")
 }
 
@@ -263,7 +263,8 @@ async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names may come from a database that others filled, so control characters are written out.
+/// Formats a line of the list. Control characters are escaped: names may come from a database that
+/// another program filled.
 fn row(user: &User) -> String {
     let text = |text: &str| text.escape_debug().to_string();
     let email = text(user.email.as_deref().unwrap_or("-"));

@@ -1,7 +1,7 @@
-//! The queue between the code that logs and the thread that writes.
+//! The queue between the code that logs and the log thread.
 //!
-//! Standard error may be a pipe that is not read for a while. The process then goes on: lines wait up
-//! to a limit, and those beyond it are lost and counted.
+//! Standard error may be a pipe that is not read for a while. Logging never blocks: lines are
+//! queued up to a limit, and dropped and counted beyond it.
 
 use std::io::{self, Write};
 use std::mem;
@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many bytes wait at most.
+/// Maximum number of queued bytes.
 const CAPACITY: usize = 1024 * 1024;
 
-/// How long the end of the process waits for what has not been written.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the exit of the process waits for queued lines.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// Takes lines, without waiting until they are read.
+/// Accepts lines without blocking.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue(Arc<Shared>);
 
-/// Waits, when dropped, until everything is written or its time is up.
+/// When dropped, waits until all lines are written, up to a time limit.
 #[derive(Debug)]
 pub(crate) struct Flush(Queue);
 
@@ -34,14 +34,14 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<u8>,
-    /// Lines that found no room.
+    /// Number of dropped lines.
     lost: u64,
-    /// Lines have been taken that are not written yet.
+    /// The thread is writing lines that it has removed from the queue.
     writing: bool,
 }
 
 impl Queue {
-    /// Starts the thread that writes to standard error.
+    /// Starts the log thread, which writes to standard error.
     pub(super) fn start() -> io::Result<(Self, Flush)> {
         let queue = Self::default();
         let reader = queue.clone();
@@ -53,7 +53,7 @@ impl Queue {
 
     fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
-        // A line alone is taken whatever its length.
+        // An empty queue accepts a line of any length.
         if waiting.lines.is_empty() || waiting.lines.len() + line.len() <= CAPACITY {
             waiting.lines.extend_from_slice(line);
         } else {
@@ -63,7 +63,7 @@ impl Queue {
         self.0.changed.notify_all();
     }
 
-    /// Writes what comes, without end.
+    /// Writes queued lines forever.
     fn write_to(&self, mut output: impl Write) {
         let mut lines = Vec::new();
         loop {
@@ -72,12 +72,16 @@ impl Queue {
             lines.clear();
             lines.shrink_to(CAPACITY / 16);
             if lost > 0 {
-                tracing::warn!(lost, "lines of the log were lost: they were not read in time");
+                tracing::warn!(
+                    lost,
+                    "log lines were dropped: standard error is not read fast enough"
+                );
             }
         }
     }
 
-    /// Waits for lines and moves them to `lines`. Gives the number of those lost since.
+    /// Waits for lines and moves them to `lines`. Returns the number of lines dropped since the
+    /// last call.
     fn take(&self, lines: &mut Vec<u8>) -> u64 {
         let mut waiting = self.lock();
         waiting.writing = false;
@@ -90,7 +94,7 @@ impl Queue {
         mem::take(&mut waiting.lost)
     }
 
-    /// Nothing panics while it is locked.
+    /// Never poisoned: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,13 +104,16 @@ impl Drop for Flush {
     fn drop(&mut self) {
         let unwritten = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
         let waiting = self.0.lock();
-        // In vain if the output is not read.
-        drop(self.0.0.changed.wait_timeout_while(waiting, PATIENCE, unwritten));
+        // Times out if the output is not read.
+        drop(self.0.0.changed.wait_timeout_while(waiting, FLUSH_LIMIT, unwritten));
     }
 }
 
-/// Writes as much as can be written. When the output is closed there is nowhere left to say so.
-#[expect(clippy::disallowed_methods, reason = "nothing tells when the output takes more")]
+/// Writes all bytes. Ignores errors: if the output is closed, they cannot be reported.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no notification when the output becomes writable"
+)]
 fn write_all(output: &mut impl Write, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match output.write(bytes) {
@@ -147,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// An output that hands over what is written.
+    /// An output that sends what is written to a channel.
     struct Channel(mpsc::Sender<Vec<u8>>);
 
     impl Write for Channel {
@@ -162,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_find_no_room_are_counted() {
+    fn dropped_lines_are_counted() {
         let queue = Queue::default();
         let line = [b'x'; 1024];
         let room = CAPACITY / line.len();

@@ -1,4 +1,4 @@
-//! The body of a request, of which the application may leave a part unread.
+//! Request bodies, which the application may leave partly unread.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,16 +9,16 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-/// How long to wait for the rest of a body that the application did not want.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long to wait for the unread rest of a body.
+const DRAIN_LIMIT: Duration = Duration::from_millis(50);
 
-/// A body that is returned when the application drops it.
+/// A body that returns to its lender when the application drops it.
 pub(super) struct BorrowedBody {
     body: Option<Incoming>,
     returned: Arc<Mutex<Option<Incoming>>>,
 }
 
-/// Where a [`BorrowedBody`] is found again.
+/// Receives a dropped [`BorrowedBody`].
 pub(super) struct BodyReturn(Arc<Mutex<Option<Incoming>>>);
 
 impl BorrowedBody {
@@ -58,27 +58,27 @@ impl Body for BorrowedBody {
     }
 }
 
-/// What to do about a part of a body that the application has not read.
+/// What to do with the unread rest of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// Read up to so many bytes if they have arrived already.
+    /// Read and discard up to this number of bytes, if they arrive at once.
     Drain(usize),
-    /// Leave it: the client sends it only when it is asked for.
+    /// Do not read: the client waits for `100 Continue`.
     Leave,
 }
 
 impl BodyReturn {
-    /// Finishes reading as told. Gives whether the body has been read to its end; if not, the
-    /// connection cannot be used again.
+    /// Handles the rest. Returns whether the body was read to its end; if not, the connection
+    /// cannot be reused.
     pub(super) async fn finish(self, rest: Rest) -> bool {
         let returned = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A part of the application that outlives its answer still has it.
+        // A task of the application still holds it.
         let Some(body) = returned else { return false };
         if body.is_end_stream() {
             return true;
         }
         match rest {
-            Rest::Drain(limit) => timeout(PATIENCE, drain(body, limit)).await.unwrap_or(false),
+            Rest::Drain(limit) => timeout(DRAIN_LIMIT, drain(body, limit)).await.unwrap_or(false),
             Rest::Leave => false,
         }
     }

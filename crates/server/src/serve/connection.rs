@@ -1,4 +1,4 @@
-//! One connection, from its acceptance to its end.
+//! Serving one connection.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -18,10 +18,10 @@ use super::phase::{Limits, Phase};
 use super::request::Gate;
 use super::stream::WatchedStream;
 
-/// The largest head of a request: a cookie of 4 KiB, a long query and some room.
+/// Maximum size of a request head, in bytes: enough for a cookie of 4 KiB and a long query.
 const HEAD_LIMIT: usize = 32 * 1024;
 
-/// How every connection is served.
+/// Serves connections with the same options.
 pub(super) struct Connections {
     http: http1::Builder,
     gate: Arc<Gate>,
@@ -29,16 +29,16 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Connections whose requests go through `gate`.
+    /// Serves requests through `gate`.
     pub(super) fn new(gate: Gate, limits: Limits) -> Self {
         let mut http = http1::Builder::new();
         http.max_header_size(HEAD_LIMIT).max_buf_size(2 * HEAD_LIMIT);
-        // The limits are kept by one timer here instead of one for each head.
+        // One timer here enforces the limits, instead of one timer of hyper per request.
         http.header_read_timeout(None);
         Self { http, gate: Arc::new(gate), limits }
     }
 
-    /// Serves until the connection ends or is told to.
+    /// Serves until the connection ends or is dismissed.
     pub(super) fn serve(
         &self,
         stream: TcpStream,
@@ -59,13 +59,13 @@ impl Connections {
             let stream = WatchedStream::new(stream, Arc::clone(&place.handle));
             let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             if let Err(error) = bounded(connection, handle, limits).await {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "connection error");
             }
         }
     }
 }
 
-/// Drives `connection` until it ends, is aborted, or exceeds a limit.
+/// Drives `connection` until it ends, is aborted, or exceeds a time limit.
 async fn bounded<C, E>(
     mut connection: Pin<&mut C>,
     handle: &Handle,
@@ -92,7 +92,7 @@ where
             }
             let now = Instant::now();
             if handle.clock.deadline(limits).is_some_and(|deadline| deadline <= now) {
-                // An idle connection ends in good order, unless a request has just arrived.
+                // An idle connection is closed gracefully, unless a request has just arrived.
                 if handle.clock.phase() != Phase::Idle || handle.is_dismissed() {
                     return Poll::Ready(Ok(()));
                 }
@@ -104,31 +104,31 @@ where
     .await
 }
 
-/// Whether the time has a `Date`: hyper panics over one before 1970.
-#[expect(clippy::disallowed_methods, reason = "hyper reads the same clock for its header")]
+/// Whether the current time can be written as `Date`: hyper panics before 1970.
+#[expect(clippy::disallowed_methods, reason = "hyper reads the same clock for its `Date` header")]
 fn can_write_date() -> bool {
     SystemTime::now() >= SystemTime::UNIX_EPOCH
 }
 
-/// Sets the timer to the next moment at which a limit may be exceeded, whatever arrives until then.
+/// Resets the timer to the earliest time at which any limit can be exceeded.
 fn rearm(timer: Pin<&mut Sleep>, handle: &Handle, limits: Limits, now: Instant) {
     let shortest = now + limits.head.min(limits.idle).max(Duration::from_millis(1));
     let deadline = handle.clock.deadline(limits).filter(|deadline| *deadline > now);
     timer.reset(deadline.map_or(shortest, |deadline| deadline.min(shortest)));
 }
 
-/// Sets the timer to `deadline` if it would fire later.
+/// Resets the timer to `deadline` if that is earlier.
 fn advance(timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
     if let Some(deadline) = deadline.filter(|deadline| *deadline < timer.deadline()) {
         timer.reset(deadline);
     }
 }
 
-/// Small answers go out at once, and a client that does not take its answer is cut off.
+/// Sets `TCP_NODELAY`, and a time limit for clients that do not read their answer.
 fn limit_stalls(stream: &TcpStream, limit: Duration) {
     let result = stream.set_nodelay(true).and_then(|()| user_timeout(stream, limit));
     if let Err(error) = result {
-        tracing::debug!(%error, "cannot set options of a connection");
+        tracing::debug!(%error, "cannot set socket options");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether the process lives (`/live`) and whether to send it requests (`/ready`).
+//! Health checks: whether the process is alive (`/live`) and accepts requests (`/ready`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,42 +11,42 @@ use tokio::time::timeout;
 
 use super::plain;
 
-/// How long storage may take to show that it works.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time limit of a probe.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Something without which requests fail.
+/// A dependency without which requests fail.
 #[async_trait]
 pub(crate) trait Probe: Send + Sync {
-    /// Whether it works at present.
+    /// Whether it works at the moment.
     async fn works(&self) -> bool;
 }
 
-/// Whether the server wants requests.
+/// Whether load balancers should send requests.
 pub(crate) struct Readiness {
     draining: AtomicBool,
     storage: Box<dyn Probe>,
 }
 
-/// A question about the health of the server.
+/// A health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HealthCheck {
-    /// `/live`: answered as long as requests are answered at all.
+    /// `/live`: succeeds as long as the server answers requests.
     Live,
-    /// `/ready`, and what load balancers ask that were given no path: `OPTIONS /` and `OPTIONS *`.
+    /// `/ready`, and the default checks of load balancers: `OPTIONS /` and `OPTIONS *`.
     Ready,
-    /// One of these paths with a method that changes something.
+    /// One of these paths with an unsafe method.
     WrongMethod,
 }
 
 impl HealthCheck {
-    /// What the request asks, if it is such a question. The paths stand at the root whatever the
-    /// prefix is.
+    /// The health check that a request asks for, if any. The paths are at the root, regardless of
+    /// `prefix`.
     pub(super) fn of<B>(request: &Request<B>) -> Option<Self> {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let check = match request.uri().path() {
             "/live" => Self::Live,
             "/ready" => Self::Ready,
-            // A browser that asks before a request to another origin names its own.
+            // A CORS preflight request has an `Origin` header.
             "/" | "*"
                 if *request.method() == Method::OPTIONS
                     && !request.headers().contains_key(ORIGIN) =>
@@ -60,17 +60,17 @@ impl HealthCheck {
 }
 
 impl Readiness {
-    /// Ready as long as `storage` works.
+    /// Ready while `storage` works.
     pub(crate) fn new(storage: Box<dyn Probe>) -> Self {
         Self { draining: AtomicBool::new(false), storage }
     }
 
-    /// Not ready from now on: the server is about to stop.
+    /// Makes the server not ready, because it is about to stop.
     pub(super) fn begin_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server is about to stop, and connections end with their next answer.
+    /// Whether the server is about to stop, so that connections close after their next answer.
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
@@ -80,12 +80,13 @@ impl Readiness {
         match check {
             HealthCheck::Live => plain::health(StatusCode::OK),
             HealthCheck::Ready => plain::health(self.status().await),
-            HealthCheck::WrongMethod => plain::only_read(),
+            HealthCheck::WrongMethod => plain::method_not_allowed(),
         }
     }
 
     async fn status(&self) -> StatusCode {
-        if !self.is_draining() && timeout(PATIENCE, self.storage.works()).await.unwrap_or(false) {
+        if !self.is_draining() && timeout(PROBE_LIMIT, self.storage.works()).await.unwrap_or(false)
+        {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE

@@ -1,4 +1,4 @@
-//! The Host header (RFC 9112 section 3.2): exactly one, and a host.
+//! The Host header (RFC 9112 section 3.2): exactly one, with a valid host.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,8 +6,8 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{Request, Version};
 
-/// Whether the request names one host, or none where it is from before HTTP/1.1. The host is not
-/// trusted: links are made from the configured base URL.
+/// Whether the request has exactly one valid host; before HTTP/1.1 it may have none. The host is
+/// not trusted: links use the configured base URL.
 pub(super) fn is_valid<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -26,7 +26,7 @@ fn is_same(named: &str, target: &Authority) -> bool {
 /// A host, and a port if there is one (RFC 3986 section 3.2, without user information). The port
 /// may be empty.
 fn is_authority(text: &str) -> bool {
-    // The colons of an IPv6 address stand before its bracket.
+    // The colons of an IPv6 address are inside its brackets.
     let end = text.rfind(']').map_or(0, |bracket| bracket + 1);
     match text[end..].find(':').map(|colon| text.split_at(end + colon)) {
         Some((host, port)) => is_host(host) && is_port(&port[1..]),
@@ -43,10 +43,10 @@ fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
     }
-    // The dot at the end belongs to the root of the domain name system.
+    // A final dot marks a fully qualified name.
     let labels = host.strip_suffix('.').unwrap_or(host);
     let last = labels.rsplit('.').next().unwrap_or_default();
-    // Browsers take a host that ends in a number for an IPv4 address.
+    // Browsers parse a host that ends in a number as an IPv4 address.
     if last.bytes().all(|byte| byte.is_ascii_digit()) {
         return host.parse::<Ipv4Addr>().is_ok();
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_host_two_hosts_and_garbage_are_not() {
+    fn no_host_two_hosts_and_invalid_hosts_are_not_valid() {
         assert!(!valid(&[], "/"));
         assert!(!valid(&["a", "b"], "/"));
         assert!(!valid(&["a", "a"], "/"));

@@ -1,4 +1,4 @@
-//! The connections that are open: how many, whose, and which to close when there are too many.
+//! The open connections: their number per network, and which to close if there are too many.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -14,20 +14,20 @@ use tokio::time::{Instant, timeout};
 
 use super::phase::{Phase, PhaseClock};
 
-/// How many connections are closed at once when there are too many, at most.
+/// Maximum number of connections that are closed together if there are too many.
 const BATCH: usize = 32;
 
-/// How long to wait for a connection that was told to close, before others are told.
+/// How long to wait for dismissed connections before others are dismissed.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// What the connection has been told.
+/// Command: continue to serve.
 const SERVE: u8 = 0;
-/// To end when it has answered what has arrived.
+/// Command: close when idle.
 const DISMISSED: u8 = 1;
-/// To end now.
+/// Command: close now.
 const ABORTED: u8 = 2;
 
-/// One connection, as the others see it.
+/// A handle to one connection, for other tasks.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) peer: SocketAddr,
@@ -48,24 +48,23 @@ impl Handle {
         }
     }
 
-    /// Whether the connection ends as soon as it is idle.
+    /// Whether the connection closes as soon as it is idle.
     pub(super) fn is_dismissed(&self) -> bool {
         self.order.load(Ordering::Relaxed) >= DISMISSED
     }
 
-    /// Whether the connection ends now.
+    /// Whether the connection closes now.
     pub(super) fn is_aborted(&self) -> bool {
         self.order.load(Ordering::Relaxed) == ABORTED
     }
 
-    /// Ends the connection as soon as it is idle.
+    /// Closes the connection as soon as it is idle.
     pub(super) fn dismiss(&self) {
         self.command(DISMISSED);
     }
 
-    /// Whether the connection waits for a request and has not been told to end. One that has and then
-    /// got a part of a head waits still.
-    fn gives_way(&self) -> bool {
+    /// Whether the connection waits for a request and has not been dismissed.
+    fn is_evictable(&self) -> bool {
         match self.clock.phase() {
             Phase::New | Phase::Idle => !self.is_dismissed(),
             Phase::Head => !self.is_aborted(),
@@ -78,24 +77,24 @@ impl Handle {
         self.task.wake();
     }
 
-    /// Notes the task that serves the connection, to be woken by commands.
+    /// Registers the waker of the task that serves the connection, for commands.
     pub(super) fn register(&self, waker: &Waker) {
         self.task.register(waker);
     }
 
-    /// Notes that the client may still be sending when it has its answer.
+    /// Records that the client may still be sending when it receives its answer.
     pub(super) fn leave_input_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still be sending: its body was not read, or its head was refused.
+    /// Whether the client may still be sending: its body was not read, or its head was invalid.
     pub(super) fn leaves_input_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
             || matches!(self.clock.phase(), Phase::Head | Phase::Lingering)
     }
 }
 
-/// The open connections, up to a number in all and a number for each network.
+/// The open connections, with a limit in total and per network.
 #[derive(Debug)]
 pub(super) struct OpenConnections {
     capacity: usize,
@@ -111,7 +110,7 @@ struct Open {
     networks: HashMap<IpAddr, usize>,
 }
 
-/// The place of an open connection; free again when dropped.
+/// The slot of an open connection, freed when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     connections: Arc<OpenConnections>,
@@ -121,16 +120,16 @@ pub(super) struct Place {
 }
 
 impl OpenConnections {
-    /// At most `capacity` in all. A network has at most `per_network`; without that half of them,
-    /// and as many as it likes where it is this machine.
+    /// At most `capacity` connections in total, and `per_network` per network. If not set, half of
+    /// `capacity` per network, and no limit for loopback addresses.
     pub(super) fn new(capacity: usize, per_network: Option<usize>) -> Arc<Self> {
         let capacity = capacity.clamp(1, u32::MAX as usize);
         let slots = Arc::new(Semaphore::new(capacity));
         Arc::new(Self { capacity, per_network, slots, open: Mutex::default() })
     }
 
-    /// A place for a connection of `peer`. Where all are taken, idle connections are closed, and if
-    /// none is idle it waits; `None` if the peer's own network holds too many that are not idle.
+    /// Acquires a slot for a connection of `peer`. If all are in use, closes idle connections, or
+    /// waits if none is idle. `None` if the peer's network has too many that are not idle.
     pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
         let network = network(peer.ip());
         if self.is_full(network) && self.close_idle(Some(network)) == 0 {
@@ -153,7 +152,7 @@ impl OpenConnections {
         }
         loop {
             self.close_idle(None);
-            // One that was told to close may have begun a request first.
+            // A dismissed connection may have begun a request first.
             let freed = timeout(RETRY, Arc::clone(&self.slots).acquire_owned()).await;
             if let Ok(slot) = freed {
                 return slot.ok();
@@ -161,14 +160,14 @@ impl OpenConnections {
         }
     }
 
-    /// Closes some of the connections that wait for a request, those first whose network has most
-    /// of them, and then those that have waited longest. Gives their number.
+    /// Closes some idle connections: first those of the networks with most connections, then those
+    /// that have been idle for longest. Returns their number.
     pub(super) fn close_idle(&self, of: Option<IpAddr>) -> usize {
         let open = self.lock();
         let mut waiting: Vec<(Reverse<usize>, Instant, &Arc<Handle>)> = open
             .handles
             .values()
-            .filter(|handle| handle.gives_way())
+            .filter(|handle| handle.is_evictable())
             .filter(|handle| of.is_none_or(|of| network(handle.peer.ip()) == of))
             .map(|handle| {
                 let held = open.networks.get(&network(handle.peer.ip())).copied().unwrap_or(0);
@@ -180,26 +179,26 @@ impl OpenConnections {
             waiting.select_nth_unstable_by_key(count - 1, |(held, since, _)| (*held, *since));
         }
         for (_, _, handle) in &waiting[..count] {
-            // One that has sent half a head would not become idle for long.
+            // One that has sent part of a head would not become idle soon.
             let order = if handle.clock.phase() == Phase::Head { ABORTED } else { DISMISSED };
             handle.command(order);
         }
         count
     }
 
-    /// How many have been open so far.
+    /// Number of connections since the start.
     pub(super) fn admitted(&self) -> u64 {
         self.lock().next
     }
 
-    /// Ends all connections as soon as they are idle.
+    /// Closes all connections as soon as they are idle.
     pub(super) fn dismiss_all(&self) {
         for handle in self.lock().handles.values() {
             handle.dismiss();
         }
     }
 
-    /// Waits until none is open.
+    /// Waits until all connections are closed.
     pub(super) async fn closed(&self) {
         let all = u32::try_from(self.capacity).unwrap_or(u32::MAX);
         let _all = self.slots.acquire_many(all).await;
@@ -214,7 +213,7 @@ impl OpenConnections {
         self.lock().networks.get(&network).is_some_and(|held| *held >= limit)
     }
 
-    /// Nothing panics while it is locked.
+    /// Never poisoned: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,13 +231,13 @@ impl Drop for Place {
             }
         }
         if open.handles.is_empty() {
-            // A map keeps the room of its largest size.
+            // A map keeps its capacity otherwise.
             *open = Open { next: open.next, ..Open::default() };
         }
     }
 }
 
-/// What counts as one address: an IPv4 address, or a /64 network, of which a host has all.
+/// The unit of the limit: an IPv4 address, or a /64 network of IPv6, which one host can use whole.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => {
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn network_that_holds_most_gives_way_first() {
+    async fn connections_of_the_largest_network_are_closed_first() {
         let open = OpenConnections::new(4, Some(4));
         let lone = open.admit(peer("192.0.2.1")).await.unwrap();
         let many = [
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_network_cannot_hold_more_than_its_share() {
+    async fn one_network_cannot_exceed_its_limit() {
         let open = OpenConnections::new(4, None);
         let mut held = Vec::new();
         for host in ["2001:db8::1", "2001:db8::2"] {
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn this_machine_has_no_share_unless_one_is_set() {
+    async fn loopback_addresses_have_no_limit_unless_one_is_set() {
         let open = OpenConnections::new(4, None);
         let mut held = Vec::new();
         for _ in 0..4 {

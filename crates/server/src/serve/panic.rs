@@ -1,11 +1,11 @@
-//! A panic in the application costs one request, not the connection or the process.
+//! Catches panics of the application: they fail one request, not the connection or the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// What `future` gives, `None` if it panics. Every lock and pool that a request shares survives
-/// the unwinding: none of ours is poisoned or left half-changed, for a store's method is one step.
+/// Awaits `future`; `None` if it panics. Unwind safe: none of our locks is poisoned and no shared
+/// state is left half-changed, because every method of a store is atomic.
 pub(super) async fn catch_panic<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -1,11 +1,11 @@
-//! What a connection is doing, and since when.
+//! The phase of a connection and its start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a connection may stay in a phase.
+/// Maximum durations of phases.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// From the first byte of a head to its last, and from a new connection to its first byte.
@@ -14,10 +14,10 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
 }
 
-/// How long a client may go on sending after its answer; what it sends is discarded.
+/// How long to read and discard what a client sends after its answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What a connection is doing.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Nothing has arrived yet.
@@ -30,11 +30,11 @@ pub(super) enum Phase {
     Answering,
     /// The last answer has been sent; the next request has not begun.
     Idle,
-    /// The last answer has been sent; what still arrives is thrown away.
+    /// The last answer has been sent; further input is discarded.
     Lingering,
 }
 
-/// The phase of one connection, which its own task changes and others may read.
+/// The phase of one connection, written by its task and read by others.
 #[derive(Debug)]
 pub(super) struct PhaseClock {
     opened: Instant,
@@ -58,29 +58,30 @@ impl PhaseClock {
         }
     }
 
-    /// The beginning of the phase.
+    /// The start of the phase.
     pub(super) fn since(&self) -> Instant {
         self.opened + Duration::from_micros(self.word.load(Ordering::Relaxed) >> 3)
     }
 
-    /// Begins a phase that is limited in time.
+    /// Begins a phase with a time limit.
     pub(super) fn begin(&self, phase: Phase) {
         let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.word.store(micros << 3 | phase as u64, Ordering::Relaxed);
     }
 
-    /// Begins a phase that is not: its beginning is not noted.
+    /// Begins a phase without a time limit: its start is not recorded.
     pub(super) fn begin_untimed(&self, phase: Phase) {
         self.word.store(phase as u64, Ordering::Relaxed);
     }
 
-    /// The end of the phase, if it has one.
+    /// The deadline of the phase, if it has a limit.
     pub(super) fn deadline(&self, limits: Limits) -> Option<Instant> {
         match self.phase() {
             Phase::New | Phase::Head => Some(self.since() + limits.head),
             Phase::Idle => Some(self.since() + limits.idle),
             Phase::Lingering => Some(self.since() + LINGER),
-            // The request has its own limit; the kernel gives up a client that takes no answer.
+            // Requests have their own limit, and `TCP_USER_TIMEOUT` limits clients that do not
+            // read.
             Phase::Busy | Phase::Answering => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Answers that the server gives itself: fixed texts that tell nothing of the inside.
+//! Plain-text answers of the server itself, which contain no internal detail.
 
 use axum::body::Body;
 use http::header::{
@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 
-/// The reason of the status, after which the connection ends.
+/// The reason phrase of the status; closes the connection.
 pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or_default();
     let mut response = text(status, format!("{reason}\n"));
@@ -18,13 +18,13 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Whether something works.
+/// The answer to a health check.
 pub(super) fn health(status: StatusCode) -> Response<Body> {
     text(status, if status.is_success() { "ok\n" } else { "unavailable\n" })
 }
 
-/// The same where the method is not one for health checks.
-pub(super) fn only_read() -> Response<Body> {
+/// The answer to a health check with an unsafe method.
+pub(super) fn method_not_allowed() -> Response<Body> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
     set(&mut response, ALLOW, "GET, HEAD, OPTIONS");
     response

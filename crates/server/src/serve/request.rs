@@ -1,5 +1,5 @@
-//! What every request passes before and around the application: a valid host and method, a limited
-//! body, limited time, and an answer should the application panic.
+//! Checks and limits around the application: a valid host and method, a body limit, a time limit,
+//! and an answer if the application panics.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -44,7 +44,7 @@ impl Gate {
         self.request_timeout
     }
 
-    /// The answer to a request that came by `connection`.
+    /// Answers a request of `connection`.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -62,7 +62,7 @@ impl Gate {
         id: RequestId,
     ) -> Response<Body> {
         let logged = self.access_log.then(|| {
-            // The path alone: a query may hold a token.
+            // Only the path: a query may contain a token.
             (Instant::now(), request.method().clone(), request.uri().path().to_owned())
         });
         let mut response = self.pass(request, connection).await;
@@ -81,7 +81,7 @@ impl Gate {
         response
     }
 
-    /// The application's answer, or why there is none.
+    /// The application's answer, or the refusal.
     async fn pass(&self, request: Request<Incoming>, connection: &Handle) -> Response<Body> {
         if let Some(status) = self.refusal(&request) {
             if !request.body().is_end_stream() {
@@ -97,7 +97,7 @@ impl Gate {
         self.pass_body(request, connection, |request| self.ask_application(request)).await
     }
 
-    /// Hands the request to `answer`, and sees to what is left of its body.
+    /// Passes the request to `answer`, then handles the unread rest of the body.
     async fn pass_body<F: Future<Output = Response<Body>>>(
         &self,
         request: Request<Incoming>,
@@ -114,7 +114,7 @@ impl Gate {
         let body = Body::new(Limited::new(body, self.body_limit));
         let mut response = answer(Request::from_parts(parts, body)).await;
         if !returned.finish(rest).await {
-            // A client whose time is up has had its time to send.
+            // After a time-out, the client gets no more time to send.
             if response.status() != StatusCode::REQUEST_TIMEOUT {
                 connection.leave_input_unread();
             }
@@ -129,7 +129,7 @@ impl Gate {
         match within(self.request_timeout, pin!(catch_panic(answer))).await {
             Some(Some(response)) => response,
             Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
-            // A client that sends a body is most likely still sending it.
+            // A client that sends a body is probably still sending it.
             None if has_body => plain::refusal(StatusCode::REQUEST_TIMEOUT),
             None => plain::refusal(StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -149,7 +149,7 @@ impl Gate {
     }
 }
 
-/// What `future` gives within the time. Most give it at once and need no timer.
+/// Awaits `future` with a time limit. Most futures are ready at once and need no timer.
 async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
     match first {

@@ -1,10 +1,10 @@
-//! The signals that stop the server, and those that must not.
+//! Signals: those that stop the server, and those that are ignored.
 
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT, caught from the moment this is made. From then on SIGHUP does nothing, and a
-/// write beyond the file size limit fails instead of ending the process by SIGXFSZ.
+/// Catches SIGTERM and SIGINT. Also ignores SIGHUP, and SIGXFSZ, so that a write beyond the file
+/// size limit fails instead of killing the process.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     terminate: Signal,
@@ -12,7 +12,7 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Begins to catch them.
+    /// Installs the handlers.
     pub(crate) fn catch() -> std::io::Result<Self> {
         // The handler stays installed without a listener.
         drop(signal(SignalKind::hangup())?);
@@ -23,7 +23,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for one of them.
+    /// Waits for a stop signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

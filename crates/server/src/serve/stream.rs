@@ -1,4 +1,4 @@
-//! The bytes of a connection, watched for the phase that it is in.
+//! The stream of a connection, which tracks its phase.
 
 use std::io;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use super::open::Handle;
 use super::phase::Phase;
 
-/// How much is read from a client after its answer, and discarded.
+/// Maximum number of bytes that are read and discarded after an answer.
 const LINGER_LIMIT: usize = 1024 * 1024;
 
-/// A stream that notes when a head begins and when an answer has been sent, and that ends by itself
-/// once its connection is dismissed and idle.
+/// A stream that records when a head begins and when an answer has been sent, and that reports its
+/// end once the connection is dismissed and idle.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
     stream: TcpStream,
@@ -29,8 +29,8 @@ impl WatchedStream {
         Self { stream, handle, discarded: 0 }
     }
 
-    /// Whether the connection is to be closed and no request has arrived. The kernel is asked: the
-    /// runtime may not know yet of what has just arrived.
+    /// Whether the connection is dismissed and no request has arrived. Asks the kernel, because the
+    /// runtime may not know of the latest input yet.
     fn may_end(&self) -> bool {
         self.handle.is_dismissed()
             && matches!(self.handle.clock.phase(), Phase::New | Phase::Idle)
@@ -40,8 +40,8 @@ impl WatchedStream {
             )
     }
 
-    /// Reads until the client has ended. A client that is still sending when its connection is
-    /// closed gets a reset, which can take the answer with it.
+    /// Reads until the client has closed its side. Closing while the client is still sending would
+    /// cause a reset, which can destroy the answer.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.handle.clock.phase() != Phase::Lingering {
             self.handle.clock.begin(Phase::Lingering);

@@ -23,7 +23,7 @@ fn crossauth() -> Crossauth {
     Crossauth::builder().secret("at least sixteen bytes").storage(storage).build().unwrap()
 }
 
-/// Serves `app` for as long as the test runs.
+/// Serves `app` until the end of the test.
 async fn serve(app: Router, storage: &'static str) -> SocketAddr {
     let inputs = Inputs::new(Program::Server).argument("limits.request_timeout", "200ms");
     let settings = inputs.load().unwrap().settings;
@@ -56,7 +56,7 @@ async fn get(address: SocketAddr, path: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn a_panicking_handler_costs_one_request() {
+async fn a_panicking_handler_fails_one_request() {
     async fn panics() -> &'static str {
         panic!("on purpose")
     }
@@ -72,14 +72,14 @@ async fn a_panicking_handler_costs_one_request() {
 }
 
 #[tokio::test]
-async fn a_handler_that_never_answers_is_given_up() {
+async fn a_handler_that_never_answers_times_out() {
     let app = Router::new().route("/", routing::get(std::future::pending::<()>));
     let address = serve(app, "working").await;
     assert_eq!(get_status(address, "/").await, "HTTP/1.1 503 Service Unavailable");
 }
 
 #[tokio::test]
-async fn without_storage_the_server_lives_but_is_not_ready() {
+async fn without_storage_the_server_is_live_but_not_ready() {
     let address = serve(Router::new(), "broken").await;
     assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 503 Service Unavailable");
     assert_eq!(get_status(address, "/live").await, "HTTP/1.1 200 OK");

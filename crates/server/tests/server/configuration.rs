@@ -149,7 +149,7 @@ fn the_check_finds_what_a_start_would_find_and_says_it_once() {
             "crossauth: templates = \"nowhere\": there is no such directory (command line)",
         ),
         (["--set", "database.path=junk.db"], "crossauth: junk.db is not a SQLite database"),
-        (["--data", "file/data"], "crossauth: cannot make the data directory file/data: "),
+        (["--data", "file/data"], "crossauth: cannot create the data directory file/data: "),
         (["--data", "data"], "crossauth: cannot use data/secret: "),
         (["--set", "listen=127.0.0.1:0\nx"], "crossauth: listen = "),
         (
@@ -189,7 +189,7 @@ fn a_file_in_the_working_directory_that_is_not_read_is_pointed_out() {
     std::fs::write(directory.path().join("crossauth.toml"), "site_name = 'Acme'").unwrap();
     let show = run(directory.path(), &["config", "show"]);
     let stdout = String::from_utf8(show.stdout).unwrap();
-    assert!(stdout.starts_with("# ./crossauth.toml is not read: give --config"), "{stdout}");
+    assert!(stdout.starts_with("# ./crossauth.toml is not read: use --config"), "{stdout}");
     let show = run(directory.path(), &["config", "show", "--config", "crossauth.toml"]);
     let stdout = String::from_utf8(show.stdout).unwrap();
     assert!(!stdout.contains("is not read"), "{stdout}");

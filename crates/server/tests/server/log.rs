@@ -45,7 +45,7 @@ fn log_that_is_not_read_delays_no_request() {
     assert_eq!(get("/live"), 200);
     let mut output = BufReader::new(server.0.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("lines of the log were lost") {
+    while !line.contains("log lines were dropped") {
         line.clear();
         assert_ne!(output.read_line(&mut line).unwrap(), 0, "the log does not say what it lost");
     }

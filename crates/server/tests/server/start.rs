@@ -105,7 +105,7 @@ fn a_directory_that_cannot_be_made_is_one_clear_line() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(
-        stderr.starts_with("crossauth: cannot make the data directory file/data: "),
+        stderr.starts_with("crossauth: cannot create the data directory file/data: "),
         "{stderr}"
     );
 }
