@@ -146,7 +146,7 @@ fn the_check_finds_what_a_start_would_find_and_says_it_once() {
     for (arguments, problem) in [
         (
             ["--set", "templates=nowhere"],
-            "crossauth: templates = \"nowhere\": there is no such directory (command line)",
+            "crossauth: templates = \"nowhere\": the directory does not exist (command line)",
         ),
         (["--set", "database.path=junk.db"], "crossauth: junk.db is not a SQLite database"),
         (["--data", "file/data"], "crossauth: cannot create the data directory file/data: "),
