@@ -61,7 +61,11 @@ fn connections_beyond_the_limit_of_files_give_way_to_new_ones() {
     assert_eq!(server.status("/ready"), 200);
     drop(silent);
     server.stop();
-    assert!(server.log().contains("the limit of open files reduces the number of connections"), "{}", server.log());
+    assert!(
+        server.log().contains("the limit of open files reduces the number of connections"),
+        "{}",
+        server.log()
+    );
     assert!(!server.log().contains("cannot accept"), "{}", server.log());
     // Without it nothing is said.
     let mut server = start(&["--set", "limits.connections=8"]);
