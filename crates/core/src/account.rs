@@ -1,4 +1,4 @@
-//! Accounts: creating, finding, changing, disabling, deleting and listing them.
+//! Accounts: create, find, change, disable, delete and list.
 
 mod change;
 
@@ -16,17 +16,17 @@ use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_fi
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
 
-/// Longest value of one application field, in characters.
+/// Maximum length of an application field, in characters.
 const MAX_FIELD_LEN: usize = 1000;
 
-/// What a person enters to get an account.
+/// The input for a new account.
 #[derive(Debug)]
 pub struct AccountForm {
     /// The username.
     pub username: String,
     /// The password.
     pub password: Password,
-    /// The repeated password, where the form asks for it.
+    /// The repeated password, if the form has it.
     pub repeat: Option<Password>,
     /// Application fields, and `email`.
     pub fields: Map<String, Value>,
@@ -35,7 +35,7 @@ pub struct AccountForm {
 /// Why an account was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// Fields break the rules: every broken rule at once, in the order of the form.
+    /// Fields are invalid: all violated rules, in the order of the form.
     #[error("{}", messages(.0))]
     Form(Vec<FieldError>),
     /// Sign-up is disabled.
@@ -47,13 +47,13 @@ pub enum AccountError {
     /// The user's state does not allow the change.
     #[error("the user's state does not allow this")]
     NotAllowed,
-    /// The change would leave no administrator who can log in.
+    /// The change would leave no enabled administrator.
     #[error("this is the last administrator")]
     LastAdmin,
-    /// The one-time token that permits this is not valid any more.
+    /// The required one-time token is no longer valid.
     #[error("the link is not valid any more")]
     TokenGone,
-    /// No capacity for hashing right now.
+    /// No capacity for hashing at the moment.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The store failed.
@@ -61,7 +61,7 @@ pub enum AccountError {
     Storage(#[from] StorageError),
 }
 
-/// Creates, changes and deletes accounts, on behalf of an administrator or of the application.
+/// Creates, changes and deletes accounts on behalf of an administrator or the application.
 pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
@@ -78,7 +78,7 @@ impl Accounts {
         &self.policy
     }
 
-    /// Checks a form without storing anything; reports every broken rule.
+    /// Validates a form without storing anything; reports all violated rules.
     ///
     /// `reserved` names are refused: those of the configuration at sign-up, none for
     /// administrators.
@@ -133,12 +133,12 @@ impl Accounts {
     }
 }
 
-/// What an administrator makes of a new account.
+/// The role of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// An ordinary user.
     User,
-    /// One who may administer others.
+    /// An administrator.
     Administrator,
 }
 
@@ -146,8 +146,8 @@ fn messages(errors: &[FieldError]) -> String {
     errors.iter().map(FieldError::message).collect::<Vec<_>>().join(". ")
 }
 
-/// Whether text with this character can pass for other text: controls, marks that change the
-/// direction of writing, and zero-width spaces. Joiners stay: some scripts need them.
+/// Whether text with this character can look like other text: control characters, marks that change
+/// the writing direction, and zero-width spaces. Joiners are allowed: some scripts need them.
 fn is_confusable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}')

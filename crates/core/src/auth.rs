@@ -1,4 +1,4 @@
-//! All use cases, put together over one storage.
+//! All use cases over one storage.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -22,12 +22,12 @@ use crate::setup::Setup;
 use crate::signup::{Signup, SignupConfig};
 use crate::storage::Storage;
 
-/// How the use cases behave.
+/// Configuration of the use cases.
 #[derive(Debug)]
 pub struct AuthConfig {
-    /// Signs cookies. With it, cookies can be forged, but not the ids in them.
+    /// The secret that signs cookies. Whoever knows it can sign cookies, but still not guess ids.
     pub secret: ServerSecret,
-    /// The form in which cookies are signed; every form is read.
+    /// The encoding of cookie signatures; every encoding is accepted.
     pub signature_form: SignatureForm,
     /// How long sessions live.
     pub session: SessionConfig,
@@ -37,12 +37,12 @@ pub struct AuthConfig {
     pub password_policy: PasswordPolicy,
     /// Who may sign up.
     pub signup: SignupConfig,
-    /// Closures of the application.
+    /// Callbacks of the application.
     pub hooks: Hooks,
 }
 
 impl AuthConfig {
-    /// The defaults, with the one setting that has none.
+    /// The defaults, with the secret, which has no default.
     pub fn new(secret: ServerSecret) -> Self {
         Self {
             secret,
@@ -56,12 +56,12 @@ impl AuthConfig {
     }
 }
 
-/// Where time and randomness come from.
+/// Sources of time and randomness.
 #[derive(Clone)]
 pub struct Sources {
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Gives randomness.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
 }
 
@@ -80,13 +80,13 @@ impl fmt::Debug for Sources {
 
 /// All use cases.
 pub struct Auth {
-    /// Begins, checks and ends sessions.
+    /// Begins, authenticates and ends sessions.
     pub sessions: Arc<Sessions>,
     /// Issues and checks CSRF tokens.
     pub csrf: Csrf,
     /// Logs users in.
     pub login: Arc<Login>,
-    /// Creates accounts on the request of their users.
+    /// Creates accounts at the request of their users.
     pub signup: Signup,
     /// Creates, changes and deletes accounts on behalf of an administrator.
     pub accounts: Arc<Accounts>,
@@ -96,7 +96,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Puts the use cases together and starts the threads that hash passwords.
+    /// Builds the use cases and starts the threads that hash passwords.
     pub fn new(
         config: AuthConfig,
         storage: &Storage,
@@ -125,17 +125,17 @@ impl Auth {
         })
     }
 
-    /// The work that goes on beside requests: removing expired keys, and recording when sessions
-    /// were last used. Nothing of it happens unless this future runs, usually as
-    /// `tokio::spawn(auth.tasks())`. It ends when this `Auth` is dropped, and may be run again,
-    /// on another runtime, after it was dropped.
+    /// The background tasks: deleting expired keys, and recording when sessions were last used.
+    /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
+    /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
+    /// another runtime, too.
     pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
         let purge = housekeeping::purge_loop(&self.deps.storage.keys, self.deps.clock.clone());
         let record = self.sessions.record_activity();
         async move {
             let (mut purge, mut record) = (pin!(purge), pin!(record));
             poll_fn(|context| {
-                // Both end with this `Auth`, but the purge may notice only ten minutes later.
+                // Both end with this `Auth`, but the purge may detect that only ten minutes later.
                 let purged = purge.as_mut().poll(context);
                 let recorded = record.as_mut().poll(context);
                 if purged.is_ready() || recorded.is_ready() {

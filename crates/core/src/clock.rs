@@ -1,9 +1,9 @@
-//! Time, given to every use case so that tests move it instead of sleeping.
+//! Time, injected into every use case so that tests can set it instead of sleeping.
 
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -63,9 +63,9 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A source of the present time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_stops_at_the_ends_instead_of_wrapping() {
+    fn arithmetic_saturates() {
         let last = Timestamp::from_millis(i64::MAX);
         assert_eq!(last + Duration::from_secs(1), last);
         let first = Timestamp::from_millis(i64::MIN);

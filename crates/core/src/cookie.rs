@@ -17,18 +17,18 @@ pub const CSRF_COOKIE: &str = "CSRFTOKEN";
 /// Default lifetime of a session: 30 days.
 pub const SESSION_MAX_AGE: Duration = Duration::from_hours(30 * 24);
 
-/// Longest header value in bytes; browsers refuse longer ones.
+/// Maximum length of the header value in bytes; browsers refuse longer ones.
 const MAX_LEN: usize = 4096;
 
 /// Which cross-site requests carry a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SameSite {
-    /// None.
+    /// No cross-site requests.
     Strict,
     /// Top-level navigation, such as following a link.
     #[default]
     Lax,
-    /// All. Browsers require `Secure` with it.
+    /// All requests. Browsers require `Secure` with it.
     None,
 }
 
@@ -47,13 +47,13 @@ impl SameSite {
 pub struct CookieOptions {
     /// The name.
     pub name: String,
-    /// The domain whose hosts receive the cookie; only the host that set it if not given.
+    /// The domain whose hosts receive the cookie; only the exact host if not set.
     pub domain: Option<String>,
-    /// The path below which the cookie is sent.
+    /// The path prefix of requests that carry the cookie.
     pub path: Option<String>,
-    /// Hidden from scripts.
+    /// `HttpOnly`: hidden from scripts.
     pub http_only: bool,
-    /// Sent over HTTPS only.
+    /// `Secure`: sent over https only.
     pub secure: bool,
     /// Which cross-site requests carry it.
     pub same_site: SameSite,
@@ -71,14 +71,14 @@ pub enum InvalidCookie {
     /// Not a domain name.
     #[error("the cookie's domain is not a domain name")]
     Domain,
-    /// Not an absolute path, or with a character that is not allowed.
+    /// The path is not absolute, or has a character that is not allowed.
     #[error("the cookie's path does not start with / or has a character that is not allowed")]
     Path,
     /// `__Host-` requires `Secure`, the path `/` and no domain; `__Secure-` requires `Secure`.
-    #[error("the prefix of the cookie's name demands other attributes")]
+    #[error("the prefix of the cookie's name requires other attributes")]
     Prefix,
     /// `SameSite=None` requires `Secure`.
-    #[error("SameSite=None demands Secure")]
+    #[error("SameSite=None requires Secure")]
     SameSite,
     /// More than 4096 bytes.
     #[error("the cookie is too long")]
@@ -86,7 +86,7 @@ pub enum InvalidCookie {
 }
 
 impl CookieOptions {
-    /// A cookie that is hidden from scripts, sent over HTTPS only, for every path of the host.
+    /// A cookie that is hidden from scripts, sent over https only, for every path of the host.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -134,7 +134,7 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// Sets a cookie until `expires`, or until the browser is closed if not given.
+    /// Sets a cookie until `expires`; until the browser is closed if `None`.
     pub fn new(
         options: &CookieOptions,
         value: &str,

@@ -1,7 +1,6 @@
-//! Wire formats of Crossauth: helpers for programs that read or write its databases, cookies and
-//! tokens.
+//! Wire formats of Crossauth, for programs that read or write its databases, cookies and tokens.
 //!
-//! Where Python and TypeScript write different text, one form is written and both are read.
+//! Where Python and TypeScript write different forms, one form is written and both are accepted.
 //!
 //! ```
 //! use crossauth_core::crypto::{Signer, hash, random_token};
@@ -48,7 +47,7 @@ pub use self::totp::{InvalidTotpSecret, TotpSecret, Window};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-/// Compares secrets in a time that depends on their lengths only.
+/// Compares secrets in constant time for equal lengths.
 pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     verify_slices_are_equal(left, right).is_ok()
 }

@@ -1,7 +1,7 @@
 //! Protection against cross-site request forgery: the signed double-submit token.
 //!
-//! The cookie carries a signed token, the form or header the same token under a fresh mask, so
-//! that compressed pages do not reveal it. Where there is a session the token is derived from the
+//! The cookie carries a signed token, the form or header the same token under a fresh mask, so that
+//! compressed pages do not reveal it. Where there is a session the token is derived from the
 //! session id: a token from anywhere else, even if correctly signed, is refused.
 
 use std::fmt;
@@ -42,7 +42,7 @@ impl CsrfToken {
     /// Length of the longest cookie that carries a token, in bytes.
     pub const MAX_COOKIE_LEN: usize = TEXT_LEN + 1 + MAX_SIGNATURE_LEN;
 
-    /// Reads base64url; `None` unless it is 128 bits in the one spelling without padding.
+    /// Parses base64url; `None` unless it is 128 bits in canonical form without padding.
     fn parse(text: &str) -> Option<Self> {
         let token = Self(decode(text).ok()?.try_into().ok()?);
         token.is_spelt(text).then_some(token)
@@ -84,12 +84,12 @@ impl Csrf {
         Self { signer, random }
     }
 
-    /// The token of a session, or a new random one where there is none.
+    /// The token of a session, or a new random one without a session.
     pub fn token(&self, session: Option<&SessionId>) -> CsrfToken {
         session.map_or_else(|| CsrfToken(bytes(&*self.random)), derive)
     }
 
-    /// The token in a cookie, if it is signed by this server and belongs to the session.
+    /// The token in a cookie, if it is signed by this server or derived from the session.
     pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<CsrfToken> {
         let Some(id) = session else {
             let token = csrf::token_in_cookie(&self.signer, cookie).ok()?;
@@ -120,8 +120,8 @@ impl Csrf {
     }
 }
 
-/// The token of a session. The id is as secret as any key, and its hash in storage, of another
-/// text, does not help to find this one.
+/// Derives the token of a session. Its hash in storage is one of another text and does not reveal
+/// this one.
 fn derive(id: &SessionId) -> CsrfToken {
     let hash = hash_of_parts(b"csrf token of session ", id.expose().as_bytes());
     let mut token = [0; TOKEN_LEN];
@@ -129,7 +129,7 @@ fn derive(id: &SessionId) -> CsrfToken {
     CsrfToken(token)
 }
 
-/// The hash of two texts joined; in one call where they are short, as ids are.
+/// The hash of two concatenated texts; in one call if they are short, as ids are.
 fn hash_of_parts(first: &[u8], second: &[u8]) -> Digest {
     let mut joined = [0; 64];
     let len = first.len() + second.len();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_texts_that_are_no_tokens_are_ignored() {
+    fn signed_texts_that_are_not_tokens_are_ignored() {
         let csrf = csrf();
         for text in ["", "AA", "!", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA=="] {
             let cookie = csrf::cookie_value(&csrf.signer, text);

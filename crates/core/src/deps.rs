@@ -1,4 +1,4 @@
-//! What the use cases work with.
+//! Dependencies of the use cases.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::password::Hasher;
 use crate::random::Random;
 use crate::storage::Storage;
 
-/// Handed to each use case, which clones what it needs.
+/// Passed to each use case, which clones what it needs.
 pub(crate) struct Deps {
     pub(crate) storage: Storage,
     pub(crate) clock: Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! The public vocabulary of errors: number, name, HTTP status and text of each.
+//! The public error codes: number, name, HTTP status and text of each.
 //!
 //! Each use case has its own error type, which is matched exhaustively into an [`ErrorCode`] where
 //! an answer is written.
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::form::{self, FieldError, FieldMessages};
 
-/// A code of the API's error vocabulary.
+/// An error code of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     /// No such user.
     UserNotExist = 1,
-    /// Wrong password, where the username is known to be right.
+    /// Wrong password for a known user.
     PasswordInvalid = 2,
     /// No user with that address.
     EmailNotExist = 3,
@@ -54,9 +54,9 @@ pub enum ErrorCode {
     InvalidCsrf = 21,
     /// No such session.
     InvalidSession = 22,
-    /// The token is past its time.
+    /// The token has expired.
     Expired = 23,
-    /// A store or another server does not answer.
+    /// A store or another server does not respond.
     Connection = 24,
     /// A hash or ciphertext is malformed.
     InvalidHash = 25,
@@ -70,7 +70,7 @@ pub enum ErrorCode {
     PasswordResetNeeded = 29,
     /// The second factor must be set up again first.
     Factor2ResetNeeded = 30,
-    /// The server is not set up for this.
+    /// The server is not configured for this.
     Configuration = 31,
     /// Not an e-mail address.
     InvalidEmail = 32,
@@ -86,21 +86,21 @@ pub enum ErrorCode {
     MfaRequired = 37,
     /// The password breaks the rules.
     PasswordFormat = 38,
-    /// A key's data is not what it should be.
+    /// A key's data has an unexpected format.
     DataFormat = 39,
     /// A request to another server failed.
     FetchError = 40,
     /// The name or address is taken.
     UserExists = 41,
-    /// One or more fields are wrong.
+    /// One or more fields are invalid.
     FormEntry = 42,
     /// The request is malformed or incomplete.
     BadRequest = 43,
-    /// The user has not decided yet.
+    /// The user has not decided yet (OAuth device flow).
     AuthorizationPending = 44,
-    /// Polling too fast.
+    /// The client polls too fast.
     SlowDown = 45,
-    /// The token is past its time (OAuth).
+    /// The token has expired (OAuth).
     ExpiredToken = 46,
     /// The change breaks a rule of the database.
     ConstraintViolation = 47,
@@ -108,17 +108,17 @@ pub enum ErrorCode {
     NotImplemented = 48,
     /// A field is missing or of the wrong type.
     ValueError = 49,
-    /// Anything else.
+    /// Any other error.
     UnknownError = 50,
 }
 
 /// How the codes are numbered on the wire. The names are the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Numbering {
-    /// As the Python Crossauth counts: from 1.
+    /// That of the Python Crossauth: from 1.
     #[default]
     Python,
-    /// As the TypeScript Crossauth counts, and its browser library decodes: from 0.
+    /// That of the TypeScript Crossauth, which its browser library decodes: from 0.
     TypeScript,
 }
 
@@ -133,8 +133,8 @@ const fn entry(code: ErrorCode, name: &'static str, status: u16, message: &'stat
     Entry { code, name, status, message }
 }
 
-/// In the order of the codes' numbers. Differences from upstream: `FormEntry` is the client's
-/// fault (400), and RFC 8628 section 3.5 makes `AuthorizationPending` and `SlowDown` 400.
+/// In the order of the codes' numbers. Differences from upstream: `FormEntry` is the client's fault
+/// (400), and RFC 8628 section 3.5 makes `AuthorizationPending` and `SlowDown` 400.
 #[rustfmt::skip]
 const ENTRIES: [Entry; 50] = {
     use ErrorCode as E;
@@ -204,7 +204,7 @@ impl ErrorCode {
 
     /// The number on the wire (`errorCode`).
     ///
-    /// TypeScript has no number for [`ErrorCode::ValueError`]; it gets that of
+    /// TypeScript has no number for [`ErrorCode::ValueError`]; this returns that of
     /// [`ErrorCode::UnknownError`].
     pub fn number(self, numbering: Numbering) -> u16 {
         match (numbering, self) {
@@ -220,12 +220,12 @@ impl ErrorCode {
         self.entry().name
     }
 
-    /// The HTTP status that answers carry.
+    /// The HTTP status of responses with this code.
     pub fn http_status(self) -> u16 {
         self.entry().status
     }
 
-    /// The text for people when there is nothing more precise to say.
+    /// The default message for people.
     pub fn message(self) -> &'static str {
         self.entry().message
     }
@@ -235,8 +235,8 @@ impl ErrorCode {
         ENTRIES.iter().find(|entry| entry.name == name).map(|entry| entry.code)
     }
 
-    /// The code for the `error` member of an OAuth answer (RFC 6749 5.2, RFC 6750 3.1,
-    /// RFC 8628 3.5). Unknown names become [`ErrorCode::UnknownError`].
+    /// The code for the `error` member of an OAuth answer (RFC 6749 5.2, RFC 6750 3.1, RFC 8628
+    /// 3.5). Unknown names become [`ErrorCode::UnknownError`].
     pub fn from_oauth(error: &str) -> Self {
         match error {
             "invalid_request" | "unsupported_response_type" => Self::BadRequest,
@@ -255,7 +255,7 @@ impl ErrorCode {
     }
 
     /// The `error` member of an OAuth answer.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "OAuth has no word for all the others")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "OAuth has no code for the others")]
     pub fn oauth_name(self) -> &'static str {
         match self {
             Self::BadRequest => "invalid_request",
@@ -278,15 +278,15 @@ impl ErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
-    /// All messages in one text.
+    /// All messages, joined.
     pub error_message: String,
-    /// The messages one by one; never empty.
+    /// The messages; never empty.
     pub error_messages: Vec<String>,
-    /// The code's number; Python's unless [`Self::numbered`] otherwise.
+    /// The code's number; that of Python unless changed by [`Self::numbered`].
     pub error_code: u16,
     /// The code's name.
     pub error_code_name: &'static str,
-    /// The messages about single fields of a form; left out where there are none.
+    /// The messages about fields of a form; left out if there are none.
     #[serde(skip_serializing_if = "FieldMessages::is_empty")]
     pub field_errors: FieldMessages,
 }
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_stands_at_its_number() {
+    fn every_code_is_at_the_index_of_its_number() {
         for (index, code) in ErrorCode::all().enumerate() {
             assert_eq!(usize::from(code.number(Numbering::Python)), index + 1);
             assert_eq!(code.entry().code, code);

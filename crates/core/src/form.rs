@@ -1,7 +1,7 @@
-//! What is wrong with a form, field by field.
+//! Validation errors of forms, per field.
 //!
-//! Use cases report every broken rule of a form at once, as [`FieldError`]s in the order of the
-//! form's fields. Text is made where an answer is written:
+//! Use cases report all violated rules of a form at once, as [`FieldError`]s in the order of the
+//! form's fields. Messages are generated when a response is written:
 //!
 //! ```
 //! use crossauth_core::form::{Field, FieldError, Rule};
@@ -17,12 +17,12 @@ use serde::{Serialize, Serializer};
 
 use crate::error::ErrorCode;
 
-/// One broken rule of one field.
+/// A rule that a field violates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field.
     pub field: Field,
-    /// The rule that its value breaks.
+    /// The violated rule.
     pub rule: Rule,
 }
 
@@ -45,32 +45,32 @@ pub enum Field {
     Extra(String),
 }
 
-/// A rule that a value can break.
+/// A validation rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// The field is empty or absent.
     Missing,
     /// Fewer characters than `min`.
     TooShort {
-        /// The least number of characters.
+        /// Minimum number of characters.
         min: usize,
     },
     /// Longer than `max`.
     TooLong {
-        /// The largest length.
+        /// Maximum length.
         max: usize,
-        /// What is counted.
+        /// Unit of the length.
         unit: Unit,
     },
-    /// Begins with a character that is not allowed there.
+    /// The first character is not allowed there.
     Start,
-    /// Ends with a character that is not allowed there.
+    /// The last character is not allowed there.
     End,
     /// Contains a character that is not allowed.
     Character,
     /// Mixes letters of scripts that look alike.
     MixedScripts,
-    /// Lacks a character of a class, where the password policy asks for one.
+    /// Lacks a character of a class that the password policy requires.
     Lacks(CharacterClass),
     /// The password is a well-known or predictable one.
     Common,
@@ -78,22 +78,22 @@ pub enum Rule {
     ContainsName,
     /// The password contains a word that is easy to guess here, such as the site's name.
     ContainsWord(String),
-    /// Not in the format of such a value.
+    /// Has the wrong format.
     Format,
     /// Differs from the value that it repeats.
     Mismatch,
     /// Belongs to another user.
     Taken,
-    /// Set aside: a name such as `admin`, or a field that only the system writes.
+    /// Reserved: a name such as `admin`, or a field that only the system writes.
     Reserved,
     /// Not one of the choices offered.
     Choice,
-    /// A rule of the application: what follows the field's label in the message, such as
+    /// A rule of the application: the message after the field's label, such as
     /// `must begin with +`.
     Custom(String),
 }
 
-/// What a length counts.
+/// The unit of a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Unicode characters.
@@ -102,7 +102,7 @@ pub enum Unit {
     Bytes,
 }
 
-/// A class of characters that a password policy can ask for.
+/// A class of characters that a password policy can require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CharacterClass {
     /// `a` to `z`
@@ -114,7 +114,7 @@ pub enum CharacterClass {
 }
 
 impl FieldError {
-    /// A field and the rule that it breaks.
+    /// A field and the rule that it violates.
     pub fn new(field: Field, rule: Rule) -> Self {
         Self { field, rule }
     }
@@ -142,7 +142,7 @@ impl Field {
         })
     }
 
-    /// The name of the field for people.
+    /// The label of the field for people.
     pub fn label(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Username => "Username",
@@ -156,7 +156,7 @@ impl Field {
     }
 }
 
-/// `favourite_colour` as a person would write it: `Favourite colour`.
+/// Converts a name to a label: `favourite_colour` to `Favourite colour`.
 pub fn label(name: &str) -> String {
     let words = name.replace('_', " ");
     let mut letters = words.chars();
@@ -232,11 +232,11 @@ fn count(length: usize, unit: Unit) -> String {
     }
 }
 
-/// The code of an answer that reports `errors`: that of upstream where all are of one kind, else
+/// The code of a response that reports `errors`: that of upstream if all are of one kind, otherwise
 /// [`ErrorCode::FormEntry`].
 ///
-/// Broken password rules are `FormEntry` too, as at upstream's sign-up. Endpoints that change only
-/// a password answer [`ErrorCode::PasswordFormat`] instead.
+/// Violated password rules are `FormEntry`, as in upstream's sign-up. Endpoints that change only a
+/// password return [`ErrorCode::PasswordFormat`] instead.
 pub fn error_code(errors: &[FieldError]) -> ErrorCode {
     let all = |is: fn(&FieldError) -> bool| !errors.is_empty() && errors.iter().all(is);
     if all(|error| error.field == Field::Email && error.rule == Rule::Format) {
@@ -250,13 +250,13 @@ pub fn error_code(errors: &[FieldError]) -> ErrorCode {
     }
 }
 
-/// The messages of a form by field, in the order of the form: the member `fieldErrors` of an
-/// answer.
+/// The messages of a form by field, in the order of the form: the member `fieldErrors` of a
+/// response.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FieldMessages(Vec<(Cow<'static, str>, Vec<String>)>);
 
 impl FieldMessages {
-    /// Whether no field is wrong.
+    /// Whether there are no messages.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -270,7 +270,7 @@ impl FieldMessages {
         }
     }
 
-    /// The wire name of the first field that is wrong, where the focus belongs.
+    /// The wire name of the first invalid field, which should have the focus.
     pub fn first_field(&self) -> Option<&str> {
         self.0.first().map(|(name, _)| &**name)
     }
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_stand_by_field_in_the_order_of_the_form() {
+    fn messages_are_grouped_by_field_in_the_order_of_the_form() {
         let messages = FieldMessages::from(
             &[
                 error(Field::Username, Rule::Missing),

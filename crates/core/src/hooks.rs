@@ -1,4 +1,4 @@
-//! What an application decides: closures that the use cases call.
+//! Callbacks of the application, which the use cases call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use serde_json::{Map, Value};
 
 use crate::key::{Key, Owner};
 
-/// Decides from its key whether a session may go on.
+/// Decides from its key whether a session is accepted.
 pub type SessionFilter = Arc<dyn Fn(&Key) -> bool + Send + Sync>;
 
-/// Gives the application's own key columns for a session that is about to begin.
+/// Returns the application's key columns for a session that is about to begin.
 pub type AddToSession = Arc<dyn Fn(Owner<'_>) -> Map<String, Value> + Send + Sync>;
 
-/// Chooses what a login keeps of the data of the anonymous session that it replaces. Fields that
-/// belong to Crossauth are neither shown nor kept.
+/// Selects the data of the replaced anonymous session that a login keeps. Fields that belong to
+/// Crossauth are neither passed nor kept.
 pub type CarryOver = Arc<dyn Fn(Map<String, Value>) -> Map<String, Value> + Send + Sync>;
 
-/// Closures of the application. None is needed.
+/// Callbacks of the application. All are optional.
 #[derive(Clone, Default)]
 pub struct Hooks {
-    /// Refuses sessions that the application has ended in its own way.
+    /// Refuses sessions by a rule of the application.
     pub session_filter: Option<SessionFilter>,
-    /// Fills the application's own columns of new sessions.
+    /// Fills the application's columns of new sessions.
     pub add_to_session: Option<AddToSession>,
-    /// Keeps data of an anonymous session, such as a shopping cart, when its user logs in.
-    /// Without this hook a login begins with empty data.
+    /// Keeps data of an anonymous session, such as a shopping cart, when its user logs in. Without
+    /// this hook, sessions of users begin with empty data.
     pub carry_over: Option<CarryOver>,
 }
 

@@ -1,4 +1,4 @@
-//! Removes keys that have expired, in small steps that leave room for requests.
+//! Deletes expired keys, in small steps that leave capacity for requests.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::clock::{Clock, Timestamp};
 use crate::key::CLOCK_SKEW;
 use crate::storage::{KeyStore, StorageError};
 
-/// Time between two rounds, and time for which the clock must have been steady before a round
-/// removes everything that has expired.
+/// Time between two rounds, and how long the clock must have been steady before a round deletes all
+/// expired keys.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// How long ago a key must have expired to be removed while the clock is not known to be steady:
-/// a clock that is wrong at the start must not delete good sessions.
+/// How long ago a key must have expired to be deleted while the clock is not known to be steady: a
+/// wrong clock at the start must not delete valid sessions.
 const LONG_EXPIRED: Duration = Duration::from_hours(365 * 24);
 
-/// Keys removed in one step.
+/// Number of keys deleted per step.
 const STEP: u32 = 500;
 
-/// Removes expired keys now and every ten minutes, for as long as the store is in use.
+/// Deletes expired keys now and every ten minutes, while the store is in use.
 pub(crate) fn purge_loop(
     keys: &Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
@@ -41,7 +41,7 @@ async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Compares the wall clock with the monotonic one, to see whether it was set.
+/// Compares the wall clock with the monotonic one, to detect that it was set.
 struct Steadiness {
     wall: Timestamp,
     monotonic: Instant,
@@ -52,12 +52,14 @@ impl Steadiness {
         Self { wall: clock.now(), monotonic: Instant::now() }
     }
 
-    /// Keys that expired before this moment may be removed.
+    /// Keys that expired before this time may be deleted.
     fn horizon(&mut self, clock: &dyn Clock) -> Timestamp {
         let (now, elapsed) = (clock.now(), self.monotonic.elapsed());
         let expected = self.wall + elapsed;
         if now > expected + CLOCK_SKEW || now < expected - CLOCK_SKEW {
-            tracing::warn!("the clock was set; expired keys are removed once it has been steady");
+            tracing::warn!(
+                "the system clock was changed; expired keys are deleted once it has been steady"
+            );
             *self = Self::new(clock);
         }
         if self.monotonic.elapsed() >= INTERVAL { now } else { now - LONG_EXPIRED }

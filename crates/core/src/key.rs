@@ -1,4 +1,5 @@
-//! Keys: sessions, one-time tokens, API keys, and whatever else is found again by a secret value.
+//! Keys: sessions, one-time tokens, API keys, and other records that are looked up by a secret
+//! value.
 
 mod data;
 mod slot;
@@ -13,10 +14,10 @@ use crate::user::UserId;
 pub use data::{DataChange, DataError, KeyData};
 pub use slot::{Slot, is_reserved_slot};
 
-/// Defines [`KeyPrefix`], its texts and the list of all of them from one table.
+/// Defines [`KeyPrefix`], its text forms and the list of all prefixes from one table.
 macro_rules! key_prefixes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What a key is for; stored as the beginning of its value.
+        /// The kind of a key, stored as the prefix of its value.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum KeyPrefix {
             $($(#[$doc])* $name,)*
@@ -33,7 +34,7 @@ macro_rules! key_prefixes {
                 }
             }
 
-            /// Whether keys of this kind belong to a user or may do so; set-up links never do.
+            /// Whether keys of this kind can have an owner; set-up links never have one.
             pub const fn has_owner(self) -> bool {
                 !matches!(self, Self::Setup)
             }
@@ -62,13 +63,13 @@ key_prefixes! {
     DeviceCode = "dc:",
     /// An OAuth user code.
     UserCode = "uc:",
-    /// A device on which the second factor was passed.
+    /// A device that has passed the second factor.
     KnownDevice = "kd:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
 }
 
-/// Who a session or another key belongs to.
+/// The owner of a session or another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner<'a> {
     /// A user.
@@ -79,7 +80,7 @@ pub enum Owner<'a> {
     Anonymous,
 }
 
-/// How far apart the clocks of two servers over one store may be.
+/// Maximum difference between the clocks of servers that share a store.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// A stored key.
@@ -93,14 +94,14 @@ pub struct Key {
     pub created: Timestamp,
     /// When it expires; `None` for never.
     pub expires: Option<Timestamp>,
-    /// When it was last used, as far as that is recorded.
+    /// When it was last used; `None` if not recorded.
     pub lastactive: Option<Timestamp>,
-    /// The data kept with it.
+    /// Its data.
     pub data: KeyData,
-    /// The credential epoch of the owner when the key was stored; set by the store, `None` for
-    /// keys without owner and in databases that keep no epochs.
+    /// The credential epoch of the owner when the key was stored; set by the store, `None` for keys
+    /// without owner and in databases that keep no epochs.
     pub epoch: Option<u64>,
-    /// The application's own columns.
+    /// Columns of the application.
     pub extra: Map<String, Value>,
 }
 

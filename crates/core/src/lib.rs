@@ -1,7 +1,55 @@
-//! Records, cryptography, use cases and storage ports of Crossauth.
+//! Users, sessions, cryptography, use cases and storage ports of Crossauth.
 //!
-//! This crate knows no web framework, no SQL, no environment and no file. What it needs from
-//! outside it is given: [`storage`] ports, a [`clock`] and [`random`] bytes.
+//! This crate has no dependency on a web framework, on SQL, on the environment or on files. Its
+//! dependencies are injected: [`storage`] ports, a [`clock`](clock::Clock) and
+//! [randomness](random::Random).
+//!
+//! ```
+//! use crossauth_core::account::{AccountForm, Role};
+//! use crossauth_core::login::{LoginAttempt, LoginOutcome};
+//! use crossauth_core::secret::{Password, ServerSecret};
+//! use crossauth_core::storage::memory::MemoryStorage;
+//! use crossauth_core::user::Normalization;
+//! use crossauth_core::{Auth, AuthConfig, Sources};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let storage = MemoryStorage::new(Normalization::default()).storage();
+//! let config = AuthConfig::new(ServerSecret::new("0123456789abcdef")?);
+//! let auth = Auth::new(config, &storage, &Sources::default())?;
+//! tokio::spawn(auth.tasks());
+//!
+//! let form = AccountForm {
+//!     username: "bob".into(),
+//!     password: Password::new("correct horse battery"),
+//!     repeat: None,
+//!     fields: serde_json::Map::new(),
+//! };
+//! auth.accounts.create(form, Role::User).await?;
+//!
+//! let attempt = LoginAttempt {
+//!     username: "bob",
+//!     password: Password::new("correct horse battery"),
+//!     persist: None,
+//!     replaces: None,
+//! };
+//! if let LoginOutcome::LoggedIn(session) = auth.login.attempt(attempt).await? {
+//!     let checked = auth.sessions.check(&session.cookie).await?;
+//!     assert_eq!(checked.user, session.user);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Adding a use case
+//!
+//! Add a module with the use case as a struct that takes `Deps`, its outcome enum and its error
+//! enum, and a field of [`Auth`]. Everything that must happen together is one operation of a
+//! storage port, with a rule in the conformance suites of `crossauth-testkit`.
+//!
+//! # Adding a kind of key
+//!
+//! Add a line to the table of [`KeyPrefix`](key::KeyPrefix); a key with one typed value has a
+//! [`Slot`](key::Slot).
 
 pub mod account;
 mod auth;

@@ -1,4 +1,4 @@
-//! Logging in with a username or e-mail address and a password.
+//! Login with a username or e-mail address and a password.
 
 use std::sync::Arc;
 
@@ -20,29 +20,29 @@ pub struct LoginAttempt<'a> {
     pub username: &'a str,
     /// The password.
     pub password: Password,
-    /// Whether the session outlives the browser; `None` for the configured default.
+    /// Whether the cookie outlives the browser; `None` for the configured default.
     pub persist: Option<Persistence>,
-    /// The session that the browser has now; it ends when the new one begins.
+    /// The current session of the browser, which ends when the new one begins.
     pub replaces: Option<Replaced<'a>>,
 }
 
-/// What came of an attempt to log in.
+/// The outcome of a login attempt.
 #[derive(Debug)]
 pub enum LoginOutcome {
-    /// The password is right and a session has begun.
+    /// The password is correct and a session has begun.
     LoggedIn(Box<NewSession>),
-    /// There is no such user, or the password is wrong. The answer must not tell which.
+    /// There is no such user, or the password is wrong. Responses must not reveal which.
     WrongCredentials,
-    /// The password is right, but the account's state does not let its user in.
+    /// The password is correct, but the account's state does not allow login.
     Refused(Refusal),
-    /// The account's row cannot be decoded, so that no password can be checked.
+    /// The account's row cannot be decoded, so the password cannot be verified.
     Unreadable,
 }
 
 /// Login failed for a technical reason.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// No capacity for hashing right now.
+    /// No capacity for hashing at the moment.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The store failed.
@@ -62,13 +62,13 @@ impl Login {
         Self { users: deps.storage.users.clone(), hasher: deps.hasher.clone(), sessions }
     }
 
-    /// Checks the password and, if the account allows it, begins a session.
+    /// Verifies the password and, if the account's state allows it, begins a session.
     ///
-    /// Takes the same work whether or not there is such a user. The state of an account is
-    /// told only to those who know its password.
+    /// Takes the same time whether or not the user exists. The state of an account is revealed only
+    /// to those who know its password.
     pub async fn attempt(&self, attempt: LoginAttempt<'_>) -> Result<LoginOutcome, LoginError> {
-        // Another login may upgrade the hash in between, where databases without a credential
-        // epoch cannot tell that from a new password: a second look does.
+        // A concurrent login may upgrade the hash, which databases without a credential epoch
+        // cannot distinguish from a new password. A retry can.
         for _ in 0..2 {
             if let Some(outcome) = self.try_once(&attempt).await? {
                 return Ok(outcome);
@@ -77,7 +77,7 @@ impl Login {
         Ok(LoginOutcome::WrongCredentials)
     }
 
-    /// `None` if the credentials changed between the check and the session's beginning.
+    /// One attempt; `None` if the credentials changed before the session began.
     async fn try_once(
         &self,
         attempt: &LoginAttempt<'_>,
@@ -85,7 +85,7 @@ impl Login {
         let found = match self.find(attempt.username).await {
             Ok(found) => found,
             Err(error) if error.kind == StorageErrorKind::BadRow => {
-                tracing::error!(%error, "an account cannot be read; its user cannot log in");
+                tracing::error!(%error, "cannot decode an account; its user cannot log in");
                 return Ok(Some(LoginOutcome::Unreadable));
             }
             Err(error) => return Err(error.into()),
@@ -93,7 +93,8 @@ impl Login {
         let hash = found.as_ref().and_then(StoredUser::password_hash);
         let verification = self.hasher.verify(attempt.password.clone(), hash, Lane::Public).await?;
         let (Verification::Match { upgrade }, Some(found)) = (verification, &found) else {
-            // Not the name: people type passwords there. An account that exists has an id.
+            // Not the username: people type passwords there. An existing account is logged by its
+            // id.
             let user = found.as_ref().map(|found| tracing::field::display(found.id()));
             tracing::info!(user, "login failed");
             return Ok(Some(LoginOutcome::WrongCredentials));
@@ -108,7 +109,7 @@ impl Login {
         self.begin(found, &credentials, attempt).await
     }
 
-    /// The user with this name or, where no name is spelled so, with this address.
+    /// Finds the user with this username or, if there is none, with this e-mail address.
     async fn find(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
         match self.users.find_by_username(name).await? {
             None if name.contains('@') => self.users.find_by_email(name).await,
@@ -139,7 +140,7 @@ impl Login {
         })
     }
 
-    /// Replaces an outdated hash of the same password. Returns the credentials that then hold.
+    /// Replaces an outdated hash of the same password. Returns the credentials afterwards.
     async fn upgrade(
         &self,
         found: &StoredUser,
@@ -152,8 +153,8 @@ impl Login {
         tracing::info!(user = %found.id(), "password hash upgraded");
         Ok(match changed {
             Changed::Done(stored) => stored.credentials(),
-            // Another login was faster, or the account was changed: beginning the session
-            // finds out which.
+            // A concurrent login has upgraded it, or the account was changed: beginning the session
+            // detects which.
             Changed::NoSuchUser
             | Changed::NotAllowed
             | Changed::GuardFailed
@@ -165,9 +166,9 @@ impl Login {
     }
 }
 
-/// Why a user who knows the password is not let in.
+/// Why a user who knows the password may not log in.
 fn refusal(found: &StoredUser) -> Option<Refusal> {
-    // No second factor can be checked yet, and one that is set must not be skipped.
+    // Second factors are not supported yet, and one that is set must not be skipped.
     let second_factor = found.has_second_factor().then_some(Refusal::Factor2ResetNeeded);
     found.refusal(StateChecks::ALL).or(second_factor)
 }

@@ -1,4 +1,4 @@
-//! Passwords: hashing, verification, and rules for new ones.
+//! Passwords: hashing, verification, and the policy for new ones.
 
 mod argon2id;
 mod hasher;

@@ -1,4 +1,4 @@
-//! Randomness, given to every use case so that tests can repeat it.
+//! Randomness, injected into every use case so that tests are reproducible.
 
 use std::cell::RefCell;
 
@@ -24,22 +24,22 @@ impl Random for SystemRandom {
     }
 }
 
-/// Largest request that is served from the pool, in bytes.
+/// Maximum size of a request that is served from the pool, in bytes.
 const SMALL: usize = 64;
 
 thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 1024], used: 1024 }) };
 }
 
-/// Random bytes that are not used yet. A system call costs about as much for a thousand bytes as
-/// for sixteen, and every page needs sixteen.
+/// Unused random bytes. A system call for a thousand bytes costs about as much as one for sixteen,
+/// which every page needs.
 struct Pool {
     bytes: [u8; 1024],
     used: usize,
 }
 
 impl Pool {
-    /// Fills `bytes` and wipes its own copy of them.
+    /// Moves random bytes from the pool to `bytes`.
     fn take(&mut self, bytes: &mut [u8]) {
         if self.bytes.len() - self.used < bytes.len() {
             generate(&mut self.bytes);
@@ -55,11 +55,11 @@ impl Pool {
 #[expect(clippy::disallowed_methods, reason = "this is the adapter to system randomness")]
 #[expect(clippy::expect_used, reason = "continuing without randomness would fail open")]
 fn generate(bytes: &mut [u8]) {
-    // Not the generator of AWS-LC, which takes 50 ms of CPU time to seed itself.
+    // Not the generator of AWS-LC, whose seeding takes 50 ms of CPU time.
     getrandom::fill(bytes).expect("the operating system provides randomness");
 }
 
-/// `N` random bytes.
+/// Returns `N` random bytes.
 pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill(&mut bytes);

@@ -1,7 +1,8 @@
-//! Secrets as types: `Debug` is redacted, the text is wiped from memory when dropped, comparison
-//! takes a time that depends on the length only.
+//! Types for secrets: `Debug` is redacted, memory is zeroized on drop, comparison is constant-time
+//! for equal lengths.
 //!
-//! Only the value itself is wiped. Copies in the buffers of the HTTP server and of parsers are not.
+//! Only the value itself is zeroized. Copies in the buffers of the HTTP server and of parsers are
+//! not.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,17 +52,17 @@ impl<'de> Deserialize<'de> for Password {
 #[derive(Clone)]
 pub struct ServerSecret(Zeroizing<String>);
 
-/// A server secret was refused.
+/// The secret is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret must have at least {} bytes", ServerSecret::MIN_LEN)]
 pub struct WeakSecret;
 
 impl ServerSecret {
-    /// Shortest secret that is accepted, in bytes.
+    /// Minimum length, in bytes.
     pub const MIN_LEN: usize = 16;
 
-    /// Wraps a secret of at least [`Self::MIN_LEN`] bytes. Line breaks at its end, as most files
-    /// have, are removed.
+    /// Wraps a secret of at least [`Self::MIN_LEN`] bytes. Removes trailing line breaks, as of
+    /// files.
     pub fn new(text: impl Into<String>) -> Result<Self, WeakSecret> {
         let mut text = Zeroizing::new(text.into());
         let len = text.trim_end_matches(['\r', '\n']).len();

@@ -1,8 +1,7 @@
-//! Sessions: beginning one, checking the cookie of one, keeping data in one, ending one.
+//! Sessions: begin a session, authenticate its cookie, store data in it, end it.
 //!
-//! The cookie holds a signed random id; storage holds only a hash of the id. Checking a cookie
-//! takes one storage round trip, in which key, expiry, idle time, credential epoch, user and user
-//! state come together.
+//! The cookie has a signed random id; storage has only a hash of the id. Authenticating a cookie
+//! takes one storage round trip, which returns the key and the user together.
 
 mod activity;
 mod begin;
@@ -32,12 +31,12 @@ pub use id::SessionId;
 /// How long sessions live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// Time from login to forced end; `None` for no end. Activity does not prolong it.
+    /// Maximum time from login to expiry; `None` for no limit. Activity does not extend it.
     pub max_age: Option<Duration>,
-    /// Time without a request after which a user's session ends; `None` for no such end. A use is
-    /// recorded at most once in a tenth of it, so that a session may end that much early.
+    /// Idle time after which a user's session expires; `None` for no limit. Use is recorded at most
+    /// once per tenth of this time, so a session may expire that much earlier.
     pub idle_timeout: Option<Duration>,
-    /// Whether cookies outlive the browser when the login does not say.
+    /// Whether cookies outlive the browser, unless the login specifies it.
     pub persist: Persistence,
 }
 
@@ -61,7 +60,7 @@ pub enum Persistence {
     UntilBrowserCloses,
 }
 
-/// A session whose cookie has been checked.
+/// An authenticated session.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The secret id.
@@ -72,31 +71,31 @@ pub struct Session {
     pub user: Option<User>,
 }
 
-/// Why a session cookie is not accepted.
+/// Why a session cookie is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionRefused {
-    /// It was not signed by us.
+    /// The cookie is not signed by this server.
     #[error("the cookie is not signed by this server")]
     Signature,
-    /// There is no such session, or its user is gone.
+    /// There is no such session, or its user was deleted.
     #[error("there is no such session")]
     Unknown,
     /// The user's credentials changed, or their sessions were ended, after it began.
     #[error("the session began before the user's sessions were ended")]
     Outdated,
-    /// The session is too old or was idle for too long.
+    /// The session has expired or was idle for too long.
     #[error("the session has expired")]
     Expired,
     /// The application's filter refused it.
     #[error("the session was refused by the application")]
     Filtered,
-    /// The user's state turns it away.
+    /// The user's state does not allow it.
     #[error(transparent)]
     State(#[from] Refusal),
-    /// The row of the session or of its user cannot be decoded.
+    /// The row of the session or its user cannot be decoded.
     #[error("the session cannot be read from storage")]
     Unreadable,
-    /// The store failed: nothing is known about the session.
+    /// The store failed: it is unknown whether the session exists.
     #[error(transparent)]
     Storage(StorageError),
 }
@@ -110,7 +109,7 @@ impl From<Inadmissible> for SessionRefused {
     }
 }
 
-/// Begins, checks and ends sessions.
+/// Begins, authenticates and ends sessions.
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
@@ -136,7 +135,7 @@ impl Sessions {
         }
     }
 
-    /// The session that a cookie stands for, with one storage round trip.
+    /// Authenticates a session cookie, with one storage round trip.
     pub async fn check(&self, cookie: &str) -> Result<Session, SessionRefused> {
         self.find(self.read_id(cookie)?).await
     }
@@ -154,7 +153,7 @@ impl Sessions {
         let found = match self.store.find(&value).await {
             Ok(found) => found,
             Err(error) if error.kind == StorageErrorKind::BadRow => {
-                tracing::error!(session = id.digest(), %error, "a session cannot be read and is refused");
+                tracing::error!(session = id.digest(), %error, "cannot decode a session; it is refused");
                 return Err(SessionRefused::Unreadable);
             }
             Err(error) => return Err(SessionRefused::Storage(error)),
@@ -172,15 +171,14 @@ impl Sessions {
         Ok(Session { id, key, user })
     }
 
-    /// Deletes a session that was refused as expired: it must not be accepted again when the
-    /// clock is set back.
+    /// Deletes an expired session: it must not be accepted again when the clock is set back.
     async fn delete_expired(&self, value: &str) {
         if let Err(error) = self.keys.delete(value).await {
             tracing::warn!(%error, "could not delete an expired session");
         }
     }
 
-    /// A use recorded ahead of the clock counts as of now; [`Self::note_use`] corrects it.
+    /// A recorded use in the future counts as of now; [`Self::note_use`] corrects it.
     fn is_idle(&self, key: &Key, now: Timestamp) -> bool {
         match self.config.idle_timeout {
             Some(timeout) if key.userid.is_some() => now.since(last_use(key)) >= timeout,
@@ -197,19 +195,19 @@ impl Sessions {
         }
     }
 
-    /// Writes uses of sessions to storage for as long as these sessions are in use.
+    /// Writes recorded uses to storage until this `Sessions` is dropped.
     pub(crate) fn record_activity(&self) -> impl Future<Output = ()> + Send + 'static {
         self.activity.record(&self.keys)
     }
 
-    /// Ends a session; its cookie is refused from now on. Ending an absent session is no error.
+    /// Ends a session. Ending an absent session is not an error.
     pub async fn end(&self, id: &SessionId) -> Result<(), StorageError> {
         self.keys.delete(&stored_value(KeyPrefix::Session, id.expose())).await?;
         Ok(())
     }
 
-    /// Makes all `changes` to the application's data in a session, or none. Fields that belong to
-    /// Crossauth are refused.
+    /// Applies all `changes` to the application's data in a session, or none. Changes to fields
+    /// that belong to Crossauth are an error.
     pub async fn update_data(
         &self,
         id: &SessionId,

@@ -1,5 +1,4 @@
-//! The first administrator, created with the one-time link that the server prints while there is
-//! none.
+//! Set-up: creating the first administrator with a one-time link.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +14,16 @@ use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, S
 use crate::storage::{KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
 
-/// How long a link can be used.
+/// Lifetime of a link.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Why the first administrator was not created.
+/// Why the first administrator could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The link was used, is too old or was never issued, or there is an administrator.
+    /// The link was used, has expired or was never issued, or an administrator exists.
     #[error("the link is not valid any more")]
     InvalidLink,
-    /// The account cannot be created like this.
+    /// The account cannot be created.
     #[error(transparent)]
     Account(AccountError),
 }
@@ -67,8 +66,8 @@ impl Setup {
         }
     }
 
-    /// A new token for the link, valid for 24 hours, if there is no administrator yet. Links that
-    /// other servers over the same storage issued stay valid.
+    /// Issues a token for a link, valid for 24 hours; `None` if an administrator exists. Links that
+    /// were issued before, also by other servers with the same storage, stay valid.
     pub async fn issue_token(&self) -> Result<Option<String>, StorageError> {
         if self.users.has_admin().await? {
             return Ok(None);
@@ -81,7 +80,7 @@ impl Setup {
         Ok(Some(token))
     }
 
-    /// Whether a token can be used. Does not use it up.
+    /// Whether a token is valid. Does not consume it.
     pub async fn is_valid(&self, token: &str) -> Result<bool, StorageError> {
         let key = self.keys.find(&stored_value(KeyPrefix::Setup, token)).await?;
         Ok(key.is_some_and(|key| !key.is_expired(self.clock.now()))

@@ -1,4 +1,4 @@
-//! Signing up: creating an account on the request of its user, and its first session.
+//! Sign-up: creates an account at the request of its user, and begins its first session.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::password::Lane;
 use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
 
-/// Who may sign up, and with what.
+/// Configuration of sign-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignupConfig {
-    /// Whether people may create accounts themselves.
+    /// Whether visitors may create accounts.
     pub registration: Registration,
-    /// The fields that users may set about themselves, such as `email` or `phone`.
+    /// The account fields that users may set, such as `email` or `phone`.
     pub editable_fields: Vec<String>,
     /// Usernames that cannot be taken.
     pub reserved_names: ReservedNames,
@@ -30,34 +30,34 @@ impl Default for SignupConfig {
     }
 }
 
-/// Whether people may create accounts themselves.
+/// Whether visitors may create accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {
-    /// Anyone may.
+    /// Visitors may create accounts.
     Open,
-    /// Only administrators create accounts.
+    /// Only administrators may create accounts.
     Closed,
 }
 
-/// A request for an account.
+/// A sign-up request.
 #[derive(Debug)]
 pub struct SignupRequest<'a> {
-    /// What was entered. Fields that are not editable are left out of the account.
+    /// The form. Fields that are not editable are ignored.
     pub form: AccountForm,
-    /// Whether the session outlives the browser; `None` for the configured default.
+    /// Whether the cookie outlives the browser; `None` for the configured default.
     pub persist: Option<Persistence>,
-    /// The session that the browser has now; it ends when the new one begins.
+    /// The current session of the browser, which ends when the new one begins.
     pub replaces: Option<Replaced<'a>>,
 }
 
-/// What came of signing up.
+/// The outcome of a sign-up.
 #[derive(Debug)]
 pub enum SignupOutcome {
-    /// The account exists and its user is logged in.
+    /// The account was created and a session has begun.
     LoggedIn(Box<NewSession>),
 }
 
-/// Creates accounts on the request of their users.
+/// Creates accounts at the request of their users.
 pub struct Signup {
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
@@ -75,7 +75,7 @@ impl Signup {
         Self { accounts, sessions, login, config }
     }
 
-    /// Who may sign up, and with what.
+    /// Configuration of sign-up.
     pub fn config(&self) -> &SignupConfig {
         &self.config
     }
@@ -83,8 +83,8 @@ impl Signup {
     /// Creates an account and begins its first session, in one step: without an answer from the
     /// store there is neither.
     ///
-    /// A form that is sent twice, by a double click, logs in the second time: name, address and
-    /// password are those of the account that exists.
+    /// If a form is submitted twice, for example by a double click, the second request logs in: its
+    /// username, address and password are those of the existing account.
     pub async fn sign_up(
         &self,
         mut request: SignupRequest<'_>,
@@ -117,8 +117,8 @@ impl Signup {
     }
 
     /// Logs in if the form asks for exactly the account that exists and has its password. Otherwise
-    /// the name is taken. Which of both is wrong takes the same work, so that the time does not tell
-    /// whether name and address belong together.
+    /// the name is taken. Which of both is wrong takes the same work, so that the time does not
+    /// tell whether name and address belong together.
     async fn repeat(
         &self,
         request: SignupRequest<'_>,

@@ -1,8 +1,11 @@
-//! The ports: what the use cases ask of a store.
+//! The storage ports, which every store implements.
 //!
-//! Every method is one atomic step, with everything that must happen in it: a [`Change`] of an
-//! account carries its guard and its [`Effects`]. Users come out as [`StoredUser`], from which a
-//! use case gets the [`User`] only by naming the state checks to make.
+//! Every method is atomic and includes everything that must happen in one transaction: a [`Change`]
+//! of an account has a guard and [`Effects`]. Users are returned as [`StoredUser`], from which a
+//! use case gets the [`User`] only by specifying the state checks to make.
+//!
+//! To add one more store, implement the three ports, over the same rows, and run the conformance
+//! suites of `crossauth-testkit` on it.
 
 mod change;
 mod key;
@@ -24,7 +27,7 @@ pub use user::{StoredUser, UserStore};
 #[expect(unused_imports, reason = "named in the documentation above")]
 use crate::user::User;
 
-/// The stores that the use cases work on.
+/// The stores that the use cases use.
 #[derive(Clone)]
 pub struct Storage {
     /// Users and their secrets.
@@ -41,14 +44,14 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// A store could not do what it was asked.
+/// An operation of a store failed.
 ///
-/// Shown with what the driver said, which is therefore no [`Error::source`] of it.
+/// `Display` includes the error of the driver, which is therefore not its [`Error::source`].
 #[derive(Debug)]
 pub struct StorageError {
-    /// What the caller can conclude.
+    /// The kind of the failure.
     pub kind: StorageErrorKind,
-    /// What the driver said; for the log, never for the user.
+    /// The error of the driver; for the log, never for users.
     pub source: Box<dyn Error + Send + Sync>,
 }
 
@@ -60,18 +63,18 @@ impl fmt::Display for StorageError {
 
 impl Error for StorageError {}
 
-/// What a caller can conclude from a [`StorageError`].
+/// The kind of a [`StorageError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageErrorKind {
-    /// The store does not answer, is full or is busy; nothing was changed as far as is known.
+    /// The store does not respond, is full or is busy. Nothing was changed, as far as is known.
     Unavailable,
     /// The change would break a uniqueness rule; nothing was changed.
     Conflict,
-    /// What is stored, or what was to be stored, does not fit the schema.
+    /// Stored data, or data to be stored, does not fit the schema.
     Corrupt,
     /// One row cannot be decoded; the source names it. Other rows are not affected.
     BadRow,
-    /// The program breaks the contract of the store. Trying again does not help.
+    /// The program violates the contract of the store. A retry does not help.
     Bug,
 }
 
@@ -79,16 +82,16 @@ impl fmt::Display for StorageErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unavailable => "storage is unavailable",
-            Self::Conflict => "storage already holds such an entry",
-            Self::Corrupt => "storage holds or was given data that does not fit",
-            Self::BadRow => "storage holds a row that cannot be used",
-            Self::Bug => "storage was used wrongly",
+            Self::Conflict => "the entry already exists in storage",
+            Self::Corrupt => "the data does not fit the schema of the storage",
+            Self::BadRow => "a row in storage is invalid",
+            Self::Bug => "bug in the use of the storage",
         })
     }
 }
 
 impl StorageError {
-    /// The store does not answer.
+    /// The store does not respond.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: StorageErrorKind::Unavailable, source: source.into() }
     }
@@ -98,7 +101,7 @@ impl StorageError {
         Self { kind: StorageErrorKind::Conflict, source: source.into() }
     }
 
-    /// What is stored does not fit.
+    /// Data does not fit the schema.
     pub fn corrupt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: StorageErrorKind::Corrupt, source: source.into() }
     }
@@ -108,12 +111,12 @@ impl StorageError {
         Self { kind: StorageErrorKind::BadRow, source: source.into() }
     }
 
-    /// The program breaks the contract of the store.
+    /// The program violates the contract of the store.
     pub fn bug(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: StorageErrorKind::Bug, source: source.into() }
     }
 
-    /// Whether the entry existed already.
+    /// Whether the change would break a uniqueness rule.
     pub fn is_conflict(&self) -> bool {
         self.kind == StorageErrorKind::Conflict
     }

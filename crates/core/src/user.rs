@@ -1,4 +1,4 @@
-//! A person with an account: the record, its secrets, and partial updates of both.
+//! Users: the record, its secrets, and partial updates of both.
 
 mod factor;
 mod field;
@@ -21,32 +21,32 @@ pub use name::{
 };
 pub use state::{Refusal, StateChecks, StateEvent, UserState};
 
-/// An account. Holds no secret, so it can be shown to the user it describes.
+/// An account. Contains no secret, so it can be shown to its user.
 ///
-/// Serialises to the JSON of the `user` member of the API: an application field under a
-/// [reserved name](is_reserved_field) is left out, so that none can shadow a field of ours. `id`,
+/// Serializes to the JSON of the `user` member of the API: an application field with a [reserved
+/// name](is_reserved_field) is left out, so that it cannot shadow one of our fields. `id`,
 /// `username_normalized` and `email_normalized` are set by the storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Identifies the user; never reused for another.
+    /// Identifies the user; never reused.
     pub id: UserId,
-    /// The name as the user typed it.
+    /// The username as entered.
     pub username: String,
-    /// The name as it is looked up.
+    /// The look-up form of the username.
     pub username_normalized: String,
-    /// Where mail goes.
+    /// The e-mail address as entered.
     pub email: Option<String>,
-    /// The address as it is looked up.
+    /// The look-up form of the e-mail address.
     pub email_normalized: Option<String>,
-    /// Whether and how the account may be used.
+    /// The state of the account.
     pub state: UserState,
     /// The first factor.
     pub factor1: FactorName,
     /// The second factor; `None` for a login with the first one only.
     pub factor2: Option<FactorName>,
-    /// Whether the user may administer others.
+    /// Whether the user is an administrator.
     pub admin: bool,
-    /// The application's own fields.
+    /// Fields of the application.
     pub extra: Map<String, Value>,
 }
 
@@ -69,27 +69,27 @@ impl Serialize for User {
     }
 }
 
-/// A user about to be stored; the storage adds the id and the normalised names.
+/// A user to be stored; the storage adds the id and the look-up forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
-    /// The name as the user typed it.
+    /// The username as entered.
     pub username: String,
-    /// Where mail goes.
+    /// The e-mail address as entered.
     pub email: Option<String>,
-    /// Whether and how the account may be used.
+    /// The state of the account.
     pub state: UserState,
     /// The first factor.
     pub factor1: FactorName,
     /// The second factor; `None` for a login with the first one only.
     pub factor2: Option<FactorName>,
-    /// Whether the user may administer others.
+    /// Whether the user is an administrator.
     pub admin: bool,
-    /// The application's own fields.
+    /// Fields of the application.
     pub extra: Map<String, Value>,
 }
 
 impl NewUser {
-    /// An active user with a password as the only factor and no further fields.
+    /// An active user with a password as the only factor and no other fields.
     pub fn named(username: impl Into<String>) -> Self {
         Self {
             username: username.into(),
@@ -103,10 +103,10 @@ impl NewUser {
     }
 }
 
-/// What a partial update does to one nullable field.
+/// A partial update of one nullable field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// Leave the field as it is.
+    /// Leave the field unchanged.
     #[default]
     Keep,
     /// Write this value.
@@ -126,12 +126,12 @@ impl<T> Patch<T> {
     }
 }
 
-/// A partial update of a user: what is `None` or [`Patch::Keep`] stays.
+/// A partial update of a user; `None` and [`Patch::Keep`] leave a field unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserUpdate {
-    /// New name.
+    /// New username.
     pub username: Option<String>,
-    /// New address, or none any more.
+    /// New e-mail address, or its removal.
     pub email: Patch<String>,
     /// New state.
     pub state: Option<UserState>,
@@ -139,16 +139,16 @@ pub struct UserUpdate {
     pub factor1: Option<FactorName>,
     /// New second factor, or none any more.
     pub factor2: Patch<FactorName>,
-    /// Grants or withdraws administration.
+    /// Makes the user an administrator or an ordinary user.
     pub admin: Option<bool>,
-    /// Application fields to write; `null` clears one, absent ones stay.
+    /// Application fields to write; `null` deletes a field, absent ones stay.
     pub extra: Map<String, Value>,
 }
 
-/// What proves that a user is who they say: stored forms only, never shown to anyone.
+/// The stored credentials of a user. `Debug` is redacted.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct UserSecrets {
-    /// The password hash, in a form [`crate::password`] reads.
+    /// The password hash, in a format of [`crate::password`].
     pub password: Option<String>,
     /// The shared secret of the TOTP factor.
     pub totpsecret: Option<String>,
@@ -163,12 +163,12 @@ impl fmt::Debug for UserSecrets {
     }
 }
 
-/// A partial update of a user's secrets; merged with what is stored.
+/// A partial update of a user's secrets.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct SecretsUpdate {
-    /// New password hash, or none any more.
+    /// New password hash, or its removal.
     pub password: Patch<String>,
-    /// New TOTP secret, or none any more.
+    /// New TOTP secret, or its removal.
     pub totpsecret: Patch<String>,
 }
 

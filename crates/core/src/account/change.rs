@@ -1,4 +1,4 @@
-//! Operations on accounts. Each is one step of the store.
+//! Operations on accounts. Each is one transaction of the store.
 
 use serde_json::{Map, Value};
 
@@ -17,12 +17,12 @@ use crate::user::{
     UserSecrets, UserUpdate, Username,
 };
 
-/// Names an account.
+/// Identifies an account.
 #[derive(Debug, Clone, Copy)]
 pub enum AccountRef<'a> {
     /// By its id.
     Id(&'a UserId),
-    /// By its username or, where there is none like it, by its e-mail address.
+    /// By its username or, if there is no such username, by its e-mail address.
     Name(&'a str),
 }
 
@@ -50,21 +50,21 @@ impl<'a> From<&'a String> for AccountRef<'a> {
     }
 }
 
-/// New values for some fields of an account; what is `None` or [`Patch::Keep`] stays.
+/// New values for some fields of an account; `None` and [`Patch::Keep`] leave a field unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct AccountUpdate {
     /// New username.
     pub username: Option<String>,
-    /// New e-mail address, or none any more.
+    /// New e-mail address, or its removal.
     pub email: Patch<String>,
     /// Makes the account an administrator or an ordinary user.
     pub role: Option<Role>,
-    /// Application fields to write; `null` clears one.
+    /// Application fields to write; `null` deletes a field.
     pub fields: Map<String, Value>,
 }
 
 impl Accounts {
-    /// Creates an account, as an administrator does: it is active at once.
+    /// Creates an active account, on behalf of an administrator.
     pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
         let mut user = self.check(&form, &ReservedNames::none())?;
         user.admin = role == Role::Administrator;
@@ -92,7 +92,7 @@ impl Accounts {
         self.hasher.verify(password, None, lane).await.map(|_| ())
     }
 
-    /// Stores a checked user. A first administrator makes set-up links invalid.
+    /// Stores a validated user. Creating the first administrator revokes set-up links.
     pub(crate) async fn insert(
         &self,
         user: &NewUser,
@@ -110,7 +110,7 @@ impl Accounts {
         }
     }
 
-    /// The account, in any state; `None` if there is no such account.
+    /// Finds an account in any state; `None` if it does not exist.
     pub async fn find(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -125,7 +125,7 @@ impl Accounts {
         Ok(found.map(|found| found.regardless_of_state().0))
     }
 
-    /// Gives a user a new password and ends their sessions, as an administrator does.
+    /// Sets a new password and ends the user's sessions, on behalf of an administrator.
     pub async fn set_password(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -149,8 +149,8 @@ impl Accounts {
         self.change(&user.id, &change).await
     }
 
-    /// Changes fields of an account; every broken rule is reported. The last administrator stays
-    /// one.
+    /// Changes fields of an account; reports all violated rules. The last administrator cannot be
+    /// demoted.
     pub async fn update(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -196,7 +196,7 @@ impl Accounts {
         self.change(&self.resolve(account).await?, &change).await
     }
 
-    /// Ends the sessions of a user, all or all but one.
+    /// Ends the sessions of a user: all, or all but one.
     pub async fn end_sessions(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -209,7 +209,7 @@ impl Accounts {
         self.change(&self.resolve(account).await?, &change).await
     }
 
-    /// Deletes an account with its sessions and all its other keys. Returns it as it was.
+    /// Deletes an account with its sessions and all other keys. Returns the deleted user.
     pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
         let id = self.resolve(account).await?;
         match self.users.delete(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
@@ -221,7 +221,8 @@ impl Accounts {
         }
     }
 
-    /// Up to `limit` users by name, those after `after` (a normalised name) if given.
+    /// Lists up to `limit` users in the order of their normalized usernames, starting after
+    /// `after`, a normalized username.
     pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
         self.users.list(after, limit).await
     }
@@ -290,7 +291,8 @@ pub(crate) fn taken(field: Field) -> AccountError {
     AccountError::Form(vec![FieldError::new(field, Rule::Taken)])
 }
 
-/// A store that reports a condition which it was not given is broken.
+/// The error for a store that reports the failure of a condition it was not given.
 fn not_asked_for(what: &str) -> AccountError {
-    StorageError::corrupt(format!("the store reports {what} that was not asked for")).into()
+    StorageError::corrupt(format!("the store reports the failure of {what} that was not requested"))
+        .into()
 }

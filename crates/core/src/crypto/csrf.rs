@@ -1,7 +1,7 @@
 //! The wire form of the double-submit check against cross-site request forgery.
 //!
-//! The cookie carries the signed token; the form or header carries `<mask>.<token xor mask>` with
-//! a fresh mask in each answer, so that compressed answers do not reveal the token (BREACH).
+//! The cookie carries the signed token; the form or header carries `<mask>.<token xor mask>` with a
+//! fresh mask in each answer, so that compressed answers do not reveal the token (BREACH).
 
 use super::encoding::{InvalidEncoding, decode, encode, encode_to, encoded_len};
 use super::equal;
@@ -13,7 +13,7 @@ use crate::random::{Random, bytes};
 /// Length of a token in base64url.
 const TEXT_LEN: usize = encoded_len(TOKEN_LEN);
 
-/// Why a pair of cookie and form value was refused.
+/// Why a pair of cookie and form value is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCsrf {
     /// The value in form or header is not two base64url texts joined by a dot.
@@ -33,7 +33,7 @@ impl From<InvalidCsrf> for ErrorCode {
     }
 }
 
-/// A new token.
+/// Generates a token.
 pub fn new_token(random: &dyn Random) -> String {
     random_token(random)
 }
@@ -43,7 +43,7 @@ pub fn cookie_value(signer: &Signer, token: &str) -> String {
     signer.sign_token(token)
 }
 
-/// The token in a cookie's value.
+/// Verifies a cookie's value and returns its token.
 pub fn token_in_cookie<'a>(signer: &Signer, cookie: &'a str) -> Result<&'a str, InvalidCsrf> {
     match signer.unsign_token(cookie) {
         Ok(token) if !token.is_empty() => Ok(token),
@@ -76,13 +76,13 @@ pub fn unmask(form: &str) -> Result<String, InvalidCsrf> {
     xor(masked, mask).map_err(|_| InvalidCsrf::Format)
 }
 
-/// Exclusive or of the bytes that two base64url texts encode, up to the end of the shorter one.
+/// XOR of the bytes that two base64url texts encode, up to the end of the shorter one.
 pub fn xor(left: &str, right: &str) -> Result<String, InvalidEncoding> {
     let (left, right) = (decode(left)?, decode(right)?);
     Ok(encode(left.iter().zip(&right).map(|(a, b)| a ^ b).collect::<Vec<u8>>()))
 }
 
-/// Checks that form or header and cookie belong together and that the cookie was signed with this
+/// Checks that the form or header value matches the cookie, and that the cookie is signed with this
 /// secret.
 pub fn verify(signer: &Signer, cookie: &str, form: &str) -> Result<(), InvalidCsrf> {
     let in_form = unmask(form)?;

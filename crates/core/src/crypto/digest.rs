@@ -1,4 +1,4 @@
-//! SHA-256 of texts, and the values under which keys are stored.
+//! SHA-256, and the values under which keys are stored.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,7 +11,7 @@ use crate::key::KeyPrefix;
 /// Length of a SHA-256 in base64url.
 const HASH_LEN: usize = 43;
 
-/// Length of the longest prefix, so that every prefix has room in front of a whole hash.
+/// Length of the longest prefix, so that every prefix fits in front of a whole hash.
 const MAX_PREFIX_LEN: usize = longest(KeyPrefix::ALL);
 
 const _: () = assert!(MAX_PREFIX_LEN > 0, "there are prefixes");
@@ -34,7 +34,7 @@ pub fn hash(text: &str) -> String {
     encode(digest(&SHA256, text.as_bytes()))
 }
 
-/// The value under which a store keeps the key that belongs to `token`: prefix and hash.
+/// The value under which the key of `token` is stored: prefix and hash.
 #[expect(clippy::missing_panics_doc, reason = "the buffer is sized for every prefix")]
 pub fn stored_value(prefix: KeyPrefix, token: &str) -> StoredValue {
     let mut bytes = [0; MAX_PREFIX_LEN + HASH_LEN];
@@ -48,9 +48,9 @@ pub fn stored_value(prefix: KeyPrefix, token: &str) -> StoredValue {
     StoredValue { bytes, len }
 }
 
-/// A stored value on the stack; reads as `&str`.
+/// A stored value on the stack; dereferences to `&str`.
 ///
-/// Every request with a session makes one, so it must not cost an allocation.
+/// Every request with a session creates one, so it does not allocate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoredValue {
     bytes: [u8; MAX_PREFIX_LEN + HASH_LEN],
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn no_prefix_begins_another() {
+    fn no_prefix_is_a_prefix_of_another() {
         for a in KeyPrefix::ALL {
             for b in KeyPrefix::ALL {
                 assert!(a == b || !a.as_str().starts_with(b.as_str()), "{a:?} and {b:?}");

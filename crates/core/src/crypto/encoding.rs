@@ -1,12 +1,11 @@
-//! Base64 with the URL-safe alphabet: written without padding, read with or without.
+//! Base64url: written without padding, read with or without.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-/// Bits that no byte needs must be zero, so that only one text (and its padded form) stands for
-/// given bytes.
+/// Unused trailing bits must be zero, so that bytes have only one encoding, and its padded form.
 pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -14,7 +13,7 @@ pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The text is not base64url, or not of the kind of thing it should encode.
+/// The text is not base64url, or encodes something of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not base64url")]
 pub struct InvalidEncoding;
@@ -26,7 +25,7 @@ pub(crate) const fn encoded_len(len: usize) -> usize {
 
 /// Writes base64url into `text`, which is [`encoded_len`] bytes long.
 ///
-/// For short texts of known length, several times as fast as the general encoder.
+/// For short texts of known length; several times as fast as the general encoder.
 pub(crate) fn encode_to(bytes: &[u8], text: &mut [u8]) {
     const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     debug_assert_eq!(text.len(), encoded_len(bytes.len()), "the text has the right length");
@@ -39,32 +38,32 @@ pub(crate) fn encode_to(bytes: &[u8], text: &mut [u8]) {
     }
 }
 
-/// Bytes as base64url without padding.
+/// Encodes bytes as base64url without padding.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL.encode(bytes)
 }
 
-/// Bytes from base64url with or without padding.
+/// Decodes base64url with or without padding.
 pub fn decode(text: &str) -> Result<Vec<u8>, InvalidEncoding> {
     BASE64URL.decode(text).map_err(|_| InvalidEncoding)
 }
 
-/// Text from the base64url of its UTF-8 bytes.
+/// Decodes base64url of UTF-8 text.
 pub fn decode_text(text: &str) -> Result<String, InvalidEncoding> {
     String::from_utf8(decode(text)?).map_err(|_| InvalidEncoding)
 }
 
-/// Base64url rewritten in the standard alphabet, with padding.
+/// Converts base64url to standard base64 with padding.
 pub fn to_standard(base64url: &str) -> String {
     pad(&base64url.replace('-', "+").replace('_', "/"))
 }
 
-/// Base64 of the standard alphabet rewritten as base64url, without padding.
+/// Converts standard base64 to base64url without padding.
 pub fn from_standard(base64: &str) -> String {
     base64.replace('+', "-").replace('/', "_").replace('=', "")
 }
 
-/// The text with as many `=` as make its length a multiple of four.
+/// Pads the text with `=` to a multiple of four characters.
 pub fn pad(text: &str) -> String {
     let missing = text.len().wrapping_neg() % 4;
     format!("{text}{}", "=".repeat(missing))

@@ -1,4 +1,4 @@
-//! Texts encrypted with a key of the server.
+//! Encryption of texts with a key of the server.
 //!
 //! Written: `v2.<nonce>.<ciphertext and tag>` with AES-256-GCM. Upstream's form
 //! `<iv>.<ciphertext>`, AES-CBC without authentication, is read by a separate function.
@@ -43,8 +43,8 @@ pub enum DecryptError {
     /// Not one of the forms.
     #[error("not a ciphertext")]
     Format,
-    /// Encrypted with another key, or changed.
-    #[error("the ciphertext does not belong to this key")]
+    /// Encrypted with another key, or modified.
+    #[error("the ciphertext was made with another key or modified")]
     Mismatch,
 }
 
@@ -94,7 +94,7 @@ impl Cipher {
         Ok(format!("{VERSION}.{}.{}", encode(nonce), encode(bytes)))
     }
 
-    /// The text in a ciphertext that [`Self::encrypt`] made.
+    /// Decrypts a ciphertext from [`Self::encrypt`].
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, DecryptError> {
         let mut parts = ciphertext.split('.');
         let (Some(VERSION), Some(nonce), Some(bytes), None) =
@@ -112,7 +112,7 @@ impl Cipher {
         into_text(text)
     }
 
-    /// As [`Self::decrypt`], but reads upstream's AES-CBC form as well.
+    /// Same as [`Self::decrypt`], but also accepts upstream's AES-CBC form.
     ///
     /// That form is not authenticated: an attacker who can change the ciphertext can change the
     /// text. Use it only for values from a trusted place.

@@ -1,4 +1,4 @@
-//! Random values in the forms that are sent and stored.
+//! Random values as sent and stored.
 
 use std::num::NonZeroUsize;
 
@@ -8,7 +8,7 @@ use crate::random::{Random, bytes};
 /// Bytes in session ids, tokens, salts and API keys.
 pub(crate) const TOKEN_LEN: usize = 16;
 
-/// Easily read symbols: no `I`, `O`, `0`, `1`. There are 32, so a byte modulo 32 is unbiased.
+/// Unambiguous symbols: no `I`, `O`, `0`, `1`. There are 32, so a byte modulo 32 is unbiased.
 const READABLE: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// `len` random bytes in base64url.
@@ -23,12 +23,12 @@ pub fn random_token(random: &dyn Random) -> String {
     encode(bytes::<TOKEN_LEN>(random))
 }
 
-/// A salt: as [`random_token`].
+/// A salt; same as [`random_token`].
 pub fn random_salt(random: &dyn Random) -> String {
     random_token(random)
 }
 
-/// `len` easily read random characters, with a dash after every `dash_every`.
+/// `len` random unambiguous characters, with a dash after every `dash_every`.
 pub fn random_base32(random: &dyn Random, len: usize, dash_every: Option<NonZeroUsize>) -> String {
     let mut bytes = vec![0; len];
     random.fill(&mut bytes);
@@ -53,13 +53,13 @@ pub fn uuid(random: &dyn Random) -> String {
     parts.join("-")
 }
 
-/// A code of six digits for one use, sent by mail or SMS.
+/// A one-time code of six digits, to be sent by e-mail or SMS.
 pub fn one_time_code(random: &dyn Random) -> String {
-    // 64 bits modulo a million: no code is likelier than another by more than 2^-44.
+    // 64 bits modulo a million: the bias is below 2^-44.
     zero_pad(u64::from_le_bytes(bytes(random)) % 1_000_000, 6)
 }
 
-/// A number with zeros in front up to `places` digits.
+/// A number with leading zeros up to `places` digits.
 pub fn zero_pad(number: u64, places: usize) -> String {
     format!("{number:0places$}")
 }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_tells_its_version_and_variant() {
+    fn a_uuid_has_its_version_and_variant() {
         assert_eq!(uuid(&Fixed(0)), "00000000-0000-4000-8000-000000000000");
         assert_eq!(uuid(&Fixed(0xff)), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }

@@ -1,7 +1,7 @@
-//! Texts signed with HMAC-SHA256: cookies, and tokens that carry a JSON object.
+//! Signatures with HMAC-SHA256, for cookies and for tokens with a JSON object.
 //!
 //! `<payload>.<signature>`. TypeScript writes the signature in base64url, Python in lower-case
-//! hexadecimal; both are read, whichever is written.
+//! hexadecimal; both are accepted, regardless of which is written.
 
 use std::time::Duration;
 
@@ -30,18 +30,18 @@ pub struct Signer {
     form: SignatureForm,
 }
 
-/// Which of upstream's two forms is written.
+/// Which of upstream's two encodings is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignatureForm {
-    /// As TypeScript: signatures in base64url, payloads without padding.
+    /// That of TypeScript: signatures in base64url, payloads without padding.
     #[default]
     Base64Url,
-    /// As Python: signatures in hexadecimal, payloads with padding. For the time of a move, while a
-    /// Python installation reads the same cookies.
+    /// That of Python: signatures in hexadecimal, payloads with padding. For a migration during
+    /// which a Python installation reads the same cookies.
     Hex,
 }
 
-/// Why a signed text was refused.
+/// Why a signed text is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnsignError {
     /// Not a payload, a dot and a signature.
@@ -86,7 +86,7 @@ impl Signer {
         self
     }
 
-    /// `<payload>.<signature>`. A payload that contains a dot cannot be read again.
+    /// `<payload>.<signature>`. A payload that contains a dot cannot be verified.
     pub fn sign_token(&self, payload: &str) -> String {
         let tag = self.tag(payload);
         match self.form {
@@ -95,7 +95,7 @@ impl Signer {
         }
     }
 
-    /// The payload of a signed text.
+    /// Verifies a signed text and returns its payload.
     pub fn unsign_token<'a>(&self, signed: &'a str) -> Result<&'a str, UnsignError> {
         let (payload, signature) = signed.split_once('.').ok_or(UnsignError::Format)?;
         if signature.contains('.') {
@@ -108,8 +108,8 @@ impl Signer {
         }
     }
 
-    /// The signed form of a JSON object: `fields`, then `t`, the time in milliseconds, and `s`, a
-    /// salt. Fields with these two names are left out.
+    /// Signs a JSON object: `fields`, then `t`, the time in milliseconds, and `s`, a salt. Fields
+    /// with these two names are left out.
     pub fn sign_payload<'a, K: AsRef<str>>(
         &self,
         fields: impl IntoIterator<Item = (K, &'a Value)>,
@@ -123,8 +123,8 @@ impl Signer {
         }
     }
 
-    /// The JSON object of a signed text, `t` and `s` included, if it was signed no more than
-    /// `expiry` before `now`. Without `expiry` it is good for ever.
+    /// Verifies a signed text and returns its JSON object, including `t` and `s`, if it was signed
+    /// no more than `expiry` before `now`. Without `expiry` it never expires.
     pub fn unsign_payload(
         &self,
         signed: &str,
@@ -147,8 +147,8 @@ impl Signer {
         sign(&self.key, payload.as_bytes())
     }
 
-    /// Compares with the one right text of each form, so that no other spelling of the same bytes
-    /// passes.
+    /// Compares with the canonical text of each encoding, so that no other encoding of the same
+    /// bytes is accepted.
     fn is_signature(&self, payload: &str, signature: &str) -> bool {
         match signature.len() {
             BASE64_LEN => equal(&base64(&self.tag(payload)), signature.as_bytes()),
@@ -207,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn only_one_spelling_of_a_signature_passes() {
+    fn only_the_canonical_encoding_of_a_signature_is_accepted() {
         let hex = "abc.52e5ccb28459f8ac5143d1af65da956b9fa3dac75e10473900212f41421c1337";
         let base64 = "abc.UuXMsoRZ-KxRQ9GvZdqVa5-j2sdeEEc5ACEvQUIcEzc";
         assert_eq!(signer().unsign_token(hex), Ok("abc"));
         assert_eq!(signer().unsign_token(base64), Ok("abc"));
         let upper = format!("abc.{}", hex["abc.".len()..].to_uppercase());
-        // The last character carries two bits that no byte needs.
+        // The last character has two unused bits.
         let trailing_bits = base64.replace("Ezc", "Ezd");
         let padded = format!("{base64}=");
         for other in [upper, trailing_bits, padded] {

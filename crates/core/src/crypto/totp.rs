@@ -16,10 +16,10 @@ const STEP_SECS: i64 = 30;
 /// Symbols of RFC 4648 base 32.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Longest secret that is read, in characters.
+/// Maximum length of a parsed secret, in characters.
 const MAX_LEN: usize = 256;
 
-/// The secret that a user's device shares with the server.
+/// The secret that a user's authenticator shares with the server.
 #[derive(Clone)]
 pub struct TotpSecret {
     text: Zeroizing<String>,
@@ -31,10 +31,10 @@ pub struct TotpSecret {
 #[error("not a TOTP secret")]
 pub struct InvalidTotpSecret;
 
-/// How far a device's clock may be off.
+/// The accepted clock skew of an authenticator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// Only the present step.
+    /// Only the current step.
     Exact,
     /// The step before and the step after as well.
     OneStep,
@@ -50,14 +50,14 @@ impl Window {
 }
 
 impl TotpSecret {
-    /// A new secret of 160 bits.
+    /// Generates a secret of 160 bits.
     pub fn generate(random: &dyn Random) -> Self {
         let bytes = Zeroizing::new(random::bytes::<20>(random).to_vec());
         Self { text: Zeroizing::new(encode_base32(&bytes)), bytes }
     }
 
-    /// Reads a stored secret: base 32, with or without padding, 80 bits (which
-    /// TypeScript makes) or more.
+    /// Parses a stored secret: base 32, with or without padding, of at least 80 bits, as TypeScript
+    /// generates.
     pub fn parse(text: &str) -> Result<Self, InvalidTotpSecret> {
         let bytes = Zeroizing::new(decode_base32(text).ok_or(InvalidTotpSecret)?);
         if bytes.len() < 10 {
@@ -76,10 +76,10 @@ impl TotpSecret {
         zero_pad(u64::from(self.number(step(time))), 6)
     }
 
-    /// The step to which `code` belongs, if that lies within `window` of `now`.
+    /// Verifies a code. Returns its step, if that is within `window` of `now`.
     ///
-    /// Callers remember the step of an accepted code and refuse codes of that step and earlier
-    /// ones.
+    /// Callers must store the step of an accepted code and refuse codes of that step and earlier
+    /// ones (RFC 6238 section 5.2).
     pub fn verify(&self, code: &str, now: Timestamp, window: Window) -> Option<u64> {
         if code.len() != 6 || !code.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
@@ -87,7 +87,7 @@ impl TotpSecret {
         let code: u32 = code.parse().ok()?;
         let now = step(now);
         let steps = now.saturating_sub(window.steps())..=now.saturating_add(window.steps());
-        // Every step is compared, so that the time does not tell how close a wrong code was.
+        // Compares every step, so that the timing does not reveal how close a wrong code was.
         steps.fold(None, |found, step| {
             let same = equal(&self.number(step).to_be_bytes(), &code.to_be_bytes());
             if same { Some(step) } else { found }

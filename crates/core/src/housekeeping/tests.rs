@@ -8,7 +8,7 @@ use crate::user::Normalization;
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Runs with Tokio's paused time, and can be set.
+/// A wall clock that advances with Tokio's paused time and can be set.
 struct TestClock {
     start: Instant,
     set_by: AtomicI64,
@@ -60,14 +60,14 @@ async fn keys_are_removed_once_the_clock_has_been_steady() {
     let keys = store(&[Some(NOW - DAY), Some(NOW - 400 * DAY), Some(NOW + DAY)]).await;
     let tasks = tokio::spawn(purge_loop(&keys, Arc::new(TestClock::new())));
     tokio::time::sleep(INTERVAL / 2).await;
-    assert_eq!(count(&*keys).await, 2, "only what expired long ago goes at once");
+    assert_eq!(count(&*keys).await, 2, "only keys that expired long ago are deleted at once");
     tokio::time::sleep(INTERVAL).await;
     assert_eq!(count(&*keys).await, 1);
     tasks.abort();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_ahead_and_back_removes_no_good_key() {
+async fn a_clock_that_jumps_ahead_and_back_deletes_no_valid_key() {
     let keys = store(&[Some(NOW + 30 * DAY)]).await;
     let clock = Arc::new(TestClock::new());
     let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));
@@ -79,6 +79,6 @@ async fn a_clock_that_jumps_ahead_and_back_removes_no_good_key() {
     }
     clock.set_ahead(60 * DAY);
     tokio::time::sleep(3 * INTERVAL).await;
-    assert_eq!(count(&*keys).await, 0, "a clock that stays is believed");
+    assert_eq!(count(&*keys).await, 0, "a steady clock is trusted");
     tasks.abort();
 }

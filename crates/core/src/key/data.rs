@@ -1,4 +1,4 @@
-//! The JSON object kept with a key, and dotted paths into it.
+//! The data of a key: a JSON object, changed by dotted paths.
 
 use std::fmt;
 
@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 
 use super::{Slot, is_reserved_slot};
 
-/// Longest data text that a change may leave behind, in bytes.
+/// Maximum length of the data after a change, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// The data of a key: usually a JSON object, for e-mail verification a bare address.
+/// The data of a key: usually a JSON object; for e-mail verification, a plain address.
 ///
-/// Kept as text: most keys are read without looking at their data. `Debug` shows the length only.
+/// Stored as text, because most keys are read without parsing their data. `Debug` shows only the
+/// length.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct KeyData(String);
 
@@ -26,7 +27,7 @@ impl fmt::Debug for KeyData {
 pub struct DataChange {
     /// Names separated by dots; all but the last must lead to an object.
     pub path: String,
-    /// What to write there; `None` removes the field.
+    /// The new value; `None` removes the field.
     pub value: Option<Value>,
 }
 
@@ -36,12 +37,12 @@ impl DataChange {
         Self { path: path.into(), value: Some(value.into()) }
     }
 
-    /// Removes the field at `path`; nothing happens if there is none.
+    /// Removes the field at `path`, if it exists.
     pub fn remove(path: impl Into<String>) -> Self {
         Self { path: path.into(), value: None }
     }
 
-    /// Refuses a change of a field that belongs to Crossauth.
+    /// An error if the change is to a field that belongs to Crossauth.
     pub fn check_for_application(&self) -> Result<(), DataError> {
         let name = self.path.split('.').next().unwrap_or_default();
         if is_reserved_slot(name) { Err(DataError::Reserved) } else { Ok(()) }
@@ -54,32 +55,32 @@ pub enum DataError {
     /// The stored text is not a JSON object.
     #[error("the key's data is not a JSON object")]
     Format,
-    /// A name on the way does not lead to an object.
-    #[error("the path leads through something that is not an object")]
+    /// A parent in the path is not an object.
+    #[error("a parent in the path is not an object")]
     Path,
     /// The field belongs to Crossauth.
     #[error("the field belongs to Crossauth")]
     Reserved,
-    /// The value of a slot is not of the slot's type.
+    /// The value of a slot has another type than the slot.
     #[error("the value of {0} is not of the expected type")]
     Slot(&'static str),
-    /// The change would leave more than 64 KiB.
-    #[error("the key's data would become too long")]
+    /// The data would exceed 64 KiB.
+    #[error("the key's data would exceed 64 KiB")]
     TooLong,
 }
 
 impl KeyData {
-    /// Data as it was stored.
+    /// Data from its stored text.
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Data from an object; an empty one is `{}`.
+    /// Data from an object; `{}` if it is empty.
     pub fn from_object(object: &Map<String, Value>) -> Self {
         Self(serde_json::to_string(object).unwrap_or_else(|_| "{}".into()))
     }
 
-    /// Data that an application gives: fields that belong to Crossauth are refused.
+    /// Data from an application; an error if it has fields that belong to Crossauth.
     pub fn for_application(object: &Map<String, Value>) -> Result<Self, DataError> {
         if object.keys().any(|name| is_reserved_slot(name)) {
             return Err(DataError::Reserved);
@@ -93,7 +94,7 @@ impl KeyData {
         &self.0
     }
 
-    /// The object; empty where there is no text.
+    /// Parses the object; empty if there is no text.
     pub fn object(&self) -> Result<Map<String, Value>, DataError> {
         if self.0.is_empty() {
             return Ok(Map::new());
@@ -113,7 +114,7 @@ impl KeyData {
     }
 
     /// The value of a slot; `None` if it is absent or null. A value of another type is an error of
-    /// this slot only.
+    /// this slot only, not of the other fields.
     pub fn slot<S: Slot>(&self) -> Result<Option<S>, DataError> {
         match self.object()?.remove(S::NAME) {
             None | Some(Value::Null) => Ok(None),
@@ -123,7 +124,7 @@ impl KeyData {
         }
     }
 
-    /// The data after all `changes`, or an error and no change at all.
+    /// Applies all `changes`, or none if one is an error.
     pub fn changed(&self, changes: &[DataChange]) -> Result<Self, DataError> {
         let mut object = self.object()?;
         for change in changes {

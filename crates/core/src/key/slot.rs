@@ -8,13 +8,12 @@ use super::{DataChange, DataError};
 /// Top-level fields of a session's data that belong to Crossauth, by their upstream names.
 const RESERVED: [&str; 5] = ["2fa", "pre2fa", "passwordchange", "factor2change", "oauth"];
 
-/// Whether a top-level field of a session's data belongs to Crossauth. Applications own all
-/// others.
+/// Whether a top-level field of a session's data belongs to Crossauth. Applications own all others.
 pub fn is_reserved_slot(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// A top-level field of a session's data with a type.
+/// A typed top-level field of a session's data.
 ///
 /// ```
 /// use crossauth_core::key::{DataChange, KeyData, Slot};
@@ -37,7 +36,7 @@ pub fn is_reserved_slot(name: &str) -> bool {
 /// # }
 /// ```
 pub trait Slot: Serialize + DeserializeOwned {
-    /// The field's name; without a dot.
+    /// The field's name, which must not contain a dot.
     const NAME: &'static str;
 }
 
@@ -49,7 +48,7 @@ impl DataChange {
         Ok(Self::set(S::NAME, value))
     }
 
-    /// Empties a slot.
+    /// Removes a slot.
     pub fn remove_slot<S: Slot>() -> Self {
         Self::remove(S::NAME)
     }

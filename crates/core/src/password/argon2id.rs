@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::equal;
 
-/// Bounds for parameters from settings and from stored strings, which may come from anywhere. A
-/// hash at the bounds takes about half a second.
+/// Limits of parameters in settings and in stored strings, which are untrusted. A hash at the
+/// limits takes about half a second.
 const MAX_MEMORY_KIB: u32 = 128 * 1024;
 const MAX_PASSES: u32 = 16;
 const MAX_LANES: u32 = 16;
@@ -23,27 +23,27 @@ const MAX_TEXT_LEN: usize = 512;
 /// Length of new hashes, in bytes.
 const NEW_HASH_LEN: usize = 32;
 
-/// What an Argon2id hash costs.
+/// Cost of an Argon2id hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argon2idParams {
     /// Memory, in KiB.
     pub memory_kib: u32,
     /// Passes over the memory.
     pub passes: u32,
-    /// Lanes; they are computed one after the other.
+    /// Lanes, which are computed sequentially.
     pub lanes: u32,
 }
 
 impl Default for Argon2idParams {
-    /// 19 MiB, two passes, one lane: the least that OWASP recommends, 17 ms of one core.
+    /// 19 MiB, two passes, one lane: the minimum that OWASP recommends; 17 ms of one core.
     fn default() -> Self {
         Self { memory_kib: 19_456, passes: 2, lanes: 1 }
     }
 }
 
 impl Argon2idParams {
-    /// Whether Argon2 accepts these parameters and they are cheap enough to compute: up to 128 MiB,
-    /// 16 passes and 16 lanes, and memory times passes at most 512 MiB.
+    /// Whether Argon2 accepts these parameters and they are within the limits: at most 128 MiB, 16
+    /// passes and 16 lanes, and memory times passes at most 512 MiB.
     pub fn are_sane(&self) -> bool {
         self.memory_kib <= MAX_MEMORY_KIB
             && (1..=MAX_PASSES).contains(&self.passes)
@@ -53,7 +53,7 @@ impl Argon2idParams {
     }
 }
 
-/// Working memory, reused from hash to hash.
+/// Working memory, reused between hashes.
 #[derive(Default)]
 pub(crate) struct Memory {
     blocks: Vec<Block>,
@@ -65,8 +65,7 @@ impl Memory {
         self.blocks = Vec::new();
     }
 
-    /// At least `len` blocks. Memory for an unusually large hash is not kept for the small ones
-    /// after it.
+    /// At least `len` blocks. The memory of an unusually large hash is not kept for smaller ones.
     fn blocks(&mut self, len: usize) -> &mut [Block] {
         if self.blocks.len() < len || self.blocks.len() / 2 > len {
             self.blocks = Vec::new();
@@ -76,7 +75,7 @@ impl Memory {
     }
 }
 
-/// A stored hash in its parts.
+/// A parsed hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PhcString {
     pub(crate) params: Argon2idParams,
@@ -85,7 +84,7 @@ pub(crate) struct PhcString {
 }
 
 impl PhcString {
-    /// Reads a hash within the bounds; `None` for anything else.
+    /// Parses a hash within the limits; `None` for anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT_LEN {
             return None;
@@ -165,7 +164,7 @@ mod tests {
 
     const CHEAP: Argon2idParams = Argon2idParams { memory_kib: 16, passes: 1, lanes: 1 };
 
-    /// The password, salt and parameters of one of the reference implementation's own tests.
+    /// Password, salt and parameters from a test of the reference implementation.
     #[test]
     fn a_hash_of_the_reference_implementation_is_read() {
         let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$\

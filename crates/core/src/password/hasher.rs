@@ -1,10 +1,9 @@
-//! A bounded pool of threads that hash, apart from those that answer requests.
+//! A bounded pool of threads for hashing, separate from those that serve requests.
 //!
-//! A hash takes tens of milliseconds of a core. On threads with a lower priority, hashes leave the
-//! rest of the server its speed; bounded queues turn a flood of logins into quick refusals. A job
-//! is not cancelled when its requester goes away in the middle of it: the thread is busy until it
-//! is done, so requests that are cancelled and repeated cannot start more work than there are
-//! threads.
+//! A hash takes tens of milliseconds of a core. Threads with a lower priority keep the rest of the
+//! server responsive; bounded queues refuse a flood of logins quickly. A running job is not
+//! cancelled when its request is: the thread stays busy until it is done, so cancelled and repeated
+//! requests cannot start more work than there are threads.
 
 use std::fmt;
 use std::hint::black_box;
@@ -23,10 +22,10 @@ use super::scheme::{NewHashes, Scheme, Verification};
 use crate::random::Random;
 use crate::secret::Password;
 
-/// How much below the normal priority the threads run.
+/// Nice value of the threads: a lower priority than normal.
 const NICE: i32 = 10;
 
-/// How passwords are hashed, and by how many threads.
+/// Configuration of password hashing.
 ///
 /// # Defaults
 ///
@@ -34,16 +33,16 @@ const NICE: i32 = 10;
 /// each lane.
 #[derive(Debug, Clone)]
 pub struct HasherConfig {
-    /// How new passwords are hashed. Stored hashes are verified whatever their scheme.
+    /// How new passwords are hashed. Stored hashes of every scheme are verified.
     pub new_hashes: NewHashes,
-    /// A secret that goes into PBKDF2 hashes.
+    /// A secret that is added to PBKDF2 hashes.
     pub pepper: Option<Pepper>,
     /// Whether new PBKDF2 hashes are padded, so that the Python Crossauth reads them. It reads only
     /// SHA-256 without a pepper.
     pub pbkdf2_padding: Padding,
-    /// Number of threads; as many as there are cores if not given.
+    /// Number of threads; one per core if not set.
     pub threads: Option<NonZeroUsize>,
-    /// Number of jobs that may wait in each lane; one more is refused.
+    /// Maximum number of waiting jobs per lane.
     pub queue: NonZeroUsize,
 }
 
@@ -60,7 +59,7 @@ impl Default for HasherConfig {
 }
 
 impl HasherConfig {
-    /// Whether hashes with this configuration can be verified afterwards.
+    /// Checks that hashes with this configuration can be verified.
     pub fn check(&self) -> Result<(), HasherConfigError> {
         if !self.new_hashes.are_sane() {
             return Err(HasherConfigError::Params);
@@ -76,13 +75,13 @@ impl HasherConfig {
     }
 }
 
-/// Why a hasher was not started.
+/// Why a hasher could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum HasherConfigError {
-    /// The parameters are out of bounds: such hashes could not be verified.
-    #[error("the parameters of the password hash are out of bounds")]
+    /// The parameters exceed the limits: such hashes could not be verified.
+    #[error("the parameters of the password hash exceed the limits")]
     Params,
-    /// Padded hashes are for the Python Crossauth, which would not verify these.
+    /// Padded hashes are for the Python Crossauth, which could not verify these.
     #[error("padded PBKDF2 hashes must use SHA-256 and no pepper: Python verifies no others")]
     NotForPython,
     /// The system refused to start a thread.
@@ -90,23 +89,23 @@ pub enum HasherConfigError {
     Thread(#[source] std::io::Error),
 }
 
-/// Why there is no answer.
+/// Why hashing or verification failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
     /// The queue is full; try again later.
-    #[error("too many passwords wait to be hashed")]
+    #[error("too many passwords are waiting to be hashed")]
     Busy,
     /// The hash could not be computed.
     #[error("password hashing failed")]
     Failed,
 }
 
-/// Whose password is hashed. Each lane has its own queue, so that a flood in one does not fill the
-/// other.
+/// The priority class of a job. Each lane has its own queue, so that a flood in one does not fill
+/// the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Requests of users who proved who they are before: with a session, a known device or a
-    /// one-time link; and administration. Served first.
+    /// Requests that are already authenticated, by a session, a known device or a one-time link,
+    /// and administration. Served first.
     Trusted,
     /// All other requests.
     Public,
@@ -138,7 +137,7 @@ impl Hasher {
         Ok(Self { trusted, public })
     }
 
-    /// The text to store for a password.
+    /// Hashes a password; returns the text to store.
     pub async fn hash(&self, password: Password, lane: Lane) -> Result<String, HashError> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::Hash { password, answer }, lane)?;
@@ -147,12 +146,11 @@ impl Hasher {
 
     /// Verifies a password against a stored text.
     ///
-    /// Without one, with one that stands for "no password" and with one that cannot be read, the
-    /// answer is a mismatch that takes as long as with a new hash. A hash that has not been
-    /// upgraded yet takes its own time.
+    /// If it is `None`, means "no password" or cannot be parsed, the result is a mismatch, which
+    /// takes as long as for a new hash. A hash that has not been upgraded yet takes its own time.
     ///
-    /// The text is compared in Unicode normalization form C, and where it was typed otherwise also
-    /// as typed. How often therefore depends on the typed text only.
+    /// The password is compared in Unicode normalization form C and, if it was typed in another
+    /// form, also as typed. So the number of comparisons depends only on the typed text.
     pub async fn verify(
         &self,
         password: Password,
@@ -201,21 +199,22 @@ fn work(scheme: &Scheme, queue: &Queue<Job>) {
     lower_priority();
     let mut memory = Memory::default();
     while let Some(job) = queue.next(|idle| give_back(&mut memory, idle)) {
-        // A job that panics drops its answer, so that its requester is told; the thread goes on.
+        // A job that panics drops its channel, which its requester sees as an error. The thread
+        // continues.
         let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
     }
 }
 
-/// Frees the working memory of a thread without work, and some seconds later has the allocator
-/// return it to the system.
+/// Frees the working memory of an idle thread and, some seconds later, makes the allocator return
+/// it to the system.
 ///
-/// mimalloc, which the server uses, returns freed memory after a while, but only when it is called
-/// again or a thread ends, and a thread without work does not call it.
+/// mimalloc, which the server uses, returns freed memory after a delay, but only when it is called
+/// again or a thread ends, and an idle thread does not call it.
 fn give_back(memory: &mut Memory, idle: Idle) {
     match idle {
         Idle::Briefly => memory.release(),
         Idle::Longer => {
-            // Where no thread can be started, the memory is returned later.
+            // If no thread can be started, the memory is returned later.
             if let Ok(thread) = thread::Builder::new().spawn(|| drop(black_box(Box::new(0_u8)))) {
                 let _ = thread.join();
             }
@@ -223,12 +222,12 @@ fn give_back(memory: &mut Memory, idle: Idle) {
     }
 }
 
-/// Does a job, unless its requester has gone away.
+/// Runs a job, unless its requester was cancelled.
 fn run(scheme: &Scheme, job: Job, memory: &mut Memory) {
     match job {
         Job::Hash { password, answer } if !answer.is_closed() => {
             let hash = scheme.hash(password.expose(), memory);
-            // The requester may have gone away by now.
+            // The requester may have been cancelled.
             let _ = answer.send(hash.map_err(|_| HashError::Failed));
         }
         Job::Verify { password, stored, answer } if !answer.is_closed() => {
@@ -241,7 +240,7 @@ fn run(scheme: &Scheme, job: Job, memory: &mut Memory) {
 
 #[cfg(target_os = "linux")]
 fn lower_priority() {
-    // On Linux this is the priority of the calling thread alone.
+    // On Linux, this sets the priority of the calling thread only.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!(%error, "password hashing runs at normal priority");
     }

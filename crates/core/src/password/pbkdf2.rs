@@ -1,8 +1,8 @@
-//! Upstream's password hashes: `pbkdf2:<digest>:<key length>:<iterations>:<pepper
+//! PBKDF2 password hashes in upstream's format: `pbkdf2:<digest>:<key length>:<iterations>:<pepper
 //! flag>:<salt>:<hash>`.
 //!
-//! The salt goes into PBKDF2 as the text in the hash; with a pepper as `<salt>!<pepper>`. TypeScript
-//! writes the hash without padding and verifies no other, Python with padding; both are read here.
+//! The salt of PBKDF2 is its text in the hash; with a pepper, `<salt>!<pepper>`. TypeScript writes
+//! the hash without padding and verifies no other, Python with padding; both are read here.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,17 +14,17 @@ use crate::crypto::encoding::{decode, encode, pad};
 use crate::crypto::equal;
 use crate::error::ErrorCode;
 
-/// Most iterations of SHA-1 or SHA-256 that are run for one hash, about half a second of a core.
+/// Maximum number of iterations of SHA-1 or SHA-256 for one hash, about half a second of a core.
 /// SHA-384 and SHA-512 take twice the time; so does each further block of a longer key.
 pub const MAX_ITERATIONS: u32 = 2_000_000;
 
-/// Longest key that is derived, in bytes.
+/// Maximum length of a derived key, in bytes.
 pub const MAX_KEY_LEN: usize = 64;
 
-/// Longest text that is read as a hash, in bytes.
+/// Maximum length of a parsed hash, in bytes.
 const MAX_TEXT_LEN: usize = 1024;
 
-/// A secret of the application that goes into every hash and is not stored with them.
+/// A secret of the application that is added to every hash and not stored with them.
 #[derive(Clone)]
 pub struct Pepper(Zeroizing<String>);
 
@@ -74,7 +74,7 @@ impl Digest {
     }
 }
 
-/// What a hash costs.
+/// Cost of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
     /// The hash function.
@@ -92,15 +92,15 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Whether a hash with these parameters proves something and is cheap enough to compute: a key
-    /// of 16 to 64 bytes, and work of at most [`MAX_ITERATIONS`].
+    /// Whether these parameters are within the limits: a key of 16 to 64 bytes, and work of at most
+    /// [`MAX_ITERATIONS`].
     pub fn are_sane(&self) -> bool {
         (16..=MAX_KEY_LEN).contains(&self.key_len)
             && self.iterations >= 1
             && self.work() <= u64::from(MAX_ITERATIONS)
     }
 
-    /// The time that a hash takes, in iterations of SHA-256.
+    /// The cost of a hash, in iterations of SHA-256.
     fn work(&self) -> u64 {
         let (block_len, factor) = match self.digest {
             Digest::Sha1 => (20, 1),
@@ -113,7 +113,7 @@ impl Params {
     }
 }
 
-/// Whether a pepper went into a hash.
+/// Whether a hash includes a pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PepperFlag {
     /// `0`: the salt alone.
@@ -123,28 +123,28 @@ pub enum PepperFlag {
 }
 
 impl PepperFlag {
-    /// The flag of hashes made with this pepper.
+    /// The flag of new hashes with this pepper.
     pub(crate) fn of(pepper: Option<&Pepper>) -> Self {
         if pepper.is_some() { Self::Peppered } else { Self::Plain }
     }
 }
 
-/// Whether the hash ends with as many `=` as base64 calls for.
+/// Whether the base64 of a hash is padded with `=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Padding {
-    /// As TypeScript writes and reads it.
+    /// Unpadded, as TypeScript writes and reads it.
     #[default]
     Unpadded,
-    /// As Python writes and reads it.
+    /// Padded, as Python writes and reads it.
     Padded,
 }
 
-/// A stored hash in its parts.
+/// A parsed hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedHash {
-    /// What it costs.
+    /// Its cost.
     pub params: Params,
-    /// Whether a pepper went into it.
+    /// Whether it includes a pepper.
     pub pepper: PepperFlag,
     /// The salt, as text.
     pub salt: String,
@@ -154,10 +154,10 @@ pub struct EncodedHash {
     pub padding: Padding,
 }
 
-/// Why a text was not read as a hash.
+/// Why a text is not a valid hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHash {
-    /// Not seven parts with numbers and base64url where they belong.
+    /// Not seven parts with numbers and base64url in the expected places.
     #[error("Hash is not in a valid format")]
     Format,
     /// Not PBKDF2 with a known digest.
@@ -175,7 +175,7 @@ impl From<InvalidHash> for ErrorCode {
 }
 
 impl EncodedHash {
-    /// Reads a hash, with or without padding. Any flag but `0` stands for a pepper.
+    /// Parses a hash, with or without padding. Any flag except `0` means that it includes a pepper.
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         if text.len() > MAX_TEXT_LEN {
             return Err(InvalidHash::Format);
@@ -208,20 +208,20 @@ impl EncodedHash {
         Self { params, pepper: PepperFlag::of(pepper), salt, hash, padding }
     }
 
-    /// Whether the text is the same with this padding.
+    /// Whether the text with this padding is the same.
     pub(crate) fn reads_as(&self, padding: Padding) -> bool {
         self.padding == padding || self.hash.len().is_multiple_of(3)
     }
 
-    /// Whether the hash can be checked: sane parameters, a hash of the stated length, and the
-    /// pepper at hand if there is one in it.
+    /// Whether the hash can be verified: parameters within the limits, a hash of the stated length,
+    /// and the pepper available if it includes one.
     pub fn is_checkable(&self, pepper: Option<&Pepper>) -> bool {
         self.params.are_sane()
             && self.hash.len() == self.params.key_len
             && (self.pepper == PepperFlag::Plain || pepper.is_some())
     }
 
-    /// Whether this is the hash of `password`; never, unless [`Self::is_checkable`].
+    /// Whether this is the hash of `password`; false unless [`Self::is_checkable`].
     pub fn matches(&self, password: &str, pepper: Option<&Pepper>) -> bool {
         let pepper = pepper.filter(|_| self.pepper == PepperFlag::Peppered);
         self.is_checkable(pepper)
@@ -245,7 +245,7 @@ impl fmt::Display for EncodedHash {
     }
 }
 
-/// The key that PBKDF2-HMAC derives from a password. The caller bounds the cost.
+/// Derives a key from a password with PBKDF2-HMAC. The caller must limit the cost.
 pub fn derive(
     password: &str,
     salt: &str,
@@ -294,7 +294,7 @@ mod tests {
         assert!(stored("PASSWORD", None).matches("PASSWORD", Some(&pepper)));
     }
 
-    /// The text that the Python Crossauth stored for this password.
+    /// A hash that the Python Crossauth stored.
     #[test]
     fn padded_hashes_are_those_of_python() {
         let python = "pbkdf2:sha256:32:1000:0:c2FsdHNhbHRzYWx0c2FsdA:\
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_that_cost_too_much_or_prove_nothing_are_not_computed() {
+    fn hashes_outside_the_limits_are_not_computed() {
         for (key_len, iterations) in
             [("32", "4294967295"), ("32", "2000001"), ("32", "0"), ("0", "1000"), ("4", "1000")]
         {

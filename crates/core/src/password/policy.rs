@@ -1,41 +1,41 @@
-//! The rules for new passwords.
+//! The password policy: rules for new passwords.
 //!
-//! As NIST SP 800-63B advises, length and a list of well-known passwords decide; rules about the
-//! classes of characters are off unless a site that moves from upstream asks for them.
+//! Following NIST SP 800-63B, the rules are a minimum length and a check for common passwords;
+//! rules about character classes are off unless a site that migrates from upstream enables them.
 
 use super::predictable::is_predictable;
 use crate::form::{CharacterClass, Rule, Unit};
 use crate::secret::Password;
 use crate::user::nfc;
 
-/// Shortest name that a password must not contain, in characters.
+/// Minimum length of a name that a password must not contain, in characters.
 const MIN_NAME_LEN: usize = 4;
 
-/// What a new password must be like.
+/// The rules for new passwords.
 ///
 /// # Defaults
 ///
 /// At least 8 characters, at most 1024 bytes, any composition, no further words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Fewest characters.
+    /// Minimum number of characters.
     pub min_len: usize,
-    /// Most bytes of UTF-8.
+    /// Maximum number of bytes of UTF-8.
     pub max_len: usize,
     /// Which classes of characters a password must contain.
     pub composition: Composition,
-    /// Words that a password must not contain because they are easy to guess here, such as the
-    /// name of the site. Words of fewer than 4 characters are ignored.
+    /// Words that a password must not contain because they are easy to guess here, such as the name
+    /// of the site. Words of fewer than 4 characters are ignored.
     pub context_words: Vec<String>,
 }
 
 /// Which classes of characters a password must contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Composition {
-    /// Any characters will do.
+    /// Any characters.
     #[default]
     Any,
-    /// At least one of `a-z`, `A-Z` and `0-9` each, as upstream asks.
+    /// At least one each of `a-z`, `A-Z` and `0-9`, as upstream requires.
     UpperLowerDigit,
 }
 
@@ -51,7 +51,7 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// The rules that a password breaks; none if it is good.
+    /// The rules that a password violates; empty if it is accepted.
     pub fn check(&self, password: &Password, username: &str, email: Option<&str>) -> Vec<Rule> {
         let typed = password.expose();
         if typed.is_empty() {
@@ -82,7 +82,7 @@ impl PasswordPolicy {
         rules
     }
 
-    /// The same policy, which also refuses passwords that contain the name of the site.
+    /// Adds a rule that passwords must not contain the name of the site.
     #[must_use]
     pub fn for_site(mut self, name: &str) -> Self {
         let joined: String = name.split_whitespace().collect();
@@ -93,7 +93,7 @@ impl PasswordPolicy {
         self
     }
 
-    /// The rules in one sentence, to be shown before a password is typed.
+    /// Describes the rules in one sentence, to show before a password is entered.
     pub fn describe(&self) -> String {
         let classes = match self.composition {
             Composition::Any => "",
@@ -109,7 +109,7 @@ impl PasswordPolicy {
 }
 
 impl Composition {
-    /// The classes that are asked for and not in `password`.
+    /// The required classes that `password` lacks.
     fn lacking(self, password: &str) -> impl Iterator<Item = CharacterClass> {
         let classes: &[_] = match self {
             Self::Any => &[],
@@ -126,7 +126,7 @@ impl Composition {
     }
 }
 
-/// The names in lower case: username, and what stands before the `@` of either.
+/// The names in lower case: the username, and the part before the `@` of username and address.
 fn names(username: &str, email: Option<&str>) -> Vec<String> {
     let local = |name: &str| name.split('@').next().unwrap_or_default().trim().to_lowercase();
     let email = email.unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Passwords that are tried first: well-known words, keyboard walks, repeats and years, with a few
-//! characters added.
+//! Passwords that attackers try first: common words, keyboard sequences, repetitions and years,
+//! with a few characters added.
 
-/// Well-known words and names, in lower case.
+/// Common words and names, in lower case.
 const WORDS: &str = include_str!("words.txt");
 
-/// Sequences that people type: the alphabet, digits, and ways over a keyboard. Read backwards too.
+/// Common sequences: the alphabet, digits, and keyboard rows. Also matched backwards.
 const SEQUENCES: [&str; 22] = [
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890",
@@ -30,17 +30,17 @@ const SEQUENCES: [&str; 22] = [
     "741852963",
 ];
 
-/// Fewest characters that make a sequence or a repeat.
+/// Minimum length of a sequence or a repetition.
 const MIN_RUN: usize = 3;
 
-/// Up to so many guessable parts, a password is one of the first to be guessed.
+/// Maximum number of parts of a predictable password.
 const MAX_PARTS: usize = 3;
 
-/// Whether a password, given in lower case, consists of few parts that are easy to guess. A word,
-/// a sequence, a repeat, a year and any other single character are one part each.
+/// Whether a password, in lower case, consists of few parts. A word, a sequence, a repetition, a
+/// year and any other single character are one part each.
 pub(super) fn is_predictable(lower: &str) -> bool {
     let password: Vec<char> = lower.chars().collect();
-    // Something twice or more often is one part more than once.
+    // A repeated unit counts as one more part than the unit.
     let repeated = (1..=password.len() / 2)
         .filter(|len| password.len().is_multiple_of(*len))
         .find(|len| password.chunks(*len).all(|chunk| *chunk == password[..*len]));
@@ -48,7 +48,7 @@ pub(super) fn is_predictable(lower: &str) -> bool {
     repeats || parts(&password) <= MAX_PARTS
 }
 
-/// The least number of parts that make up `password`.
+/// Minimum number of parts that make up `password`.
 fn parts(password: &[char]) -> usize {
     let mut fewest: Vec<usize> = (0..=password.len()).collect();
     for start in 0..password.len() {
@@ -62,7 +62,7 @@ fn parts(password: &[char]) -> usize {
     fewest.last().copied().unwrap_or_default()
 }
 
-/// How often the first character is repeated; 1 if that is too seldom to count.
+/// Length of the run of the first character; 1 if it is shorter than [`MIN_RUN`].
 fn repeat(rest: &[char]) -> usize {
     at_least(MIN_RUN, rest.iter().take_while(|c| **c == rest[0]).count())
 }
@@ -100,7 +100,8 @@ fn year(rest: &[char]) -> usize {
     if is_year { 4 } else { 1 }
 }
 
-/// The lengths of the words at the start, with digits and signs in place of letters or not.
+/// The lengths of the words at the start, including those with digits and signs in place of
+/// letters.
 fn words(rest: &[char]) -> impl Iterator<Item = usize> {
     WORDS.lines().filter_map(move |word| {
         let fits = word.len() <= rest.len()
@@ -109,7 +110,7 @@ fn words(rest: &[char]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether people write `c` for `letter`.
+/// Whether `c` is a common substitute for `letter`.
 fn stands_for(c: char, letter: char) -> bool {
     match c {
         '4' | '@' => letter == 'a',
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_sequences_and_repeats_are_predictable_however_they_are_decorated() {
+    fn words_sequences_and_repetitions_are_predictable_with_any_additions() {
         for password in [
             "password",
             "p@ssw0rd1",

@@ -1,22 +1,22 @@
-//! Two queues of jobs, one of which is served first.
+//! Two job queues, one of which has priority.
 
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never, select_biased};
 
-/// How long a thread without work keeps its working memory.
+/// How long an idle thread keeps its working memory.
 const KEEP_MEMORY: Duration = Duration::from_secs(1);
 
-/// How long after that the memory is returned to the system: longer than allocators keep what was
-/// freed.
+/// How long after that the memory is returned to the system: longer than allocators keep freed
+/// memory.
 const RETURN_MEMORY: Duration = Duration::from_secs(3);
 
-/// For how long a thread has had no work.
+/// How long a thread has been idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Idle {
-    /// For a second.
+    /// One second.
     Briefly,
-    /// For some seconds.
+    /// Several seconds.
     Longer,
 }
 
@@ -31,8 +31,7 @@ impl<T> Queue<T> {
         Self { first, second }
     }
 
-    /// Waits for a job; while none comes, reports how idle the thread is. `None` when both queues
-    /// are closed and empty.
+    /// Waits for a job; meanwhile calls `idle`. `None` when both queues are closed and empty.
     pub(super) fn next(&self, mut idle: impl FnMut(Idle)) -> Option<T> {
         for (patience, stage) in [(KEEP_MEMORY, Idle::Briefly), (RETURN_MEMORY, Idle::Longer)] {
             match self.receive(Some(patience)) {
@@ -57,7 +56,7 @@ impl<T> Queue<T> {
     }
 }
 
-/// Waits for a job of the one queue that is still open.
+/// Waits for a job of the queue that is still open.
 fn only<T>(queue: &Receiver<T>, timeout: &Receiver<std::time::Instant>) -> Received<T> {
     select_biased! {
         recv(queue) -> job => job.map_or(Received::Closed, Received::Job),

@@ -1,4 +1,4 @@
-//! How one password is hashed and verified, whatever the scheme.
+//! Hashing and verification of one password with any scheme.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::user::nfc;
 pub enum NewHashes {
     /// With Argon2id, as PHC strings.
     Argon2id(Argon2idParams),
-    /// With PBKDF2, as upstream does: where Python or TypeScript shares the database.
+    /// With PBKDF2, as upstream: if Python or TypeScript shares the database.
     Pbkdf2(pbkdf2::Params),
 }
 
@@ -25,7 +25,7 @@ impl Default for NewHashes {
 }
 
 impl NewHashes {
-    /// Whether hashes with these parameters can be verified afterwards.
+    /// Whether hashes with these parameters can be verified.
     pub(crate) fn are_sane(&self) -> bool {
         match self {
             Self::Argon2id(params) => params.are_sane(),
@@ -34,16 +34,16 @@ impl NewHashes {
     }
 }
 
-/// Whether a password was the right one.
+/// The result of verifying a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
-    /// The password is right.
+    /// The password is correct.
     Match {
-        /// What to store instead, if the stored hash has another scheme or other parameters than a
-        /// new one, or was made from a text that is not in Unicode normalization form C.
+        /// A new hash to store, if the stored one has another scheme or other parameters than new
+        /// ones, or was made from a text that is not in Unicode normalization form C.
         upgrade: Option<String>,
     },
-    /// The password is wrong, or there is none.
+    /// The password is wrong, or none is stored.
     Mismatch,
 }
 
@@ -56,13 +56,13 @@ pub(crate) struct Scheme {
     pub(crate) random: Arc<dyn Random>,
 }
 
-/// A stored text, as far as it is a hash.
+/// A parsed stored hash.
 enum Stored {
     Argon2id(PhcString),
     Pbkdf2(EncodedHash),
-    /// No password can match, on purpose.
+    /// A marker for "no password".
     None,
-    /// Unrecognised format, or parameters out of bounds.
+    /// Unrecognised format, or parameters that exceed the limits.
     Corrupt,
 }
 
@@ -89,8 +89,8 @@ impl Scheme {
         }
     }
 
-    /// Verifies a password. Where there is nothing to compare with, a new hash is computed and
-    /// dropped, so that the time does not tell which accounts have no password.
+    /// Verifies a password. If there is no hash to compare with, computes and drops a new one, so
+    /// that the timing does not reveal which accounts have no password.
     pub(crate) fn verify(
         &self,
         password: &str,
@@ -99,7 +99,7 @@ impl Scheme {
     ) -> Result<Verification, argon2::Error> {
         let stored = self.read(stored);
         if matches!(stored, Stored::Corrupt) {
-            tracing::warn!("a stored password hash cannot be read; the login is refused");
+            tracing::warn!("cannot parse a stored password hash; the login is refused");
         }
         let composed = nfc(password);
         if self.matches(&composed, &stored, memory)? {
@@ -107,7 +107,7 @@ impl Scheme {
             let upgrade = upgrade.then(|| self.hash_as_typed(&composed, memory)).transpose()?;
             return Ok(Verification::Match { upgrade });
         }
-        // Upstream, and earlier versions, hashed the text as it was typed.
+        // Upstream hashes the text as it was typed.
         if let Cow::Owned(composed) = composed
             && composed != password
             && self.matches(password, &stored, memory)?
@@ -134,7 +134,7 @@ impl Scheme {
         }
     }
 
-    /// Whether a new hash would have the same form and cost.
+    /// Whether a new hash would have the same scheme and cost.
     fn is_current(&self, stored: &Stored) -> bool {
         match stored {
             Stored::Argon2id(hash) => self.new == NewHashes::Argon2id(hash.params),
@@ -161,7 +161,7 @@ impl Scheme {
     }
 }
 
-/// What upstream stores for users whose password is not kept here.
+/// Whether upstream stores this for users without a local password.
 fn is_sentinel(stored: &str) -> bool {
     stored.is_empty() || stored == "********" || stored.ends_with(":DISABLED:DISABLED")
 }

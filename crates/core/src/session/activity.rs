@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 use crate::clock::Timestamp;
 use crate::storage::KeyStore;
 
-/// Most sessions whose use waits to be written. Beyond that, uses are dropped: the next request
-/// notes the next use.
+/// Maximum number of pending uses. Beyond that, uses are dropped: the next request of the session
+/// records its use again.
 const CAPACITY: usize = 1024;
 
-/// Uses that wait to be written, and whatever writes them.
+/// The queue of uses to be written.
 pub(super) struct Activity(Arc<Pending>);
 
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Activity {
         Self(Arc::default())
     }
 
-    /// Has the use of a key written soon. Never waits.
+    /// Queues the use of a key to be written. Never waits.
     pub(super) fn note(&self, key: &str, at: Timestamp) {
         let mut uses = self.0.uses.lock();
         if let Some(noted) = uses.get_mut(key) {
@@ -75,6 +75,6 @@ async fn record(pending: Arc<Pending>, keys: Weak<dyn KeyStore>) {
         }
         pending.changed.notified().await;
     }
-    // Others may be waiting for the same end.
+    // Wakes other tasks that wait for the same end.
     pending.changed.notify_one();
 }

@@ -1,4 +1,4 @@
-//! Beginning a session, of a user or anonymous.
+//! Beginning of sessions, of users or anonymous.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct Replaced<'a> {
 }
 
 impl<'a> Replaced<'a> {
-    /// The session with this id and key.
+    /// The session with this id and key, whose data can be carried over.
     pub fn new(id: &'a SessionId, key: &'a Key) -> Self {
         Self { id, anonymous_data: key.userid.is_none().then_some(&key.data) }
     }
@@ -34,28 +34,28 @@ impl<'a> Replaced<'a> {
 }
 
 impl<'a> From<&'a SessionId> for Replaced<'a> {
-    /// The session with this id; none of its data is carried over.
+    /// The session with this id; its data is not carried over.
     fn from(id: &'a SessionId) -> Self {
         Self { id, anonymous_data: None }
     }
 }
 
-/// How a session begins.
+/// Options of a new session.
 #[derive(Default)]
 pub struct Beginning<'a> {
-    /// The session that ends with it.
+    /// The session that ends when this one begins.
     pub replaces: Option<Replaced<'a>>,
-    /// The credentials that were checked; the session does not begin if the user has others by
-    /// now. `None` where nothing was checked.
+    /// The verified credentials; the session does not begin if they have changed. `None` if none
+    /// were verified.
     pub credentials: Option<&'a CredentialVersion>,
-    /// Kinds of keys of the user that are removed in the same step.
+    /// Kinds of keys of the user that are deleted in the same transaction.
     pub revoke: &'a [KeyPrefix],
-    /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of
-    /// an anonymous session never does.
+    /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
+    /// anonymous session never does.
     pub persist: Option<Persistence>,
-    /// What the session holds at first.
+    /// Initial data of the session.
     pub data: KeyData,
-    /// The application's own key columns, besides those of
+    /// Key columns of the application, besides those of
     /// [`Hooks::add_to_session`](crate::hooks::Hooks::add_to_session).
     pub extra: Map<String, Value>,
 }
@@ -66,20 +66,20 @@ impl fmt::Debug for Beginning<'_> {
     }
 }
 
-/// Whether a session began.
+/// The outcome of beginning a session.
 #[derive(Debug)]
 pub enum Begun {
     /// The new session.
     Session(Box<NewSession>),
     /// There is no such user.
     NoSuchUser,
-    /// The user's credentials are not the ones that were checked.
+    /// The user's credentials have changed since they were verified.
     CredentialsChanged,
-    /// The user's state turns them away.
+    /// The user's state does not allow it.
     Refused(Refusal),
 }
 
-/// A session that has just begun, to be sent to the browser.
+/// A new session, to be sent to the browser.
 pub struct NewSession {
     /// The secret id.
     pub id: SessionId,
@@ -98,8 +98,8 @@ impl fmt::Debug for NewSession {
 }
 
 impl Sessions {
-    /// Begins a session, in one step with the end of the one that it replaces. A user's state and
-    /// credentials are checked in that step.
+    /// Begins a session and ends the replaced one, in one transaction, which also checks the user's
+    /// state and credentials.
     pub async fn begin(
         &self,
         owner: Owner<'_>,
@@ -130,8 +130,8 @@ impl Sessions {
         Err(StorageError::conflict("no free session id"))
     }
 
-    /// Begins an anonymous session that holds data of the application; its cookie does not outlive
-    /// the browser.
+    /// Begins an anonymous session with data of the application. Its cookie does not outlive the
+    /// browser.
     pub async fn begin_anonymous(
         &self,
         data: &Map<String, Value>,
@@ -141,7 +141,7 @@ impl Sessions {
         match self.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(*session),
             Begun::NoSuchUser | Begun::CredentialsChanged | Begun::Refused(_) => {
-                let error = "the store judged the user of an anonymous session";
+                let error = "the store reports a user of an anonymous session";
                 Err(StorageError::bug(error).into())
             }
         }
@@ -173,12 +173,12 @@ impl Sessions {
         key
     }
 
-    /// The data given, or what the application keeps of an anonymous session at login.
+    /// The initial data: as given, or carried over from an anonymous session at login.
     fn first_data(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> KeyData {
         let anonymous = beginning.replaces.and_then(|old| old.anonymous_data);
         match (&self.hooks.carry_over, anonymous) {
             (Some(carry_over), Some(data)) if owner != Owner::Anonymous => {
-                // Data that cannot be read is not worth failing a login for.
+                // Invalid data must not make a login fail.
                 let mut kept = data.application_object().map(&**carry_over).unwrap_or_default();
                 kept.retain(|name, _| !is_reserved_slot(name));
                 kept.extend(beginning.data.object().unwrap_or_default());

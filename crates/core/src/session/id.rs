@@ -4,14 +4,14 @@ use std::fmt;
 
 use crate::crypto::{equal, hash};
 
-/// Longest id that is kept without an allocation, in bytes: the length of new ids.
+/// Maximum length of an id that is stored without an allocation, in bytes: the length of new ids.
 const INLINE_LEN: usize = 22;
 
 /// The secret session id from the cookie. `Debug` is redacted.
 #[derive(Clone)]
 pub struct SessionId(Text);
 
-/// Every request with a session makes one, so that the usual length must not cost an allocation.
+/// Every request with a session creates one, so the usual length does not allocate.
 #[derive(Clone)]
 enum Text {
     Inline { bytes: [u8; INLINE_LEN], len: u8 },

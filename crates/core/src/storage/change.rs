@@ -1,26 +1,26 @@
-//! One change of an account, with everything that must happen together with it.
+//! A change of an account, with its guard and its effects.
 
 use super::StoredUser;
 use crate::key::{Key, KeyPrefix};
 use crate::user::{SecretsUpdate, StateEvent, User, UserUpdate};
 
-/// A change of one account. The store makes it whole or not at all.
+/// A change of one account. The store applies it in one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Change<'a> {
     /// Fields to write.
     pub user: UserUpdate,
     /// Secrets to write.
     pub secrets: SecretsUpdate,
-    /// Moves the state by [`UserState::after`](crate::user::UserState::after), from the state
-    /// that the store finds. A state in `user` is written as it is, after that.
+    /// An event that changes the stored state by
+    /// [`UserState::after`](crate::user::UserState::after). A state in `user` takes precedence.
     pub event: Option<StateEvent>,
-    /// What must be true of the account for the change to be made.
+    /// The condition of the change.
     pub guard: Guard<'a>,
-    /// What else happens in the same step.
+    /// What else happens in the same transaction.
     pub effects: Effects<'a>,
 }
 
-/// A condition that the store checks on the row it is about to change.
+/// A condition that the store checks before a change, in the same transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guard<'a> {
     /// No condition.
@@ -28,35 +28,35 @@ pub enum Guard<'a> {
     None,
     /// The stored password hash is exactly this one.
     PasswordIs(&'a str),
-    /// The credentials are those that were checked.
+    /// The credentials are the verified ones.
     CredentialsAre(&'a CredentialVersion),
-    /// The account is not the only administrator who is not disabled.
+    /// The account is not the only enabled administrator.
     NotTheLastAdmin,
 }
 
-/// What happens in the same step as a change of an account.
+/// What happens in the same transaction as a change of an account.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Effects<'a> {
-    /// The stored value of a one-time key that permits the step. It is removed; if it is not
-    /// there, nothing happens. It must belong to the account, or to no one where the account is
-    /// only being created.
+    /// The stored value of the one-time key that permits the change. It is deleted; if it does not
+    /// exist, nothing changes. Its owner must be the account; when an account is created, it must
+    /// have no owner.
     pub consume: Option<&'a str>,
-    /// Which of the user's sessions end.
+    /// Which sessions of the user end.
     pub sessions: EndSessions<'a>,
-    /// Kinds of keys that are removed: those of the user, and of [`KeyPrefix::Setup`], which have
-    /// no owner, all.
+    /// Kinds of keys that are deleted: the user's keys of these kinds. Of kinds without owner, such
+    /// as [`KeyPrefix::Setup`], all keys.
     pub revoke: &'a [KeyPrefix],
-    /// The stored value of the key of a session that one of the issued keys replaces. It is
-    /// removed where it is there.
+    /// The stored value of the key of a session that one of the issued keys replaces. It is removed
+    /// where it is there.
     pub replaces: Option<&'a str>,
-    /// Keys to store. The store makes the user their owner.
+    /// Keys to store. Their owner becomes the user.
     pub issue: &'a [Key],
 }
 
 /// Which of a user's sessions end with a change.
 ///
-/// Ending sessions raises the user's credential epoch, so that they are invalid from the commit
-/// on, wherever they are kept.
+/// Ending sessions increments the user's credential epoch, so that they are invalid from the commit
+/// on, even if they are stored elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EndSessions<'a> {
     /// None.
@@ -68,7 +68,7 @@ pub enum EndSessions<'a> {
     AllBut(&'a str),
 }
 
-/// Which credentials a user had at some moment, to see later whether they still have them.
+/// Identifies the credentials that a user had, to detect later that they have changed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CredentialVersion {
     /// The credential epoch.
@@ -86,33 +86,33 @@ impl std::fmt::Debug for CredentialVersion {
     }
 }
 
-/// What came of creating an account.
+/// The outcome of creating an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// The account as it is stored.
+    /// The stored account.
     Done(Box<StoredUser>),
     /// Another account has this username.
     UsernameTaken,
     /// Another account has this e-mail address.
     EmailTaken,
-    /// The key that permits it is not there.
+    /// The required one-time key does not exist.
     TokenGone,
 }
 
-/// What came of changing an account. Nothing was changed unless it is [`Done`](Self::Done).
+/// The outcome of changing an account. Nothing was changed unless it is [`Done`](Self::Done).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// The account as it is stored now.
+    /// The account after the change.
     Done(Box<StoredUser>),
     /// There is no such account.
     NoSuchUser,
-    /// The event cannot happen in the account's state.
+    /// The account's state does not allow the event.
     NotAllowed,
     /// The guard does not hold.
     GuardFailed,
     /// The account is the last administrator.
     LastAdmin,
-    /// The key that permits it is not there.
+    /// The required one-time key does not exist.
     TokenGone,
     /// Another account has the new username.
     UsernameTaken,
@@ -120,10 +120,10 @@ pub enum Changed {
     EmailTaken,
 }
 
-/// What came of deleting an account. Nothing was deleted unless it is [`Done`](Self::Done).
+/// The outcome of deleting an account. Nothing was deleted unless it is [`Done`](Self::Done).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deleted {
-    /// The account as it was.
+    /// The deleted account.
     Done(Box<User>),
     /// There is no such account.
     NoSuchUser,
@@ -131,6 +131,6 @@ pub enum Deleted {
     GuardFailed,
     /// The account is the last administrator.
     LastAdmin,
-    /// The key that permits it is not there.
+    /// The required one-time key does not exist.
     TokenGone,
 }

@@ -13,7 +13,7 @@ pub enum UpdateDataError {
     /// There is no such key.
     #[error("there is no such key")]
     NotFound,
-    /// The data or the path does not allow it.
+    /// The data or the path is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The store failed.
@@ -24,26 +24,25 @@ pub enum UpdateDataError {
 /// Keys of every kind. Ignores expiry except in [`purge`](KeyStore::purge).
 ///
 /// Values are compared byte by byte. A key's owner must exist when the key is stored; the store
-/// sets [`Key::epoch`] to the owner's. An application field that is null is the same as one that
-/// is absent, and comes back absent. A key that cannot be decoded is
-/// [`BadRow`](super::StorageErrorKind::BadRow) where it is asked for, and left out of
-/// lists.
+/// sets [`Key::epoch`] to the owner's. An application field that is null is the same as one that is
+/// absent, and comes back absent. A key that cannot be decoded is
+/// [`BadRow`](super::StorageErrorKind::BadRow) where it is asked for, and left out of lists.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// The key with exactly this value.
+    /// Finds the key with exactly this value.
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError>;
 
     /// Stores a key. [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
     async fn insert(&self, key: &Key) -> Result<(), StorageError>;
 
-    /// Removes a key and returns it. Of concurrent calls, exactly one gets it.
+    /// Deletes a key and returns it. Of concurrent calls, exactly one succeeds.
     async fn take(&self, value: &str) -> Result<Option<Key>, StorageError>;
 
-    /// Removes a key; says whether there was one.
+    /// Deletes a key; returns whether it existed.
     async fn delete(&self, value: &str) -> Result<bool, StorageError>;
 
-    /// Up to `limit` keys of one kind and one owner (`None`: without owner) in the order of
-    /// their values, those after `after` if given (usually the last value of the page before).
+    /// Lists up to `limit` keys of one kind and one owner (`None`: without owner) in the order of
+    /// their values, starting after `after`, the last value of the previous page.
     async fn list_for_user(
         &self,
         userid: Option<&UserId>,
@@ -52,14 +51,14 @@ pub trait KeyStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Key>, StorageError>;
 
-    /// Makes all `changes` to a key's data, or none.
+    /// Applies all `changes` to a key's data, or none.
     async fn update_data(&self, value: &str, changes: &[DataChange])
     -> Result<(), UpdateDataError>;
 
-    /// Records that a key was used at `at`. A later use that is recorded already stays, unless it
-    /// lies ahead of `at` by more than [`CLOCK_SKEW`](crate::key::CLOCK_SKEW): then a clock was wrong.
+    /// Records that a key was used at `at`. A later recorded use is kept, unless it is more than
+    /// [`CLOCK_SKEW`](crate::key::CLOCK_SKEW) later: a clock was wrong then.
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError>;
 
-    /// Removes up to `limit` keys that expired before `now`. Returns how many.
+    /// Deletes up to `limit` keys that expired before `now`. Returns their number.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }

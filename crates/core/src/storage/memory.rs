@@ -1,4 +1,4 @@
-//! Stores that live in memory, for tests and for trying things out.
+//! Stores in memory, for tests and experiments.
 //!
 //! ```
 //! # async fn example() -> Result<(), crossauth_core::storage::StorageError> {
@@ -58,7 +58,7 @@ impl fmt::Debug for MemoryStorage {
     }
 }
 
-/// Everything behind one lock, so that each method of each port is one step.
+/// All data, behind one lock, so that each method of each port is atomic.
 #[derive(Default)]
 struct State {
     users: BTreeMap<UserId, Account>,
@@ -69,11 +69,11 @@ struct State {
 struct Account {
     user: User,
     secrets: UserSecrets,
-    /// How often the user's sessions were ended.
+    /// The credential epoch: how often the user's sessions were ended.
     epoch: u64,
 }
 
-/// Writes application fields; a cleared field and one that never was are the same.
+/// Writes application fields; null deletes a field.
 fn merge(fields: &mut Map<String, Value>, changes: &Map<String, Value>) {
     for (name, value) in changes {
         if value.is_null() {

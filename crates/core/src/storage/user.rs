@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, StorageError};
 use crate::user::{NewUser, Refusal, StateChecks, User, UserId, UserSecrets};
 
-/// A user as found in storage, whose state has not been checked yet.
+/// A user from storage, whose state has not been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredUser {
     user: User,
@@ -14,18 +14,18 @@ pub struct StoredUser {
 }
 
 impl StoredUser {
-    /// For stores: wraps what was found. `epoch` is the credential epoch, `None` in databases
-    /// that keep none.
+    /// For stores: wraps a user. `epoch` is the credential epoch, `None` in databases without
+    /// epochs.
     pub fn new(user: User, secrets: UserSecrets, epoch: Option<u64>) -> Self {
         Self { user, secrets, epoch }
     }
 
-    /// Identifies the user; for logs.
+    /// The id of the user, for logs.
     pub fn id(&self) -> &UserId {
         &self.user.id
     }
 
-    /// The hash to check a password against; `None` if the user does not log in with one.
+    /// The password hash; `None` if the user does not log in with a password.
     pub fn password_hash(&self) -> Option<&str> {
         let hash = self.secrets.password.as_deref()?;
         self.user.factor1.is_password().then_some(hash)
@@ -36,17 +36,17 @@ impl StoredUser {
         self.secrets.password.as_deref() == Some(hash)
     }
 
-    /// The credential epoch; `None` in databases that keep none.
+    /// The credential epoch; `None` in databases without epochs.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch
     }
 
-    /// Whether logging in takes a second factor.
+    /// Whether login requires a second factor.
     pub fn has_second_factor(&self) -> bool {
         self.user.factor2.is_some()
     }
 
-    /// Which credentials these are.
+    /// Identifies the current credentials.
     pub fn credentials(&self) -> CredentialVersion {
         match self.epoch {
             Some(epoch) => CredentialVersion::Epoch(epoch),
@@ -54,12 +54,12 @@ impl StoredUser {
         }
     }
 
-    /// Whether the user's state lets them in.
+    /// Why the user's state does not allow login, if it does not.
     pub fn refusal(&self, checks: StateChecks) -> Option<Refusal> {
         self.user.state.refusal(checks)
     }
 
-    /// The user, unless their state turns them away.
+    /// Checks the state. Returns the user.
     pub fn admit(self, checks: StateChecks) -> Result<(User, UserSecrets), Refusal> {
         match self.refusal(checks) {
             Some(refusal) => Err(refusal),
@@ -67,8 +67,8 @@ impl StoredUser {
         }
     }
 
-    /// The user in any state, for administration and for checking a password before saying why
-    /// it does not help.
+    /// Returns the user in any state: for administration, and for a password check that precedes
+    /// the state check.
     pub fn regardless_of_state(self) -> (User, UserSecrets) {
         (self.user, self.secrets)
     }
@@ -76,26 +76,25 @@ impl StoredUser {
 
 /// Users and their secrets.
 ///
-/// Implementations normalise usernames and e-mail addresses on writing and on looking up, by
-/// their own [`crate::user::Normalization`]. Two users never share a normalised name or address,
-/// and the name of one is never the address of another: either is typed to log in.
-/// An application field that is null is the same as one that is absent, and comes back absent.
+/// Implementations normalise usernames and e-mail addresses on writing and on looking up, by their
+/// own [`crate::user::Normalization`]. Two users never share a normalised name or address, and the
+/// name of one is never the address of another: either is typed to log in. An application field
+/// that is null is the same as one that is absent, and comes back absent.
 ///
-/// A row that cannot be decoded is
-/// [`BadRow`](super::StorageErrorKind::BadRow) where it is asked for, and left out of
-/// lists.
+/// A row that cannot be decoded is an error of kind [`BadRow`](super::StorageErrorKind::BadRow)
+/// when it is looked up, and left out of lists.
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// The user with this id.
+    /// Finds the user with this id.
     async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError>;
 
-    /// The user with this name, in any spelling that normalises to the same.
+    /// Finds the user with this username, in any form that normalizes to the same.
     async fn find_by_username(&self, username: &str) -> Result<Option<StoredUser>, StorageError>;
 
-    /// The user with this address, in any spelling that normalises to the same.
+    /// Finds the user with this e-mail address, in any form that normalizes to the same.
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError>;
 
-    /// Stores a user together with their secrets, with all effects.
+    /// Stores a user and their secrets, and applies all effects.
     async fn create(
         &self,
         user: &NewUser,
@@ -103,12 +102,12 @@ pub trait UserStore: Send + Sync {
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError>;
 
-    /// Changes a user and their secrets, with all effects. Secrets are merged; the state moves
-    /// from the one that is stored.
+    /// Changes a user and their secrets, and applies all effects. Secrets that are not set are
+    /// kept; an event is applied to the stored state.
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError>;
 
-    /// Removes a user with their secrets and all their keys. Of the effects, `consume` and
-    /// `revoke` mean something here.
+    /// Deletes a user with their secrets and all keys. Of the effects, only `consume` and `revoke`
+    /// apply.
     async fn delete(
         &self,
         id: &UserId,
@@ -116,8 +115,8 @@ pub trait UserStore: Send + Sync {
         effects: &Effects<'_>,
     ) -> Result<Deleted, StorageError>;
 
-    /// Up to `limit` users in the order of their normalised names, those after `after` if given
-    /// (a normalised name, usually the last of the page before).
+    /// Lists up to `limit` users in the order of their normalized usernames, starting after
+    /// `after`, the last normalized username of the previous page.
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError>;
 
     /// Whether any user is an administrator.

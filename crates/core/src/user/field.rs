@@ -1,4 +1,4 @@
-//! Names that an application cannot give to its own fields of a user.
+//! Reserved names of user fields.
 
 /// Fields of a user and of their secrets that belong to Crossauth.
 const RESERVED: [&str; 15] = [
@@ -19,7 +19,8 @@ const RESERVED: [&str; 15] = [
     "expiry",
 ];
 
-/// Whether a name belongs to Crossauth, in any case, so that no application field may have it.
+/// Whether a field name belongs to Crossauth, ignoring case, so that no application field may have
+/// it.
 pub fn is_reserved_field(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }

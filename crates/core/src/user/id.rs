@@ -1,21 +1,21 @@
-//! What identifies a user.
+//! User ids.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The greatest whole number that every reader of JSON reads exactly: 2^53 - 1.
+/// The largest integer that every JSON parser reads exactly: 2^53 - 1.
 const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 
 /// Identifies a user in storage; never changes.
 ///
-/// A number that JSON readers such as browsers would round is written as text.
+/// Serialized as a number, or as text if browsers would round the number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(untagged)]
 pub enum UserId {
     /// A row number.
     Integer(i64),
-    /// A UUID, a directory name, or whatever text the storage chose.
+    /// A UUID, a directory name, or another text of the storage.
     Text(String),
 }
 

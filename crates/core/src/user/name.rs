@@ -1,4 +1,4 @@
-//! Usernames and e-mail addresses: what is accepted, and the form under which they are looked up.
+//! Usernames and e-mail addresses: validation and look-up forms.
 
 mod character;
 mod email;
@@ -16,7 +16,7 @@ pub use self::normalization::Normalization;
 pub(crate) use self::normalization::nfc;
 pub use self::reserved::ReservedNames;
 
-/// A username fit for a new account.
+/// A valid username for a new account.
 ///
 /// 2 to 254 characters: letters, marks and digits of any script and `. _ - + @ '`; the first is a
 /// letter, a digit or `_`, the last is not a dot. White space, control and invisible characters,
@@ -25,30 +25,30 @@ pub use self::reserved::ReservedNames;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
-/// Why a username was refused: the rule that it breaks.
+/// Why a username is invalid: the rule that it violates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", FieldError::new(Field::Username, .0.clone()).message())]
 pub struct InvalidUsername(pub Rule);
 
 impl Username {
-    /// Shortest name, in characters.
+    /// Minimum length, in characters.
     pub const MIN_LEN: usize = 2;
-    /// Longest name, in characters.
+    /// Maximum length, in characters.
     pub const MAX_LEN: usize = 254;
 
-    /// Checks a name for a new account. White space around it is not part of it.
+    /// Validates a username for a new account. Leading and trailing white space is removed.
     pub fn parse(name: &str) -> Result<Self, InvalidUsername> {
         let name = name.trim();
         check(name).map_err(InvalidUsername)?;
         Ok(Self(name.to_owned()))
     }
 
-    /// The name as it was typed.
+    /// The username as entered.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as it was typed.
+    /// The username as entered.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -66,7 +66,7 @@ fn check(name: &str) -> Result<(), Rule> {
         return Err(Rule::TooShort { min });
     }
     check_characters(name)?;
-    // The look-up form must be a good name too: compatibility characters may hide spaces.
+    // The look-up form must also be valid: compatibility characters may hide spaces.
     check_characters(&nfkc(name))?;
     check_characters(&Normalization::Nfkc.apply(name))?;
     if mixes_scripts(name) { Err(Rule::MixedScripts) } else { Ok(()) }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_could_pass_for_others_are_refused() {
+    fn names_that_look_like_others_are_refused() {
         for name in [
             "a",
             "",

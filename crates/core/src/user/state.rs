@@ -1,4 +1,4 @@
-//! What an account's state allows, and how it moves from one state to the next.
+//! States of accounts: what they allow, and their transitions.
 
 use std::sync::Once;
 
@@ -6,33 +6,33 @@ use serde::{Serialize, Serializer};
 
 use crate::error::ErrorCode;
 
-/// Whether and how an account may be used.
+/// The state of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UserState {
-    /// Nothing stands in the way.
+    /// Active: login is allowed.
     Active,
-    /// Shut by an administrator.
+    /// Disabled by an administrator.
     Disabled,
     /// Signed up; the second factor is not set up yet.
     AwaitingTwoFactorSetup,
-    /// Signed up; neither the second factor nor the e-mail address is confirmed yet.
+    /// Signed up; the second factor is not set up and the e-mail address is not verified yet.
     AwaitingTwoFactorSetupAndEmailVerification,
-    /// Signed up; the e-mail address is not confirmed yet.
+    /// Signed up; the e-mail address is not verified yet.
     AwaitingEmailVerification,
-    /// Must choose a new password at the next login.
+    /// The user must choose a new password at the next login.
     PasswordChangeNeeded,
-    /// Must reset the password by mail.
+    /// The user must reset the password by e-mail.
     PasswordResetNeeded,
-    /// Must set up the second factor again.
+    /// The user must set up the second factor again.
     Factor2ResetNeeded,
-    /// Must reset the password by mail, then set up the second factor again.
+    /// The user must reset the password by e-mail, then set up the second factor again.
     PasswordAndFactor2ResetNeeded,
-    /// A state of the application's own; treated as active.
+    /// A state of the application; treated as active.
     Custom(String),
 }
 
 impl UserState {
-    /// The nine states that Crossauth itself knows.
+    /// The nine states of Crossauth.
     pub const KNOWN: [Self; 9] = [
         Self::Active,
         Self::Disabled,
@@ -45,7 +45,7 @@ impl UserState {
         Self::PasswordAndFactor2ResetNeeded,
     ];
 
-    /// The state as it is stored and sent.
+    /// The name of the state in storage and in the API.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Active => "active",
@@ -63,7 +63,7 @@ impl UserState {
         }
     }
 
-    /// Why an account in this state is turned away, if it is.
+    /// Why this state does not allow login, if it does not.
     pub fn refusal(&self, checks: StateChecks) -> Option<Refusal> {
         let active = |refusal| checks.active.then_some(refusal);
         let verified = || checks.email_verified.then_some(Refusal::EmailNotVerified);
@@ -83,7 +83,7 @@ impl UserState {
         }
     }
 
-    /// The state that follows when `event` happens, or `None` where it must not happen.
+    /// The state after `event`; `None` if this state does not allow the event.
     pub fn after(&self, event: StateEvent) -> Option<Self> {
         use StateEvent as Event;
         match (event, self) {
@@ -114,11 +114,11 @@ impl UserState {
     }
 }
 
-/// [`UserState::KNOWN`] in one place, to compare with without making values.
+/// [`UserState::KNOWN`] as a static, for comparison without allocation.
 static KNOWN: [UserState; 9] = UserState::KNOWN;
 
-/// Reads a stored state. Names that Crossauth knows are compared without regard to case: an
-/// account that another program wrote as `Disabled` is disabled.
+/// Parses a stored state. Known names are compared ignoring case: an account that another program
+/// stored as `Disabled` is disabled.
 impl From<&str> for UserState {
     fn from(name: &str) -> Self {
         if let Some(known) = KNOWN.iter().find(|state| state.as_str() == name) {
@@ -134,7 +134,7 @@ impl From<&str> for UserState {
     }
 }
 
-/// Warns once in the life of the process: many rows may be spelled so.
+/// Warns once per process: many rows may have this spelling.
 fn warn_of_spelling(found: &str, known: &UserState) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -148,46 +148,46 @@ impl Serialize for UserState {
     }
 }
 
-/// Something that happens to an account and may move its state.
+/// An event that may change the state of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateEvent {
-    /// The user proved that they read mail sent to their address.
+    /// The user verified the e-mail address.
     EmailVerified,
-    /// The user set up a second factor and proved it.
+    /// The user set up and confirmed a second factor.
     TwoFactorSetUp,
-    /// The user turned the second factor off.
+    /// The user disabled the second factor.
     TwoFactorTurnedOff,
-    /// The user changed the password, knowing the old one.
+    /// The user changed the password with the old one.
     PasswordChanged,
-    /// The user reset the password by mail.
+    /// The user reset the password by e-mail.
     PasswordReset,
-    /// An administrator shut the account.
+    /// An administrator disabled the account.
     Disabled,
-    /// An administrator opened a shut account.
+    /// An administrator re-enabled the account.
     Enabled,
 }
 
-/// Which of an account's states turn it away.
+/// The state checks to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateChecks {
-    /// Refuse accounts that are disabled, incomplete, or must first change or reset something.
+    /// Refuse accounts that are disabled, incomplete, or that require a change or reset.
     pub active: bool,
-    /// Refuse accounts whose e-mail address is not confirmed.
+    /// Refuse accounts whose e-mail address is not verified.
     pub email_verified: bool,
 }
 
 impl StateChecks {
-    /// Every check: the rule for anyone who acts.
+    /// All checks, as for every login and session.
     pub const ALL: Self = Self { active: true, email_verified: true };
 }
 
-/// Why the state of an account turns its user away.
+/// Why the state of an account does not allow login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The account is disabled.
     #[error("the account is not active")]
     NotActive,
-    /// The e-mail address is not confirmed.
+    /// The e-mail address is not verified.
     #[error("the e-mail address has not been verified")]
     EmailNotVerified,
     /// The second factor is not set up.
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_account_is_opened_by_an_administrator_only() {
+    fn only_an_administrator_re_enables_a_disabled_account() {
         for event in [
             StateEvent::EmailVerified,
             StateEvent::TwoFactorSetUp,

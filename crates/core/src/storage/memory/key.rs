@@ -97,7 +97,7 @@ impl State {
         (before - self.keys.len()) as u64
     }
 
-    /// Removes the user's keys of these kinds, and keys of kinds that have no owner.
+    /// Deletes the user's keys of these kinds, and all keys of kinds without owner.
     pub(super) fn revoke(&mut self, id: &UserId, kinds: &[KeyPrefix]) {
         self.delete_keys(|key| {
             kinds.iter().any(|kind| {

@@ -215,7 +215,7 @@ impl State {
         }
     }
 
-    /// Whether the one-time key is there and belongs to `owner`; true where none is needed.
+    /// Whether the one-time key exists and belongs to `owner`; true if none is required.
     fn has_token(&self, token: Option<&str>, owner: Option<&UserId>) -> bool {
         token.is_none_or(|value| {
             self.keys.get(value).is_some_and(|key| key.userid.as_ref() == owner)

@@ -1,14 +1,14 @@
-//! Classes of characters in names and addresses.
+//! Character classes in usernames and e-mail addresses.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 
-/// A letter or digit of any script that is drawn.
+/// Whether a character is a visible letter or digit of any script.
 pub(super) fn is_letter_or_digit(c: char) -> bool {
     c.is_ascii_alphanumeric() || !c.is_ascii() && (has(c, LETTER_OR_NUMBER) && !is_invisible(c))
 }
 
-/// A mark that is drawn onto the character before it.
+/// Whether a character is a visible combining mark.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && has(c, GeneralCategoryGroup::Mark) && !is_invisible(c)
 }
@@ -25,15 +25,14 @@ fn has(c: char, group: GeneralCategoryGroup) -> bool {
     group.contains(CodePointMapData::<GeneralCategory>::new().get(c))
 }
 
-/// Letters and marks by the Unicode tables that nothing is drawn for
-/// (`Default_Ignorable_Code_Point`, as far as its members are letters or marks).
+/// Whether a letter or mark is invisible: the letters and marks of `Default_Ignorable_Code_Point`.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}')
         || matches!(c, '\u{180B}'..='\u{180F}' | '\u{3164}' | '\u{FFA0}')
         || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Every character but most Han, Hangul and unassigned ones, which would take half a minute.
+/// Every character except most Han, Hangul and unassigned ones, which would take half a minute.
 #[cfg(test)]
 pub(super) fn sample_characters() -> impl Iterator<Item = char> {
     let skipped = |c: &char| {

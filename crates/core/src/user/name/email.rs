@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use super::Normalization;
 use super::character::{is_letter_or_digit, is_mark};
 
-/// An e-mail address in the form that upstream accepts, at most 254 bytes. A domain in another
-/// script is in its ASCII form (RFC 5890: `xn--…`), as mail servers know it.
+/// A valid e-mail address, by the rules of upstream, of at most 254 bytes. An internationalized
+/// domain is in its ASCII form (RFC 5890: `xn--…`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailAddress(String);
 
@@ -17,13 +17,13 @@ pub struct EmailAddress(String);
 pub struct InvalidEmail;
 
 impl EmailAddress {
-    /// Longest address, in bytes.
+    /// Maximum length of an address, in bytes.
     pub const MAX_LEN: usize = 254;
-    /// Longest local part, in bytes.
+    /// Maximum length of the local part, in bytes.
     const MAX_LOCAL_LEN: usize = 64;
 
-    /// Checks an address: dot-separated atoms, `@`, and a domain name of at least two labels or an
-    /// IPv4 address in brackets. A quoted local part is refused, as upstream does. White space
+    /// Validates an address: dot-separated atoms, `@`, and a domain name of at least two labels or
+    /// an IPv4 address in brackets. A quoted local part is refused, as upstream does. White space
     /// around the address is not part of it.
     pub fn parse(address: &str) -> Result<Self, InvalidEmail> {
         let address = address.trim();
@@ -31,7 +31,7 @@ impl EmailAddress {
             return Err(InvalidEmail);
         }
         let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
-        // The look-up form must be an address too: compatibility characters may hide spaces.
+        // The look-up form must also be valid: compatibility characters may hide spaces.
         if !is_local_part(local) || !is_local_part(&Normalization::Nfkc.apply(local)) {
             return Err(InvalidEmail);
         }
@@ -63,13 +63,13 @@ fn is_local_part(local: &str) -> bool {
     local.len() <= EmailAddress::MAX_LOCAL_LEN && local.split('.').all(is_atom)
 }
 
-/// The domain in ASCII, or an address in brackets.
+/// Converts a domain to ASCII; accepts an IPv4 address in brackets.
 fn parse_domain(domain: &str) -> Option<String> {
     if let Some(address) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<Ipv4Addr>().is_ok().then(|| domain.to_owned());
     }
     let is_plain = domain.is_ascii() && !domain.split('.').any(is_a_label);
-    // What is ASCII already keeps its case.
+    // An ASCII domain keeps its case.
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
     let ascii = if is_plain { domain.to_owned() } else { ascii };
     let (rest, top) = ascii.rsplit_once('.')?;
@@ -79,7 +79,7 @@ fn parse_domain(domain: &str) -> Option<String> {
     (is_top && rest.split('.').all(is_label)).then_some(ascii)
 }
 
-/// Whether this is the ASCII form of a label in another script.
+/// Whether this is an A-label (RFC 5890).
 fn is_a_label(label: &str) -> bool {
     label.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"))
 }

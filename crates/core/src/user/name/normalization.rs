@@ -1,4 +1,4 @@
-//! The form under which names and addresses are looked up.
+//! Normalization: the look-up form of usernames and e-mail addresses.
 
 use std::borrow::Cow;
 
@@ -7,29 +7,29 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 
 use super::character::is_nonspacing_mark;
 
-/// How often folding is repeated at most; two rounds are enough for every character of today.
+/// Maximum number of folding rounds; two are enough for every character of Unicode 16.
 const MAX_ROUNDS: usize = 4;
 
-/// How names are brought to the one form under which they are stored for look-up.
+/// How the look-up forms of usernames and e-mail addresses are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Normalization {
-    /// White space around the name removed, then NFKC case folding: `ＢＯＢ＠x`, `BOB@X` and `bob@x`
-    /// are one name, so are `straße` and `STRASSE`, `ΝΙΚΟΣ` and `νικος`. The dotted and dotless i
-    /// of Turkish are one letter. `björn` and `bjorn` are two names.
+    /// Leading and trailing white space removed, then NFKC case folding: `ＢＯＢ＠x`, `BOB@X` and
+    /// `bob@x` are the same name, and so are `straße` and `STRASSE`, `ΝΙΚΟΣ` and `νικος`. The dotted
+    /// and dotless i of Turkish are the same letter. `björn` and `bjorn` are different names.
     #[default]
     Nfkc,
-    /// As upstream does: NFD, without nonspacing marks, lower case. `björn` and `bjorn` are one
-    /// name. For databases that upstream filled.
+    /// That of upstream: NFD, without nonspacing marks, lower case. `björn` and `bjorn` are the
+    /// same name. For databases of upstream.
     ///
-    /// This is what Python does. TypeScript also removes spacing diacritics such as `^` and
+    /// This is exact for Python. TypeScript also removes spacing diacritics such as `^` and
     /// modifier letters, so names with these in its databases are not found.
     Crossauth,
-    /// The name as it is.
+    /// The unchanged name.
     None,
 }
 
 impl Normalization {
-    /// The form of `name` that is unique among users.
+    /// The look-up form of `name`.
     pub fn apply(self, name: &str) -> String {
         match self {
             Self::Nfkc => fold(name.trim()),
@@ -63,7 +63,7 @@ fn fold_once(name: &str) -> String {
     let case = CaseMapper::new();
     let nfkd = DecomposingNormalizerBorrowed::new_nfkd().normalize(name);
     let folded = case.fold_string(&nfkd);
-    // A dot above an i is dropped, whether it was drawn with it or not.
+    // Removes the combining dot above after an i.
     let dotless = folded.replace('\u{131}', "i").replace("i\u{307}", "i");
     ComposingNormalizerBorrowed::new_nfkc().normalize(&dotless).into_owned()
 }
@@ -86,7 +86,7 @@ mod tests {
     const FOLD: Normalization = Normalization::Nfkc;
 
     #[test]
-    fn spellings_of_one_name_have_one_form() {
+    fn equivalent_names_have_one_look_up_form() {
         for (spellings, form) in [
             (&["BOB@example.com", "bob＠example.com", "ｂｏｂ@EXAMPLE.com"][..], "bob@example.com"),
             (&[" bob", "bob\u{A0}", "\tBOB\n"], "bob"),

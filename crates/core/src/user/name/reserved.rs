@@ -1,10 +1,10 @@
-//! Usernames that pass for the people who run a site.
+//! Reserved usernames, which look like those of the operators of a site.
 
 use super::Normalization;
 
 /// Usernames that cannot be taken at sign-up. Administrators can create them.
 ///
-/// Compared without regard to case and to separators (`.`, `-`, `_`).
+/// Compared ignoring case and separators (`.`, `-`, `_`).
 ///
 /// # Defaults
 ///
@@ -88,7 +88,7 @@ impl ReservedNames {
         Self(Vec::new())
     }
 
-    /// The names, in the form in which they are compared.
+    /// The names, in the form that is compared.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

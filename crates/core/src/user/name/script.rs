@@ -1,9 +1,9 @@
-//! Names that mix scripts whose letters look alike (UTS #39, section 5).
+//! Mixed scripts with letters that look alike (UTS #39, section 5).
 
 use icu_properties::props::Script;
 use icu_properties::script::ScriptWithExtensions;
 
-/// Scripts with letters that pass for Latin ones.
+/// Scripts with letters that look like Latin ones.
 const LIKE_LATIN: [Script; 8] = [
     Script::Cyrillic,
     Script::Greek,
@@ -15,15 +15,15 @@ const LIKE_LATIN: [Script; 8] = [
     Script::OldItalic,
 ];
 
-/// Scripts that one language writes together, besides Latin.
+/// Scripts that are used together in one language, besides Latin.
 const TOGETHER: [&[Script]; 3] = [
     &[Script::Han, Script::Hiragana, Script::Katakana],
     &[Script::Han, Script::Bopomofo],
     &[Script::Han, Script::Hangul],
 ];
 
-/// Whether some part of a name mixes scripts that look alike: all but one script, one script
-/// and Latin where the two cannot be confused, and the scripts of Chinese, Japanese and Korean.
+/// Whether a part of a name mixes scripts. Allowed are a single script, a script that is not
+/// confusable with Latin together with Latin, and the scripts of Chinese, Japanese and Korean.
 ///
 /// The parts between `@` and dots may differ, as in `иван@example.com`.
 pub(super) fn mixes_scripts(name: &str) -> bool {
