@@ -1,4 +1,4 @@
-//! Responses: pages, JSON and redirects, each with the headers that keep it safe.
+//! Responses: pages, JSON and redirects, with their security headers.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -19,13 +19,13 @@ pub(crate) fn page<P: Page>(info: &RequestInfo, page: &P) -> Response {
     render(info, StatusCode::OK, page, None)
 }
 
-/// A page with a form, shown again with what went wrong.
+/// Renders a page with a form again, with its errors.
 pub(crate) fn form_again<P: Page>(info: &RequestInfo, page: &P, failure: &Failure) -> Response {
     let problem = body(info, failure);
     render(info, failure.http_status(), page, Some(problem))
 }
 
-/// The error members of a response, their code numbered as configured.
+/// The error members of a response, with the configured numbering of codes.
 fn body(info: &RequestInfo, failure: &Failure) -> ErrorBody {
     failure.body().numbered(info.crossauth.config().error_codes)
 }
@@ -64,7 +64,7 @@ fn render<P: Page>(
     }
 }
 
-/// For when not even the error page can be rendered.
+/// The response if not even the error page can be rendered.
 fn bare_page(info: &RequestInfo, error: Option<&PageError>) -> Response {
     let config = info.crossauth.config();
     let html = page::emergency(&config.prefix, info.id, error);
@@ -73,8 +73,8 @@ fn bare_page(info: &RequestInfo, error: Option<&PageError>) -> Response {
     response
 }
 
-/// A failure, in the form that the caller wants: the form again, the way to the login page, the
-/// error page, or `{"ok": false, …}`.
+/// Renders a failure for the surface of the request: the form with errors, a redirect to the login
+/// page, the error page, or `{"ok": false, …}`.
 pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
     let mut response = match info.surface {
         Surface::Page => match login_page(info, failure) {
@@ -89,7 +89,7 @@ pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
     response
 }
 
-/// The way to the login page and back, for a browser that asks for a page.
+/// A redirect to the login page and back, for a browser that requests a page.
 fn login_page(info: &RequestInfo, failure: &Failure) -> Option<Response> {
     let asks_for_page = matches!(info.method, Method::GET | Method::HEAD);
     if failure.remedy() != Remedy::Login || !asks_for_page {
@@ -99,7 +99,7 @@ fn login_page(info: &RequestInfo, failure: &Failure) -> Option<Response> {
     Some(redirect(info, &login_path(info, NextPath::parse(wanted).ok().as_ref())))
 }
 
-/// The address of the login page that leads to `next`.
+/// The path of the login page with the destination `next`.
 pub(crate) fn login_path(info: &RequestInfo, next: Option<&NextPath>) -> String {
     let login = info.crossauth.path("login");
     match next {
@@ -145,16 +145,16 @@ pub(crate) fn json(info: &RequestInfo, body: &impl Serialize) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let mut response = Response::new(Body::from(text));
-    // As many as there will be, so that they are not moved about while they become more.
+    // Capacity for all headers, to avoid reallocation.
     response.headers_mut().reserve(16);
     headers::json(response.headers_mut(), info.crossauth.config());
     response
 }
 
-/// 302.
+/// A redirect (302).
 ///
-/// `to` is the text of a [`NextPath`](crate::next::NextPath), a path of our own making or a
-/// configured target; never anything else.
+/// `to` must be the text of a [`NextPath`](crate::next::NextPath), one of our paths or a configured
+/// target.
 pub(crate) fn redirect(info: &RequestInfo, to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::FOUND, [(header::LOCATION, to)]).into_response();
@@ -162,7 +162,7 @@ pub(crate) fn redirect(info: &RequestInfo, to: &str) -> Response {
     response
 }
 
-/// Adds to a response what becomes of the browser's session.
+/// Attaches a session change to a response, for the layer.
 pub(crate) fn with_session(mut response: Response, change: SessionChange) -> Response {
     response.extensions_mut().insert(change);
     response

@@ -1,7 +1,7 @@
-//! Request bodies: JSON, form or multipart, read into one list of named fields.
+//! Request bodies: JSON, form or multipart, parsed into named fields.
 //!
-//! The three forms mean the same to every endpoint. A body that is too large, not UTF-8 or holds a
-//! NUL character is refused before anything looks at it.
+//! Every endpoint accepts all three media types. A body that is too large, not UTF-8 or contains a
+//! NUL character is refused before a handler runs.
 
 mod form;
 mod json;
@@ -23,15 +23,15 @@ use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 
-/// Most fields in one body.
+/// Maximum number of fields in a body.
 const MAX_FIELDS: usize = 200;
 
-/// How much of a body is read, and how long that may take.
+/// Limits of request bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// Most bytes.
+    /// Maximum size, in bytes.
     pub size: usize,
-    /// Longest time from the end of the headers to the end of the body.
+    /// Maximum time from the end of the headers to the end of the body.
     pub time: Duration,
 }
 
@@ -51,14 +51,14 @@ pub(crate) struct Fields(BTreeMap<String, FieldValue>);
 pub(crate) enum FieldValue {
     /// Text of an HTML form.
     Text(String),
-    /// A field of an HTML form that came several times.
+    /// A repeated field of an HTML form.
     Many(Vec<String>),
     /// A member of a JSON object.
     Json(Value),
 }
 
 impl Fields {
-    /// Reads a body by its media type; an empty one has no fields.
+    /// Parses a body by its media type; an empty one has no fields.
     pub(crate) async fn read(
         headers: &HeaderMap,
         body: Body,
@@ -92,7 +92,7 @@ impl Fields {
         Ok(())
     }
 
-    /// Adds a member of a JSON object. Duplicates are refused: the sender's meaning is unknown.
+    /// Adds a member of a JSON object. Duplicates are refused, because they are ambiguous.
     fn insert(&mut self, name: String, value: Value) -> Result<(), Failure> {
         self.check_name(&name)?;
         match self.0.insert(name, FieldValue::Json(value)) {
@@ -112,7 +112,7 @@ impl Fields {
         Ok(())
     }
 
-    /// The text of a field, if it is there once and is text.
+    /// The text of a field, if it is present exactly once and is text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
             FieldValue::Text(text) => Some(text),
@@ -121,17 +121,17 @@ impl Fields {
         }
     }
 
-    /// The CSRF token, if exactly one is given.
+    /// The CSRF token, if there is exactly one.
     pub(crate) fn csrf_token(&self) -> Option<&str> {
         self.text("csrfToken").or_else(|| self.text("csrf_token"))
     }
 
-    /// A yes-or-no field.
+    /// A boolean field.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         deserialize_flag(Value::String(self.text(name)?.to_owned())).ok().flatten()
     }
 
-    /// The fields but for those named.
+    /// The fields except those with these names.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -145,7 +145,7 @@ impl Fields {
         self.0.iter().filter_map(rest).collect()
     }
 
-    /// The fields as a `T`; those it does not know are left out.
+    /// Deserializes the fields; unknown ones are ignored.
     pub(crate) fn into_typed<T: DeserializeOwned>(self) -> Result<T, Failure> {
         typed::read(self.0).map_err(|problem| {
             let Some(field) = problem.field else {
@@ -184,7 +184,7 @@ impl FieldValue {
     }
 }
 
-/// Reads a yes-or-no field: a boolean, or what forms send for one.
+/// Deserializes a boolean field: a JSON boolean, or text as sent by forms.
 pub(crate) fn deserialize_flag<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<bool>, D::Error> {
@@ -229,7 +229,7 @@ fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
-/// In text, at any depth, and in the names of members.
+/// Whether text or a member name at any depth contains NUL.
 fn contains_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

@@ -1,8 +1,8 @@
-//! The session cookie and the CSRF cookie of a request.
+//! Our cookies in a request: the session cookie and the CSRF cookie.
 
 use http::{HeaderMap, header};
 
-/// Longest cookie value that is looked at, in bytes.
+/// Maximum length of an accepted cookie value, in bytes.
 const MAX_LEN: usize = 512;
 
 /// Names of our cookies.
@@ -20,8 +20,8 @@ pub(crate) enum CookieValue<'a> {
     Absent,
     /// One cookie of this name.
     Present(&'a str),
-    /// More than one, or not text, or too long. A cookie that another host of the same domain set
-    /// comes beside ours and cannot be distinguished from it, so neither counts.
+    /// More than one, or not text, or too long. A cookie set by another host of the same domain
+    /// cannot be distinguished from ours, so neither is accepted.
     Ambiguous,
 }
 
@@ -53,7 +53,7 @@ impl<'a> RequestCookies<'a> {
     pub(crate) fn read(headers: &'a HeaderMap, names: CookieNames<'_>) -> Self {
         let mut found = Self::default();
         for header in headers.get_all(header::COOKIE) {
-            // As bytes: cookies of other applications may hold anything.
+            // As bytes: cookies of other applications may contain anything.
             for pair in header.as_bytes().split(|byte| *byte == b';') {
                 let mut halves = pair.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
                 let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn other_cookies_may_hold_anything() {
+    fn other_cookies_may_contain_anything() {
         let headers = headers(&[b"theme=d\xC3\xBCster; SESSIONID=x.y; junk=\xFF\xFE"]);
         assert_eq!(read(&headers).session, CookieValue::Present("x.y"));
     }

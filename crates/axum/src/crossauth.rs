@@ -1,4 +1,4 @@
-//! Crossauth as an Axum application embeds it.
+//! `Crossauth`, which an Axum application embeds.
 
 mod builder;
 mod check;
@@ -25,34 +25,34 @@ use crate::page::{FooterLink, Pages};
 use crate::request_id::RequestId;
 use crate::signup_field::SignupField;
 
-/// How Crossauth looks from the web.
+/// The configuration of the web interface, as built by [`Builder`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The address under which users reach the application.
+    /// The URL under which users reach the application.
     pub base_url: BaseUrl,
-    /// Where our routes begin: `/`, or a path with a slash at both ends.
+    /// The path prefix of our routes: `/`, or a path with a slash at both ends.
     pub prefix: String,
-    /// What the pages call the application.
+    /// The name of the site on its pages.
     pub site_name: String,
-    /// The links at the end of every page.
+    /// The links in the footer of every page.
     pub(crate) footer_links: Vec<FooterLink>,
-    /// Where to go after logging in, where nothing else was asked for.
+    /// Where to redirect after a login without a destination.
     pub login_redirect: String,
-    /// Where to go after logging out, where nothing else was asked for.
+    /// Where to redirect after a logout without a destination.
     pub logout_redirect: String,
     /// The session cookie.
     pub session_cookie: CookieOptions,
     /// The CSRF cookie.
     pub csrf_cookie: CookieOptions,
-    /// The header in which CSRF tokens come and go.
+    /// The request and response header for CSRF tokens.
     pub csrf_header: HeaderName,
-    /// How much of a request body is read.
+    /// Limits of request bodies.
     pub body_limits: BodyLimits,
-    /// Which proxies, hosts and sites requests may come from.
+    /// Accepted proxies, hosts and origins of requests.
     pub requests: RequestConfig,
-    /// The fields of the sign-up form besides name and password.
+    /// The fields of the sign-up form besides username and password.
     pub signup_fields: Vec<SignupField>,
-    /// The application's fields of users that browsers may see.
+    /// The application fields of users that are sent to browsers.
     pub visible_fields: Vec<String>,
     /// When the CSRF cookie is set.
     pub csrf_issue: CsrfIssue,
@@ -78,7 +78,7 @@ impl fmt::Debug for Crossauth {
 }
 
 impl Crossauth {
-    /// Begins to put Crossauth together.
+    /// Starts building a `Crossauth`.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -87,27 +87,27 @@ impl Crossauth {
         Self(Arc::new(Parts { auth, config, pages, random }))
     }
 
-    /// A link that works once, within 24 hours, and creates the first administrator; `None` if
-    /// there is one. Links issued before stay valid.
+    /// Issues a one-time link, valid for 24 hours, that creates the first administrator; `None` if
+    /// an administrator exists. Links issued before stay valid.
     pub async fn first_admin_link(&self) -> Result<Option<String>, StorageError> {
         let base = self.config().base_url.as_str();
         let token = self.auth().setup.issue_token().await?;
         Ok(token.map(|token| format!("{base}{}?token={token}", self.path("setup"))))
     }
 
-    /// The use cases behind the routes, for an application's own purposes.
+    /// The use cases behind the routes.
     pub fn auth(&self) -> &Auth {
         &self.0.auth
     }
 
-    /// The work that goes on beside requests: removing expired sessions, and recording when
-    /// sessions were last used. Run it as `tokio::spawn(crossauth.tasks())` once for each process;
-    /// without it the idle time-out ends sessions that are in use.
+    /// The background tasks: deleting expired sessions, and recording when sessions were last used.
+    /// Run them as `tokio::spawn(crossauth.tasks())`, once per process. Without them, the idle
+    /// time-out ends sessions that are in use.
     pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
         self.auth().tasks()
     }
 
-    /// How Crossauth looks from the web.
+    /// The configuration of the web interface, as built by [`Builder`].
     pub fn config(&self) -> &Config {
         &self.0.config
     }
@@ -126,7 +126,7 @@ impl Crossauth {
         format!("{}{name}", self.config().prefix)
     }
 
-    /// An id for a request that is about to be handled; see [`RequestScope`](crate::RequestScope).
+    /// Generates an id for a request; see [`RequestScope`](crate::RequestScope).
     pub fn next_request_id(&self) -> RequestId {
         RequestId::new(u64::from_be_bytes(bytes(&*self.0.random)))
     }

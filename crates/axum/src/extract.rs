@@ -1,4 +1,4 @@
-//! Extractors: a handler says by the types it takes who may call it and how.
+//! Extractors: the argument types of a handler specify who may call it and how.
 
 mod csrf_form;
 mod current_user;

@@ -1,4 +1,4 @@
-//! What went wrong with a request, rendered as a page or as JSON by the layer.
+//! Failures of requests, rendered by the layer as a page or as JSON.
 
 mod cause;
 mod log;
@@ -18,12 +18,12 @@ use crate::rejection::OUTSIDE;
 use crate::request::{RequestInfo, Surface};
 use log::Cause;
 
-/// How long clients are told to wait when there is no capacity, in seconds.
+/// `Retry-After` if there is no capacity, in seconds.
 const RETRY_AFTER: u32 = 2;
 
 /// A response other than success: code, status and messages.
 ///
-/// As a response it carries itself to the layer, which knows surface and context.
+/// Its response carries it to the layer, which renders it for the surface of the request.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(Box<Details>);
 
@@ -41,11 +41,11 @@ struct Details {
     form: Option<FormAgain>,
 }
 
-/// What the browser is offered besides the message.
+/// What the page offers besides the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
     None,
-    /// The login page, which leads back afterwards.
+    /// A redirect to the login page, which leads back.
     Login,
 }
 
@@ -93,28 +93,28 @@ impl Failure {
         self.message(message)
     }
 
-    /// Responds with another status than the code's own.
+    /// Sets a status other than the code's own.
     #[must_use]
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
     }
 
-    /// Sends a browser that asks for a page to the login page.
+    /// Redirects a browser that requests a page to the login page.
     #[must_use]
     pub(crate) fn with_login(mut self) -> Self {
         self.0.remedy = Remedy::Login;
         self
     }
 
-    /// Marks that no layer will render the failure.
+    /// Marks that there is no layer to render the failure.
     #[must_use]
     pub(crate) fn outside_the_layer(mut self) -> Self {
         self.0.is_outside = true;
         self
     }
 
-    /// Shows a form again with this failure, where the caller wants a page and none is set yet.
+    /// Renders a form with this failure, if the request is for a page and no form is set yet.
     #[must_use]
     pub(crate) fn on_page<P>(mut self, info: &RequestInfo, page: impl FnOnce() -> P) -> Self
     where
@@ -135,7 +135,7 @@ impl Failure {
         self
     }
 
-    /// Something that the server needs does not answer or has no capacity: 503, try again.
+    /// A dependency does not respond or has no capacity: 503, retry.
     fn unavailable() -> Self {
         let mut failure = Self::new(ErrorCode::Connection)
             .status(StatusCode::SERVICE_UNAVAILABLE)
@@ -144,7 +144,7 @@ impl Failure {
         failure
     }
 
-    /// Something is wrong on our side. Only the log says what.
+    /// An internal error (500). The cause is only logged.
     pub(crate) fn internal() -> Self {
         Self::new(ErrorCode::UnknownError)
     }
@@ -161,7 +161,7 @@ impl Failure {
         self.0.remedy
     }
 
-    /// Whether a form of ours failed the CSRF check only because its token is not this browser's.
+    /// Whether one of our forms failed the CSRF check only because its token is outdated.
     pub(crate) fn is_stale_form(&self) -> bool {
         matches!(self.0.csrf, Some(CsrfError::Missing | CsrfError::Mismatch))
     }
@@ -170,7 +170,7 @@ impl Failure {
         self.0.code == ErrorCode::InvalidKey
     }
 
-    /// The form with this failure, if there is one to show again.
+    /// The form with this failure, if one is set.
     pub(crate) fn form_again(&self, info: &RequestInfo) -> Option<Response> {
         self.0.form.as_ref().map(|form| form.0(info, self))
     }

@@ -1,4 +1,4 @@
-//! The forms of our own pages and their JSON twins, as they were sent.
+//! Submitted forms of our pages and their JSON twins.
 
 use axum::extract::Request;
 use crossauth_core::csrf::CsrfError;
@@ -12,24 +12,24 @@ use crate::next::NextPath;
 use crate::origin::Provenance;
 use crate::request::{RequestInfo, Surface};
 
-/// What a form sends.
+/// The fields of a form.
 pub(crate) trait Form: DeserializeOwned {
-    /// Fields that are never shown again.
+    /// Fields that are never echoed.
     const SECRET: &'static [&'static str];
 }
 
-/// A form that was sent, and what of it can be shown again.
+/// A submitted form, and what can be echoed if it fails.
 pub(crate) struct Sent<F> {
     pub(crate) form: Result<F, Failure>,
     pub(crate) echo: Echo,
 }
 
-/// The fields of a form but for the secret ones. Empty for a form of another site: what it filled
-/// in must not be offered to be sent once more.
+/// The fields of a form except the secret ones. Empty for a cross-site form: its values must not be
+/// offered for another submission.
 pub(crate) struct Echo(Fields);
 
 impl<F: Form> Sent<F> {
-    /// Reads and checks the form. A request that the headers give away as forged is refused before
+    /// Reads and checks the form. A request whose headers show that it is forged is refused before
     /// its body is read.
     pub(crate) async fn read(info: &RequestInfo, request: Request) -> Self {
         let (parts, body) = request.into_parts();
@@ -53,14 +53,14 @@ impl<F: Form> Sent<F> {
     }
 }
 
-/// Whether the CSRF token still has to be looked for in the body.
+/// The result of the CSRF check of the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Checked {
     Done,
     Later,
 }
 
-/// The part of the CSRF check that needs no body.
+/// The part of the CSRF check that does not need the body.
 pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<Checked, CsrfError> {
     if info.provenance == Provenance::Foreign {
         return Err(CsrfError::CrossSite);
@@ -71,7 +71,7 @@ pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<Che
     Ok(Checked::Later)
 }
 
-/// A failed CSRF check, for people in words that they can act on.
+/// The failure for a failed CSRF check, with a message that says what to do.
 pub(crate) fn failed_check(info: &RequestInfo, error: CsrfError) -> Failure {
     let failure = Failure::from(error);
     match (info.surface, error) {
@@ -95,17 +95,17 @@ impl Echo {
         self.text(name).map(str::to_owned)
     }
 
-    /// The good `next`.
+    /// The `next` field, if it is valid.
     pub(crate) fn next(&self) -> Option<NextPath> {
         NextPath::parse(self.text("next")?).ok()
     }
 
-    /// `on` if the session is to outlive the browser, else empty.
+    /// `on` if the session should outlive the browser, otherwise empty.
     pub(crate) fn persist(&self) -> &'static str {
         if self.0.flag("persist").unwrap_or(false) { "on" } else { "" }
     }
 
-    /// The fields that begin with `user_`, without that.
+    /// The fields that begin with `user_`, without that prefix.
     pub(crate) fn user_fields(&self) -> Map<String, Value> {
         self.0.with_prefix("user_")
     }

@@ -1,4 +1,4 @@
-//! Security headers of our own answers. An application's answers are its own affair.
+//! Security headers of our responses. Responses of the application are not changed.
 
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
@@ -18,7 +18,7 @@ const fn text(value: &'static str) -> HeaderValue {
     HeaderValue::from_static(value)
 }
 
-/// For everything of ours: nobody caches it, frames it, or guesses its type.
+/// For all our responses: no caching, no framing, no content sniffing.
 fn always(headers: &mut HeaderMap, config: &Config) {
     headers.insert(CACHE_CONTROL, text("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
@@ -35,19 +35,20 @@ pub(crate) fn json(headers: &mut HeaderMap, config: &Config) {
     headers.insert(CONTENT_SECURITY_POLICY, text("default-src 'none'; frame-ancestors 'none'"));
 }
 
-/// Where the forms of a page may lead.
+/// The `form-action` policy of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FormAction {
-    /// To us.
+    /// Only our origin.
     Own,
-    /// To us, and from there by redirects to any address that the application redirects to.
-    /// Browsers apply `form-action` to each of these, so that the policy cannot name them.
+    /// Any origin, for forms whose response redirects to an address of the application. Browsers
+    /// apply
+    /// `form-action` to every redirect, so the policy cannot list them.
     Anywhere,
 }
 
 pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str, action: FormAction) {
     always(headers, config);
-    // With `no-referrer` browsers send `Origin: null` with the page's own form.
+    // With `no-referrer`, browsers would send `Origin: null` with the page's own form.
     headers.insert(REFERRER_POLICY, text("same-origin"));
     headers.insert(CONTENT_TYPE, text("text/html; charset=utf-8"));
     headers.insert(X_FRAME_OPTIONS, text("DENY"));
@@ -72,17 +73,17 @@ pub(crate) fn redirect(headers: &mut HeaderMap, config: &Config) {
     always(headers, config);
 }
 
-/// After a log-out, pages that the browser keeps must not be shown any more.
+/// After logout, cached pages must not be shown.
 pub(crate) fn clear_cached_pages(headers: &mut HeaderMap) {
     headers.insert(CLEAR_SITE_DATA, text("\"cache\""));
 }
 
-/// How long an asset may be kept.
+/// How long an asset may be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caching {
-    /// Its address names its version.
+    /// Indefinitely: its URL includes its version.
     Forever,
-    /// Another version may soon be at the same address.
+    /// Only with revalidation: its URL may later have another version.
     Revalidated,
 }
 

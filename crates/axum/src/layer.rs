@@ -1,10 +1,10 @@
-//! Middleware around every route: authenticates the request, refuses forged ones, and writes
-//! cookies and headers of the response.
+//! Middleware around every route: authenticates requests, refuses forged ones, and writes cookies
+//! and headers of responses.
 //!
-//! Before a handler: the session cookie is checked, and an unsafe request or WebSocket handshake
-//! of another site that carries our cookies is refused. Who may call a handler is said by the
-//! types that it takes. After it: session cookies, the CSRF cookie and header where a token was
-//! shown, and the id of the request.
+//! Before a handler, it authenticates the session cookie, and refuses unsafe cross-site requests
+//! and WebSocket handshakes with our cookies. The argument types of the handler specify who may
+//! call it. After the handler, it writes session cookies, the CSRF cookie and header if the
+//! response has a token, and the id of the request.
 
 mod after;
 mod before;
@@ -43,7 +43,7 @@ impl<S> Layer<S> for CrossauthLayer {
     }
 }
 
-/// The service that [`CrossauthLayer`] makes.
+/// The service of [`CrossauthLayer`].
 #[derive(Debug, Clone)]
 pub struct CrossauthService<S> {
     inner: S,
@@ -65,12 +65,12 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         if outer(&self.crossauth, &request).is_some() {
-            // A layer of the same Crossauth is around this one and does everything.
+            // An outer layer of the same Crossauth has already handled the request.
             return CrossauthFuture::Inner { future: self.inner.call(request) };
         }
         let arrival = Arrival::read(&self.crossauth, &request);
         if arrival.needs_store() {
-            // The clone that was polled ready must be the one that is called.
+            // The service that was polled ready must be the one that is called.
             let ready = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, ready);
             let answer = arrival.answer(request, async move |info, mut request| {

@@ -1,4 +1,4 @@
-//! Crossauth for Axum: accounts, sessions, pages and extractors for an application of yours.
+//! Crossauth for Axum: accounts, sessions, pages and extractors for your application.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -8,7 +8,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let storage = MemoryStorage::new(Normalization::default()).storage();
 //! let crossauth = Crossauth::builder()
-//!     .secret("at least sixteen bytes that nobody can guess")
+//!     .secret("at least sixteen unpredictable bytes")
 //!     .storage(storage)
 //!     .build()?;
 //!
@@ -22,10 +22,10 @@
 //! ```
 //!
 //! [`Crossauth::mount`] adds the routes (`routes.rs` has them all in one table) and wraps the
-//! application in the layer that checks sessions. A handler then says by the types it takes who
-//! may call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; and by [`CsrfForm`] or
-//! [`CsrfChecked`] that the request brings a CSRF token. An extractor of the application's own rejects
-//! with [`Rejection`].
+//! application in the layer that checks sessions. A handler then says by the types it takes who may
+//! call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; and by [`CsrfForm`] or
+//! [`CsrfChecked`] that the request brings a CSRF token. An extractor of the application's own
+//! rejects with [`Rejection`].
 //!
 //! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that asks
 //! it, and a line in the table of `routes.rs`. To add a page: a struct of its variables with

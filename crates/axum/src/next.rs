@@ -1,4 +1,4 @@
-//! Where to go after a form: a path of our own origin and nothing else.
+//! Redirect targets from requests: only paths of our origin.
 
 use std::sync::LazyLock;
 
@@ -6,28 +6,28 @@ use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-/// Longest target, in bytes.
+/// Maximum length of a target, in bytes.
 const MAX_LEN: usize = 2048;
 
 #[expect(clippy::expect_used, reason = "a constant that parses")]
 static ORIGIN: LazyLock<Url> =
     LazyLock::new(|| Url::parse("https://origin.invalid/").expect("a valid URL"));
 
-/// A path with query and fragment on our own origin, safe as a redirect target.
+/// A path with query and fragment on our origin, safe as a redirect target.
 ///
-/// What is kept is not what was typed but what a browser would make of it.
+/// Stored as normalized by a URL parser, as browsers would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct NextPath(String);
 
-/// The text is not a path of our own origin.
+/// The text is not a path of our origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a path of this site")]
 pub struct ForeignTarget;
 
 impl NextPath {
-    /// Checks a target. Anything that could lead a browser elsewhere is refused: other schemes
-    /// and hosts, `//host`, backslashes, control characters, and encodings of these.
+    /// Parses a target. Refuses everything that could lead a browser to another origin: other
+    /// schemes and hosts, `//host`, backslashes, control characters, and encodings of these.
     pub fn parse(target: &str) -> Result<Self, ForeignTarget> {
         if target.len() > MAX_LEN || !is_plain_path(target) || hides_a_host(target) {
             return Err(ForeignTarget);
@@ -37,7 +37,7 @@ impl NextPath {
             && resolved.username().is_empty()
             && resolved.password().is_none();
         let path = &resolved[url::Position::BeforePath..];
-        // Escaping has made it longer.
+        // Percent-encoding may have made it longer.
         let fits = path.len() <= MAX_LEN;
         if same_origin && fits && is_plain_path(path) && !hides_a_host(path) {
             Ok(Self(path.to_owned()))
@@ -51,20 +51,20 @@ impl NextPath {
         &self.0
     }
 
-    /// The path inside a query string.
+    /// The path, encoded for a query string.
     pub(crate) fn encoded(&self) -> String {
         url::form_urlencoded::byte_serialize(self.0.as_bytes()).collect()
     }
 }
 
-/// Begins with one slash, and no character in it means anything but itself.
+/// Whether a target begins with exactly one slash and has no special characters.
 fn is_plain_path(target: &str) -> bool {
     target.starts_with('/')
         && !target.starts_with("//")
         && !target.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\')
 }
 
-/// Whether decoding, however often a careless proxy might do it, brings up another host.
+/// Whether repeated percent-decoding, as by a misconfigured proxy, results in another host.
 fn hides_a_host(target: &str) -> bool {
     let mut path = target.split(['?', '#']).next().unwrap_or_default().to_owned();
     loop {
@@ -72,7 +72,7 @@ fn hides_a_host(target: &str) -> bool {
             return true;
         }
         let decoded = percent_encoding::percent_decode_str(&path).decode_utf8_lossy().into_owned();
-        // Decoding makes a path shorter until nothing is left to decode.
+        // Terminates: decoding makes a path shorter.
         if decoded.len() >= path.len() {
             return false;
         }
@@ -80,7 +80,7 @@ fn hides_a_host(target: &str) -> bool {
     }
 }
 
-/// The good `next` in a query string.
+/// The `next` parameter of a query string, if it is valid.
 pub(crate) fn in_query(uri: &Uri) -> Option<NextPath> {
     let query = uri.query()?;
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -88,7 +88,7 @@ pub(crate) fn in_query(uri: &Uri) -> Option<NextPath> {
     NextPath::parse(&next).ok()
 }
 
-/// Reads a `next` field: anything but a good path counts as none at all.
+/// Deserializes a `next` field; an invalid path becomes `None`.
 pub(crate) fn lenient<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<NextPath>, D::Error> {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_leads_elsewhere_is_refused() {
+    fn targets_on_other_origins_are_refused() {
         for target in [
             "",
             "account",

@@ -1,8 +1,11 @@
-//! The site that a request comes from.
+//! The origin of requests, as protection against cross-site request forgery.
 //!
-//! Checked for every unsafe request before its CSRF token. Browsers say in `Sec-Fetch-Site` how
-//! the page that sends a request relates to us; where they do not, `Origin` must be ours. Callers
-//! that are no browsers send neither, and the token decides.
+//! Checked for every unsafe request before its CSRF token:
+//!
+//! - `Sec-Fetch-Site` must be `same-origin` or `none`.
+//! - Without it, `Origin` must be that of the base URL.
+//! - Clients other than browsers send neither. Then the CSRF token decides.
+//! - The `Host` of a request without our `Origin` must be ours, against DNS rebinding.
 
 mod host;
 
@@ -10,11 +13,11 @@ use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName};
 use url::{Host, Url};
 
-/// The address under which users reach us.
+/// The URL under which users reach the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// The text is not a usable base URL.
+/// The text is not a valid base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBaseUrl {
     /// Not an http or https URL with a host and without query, fragment, user or path.
@@ -30,22 +33,22 @@ pub enum InvalidBaseUrl {
 pub enum Transport {
     /// https.
     Encrypted,
-    /// http to this very machine.
+    /// http on the loopback interface.
     Loopback,
     /// http across a network.
     Plain,
 }
 
 impl BaseUrl {
-    /// Checks a base URL such as `https://id.example.com`.
+    /// Parses a base URL such as `https://id.example.com`.
     pub fn parse(url: &str) -> Result<Self, InvalidBaseUrl> {
-        let base = Self::parse_insecure(url)?;
+        let base = Self::danger_parse_insecure(url)?;
         if base.transport() == Transport::Plain { Err(InvalidBaseUrl::Insecure) } else { Ok(base) }
     }
 
-    /// As [`BaseUrl::parse`], but lets plain http across a network pass: passwords and sessions
-    /// can then be read and changed by anyone on the way.
-    pub fn parse_insecure(url: &str) -> Result<Self, InvalidBaseUrl> {
+    /// Same as [`BaseUrl::parse`], but accepts plain http across a network, where passwords and
+    /// sessions can be intercepted.
+    pub fn danger_parse_insecure(url: &str) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(url).map_err(|_| InvalidBaseUrl::Form)?;
         let plain = matches!(url.scheme(), "http" | "https")
             && url.host().is_some()
@@ -71,8 +74,8 @@ impl BaseUrl {
         }
     }
 
-    /// The domains for which this host can be sent cookies: its own name and those above it.
-    /// Empty for addresses and names without a dot.
+    /// The domains whose cookies are sent to this host: its name and its parent domains. Empty for
+    /// IP addresses and names without a dot.
     pub(crate) fn domains(&self) -> Vec<&str> {
         let Some(Host::Domain(_)) = self.0.host() else { return Vec::new() };
         let name = self.0.host_str().unwrap_or_default();
@@ -80,8 +83,7 @@ impl BaseUrl {
         std::iter::once(name).chain(above).filter(|name| name.contains('.')).collect()
     }
 
-    /// Whether an `Origin` header names this origin. The names of the loopback interface count
-    /// as one.
+    /// Whether an `Origin` header is this origin. Loopback names are equivalent.
     fn is_origin(&self, origin: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(origin) else { return false };
         if text == self.as_str() {
@@ -89,7 +91,7 @@ impl BaseUrl {
         }
         self.transport() == Transport::Loopback
             && Url::parse(text).is_ok_and(|origin| {
-                // A URL parser completes what no browser writes: `http://127.0` is 127.0.0.0.
+                // A URL parser accepts forms that browsers never send: `http://127.0` is 127.0.0.0.
                 origin.origin().ascii_serialization() == text
                     && origin.scheme() == "http"
                     && is_loopback(&origin)
@@ -110,23 +112,23 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Which site an unsafe request comes from, as far as its headers tell.
+/// The site of an unsafe request, according to its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {
-    /// A page of ours.
+    /// Our own site.
     Own,
-    /// Nothing says: no browser, an old one, or one that withholds it (`Origin: null`). The CSRF
+    /// Unknown: not a browser, an old one, or one that withholds it (`Origin: null`). The CSRF
     /// token decides.
     Unknown,
-    /// A page of another site, or one under a host name that is not ours.
+    /// Another site, or a host name that is not ours.
     Foreign,
 }
 
 impl Provenance {
-    /// Judges `Sec-Fetch-Site`, `Origin` and `Host`.
+    /// Evaluates `Sec-Fetch-Site`, `Origin` and `Host`.
     ///
-    /// A page under a foreign name that resolves to our address (DNS rebinding) is same-origin
-    /// for its browser, so that an `Origin` that is not ours, or none, needs a `Host` that is.
+    /// For the browser, a page under a foreign name that resolves to our address (DNS rebinding) is
+    /// same-origin. So if `Origin` is absent or not ours, `Host` must be ours.
     pub(crate) fn of(headers: &HeaderMap, base: &BaseUrl, allowed_hosts: &[String]) -> Self {
         let site = match single_value(headers, &SEC_FETCH_SITE) {
             Ok(Some(b"same-origin" | b"none")) => Self::Own,
@@ -136,7 +138,7 @@ impl Provenance {
         let origin = match single_value(headers, &ORIGIN) {
             Ok(Some(b"null") | None) => site,
             Ok(Some(origin)) if base.is_origin(origin) => return Self::Own,
-            // Under another name of ours, the browser knows better.
+            // With another allowed host name, `Sec-Fetch-Site` is decisive.
             Ok(Some(_)) if site == Self::Own => site,
             Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
         };
@@ -144,15 +146,14 @@ impl Provenance {
     }
 }
 
-/// Whether a GET request asks for another protocol, such as WebSocket: what comes after it can
-/// change things.
+/// Whether a GET request is an upgrade, for example to WebSocket, whose messages can be unsafe.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A header came more than once, so that its value is unknown.
+/// A header is duplicated, so its value is ambiguous.
 struct Duplicate;
 
 fn single_value<'a>(
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_statement_of_the_browser_the_token_decides() {
+    fn without_fetch_metadata_and_origin_the_token_decides() {
         assert_eq!(provenance(BASE, &[]), Provenance::Unknown);
         assert_eq!(provenance(BASE, &[("origin", "null")]), Provenance::Unknown);
         let host = [("origin", "null"), ("host", "good.example")];

@@ -1,13 +1,13 @@
-//! The pages that people see: templates, their overrides, and the assets they load.
+//! Pages: templates, their overrides, and assets.
 //!
-//! A page is a type that implements [`Page`]: its fields are the variables of its template. The
-//! handler passes the value, so that it cannot pass the variables of another page, and
-//! [`PAGES`](crate::routes::PAGES) lists all of them. To add a page: write the template, implement
+//! A page is a type that implements [`Page`]: its fields are the variables of its template.
+//! [`PAGES`](crate::routes::PAGES) lists all pages. To add one more page, write the template,
+//! implement
 //! `Page` beside the handler, add one line to the list, and describe the variables in
 //! `docs/reference/templates.md`.
 //!
-//! Each page has a default that is part of the binary. A file of the same name in a directory of
-//! the operator overrides it.
+//! Default templates are compiled into the binary. A file of the same name in the operator's
+//! directory overrides one.
 
 mod asset;
 mod check;
@@ -35,25 +35,25 @@ use source::Source;
 use variables::Layers;
 pub(crate) use variables::{Common, FooterLink, Problem};
 
-/// A page. Its fields, serialised, are the variables of its template beside those of [`Common`].
+/// A page. Its serialized fields are the variables of its template, besides those of [`Common`].
 pub(crate) trait Page: Serialize {
-    /// The template that shows it.
+    /// Its template.
     const TEMPLATE: Template;
 
-    /// Who can get to see it.
+    /// Who can see it.
     const AUDIENCE: Audience = Audience::Anyone;
 
-    /// Whether its form ends in a redirect to an address of the application, which may redirect
-    /// to any other.
+    /// Whether the response to its form redirects to an address of the application, which may
+    /// redirect to another origin.
     const LEADS_ON: bool = false;
 
-    /// An example with a value for every variable, to check templates with.
+    /// A sample with a value for every variable, to check templates.
     fn sample() -> Self
     where
         Self: Sized;
 }
 
-/// A template of the binary.
+/// A default template.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Template {
     /// Its name, which is also the name of the file that overrides it.
@@ -62,7 +62,7 @@ pub(crate) struct Template {
     pub(crate) text: &'static str,
 }
 
-/// The [`Template`] of a name, from the folder `templates`.
+/// The [`Template`] of this name, from the folder `templates`.
 macro_rules! template {
     ($name:literal) => {
         $crate::page::Template {
@@ -101,7 +101,7 @@ impl PageEntry {
     }
 }
 
-/// The templates, ready to be rendered.
+/// The loaded templates.
 #[derive(Debug)]
 pub(crate) struct Pages {
     environment: Environment<'static>,
@@ -109,7 +109,7 @@ pub(crate) struct Pages {
     reload: Reload,
 }
 
-/// Whether a changed override is read again.
+/// Whether changed overrides are reloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reload {
     Never,
@@ -140,11 +140,10 @@ pub enum PageError {
 }
 
 impl Pages {
-    /// The given pages, overridden by the templates of a directory.
+    /// Loads these pages, with the overrides in a directory.
     ///
-    /// Overrides are rendered with sample values now, so that an error in one stops the start
-    /// rather than a login. What is only suspicious is logged. Without overrides there is nothing
-    /// to check: the tests have rendered the defaults.
+    /// Renders overrides with sample values, so that an error in one is detected at the start
+    /// rather than at a login. Likely mistakes are logged. Default templates are checked by tests.
     pub(crate) fn new(
         pages: &'static [PageEntry],
         overrides: Option<PathBuf>,
@@ -164,7 +163,7 @@ impl Pages {
         Ok(Self { environment: engine::environment(&source), source, reload: Reload::Never })
     }
 
-    /// Reads overrides again when their files change, and shows errors in them to visitors: for
+    /// Reloads overrides when their files change, and shows their errors to visitors, for
     /// development.
     #[must_use]
     pub(crate) fn reloading(mut self) -> Self {
@@ -173,13 +172,13 @@ impl Pages {
         self
     }
 
-    /// Whether visitors may see what is wrong with a template.
+    /// Whether errors in templates are shown to visitors.
     pub(crate) fn shows_errors(&self) -> bool {
         self.reload == Reload::WhenChanged
     }
 
-    /// The HTML of a page. Variables of the page come before those of `problem`, and these before
-    /// those of every page.
+    /// Renders a page. Variables of the page take precedence over those of `problem`, and these
+    /// over the common ones.
     pub(crate) fn render<P: Page>(
         &self,
         page: &P,
@@ -198,7 +197,7 @@ impl Pages {
             .map_err(|error| self.locate(&error))
     }
 
-    /// The error with the file of the override it is in.
+    /// Adds the file of the template to an error.
     fn locate(&self, error: &minijinja::Error) -> PageError {
         let error = innermost(error);
         let causes = [error.detail().map(str::to_owned), error.source().map(ToString::to_string)];
@@ -214,7 +213,7 @@ impl Pages {
     }
 }
 
-/// The error itself, where templates include one another.
+/// The innermost error, if templates include each other.
 fn innermost(error: &minijinja::Error) -> &minijinja::Error {
     let inner = error.source().and_then(|source| source.downcast_ref());
     inner.map_or(error, innermost)

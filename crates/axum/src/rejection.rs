@@ -1,4 +1,4 @@
-//! A request that an extractor or handler refuses.
+//! Rejections of requests by extractors or handlers.
 
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
@@ -6,10 +6,10 @@ use http::StatusCode;
 
 use crate::failure::Failure;
 
-/// A refused request, answered like our own routes do: with the error page or with JSON, as the
-/// caller wants it.
+/// A rejected request, answered in the style of our routes: with the error page or with JSON,
+/// depending on the request.
 ///
-/// Our extractors reject with it. An application uses it for extractors and handlers of its own:
+/// Our extractors return it. An application can use it for its own extractors and handlers:
 ///
 /// ```
 /// use axum::extract::FromRequestParts;
@@ -33,17 +33,17 @@ use crate::failure::Failure;
 /// }
 /// ```
 ///
-/// Outside [`Crossauth::layer`](crate::Crossauth::layer) only the status is left of it.
+/// Outside [`Crossauth::layer`](crate::Crossauth::layer), the response has only the status.
 #[derive(Debug, Clone)]
 pub struct Rejection(Failure);
 
 impl Rejection {
-    /// 403: the caller may not do this, whoever they are logged in as.
+    /// 403: the caller may not do this.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self(Failure::new(ErrorCode::Forbidden).message(message))
     }
 
-    /// 401, or the login page for a browser that asks for a page.
+    /// 401, or a redirect to the login page for a browser that requests a page.
     pub fn login_needed() -> Self {
         Self(Failure::new(ErrorCode::Unauthorized).with_login())
     }
@@ -53,24 +53,24 @@ impl Rejection {
         Self::with_status(StatusCode::NOT_FOUND, message)
     }
 
-    /// 400: something in the request is wrong.
+    /// 400: the request is invalid.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self(Failure::new(ErrorCode::BadRequest).message(message))
     }
 
-    /// 400: a field of a form is wrong. `message` is one sentence about it; further fields can be
-    /// added with [`Rejection::and_field`].
+    /// 400: a field of a form is invalid. `message` is one sentence about it; add more fields with
+    /// [`Rejection::and_field`].
     pub fn field(name: &str, message: impl Into<String>) -> Self {
         Self(Failure::new(ErrorCode::FormEntry)).and_field(name, message)
     }
 
-    /// The same with one more wrong field.
+    /// Adds another invalid field.
     #[must_use]
     pub fn and_field(self, name: &str, message: impl Into<String>) -> Self {
         Self(self.0.field(name, message.into()))
     }
 
-    /// Another status.
+    /// Any other status.
     pub fn with_status(status: StatusCode, message: impl Into<String>) -> Self {
         let code = match status {
             StatusCode::FORBIDDEN => ErrorCode::Forbidden,
@@ -81,14 +81,14 @@ impl Rejection {
         Self(Failure::new(code).status(status).message(message))
     }
 
-    /// The extractor needs what the layer leaves, and there was no layer.
+    /// An extractor runs without the layer that it needs.
     pub(crate) fn without_layer() -> Self {
         tracing::error!("{OUTSIDE}");
         Self(Failure::internal().outside_the_layer())
     }
 }
 
-/// What an extractor says on a route without the layer.
+/// The message of an extractor on a route without the layer.
 pub(crate) const OUTSIDE: &str = "an extractor of Crossauth runs on a route without Crossauth's \
      layer: add the route before Crossauth::mount, or Crossauth::layer to its router";
 

@@ -1,5 +1,4 @@
-//! What is known about a request before a handler runs: who sends it, from where, and how it
-//! wants to be answered.
+//! The context of a request: credential, visitor, origin, and the surface of its response.
 
 mod csrf;
 
@@ -24,7 +23,7 @@ use crate::visitor::Visitor;
 
 pub(crate) use csrf::CsrfState;
 
-/// One request as the layer saw it. Cheap to clone; in the request's extensions.
+/// The context of a request, set by the layer in the request's extensions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RequestInfo(Arc<Known>);
 
@@ -36,43 +35,42 @@ pub(crate) struct Known {
     pub(crate) id: RequestId,
     pub(crate) scope: RequestScope,
     pub(crate) method: Method,
-    /// The URI before any router nested or stripped it.
+    /// The URI as received, before nested routers strip prefixes.
     pub(crate) uri: Uri,
-    /// The form in which the caller wants to be answered.
+    /// The surface of the response: a page or JSON.
     pub(crate) surface: Surface,
     pub(crate) visitor: Visitor,
-    /// Which site the request comes from; [`Provenance::Own`] for requests that change nothing.
+    /// The site of the request; [`Provenance::Own`] for safe requests.
     pub(crate) provenance: Provenance,
     pub(crate) credential: Credential,
-    /// Whether the request carries more than one session cookie, so that none counts.
+    /// Whether the request has more than one session cookie, so none is accepted.
     pub(crate) duplicate_session_cookie: bool,
-    /// Whether the session cookie was not accepted, so that the browser should drop it.
+    /// Whether the session cookie was refused, so that the response removes it.
     pub(crate) refused_session_cookie: bool,
     csrf: CsrfState,
 }
 
 /// How a caller identifies itself.
 ///
-/// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and
-/// [`Session`](crate::Session) accept [`Credential::Session`] only. API keys and access tokens
-/// become variants of their own with extractors of their own, so that a new way in does not open
-/// existing handlers.
+/// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and [`Session`](crate::Session)
+/// accept [`Credential::Session`] only. API keys and access tokens become variants of their own
+/// with extractors of their own, so that a new way in does not open existing handlers.
 #[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
 pub(crate) enum Credential {
     /// Anonymous.
     None,
-    /// A session cookie: sent by the browser unasked, so that unsafe requests need a CSRF token.
+    /// A session cookie. Browsers send it automatically, so unsafe requests need a CSRF token.
     Session(CheckedSession),
 }
 
-/// A session whose cookie was checked for this request.
+/// The authenticated session of this request.
 pub(crate) struct CheckedSession {
     pub(crate) id: SessionId,
     pub(crate) key: Key,
     pub(crate) user: Option<User>,
 }
 
-/// In which form a caller wants to be answered.
+/// The surface of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surface {
     /// HTML for a person.
@@ -82,7 +80,8 @@ pub(crate) enum Surface {
 }
 
 impl Surface {
-    /// That of our own route; elsewhere JSON below `api/` and for callers that do not accept HTML.
+    /// The surface of our route; for other routes JSON below `api/` and for callers that do not
+    /// accept HTML.
     fn of(crossauth: &Crossauth, method: &Method, headers: &HeaderMap, path: &str) -> Self {
         if let Some(surface) = crossauth.surface_of(method, path) {
             return surface;
@@ -107,7 +106,7 @@ impl Deref for RequestInfo {
 }
 
 impl RequestInfo {
-    /// Reads everything but the credential, which may need the store.
+    /// Reads everything except the credential, which may need the store.
     pub(crate) fn read<B>(crossauth: &Crossauth, request: &Request<B>) -> Known {
         let headers = request.headers();
         let original = request.extensions().get::<OriginalUri>();
@@ -147,7 +146,7 @@ impl Known {
         self.csrf = CsrfState::new(cookie);
     }
 
-    /// The session that the request's cookie stands for.
+    /// The session of the request.
     pub(crate) fn session(&self) -> Option<&CheckedSession> {
         match &self.credential {
             Credential::Session(session) => Some(session),
@@ -169,28 +168,28 @@ impl Known {
         self.session()?.user.as_ref()
     }
 
-    /// The CSRF token as a form carries it. The response then sets the cookie that belongs to it.
+    /// The CSRF token for a form. The response sets the matching cookie.
     pub(crate) fn csrf_form_value(&self) -> String {
         self.crossauth.auth().csrf.form_value(self.show_csrf_token())
     }
 
-    /// The CSRF token, which the response then carries in its header.
+    /// The CSRF token, which the response sends in its header.
     pub(crate) fn show_csrf_token(&self) -> &CsrfToken {
         self.csrf.show(&self.crossauth, self.session_id())
     }
 
-    /// Whether the request carries the header for CSRF tokens, so that the check need not wait for
-    /// the body.
+    /// Whether the request has the header for CSRF tokens, so that the check does not need the
+    /// body.
     pub(crate) fn has_csrf_header(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&self.crossauth.config().csrf_header)
     }
 
-    /// Whether there is no session, and no cookie that may be one.
+    /// Whether the request has neither a session nor a session cookie.
     pub(crate) fn has_no_session_cookie(&self) -> bool {
         self.session().is_none() && !self.duplicate_session_cookie
     }
 
-    /// Whether the request carries a cookie of ours, which a browser adds unasked.
+    /// Whether the request has one of our cookies, which browsers send automatically.
     pub(crate) fn carries_our_cookies(&self) -> bool {
         self.session().is_some()
             || self.duplicate_session_cookie
@@ -198,15 +197,15 @@ impl Known {
             || self.csrf.has_cookie()
     }
 
-    /// Which headers and cookies the response must carry for the token that it shows.
+    /// The state of the CSRF cookie and token.
     pub(crate) fn csrf_state(&self) -> &CsrfState {
         &self.csrf
     }
 
-    /// Checks the token in the header or, where the header is absent, in a field of the body.
+    /// Checks the token in the header or, if the header is absent, in a field of the body.
     ///
-    /// With a session the token must be the session's, whatever the CSRF cookie holds; without
-    /// one it must be the cookie's.
+    /// With a session, the token must be that of the session, regardless of the CSRF cookie;
+    /// without one, it must be that of the cookie.
     pub(crate) fn check_csrf(
         &self,
         headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! The id of a request in logs, error pages and response headers, and its peer.
+//! Request ids, in logs, error pages and response headers, and the scope of a request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,44 +17,45 @@ tokio::task_local! {
     static CURRENT: RequestScope;
 }
 
-/// What is known about a request before its content is looked at.
+/// The scope of a request: its id and addresses, for logs.
 ///
-/// [`CrossauthLayer`](crate::CrossauthLayer) makes one for each request. A server that answers some
-/// requests without the layer, or that knows the peer without [`ConnectInfo`], makes it earlier with
-/// [`run`](Self::run); the layer then keeps it. It is a task-local: it costs no allocation.
+/// [`CrossauthLayer`](crate::CrossauthLayer) creates one for each request. A server that answers
+/// some requests without the layer, or that knows the peer without [`ConnectInfo`], creates it
+/// earlier with [`run`](Self::run), and the layer uses it. It is a task-local, so it does not
+/// allocate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestScope {
     /// Identifies the request.
     pub id: RequestId,
-    /// The other end of the connection: the client, or the last proxy. `None` where the server does
-    /// not tell.
+    /// The peer of the connection: the client or the last proxy. `None` if the server does not
+    /// provide it.
     pub peer: Option<SocketAddr>,
-    /// The address of the client; once the layer has seen the request, after trusted proxies.
+    /// The address of the client, resolved by the layer through trusted proxies.
     pub client: Option<IpAddr>,
 }
 
 impl RequestScope {
-    /// The scope of a request that has just come from `peer`.
+    /// The scope of a new request from `peer`.
     pub fn new(id: RequestId, peer: Option<SocketAddr>) -> Self {
         Self { id, peer, client: peer.map(|peer| peer.ip()) }
     }
 
-    /// The scope of the request that the current task handles.
+    /// The scope of the current request.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|scope| *scope).ok()
     }
 
-    /// Runs `future`, which handles the request, in this scope.
+    /// Runs `future` in this scope.
     pub fn run<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, future)
     }
 
-    /// Runs `poll`, which handles a part of the request, in this scope.
+    /// Runs `poll` in this scope.
     pub(crate) fn enter<T>(self, poll: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self, poll)
     }
 
-    /// The current scope, or a new one if the server has made none.
+    /// The current scope, or a new one if the server has not created one.
     pub(crate) fn current_or_new(crossauth: &Crossauth, extensions: &Extensions) -> Self {
         Self::current().unwrap_or_else(|| {
             let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
@@ -63,7 +64,7 @@ impl RequestScope {
     }
 }
 
-/// The id of a request: random, so that it tells nothing about how many requests there are.
+/// The id of a request. Random, so that it does not reveal the number of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(u64);
 
@@ -72,9 +73,9 @@ impl RequestId {
         Self(number)
     }
 
-    /// The request that is being handled; for log formatters.
+    /// The id of the current request; for log formatters.
     ///
-    /// A task-local instead of a `tracing` span, which would cost a tenth of a session check.
+    /// A task-local, because a `tracing` span would make a session check 10% slower.
     pub fn current() -> Option<Self> {
         RequestScope::current().map(|scope| scope.id)
     }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn scope_is_known_while_its_future_runs() {
+    async fn scope_is_available_while_its_future_runs() {
         assert_eq!(RequestScope::current(), None);
         let peer = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
         let scope = RequestScope::new(RequestId::new(7), peer);

@@ -1,4 +1,4 @@
-//! How our routes become part of an application, or a site of their own.
+//! Routers: our routes, mounted in an application.
 
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -14,11 +14,11 @@ use crate::request::RequestInfo;
 use crate::routes::{Answer, Feature, Route, asset};
 
 impl Crossauth {
-    /// Adds our routes to an application and authenticates the requests to all its routes.
+    /// Adds our routes to an application and authenticates requests to all routes.
     ///
-    /// The application's own routes may be at any path that is not one of ours, nested or not, and
-    /// with or without state. Routes that are added afterwards are outside: an extractor of ours
-    /// says so there. To keep our routes below a path, use
+    /// The application's routes may have any path that is not one of ours, nested or not, with or
+    /// without state. Routes that are added to the result are outside the layer, where our
+    /// extractors return an error. To move our routes below a path, use
     /// [`Builder::prefix`](crate::Builder::prefix) instead of nesting the result.
     ///
     /// ```
@@ -43,7 +43,7 @@ impl Crossauth {
         application.merge(self.routes()).layer(self.layer()).merge(self.assets())
     }
 
-    /// Our routes. They work only inside [`Crossauth::layer`]; [`Crossauth::mount`] sees to that.
+    /// Our routes. They work only inside [`Crossauth::layer`], which [`Crossauth::mount`] adds.
     pub fn routes<S>(&self) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
@@ -51,7 +51,7 @@ impl Crossauth {
         self.router_of(&[Feature::Always, Feature::Signup])
     }
 
-    /// What our pages load. Outside the layer: no session is looked up for it.
+    /// The assets of our pages. Outside the layer, because they do not need a session.
     pub fn assets<S>(&self) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
@@ -92,7 +92,7 @@ async fn without_slash(info: RequestInfo) -> Answer {
     redirect_without_slash(&info).ok_or_else(no_such_address)
 }
 
-/// The way to the address that one misses by a slash only.
+/// A redirect to a route that differs only by a trailing slash.
 fn redirect_without_slash(info: &RequestInfo) -> Option<axum::response::Response> {
     let path = info.crossauth.without_slash(info.uri.path())?;
     let to = match info.uri.query() {
@@ -105,10 +105,10 @@ fn redirect_without_slash(info: &RequestInfo) -> Option<axum::response::Response
 async fn method_not_allowed() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
-        .message("This address does not take requests of this method")
+        .message("This address does not accept requests with this method")
 }
 
-/// The page "not found", for the fallback of an application: with JSON for callers that want it.
+/// 404 as an error page or JSON, for the fallback of an application.
 ///
 /// ```
 /// # use axum::{Router, routing::get};
@@ -124,7 +124,7 @@ pub async fn not_found() -> Rejection {
     no_such_address().into()
 }
 
-/// For addresses of a site that lead nowhere.
+/// 404 for unknown paths of a site.
 pub(crate) async fn not_found_in_site(info: RequestInfo) -> Answer {
     let safe = matches!(info.method, Method::GET | Method::HEAD);
     match redirect_without_slash(&info).filter(|_| safe) {

@@ -1,8 +1,8 @@
-//! The routes: one table, and the handlers, one file a noun.
+//! The routes: one table, and the handlers, one file per noun.
 //!
-//! A handler reads its request, asks one use case and answers. It serves a page and its JSON twin
-//! alike; the surface of the request decides. To add an endpoint: a handler, and a line in
-//! [`ROUTES`].
+//! A handler reads its request, calls one use case and responds. It serves a page and its JSON
+//! twin, depending on the surface of the request. To add one more endpoint, write a handler and add
+//! a line to [`ROUTES`].
 
 pub(crate) mod asset;
 pub(crate) mod csrf_token;
@@ -24,10 +24,10 @@ pub use table::{Access, Endpoint};
 pub(crate) use table::{Feature, Route};
 use table::{at_once, later};
 
-/// What a handler answers.
+/// The result of a handler.
 pub(crate) type Answer = Result<Response, Failure>;
 
-/// Every route. Paths follow the prefix.
+/// All routes. Paths are relative to the prefix.
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "",                       Access::LoggedIn,  at_once(home::show)).of(Feature::Home),
@@ -48,7 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/userforsessionkey",  Access::CsrfToken, later!(user_for_session_key::submit)),
 ];
 
-/// Every page.
+/// All pages.
 pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<login::LoginPage>(),
     PageEntry::of::<login::LoggedInPage>(),

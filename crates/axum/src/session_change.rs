@@ -1,15 +1,16 @@
-//! What a handler does to the browser's session.
+//! Session changes, from a handler to the layer.
 
 use std::sync::Arc;
 
 use crossauth_core::session::NewSession;
 
-/// Travels with a response from the handler to the layer, which writes the cookies for it.
+/// A change of the browser's session, in the extensions of a response. The layer writes the
+/// cookies.
 #[derive(Clone)]
 pub(crate) enum SessionChange {
-    /// A session has begun, and the one that it replaces has ended.
+    /// A session has begun, and the replaced one has ended.
     Began(Arc<NewSession>),
-    /// A session has begun. The layer ends the one that the request came with.
+    /// A session has begun. The layer ends that of the request.
     Replace(Arc<NewSession>),
     /// The session has ended.
     Ended,

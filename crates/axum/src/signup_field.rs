@@ -1,9 +1,9 @@
-//! Further fields of the sign-up form, as an application describes them.
+//! Additional fields of the sign-up form, described by the application.
 
 use crossauth_core::form::{Field, FieldError, Rule, label};
 use serde_json::{Map, Number, Value};
 
-/// A further field of the sign-up form, and so of the account.
+/// An additional field of the sign-up form and the account.
 ///
 /// ```
 /// use crossauth_axum::{FieldKind, SignupField};
@@ -27,7 +27,7 @@ pub struct SignupField {
     pub(crate) autocomplete: Option<String>,
 }
 
-/// What a field holds, and which control of a browser shows it.
+/// The type of a field and of its form control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldKind {
@@ -37,11 +37,11 @@ pub enum FieldKind {
     Email,
     /// A telephone number.
     Phone,
-    /// A number, kept as one.
+    /// A number, stored as a number.
     Number,
     /// A date.
     Date,
-    /// The address of a page.
+    /// The URL of a page.
     Url,
 }
 
@@ -70,8 +70,8 @@ impl FieldKind {
 }
 
 impl SignupField {
-    /// An optional field of this name, which is that of the user's field. `email` is the address
-    /// of the account, `phone` a telephone number, any other a line of text.
+    /// An optional field with this name, which is also that of the user field. `email` is the
+    /// address of the account, `phone` a telephone number, any other a line of text.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let kind = match name.as_str() {
@@ -83,7 +83,7 @@ impl SignupField {
         Self { name, label, hint, kind, required: false, choices, autocomplete: None }
     }
 
-    /// The label on the form, instead of one made from the name.
+    /// The label on the form; derived from the name if not set.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
@@ -95,19 +95,19 @@ impl SignupField {
         Self { hint: hint.into(), ..self }
     }
 
-    /// What the field holds.
+    /// The type of the field.
     #[must_use]
     pub fn kind(self, kind: FieldKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// The field must be filled in.
+    /// Makes the field required.
     #[must_use]
     pub fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
-    /// The values to choose from, each with its label.
+    /// The choices, each with its label.
     #[must_use]
     pub fn choices<V: Into<String>, L: Into<String>>(
         self,
@@ -124,7 +124,7 @@ impl SignupField {
         Self { autocomplete: Some(token.into()), ..self }
     }
 
-    /// The checked value: text, or a number where the field holds one.
+    /// Validates a value: text, or a number for a number field.
     fn check(&self, value: Option<&Value>) -> Result<Option<Value>, Rule> {
         let value = match value {
             None | Some(Value::Null) => None,
@@ -149,7 +149,7 @@ impl SignupField {
     }
 }
 
-/// Checks the fields that an application has described, and turns numbers into such.
+/// Validates the described fields, and converts numbers.
 pub(crate) fn check(fields: &[SignupField], entered: &mut Map<String, Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for field in fields {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_broken_rule_of_the_fields_is_reported() {
+    fn every_violated_rule_of_the_fields_is_reported() {
         let fields = [
             SignupField::new("email").required(),
             SignupField::new("team").choices([("red", "Red")]),

@@ -1,4 +1,4 @@
-//! A whole site: one service around everything, which finds our routes without a router.
+//! A whole site as one service, which finds our routes without a router.
 
 use std::convert::Infallible;
 use std::task::{Context as TaskContext, Poll};
@@ -17,7 +17,7 @@ use crate::request::RequestInfo;
 use crate::router::not_found_in_site;
 use crate::routes::{Feature, asset};
 
-/// A site of Crossauth's routes and those of an application, as one service.
+/// Our routes and those of an application as one service.
 ///
 /// The layer is around the whole and not around each route, and our handlers are found without a
 /// router. [`answer`](Self::answer) is all there is to it; it is a service, too, and can be turned
@@ -31,8 +31,7 @@ pub struct Site {
 }
 
 impl Crossauth {
-    /// A site of its own: our routes, the account page at the prefix, and an error page for
-    /// everything else.
+    /// A standalone site: our routes, the account page at the prefix, and 404 for everything else.
     pub fn site(&self) -> Site {
         let features = &[Feature::Always, Feature::Signup, Feature::Home];
         self.site_of(features, Router::new().fallback(not_found_in_site))
@@ -102,8 +101,8 @@ impl Site {
         response
     }
 
-    /// What needs no session: the files that pages load, and what browsers and robots ask every
-    /// host for.
+    /// Responses that need no session: assets, and well-known paths that browsers and robots
+    /// request.
     fn without_session(&self, request: &Request) -> Option<Response> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;

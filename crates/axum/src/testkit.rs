@@ -1,5 +1,5 @@
-//! For the tests of applications: users who are logged in, without a form and without a real
-//! password hash. Behind the feature `testkit`.
+//! Test support for applications: logged-in users, without a form and without expensive password
+//! hashing. Requires the feature `testkit`.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::Request, routing::post};
@@ -39,26 +39,26 @@ use crate::crossauth::{Builder, Crossauth};
 /// The password of every user that this module creates.
 pub const PASSWORD: &str = "correct horse battery staple 7";
 
-/// A builder with storage in memory, a known secret, and hashes that take no time.
+/// A builder with storage in memory, a known secret, and fast password hashes.
 pub fn builder() -> Builder {
     let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
     Crossauth::builder()
-        .secret("the secret of the testkit, known to all")
+        .secret("the public secret of the testkit")
         .storage(MemoryStorage::new(Normalization::default()).storage())
         .hasher(HasherConfig { new_hashes: NewHashes::Argon2id(params), ..HasherConfig::default() })
 }
 
-/// What [`builder`] builds.
+/// A `Crossauth` from [`builder`].
 ///
 /// # Panics
 ///
-/// If the machine refuses a thread.
+/// If a thread cannot be started.
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn crossauth() -> Crossauth {
     builder().build().expect("good options")
 }
 
-/// A user with a session.
+/// A logged-in user.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
     /// The user.
@@ -66,7 +66,7 @@ pub struct LoggedIn {
     headers: HeaderMap,
 }
 
-/// A new user, logged in.
+/// Creates a user and a session.
 ///
 /// # Panics
 ///
@@ -75,20 +75,20 @@ pub async fn logged_in(crossauth: &Crossauth, username: &str) -> LoggedIn {
     user(crossauth, username, Role::User, Map::new()).await
 }
 
-/// A new administrator, logged in.
+/// Creates an administrator and a session.
 ///
 /// # Panics
 ///
-/// As [`logged_in`].
+/// Same as [`logged_in`].
 pub async fn admin(crossauth: &Crossauth, username: &str) -> LoggedIn {
     user(crossauth, username, Role::Administrator, Map::new()).await
 }
 
-/// A new user with `email` and fields of the application, logged in.
+/// Creates a user with application fields and `email`, and a session.
 ///
 /// # Panics
 ///
-/// As [`logged_in`].
+/// Same as [`logged_in`].
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub async fn user(
     crossauth: &Crossauth,
@@ -102,11 +102,11 @@ pub async fn user(
     session(crossauth, created.expect("the user can be created")).await
 }
 
-/// A session of a user that exists.
+/// Begins a session for an existing user.
 ///
 /// # Panics
 ///
-/// If the user is gone or not allowed in, or the store fails.
+/// If the user does not exist or may not log in, or the store fails.
 #[expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 pub async fn session(crossauth: &Crossauth, user: User) -> LoggedIn {
     let auth = crossauth.auth();
@@ -131,12 +131,12 @@ pub async fn session(crossauth: &Crossauth, user: User) -> LoggedIn {
 }
 
 impl LoggedIn {
-    /// The cookies and the CSRF header of the user's browser.
+    /// The request headers of the user's browser: cookies and CSRF token.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// A request with these headers.
+    /// Adds these headers to a request.
     pub fn authorize(&self, request: request::Builder) -> request::Builder {
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }

@@ -1,4 +1,4 @@
-//! A user as browsers see it.
+//! Users as sent to browsers.
 
 use crossauth_core::user::{FactorName, User, is_reserved_field};
 use serde::ser::SerializeMap;
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::crossauth::Crossauth;
 
-/// A user with our fields and those of the application's that are listed as visible.
+/// A user with our fields and the visible application fields.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VisibleUser<'a> {
     user: &'a User,
@@ -18,7 +18,7 @@ impl<'a> VisibleUser<'a> {
         Self { user, fields: &crossauth.config().visible_fields }
     }
 
-    /// Our fields alone.
+    /// Only our fields.
     pub(crate) fn bare(user: &'a User) -> Self {
         Self { user, fields: &[] }
     }

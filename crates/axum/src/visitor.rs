@@ -1,4 +1,4 @@
-//! Where a request comes from: the visitor's address, behind proxies too.
+//! The visitor of a request: the client's address, resolved through trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,23 +13,23 @@ use crate::request::RequestInfo;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Most entries of a forwarding header that are looked at.
+/// Maximum number of evaluated entries of a forwarding header.
 const MAX_HOPS: usize = 32;
 
-/// Who sends a request, as far as the network tells.
+/// The network address of the client of a request.
 ///
-/// The address is that of the connection, or what trusted proxies say about it (see
-/// [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)). It is known where the server
-/// gives it to the application: `into_make_service_with_connect_info::<SocketAddr>()` with
+/// The address is that of the connection, or the one reported by trusted proxies (see
+/// [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)). The server must provide it:
+/// `into_make_service_with_connect_info::<SocketAddr>()` with
 /// `axum::serve`.
 ///
 /// ```
 /// use crossauth_axum::Visitor;
 ///
-/// async fn whence(visitor: Visitor) -> String {
+/// async fn address(visitor: Visitor) -> String {
 ///     visitor.address().map_or("unknown".into(), |address| address.to_string())
 /// }
-/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(whence));
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(address));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Visitor {
@@ -37,7 +37,7 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// The address, if the server tells it.
+    /// The address, if the server provides it.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
     }
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// The header in which trusted proxies name the client.
+/// The header in which trusted proxies send the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`.
@@ -65,12 +65,12 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// Which proxies are believed.
+/// The trusted proxies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
     /// Their networks; none by default.
     pub networks: Vec<IpNet>,
-    /// The header that they set. The other one is ignored: it may come from the client.
+    /// The header that they set. The other one is ignored, because it may come from the client.
     pub header: ForwardedHeader,
 }
 
@@ -81,8 +81,8 @@ impl Proxies {
 
     /// The address of the client behind `peer`.
     ///
-    /// Each proxy appends the address it sees, so the list is read from its end, and no further
-    /// than to the first address that is not a trusted proxy's.
+    /// Each proxy appends the address of its peer, so the list is read from its end up to the first
+    /// address that is not a trusted proxy.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if self.networks.is_empty() || !self.is_trusted(client) {
@@ -120,7 +120,7 @@ fn forwarded_for(element: &str) -> Option<&str> {
     })
 }
 
-/// An address as proxies write it: with or without port, brackets and quotes.
+/// Parses an address as written by proxies: with or without port, brackets and quotes.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let address = text
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_addresses_count_only_from_trusted_proxies_and_from_the_right() {
+    fn forwarded_addresses_are_read_from_the_right_and_only_from_trusted_proxies() {
         let xff = |peer, value| {
             client(ForwardedHeader::XForwardedFor, peer, &[("x-forwarded-for", value)])
         };
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_end_is_not_read_to_its_end() {
+    fn an_endless_list_is_not_read_to_its_end() {
         let long = format!("6.6.6.6{}", ", 10.0.0.2".repeat(10_000));
         let header = [("x-forwarded-for", long.as_str())];
         assert_eq!(client(ForwardedHeader::XForwardedFor, "10.0.0.1", &header), "10.0.0.2");

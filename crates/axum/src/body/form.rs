@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, read strictly: other readers replace what is not UTF-8.
+//! `application/x-www-form-urlencoded`, parsed strictly: invalid UTF-8 is an error, not replaced.
 
 use percent_encoding::percent_decode;
 

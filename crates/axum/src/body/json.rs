@@ -1,4 +1,4 @@
-//! A JSON object, read strictly: a member that is given twice is refused.
+//! A JSON object, parsed strictly: a duplicate member is an error.
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_object_with_each_member_once_is_refused() {
+    fn anything_but_one_object_without_duplicate_members_is_refused() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         for body in [
             r#"{"a":1,"a":2}"#,

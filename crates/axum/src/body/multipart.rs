@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578) without files: every part is a field of text.
+//! `multipart/form-data` (RFC 7578) without files: every part is a text field.
 
 use std::convert::Infallible;
 

@@ -1,8 +1,8 @@
-//! From named fields to the type that a handler asks for.
+//! Deserializes named fields into the type that a handler takes.
 //!
-//! Text of an HTML form is read the way people fill forms in: `5` is a number, `on` is a ticked
-//! checkbox, an empty field is no value for an `Option`, and a name that comes several times is a
-//! list. A problem names its field and never repeats its value, which may be a password.
+//! Text of an HTML form is converted: `5` is a number, `on` is a ticked checkbox, an empty field is
+//! `None` for an `Option`, and a repeated name is a list. An error contains the name of the field, but
+//! never its value, which may be a password.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::FieldValue;
 
-/// Why fields are not a `T`.
+/// Why fields cannot be deserialized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) field: Option<String>,
@@ -65,7 +65,7 @@ impl Problem {
 }
 
 impl serde::de::Error for Problem {
-    /// The text may repeat the value, so it is dropped.
+    /// Drops the text, which may contain the value.
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::new(Kind::WrongType)
     }
@@ -79,7 +79,7 @@ impl serde::de::Error for Problem {
     }
 }
 
-/// The fields as a `T`; those that it does not have are left out.
+/// Deserializes the fields; unknown ones are ignored.
 pub(super) fn read<T: DeserializeOwned>(
     fields: impl IntoIterator<Item = (String, FieldValue)>,
 ) -> Result<T, Problem> {
@@ -124,7 +124,7 @@ impl IntoDeserializer<'_, Problem> for Named {
     }
 }
 
-/// Runs a method of serde's on a JSON value, or what follows on text.
+/// Forwards to a method of serde for a JSON value, or runs the given code for text.
 macro_rules! from_json_or {
     ($self:ident, $json:ident => $value:expr) => {
         if let FieldValue::Json($json) = $self.value {

@@ -1,4 +1,4 @@
-//! Builds Crossauth from a secret, a storage and the options that differ from their defaults.
+//! The builder of [`Crossauth`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use crate::signup_field::SignupField;
 
 /// Builds [`Crossauth`].
 ///
-/// Needs a [`secret`](Builder::secret) and a [`storage`](Builder::storage); everything else has
-/// a default. Each group of options is a struct with a method of its own, the same structs that a
-/// configuration file fills; the options that most applications need have a shorter method.
+/// Needs a [`secret`](Builder::secret) and a [`storage`](Builder::storage); everything else has a
+/// default. Each group of options is a struct with its own method, and common options have a
+/// shorter method. Configuration files fill the same structs.
 #[derive(Default)]
 #[must_use]
 pub struct Builder {
@@ -58,36 +58,36 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// Signs cookies; at least 16 bytes that nobody can guess. All servers of one application
-    /// share it, and changing it logs everybody out.
+    /// The secret that signs cookies; at least 16 unpredictable bytes. All servers of one
+    /// application share it. Changing it ends all sessions.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = Some(ServerSecret::new(secret));
         self
     }
 
-    /// Where users and sessions are kept.
+    /// The storage of users and sessions.
     pub fn storage(mut self, storage: impl Into<Storage>) -> Self {
         self.storage = Some(storage.into());
         self
     }
 
-    /// Address, name and pages of the site.
+    /// URL, name and pages of the site.
     pub fn site(mut self, config: SiteConfig) -> Self {
         self.site = config;
         self
     }
 
-    /// The address under which users reach the application; `http://localhost:3000` if not
-    /// given. Over https cookies are marked `Secure`.
+    /// The URL under which users reach the application; `http://localhost:3000` if not set. With
+    /// https, cookies are marked `Secure`.
     pub fn base_url(self, url: &str) -> Self {
         self.parsed_base_url(BaseUrl::parse(url))
     }
 
-    /// As [`Builder::base_url`], but accepts plain http across a network, where passwords and
-    /// sessions can be read by anyone on the way.
+    /// Same as [`Builder::base_url`], but accepts plain http across a network, where passwords and
+    /// sessions can be intercepted.
     pub fn danger_insecure_base_url(mut self, url: &str) -> Self {
         self.site.danger_insecure_http = true;
-        self.parsed_base_url(BaseUrl::parse_insecure(url))
+        self.parsed_base_url(BaseUrl::danger_parse_insecure(url))
     }
 
     fn parsed_base_url(mut self, url: Result<BaseUrl, InvalidBaseUrl>) -> Self {
@@ -98,25 +98,25 @@ impl Builder {
         self
     }
 
-    /// The path below which our routes are; `/` if not given.
+    /// The path prefix of our routes; `/` if not set.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.site.prefix = prefix.into();
         self
     }
 
-    /// The name of the application on the pages; `Crossauth` if not given.
+    /// The name of the site on its pages; `Crossauth` if not set.
     pub fn site_name(mut self, name: impl Into<String>) -> Self {
         self.site.name = name.into();
         self
     }
 
-    /// Where to go after logging in; `/` if not given.
+    /// Where to redirect after a login without a destination; `/` if not set.
     pub fn login_redirect(mut self, target: impl Into<String>) -> Self {
         self.site.login_redirect = Some(target.into());
         self
     }
 
-    /// Where to go after logging out; `/` if not given.
+    /// Where to redirect after a logout without a destination; `/` if not set.
     pub fn logout_redirect(mut self, target: impl Into<String>) -> Self {
         self.site.logout_redirect = Some(target.into());
         self
@@ -128,7 +128,7 @@ impl Builder {
         self
     }
 
-    /// Reads changed templates again without a restart, for those who write them.
+    /// Reloads changed templates without a restart, for development.
     pub fn reload_templates(mut self) -> Self {
         self.site.reload_templates = true;
         self
@@ -152,81 +152,80 @@ impl Builder {
         self
     }
 
-    /// The header for CSRF tokens; `X-CROSSAUTH-CSRF` if not given.
+    /// The header for CSRF tokens; `X-CROSSAUTH-CSRF` if not set.
     pub fn csrf_header(mut self, name: impl Into<String>) -> Self {
         self.cookies.csrf_header = name.into();
         self
     }
 
-    /// Whether cookie names begin with `__Host-`; where browsers accept it if not given.
+    /// Whether cookie names begin with `__Host-`; if not set, wherever browsers accept it.
     pub fn host_prefix(mut self, prefix: HostPrefix) -> Self {
         self.cookies.host_prefix = prefix;
         self
     }
 
-    /// Which proxies, hosts and sites requests may come from.
+    /// Accepted proxies, hosts and origins of requests.
     pub fn requests(mut self, config: RequestConfig) -> Self {
         self.requests = config;
         self
     }
 
-    /// Networks whose `X-Forwarded-For` header is believed, such as that of a load balancer.
+    /// Networks whose `X-Forwarded-For` header is trusted, such as that of a load balancer.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.requests.proxies.networks = networks.into_iter().collect();
         self
     }
 
-    /// Host names besides that of the base URL under which the application is reached.
+    /// Host names, besides that of the base URL, under which browsers reach the application.
     pub fn allowed_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         self.requests.allowed_hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Lets unsafe requests and WebSocket handshakes of other sites reach the application's own
-    /// routes with our cookies. Each handler must then check where a request comes from.
+    /// Allows unsafe cross-site requests and WebSocket handshakes with our cookies to the
+    /// application's routes. Each handler must then check the origin of a request.
     pub fn danger_allow_cross_site_requests(mut self) -> Self {
         self.requests.cross_site = CrossSite::DangerAllowed;
         self
     }
 
-    /// How much of a request body is read, and for how long.
+    /// Limits of request bodies.
     pub fn body_limits(mut self, limits: BodyLimits) -> Self {
         self.body_limits = limits;
         self
     }
 
-    /// How long sessions live.
+    /// Lifetimes of sessions.
     pub fn session(mut self, config: SessionConfig) -> Self {
         self.session = config;
         self
     }
 
-    /// Time without a request after which a session ends.
+    /// Idle time after which a session expires.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.session.idle_timeout = Some(timeout);
         self
     }
 
-    /// A check of the application's own on every session.
+    /// An additional check of every session by the application.
     pub fn session_filter(mut self, filter: SessionFilter) -> Self {
         self.hooks.session_filter = Some(filter);
         self
     }
 
-    /// Chooses what a login keeps of the data of the anonymous session before it, such as a
-    /// shopping cart.
+    /// Selects the data of the anonymous session that a login keeps, such as a shopping cart.
     pub fn carry_over(mut self, carry_over: CarryOver) -> Self {
         self.hooks.carry_over = Some(carry_over);
         self
     }
 
-    /// All closures of the application.
+    /// All callbacks of the application.
     pub fn hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = hooks;
         self
     }
 
-    /// Fields that users may set about themselves when signing up, such as `email` or `phone`.
+    /// Account fields that users may set at sign-up, such as `email` or `phone`.
     pub fn editable_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         self.signup.editable_fields = fields.into_iter().map(Into::into).collect();
         self
@@ -240,14 +239,14 @@ impl Builder {
         self
     }
 
-    /// Fields of users, beside our own, that pages and JSON show to browsers; those of
-    /// [`editable_fields`](Self::editable_fields) if not given.
+    /// Application fields of users that are sent to browsers in pages and JSON; those of
+    /// [`editable_fields`](Self::editable_fields) if not set.
     pub fn visible_fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         self.site.visible_fields = Some(fields.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Who may sign up, and with which fields.
+    /// Configuration of sign-up.
     pub fn signup(mut self, config: SignupConfig) -> Self {
         self.signup = config;
         self
@@ -265,25 +264,25 @@ impl Builder {
         self
     }
 
-    /// What new passwords must be like.
+    /// The rules for new passwords.
     pub fn password_policy(mut self, policy: PasswordPolicy) -> Self {
         self.password_policy = policy;
         self
     }
 
-    /// Another clock, for tests.
+    /// The clock, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.sources.clock = clock;
         self
     }
 
-    /// Another source of randomness, for tests.
+    /// The source of randomness, for tests.
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.sources.random = random;
         self
     }
 
-    /// Checks everything and starts the threads that hash passwords.
+    /// Checks the options and starts the threads that hash passwords.
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
@@ -353,7 +352,7 @@ impl Builder {
             return Err(error.into());
         }
         let Some(base_url) = &self.site.base_url else {
-            tracing::warn!("no base URL is given: good for http://localhost:3000 only");
+            tracing::warn!("no base URL is set: using http://localhost:3000");
             return Ok(BaseUrl::parse("http://localhost:3000")?);
         };
         if base_url.transport() == Transport::Plain && !self.site.danger_insecure_http {

@@ -1,4 +1,4 @@
-//! Checks of the options, and what is made from them.
+//! Validation of the options.
 
 use crossauth_core::cookie::{CookieOptions, InvalidCookie};
 use crossauth_core::password::HasherConfigError;
@@ -10,43 +10,43 @@ use super::config::{HostPrefix, SiteConfig};
 use crate::origin::InvalidBaseUrl;
 use crate::page::{FooterLink, PageError};
 
-/// Why Crossauth could not be put together.
+/// Why building failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// No secret was given.
-    #[error("a secret is needed: Crossauth::builder().secret(…)")]
+    /// No secret was set.
+    #[error("no secret is set: call Crossauth::builder().secret(…)")]
     NoSecret,
     /// The secret is too short.
     #[error(transparent)]
     WeakSecret(#[from] WeakSecret),
-    /// No storage was given.
-    #[error("a storage is needed: Crossauth::builder().storage(…)")]
+    /// No storage was set.
+    #[error("no storage is set: call Crossauth::builder().storage(…)")]
     NoStorage,
-    /// The base URL cannot be used.
+    /// The base URL is invalid.
     #[error("the base URL {0}")]
     BaseUrl(#[from] InvalidBaseUrl),
-    /// The prefix is no path.
+    /// The prefix is not a path.
     #[error("the prefix must be a path such as / or /auth/")]
     Prefix,
-    /// A redirect target or a name cannot stand in a header.
-    #[error("{0} holds characters that cannot be sent")]
+    /// A redirect target or a name contains characters that are not allowed in a header.
+    #[error("{0} contains characters that are not allowed in a header")]
     Unsendable(&'static str),
-    /// The header for CSRF tokens could be one that HTTP gives a meaning.
+    /// The name of the CSRF header does not begin with `X-`, so it could be a standard header.
     #[error("the name of the CSRF header must begin with X-")]
     CsrfHeader,
-    /// No browser would take such a cookie.
+    /// Browsers would refuse a cookie with these options.
     #[error(transparent)]
     Cookie(#[from] InvalidCookie),
-    /// The two cookies have one name.
+    /// The two cookies have the same name.
     #[error("the session cookie and the CSRF cookie must have different names")]
     CookieNames,
-    /// Password hashing cannot be set up so.
+    /// The configuration of password hashing is invalid.
     #[error(transparent)]
     Hasher(#[from] HasherConfigError),
-    /// The address of a link at the end of the pages is not one.
+    /// The URL of a footer link is invalid.
     #[error("{0} must be a path or begin with https://, http:// or mailto:")]
     Link(&'static str),
-    /// A template is missing or wrong.
+    /// A template is missing or invalid.
     #[error(transparent)]
     Pages(#[from] PageError),
 }
@@ -101,7 +101,7 @@ pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Only `X-…`: a header that HTTP gives a meaning would break every response.
+/// Only `X-…`: a standard header would break every response.
 pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
     let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }

@@ -1,7 +1,7 @@
-//! What an application or a configuration file says about the site; [`Builder`] checks it.
+//! Options of the site, set by an application or a configuration file and checked by [`Builder`].
 //!
-//! Field and default of each option stand here and nowhere else: the settings of the server are
-//! laid over these structs.
+//! The field and default of each option are defined only here: the settings of the server fill
+//! these structs.
 //!
 //! [`Builder`]: super::Builder
 
@@ -14,35 +14,35 @@ use crossauth_core::error::Numbering;
 use crate::origin::BaseUrl;
 use crate::visitor::Proxies;
 
-/// Address, name and pages of the site.
+/// URL, name and pages of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteConfig {
-    /// The address under which browsers reach the site. Without it, `http://localhost:3000`.
+    /// The URL under which browsers reach the site. If not set, `http://localhost:3000`.
     pub base_url: Option<BaseUrl>,
-    /// Accepts a [`base_url`](Self::base_url) with plain http across a network, where passwords
-    /// and sessions can be read by anyone on the way.
+    /// Accepts a [`base_url`](Self::base_url) with plain http across a network, where passwords and
+    /// sessions can be intercepted.
     pub danger_insecure_http: bool,
-    /// The path below which our routes are: `/`, or a path such as `/auth/`.
+    /// The path prefix of our routes: `/`, or a path such as `/auth/`.
     pub prefix: String,
-    /// The name of the site on its pages.
+    /// The name of the site, as shown on its pages.
     pub name: String,
-    /// Where a login without a destination leads. Without it, `/`.
+    /// Where to redirect after a login without a destination. If not set, `/`.
     pub login_redirect: Option<String>,
-    /// Where a logout without a destination leads. Without it, `/`.
+    /// Where to redirect after a logout without a destination. If not set, `/`.
     pub logout_redirect: Option<String>,
-    /// Address of the privacy policy, for a link at the end of every page: a path, or an address
-    /// that begins with `https://`, `http://` or `mailto:`.
+    /// URL of the privacy policy, linked in the footer of every page: a path, or a URL that begins
+    /// with `https://`, `http://` or `mailto:`.
     pub privacy_url: Option<String>,
-    /// Address of the terms of use, likewise.
+    /// URL of the terms of use, as above.
     pub terms_url: Option<String>,
-    /// Address where users get help, likewise.
+    /// URL where users get help, as above.
     pub help_url: Option<String>,
-    /// The fields of users, beside our own, that pages and JSON show to browsers. Without it,
-    /// those that users may set themselves.
+    /// Application fields of users that are sent to browsers in pages and JSON. If not set, those
+    /// that users may set themselves.
     pub visible_fields: Option<Vec<String>>,
     /// A directory whose templates replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
-    /// Reads changed templates again without a restart.
+    /// Reloads changed templates without a restart.
     pub reload_templates: bool,
     /// How the `errorCode` of JSON answers is numbered.
     pub error_codes: Numbering,
@@ -71,18 +71,18 @@ impl Default for SiteConfig {
 /// The session cookie, the CSRF cookie and the header for CSRF tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieConfig {
-    /// The session cookie. `Secure` is removed where the base URL is not https.
+    /// The session cookie. `Secure` is removed if the base URL is not https.
     pub session: CookieOptions,
-    /// The CSRF cookie. `Secure` is removed where the base URL is not https.
+    /// The CSRF cookie. `Secure` is removed if the base URL is not https.
     pub csrf: CookieOptions,
     /// The request and response header for CSRF tokens.
     pub csrf_header: String,
-    /// Whether `__Host-` stands before both names.
+    /// Whether both names begin with `__Host-`.
     pub host_prefix: HostPrefix,
     /// Which responses set the CSRF cookie.
     pub csrf_issue: CsrfIssue,
-    /// The form in which cookies are signed; both forms are read. [`SignatureForm::Hex`] is for the
-    /// time of a move from the Python Crossauth, which reads no other.
+    /// Encoding of cookie signatures; both are accepted. [`SignatureForm::Hex`] is for a migration
+    /// from the Python Crossauth, which reads only that.
     pub signature_form: SignatureForm,
 }
 
@@ -99,14 +99,14 @@ impl Default for CookieConfig {
     }
 }
 
-/// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set
-/// them (RFC 6265bis section 4.1.3.2).
+/// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set them
+/// (RFC 6265bis section 4.1.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostPrefix {
-    /// Where browsers accept it: over https, for the path `/` and without a domain.
+    /// If browsers accept it: over https, for the path `/` and without a domain.
     #[default]
     Auto,
-    /// Always; an error where browsers would refuse the cookies.
+    /// Always; an error if browsers would refuse the cookies.
     Always,
     /// Never; for databases and front ends that are shared with upstream.
     Never,
@@ -115,7 +115,7 @@ pub enum HostPrefix {
 /// Which responses set the CSRF cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CsrfIssue {
-    /// Those that show a token: our pages, `api/getcsrftoken` and handlers that take
+    /// Those that contain a token: our pages, `api/getcsrftoken` and handlers that take
     /// [`CsrfToken`](crate::CsrfToken). Parallel first requests then do not replace each other's
     /// cookie.
     #[default]
@@ -124,27 +124,26 @@ pub enum CsrfIssue {
     EveryGet,
 }
 
-/// Which proxies, hosts and sites requests may come from.
+/// Accepted proxies, hosts and origins of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestConfig {
-    /// The proxies whose forwarding header is believed; none by default.
+    /// The proxies whose forwarding header is trusted; none by default.
     pub proxies: Proxies,
-    /// Host names besides that of the base URL under which browsers may send unsafe requests.
+    /// Host names, besides that of the base URL, under which browsers may send unsafe requests.
     /// Loopback names, IP addresses and names without a dot are always allowed.
     pub allowed_hosts: Vec<String>,
-    /// Whether unsafe requests and WebSocket handshakes of other sites reach the application's
-    /// own routes with our cookies.
+    /// Whether unsafe cross-site requests and WebSocket handshakes with our cookies reach the
+    /// application's routes.
     pub cross_site: CrossSite,
 }
 
-/// What happens to unsafe requests and WebSocket handshakes that come from another site and carry
-/// our cookies.
+/// What happens to unsafe cross-site requests and WebSocket handshakes with our cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CrossSite {
     /// Refused on every route.
     #[default]
     Refused,
-    /// Passed to the application, whose handlers must check them. Our own routes and the
-    /// extractors that check CSRF tokens refuse them all the same.
+    /// Passed to the application's handlers, which must check them. Our routes and the extractors
+    /// that check CSRF tokens still refuse them.
     DangerAllowed,
 }

@@ -10,7 +10,7 @@ use super::Crossauth;
 use crate::cookies::CookieNames;
 use crate::request::Known;
 
-/// Most paths for which a duplicate cookie is removed.
+/// Maximum number of paths for which a duplicate cookie is removed.
 const MAX_PATHS: usize = 8;
 
 impl Crossauth {
@@ -39,8 +39,8 @@ impl Crossauth {
         self.delete(headers, &self.config().csrf_cookie, duplicate.then_some(request));
     }
 
-    /// Removes a cookie and, where a request brought two, every form in which another host of the
-    /// same domain can have set the second.
+    /// Removes a cookie and, if the request had a duplicate, every variant that another host of the
+    /// same domain can have set.
     fn delete(&self, headers: &mut HeaderMap, options: &CookieOptions, duplicate: Option<&Known>) {
         append(headers, options, SetCookie::removal(options));
         let Some(request) = duplicate else { return };
@@ -52,7 +52,7 @@ impl Crossauth {
                     path: Some(path.to_owned()),
                     ..options.clone()
                 };
-                // `__Host-` cookies have no other form.
+                // `__Host-` cookies have no variants.
                 if other != *options && other.check().is_ok() {
                     append(headers, &other, SetCookie::removal(&other));
                 }
@@ -60,7 +60,7 @@ impl Crossauth {
         }
     }
 
-    /// Sends the token under a fresh mask, for scripts that cannot read the cookie.
+    /// Sends the token with a fresh mask, for scripts, which cannot read the cookie.
     pub(crate) fn set_csrf_header(&self, headers: &mut HeaderMap, token: &CsrfToken) {
         let value = Bytes::from(self.auth().csrf.form_value(token));
         if let Ok(value) = HeaderValue::from_maybe_shared(value) {
@@ -69,8 +69,9 @@ impl Crossauth {
     }
 }
 
-/// The paths for which a cookie that came with a request can have been set: `/a/b` may carry
-/// cookies of `/`, `/a` and `/a/b`.
+/// The paths for which a cookie of a request can have been set: a request of `/a/b` carries cookies
+/// of
+/// `/`, `/a` and `/a/b`.
 fn paths(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').skip(1).map(|(index, _)| index).chain([path.len()]);
     let below = ends.map(|end| path.get(..end).unwrap_or_default()).filter(|path| path.len() > 1);
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_that_a_cookie_can_have_been_set_for_is_named() {
+    fn every_path_that_a_cookie_can_have_is_returned() {
         let named = |path| paths(path).collect::<Vec<_>>();
         assert_eq!(named("/"), ["/"]);
         assert_eq!(named("/a"), ["/", "/a"]);

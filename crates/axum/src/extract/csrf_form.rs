@@ -10,19 +10,19 @@ use crate::form::{Checked, check_before_body, failed_check};
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 
-/// The fields of a request body, as JSON, form or multipart, which passed the CSRF check.
+/// The fields of a request body (JSON, form or multipart) that passed the CSRF check.
 ///
-/// The token comes in the configured header or in the field `csrfToken`. Fields that `T` does
-/// not have are left out. Requests that fail the check, or whose body is not a `T`, are answered
-/// with an error page or with JSON, and the handler does not run.
+/// The token is in the configured header or in the field `csrfToken`. Fields that `T` does not have
+/// are ignored. Requests that fail the check, or whose body is not a `T`, are answered with an
+/// error page or JSON, and the handler does not run.
 ///
-/// `T` is anything that `axum::Form` reads, and more: numbers, `bool` for checkboxes
+/// `T` is anything that `axum::Form` accepts, and more: numbers, `bool` for checkboxes
 /// (`#[serde(default)]`, since an unticked one is absent), `Option` for fields that may be left
 /// empty, enums for choices, and `Vec` for a name that comes several times. The error names the
 /// field that could not be read. Files are not read; for those, and for streams, take
 /// [`CsrfChecked`] with an extractor of axum.
 ///
-/// It reads the body, so that it must be the last argument of a handler.
+/// It consumes the body, so it must be the last argument of a handler.
 ///
 /// ```
 /// use crossauth_axum::{CsrfForm, CurrentUser};
@@ -60,8 +60,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
     }
 }
 
-/// Proof that a request passed the CSRF check by the token in its header: for bodies that
-/// [`CsrfForm`] does not read, such as `Json`, `Multipart` or a stream.
+/// Proof that a request passed the CSRF check with the token in its header: for bodies that
+/// [`CsrfForm`] does not support, such as `Json`, `Multipart` or a stream.
 ///
 /// ```
 /// use axum::Json;
@@ -87,8 +87,8 @@ impl<S: Send + Sync> FromRequestParts<S> for CsrfChecked {
     }
 }
 
-/// What a form of the application's own carries in a hidden field `csrfToken`, so that
-/// [`CsrfForm`] takes it. The response then sets the cookie that belongs to the token.
+/// The CSRF token for a form of the application, to be put in a hidden field `csrfToken` for
+/// [`CsrfForm`]. The response sets the matching cookie.
 ///
 /// ```
 /// use axum::response::Html;

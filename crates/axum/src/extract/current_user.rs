@@ -13,13 +13,13 @@ use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 use crate::visible_user::VisibleUser;
 
-/// The logged-in user. Take an `Option` of it where anonymous visitors are welcome too.
+/// The logged-in user. Use `Option<CurrentUser>` if anonymous visitors are allowed, too.
 ///
-/// Without one, a page request is sent to the login page and comes back afterwards; any other
-/// request is answered with 401.
+/// Without a logged-in user, a page request is redirected to the login page, which leads back; any
+/// other request is answered with 401.
 ///
-/// Serialises as `api/userforsessionkey` shows the user: with the application's fields that are
-/// [visible](crate::Builder::visible_fields) only.
+/// Serializes like the user in `api/userforsessionkey`: only with those application fields that are
+/// [visible](crate::Builder::visible_fields).
 #[derive(Clone)]
 pub struct CurrentUser {
     /// Of a request with a user.
@@ -71,10 +71,10 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     }
 }
 
-/// The logged-in user, who may administer others.
+/// The logged-in user, who is an administrator.
 ///
-/// Anonymous visitors are treated as by [`CurrentUser`]; users who are no administrators are
-/// refused with `InsufficientPriviledges`. An `Option` of it is `None` for both.
+/// Anonymous visitors are handled as by [`CurrentUser`]; other users get `InsufficientPriviledges`.
+/// `Option<Admin>` is `None` for both.
 #[derive(Debug, Clone)]
 pub struct Admin(CurrentUser);
 

@@ -1,4 +1,4 @@
-//! The session of a request, anonymous or of a user, and the data kept in it.
+//! The session of a request and its data.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::rejection::Rejection;
 use crate::request::{CheckedSession, RequestInfo};
 use crate::session_change::SessionChange;
 
-/// The session of a request. Requests without one are answered with 401; take an `Option` of it
-/// where that is not what you want.
+/// The session of a request, of a user or anonymous. Requests without a session are answered with
+/// 401; use `Option<Session>` to allow them.
 #[derive(Clone)]
 pub struct Session(RequestInfo);
 
@@ -35,17 +35,17 @@ impl Session {
         self.0.session()
     }
 
-    /// Who is logged in; `None` in an anonymous session.
+    /// The logged-in user; `None` in an anonymous session.
     pub fn user(&self) -> Option<&User> {
         self.0.user()
     }
 
-    /// What the session held when the request arrived; empty if that is not an object.
+    /// The session data when the request arrived; empty if it is not an object.
     pub fn data(&self) -> Map<String, Value> {
         self.known().and_then(|known| known.key.data.object().ok()).unwrap_or_default()
     }
 
-    /// Changes what the session holds: all `changes`, or none.
+    /// Applies all `changes` to the session data, or none.
     pub async fn update(&self, changes: &[DataChange]) -> Result<(), UpdateDataError> {
         let known = self.known().ok_or(UpdateDataError::NotFound)?;
         self.0.crossauth.auth().sessions.update_data(&known.id, changes).await
@@ -73,9 +73,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// A session that begins with a response: return it before the body, and its cookies are added.
+/// A session that begins with a response. Return it before the body; its cookies are added.
 ///
-/// The session that the request came with, if any, ends.
+/// The session of the request, if any, ends.
 ///
 /// ```
 /// use axum::response::{IntoResponse, Response};
@@ -91,7 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 #[derive(Debug, Clone)]
 pub struct BeginSession(Arc<NewSession>);
 
-/// Ends the session of the request and removes its cookies: return it before the body.
+/// Ends the session of the request and removes its cookies. Return it before the body.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -108,11 +108,11 @@ pub struct EndSession;
 /// Why no session began.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginSessionError {
-    /// The state of the account does not let its user in.
+    /// The state of the account does not allow login.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The user is gone.
-    #[error("there is no such user any more")]
+    /// The user was deleted.
+    #[error("the user no longer exists")]
     NoSuchUser,
     /// The store failed.
     #[error(transparent)]
@@ -131,9 +131,9 @@ impl IntoResponse for BeginSessionError {
 }
 
 impl Crossauth {
-    /// Begins a session for a user whom the application has authenticated itself, with an
-    /// invitation or another login system. The state of the account is checked, a second factor is
-    /// not asked for.
+    /// Begins a session for a user whom the application has authenticated itself, for example by an
+    /// invitation or another login system. The state of the account is checked; a second factor is
+    /// not required.
     pub async fn begin_session(&self, user: &User) -> Result<BeginSession, BeginSessionError> {
         let owner = Owner::User(&user.id);
         match self.auth().sessions.begin(owner, Beginning::default()).await? {
@@ -143,7 +143,7 @@ impl Crossauth {
         }
     }
 
-    /// Begins an anonymous session and keeps `data` in it.
+    /// Begins an anonymous session with `data`.
     pub async fn begin_anonymous_session(
         &self,
         data: &Map<String, Value>,

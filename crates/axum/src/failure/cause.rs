@@ -1,4 +1,4 @@
-//! From the errors of the use cases to public error codes.
+//! Conversion of the errors of use cases to public error codes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the log says about a failure. The layer writes it once, when it renders the failure.
+//! Logging of failures, once, when the layer renders them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crossauth_core::storage::StorageError;
 use super::Failure;
 use crate::request::RequestInfo;
 
-/// What is wrong on our side.
+/// The cause of an internal error.
 #[derive(Debug, Clone)]
 pub(super) enum Cause {
     Storage(Arc<StorageError>),

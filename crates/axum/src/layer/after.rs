@@ -1,4 +1,4 @@
-//! What happens to a response before it leaves.
+//! Processing of responses after the handler.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
@@ -12,7 +12,7 @@ use crate::request::RequestInfo;
 use crate::request_id::REQUEST_ID;
 use crate::session_change::SessionChange;
 
-/// The response to a request that goes no further.
+/// The response to a refused request.
 pub(super) fn refuse(info: &RequestInfo, failure: &Failure) -> Response {
     failure.log(info);
     write_headers(info, answer::failure(info, failure), None)
@@ -29,7 +29,7 @@ pub(super) fn finish(info: &RequestInfo, mut response: Response) -> Response {
     write_headers(info, response, change)
 }
 
-/// As [`finish`], for a request with a session, which the response may end.
+/// Same as [`finish`], for a request with a session, which the response may end.
 pub(super) async fn finish_with_session(info: &RequestInfo, mut response: Response) -> Response {
     let change = response.extensions().get::<SessionChange>();
     let ends = matches!(change, Some(SessionChange::Replace(_) | SessionChange::End));
@@ -41,7 +41,7 @@ pub(super) async fn finish_with_session(info: &RequestInfo, mut response: Respon
     finish(info, response)
 }
 
-/// Keeps headers that came with a failure, such as `Allow`.
+/// Copies other headers of a failure, such as `Allow`, to its rendered response.
 fn with_other_headers(mut rendered: Response, headers: &HeaderMap) -> Response {
     for (name, value) in headers {
         let of_body = name == CONTENT_TYPE || name == CONTENT_LENGTH;
@@ -101,7 +101,8 @@ fn keep_session(info: &RequestInfo, headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a shared cache may keep the response: nothing of one visitor's must be in it.
+/// Whether a shared cache may store the response, which must then contain nothing of a single
+/// visitor.
 fn is_for_shared_caches(headers: &HeaderMap) -> bool {
     let mut shared = false;
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
@@ -115,7 +116,7 @@ fn is_for_shared_caches(headers: &HeaderMap) -> bool {
     shared
 }
 
-/// A response that changes the session must carry its cookie, so that no cache may keep it.
+/// Forbids shared caches to store a response that sets a session cookie.
 fn forbid_shared_caches(headers: &mut HeaderMap) {
     if is_for_shared_caches(headers) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn responses_that_shared_caches_may_keep_are_recognised() {
+    fn responses_that_shared_caches_may_store_are_recognised() {
         let shared = |value: &str| {
             let value = value.parse().unwrap();
             is_for_shared_caches(&HeaderMap::from_iter([(CACHE_CONTROL, value)]))

@@ -1,4 +1,4 @@
-//! What happens to a request before a handler sees it.
+//! Processing of requests before the handler.
 
 use axum::extract::Request;
 use axum::response::Response;

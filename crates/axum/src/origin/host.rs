@@ -1,4 +1,4 @@
-//! The `Host` header as a defence against DNS rebinding.
+//! Validation of the `Host` header, against DNS rebinding.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,10 +7,10 @@ use http::header::HOST;
 
 use super::BaseUrl;
 
-/// Whether a browser that sends this `Host` cannot be at an attacker's name for our address.
+/// Whether this `Host` cannot be an attacker's name for our address.
 ///
-/// Ports are not compared: proxies change them. IP addresses and names without a dot are not in
-/// anyone's public zone, and a request without `Host` is none of a browser's.
+/// Ports are not compared, because proxies change them. IP addresses and names without a dot cannot
+/// be registered by an attacker, and browsers always send `Host`.
 pub(super) fn is_ours(headers: &HeaderMap, base: &BaseUrl, allowed: &[String]) -> bool {
     let Some(host) = headers.get(HOST) else { return true };
     let Ok(host) = host.to_str() else { return false };

@@ -1,11 +1,11 @@
-//! What pages load: stylesheet, script and logo, all part of the binary.
+//! Assets of pages: stylesheet, script and logo, compiled into the binary.
 
 use std::sync::LazyLock;
 
-/// A file that the pages load from beside them.
+/// A file that the pages load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asset {
-    /// Its path after the URL prefix.
+    /// Its path after the prefix.
     pub(crate) name: &'static str,
     /// Value of `Content-Type`.
     pub(crate) content_type: &'static str,
@@ -14,8 +14,8 @@ pub(crate) struct Asset {
 }
 
 impl Asset {
-    /// Every asset. Pages ask for them with `?v=` and a fingerprint, so that a browser may keep
-    /// them for good.
+    /// All assets. Pages load them with `?v=` and a fingerprint, so that browsers may cache them
+    /// indefinitely.
     pub(crate) const ALL: [Self; 4] = [
         Self {
             name: "crossauth.css",
@@ -40,7 +40,7 @@ impl Asset {
     ];
 }
 
-/// Changes whenever an asset does.
+/// The fingerprint of the assets, which changes whenever an asset changes.
 pub(crate) fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(fingerprint);
     &VERSION

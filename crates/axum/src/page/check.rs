@@ -1,4 +1,4 @@
-//! The check of a directory of overrides at the start.
+//! The check of overrides at the start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use minijinja::value::{Serde, Value};
 use super::variables::{Common, FooterLink, Problem, sample_user};
 use super::{Audience, PageEntry, PageError, Pages, innermost};
 
-/// Something about an override that is probably a mistake.
+/// A likely mistake in an override.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Warning {
     file: PathBuf,
@@ -20,9 +20,9 @@ pub(super) struct Warning {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum WarningKind {
-    /// No page is shown with the file, directly or indirectly.
+    /// No page uses the file, directly or indirectly.
     Unused,
-    /// The template uses a variable that it is never given.
+    /// The template uses a variable that does not exist.
     UnknownVariable(String),
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Warning {
 }
 
 impl Pages {
-    /// Renders every page with sample values, and looks for files and variables that do nothing.
+    /// Renders every page with sample values, and finds unused files and unknown variables.
     pub(super) fn check(&self, pages: &[PageEntry]) -> Result<Vec<Warning>, PageError> {
         for page in pages {
             self.render_samples(page)?;
@@ -60,7 +60,7 @@ impl Pages {
         Ok(warnings)
     }
 
-    /// Renders a page as those it is for can see it, without and with an error.
+    /// Renders a page for its audience, without and with an error.
     fn render_samples(&self, page: &PageEntry) -> Result<(), PageError> {
         let user = sample_user();
         let users: &[_] = match page.audience {
@@ -74,8 +74,8 @@ impl Pages {
                 self.render_layers(name, [(page.sample)(), problem, common.clone()])?;
             }
         }
-        // Without variables other branches are taken. An override may rely on a variable, but not
-        // on a filter that does not exist.
+        // Without variables, other branches are rendered. An override may require a variable, but
+        // not use a filter that does not exist.
         let rendered = self.environment.get_template(name).and_then(|page| page.render(()));
         match rendered {
             Err(error) if names_nothing(&error) => Err(self.locate(&error)),
@@ -83,8 +83,8 @@ impl Pages {
         }
     }
 
-    /// Variables that overrides use and no page has. A page's own template is compared with the
-    /// variables of the page, any other with those of all pages.
+    /// Variables of overrides that do not exist. The template of a page is compared with the
+    /// variables of the page, any other template with those of all pages.
     fn unknown_variables(&self, pages: &[PageEntry]) -> Vec<Warning> {
         let user = sample_user();
         let common = names(&sample_common(Some(&user)));
@@ -132,7 +132,7 @@ fn names(variables: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether a template asks for something that does not exist, whatever its variables are.
+/// Whether a template uses a filter, function or template that does not exist.
 fn names_nothing(error: &minijinja::Error) -> bool {
     matches!(
         innermost(error).kind(),

@@ -1,11 +1,11 @@
-//! The page for when no template can be rendered, not even that of errors.
+//! The emergency page, if not even the error page can be rendered.
 
 use std::fmt::Write as _;
 
 use super::{PageError, asset};
 use crate::request_id::RequestId;
 
-/// The HTML. `error` is given in development only.
+/// The HTML. `error` is set in development only.
 pub(crate) fn emergency(
     url_prefix: &str,
     request_id: RequestId,

@@ -1,4 +1,4 @@
-//! The template engine, set up so that nothing is printed unescaped by accident.
+//! The template engine, which escapes all variables.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ pub(super) fn environment(source: &Arc<Source>) -> Environment<'static> {
     let loader = Arc::clone(source);
     environment.set_loader(move |name| loader.load(name));
     environment.set_auto_reload(false);
-    // The engine's own rule goes by the extension, and would not escape in `login.njk`.
+    // By default, the engine decides by the extension, and would not escape in `login.njk`.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_formatter(write_value);
-    // Its reports would carry the variables, and so tokens, into the log.
+    // Debug reports would write variables, including tokens, to the log.
     environment.set_debug(false);
     environment.add_global("assetVersion", asset::version());
     environment
 }
 
-/// Prints a value: nothing for null, and text without the engine's `&#x2f;` for a slash, which
-/// HTML does not need.
+/// Formats a value: nothing for null, and escaped text without the engine's unnecessary `&#x2f;`
+/// for a slash.
 fn write_value(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,

@@ -1,4 +1,4 @@
-//! The page of a failure that has no form to return to.
+//! The error page, for failures without a form.
 
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use http::StatusCode;
@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{Page, Template, template};
 
-/// Variables of `error.html`. `detail` is the message if it says more than the code. `http_status` and `msg` are the names of other versions of
-/// Crossauth for `status` and `error_message`.
+/// Variables of `error.html`. `detail` is the message, unless it is only the default text of the
+/// code.
+/// `http_status` and `msg` are the upstream names of `status` and `error_message`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorPage {
@@ -23,7 +24,7 @@ pub(crate) struct ErrorPage {
 }
 
 impl ErrorPage {
-    /// The page of an error that is answered with `status`.
+    /// The page of an error with this HTTP status.
     pub(crate) fn new(status: StatusCode, error: ErrorBody) -> Self {
         let default = ErrorCode::from_name(error.error_code_name).map(ErrorCode::message);
         let is_default = default == Some(error.error_message.as_str());

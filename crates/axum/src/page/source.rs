@@ -1,4 +1,4 @@
-//! Where templates come from: a directory of overrides first, then the defaults in the binary.
+//! The source of templates: a directory of overrides, then the defaults in the binary.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,24 +11,24 @@ use minijinja::{Error, ErrorKind, TemplateSource};
 
 use super::{PageEntry, PageError, Template, template};
 
-/// Templates that pages are built on.
+/// Templates that pages extend or import.
 const FRAME: [Template; 2] = [template!("base.html"), template!("components.html")];
 
-/// Before the name of a default means that default even where it is overridden, so that an
-/// override can extend what it replaces.
+/// Prefix of a name that means the default template even if it is overridden, so that an override
+/// can extend the default.
 const DEFAULT_PREFIX: &str = "default/";
 
-/// Extensions that overrides of a page may have, most preferred first. The latter two are those of
-/// the TypeScript and the Python Crossauth.
+/// Extensions of overrides, most preferred first. The latter two are those of the TypeScript and
+/// the Python Crossauth.
 const EXTENSIONS: [&str; 3] = ["html", "njk", "jinja2"];
 
 /// Templates by name.
 #[derive(Debug)]
 pub(super) struct Source {
     pages: &'static [PageEntry],
-    /// Canonical, so that the target of a link can be compared with it.
+    /// Canonical path, to be compared with targets of symbolic links.
     directory: Option<PathBuf>,
-    /// Names of the overrides that were read.
+    /// Names of the loaded overrides.
     used: Mutex<BTreeSet<String>>,
 }
 
@@ -44,13 +44,13 @@ impl Source {
         Ok(Self { pages, directory: directory.transpose()?, used: Mutex::default() })
     }
 
-    /// The text of a template, or `None` if there is none of that name.
+    /// The text of a template; `None` if it does not exist.
     pub(super) fn load(&self, name: &str) -> Result<Option<TemplateSource>, Error> {
         if !is_plain(name) {
             return Err(refused(name, "is not the plain name of a template"));
         }
         let candidates = self.candidates(name);
-        // Taken before reading: a change in between is then seen as a change.
+        // Taken before reading, so that a change in between is detected.
         let stamps: Vec<_> = candidates.iter().map(|(_, file)| Stamp::of(file)).collect();
         let text = match self.read_first(&candidates) {
             Ok(Some(text)) => Some(text),
@@ -64,14 +64,14 @@ impl Source {
         }))
     }
 
-    /// The overrides that have to be right, used or not.
+    /// The overrides to check, used or not.
     pub(super) fn overrides(&self) -> Result<BTreeSet<String>, PageError> {
         let mut names = self.files()?;
         names.retain(|name| has_extension(name, &EXTENSIONS[..1]));
         Ok(names)
     }
 
-    /// Overrides that were not read so far and that none of those read mentions.
+    /// Overrides that were not loaded and that no loaded template mentions.
     pub(super) fn unused(&self) -> Result<Vec<String>, PageError> {
         let files = self.files()?;
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -81,12 +81,12 @@ impl Source {
         Ok(unused.collect())
     }
 
-    /// Whether the template of that name is the operator's.
+    /// Whether the template of that name is an override.
     pub(super) fn is_override(&self, name: &str) -> bool {
         self.candidates(name).iter().any(|(_, file)| file.exists())
     }
 
-    /// What to call a template in a message.
+    /// The file of a template, for messages.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         let existing = self.candidates(name).into_iter().find(|(_, file)| file.exists());
         existing.map_or_else(|| name.into(), |(_, file)| file)
@@ -137,7 +137,7 @@ impl Source {
         pages.chain(FRAME).find(|known| known.name == name).map(|known| known.text)
     }
 
-    /// Every template in the directory.
+    /// All templates in the directory.
     fn files(&self) -> Result<BTreeSet<String>, PageError> {
         let mut names = BTreeSet::new();
         if let Some(directory) = &self.directory {
@@ -158,7 +158,7 @@ impl Stamp {
     }
 }
 
-/// Whether a name stays inside the directory on every platform, and out of its hidden files.
+/// Whether a name is inside the directory on every platform, and not a hidden file.
 fn is_plain(name: &str) -> bool {
     name.split('/')
         .all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']))
@@ -176,7 +176,7 @@ fn refused(name: &str, reason: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{name:?} {reason}"))
 }
 
-/// Linked directories are not walked: they may lead in a circle.
+/// Symbolic links to directories are not followed: they may form a cycle.
 fn collect(directory: &Path, prefix: &str, names: &mut BTreeSet<String>) -> Result<(), PageError> {
     let unreadable = |source| PageError::Unreadable { path: directory.to_owned(), source };
     for entry in fs::read_dir(directory).map_err(unreadable)? {

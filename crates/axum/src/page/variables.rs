@@ -1,4 +1,4 @@
-//! The variables that every page has, and how they are laid over one another.
+//! Common variables of all pages, and layers of variables.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Map;
 use crate::request_id::RequestId;
 use crate::visible_user::VisibleUser;
 
-/// What every page can show.
+/// The common variables of all pages.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Common<'a> {
@@ -24,13 +24,13 @@ pub(crate) struct Common<'a> {
     pub(crate) csp_nonce: &'a str,
     pub(crate) request_id: RequestId,
     pub(crate) user: Option<VisibleUser<'a>>,
-    /// What has just succeeded.
+    /// A message about a successful action.
     pub(crate) message: Option<&'a str>,
-    /// Shown at the end of every page.
+    /// The footer links.
     pub(crate) links: &'a [FooterLink],
 }
 
-/// A link at the end of every page.
+/// A link in the footer of every page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FooterLink {
     pub(crate) label: &'static str,
@@ -53,7 +53,7 @@ impl<'a> Common<'a> {
     }
 }
 
-/// What a page can show after a failure.
+/// The variables of a failure.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Problem {
@@ -81,7 +81,7 @@ impl From<ErrorBody> for Problem {
     }
 }
 
-/// A user to check templates with.
+/// A sample user, to check templates.
 pub(super) fn sample_user() -> User {
     User {
         id: UserId::Integer(1),
@@ -97,7 +97,7 @@ pub(super) fn sample_user() -> User {
     }
 }
 
-/// Maps laid over one another: a variable is that of the first map that has it.
+/// Layers of maps: a variable is looked up in the first map that has it.
 #[derive(Debug)]
 pub(super) struct Layers(pub(super) [Value; 3]);
 

@@ -1,4 +1,4 @@
-//! The CSRF token of a request and its response, made only when something shows or checks it.
+//! The CSRF token of a request and its response, computed lazily.
 
 use std::sync::OnceLock;
 
@@ -8,14 +8,14 @@ use crossauth_core::session::SessionId;
 use crate::cookies::CookieValue;
 use crate::crossauth::Crossauth;
 
-/// The CSRF cookie of a request, and the token that its response shows.
+/// The CSRF cookie of a request, and the token of its response.
 #[derive(Default)]
 pub(crate) struct CsrfState {
     cookie: Cookie,
     shown: OnceLock<Shown>,
 }
 
-/// The CSRF cookie as it came.
+/// The CSRF cookie of a request.
 #[derive(Default)]
 enum Cookie {
     #[default]
@@ -23,7 +23,7 @@ enum Cookie {
     Present(Text),
     /// Not of a form in which we write it.
     Invalid,
-    /// More than one, or not readable: none counts, and all are removed.
+    /// More than one, or not text: none is accepted, and all are removed.
     Ambiguous,
 }
 
@@ -46,10 +46,10 @@ impl Text {
     }
 }
 
-/// A token that the response carries in a page, a body or a header.
+/// A token that the response contains in a page, a body or a header.
 pub(crate) struct Shown {
     pub(crate) token: CsrfToken,
-    /// Whether the browser has no cookie that belongs to it yet.
+    /// Whether the browser does not have the matching cookie yet.
     pub(crate) needs_cookie: bool,
 }
 
@@ -72,7 +72,7 @@ impl CsrfState {
         }
     }
 
-    /// The token that a form must carry.
+    /// The expected token of a form.
     pub(super) fn expected(
         &self,
         crossauth: &Crossauth,
@@ -84,7 +84,7 @@ impl CsrfState {
         }
     }
 
-    /// The token that the response shows: that of the session or the cookie, or a new one.
+    /// The token for the response: that of the session or the cookie, or a new one.
     pub(super) fn show(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> &CsrfToken {
         let shown = self.shown.get_or_init(|| match self.in_cookie(crossauth, session) {
             Some(token) => Shown { token, needs_cookie: false },
@@ -93,17 +93,17 @@ impl CsrfState {
         &shown.token
     }
 
-    /// What the response shows, if it shows a token.
+    /// The token of the response, if it has one.
     pub(crate) fn shown(&self) -> Option<&Shown> {
         self.shown.get()
     }
 
-    /// Whether several cookies of this name came.
+    /// Whether the request has several cookies of this name.
     pub(crate) fn is_ambiguous(&self) -> bool {
         matches!(self.cookie, Cookie::Ambiguous)
     }
 
-    /// Whether the browser sent any CSRF cookie.
+    /// Whether the request has a CSRF cookie.
     pub(crate) fn has_cookie(&self) -> bool {
         !matches!(self.cookie, Cookie::Absent)
     }

@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use crate::headers::{self, Caching};
 use crate::page::{self, Asset};
 
-/// `GET crossauth.css` and the like.
+/// `GET crossauth.css` and the other assets.
 ///
-/// Pages ask for them with `?v=` and the present version; only such an answer may be kept for good.
+/// Pages load them with `?v=` and the current version; only that response may be cached
+/// indefinitely.
 pub(crate) fn serve(asset: &'static Asset, uri: &Uri, request: &HeaderMap) -> Response {
     let version = page::asset_version();
     let etag = format!("\"{version}\"");

@@ -1,4 +1,4 @@
-//! `api/getcsrftoken`: a token for scripts that have no page of ours.
+//! `api/getcsrftoken`: a CSRF token for scripts.
 
 use axum::response::Response;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The account page, the home of a site that has no other.
+//! The account page, the default home page of a site.
 
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
@@ -20,7 +20,7 @@ pub(crate) struct AccountPage {
     facts: Vec<Fact>,
 }
 
-/// Something to show about the account.
+/// A fact about the account.
 #[derive(Serialize)]
 struct Fact {
     label: String,
@@ -28,7 +28,7 @@ struct Fact {
 }
 
 impl Fact {
-    /// The value of a field that the user has filled in.
+    /// The fact for a field; `None` if the user has not set it.
     fn new(field: &SignupField, value: &Value) -> Option<Self> {
         let value = match value {
             Value::String(text) => {
@@ -69,9 +69,9 @@ fn page(info: &RequestInfo, user: &User) -> Response {
     answer::page(info, &AccountPage { next: "", facts: facts.collect() })
 }
 
-/// The account page, for an application that has none of its own.
+/// The account page, for an application without its own.
 ///
-/// Anonymous visitors are sent to the login page.
+/// Anonymous visitors are redirected to the login page.
 pub async fn account_page(user: CurrentUser) -> Response {
     page(user.info(), &user)
 }

@@ -1,4 +1,4 @@
-//! `login`, `api/login`: username and password.
+//! `login`, `api/login`: login with username and password.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -21,7 +21,7 @@ use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
 use crate::visible_user::VisibleUser;
 
-/// What the form sends.
+/// The fields of the form.
 #[derive(Deserialize)]
 pub(crate) struct LoginForm {
     username: String,
@@ -46,13 +46,13 @@ pub(crate) struct LoginPage {
     signup_enabled: bool,
 }
 
-/// Variables of `loggedin.html`, for a user who tries to log in as another.
+/// Variables of `loggedin.html`, for a logged-in user who tries to log in as another.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoggedInPage {
-    /// Where the user who is logged in can go on.
+    /// Where the logged-in user can continue.
     next: Option<NextPath>,
-    /// The login page, for after logging out.
+    /// The login page, as the destination after logging out.
     login_path: String,
 }
 
@@ -91,7 +91,7 @@ async fn log_in(info: &RequestInfo, form: LoginForm) -> Answer {
     Ok(logged_in(info, session, form.next.as_ref()))
 }
 
-/// Logs in whoever the form names, in place of the user who is logged in.
+/// Logs in the user of the form, in place of the logged-in user.
 pub(super) async fn attempt(
     info: &RequestInfo,
     username: &str,
@@ -106,7 +106,7 @@ pub(super) async fn attempt(
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
         LoginOutcome::Unreadable => Err(Failure::new(ErrorCode::DataFormat).message(
-            "This account is stored in a form that cannot be read. Ask the administrator",
+            "This account cannot be used because its data is damaged. Ask the administrator",
         )),
     }
 }
@@ -123,9 +123,9 @@ fn logged_in(info: &RequestInfo, session: NewSession, next: Option<&NextPath>) -
     answer::with_session(response, SessionChange::begin(session))
 }
 
-/// A form whose token has expired while its user logged in, in another tab.
+/// Handles a form whose token has expired because its user logged in in another tab.
 ///
-/// It leads on if it names the same user. It never passes for a login as someone else.
+/// Redirects if it is for the same user. It is never accepted as a login of another user.
 pub(super) fn resend(info: &RequestInfo, failure: Failure, echo: &Echo) -> Answer {
     let is_stale = info.surface == Surface::Page && failure.is_stale_form();
     let Some(user) = info.user().filter(|_| is_stale) else { return Err(failure) };
@@ -142,8 +142,8 @@ fn is_name_of(typed: &str, user: &User) -> bool {
     is(&user.username) || is(&user.username_normalized) || user.email.as_deref().is_some_and(is)
 }
 
-/// An unticked checkbox is absent from a page's form, which means no. Elsewhere the configured
-/// default holds.
+/// An unticked checkbox is absent from a page's form, which means `false`. For JSON, an absent
+/// field means the configured default.
 pub(super) fn persistence(info: &RequestInfo, wanted: Option<bool>) -> Option<Persistence> {
     let wanted = match info.surface {
         Surface::Page => Some(wanted.unwrap_or(false)),
@@ -156,7 +156,7 @@ pub(super) fn persistence(info: &RequestInfo, wanted: Option<bool>) -> Option<Pe
     )
 }
 
-/// Where a login leads.
+/// The redirect after a login.
 pub(super) fn redirect_after_login(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     let default = &info.crossauth.config().login_redirect;
     answer::redirect(info, next.map_or(default, NextPath::as_str))

@@ -1,4 +1,4 @@
-//! `logout`, `api/logout`: the end of a session.
+//! `logout`, `api/logout`: ends a session.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use crate::page::{Audience, Page, Template, template};
 use crate::request::{RequestInfo, Surface};
 use crate::session_change::SessionChange;
 
-/// What the form sends.
+/// The fields of the form.
 #[derive(Deserialize)]
 pub(crate) struct LogoutForm {
     #[serde(default, deserialize_with = "next::lenient")]
@@ -35,7 +35,7 @@ pub(crate) struct LogoutPage {
 #[derive(Serialize)]
 struct Nothing {}
 
-/// `GET logout`: a button, since a link of another site must not log anyone out.
+/// `GET logout`: a page with a button, since a link on another site must not log users out.
 pub(crate) fn show(info: &RequestInfo) -> Response {
     let next = next::in_query(&info.uri);
     if info.user().is_none() {
@@ -49,9 +49,8 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
     let Sent { form, echo } = Sent::<LogoutForm>::read(&info, request).await;
     let next = match form {
         Ok(form) => form.next,
-        // Without a session there is nothing to protect: what the form asks for is done already.
-        // Nothing is removed: if another site sent the form, the browser may have kept a cookie
-        // back that it still has.
+        // Without a session there is nothing to protect or to end. Nothing is removed: if another
+        // site sent the form, the browser may have kept a cookie back that it still has.
         Err(failure) if failure.is_stale_form() && info.has_no_session_cookie() => {
             return Ok(goodbye(&info, echo.next().as_ref()));
         }
@@ -72,7 +71,7 @@ fn goodbye(info: &RequestInfo, next: Option<&NextPath>) -> Response {
 
 async fn end_session(info: &RequestInfo) -> Result<(), Failure> {
     if info.duplicate_session_cookie {
-        // Saying "done" while the session lives on would be worse.
+        // Must not report success while the session still exists.
         return Err(Failure::new(ErrorCode::InvalidSession).message(
             "The browser sent more than one session cookie, so that none could be ended. They \
              have been removed from this browser",

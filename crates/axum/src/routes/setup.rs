@@ -1,7 +1,7 @@
-//! `setup`: the one-time link behind which the first administrator is made.
+//! `setup`: creates the first administrator with a one-time link.
 //!
-//! Looking at the page uses nothing up, so mail scanners and previews do no harm; sending the
-//! form does.
+//! `GET` does not consume the link, so that mail scanners and previews do not invalidate it; submitting
+//! the form does.
 
 use axum::extract::Request;
 use crossauth_core::account::AccountForm;
@@ -19,7 +19,7 @@ use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
 use crate::session_change::SessionChange;
 
-/// What the form sends, but for `user_email`.
+/// The fields of the form, except `user_email`.
 #[derive(Deserialize)]
 pub(crate) struct SetupForm {
     token: String,
@@ -90,7 +90,7 @@ fn hint(info: &RequestInfo) -> String {
 }
 
 impl SetupPage {
-    /// `None` for a form of another site.
+    /// `None` for a cross-site form.
     fn again(info: &RequestInfo, echo: &Echo) -> Option<Self> {
         Some(Self {
             token: echo.owned("token")?,

@@ -1,4 +1,4 @@
-//! `signup`, `api/signup`: an account for anyone who asks.
+//! `signup`, `api/signup`: creates an account.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -24,7 +24,7 @@ use crate::session_change::SessionChange;
 use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
-/// What the form sends, but for the fields that begin with `user_`.
+/// The fields of the form, except those that begin with `user_`.
 #[derive(Deserialize)]
 pub(crate) struct SignupForm {
     username: String,
@@ -65,7 +65,7 @@ struct FactorChoice {
     has_secrets: bool,
 }
 
-/// A field that users may set about themselves.
+/// An account field that users may set.
 #[derive(Serialize)]
 struct Field {
     name: String,
@@ -139,7 +139,7 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
     Ok(answer::with_session(response, SessionChange::begin(*session)))
 }
 
-/// What else is wrong with a form, so that everything is said at once.
+/// Other errors of a form, so that all are reported at once.
 fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
     let auth = info.crossauth.auth();
     match auth.accounts.check(form, &auth.signup.config().reserved_names) {
@@ -148,7 +148,7 @@ fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
     }
 }
 
-/// A field that counts even when it is empty.
+/// Deserializes a field that is present even if it is empty.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Password>, D::Error> {
     Password::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! The form of the route table, and what is made from it: router, list of endpoints, look-ups.
+//! The type of the route table, with the list of endpoints and look-ups derived from it.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::{Answer, ROUTES};
 use crate::crossauth::Crossauth;
 use crate::request::{RequestInfo, Surface};
 
-/// A route of ours.
+/// One of our routes.
 pub(crate) struct Route {
     pub(crate) method: Method,
     /// The path after the prefix.
@@ -26,25 +26,25 @@ pub(crate) struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
-    /// Anyone. It changes nothing.
+    /// Anyone; a safe endpoint.
     Public,
     /// Requests that pass the CSRF check.
     CsrfToken,
-    /// The user who is logged in. It changes nothing.
+    /// The logged-in user; a safe endpoint.
     LoggedIn,
 }
 
-/// What must be offered for a route to exist.
+/// The feature that must be enabled for a route to exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
     Always,
     /// Open registration.
     Signup,
-    /// A site of which the account page is the home.
+    /// The account page as the home page of a site.
     Home,
 }
 
-/// Whether a handler needs anything but what is known about the request.
+/// A handler, synchronous or asynchronous.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
     AtOnce(fn(&RequestInfo) -> Response),
@@ -55,7 +55,7 @@ pub(super) const fn at_once(handler: fn(&RequestInfo) -> Response) -> Handler {
     Handler::AtOnce(handler)
 }
 
-/// A handler that reads the body or asks a store.
+/// A handler that reads the body or uses a store.
 macro_rules! later {
     ($handler:path) => {
         $crate::routes::table::Handler::Later(|info, request| Box::pin($handler(info, request)))
@@ -78,7 +78,7 @@ impl Route {
         self
     }
 
-    /// Whether the route belongs to pages or to JSON.
+    /// The surface of the route: pages or JSON.
     pub(crate) fn surface(&self) -> Surface {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
     }
@@ -121,7 +121,7 @@ impl Crossauth {
         self.routes_of(&[Feature::Always, Feature::Signup]).map(endpoint).collect()
     }
 
-    /// The routes of some features, as far as they are offered.
+    /// The routes of these features that are enabled.
     pub(crate) fn routes_of(&self, features: &[Feature]) -> impl Iterator<Item = &'static Route> {
         ROUTES.iter().filter(move |route| features.contains(&route.feature) && self.offers(route))
     }
@@ -133,7 +133,7 @@ impl Crossauth {
         }
     }
 
-    /// The route of a request, if it belongs to one of the features.
+    /// The route of a request, if it has one of these features.
     pub(crate) fn route_of(
         &self,
         features: &[Feature],
@@ -152,8 +152,8 @@ impl Crossauth {
         self.route_of(&features, method, path).map(Route::surface)
     }
 
-    /// The route that a path misses by a slash only: the prefix without its last one, or a name
-    /// with one more.
+    /// The route from which a path differs only by a trailing slash: the prefix without it, or a
+    /// name with one.
     pub(crate) fn without_slash(&self, path: &str) -> Option<String> {
         let prefix = self.config().prefix.as_str();
         if path.len() + 1 == prefix.len() && prefix.starts_with(path) {

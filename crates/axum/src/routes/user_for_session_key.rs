@@ -26,7 +26,7 @@ fn user(info: &RequestInfo) -> Answer {
     Ok(answer::json_ok(info, Body { user: VisibleUser::new(&info.crossauth, user) }))
 }
 
-/// `POST api/userforsessionkey`, as one upstream version has it: with a CSRF token in the header.
+/// `POST api/userforsessionkey`, as in one upstream version: with a CSRF token in the header.
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
     let checked = info.check_csrf(request.headers(), None);
     checked.map_err(|error| failed_check(&info, error))?;

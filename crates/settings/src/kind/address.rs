@@ -42,7 +42,7 @@ impl Kind for Url {
 
     fn parse(raw: &Raw) -> Result<BaseUrl, Reason> {
         // Whether plain http is accepted depends on another setting, so that is a rule.
-        BaseUrl::parse_insecure(raw.text()?).map_err(|_| Reason::expected(Self::EXPECTS))
+        BaseUrl::danger_parse_insecure(raw.text()?).map_err(|_| Reason::expected(Self::EXPECTS))
     }
 
     fn show(value: &BaseUrl) -> Option<String> {
