@@ -16,23 +16,6 @@ const RIGHT: &[(&str, &str, &str)] = &[
     ("crates/testkit/tests/testkit/architecture/word.rs", "", "lists the words"),
 ];
 
-/// Files whose wording has not been revised yet.
-const UNREVISED: &[&str] = &[
-    "crates/axum/src/crossauth.rs",
-    "crates/axum/src/crossauth/builder.rs",
-    "crates/axum/src/extract/current_user.rs",
-    "crates/axum/src/extract/session.rs",
-    "crates/core/src/account.rs",
-    "crates/core/src/auth.rs",
-    "crates/core/src/key.rs",
-    "crates/core/src/session.rs",
-    "crates/core/src/setup.rs",
-    "crates/core/src/signup.rs",
-    "crates/core/src/user/state.rs",
-    "crates/settings/src/section/signup.rs",
-    "crates/testkit/src/conformance/session.rs",
-];
-
 #[test]
 fn the_terms_of_the_field_are_used() {
     let mut found = Vec::new();
@@ -42,7 +25,7 @@ fn the_terms_of_the_field_are_used() {
         for (number, line) in text.lines().enumerate() {
             let word = AVOIDED.iter().find(|word| holds(line, word));
             let right = RIGHT.iter().any(|(name, part, _)| *name == file && line.contains(part));
-            if let Some(word) = word.filter(|_| !right && !UNREVISED.contains(&&*file)) {
+            if let Some(word) = word.filter(|_| !right) {
                 found.push(format!("{file}:{}: {word}", number + 1));
             }
         }
