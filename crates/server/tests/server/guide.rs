@@ -75,7 +75,7 @@ fn every_file_of_settings_in_the_guides_is_right() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 4);
+    assert_eq!(checked, 5);
 }
 
 #[test]
