@@ -5,7 +5,7 @@
 //! the seeds with libFuzzer, guided by the coverage they reach. An input that it finds becomes a
 //! seed with the fix, so that the tests keep trying it.
 //!
-//! A new target is a function in a file of [`mod@target`], a line in [`TARGETS`] and a folder of
+//! A new target is a function in a file of `target`, a line in [`TARGETS`] and a folder of
 //! seeds.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a target fails by panicking")]
