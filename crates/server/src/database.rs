@@ -54,8 +54,8 @@ impl Database {
         let path = path(settings, data);
         if !path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
             anyhow::bail!(
-                "there is no database at {}; choose another one with --data or the setting \
-                 database.path",
+                "there is no database at {}; start the server once to create it, or name another one \
+                 with --data or the setting database.path",
                 path.display()
             );
         }

@@ -1,4 +1,4 @@
-//! The WebDriver process.
+//! The `WebDriver` process.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
