@@ -44,7 +44,7 @@ fn a_database_that_a_start_would_refuse_is_refused_by_the_check() {
     for (statement, arguments, problem) in [
         ("UPDATE crossauth_schema SET version = 99", &[][..], "has schema version 99"),
         ("ALTER TABLE crossauth_users DROP COLUMN state", &[], "no column \"state\""),
-        ("SELECT 1", &["--set", "database.tables=pycrossauth"], "there is no table"),
+        ("SELECT 1", &["--set", "database.tables=pycrossauth"], "has no table \"User\""),
     ] {
         let directory = start(&[]).into_directory();
         execute(directory.path(), statement);
