@@ -11,6 +11,7 @@ mod site;
 mod application;
 mod csrf;
 mod csrf_token;
+mod embedded_alike;
 mod embedding;
 mod forgery;
 mod headers;
