@@ -11,6 +11,7 @@ use crossauth_core::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{KeyStore, StorageError, StorageErrorKind, UpdateDataError};
 use crossauth_core::user::UserId;
 
+use crate::Management;
 use crate::database::{Database, Row, Statement, Value};
 use crate::schema::Schema;
 use crate::user::UserSql;
@@ -90,18 +91,18 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     ) -> Result<Vec<Key>, StorageError> {
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| sql.decode(row);
-        let [length, prefix] = prefix_params(prefix);
         // Every value is greater than the empty string.
-        let page =
-            [length, prefix, Value::text(after.unwrap_or_default()), Value::from(i64::from(limit))];
-        let rows = match userid {
-            None => self.database.scan(&self.sql.list_anonymous, &page, decode).await?,
+        let page = [Value::text(after.unwrap_or_default()), Value::from(i64::from(limit))];
+        let (statement, mut params) = match userid {
+            None => (&self.sql.list_anonymous, self.sql.anonymous_params(prefix).to_vec()),
             Some(id) => {
                 let mut params = vec![self.sql.schema.users.id_kind.lookup_value(id)];
-                params.extend(page);
-                self.database.scan(&self.sql.list_owned, &params, decode).await?
+                params.extend(prefix_params(prefix));
+                (&self.sql.list_owned, params)
             }
         };
+        params.extend(page);
+        let rows = self.database.scan(statement, &params, decode).await?;
         readable(rows)
     }
 
@@ -134,6 +135,22 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         let now = schema.compared_time(&schema.keys.expires, now);
         self.execute(&self.sql.purge, vec![now, Value::from(i64::from(limit))]).await
     }
+}
+
+impl KeySql {
+    /// The parameters of the condition for keys without owner of a kind.
+    fn anonymous_params(&self, kind: KeyPrefix) -> [Value<'static>; 2] {
+        match self.schema.management {
+            Management::Managed => [Value::text(kind.as_str()), Value::text(end_of(kind))],
+            Management::AsFound => prefix_params(kind),
+        }
+    }
+}
+
+/// The smallest text that is greater than every value of a kind: prefixes end in `:`, and `;` is
+/// the next character.
+fn end_of(kind: KeyPrefix) -> String {
+    format!("{};", kind.as_str().trim_end_matches(':'))
 }
 
 /// Parameters of a comparison with a prefix: its length in characters, and its text.

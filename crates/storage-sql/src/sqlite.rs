@@ -228,8 +228,10 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+    use crate::key::KeySql;
     use crate::schema::Schema;
     use crate::session::SessionSql;
+    use crate::user::UserSql;
 
     #[tokio::test]
     async fn the_session_check_is_prepared_once() {
@@ -247,5 +249,36 @@ mod tests {
         let statement = connection.prepare_cached(find.as_str()).unwrap();
         assert_eq!(statement.get_status(StatementStatus::Run), 100);
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+
+    #[tokio::test]
+    async fn every_statement_but_a_list_of_users_uses_an_index() {
+        let storage = memory().await.unwrap();
+        let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
+        let schema = Arc::new(schema);
+        let connection = storage.database().reader().unwrap();
+        let mut statements = vec![SessionSql::new(&schema).find];
+        statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
+        let keys = KeySql::new(schema);
+        statements.extend(keys.all());
+        for statement in &statements {
+            let plan = plan(&connection, statement);
+            assert!(plan.contains("SEARCH") && !plan.contains("SCAN crossauth"), "{plan}");
+        }
+        // Not that of their owners, whom most keys may lack.
+        for statement in [&keys.revoke_anonymous, &keys.list_anonymous] {
+            let plan = plan(&connection, statement);
+            assert!(plan.contains("USING PRIMARY KEY (value>? AND value<?)"), "{plan}");
+        }
+    }
+
+    fn plan(connection: &Connection, statement: &Statement) -> String {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement.as_str());
+        let mut explained = connection.prepare(&sql).unwrap();
+        let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
+        let rows =
+            explained.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3)).unwrap();
+        let steps: Vec<String> = rows.map(Result::unwrap).collect();
+        format!("{sql}: {}", steps.join("; "))
     }
 }

@@ -21,6 +21,15 @@ impl Dialect {
         }
     }
 
+    /// A column in a condition for which no index is to be used.
+    pub(crate) fn without_index(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("+{column}"),
+            // Knows from its statistics which index is the right one.
+            Self::Postgres => column.to_owned(),
+        }
+    }
+
     /// The suffix that makes a `SELECT` lock its rows until the transaction ends.
     pub(crate) fn for_update(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossauth_core::key::Key;
 use crossauth_core::storage::StorageError;
 
+use crate::Management;
 use crate::column::{Field, select_list};
 use crate::database::{Row, Statement};
 use crate::record::{Keys, to_text};
@@ -45,13 +46,14 @@ impl KeySql {
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // Not `LIKE`: prefixes may contain wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
-        let list = |owner: &str| {
+        let list = |condition: &str| {
             Statement::new(format!(
                 "SELECT k.{value}, {columns} FROM {table} AS k \
-                 WHERE k.{owner} AND {prefixed} AND k.{value} > ? ORDER BY k.{value} LIMIT ?"
+                 WHERE {condition} AND k.{value} > ? ORDER BY k.{value} LIMIT ?"
             ))
         };
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
+        let of_kind = anonymous_of_kind(&schema);
         Self {
             lock: Statement::new(format!("{find}{}", schema.dialect.for_update())),
             find: Statement::new(find),
@@ -66,16 +68,14 @@ impl KeySql {
             revoke_owned: Statement::new(format!(
                 "DELETE FROM {table} WHERE {owned} AND {prefixed} AND (? OR {value} <> ?)"
             )),
-            revoke_anonymous: Statement::new(format!(
-                "DELETE FROM {table} WHERE {anonymous} AND {prefixed}"
-            )),
+            revoke_anonymous: Statement::new(format!("DELETE FROM {table} WHERE {of_kind}")),
             renew: renew(&schema),
             set_data: keys.data.as_ref().map(|data| {
                 let data = data.quoted();
                 Statement::new(format!("UPDATE {table} SET {data} = ? WHERE {value} = ?"))
             }),
-            list_owned: list(&owned),
-            list_anonymous: list(&anonymous),
+            list_owned: list(&format!("{owned} AND {prefixed}")),
+            list_anonymous: list(&of_kind),
             touch: keys.lastactive.as_ref().map(|lastactive| {
                 let lastactive = lastactive.quoted();
                 let recorded = schema.comparable_time(lastactive);
@@ -99,6 +99,19 @@ impl KeySql {
         let value = to_text(row.value(0)?).map_err(StorageError::bad_row)?;
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
         self.schema.keys.decode(&value, row, 1)
+    }
+}
+
+/// The condition for keys without owner of a kind. In our own tables a range of the primary key,
+/// because most keys may have no owner; those of others may be ordered by a language.
+fn anonymous_of_kind(schema: &Schema) -> String {
+    let (value, userid) = (&schema.keys.value.quoted, schema.keys.userid.quoted());
+    match schema.management {
+        Management::Managed => {
+            let userid = schema.dialect.without_index(userid);
+            format!("{value} >= ? AND {value} < ? AND {userid} IS NULL")
+        }
+        Management::AsFound => format!("substr({value}, 1, ?) = ? AND {userid} IS NULL"),
     }
 }
 
@@ -129,4 +142,25 @@ fn insert_columns(keys: &Keys) -> Vec<&str> {
     ];
     let columns = fields.into_iter().flatten().map(Field::quoted);
     std::iter::once(keys.value.quoted.as_str()).chain(columns).collect()
+}
+
+#[cfg(test)]
+impl KeySql {
+    /// Every statement but those that insert.
+    pub(crate) fn all(&self) -> Vec<Statement> {
+        let always = [
+            &self.find,
+            &self.lock,
+            &self.delete,
+            &self.delete_owned,
+            &self.delete_anonymous,
+            &self.revoke_owned,
+            &self.revoke_anonymous,
+            &self.list_owned,
+            &self.list_anonymous,
+            &self.purge,
+        ];
+        let optional = [&self.renew, &self.set_data, &self.touch];
+        always.into_iter().chain(optional.into_iter().flatten()).cloned().collect()
+    }
 }

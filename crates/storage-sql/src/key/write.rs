@@ -92,8 +92,8 @@ impl KeySql {
         kind: KeyPrefix,
         except: Option<&str>,
     ) -> Result<(), StorageError> {
-        let [length, prefix] = prefix_params(kind);
         if kind.has_owner() {
+            let [length, prefix] = prefix_params(kind);
             // A boolean disables the exception. For a null parameter not every database could
             // determine the type.
             let (no_exception, except) =
@@ -102,7 +102,8 @@ impl KeySql {
                 [self.owner(Some(userid))?, length, prefix, no_exception, Value::text(except)];
             transaction.execute(&self.revoke_owned, &params).await?;
         } else {
-            transaction.execute(&self.revoke_anonymous, &[length, prefix]).await?;
+            let params = self.anonymous_params(kind);
+            transaction.execute(&self.revoke_anonymous, &params).await?;
         }
         Ok(())
     }

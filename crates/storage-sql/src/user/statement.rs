@@ -187,3 +187,27 @@ pub(crate) fn update(table: &str, written: &Written<'_>, id: &str) -> Statement 
 pub(crate) fn values(written: Written<'_>) -> Vec<Value<'_>> {
     written.into_iter().map(|(_, value)| value).collect()
 }
+
+#[cfg(test)]
+impl UserSql {
+    /// The statements that find, change or delete one user, or the administrators.
+    pub(crate) fn of_single_rows(&self) -> Vec<Statement> {
+        let always = [
+            &self.by_id,
+            &self.by_username,
+            &self.lock,
+            &self.has_secrets,
+            &self.epoch,
+            &self.id_by_username,
+            &self.delete,
+        ];
+        let optional = [
+            &self.by_email,
+            &self.raise_epoch,
+            &self.id_by_email,
+            &self.lock_admins,
+            &self.has_admin,
+        ];
+        always.into_iter().chain(optional.into_iter().flatten()).cloned().collect()
+    }
+}
