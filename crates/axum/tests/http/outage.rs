@@ -132,3 +132,22 @@ fn assert_unavailable(answer: &Answer) {
     assert_eq!(answer.header("retry-after"), Some("2"));
     assert!(!answer.body.contains("db-7"), "{}", answer.body);
 }
+
+#[tokio::test]
+async fn round_trips_are_none_for_anonymous_requests_one_for_sessions_and_two_for_a_login() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), |site| site);
+    site.account("bob", Role::User).await;
+    storage.take_calls();
+    let mut browser = site.browser();
+    for path in ["/login", "/signup", "/nowhere", "/api/getcsrftoken"] {
+        browser.get(path).await;
+        assert_eq!(storage.take_calls(), [""; 0], "{path}");
+    }
+    assert_eq!(browser.log_in("bob", PASSWORD).await.status, 200);
+    assert_eq!(storage.take_calls(), ["users.find_by_username", "sessions.start"]);
+    for path in ["/", "/account", "/nowhere", "/api/getcsrftoken", "/api/userforsessionkey"] {
+        browser.get(path).await;
+        assert_eq!(storage.take_calls(), ["sessions.find"], "{path}");
+    }
+}
