@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
-pub use key::{KeyStore, UpdateDataError};
+pub use key::{KeyPosition, KeyStore, UpdateDataError};
 pub use session::{Inadmissible, SessionStart, SessionStore, Started, StoredSession};
 pub use user::{StoredUser, UserStore};
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
-use crossauth_core::storage::{KeyStore, StorageError, StorageErrorKind, UpdateDataError};
+use crossauth_core::storage::{
+    KeyPosition, KeyStore, StorageError, StorageErrorKind, UpdateDataError,
+};
 use crossauth_core::user::UserId;
 
 use crate::Management;
@@ -71,13 +73,6 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
             .await
     }
 
-    async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        let input = (Arc::clone(&self.sql), value.to_owned());
-        self.database
-            .transaction(input, |transaction, (sql, value)| Box::pin(sql.take(transaction, value)))
-            .await
-    }
-
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
         Ok(self.execute(&self.sql.delete, vec![Value::text(value)]).await? > 0)
     }
@@ -86,14 +81,12 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         &self,
         userid: Option<&UserId>,
         prefix: KeyPrefix,
-        after: Option<&str>,
+        after: Option<KeyPosition<'_>>,
         limit: u32,
     ) -> Result<Vec<Key>, StorageError> {
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| sql.decode(row);
-        // Every value is greater than the empty string.
-        let page = [Value::text(after.unwrap_or_default()), Value::from(i64::from(limit))];
-        let (statement, mut params) = match userid {
+        let (list, mut params) = match userid {
             None => (&self.sql.list_anonymous, self.sql.anonymous_params(prefix).to_vec()),
             Some(id) => {
                 let mut params = vec![self.sql.schema.users.id_kind.lookup_value(id)];
@@ -101,7 +94,16 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
                 (&self.sql.list_owned, params)
             }
         };
-        params.extend(page);
+        let statement = match after {
+            None => &list.first,
+            Some(KeyPosition { created, value }) => {
+                let schema = &self.sql.schema;
+                let created = schema.compared_time(&schema.keys.created, created);
+                params.extend([Value::text(value), created, Value::text(value)]);
+                &list.after
+            }
+        };
+        params.push(Value::from(i64::from(limit)));
         let rows = self.database.scan(statement, &params, decode).await?;
         readable(rows)
     }

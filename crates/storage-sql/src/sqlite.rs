@@ -266,7 +266,8 @@ mod tests {
             assert!(plan.contains("SEARCH") && !plan.contains("SCAN crossauth"), "{plan}");
         }
         // Not that of their owners, whom most keys may lack.
-        for statement in [&keys.revoke_anonymous, &keys.list_anonymous] {
+        let list = &keys.list_anonymous;
+        for statement in [&keys.revoke_anonymous, &list.first, &list.after] {
             let plan = plan(&connection, statement);
             assert!(plan.contains("USING PRIMARY KEY (value>? AND value<?)"), "{plan}");
         }

@@ -164,10 +164,9 @@ suite! {
         values_are_compared_exactly,
         taken_value_conflicts_and_the_first_key_stays,
         key_without_an_existing_owner_is_refused,
-        key_is_taken_once,
         deleting_one_key_leaves_the_others,
         keys_are_listed_by_owner_and_kind,
-        keys_are_listed_in_pages,
+        keys_are_listed_in_pages_from_the_newest,
         touch_moves_forward_only,
         touch_corrects_a_use_ahead_of_the_clock,
         purge_removes_expired_keys_up_to_its_limit,
@@ -175,7 +174,7 @@ suite! {
         hostile_text_survives,
     ]
     raced [
-        one_of_many_takers_gets_the_key,
+        one_of_many_deletions_finds_the_key,
     ]
     data [
         data_is_changed_by_path,

@@ -22,8 +22,9 @@ use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{
-    Change, Changed, Created, Deleted, Effects, Guard, KeyStore, SessionStart, SessionStore,
-    Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError, UserStore,
+    Change, Changed, Created, Deleted, Effects, Guard, KeyPosition, KeyStore, SessionStart,
+    SessionStore, Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError,
+    UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -224,10 +225,6 @@ impl KeyStore for TestStorage {
         pass_on!(self, "keys.insert", keys.insert(key))
     }
 
-    async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        pass_on!(self, "keys.take", keys.take(value))
-    }
-
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
         pass_on!(self, "keys.delete", keys.delete(value))
     }
@@ -236,7 +233,7 @@ impl KeyStore for TestStorage {
         &self,
         userid: Option<&UserId>,
         prefix: KeyPrefix,
-        after: Option<&str>,
+        after: Option<KeyPosition<'_>>,
         limit: u32,
     ) -> Result<Vec<Key>, StorageError> {
         pass_on!(self, "keys.list_for_user", keys.list_for_user(userid, prefix, after, limit))

@@ -21,6 +21,22 @@ pub enum UpdateDataError {
     Storage(#[from] StorageError),
 }
 
+/// The place of a key in a list: the newest key is first; those of the same moment are in
+/// descending order of their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyPosition<'a> {
+    /// When the key was created.
+    pub created: Timestamp,
+    /// Its value.
+    pub value: &'a str,
+}
+
+impl<'a> From<&'a Key> for KeyPosition<'a> {
+    fn from(key: &'a Key) -> Self {
+        Self { created: key.created, value: &key.value }
+    }
+}
+
 /// Keys of every kind. Ignores expiry except in [`purge`](KeyStore::purge).
 ///
 /// Values are compared byte by byte. A key's owner must exist when the key is stored; the store
@@ -35,19 +51,16 @@ pub trait KeyStore: Send + Sync {
     /// Stores a key. [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
     async fn insert(&self, key: &Key) -> Result<(), StorageError>;
 
-    /// Deletes a key and returns it. Of concurrent calls, exactly one succeeds.
-    async fn take(&self, value: &str) -> Result<Option<Key>, StorageError>;
-
-    /// Deletes a key; returns whether it existed.
+    /// Deletes a key; returns whether it existed. Of concurrent calls, exactly one finds it.
     async fn delete(&self, value: &str) -> Result<bool, StorageError>;
 
-    /// Lists up to `limit` keys of one kind and one owner (`None`: without owner) in the order of
-    /// their values, starting after `after`, the last value of the previous page.
+    /// Lists up to `limit` keys of one kind and one owner (`None`: without owner), the newest first,
+    /// starting after `after`, the last key of the previous page.
     async fn list_for_user(
         &self,
         userid: Option<&UserId>,
         prefix: KeyPrefix,
-        after: Option<&str>,
+        after: Option<KeyPosition<'_>>,
         limit: u32,
     ) -> Result<Vec<Key>, StorageError>;
 

@@ -7,7 +7,7 @@ use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, AccountUpdate, Role};
 use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::Storage;
+use crossauth_core::storage::{KeyPosition, Storage};
 use crossauth_core::user::{Patch, User, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
@@ -166,17 +166,17 @@ const SESSIONS: u32 = 1000;
 async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<()> {
     let user = find(auth, name).await?;
     let (keys, now) = (&storage.keys, SystemClock.now());
-    let (mut after, mut empty) = (None::<String>, true);
+    let (mut after, mut empty) = (None::<Key>, true);
     loop {
-        let (owner, after_value) = (Some(&user.id), after.as_deref());
-        let page = keys.list_for_user(owner, KeyPrefix::Session, after_value, SESSIONS).await?;
+        let (owner, position) = (Some(&user.id), after.as_ref().map(KeyPosition::from));
+        let page = keys.list_for_user(owner, KeyPrefix::Session, position, SESSIONS).await?;
         for key in page.iter().filter(|key| !key.is_expired(now)) {
             show_session(key, std::mem::take(&mut empty))?;
         }
         if u32::try_from(page.len()) != Ok(SESSIONS) {
             break;
         }
-        after = page.last().map(|key| key.value.clone());
+        after = page.into_iter().last();
     }
     if empty {
         writeln!(io::stderr(), "{} has no sessions", user.username.escape_debug())?;

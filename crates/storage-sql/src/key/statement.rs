@@ -31,8 +31,8 @@ pub(crate) struct KeySql {
     /// Sets the epoch of a key to the current epoch of its owner.
     pub(crate) renew: Option<Statement>,
     pub(crate) set_data: Option<Statement>,
-    pub(crate) list_owned: Statement,
-    pub(crate) list_anonymous: Statement,
+    pub(crate) list_owned: List,
+    pub(crate) list_anonymous: List,
     pub(crate) touch: Option<Statement>,
     pub(crate) purge: Statement,
 }
@@ -46,11 +46,24 @@ impl KeySql {
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // Not `LIKE`: prefixes may contain wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
+        let created =
+            |row: &str| schema.comparable_time(&format!("{row}.{}", keys.created.quoted()));
+        let (order, previous) = (created("k"), created("previous"));
+        // Times may be stored more exactly than they are read: the last key, where it is still
+        // there, knows its own.
+        let after = format!(
+            "AND ({order}, k.{value}) < \
+             (COALESCE((SELECT {previous} FROM {table} AS previous WHERE previous.{value} = ?), ?), ?)"
+        );
         let list = |condition: &str| {
-            Statement::new(format!(
-                "SELECT k.{value}, {columns} FROM {table} AS k \
-                 WHERE {condition} AND k.{value} > ? ORDER BY k.{value} LIMIT ?"
-            ))
+            let page = |after: &str| {
+                Statement::new(format!(
+                    "SELECT k.{value}, {columns} FROM {table} AS k \
+                     WHERE {condition} {after} \
+                     ORDER BY {order} DESC, k.{value} DESC LIMIT ?"
+                ))
+            };
+            List { first: page(""), after: page(&after) }
         };
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
         let of_kind = anonymous_of_kind(&schema);
@@ -100,6 +113,13 @@ impl KeySql {
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
         self.schema.keys.decode(&value, row, 1)
     }
+}
+
+/// A list in pages.
+pub(crate) struct List {
+    pub(crate) first: Statement,
+    /// After a key of this value, which was created then.
+    pub(crate) after: Statement,
 }
 
 /// The condition for keys without owner of a kind. In our own tables a range of the primary key,
@@ -156,8 +176,10 @@ impl KeySql {
             &self.delete_anonymous,
             &self.revoke_owned,
             &self.revoke_anonymous,
-            &self.list_owned,
-            &self.list_anonymous,
+            &self.list_owned.first,
+            &self.list_owned.after,
+            &self.list_anonymous.first,
+            &self.list_anonymous.after,
             &self.purge,
         ];
         let optional = [&self.renew, &self.set_data, &self.touch];

@@ -43,18 +43,6 @@ impl KeySql {
         Ok(())
     }
 
-    pub(super) async fn take(
-        &self,
-        transaction: &mut dyn Transaction,
-        value: &str,
-    ) -> Result<Option<Key>, StorageError> {
-        let Some(key) = self.find_locked(transaction, value).await? else {
-            return Ok(None);
-        };
-        let deleted = transaction.execute(&self.delete, &[Value::text(value)]).await?;
-        Ok((deleted > 0).then_some(key))
-    }
-
     /// Removes a key where it is there.
     pub(crate) async fn delete(
         &self,

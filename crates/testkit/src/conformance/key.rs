@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossauth_core::key::{Key, KeyData, KeyPrefix};
-use crossauth_core::storage::{Storage, StorageErrorKind};
+use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind};
 use crossauth_core::user::{StateChecks, UserId};
 use serde_json::json;
 
@@ -31,7 +31,6 @@ pub(super) async fn values_are_compared_exactly(storage: &Storage) {
     insert_key(storage, "s:aÅ%", None).await;
     for value in ["s:AÅ%", "s:aA\u{30A}%", "s:aÅ% ", " s:aÅ%", "s:aÅ", "s:aÅx", "%", ""] {
         assert_eq!(storage.keys.find(value).await.unwrap(), None, "{value}");
-        assert_eq!(storage.keys.take(value).await.unwrap(), None, "{value}");
         assert!(!storage.keys.delete(value).await.unwrap(), "{value}");
     }
     insert_key(storage, "s:AÅ%", None).await;
@@ -47,24 +46,15 @@ pub(super) async fn taken_value_conflicts_and_the_first_key_stays(storage: &Stor
     assert_eq!(storage.keys.find("s:1").await.unwrap(), Some(first));
 }
 
-/// `take` returns the whole key and removes it.
-pub(super) async fn key_is_taken_once(storage: &Storage) {
-    let key = insert_key(storage, "e:1", None).await;
-    insert_key(storage, "e:2", None).await;
-    assert_eq!(storage.keys.take("e:1").await.unwrap(), Some(key));
-    assert_eq!(storage.keys.take("e:1").await.unwrap(), None);
-    assert_eq!(present(storage, &["e:1", "e:2"]).await, ["e:2"]);
-}
-
-/// Of concurrent `take` calls exactly one succeeds.
-pub(super) async fn one_of_many_takers_gets_the_key(storage: &Storage) {
-    let key = insert_key(storage, "p:1", None).await;
+/// Of concurrent deletions exactly one finds the key.
+pub(super) async fn one_of_many_deletions_finds_the_key(storage: &Storage) {
+    insert_key(storage, "p:1", None).await;
     let results = race(50, |_| {
         let keys = storage.keys.clone();
-        async move { keys.take("p:1").await.unwrap() }
+        async move { keys.delete("p:1").await.unwrap() }
     })
     .await;
-    assert_eq!(results.into_iter().flatten().collect::<Vec<_>>(), [key]);
+    assert_eq!(results.into_iter().filter(|found| *found).count(), 1);
 }
 
 /// Deleting a key deletes only that key; deleting an absent key is not an error.
@@ -104,7 +94,7 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
         let keys = storage.keys.list_for_user(id, prefix, None, 10).await.unwrap();
         keys.into_iter().map(|key| key.value).collect()
     };
-    assert_eq!(list(Some(&bob.id), KeyPrefix::Session).await, ["s:1", "s:2"]);
+    assert_eq!(list(Some(&bob.id), KeyPrefix::Session).await, ["s:2", "s:1"]);
     assert_eq!(list(Some(&bob.id), KeyPrefix::PasswordReset).await, ["p:3"]);
     assert_eq!(list(Some(&bob.id), KeyPrefix::ApiKey).await, [""; 0]);
     assert_eq!(list(Some(&carol.id), KeyPrefix::Session).await, [""; 0]);
@@ -116,29 +106,32 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
     assert_eq!(list(None, KeyPrefix::Setup).await, ["setup:5"]);
 }
 
-/// Pages are ordered by value, without gap or overlap.
-pub(super) async fn keys_are_listed_in_pages(storage: &Storage) {
+/// Pages follow one another from the newest key to the oldest, without gap or overlap, also when
+/// the last key of a page has been deleted.
+pub(super) async fn keys_are_listed_in_pages_from_the_newest(storage: &Storage) {
     let bob = create_bob(storage).await;
     for owner in [None, Some(&bob.id)] {
-        let names = ["s:a", "s:b", "s:c", "s:d", "s:e"];
-        for value in names {
-            let value = if owner.is_some() { format!("{value}bob") } else { value.to_owned() };
-            insert_key(storage, &value, owner).await;
+        let suffix = if owner.is_some() { "bob" } else { "" };
+        // Created at once or one after the other, in another order than that of the values.
+        for (value, age) in [("s:b", 1), ("s:e", 3), ("s:a", 2), ("s:d", 2), ("s:c", 2)] {
+            let created = NOW - HOUR * age;
+            let key = Key::new(format!("{value}{suffix}"), owner.cloned(), created);
+            storage.keys.insert(&key).await.unwrap();
         }
-        let mut seen = Vec::new();
+        let mut seen: Vec<Key> = Vec::new();
         loop {
-            let after = seen.last().map(String::as_str);
+            let after = seen.last().map(KeyPosition::from);
             let page =
                 storage.keys.list_for_user(owner, KeyPrefix::Session, after, 2).await.unwrap();
             assert!(page.len() <= 2);
-            if page.is_empty() {
-                break;
-            }
-            seen.extend(page.into_iter().map(|key| key.value));
+            let Some(last) = page.last() else { break };
+            storage.keys.delete(&last.value).await.unwrap();
+            seen.extend(page);
         }
-        assert_eq!(seen.len(), names.len(), "{seen:?}");
-        assert!(seen.is_sorted());
+        let seen: Vec<_> = seen.iter().map(|key| key.value.trim_end_matches("bob")).collect();
+        assert_eq!(seen, ["s:b", "s:d", "s:c", "s:a", "s:e"]);
     }
+    insert_key(storage, "s:x", None).await;
     let none = storage.keys.list_for_user(None, KeyPrefix::Session, None, 0).await.unwrap();
     assert_eq!(none, []);
 }
@@ -193,7 +186,7 @@ pub(super) async fn application_fields_survive(storage: &Storage) {
     assert_eq!(session.admit(StateChecks::ALL).unwrap().0.extra, extra);
     let key = Key { extra: fields([("name", json!(null))]), ..Key::new("api:2", None, NOW) };
     storage.keys.insert(&key).await.unwrap();
-    assert_eq!(storage.keys.take("api:2").await.unwrap().unwrap().extra, fields([]));
+    assert_eq!(storage.keys.find("api:2").await.unwrap().unwrap().extra, fields([]));
 }
 
 /// Text is stored unchanged, including SQL and control characters.
@@ -206,6 +199,6 @@ pub(super) async fn hostile_text_survives(storage: &Storage) {
         };
         storage.keys.insert(&key).await.unwrap();
         assert_eq!(storage.keys.find(text).await.unwrap().as_ref(), Some(&key));
-        assert_eq!(storage.keys.take(text).await.unwrap(), Some(key));
+        assert_eq!(storage.keys.find(text).await.unwrap(), Some(key));
     }
 }

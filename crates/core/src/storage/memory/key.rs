@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{MemoryStorage, State};
 use crate::clock::Timestamp;
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
-use crate::storage::{KeyStore, StorageError, UpdateDataError};
+use crate::storage::{KeyPosition, KeyStore, StorageError, UpdateDataError};
 use crate::user::UserId;
 
 #[async_trait]
@@ -18,10 +18,6 @@ impl KeyStore for MemoryStorage {
         self.state.lock().insert_key(key)
     }
 
-    async fn take(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        Ok(self.state.lock().keys.remove(value))
-    }
-
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
         Ok(self.state.lock().keys.remove(value).is_some())
     }
@@ -30,7 +26,7 @@ impl KeyStore for MemoryStorage {
         &self,
         userid: Option<&UserId>,
         prefix: KeyPrefix,
-        after: Option<&str>,
+        after: Option<KeyPosition<'_>>,
         limit: u32,
     ) -> Result<Vec<Key>, StorageError> {
         let state = self.state.lock();
@@ -38,9 +34,9 @@ impl KeyStore for MemoryStorage {
             .keys
             .values()
             .filter(|key| key.userid.as_ref() == userid && key.value.starts_with(prefix.as_str()))
-            .filter(|key| after.is_none_or(|after| key.value.as_str() > after))
+            .filter(|key| after.is_none_or(|after| KeyPosition::from(*key) < after))
             .collect();
-        keys.sort_by(|a, b| a.value.cmp(&b.value));
+        keys.sort_by(|a, b| KeyPosition::from(*b).cmp(&KeyPosition::from(*a)));
         Ok(keys.into_iter().take(limit as usize).cloned().collect())
     }
 

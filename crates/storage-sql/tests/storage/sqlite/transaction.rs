@@ -115,7 +115,7 @@ async fn reads_from_many_tasks_see_what_was_acknowledged() {
                     let value = format!("s:{task}:{number}");
                     keys.insert(&Key::new(&value, None, NOW)).await.unwrap();
                     assert!(keys.find(&value).await.unwrap().is_some());
-                    assert!(keys.take(&value).await.unwrap().is_some());
+                    assert!(keys.delete(&value).await.unwrap());
                     assert!(keys.find(&value).await.unwrap().is_none());
                 }
             })
