@@ -10,7 +10,7 @@
 mod host;
 
 use http::header::{ORIGIN, UPGRADE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Uri};
 use url::{Host, Url};
 
 /// The URL under which users reach the site.
@@ -125,11 +125,16 @@ pub(crate) enum Provenance {
 }
 
 impl Provenance {
-    /// Evaluates `Sec-Fetch-Site`, `Origin` and `Host`.
+    /// Evaluates `Sec-Fetch-Site`, `Origin`, and `Host` or the authority of the URI.
     ///
     /// For the browser, a page under a foreign name that resolves to our address (DNS rebinding) is
     /// same-origin. So if `Origin` is absent or not ours, `Host` must be ours.
-    pub(crate) fn of(headers: &HeaderMap, base: &BaseUrl, allowed_hosts: &[String]) -> Self {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        uri: &Uri,
+        base: &BaseUrl,
+        allowed_hosts: &[String],
+    ) -> Self {
         let site = match single_value(headers, &SEC_FETCH_SITE) {
             Ok(Some(b"same-origin" | b"none")) => Self::Own,
             Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
@@ -142,7 +147,7 @@ impl Provenance {
             Ok(Some(_)) if site == Self::Own => site,
             Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
         };
-        if host::is_ours(headers, base, allowed_hosts) { origin } else { Self::Foreign }
+        if host::is_ours(headers, uri, base, allowed_hosts) { origin } else { Self::Foreign }
     }
 }
 
@@ -176,7 +181,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        Provenance::of(&headers, &BaseUrl::parse(base).unwrap(), &["also.example".to_owned()])
+        let base = BaseUrl::parse(base).unwrap();
+        Provenance::of(&headers, &Uri::from_static("/"), &base, &["also.example".to_owned()])
     }
 
     const BASE: &str = "https://good.example";

@@ -82,10 +82,14 @@ pub(crate) enum Surface {
 impl Surface {
     /// The surface of our route; for other routes JSON below `api/` and for callers that do not
     /// accept HTML.
-    fn of(crossauth: &Crossauth, method: &Method, headers: &HeaderMap, path: &str) -> Self {
-        if let Some(surface) = crossauth.surface_of(method, path) {
+    ///
+    /// Our routes are found by the URI that reached this layer, which `Router::nest` may have
+    /// stripped; `path` is the one that the outermost router saw.
+    fn of<B>(crossauth: &Crossauth, request: &Request<B>, path: &str) -> Self {
+        if let Some(surface) = crossauth.surface_of(request.method(), request.uri().path()) {
             return surface;
         }
+        let headers = request.headers();
         let api = path
             .strip_prefix(crossauth.config().prefix.as_str())
             .is_some_and(|path| path.starts_with("api/"));
@@ -118,13 +122,13 @@ impl RequestInfo {
         let provenance = if request.method().is_safe() && !origin::is_upgrade(headers) {
             Provenance::Own
         } else {
-            Provenance::of(headers, &config.base_url, &config.requests.allowed_hosts)
+            Provenance::of(headers, &uri, &config.base_url, &config.requests.allowed_hosts)
         };
         Known {
             id: scope.id,
             scope,
             method: request.method().clone(),
-            surface: Surface::of(crossauth, request.method(), headers, uri.path()),
+            surface: Surface::of(crossauth, request, uri.path()),
             uri,
             visitor,
             provenance,

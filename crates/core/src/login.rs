@@ -150,9 +150,11 @@ impl Login {
         let guard = found.password_hash().map_or(Guard::None, Guard::PasswordIs);
         let change = Change { secrets, guard, ..Change::default() };
         let changed = self.users.change(found.id(), &change).await?;
-        tracing::info!(user = %found.id(), "password hash upgraded");
         Ok(match changed {
-            Changed::Done(stored) => stored.credentials(),
+            Changed::Done(stored) => {
+                tracing::info!(user = %found.id(), "password hash upgraded");
+                stored.credentials()
+            }
             // A concurrent login has upgraded it, or the account was changed: beginning the session
             // detects which.
             Changed::NoSuchUser

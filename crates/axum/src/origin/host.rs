@@ -2,18 +2,24 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use http::HeaderMap;
 use http::header::HOST;
+use http::{HeaderMap, Uri};
 
 use super::BaseUrl;
 
-/// Whether this `Host` cannot be an attacker's name for our address.
+/// Whether neither `Host` nor the authority of the URI (`:authority` in HTTP/2, RFC 9113 section
+/// 8.3.1) is an attacker's name for our address.
 ///
+/// Browsers always send one of the two.
+pub(super) fn is_ours(headers: &HeaderMap, uri: &Uri, base: &BaseUrl, allowed: &[String]) -> bool {
+    let host = headers.get(HOST).map(http::HeaderValue::to_str);
+    host.is_none_or(|host| host.is_ok_and(|host| is_own_name(host, base, allowed)))
+        && uri.host().is_none_or(|host| is_own_name(host, base, allowed))
+}
+
 /// Ports are not compared, because proxies change them. IP addresses and names without a dot cannot
-/// be registered by an attacker, and browsers always send `Host`.
-pub(super) fn is_ours(headers: &HeaderMap, base: &BaseUrl, allowed: &[String]) -> bool {
-    let Some(host) = headers.get(HOST) else { return true };
-    let Ok(host) = host.to_str() else { return false };
+/// be registered by an attacker.
+fn is_own_name(host: &str, base: &BaseUrl, allowed: &[String]) -> bool {
     let name = without_port(host).trim_end_matches('.');
     let is = |known: &str| name.eq_ignore_ascii_case(known.trim_end_matches('.'));
     !name.contains('.') && !name.contains(':')
@@ -48,7 +54,11 @@ mod tests {
         let base = BaseUrl::parse("https://id.example.com").unwrap();
         let ours = |host: &str| {
             let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
-            is_ours(&headers, &base, &["Other.example".to_owned()])
+            let allowed = ["Other.example".to_owned()];
+            let by_header = is_ours(&headers, &Uri::from_static("/"), &base, &allowed);
+            let uri = format!("https://{host}/").parse().unwrap();
+            assert_eq!(is_ours(&HeaderMap::new(), &uri, &base, &allowed), by_header, "{host}");
+            by_header
         };
         for host in [
             "id.example.com",

@@ -136,6 +136,16 @@ async fn nested_routes_lead_back_to_the_whole_address_and_keep_their_surface() {
 }
 
 #[tokio::test]
+async fn nested_site_answers_api_routes_in_json_whatever_is_accepted() {
+    let site = Site::new();
+    let router = Router::new().nest_service("/auth", site.crossauth.site());
+    let post = request(Method::POST, "/auth/api/login").header("accept", "text/html");
+    Browser::new(router.clone()).send(post, "").await.assert_failure(401, "InvalidCsrf");
+    let page = Browser::new(router).get("/auth/login").await;
+    assert_eq!(page.status.as_u16(), 200);
+}
+
+#[tokio::test]
 async fn a_layer_inside_a_layer_does_nothing_more() {
     let site = Site::new();
     let inside = Router::new().route("/mine", get(mine)).layer(site.crossauth.layer());
