@@ -25,7 +25,7 @@ use crate::storage::Storage;
 /// Configuration of the use cases.
 #[derive(Debug)]
 pub struct AuthConfig {
-    /// The secret that signs cookies. Whoever knows it can sign cookies, but still not guess ids.
+    /// The secret that signs cookies. Knowing it is enough to sign cookies, but not to guess ids.
     pub secret: ServerSecret,
     /// The encoding of cookie signatures; every encoding is accepted.
     pub signature_form: SignatureForm,

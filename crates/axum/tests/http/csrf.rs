@@ -1,4 +1,4 @@
-//! Requests that a page of somebody else's makes a browser send.
+//! Requests that a page of another site makes a browser send.
 
 use crossauth_axum::{Access, Endpoint};
 use crossauth_core::account::Role;

@@ -1,4 +1,4 @@
-//! An application of one's own around our routes: extractors, sessions, forms.
+//! An application around our routes: extractors, sessions, forms.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};

@@ -10,7 +10,7 @@ use crate::browser::{Answer, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
-async fn pages_load_nothing_foreign_run_nothing_inline_and_are_framed_by_nobody() {
+async fn pages_load_nothing_foreign_run_nothing_inline_and_cannot_be_framed() {
     let site = Site::with(|site| site.base_url("https://id.example.com"));
     let mut bob = site.logged_in("bob").await;
     let token = site.crossauth.auth().setup.issue_token().await.unwrap().unwrap();

@@ -53,7 +53,7 @@ async fn the_account_page_shows_the_fields_that_the_user_has_filled_in() {
 }
 
 #[tokio::test]
-async fn strangers_are_sent_to_the_login_page_and_programs_are_told() {
+async fn unauthenticated_pages_redirect_to_the_login_page_and_api_calls_are_refused() {
     let site = Site::new();
     let page = site.browser().get("/").await;
     assert_eq!((page.status.as_u16(), page.location()), (302, Some("/login?next=%2F")));

@@ -131,7 +131,7 @@ async fn text_that_is_not_utf_8_or_has_a_nul_is_a_bad_request_in_every_field() {
 }
 
 #[tokio::test]
-async fn odd_characters_in_a_name_are_refused_at_signup_and_match_nobody_at_login() {
+async fn odd_characters_in_a_name_are_refused_at_signup_and_match_no_user_at_login() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     for name in [

@@ -54,7 +54,7 @@ async fn neither_log_nor_answers_repeat_a_secret() {
     }
 }
 
-/// What happened, and what of it is nobody else's affair.
+/// What the log must tell, and what it must not contain.
 struct Day {
     answers: Vec<Answer>,
     secrets: Vec<String>,

@@ -173,7 +173,7 @@ async fn a_password_opens_no_account_with_another_first_factor() {
 }
 
 #[tokio::test]
-async fn a_form_logs_in_the_user_it_names_whoever_is_logged_in() {
+async fn a_form_logs_in_the_user_it_names_also_when_another_is_logged_in() {
     let site = Site::new();
     site.account("alice", Role::User).await;
     let mut browser = site.logged_in("bob").await;
@@ -345,7 +345,7 @@ async fn logging_in_from_two_browsers_makes_two_sessions() {
 }
 
 #[tokio::test]
-async fn a_password_changed_while_it_is_checked_lets_nobody_in() {
+async fn a_password_changed_while_it_is_checked_begins_no_session() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let bob = site.account("bob", Role::User).await;

@@ -60,7 +60,7 @@ async fn logging_out_twice_or_without_a_session_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_link_to_the_logout_page_logs_nobody_out() {
+async fn a_link_to_the_logout_page_ends_no_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     for path in ["/logout", "/api/logout", "/logout?next=/"] {

@@ -18,7 +18,7 @@ use crate::browser::Answer;
 use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 #[tokio::test]
-async fn without_storage_nobody_is_let_in_and_nobody_is_logged_out() {
+async fn without_storage_no_session_begins_and_none_ends() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let mut inside = site.logged_in("bob").await;

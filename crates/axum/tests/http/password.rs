@@ -106,7 +106,7 @@ async fn what_stands_for_no_password_matches_no_password() {
 }
 
 #[tokio::test]
-async fn a_hash_that_cannot_be_read_lets_nobody_in() {
+async fn a_hash_that_cannot_be_read_matches_no_password() {
     let control = Site::new();
     control.account("bob", Role::User).await;
     let control = control.browser().log_in("bob", "Wrong-Horse-7").await;

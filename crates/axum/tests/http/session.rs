@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn a_session_that_somebody_planted_ends_when_its_user_logs_in() {
+async fn a_fixated_session_ends_when_its_user_logs_in() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let planted = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_new_password_ends_the_sessions_of_every_browser() {
 }
 
 #[tokio::test]
-async fn whoever_is_shut_out_or_deleted_is_out_at_the_next_request() {
+async fn sessions_of_disabled_and_deleted_users_are_refused_at_the_next_request() {
     let site = Site::new();
     for state in
         ["disabled", "passwordchangeneeded", "awaitingemailverification", "factor2resetneeded"]

@@ -303,7 +303,7 @@ async fn a_form_for_a_taken_name_is_refused_before_a_hash_is_made() {
 }
 
 #[tokio::test]
-async fn nobody_makes_themselves_more_than_an_ordinary_user() {
+async fn signup_cannot_grant_more_than_an_ordinary_user_has() {
     // The site of these tests lists `state` and `admin` as editable, by mistake.
     let site = Site::new();
     let fields = json!({

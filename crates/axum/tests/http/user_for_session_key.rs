@@ -31,7 +31,7 @@ async fn the_user_is_told_without_anything_secret() {
 }
 
 #[tokio::test]
-async fn strangers_and_anonymous_sessions_are_unauthorized() {
+async fn requests_without_session_and_anonymous_sessions_are_unauthorized() {
     let site = Site::new();
     site.stored(NewUser::named("bob"), None).await;
     let mut stranger = site.browser();

@@ -31,10 +31,11 @@ impl<T> Queue<T> {
         Self { first, second }
     }
 
-    /// Waits for a job; meanwhile calls `idle`. `None` when both queues are closed and empty.
+    /// Waits for a job, and calls `idle` while there is none. `None` when both queues are closed
+    /// and empty.
     pub(super) fn next(&self, mut idle: impl FnMut(Idle)) -> Option<T> {
-        for (patience, stage) in [(KEEP_MEMORY, Idle::Briefly), (RETURN_MEMORY, Idle::Longer)] {
-            match self.receive(Some(patience)) {
+        for (limit, stage) in [(KEEP_MEMORY, Idle::Briefly), (RETURN_MEMORY, Idle::Longer)] {
+            match self.receive(Some(limit)) {
                 Received::Job(job) => return Some(job),
                 Received::Closed => return None,
                 Received::Nothing => idle(stage),

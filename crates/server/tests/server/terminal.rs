@@ -1,4 +1,4 @@
-//! Output that nobody reads, and passwords asked for at a terminal.
+//! Output to a closed pipe, and passwords asked for at a terminal.
 
 use std::fs::{File, OpenOptions};
 use std::process::Stdio;

@@ -122,7 +122,7 @@ async fn times_are_written_as_each_original_does() {
 }
 
 #[tokio::test]
-async fn without_a_column_for_it_nobody_is_admin() {
+async fn without_a_column_for_it_no_user_is_admin() {
     let opened = open(&CROSSAUTHJS, "").await;
     let storage = opened.storage();
     let root = NewUser { admin: true, ..NewUser::named("root") };
