@@ -198,7 +198,7 @@ enum Job {
 fn work(scheme: &Scheme, queue: &Queue<Job>) {
     lower_priority();
     let mut memory = Memory::default();
-    while let Some(job) = queue.next(|idle| give_back(&mut memory, idle)) {
+    while let Some(job) = queue.next(|idle| release_memory(&mut memory, idle)) {
         // A job that panics drops its channel, which its requester sees as an error. The thread
         // continues.
         let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
@@ -210,7 +210,7 @@ fn work(scheme: &Scheme, queue: &Queue<Job>) {
 ///
 /// mimalloc, which the server uses, returns freed memory after a delay, but only when it is called
 /// again or a thread ends, and an idle thread does not call it.
-fn give_back(memory: &mut Memory, idle: Idle) {
+fn release_memory(memory: &mut Memory, idle: Idle) {
     match idle {
         Idle::Briefly => memory.release(),
         Idle::Longer => {
