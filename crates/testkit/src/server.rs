@@ -21,6 +21,7 @@
 mod http;
 mod process;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ const LOG: &str = "log";
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    launcher: Vec<String>,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     input: String,
@@ -61,9 +63,17 @@ pub struct Server {
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let (arguments, variables) = (Vec::new(), Vec::new());
+        let (launcher, arguments, variables) = (Vec::new(), Vec::new(), Vec::new());
         let (input, time_limit) = (String::new(), TIME_LIMIT);
-        Self { path: path.into(), arguments, variables, input, time_limit }
+        Self { path: path.into(), launcher, arguments, variables, input, time_limit }
+    }
+
+    /// Sets a command that starts the program, as `env` and `nice` do: its last arguments are the
+    /// path of the program and the program's arguments.
+    #[must_use]
+    pub fn launcher(mut self, command: &[&str]) -> Self {
+        self.launcher = command.iter().map(|&word| word.to_owned()).collect();
+        self
     }
 
     /// Adds an argument to its command line.
@@ -119,8 +129,10 @@ impl Program {
 
     /// The command as a `std::process::Command`, for special cases.
     pub fn command(&self, directory: &Path) -> Command {
-        let mut command = Command::new(&self.path);
-        command.env_clear().envs(self.variables.iter().cloned()).args(&self.arguments);
+        let mut words = self.launcher.iter().map(OsStr::new).chain([self.path.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(&self.arguments);
+        command.env_clear().envs(self.variables.iter().cloned());
         command.current_dir(directory).stdin(Stdio::null());
         command
     }

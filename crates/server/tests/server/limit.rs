@@ -1,20 +1,14 @@
 //! Limits that the operating system sets to the process.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
 use crossauth_testkit::server::Program;
 
 use crate::account::sign_up;
 use crate::process::start;
 
 /// The binary under a limit of the shell's `ulimit`.
-fn limited(directory: &Path, limit: &str) -> Program {
-    let script = directory.join("limited");
-    let binary = env!("CARGO_BIN_EXE_crossauth");
-    std::fs::write(&script, format!("#!/bin/sh\nulimit {limit}\nexec {binary} \"$@\"\n")).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Program::new(script)
+fn limited(limit: &str) -> Program {
+    let script = format!("ulimit {limit}; exec \"$0\" \"$@\"");
+    Program::new(env!("CARGO_BIN_EXE_crossauth")).launcher(&["/bin/sh", "-c", &script])
 }
 
 #[test]
@@ -26,8 +20,7 @@ fn limit_that_is_too_low_is_one_clear_line() {
         ("-v 30000", "cannot "),
     ] {
         let arguments = ["--listen", "127.0.0.1:0"];
-        let output =
-            limited(directory.path(), limit).arguments(&arguments).run_in(directory.path());
+        let output = limited(limit).arguments(&arguments).run_in(directory.path());
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
         assert!(stderr.starts_with(&format!("crossauth: {told}")), "{limit}: {stderr}");
@@ -40,8 +33,7 @@ fn limit_that_is_too_low_is_one_clear_line() {
 fn file_that_may_not_grow_refuses_writes_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let cheap = ["password.argon2_memory=8KiB", "password.argon2_iterations=1"];
-    let program =
-        limited(directory.path(), "-f 800").arguments(&cheap.map(|it| ["--set", it]).concat());
+    let program = limited("-f 800").arguments(&cheap.map(|it| ["--set", it]).concat());
     let mut server = program.start_in(directory);
     let refused = (0..2000).map(|number| sign_up(&server, &format!("user{number}")));
     let refused = refused.skip_while(|status| *status == 200).take(3).collect::<Vec<_>>();
@@ -56,7 +48,7 @@ fn file_that_may_not_grow_refuses_writes_and_nothing_else() {
 #[test]
 fn connections_beyond_the_limit_of_files_give_way_to_new_ones() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = limited(directory.path(), "-n 48").start_in(directory);
+    let mut server = limited("-n 48").start_in(directory);
     let silent: Vec<_> = (0..100).map(|_| server.connect()).collect();
     assert_eq!(server.status("/ready"), 200);
     drop(silent);

@@ -1,7 +1,6 @@
 //! The launcher of the binary, tried with programs that are no servers.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,11 +16,12 @@ fn start(script: &str) -> Server {
     program(directory.path(), script).start_in(directory)
 }
 
+/// The shell reads the script, so that no test executes a file just written: while another test
+/// forks, such a file is still open for writing, and busy.
 fn program(directory: &Path, script: &str) -> Program {
     let path = directory.join("program");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-    Program::new(path).variable("PATH", "/usr/bin:/bin")
+    fs::write(&path, script).unwrap();
+    Program::new(path).launcher(&["/bin/sh"]).variable("PATH", "/usr/bin:/bin")
 }
 
 fn directory() -> TempDir {
