@@ -177,10 +177,8 @@ impl Failure {
 
     /// The error members of the response.
     pub(crate) fn body(&self) -> ErrorBody {
-        ErrorBody {
-            field_errors: self.0.fields.clone(),
-            ..ErrorBody::new(self.0.code, self.0.messages.clone())
-        }
+        let body = ErrorBody::new(self.0.code, self.0.messages.clone());
+        body.with_fields(self.0.fields.clone())
     }
 }
 

@@ -66,7 +66,7 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         if outer(&self.crossauth, &request).is_some() {
             // An outer layer of the same Crossauth has already handled the request.
-            return CrossauthFuture::Inner { future: self.inner.call(request) };
+            return State::Inner { future: self.inner.call(request) }.into();
         }
         let arrival = Arrival::read(&self.crossauth, &request);
         if arrival.needs_store() {
@@ -78,17 +78,17 @@ where
                 let Ok(response) = inner.call(request).await;
                 response
             });
-            return CrossauthFuture::Boxed { future: Box::pin(answer) };
+            return State::Boxed { future: Box::pin(answer) }.into();
         }
         let info = arrival.anonymous();
         match before::admit(&info) {
             Ok(()) => {
                 request.extensions_mut().insert(info.clone());
-                CrossauthFuture::Direct { future: self.inner.call(request), info }
+                State::Direct { future: self.inner.call(request), info }.into()
             }
             Err(failure) => {
                 let response = info.scope.enter(|| after::refuse(&info, &failure));
-                CrossauthFuture::Done { response: Some(response) }
+                State::Done { response: Some(response) }.into()
             }
         }
     }
@@ -114,15 +114,24 @@ pub(crate) async fn answer<F: Future<Output = Response>>(
 
 pin_project! {
     /// The future of [`CrossauthService`]. Only a request with a session cookie is boxed.
+    pub struct CrossauthFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+impl<F> From<State<F>> for CrossauthFuture<F> {
+    fn from(state: State<F>) -> Self {
+        Self { state }
+    }
+}
+
+pin_project! {
     #[project = Project]
-    pub enum CrossauthFuture<F> {
-        #[doc(hidden)]
+    enum State<F> {
         Inner { #[pin] future: F },
-        #[doc(hidden)]
         Direct { #[pin] future: F, info: RequestInfo },
-        #[doc(hidden)]
         Boxed { future: Pin<Box<dyn Future<Output = Response> + Send>> },
-        #[doc(hidden)]
         Done { response: Option<Response> },
     }
 }
@@ -137,7 +146,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for CrossauthFutur
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        match self.project() {
+        match self.project().state.project() {
             Project::Inner { future } => future.poll(cx),
             Project::Boxed { future } => future.as_mut().poll(cx).map(Ok),
             Project::Direct { future, info } => info.scope.enter(|| {

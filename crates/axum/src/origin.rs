@@ -19,6 +19,7 @@ pub struct BaseUrl(Url);
 
 /// The text is not a valid base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// Not an http or https URL with a host and without query, fragment, user or path.
     #[error("must be https://host or http://host, with no path, query or user")]

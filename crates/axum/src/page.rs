@@ -118,6 +118,7 @@ enum Reload {
 
 /// A template cannot be read or rendered. For the operator, not for visitors.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PageError {
     /// The directory of overrides, or a file in it, cannot be read.
     #[error("cannot read the templates in {}", path.display())]

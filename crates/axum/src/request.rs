@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use crossauth_core::csrf::{CsrfError, CsrfToken};
+use crossauth_core::csrf::{CsrfError, Token};
 use crossauth_core::key::Key;
 use crossauth_core::session::{Replaced, SessionId};
 use crossauth_core::user::User;
@@ -178,7 +178,7 @@ impl Known {
     }
 
     /// The CSRF token, which the response sends in its header.
-    pub(crate) fn show_csrf_token(&self) -> &CsrfToken {
+    pub(crate) fn show_csrf_token(&self) -> &Token {
         self.csrf.show(&self.crossauth, self.session_id())
     }
 

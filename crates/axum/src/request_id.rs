@@ -24,6 +24,7 @@ tokio::task_local! {
 /// earlier with [`run`](Self::run), and the layer uses it. It is a task-local, so it does not
 /// allocate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RequestScope {
     /// Identifies the request.
     pub id: RequestId,

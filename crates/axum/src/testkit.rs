@@ -97,7 +97,7 @@ pub async fn user(
     fields: Map<String, Value>,
 ) -> LoggedIn {
     let password = Password::new(PASSWORD);
-    let form = AccountForm { username: username.to_owned(), password, repeat: None, fields };
+    let form = AccountForm { fields, ..AccountForm::new(username, password) };
     let created = crossauth.auth().accounts.create(form, role).await;
     session(crossauth, created.expect("the user can be created")).await
 }

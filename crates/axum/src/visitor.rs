@@ -57,6 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 
 /// The header in which trusted proxies send the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`.
     #[default]

@@ -32,6 +32,13 @@ pub struct AccountForm {
     pub fields: Map<String, Value>,
 }
 
+impl AccountForm {
+    /// A form with only a username and a password.
+    pub fn new(username: impl Into<String>, password: Password) -> Self {
+        Self { username: username.into(), password, repeat: None, fields: Map::new() }
+    }
+}
+
 /// Why an account was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {

@@ -78,6 +78,18 @@ impl fmt::Debug for Sources {
     }
 }
 
+macro_rules! opaque {
+    ($($type:ident)*) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+opaque! { Accounts Auth Csrf Login Sessions Setup Signup }
+
 /// All use cases.
 pub struct Auth {
     /// Begins, authenticates and ends sessions.

@@ -43,7 +43,7 @@ pub use self::random::{
     one_time_code, random_base32, random_salt, random_token, random_value, uuid, zero_pad,
 };
 pub use self::sign::{SignatureForm, Signer, UnsignError, signable_payload};
-pub use self::totp::{InvalidTotpSecret, TotpSecret, Window};
+pub use self::totp::{InvalidTotpSecret, TotpSecret, TotpWindow};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 

@@ -36,9 +36,9 @@ pub enum CsrfError {
 
 /// A CSRF token: 128 bits.
 #[derive(Clone, Copy)]
-pub struct CsrfToken([u8; TOKEN_LEN]);
+pub struct Token([u8; TOKEN_LEN]);
 
-impl CsrfToken {
+impl Token {
     /// Length of the longest cookie that carries a token, in bytes.
     pub const MAX_COOKIE_LEN: usize = TEXT_LEN + 1 + MAX_SIGNATURE_LEN;
 
@@ -59,17 +59,17 @@ impl CsrfToken {
     }
 }
 
-impl PartialEq for CsrfToken {
+impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
         equal(&self.0, &other.0)
     }
 }
 
-impl Eq for CsrfToken {}
+impl Eq for Token {}
 
-impl fmt::Debug for CsrfToken {
+impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CsrfToken(…)")
+        f.write_str("Token(…)")
     }
 }
 
@@ -85,15 +85,15 @@ impl Csrf {
     }
 
     /// The token of a session, or a new random one without a session.
-    pub fn token(&self, session: Option<&SessionId>) -> CsrfToken {
-        session.map_or_else(|| CsrfToken(bytes(&*self.random)), derive)
+    pub fn token(&self, session: Option<&SessionId>) -> Token {
+        session.map_or_else(|| Token(bytes(&*self.random)), derive)
     }
 
     /// The token in a cookie, if it is signed by this server or derived from the session.
-    pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<CsrfToken> {
+    pub fn from_cookie(&self, cookie: &str, session: Option<&SessionId>) -> Option<Token> {
         let Some(id) = session else {
             let token = csrf::token_in_cookie(&self.signer, cookie).ok()?;
-            return CsrfToken::parse(token);
+            return Token::parse(token);
         };
         // Only the server and the holder of the session can derive it, so that it needs no
         // signature.
@@ -103,18 +103,18 @@ impl Csrf {
     }
 
     /// The value of the cookie that carries `token`.
-    pub fn cookie(&self, token: &CsrfToken) -> String {
+    pub fn cookie(&self, token: &Token) -> String {
         let text = token.text().map(char::from).iter().collect::<String>();
         csrf::cookie_value(&self.signer, &text)
     }
 
     /// The value for forms and headers, under a fresh mask.
-    pub fn form_value(&self, token: &CsrfToken) -> String {
+    pub fn form_value(&self, token: &Token) -> String {
         csrf::masked(&*self.random, &token.0)
     }
 
     /// Checks the value of a form or header against the token of the cookie.
-    pub fn verify(&self, token: &CsrfToken, form_value: &str) -> Result<(), CsrfError> {
+    pub fn verify(&self, token: &Token, form_value: &str) -> Result<(), CsrfError> {
         let unmasked = csrf::unmask(form_value).map_err(|_| CsrfError::Mismatch)?;
         if token.is_spelt(&unmasked) { Ok(()) } else { Err(CsrfError::Mismatch) }
     }
@@ -122,11 +122,11 @@ impl Csrf {
 
 /// Derives the token of a session. Its hash in storage is one of another text and does not reveal
 /// this one.
-fn derive(id: &SessionId) -> CsrfToken {
+fn derive(id: &SessionId) -> Token {
     let hash = hash_of_parts(b"csrf token of session ", id.expose().as_bytes());
     let mut token = [0; TOKEN_LEN];
     token.copy_from_slice(&hash.as_ref()[..TOKEN_LEN]);
-    CsrfToken(token)
+    Token(token)
 }
 
 /// The hash of two concatenated texts; in one call if they are short, as ids are.

@@ -19,6 +19,7 @@ macro_rules! key_prefixes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The kind of a key, stored as the prefix of its value.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum KeyPrefix {
             $($(#[$doc])* $name,)*
         }

@@ -18,20 +18,10 @@
 //! let auth = Auth::new(config, &storage, &Sources::default())?;
 //! tokio::spawn(auth.tasks());
 //!
-//! let form = AccountForm {
-//!     username: "bob".into(),
-//!     password: Password::new("correct horse battery"),
-//!     repeat: None,
-//!     fields: serde_json::Map::new(),
-//! };
+//! let form = AccountForm::new("bob", Password::new("correct horse battery"));
 //! auth.accounts.create(form, Role::User).await?;
 //!
-//! let attempt = LoginAttempt {
-//!     username: "bob",
-//!     password: Password::new("correct horse battery"),
-//!     persist: None,
-//!     replaces: None,
-//! };
+//! let attempt = LoginAttempt::new("bob", Password::new("correct horse battery"));
 //! if let LoginOutcome::LoggedIn(session) = auth.login.attempt(attempt).await? {
 //!     let checked = auth.sessions.check(&session.cookie).await?;
 //!     assert_eq!(checked.user, session.user);

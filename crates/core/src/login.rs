@@ -26,6 +26,13 @@ pub struct LoginAttempt<'a> {
     pub replaces: Option<Replaced<'a>>,
 }
 
+impl<'a> LoginAttempt<'a> {
+    /// An attempt from a browser without a session, with the configured persistence.
+    pub fn new(username: &'a str, password: Password) -> Self {
+        Self { username, password, persist: None, replaces: None }
+    }
+}
+
 /// The outcome of a login attempt.
 #[derive(Debug)]
 pub enum LoginOutcome {

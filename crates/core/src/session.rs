@@ -62,6 +62,7 @@ pub enum Persistence {
 
 /// An authenticated session.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Session {
     /// The secret id.
     pub id: SessionId,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{AccountError, AccountForm, Accounts};
+use crate::account::{AccountError, Accounts};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
 use crate::key::{Key, KeyPrefix};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
+use crate::session::{Beginning, NewAccount, NewSession, Sessions};
+use crate::signup::SignupRequest;
 use crate::storage::{KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
 
@@ -93,13 +94,12 @@ impl Setup {
     pub async fn create_admin(
         &self,
         token: &str,
-        form: AccountForm,
-        persist: Option<Persistence>,
-        replaces: Option<Replaced<'_>>,
+        request: SignupRequest<'_>,
     ) -> Result<Box<NewSession>, SetupError> {
         if !self.is_valid(token).await? {
             return Err(SetupError::InvalidLink);
         }
+        let SignupRequest { form, persist, replaces } = request;
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;

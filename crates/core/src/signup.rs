@@ -50,6 +50,13 @@ pub struct SignupRequest<'a> {
     pub replaces: Option<Replaced<'a>>,
 }
 
+impl SignupRequest<'_> {
+    /// A request from a browser without a session, with the configured persistence.
+    pub fn new(form: AccountForm) -> Self {
+        Self { form, persist: None, replaces: None }
+    }
+}
+
 /// The outcome of a sign-up.
 #[derive(Debug)]
 pub enum SignupOutcome {

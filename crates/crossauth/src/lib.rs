@@ -32,15 +32,45 @@
 //! # }
 //! ```
 //!
-//! With the feature `settings`, `crossauth::settings::builder()` gives the builder with what a TOML
-//! file and the environment say.
+//! # Where to find what
+//!
+#![cfg_attr(
+    all(
+        feature = "axum",
+        feature = "postgres",
+        feature = "settings",
+        feature = "sqlite",
+        feature = "testkit"
+    ),
+    doc = "\
+| to | use |
+|---|---|
+| know who calls a handler | [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`] |
+| accept a form, JSON or a file | [`CsrfForm`], [`CsrfChecked`]; [`CsrfToken`] for a form of your own |
+| refuse a request as our routes do | [`Rejection`] |
+| log in by other means, log out | [`Crossauth::begin_session`], [`EndSession`] |
+| log in with a password, without our routes | [`Login`](domain::login::Login) |
+| create, find, change and delete users | [`Accounts`](domain::account::Accounts) |
+| keep data in a session | [`Session::update`], [`Sessions`](domain::session::Sessions) |
+| add fields to the sign-up form | [`SignupField`] |
+| be called by the use cases | [`Builder::hooks`], [`Hooks`](domain::hooks::Hooks) |
+| configure in code | [`Builder`], [`SiteConfig`], [`CookieConfig`], [`RequestConfig`] |
+| configure by a file and the environment | [`settings::builder`] |
+| open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`TableMap`] |
+| store elsewhere | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
+| test with a user who is logged in | [`testkit`] |
+"
+)]
+//!
+//! The [cookbook](https://github.com/crossauth/crossauth-rust/blob/main/docs/how-to/cookbook.md) has
+//! an example of each.
 //!
 //! # What a handler takes says who may call it
 //!
 //! `CurrentUser` is the logged-in user, `Option<CurrentUser>` anyone, `Admin` an administrator,
 //! `Session` anyone with a session. `CsrfForm<T>` reads a form that passed the CSRF check, and
-//! `CsrfChecked` is the check alone, for JSON, files and streams. `Rejection` refuses a request in
-//! the way that our routes do; an extractor of an application's own, for a role say, rejects with it.
+//! `CsrfChecked` is the check alone, for JSON, files and streams. An extractor of an application's
+//! own, for a role say, rejects with `Rejection`.
 //!
 //! # What holds on every route
 //!
@@ -50,9 +80,44 @@
 //!
 //! # Behind the routes
 //!
-//! `Crossauth::auth()` has the use cases: [`domain::account::Accounts`] creates, changes and lists
-//! users, [`domain::session::Sessions`] begins and ends sessions. [`domain`] has their records, and
-//! the ports that a storage of another kind implements.
+//! `Crossauth::auth()` has the use cases, which know no HTTP. [`domain`] has their types, and the
+//! ports that a storage of another kind implements:
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! use crossauth::Crossauth;
+//! use crossauth::domain::account::{AccountForm, Role};
+//! use crossauth::domain::login::{LoginAttempt, LoginOutcome};
+//! use crossauth::domain::secret::Password;
+//!
+//! async fn try_it(crossauth: &Crossauth) -> Result<(), Box<dyn std::error::Error>> {
+//!     let auth = crossauth.auth();
+//!     let form = AccountForm::new("bob", Password::new("correct horse battery"));
+//!     auth.accounts.create(form, Role::User).await?;
+//!
+//!     let attempt = LoginAttempt::new("bob", Password::new("correct horse battery"));
+//!     match auth.login.attempt(attempt).await? {
+//!         LoginOutcome::LoggedIn(session) => println!("cookie: {}", session.cookie),
+//!         LoginOutcome::WrongCredentials => println!("wrong username or password"),
+//!         LoginOutcome::Refused(refusal) => println!("{refusal}"),
+//!         LoginOutcome::Unreadable => println!("the account is damaged"),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Two types of one name
+//!
+//! The extractor `Session` is the session of a request; [`domain::session::Session`] is what the
+//! check of a cookie returns. The extractor `CsrfToken` is the text for a form;
+//! [`domain::csrf::Token`] is the token behind it. `Site`, the routes of Crossauth as a router, is
+//! not `settings::section::Site`, the settings of that name.
+//!
+//! # What may grow
+//!
+//! `#[non_exhaustive]` marks what new versions may extend without breaking an application. Outcomes
+//! and errors by which callers decide are exhaustive, and a new case of them is a breaking change.
+//! Structs that applications build have a default: write `..SiteConfig::default()` in each literal.
 #![cfg_attr(all(doctest, feature = "axum", feature = "sqlite"), doc = include_str!("../../../README.md"))]
 #![cfg_attr(
     all(doctest, feature = "axum", feature = "sqlite"),

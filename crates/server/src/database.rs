@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
-use crossauth_settings::{DatabaseUrl, Settings, Tables};
+use crossauth_settings::Settings;
+use crossauth_settings::section::{DatabaseUrl, Tables};
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};

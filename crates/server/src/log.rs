@@ -6,7 +6,8 @@ use std::panic::{self, PanicHookInfo};
 
 use anyhow::Context as _;
 use crossauth_axum::RequestScope;
-use crossauth_settings::{LogFormat, LogLevel, Settings};
+use crossauth_settings::Settings;
+use crossauth_settings::section::{LogFormat, LogLevel};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;

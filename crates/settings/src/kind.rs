@@ -12,7 +12,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
-pub(crate) use choice::{Choice, Flag, Word, words};
+pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
 pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
 pub use secret::DatabaseUrl;

@@ -59,18 +59,15 @@ mod nearest;
 mod problem;
 mod reference;
 mod rule;
-mod section;
+pub mod section;
 mod settings;
 mod source;
 
-pub use kind::{DatabaseUrl, Secrecy};
+pub use kind::Secrecy;
 pub use load::{Configuration, Inputs, builder, load};
 pub use problem::{Problem, Problems, Source};
 pub use reference::page as reference_page;
-pub use section::{
-    Connections, Cookies, Database, Log, LogFormat, LogLevel, PasswordScheme, Passwords, Server,
-    Setting, Shutdown, Signup, Site, Tables,
-};
+pub use section::Setting;
 pub use settings::{Program, Settings};
 pub use source::environment::CONFIG_FILE;
 

@@ -10,6 +10,7 @@ const LONGEST_LIST: usize = 100;
 
 /// The source of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// The command line.
     Argument,

@@ -1,4 +1,5 @@
-//! Sections: groups of settings, each of which fills one config struct.
+//! The sections of [`Settings`](crate::Settings): groups of settings, each of which fills one config
+//! struct.
 
 mod connection;
 mod cookie;
@@ -24,6 +25,7 @@ pub use signup::Signup;
 pub use site::Site;
 
 use crate::entry::Reader;
+pub use crate::kind::DatabaseUrl;
 use crate::kind::Secrecy;
 
 /// The declaration of a setting.

@@ -28,6 +28,7 @@ macro_rules! sections {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $program:ident; )+) => {
         /// The settings in effect, checked individually and against each other.
         #[derive(Debug, Clone, Default)]
+        #[non_exhaustive]
         pub struct Settings {
             $( $(#[doc = $doc])+ pub $field: $type, )+
         }

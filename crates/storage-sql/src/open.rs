@@ -16,6 +16,7 @@ use crate::user::SqlUserStore;
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The file cannot be created or opened.
     #[error("cannot open {}", path.display())]
@@ -74,6 +75,7 @@ pub enum OpenError {
 
 /// A problem that an operator should know about, but that does not prevent opening the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenWarning {
     /// A column that is not set in every new row is `NOT NULL` and has no default: an application
     /// column, or that of the e-mail address.

@@ -111,12 +111,13 @@ struct OwnedStart {
 
 impl From<SessionStart<'_>> for OwnedStart {
     fn from(start: SessionStart<'_>) -> Self {
+        let SessionStart { key, replaces, credentials, checks, revoke } = start;
         Self {
-            key: start.key.clone(),
-            replaces: start.replaces.map(str::to_owned),
-            credentials: start.credentials.cloned(),
-            checks: start.checks,
-            revoke: start.revoke.to_vec(),
+            key: key.clone(),
+            replaces: replaces.map(str::to_owned),
+            credentials: credentials.cloned(),
+            checks,
+            revoke: revoke.to_vec(),
         }
     }
 }

@@ -34,6 +34,7 @@ pub struct TableMap {
 
 /// Which program creates and migrates the tables of users, secrets and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Management {
     /// This crate, under the names of [`TableMap::crossauth`]. Application fields are stored as
     /// JSON in one column.

@@ -11,6 +11,7 @@ use crate::database::Value;
 /// How times are written. Reading accepts every form that upstream writes: text in ISO 8601 and
 /// similar forms, and numbers in the unit chosen here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TimeEncoding {
     /// Milliseconds since the Unix epoch, as an integer.
     Millis,

@@ -1,7 +1,7 @@
 //! Signed, masked and encrypted text that comes back from a browser.
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::{Cipher, Signer, TotpSecret, Window, csrf, encoding};
+use crossauth_core::crypto::{Cipher, Signer, TotpSecret, TotpWindow, csrf, encoding};
 use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::ServerSecret;
 
@@ -28,7 +28,7 @@ pub(crate) fn any(input: &[u8]) {
     assert_eq!(cipher.decrypt(&encrypted).as_deref(), Ok(text));
     if let Ok(totp) = TotpSecret::parse(text) {
         let now = Timestamp::from_secs(1_700_000_000);
-        assert!(totp.verify(&totp.code(now), now, Window::Exact).is_some());
+        assert!(totp.verify(&totp.code(now), now, TotpWindow::Exact).is_some());
         assert!(TotpSecret::parse(totp.expose()).is_ok());
     }
 }

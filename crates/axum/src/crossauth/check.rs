@@ -12,6 +12,7 @@ use crate::page::{FooterLink, PageError};
 
 /// Why building failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// No secret was set.
     #[error("no secret is set: call Crossauth::builder().secret(…)")]

@@ -102,6 +102,7 @@ impl Default for CookieConfig {
 /// Whether cookie names begin with `__Host-`, so that no other host of the same domain can set them
 /// (RFC 6265bis section 4.1.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum HostPrefix {
     /// If browsers accept it: over https, for the path `/` and without a domain.
     #[default]
@@ -114,6 +115,7 @@ pub enum HostPrefix {
 
 /// Which responses set the CSRF cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum CsrfIssue {
     /// Those that contain a token: our pages, `api/getcsrftoken` and handlers that take
     /// [`CsrfToken`](crate::CsrfToken). Parallel first requests then do not replace each other's
@@ -139,6 +141,7 @@ pub struct RequestConfig {
 
 /// What happens to unsafe cross-site requests and WebSocket handshakes with our cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum CrossSite {
     /// Refused on every route.
     #[default]

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SetCookie};
-use crossauth_core::csrf::CsrfToken;
+use crossauth_core::csrf;
 use crossauth_core::session::NewSession;
 use http::{HeaderMap, HeaderValue, header};
 
@@ -24,7 +24,7 @@ impl Crossauth {
         append(headers, options, SetCookie::new(options, &session.cookie, session.cookie_expires));
     }
 
-    pub(crate) fn set_csrf_cookie(&self, headers: &mut HeaderMap, token: &CsrfToken) {
+    pub(crate) fn set_csrf_cookie(&self, headers: &mut HeaderMap, token: &csrf::Token) {
         let options = &self.config().csrf_cookie;
         append(headers, options, SetCookie::new(options, &self.auth().csrf.cookie(token), None));
     }
@@ -61,7 +61,7 @@ impl Crossauth {
     }
 
     /// Sends the token with a fresh mask, for scripts, which cannot read the cookie.
-    pub(crate) fn set_csrf_header(&self, headers: &mut HeaderMap, token: &CsrfToken) {
+    pub(crate) fn set_csrf_header(&self, headers: &mut HeaderMap, token: &csrf::Token) {
         let value = Bytes::from(self.auth().csrf.form_value(token));
         if let Ok(value) = HeaderValue::from_maybe_shared(value) {
             headers.insert(self.config().csrf_header.clone(), value);

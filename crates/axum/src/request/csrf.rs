@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crossauth_core::csrf::CsrfToken;
+use crossauth_core::csrf;
 use crossauth_core::session::SessionId;
 
 use crate::cookies::CookieValue;
@@ -29,14 +29,14 @@ enum Cookie {
 
 /// The text of a cookie, in place: most requests carry one that nothing looks at.
 struct Text {
-    bytes: [u8; CsrfToken::MAX_COOKIE_LEN],
+    bytes: [u8; csrf::Token::MAX_COOKIE_LEN],
     len: usize,
 }
 
 impl Text {
     /// `None` if it is longer than any that we write.
     fn new(text: &str) -> Option<Self> {
-        let mut bytes = [0; CsrfToken::MAX_COOKIE_LEN];
+        let mut bytes = [0; csrf::Token::MAX_COOKIE_LEN];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         Some(Self { bytes, len: text.len() })
     }
@@ -48,7 +48,7 @@ impl Text {
 
 /// A token that the response contains in a page, a body or a header.
 pub(crate) struct Shown {
-    pub(crate) token: CsrfToken,
+    pub(crate) token: csrf::Token,
     /// Whether the browser does not have the matching cookie yet.
     pub(crate) needs_cookie: bool,
 }
@@ -65,7 +65,7 @@ impl CsrfState {
         Self { cookie, shown: OnceLock::new() }
     }
 
-    fn in_cookie(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> Option<CsrfToken> {
+    fn in_cookie(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> Option<csrf::Token> {
         match &self.cookie {
             Cookie::Present(cookie) => crossauth.auth().csrf.from_cookie(cookie.as_str(), session),
             Cookie::Absent | Cookie::Invalid | Cookie::Ambiguous => None,
@@ -77,7 +77,7 @@ impl CsrfState {
         &self,
         crossauth: &Crossauth,
         session: Option<&SessionId>,
-    ) -> Option<CsrfToken> {
+    ) -> Option<csrf::Token> {
         match session {
             Some(_) => Some(crossauth.auth().csrf.token(session)),
             None => self.in_cookie(crossauth, None),
@@ -85,7 +85,7 @@ impl CsrfState {
     }
 
     /// The token for the response: that of the session or the cookie, or a new one.
-    pub(super) fn show(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> &CsrfToken {
+    pub(super) fn show(&self, crossauth: &Crossauth, session: Option<&SessionId>) -> &csrf::Token {
         let shown = self.shown.get_or_init(|| match self.in_cookie(crossauth, session) {
             Some(token) => Shown { token, needs_cookie: false },
             None => Shown { token: crossauth.auth().csrf.token(session), needs_cookie: true },

@@ -88,7 +88,9 @@ async fn log_in(info: &RequestInfo, form: LoginForm) -> Answer {
     }
     let persist = persistence(info, form.persist);
     let session = attempt(info, &form.username, form.password, persist).await?;
-    Ok(logged_in(info, session, form.next.as_ref()))
+    Ok(logged_in(info, session, form.next.as_ref(), |user| {
+        answer::json(info, &Body { ok: true, user })
+    }))
 }
 
 /// Logs in the user of the form, in place of the logged-in user.
@@ -111,13 +113,18 @@ pub(super) async fn attempt(
     }
 }
 
-fn logged_in(info: &RequestInfo, session: NewSession, next: Option<&NextPath>) -> Response {
+/// The response that begins a user's session: a redirect, or the JSON of the endpoint.
+pub(super) fn logged_in(
+    info: &RequestInfo,
+    session: NewSession,
+    next: Option<&NextPath>,
+    json: impl FnOnce(Option<VisibleUser<'_>>) -> Response,
+) -> Response {
     let response = match info.surface {
         Surface::Page => redirect_after_login(info, next),
         Surface::Api => {
             let user = session.user.as_ref();
-            let user = user.map(|user| VisibleUser::new(&info.crossauth, user));
-            answer::json(info, &Body { ok: true, user })
+            json(user.map(|user| VisibleUser::new(&info.crossauth, user)))
         }
     };
     answer::with_session(response, SessionChange::begin(session))

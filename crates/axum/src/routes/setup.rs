@@ -7,6 +7,7 @@ use axum::extract::Request;
 use crossauth_core::account::AccountForm;
 use crossauth_core::secret::Password;
 use crossauth_core::setup::SetupError;
+use crossauth_core::signup::SignupRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -77,10 +78,9 @@ async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> Answe
     fields.retain(|name, _| name == "email");
     let (username, password) = (form.username, form.password);
     let account = AccountForm { username, password, repeat: Some(form.repeat_password), fields };
-    let persist = persistence(info, form.persist);
-    let setup = &info.crossauth.auth().setup;
-    let session =
-        setup.create_admin(&form.token, account, persist, info.replaced_session()).await?;
+    let (persist, replaces) = (persistence(info, form.persist), info.replaced_session());
+    let request = SignupRequest { form: account, persist, replaces };
+    let session = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
     let response = redirect_after_login(info, None);
     Ok(answer::with_session(response, SessionChange::begin(*session)))
 }

@@ -12,15 +12,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::Answer;
-use super::login::{self, persistence, redirect_after_login};
+use super::login::{self, logged_in, persistence, redirect_after_login};
 use crate::answer;
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Sent};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
-use crate::request::{RequestInfo, Surface};
-use crate::session_change::SessionChange;
+use crate::request::RequestInfo;
 use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
@@ -128,15 +127,9 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
     }
     let request = SignupRequest { form: account, persist, replaces: info.replaced_session() };
     let SignupOutcome::LoggedIn(session) = info.crossauth.auth().signup.sign_up(request).await?;
-    let response = match info.surface {
-        Surface::Page => redirect_after_login(info, form.next.as_ref()),
-        Surface::Api => {
-            let user = session.user.as_ref();
-            let user = user.map(|user| VisibleUser::new(&info.crossauth, user));
-            answer::json_ok(info, Body { user, email_verification_needed: false })
-        }
-    };
-    Ok(answer::with_session(response, SessionChange::begin(*session)))
+    Ok(logged_in(info, *session, form.next.as_ref(), |user| {
+        answer::json_ok(info, Body { user, email_verification_needed: false })
+    }))
 }
 
 /// Other errors of a form, so that all are reported at once.

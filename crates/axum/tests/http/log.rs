@@ -140,19 +140,15 @@ async fn printing_a_value_for_debugging_shows_no_secret() {
     let checked = auth.sessions.check(&old.cookie).await.unwrap();
     let token = auth.csrf.token(Some(&old.id));
     let attempt = || LoginAttempt {
-        username: "bob",
-        password: Password::new(PASSWORD),
-        persist: None,
         replaces: Some((&old.id).into()),
+        ..LoginAttempt::new("bob", Password::new(PASSWORD))
     };
     let outcome = auth.login.attempt(attempt()).await.unwrap();
     let form = AccountForm {
-        username: "alice".into(),
-        password: Password::new(WRONG),
         repeat: Some(Password::new(RIGHT)),
-        fields: Map::new(),
+        ..AccountForm::new("alice", Password::new(WRONG))
     };
-    let request = SignupRequest { form, persist: None, replaces: Some((&old.id).into()) };
+    let request = SignupRequest { replaces: Some((&old.id).into()), ..SignupRequest::new(form) };
     let credentials = found.credentials();
     let beginning = Beginning { credentials: Some(&credentials), ..Beginning::default() };
     let attempt = attempt();

@@ -1,10 +1,9 @@
-//! Session cookies: what they hold, how long they last, and what is not taken for one.
+//! Sessions: how they begin, how long they last, and what ends them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossauth_axum::HostPrefix;
 use crossauth_core::account::Role;
 use crossauth_core::clock::Clock;
 use crossauth_core::key::KeyPrefix;
@@ -12,11 +11,10 @@ use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::Password;
 use crossauth_core::session::SessionConfig;
 use crossauth_core::user::UserUpdate;
-use http::header::COOKIE;
-use http::{HeaderValue, Method};
 use serde_json::{Map, json};
 
-use crate::browser::{Answer, request, send_bare};
+use crate::browser::Answer;
+use crate::cookie::with_cookies;
 use crate::site::{PASSWORD, Site, test_storage};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -84,25 +82,6 @@ async fn sessions_of_disabled_and_deleted_users_are_refused_at_the_next_request(
     let (bob, _) = site.found("bob").await.unwrap();
     site.crossauth.auth().accounts.delete(&bob).await.unwrap();
     assert_eq!(deleted.whoami().await, None);
-}
-
-#[tokio::test]
-async fn only_a_signed_session_cookie_asks_the_store() {
-    let storage = test_storage();
-    let site = Site::over(storage.storage(), |site| site);
-    let mut bob = site.logged_in("bob").await;
-    storage.take_calls();
-    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
-    assert_eq!(storage.take_calls(), ["sessions.find"]);
-    for forged in [None, Some("forged"), Some("id.forged")] {
-        let mut browser = site.browser();
-        if let Some(value) = forged {
-            browser.cookies.insert("SESSIONID".into(), value.into());
-        }
-        assert_eq!(browser.whoami().await, None);
-        assert_eq!(browser.get("/login").await.status, 200);
-        assert_eq!(storage.take_calls(), [""; 0], "{forged:?}");
-    }
 }
 
 #[tokio::test]
@@ -176,101 +155,6 @@ async fn the_clock_set_back_opens_no_session_that_was_closed() {
 }
 
 #[tokio::test]
-async fn host_prefixed_cookies_carry_what_the_prefix_demands_and_the_plain_names_count_for_nothing()
-{
-    let site =
-        Site::with(|site| site.base_url("https://id.example.com").host_prefix(HostPrefix::Always));
-    site.account("bob", Role::User).await;
-    let mut browser = site.browser();
-    let answer = browser.log_in("bob", PASSWORD).await;
-    for name in ["__Host-SESSIONID", "__Host-CSRFTOKEN"] {
-        let cookie = answer.set_cookie(name).unwrap();
-        for attribute in ["; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/;"] {
-            assert!(cookie.contains(attribute), "{cookie}");
-        }
-        assert!(!cookie.contains("Domain") && cookie.len() <= 4096, "{cookie}");
-    }
-    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
-    let cookie = browser.cookies.remove("__Host-SESSIONID").unwrap();
-    for name in ["SESSIONID", "__host-sessionid", "__Host-SESSIONID2", "__Secure-SESSIONID"] {
-        let answer = with_cookies(&site, &format!("{name}={cookie}")).await;
-        answer.assert_failure(401, "Unauthorized");
-    }
-    assert_eq!(with_cookies(&site, &format!("__Host-SESSIONID={cookie}")).await.status, 200);
-}
-
-#[tokio::test]
-async fn duplicate_session_cookies_are_ignored() {
-    let site = Site::new();
-    let bob = site.logged_in("bob").await.cookies["SESSIONID"].clone();
-    let mallory = site.logged_in("mallory").await.cookies["SESSIONID"].clone();
-    assert_eq!(with_cookies(&site, &format!("SESSIONID={bob}")).await.status, 200);
-    for (one, two) in [(&bob, &mallory), (&mallory, &bob), (&bob, &bob)] {
-        let answer = with_cookies(&site, &format!("SESSIONID={one}; SESSIONID={two}")).await;
-        answer.assert_failure(401, "Unauthorized");
-        assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"));
-        let apart = request(Method::GET, "/api/userforsessionkey")
-            .header(COOKIE, format!("SESSIONID={one}"))
-            .header(COOKIE, format!("SESSIONID={two}"));
-        let answer = send_bare(&site.router, apart.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
-    }
-}
-
-#[tokio::test]
-async fn malformed_session_cookies_do_not_authenticate() {
-    let site = Site::new();
-    let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
-    assert_eq!(with_cookies(&site, &format!("SESSIONID={good}")).await.status, 200);
-    let (id, signature) = good.split_once('.').unwrap();
-    let mut broken: Vec<Vec<u8>> = (0..good.len())
-        .map(|at| {
-            let mut bytes = good.clone().into_bytes();
-            bytes[at] ^= 1;
-            bytes
-        })
-        .collect();
-    broken.extend((0..good.len()).map(|len| good.as_bytes()[..len].to_vec()));
-    for text in [
-        String::new(),
-        id.to_owned(),
-        format!("{id}."),
-        format!(".{signature}"),
-        format!("{good}x"),
-        format!("{good}.x"),
-        format!("{good}="),
-        format!("\"{good}\""),
-        format!("{id}.{}", signature.to_uppercase()),
-        "a".repeat(10_000),
-        "!!!.???".to_owned(),
-        "%00".to_owned(),
-        "\u{fc}\u{1F40E}".to_owned(),
-    ] {
-        broken.push(text.into_bytes());
-    }
-    broken.push(b"\xFF\xFE".to_vec());
-    for value in broken {
-        let Ok(header) = HeaderValue::from_bytes(&[b"SESSIONID=", &value[..]].concat()) else {
-            continue;
-        };
-        let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, header);
-        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
-        assert!(answer.set_cookie("SESSIONID").is_some_and(|cookie| cookie.contains("1970")));
-    }
-}
-
-#[tokio::test]
-async fn cookies_of_other_applications_on_the_host_do_no_harm() {
-    let site = Site::new();
-    let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
-    for other in ["theme=d\u{fc}ster", "a", "=", "x=\"SESSIONID=1\"", "SESSIONID2=x", ""] {
-        let answer = with_cookies(&site, &format!("{other}; SESSIONID={good}")).await;
-        assert_eq!(answer.status, 200, "{other:?}: {}", answer.body);
-    }
-}
-
-#[tokio::test]
 async fn ids_are_long_and_do_not_repeat() {
     let site = Site::with(|site| site.random(Arc::new(SystemRandom)));
     let sessions = &site.crossauth.auth().sessions;
@@ -313,55 +197,6 @@ async fn what_is_stored_is_no_cookie() {
 }
 
 #[tokio::test]
-async fn an_id_in_the_address_the_body_or_another_header_counts_for_nothing() {
-    let site = Site::new();
-    let cookie = site.logged_in("bob").await.cookies["SESSIONID"].clone();
-    let query = format!("/api/userforsessionkey?SESSIONID={cookie}&sessionid={cookie}");
-    for (path, header) in [
-        (query.as_str(), "x-nothing"),
-        ("/api/userforsessionkey", "SESSIONID"),
-        ("/api/userforsessionkey", "X-Session-Id"),
-        ("/api/userforsessionkey", "Authorization"),
-    ] {
-        let request = request(Method::GET, path).header(header, &cookie);
-        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
-    }
-    let mut stranger = site.browser();
-    stranger.submit("/logout", &[("SESSIONID", &cookie)]).await;
-    assert_eq!(with_cookies(&site, &format!("SESSIONID={cookie}")).await.status, 200);
-}
-
-#[tokio::test]
-async fn the_cookie_of_another_site_counts_for_nothing() {
-    let site = Site::new();
-    site.account("bob", Role::User).await;
-    let other =
-        Site::over(site.storage.clone(), |other| other.secret("quite another secret of tests"));
-    let cookie = other.logged_in("bob").await.cookies["SESSIONID"].clone();
-    with_cookies(&site, &format!("SESSIONID={cookie}")).await.assert_failure(401, "Unauthorized");
-    assert_eq!(with_cookies(&other, &format!("SESSIONID={cookie}")).await.status, 200);
-}
-
-#[tokio::test]
-async fn neither_cookie_passes_for_the_other() {
-    let site = Site::new();
-    let mut stranger = site.browser();
-    stranger.csrf_token().await;
-    let mut bob = site.logged_in("bob").await;
-    for cookie in [stranger.cookies["CSRFTOKEN"].clone(), bob.cookies["CSRFTOKEN"].clone()] {
-        let answer = with_cookies(&site, &format!("SESSIONID={cookie}")).await;
-        answer.assert_failure(401, "Unauthorized");
-    }
-    let session = bob.cookies["SESSIONID"].clone();
-    let good = bob.csrf_token().await;
-    stranger.cookies.insert("CSRFTOKEN".into(), session);
-    let body = json!({"username": "bob", "password": PASSWORD});
-    stranger.post_with_token("/api/login", body, &good).await.assert_failure(401, "InvalidCsrf");
-    assert_eq!(bob.post("/api/logout", json!({})).await.status, 200);
-}
-
-#[tokio::test]
 async fn a_restart_ends_no_session_and_revives_none() {
     let site = Site::new();
     let mut living = site.logged_in("bob").await;
@@ -400,10 +235,4 @@ async fn what_a_user_may_do_is_looked_up_anew_for_each_request() {
     assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(true));
     site.change(&admin, UserUpdate { admin: Some(false), ..UserUpdate::default() }).await;
     assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(false));
-}
-
-async fn with_cookies(site: &Site, cookies: &str) -> Answer {
-    let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
-    let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, cookies);
-    send_bare(&site.router, request.body("".into()).unwrap()).await
 }

@@ -70,12 +70,7 @@ impl Site {
 
     /// An account with [`PASSWORD`], made without a form.
     pub(crate) async fn account(&self, username: &str, role: Role) -> User {
-        let form = AccountForm {
-            username: username.into(),
-            password: Password::new(PASSWORD),
-            repeat: None,
-            fields: serde_json::Map::new(),
-        };
+        let form = AccountForm::new(username, Password::new(PASSWORD));
         self.crossauth.auth().accounts.create(form, role).await.unwrap()
     }
 

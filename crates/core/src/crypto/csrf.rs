@@ -15,6 +15,7 @@ const TEXT_LEN: usize = encoded_len(TOKEN_LEN);
 
 /// Why a pair of cookie and form value is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidCsrf {
     /// The value in form or header is not two base64url texts joined by a dot.
     #[error("CSRF token in header or form not in correct format")]

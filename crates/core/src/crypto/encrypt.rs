@@ -39,6 +39,7 @@ pub struct EncryptError;
 
 /// Why a text was not decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecryptError {
     /// Not one of the forms.
     #[error("not a ciphertext")]

@@ -32,6 +32,7 @@ pub struct Signer {
 
 /// Which of upstream's two encodings is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum SignatureForm {
     /// That of TypeScript: signatures in base64url, payloads without padding.
     #[default]
@@ -43,6 +44,7 @@ pub enum SignatureForm {
 
 /// Why a signed text is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnsignError {
     /// Not a payload, a dot and a signature.
     #[error("Key is invalid")]

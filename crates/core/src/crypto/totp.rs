@@ -33,14 +33,14 @@ pub struct InvalidTotpSecret;
 
 /// The accepted clock skew of an authenticator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Window {
+pub enum TotpWindow {
     /// Only the current step.
     Exact,
     /// The step before and the step after as well.
     OneStep,
 }
 
-impl Window {
+impl TotpWindow {
     const fn steps(self) -> u64 {
         match self {
             Self::Exact => 0,
@@ -80,7 +80,7 @@ impl TotpSecret {
     ///
     /// Callers must store the step of an accepted code and refuse codes of that step and earlier
     /// ones (RFC 6238 section 5.2).
-    pub fn verify(&self, code: &str, now: Timestamp, window: Window) -> Option<u64> {
+    pub fn verify(&self, code: &str, now: Timestamp, window: TotpWindow) -> Option<u64> {
         if code.len() != 6 || !code.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
@@ -207,8 +207,8 @@ mod tests {
             [(0, true, true), (30, false, true), (-30, false, true), (60, false, false)]
         {
             let now = Timestamp::from_secs(1_111_111_111 + late);
-            assert_eq!(secret().verify(&code, now, Window::Exact), exact.then_some(step));
-            assert_eq!(secret().verify(&code, now, Window::OneStep), one_step.then_some(step));
+            assert_eq!(secret().verify(&code, now, TotpWindow::Exact), exact.then_some(step));
+            assert_eq!(secret().verify(&code, now, TotpWindow::OneStep), one_step.then_some(step));
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
         let now = Timestamp::from_secs(1_111_111_111);
         for code in ["", "50471", "+50471", " 050471", "0050471", "０５０４７１", "050471\n"]
         {
-            assert_eq!(secret().verify(code, now, Window::OneStep), None, "{code:?}");
+            assert_eq!(secret().verify(code, now, TotpWindow::OneStep), None, "{code:?}");
         }
     }
 

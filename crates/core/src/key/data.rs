@@ -51,6 +51,7 @@ impl DataChange {
 
 /// Why a key's data could not be read or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DataError {
     /// The stored text is not a JSON object.
     #[error("the key's data is not a JSON object")]

@@ -44,7 +44,7 @@ impl Default for Argon2idParams {
 impl Argon2idParams {
     /// Whether Argon2 accepts these parameters and they are within the limits: at most 128 MiB, 16
     /// passes and 16 lanes, and memory times passes at most 512 MiB.
-    pub fn are_sane(&self) -> bool {
+    pub fn are_within_limits(&self) -> bool {
         self.memory_kib <= MAX_MEMORY_KIB
             && (1..=MAX_PASSES).contains(&self.passes)
             && (1..=MAX_LANES).contains(&self.lanes)
@@ -103,8 +103,9 @@ impl PhcString {
         };
         let salt = STANDARD_NO_PAD.decode(salt).ok()?;
         let hash = STANDARD_NO_PAD.decode(hash).ok()?;
-        let fits =
-            params.are_sane() && SALT_LEN.contains(&salt.len()) && HASH_LEN.contains(&hash.len());
+        let fits = params.are_within_limits()
+            && SALT_LEN.contains(&salt.len())
+            && HASH_LEN.contains(&hash.len());
         fits.then_some(Self { params, salt, hash })
     }
 

@@ -61,7 +61,7 @@ impl Default for HasherConfig {
 impl HasherConfig {
     /// Checks that hashes with this configuration can be verified.
     pub fn check(&self) -> Result<(), HasherConfigError> {
-        if !self.new_hashes.are_sane() {
+        if !self.new_hashes.are_within_limits() {
             return Err(HasherConfigError::Params);
         }
         match (self.pbkdf2_padding, self.new_hashes) {
@@ -77,6 +77,7 @@ impl HasherConfig {
 
 /// Why a hasher could not be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HasherConfigError {
     /// The parameters exceed the limits: such hashes could not be verified.
     #[error("the parameters of the password hash exceed the limits")]

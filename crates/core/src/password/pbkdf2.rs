@@ -43,6 +43,7 @@ impl fmt::Debug for Pepper {
 
 /// The hash function inside PBKDF2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Digest {
     /// SHA-1, for existing hashes only.
     Sha1,
@@ -94,7 +95,7 @@ impl Default for Params {
 impl Params {
     /// Whether these parameters are within the limits: a key of 16 to 64 bytes, and work of at most
     /// [`MAX_ITERATIONS`].
-    pub fn are_sane(&self) -> bool {
+    pub fn are_within_limits(&self) -> bool {
         (16..=MAX_KEY_LEN).contains(&self.key_len)
             && self.iterations >= 1
             && self.work() <= u64::from(MAX_ITERATIONS)
@@ -156,6 +157,7 @@ pub struct EncodedHash {
 
 /// Why a text is not a valid hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidHash {
     /// Not seven parts with numbers and base64url in the expected places.
     #[error("Hash is not in a valid format")]
@@ -216,7 +218,7 @@ impl EncodedHash {
     /// Whether the hash can be verified: parameters within the limits, a hash of the stated length,
     /// and the pepper available if it includes one.
     pub fn is_checkable(&self, pepper: Option<&Pepper>) -> bool {
-        self.params.are_sane()
+        self.params.are_within_limits()
             && self.hash.len() == self.params.key_len
             && (self.pepper == PepperFlag::Plain || pepper.is_some())
     }
@@ -316,7 +318,9 @@ mod tests {
 
     #[test]
     fn the_work_of_a_hash_is_bounded_whatever_its_digest_and_length() {
-        let sane = |digest, key_len, iterations| Params { digest, key_len, iterations }.are_sane();
+        let sane = |digest, key_len, iterations| {
+            Params { digest, key_len, iterations }.are_within_limits()
+        };
         for (digest, key_len, most) in [
             (Digest::Sha1, 20, MAX_ITERATIONS),
             (Digest::Sha256, 32, MAX_ITERATIONS),

@@ -31,6 +31,7 @@ pub struct PasswordPolicy {
 
 /// Which classes of characters a password must contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Composition {
     /// Any characters.
     #[default]

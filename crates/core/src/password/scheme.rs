@@ -26,10 +26,10 @@ impl Default for NewHashes {
 
 impl NewHashes {
     /// Whether hashes with these parameters can be verified.
-    pub(crate) fn are_sane(&self) -> bool {
+    pub(crate) fn are_within_limits(&self) -> bool {
         match self {
-            Self::Argon2id(params) => params.are_sane(),
-            Self::Pbkdf2(params) => params.are_sane(),
+            Self::Argon2id(params) => params.are_within_limits(),
+            Self::Pbkdf2(params) => params.are_within_limits(),
         }
     }
 }

@@ -80,6 +80,7 @@ pub enum Begun {
 }
 
 /// A new session, to be sent to the browser.
+#[non_exhaustive]
 pub struct NewSession {
     /// The secret id.
     pub id: SessionId,

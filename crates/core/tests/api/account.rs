@@ -207,7 +207,7 @@ async fn new_administrator_makes_setup_links_invalid() {
         inner.users.create(&root, &UserSecrets::default(), &effects).await.unwrap();
     });
     let [first, second] = &tokens;
-    let refused = setup.create_admin(first, form("eve", PASSWORD), None, None).await;
+    let refused = setup.create_admin(first, SignupRequest::new(form("eve", PASSWORD))).await;
     assert!(refused.is_err(), "a second administrator");
     assert!(!setup.is_valid(second).await.unwrap());
     assert_eq!(site.auth.accounts.find("eve").await.unwrap(), None);
@@ -222,7 +222,7 @@ async fn login_takes_one_look_up_and_one_transaction() {
     assert_eq!(site.storage.take_calls(), ["users.find_by_username", "sessions.start"]);
     assert!(site.is_accepted(&session).await);
     assert_eq!(site.storage.take_calls(), ["sessions.find"]);
-    let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces: None };
+    let request = SignupRequest::new(form("carol", PASSWORD));
     let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
     // A taken name is found out before a hash is made.
     assert_eq!(site.storage.take_calls(), ["users.find_by_username", "users.create"]);
@@ -240,7 +240,7 @@ async fn signing_up_ends_the_anonymous_session_and_keeps_what_the_application_ch
     let anonymous = site.auth.sessions.begin_anonymous(&cart).await.unwrap();
     let before = site.auth.sessions.check(&anonymous.cookie).await.unwrap();
     let replaces = Some(Replaced::new(&before.id, &before.key));
-    let request = SignupRequest { form: form("carol", PASSWORD), persist: None, replaces };
+    let request = SignupRequest { replaces, ..SignupRequest::new(form("carol", PASSWORD)) };
     let SignupOutcome::LoggedIn(session) = site.auth.signup.sign_up(request).await.unwrap();
     assert!(!site.is_accepted(&anonymous).await);
     let session = site.auth.sessions.check(&session.cookie).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::{Cipher, Signer, TotpSecret, Window, csrf, encoding};
+use crossauth_core::crypto::{Cipher, Signer, TotpSecret, TotpWindow, csrf, encoding};
 use crossauth_core::password::pbkdf2::{EncodedHash, Params};
 use crossauth_core::password::{
     Argon2idParams, Hasher, HasherConfig, Lane, NewHashes, PasswordPolicy, Verification,
@@ -66,10 +66,10 @@ proptest! {
         let now = Timestamp::from_millis(now);
         let secret = TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
         if !(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit())) {
-            prop_assert_eq!(secret.verify(&text, now, Window::OneStep), None);
+            prop_assert_eq!(secret.verify(&text, now, TotpWindow::OneStep), None);
         }
         let code = secret.code(now);
-        prop_assert!(code.len() == 6 && secret.verify(&code, now, Window::Exact).is_some());
+        prop_assert!(code.len() == 6 && secret.verify(&code, now, TotpWindow::Exact).is_some());
         let _ = TotpSecret::parse(&text);
     }
 

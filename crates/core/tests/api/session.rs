@@ -87,10 +87,8 @@ async fn login_carries_over_what_the_hook_keeps_of_an_anonymous_session() {
     let anonymous = site.auth.sessions.begin_anonymous(&held).await.unwrap();
     let checked = site.auth.sessions.check(&anonymous.cookie).await.unwrap();
     let attempt = LoginAttempt {
-        username: "bob",
-        password: Password::new(PASSWORD),
-        persist: None,
         replaces: Some(Replaced::new(&checked.id, &checked.key)),
+        ..LoginAttempt::new("bob", Password::new(PASSWORD))
     };
     let outcome = site.auth.login.attempt(attempt).await.unwrap();
     let LoginOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };

@@ -13,7 +13,6 @@ use crossauth_core::{Auth, AuthConfig, Sources};
 use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
 use crossauth_testkit::storage::TestStorage;
-use serde_json::Map;
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const OTHER: &str = "Another-Horse-8";
@@ -49,12 +48,7 @@ impl Site {
     }
 
     pub(crate) async fn log_in(&self, username: &str, password: &str) -> LoginOutcome {
-        let attempt = LoginAttempt {
-            username,
-            password: Password::new(password),
-            persist: None,
-            replaces: None,
-        };
+        let attempt = LoginAttempt::new(username, Password::new(password));
         self.auth.login.attempt(attempt).await.unwrap()
     }
 
@@ -70,10 +64,5 @@ impl Site {
 }
 
 pub(crate) fn form(username: &str, password: &str) -> AccountForm {
-    AccountForm {
-        username: username.into(),
-        password: Password::new(password),
-        repeat: None,
-        fields: Map::new(),
-    }
+    AccountForm::new(username, Password::new(password))
 }

@@ -234,7 +234,7 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
         fields.insert("email".into(), Value::String(email));
     }
     let password = password::read(origin(new.password_stdin)).await?;
-    let form = AccountForm { username: new.username, password, repeat: None, fields };
+    let form = AccountForm { fields, ..AccountForm::new(new.username, password) };
     let role = if new.admin { Role::Administrator } else { Role::User };
     let user = auth.accounts.create(form, role).await.context("the account was not created")?;
     report(&user, "is added")

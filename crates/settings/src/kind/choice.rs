@@ -22,7 +22,19 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+
+/// Implements [`Word`] for a type with two states, on and off.
+macro_rules! flag {
+    ($type:ty, $on:expr, $off:expr) => {
+        $crate::kind::words! { $type, "`true` or `false`" {
+            "true" = $on;
+            "false" = $off;
+            "1" = $on;
+            "0" = $off;
+        } }
+    };
+}
+pub(crate) use {flag, words};
 
 /// One of the words of `W`, ignoring case.
 pub(crate) struct Choice<W>(PhantomData<W>);
@@ -43,12 +55,7 @@ impl<W: Word> Kind for Choice<W> {
     }
 }
 
-words! { bool, "`true` or `false`" {
-    "true" = true;
-    "false" = false;
-    "1" = true;
-    "0" = false;
-} }
+flag! { bool, true, false }
 
 /// On or off.
 pub(crate) type Flag = Choice<bool>;

@@ -7,6 +7,7 @@ use crate::kind::{Count, Optional, Span};
 
 /// Limits of the server's connections.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Connections {
     /// Maximum number of open connections.
     pub limit: usize,

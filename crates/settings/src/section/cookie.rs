@@ -10,6 +10,7 @@ use crate::rule::Rules;
 
 /// The session cookie, the CSRF cookie and the CSRF header.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Cookies {
     /// Names and attributes.
     pub config: CookieConfig,

@@ -8,6 +8,7 @@ use crate::rule::Rules;
 
 /// Location and schema of the database.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Database {
     /// URL of the PostgreSQL database; a SQLite file if not set.
     pub url: Option<DatabaseUrl>,

@@ -5,6 +5,7 @@ use crate::kind::{Choice, Flag, words};
 
 /// Logging.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Log {
     /// Minimum level of logged events.
     pub level: LogLevel,

@@ -13,6 +13,7 @@ use crate::rule::Rules;
 
 /// Password hashing.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Passwords {
     /// How new passwords are hashed.
     pub scheme: PasswordScheme,
@@ -32,6 +33,7 @@ pub struct Passwords {
 
 /// How new passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum PasswordScheme {
     /// Argon2id, as a PHC string.
     #[default]
@@ -152,13 +154,13 @@ impl Passwords {
         );
         match self.scheme {
             PasswordScheme::Argon2id => rules.require(
-                self.argon2id.are_sane(),
+                self.argon2id.are_within_limits(),
                 &["password.argon2_memory", "password.argon2_iterations"],
                 "must be from 8KiB to 128MiB, `password.argon2_iterations` from 1 to 16, and the \
                  product of both at most 512MiB",
             ),
             PasswordScheme::Pbkdf2 => rules.require(
-                self.pbkdf2.are_sane(),
+                self.pbkdf2.are_within_limits(),
                 &["password.pbkdf2_iterations", "password.pbkdf2_key_length"],
                 "must be from 1 to 2000000 (half as many with sha384, sha512 or a longer key), and \
                  `password.pbkdf2_key_length` from 16 to 64",

@@ -3,19 +3,14 @@
 use crossauth_axum::{CrossSite, ForwardedHeader, RequestConfig};
 
 use super::section;
-use crate::kind::{Choice, Hosts, Networks, words};
+use crate::kind::{Choice, Hosts, Networks, flag, words};
 
 words! { ForwardedHeader, "`x-forwarded-for` or `forwarded`" {
     "x-forwarded-for" = ForwardedHeader::XForwardedFor;
     "forwarded" = ForwardedHeader::Forwarded;
 } }
 
-words! { CrossSite, "`true` or `false`" {
-    "true" = CrossSite::DangerAllowed;
-    "false" = CrossSite::Refused;
-    "1" = CrossSite::DangerAllowed;
-    "0" = CrossSite::Refused;
-} }
+flag! { CrossSite, CrossSite::DangerAllowed, CrossSite::Refused }
 
 section! { RequestConfig {
     /// Host names, besides that of `base_url`, under which browsers reach the site. Loopback names,

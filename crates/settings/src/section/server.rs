@@ -9,6 +9,7 @@ use crate::rule::Rules;
 
 /// Listening address and data directory of the server.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Server {
     /// The address to listen on.
     pub listen: SocketAddr,

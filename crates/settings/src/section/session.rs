@@ -3,14 +3,9 @@
 use crossauth_core::session::{Persistence, SessionConfig};
 
 use super::section;
-use crate::kind::{Choice, OrNever, words};
+use crate::kind::{Choice, OrNever, flag};
 
-words! { Persistence, "`true` or `false`" {
-    "true" = Persistence::Persistent;
-    "false" = Persistence::UntilBrowserCloses;
-    "1" = Persistence::Persistent;
-    "0" = Persistence::UntilBrowserCloses;
-} }
+flag! { Persistence, Persistence::Persistent, Persistence::UntilBrowserCloses }
 
 section! { SessionConfig {
     /// Maximum lifetime of a session; 0 for no limit.

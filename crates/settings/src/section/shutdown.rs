@@ -7,6 +7,7 @@ use crate::kind::{Optional, Span};
 
 /// Graceful shutdown.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Shutdown {
     /// Maximum time for requests in progress to finish.
     pub grace: Duration,

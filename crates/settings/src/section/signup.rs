@@ -4,10 +4,11 @@ use crossauth_axum::SignupField;
 use crossauth_core::signup::{Registration, SignupConfig};
 
 use super::section;
-use crate::kind::{Choice, List, SignupFields, Usernames, words};
+use crate::kind::{Choice, List, SignupFields, Usernames, flag};
 
 /// Who may sign up, and with which fields.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Signup {
     /// Who may sign up, and which fields users may set.
     pub config: SignupConfig,
@@ -15,12 +16,7 @@ pub struct Signup {
     pub fields: Vec<SignupField>,
 }
 
-words! { Registration, "`true` or `false`" {
-    "true" = Registration::Open;
-    "false" = Registration::Closed;
-    "1" = Registration::Open;
-    "0" = Registration::Closed;
-} }
+flag! { Registration, Registration::Open, Registration::Closed }
 
 section! { Signup {
     /// Whether visitors may create accounts.

@@ -14,6 +14,7 @@ use crate::rule::Rules;
 
 /// URL, name, secret and pages of the site.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Site {
     /// URL, name and pages.
     pub config: SiteConfig,

@@ -46,25 +46,6 @@ impl KeySql {
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // Not `LIKE`: prefixes may contain wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
-        let created =
-            |row: &str| schema.comparable_time(&format!("{row}.{}", keys.created.quoted()));
-        let (order, previous) = (created("k"), created("previous"));
-        // Times may be stored more exactly than they are read: the last key, where it is still
-        // there, knows its own.
-        let after = format!(
-            "AND ({order}, k.{value}) < \
-             (COALESCE((SELECT {previous} FROM {table} AS previous WHERE previous.{value} = ?), ?), ?)"
-        );
-        let list = |condition: &str| {
-            let page = |after: &str| {
-                Statement::new(format!(
-                    "SELECT k.{value}, {columns} FROM {table} AS k \
-                     WHERE {condition} {after} \
-                     ORDER BY {order} DESC, k.{value} DESC LIMIT ?"
-                ))
-            };
-            List { first: page(""), after: page(&after) }
-        };
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
         let of_kind = anonymous_of_kind(&schema);
         Self {
@@ -87,17 +68,9 @@ impl KeySql {
                 let data = data.quoted();
                 Statement::new(format!("UPDATE {table} SET {data} = ? WHERE {value} = ?"))
             }),
-            list_owned: list(&format!("{owned} AND {prefixed}")),
-            list_anonymous: list(&of_kind),
-            touch: keys.lastactive.as_ref().map(|lastactive| {
-                let lastactive = lastactive.quoted();
-                let recorded = schema.comparable_time(lastactive);
-                Statement::new(format!(
-                    "UPDATE {table} SET {lastactive} = ? \
-                     WHERE {value} = ? \
-                     AND ({lastactive} IS NULL OR {recorded} < ? OR {recorded} > ?)"
-                ))
-            }),
+            list_owned: List::new(&schema, &format!("{owned} AND {prefixed}")),
+            list_anonymous: List::new(&schema, &of_kind),
+            touch: touch(&schema),
             // MySQL accepts `LIMIT` only in a nested subquery.
             purge: Statement::new(format!(
                 "DELETE FROM {table} WHERE {value} IN (SELECT {value} FROM \
@@ -122,6 +95,31 @@ pub(crate) struct List {
     pub(crate) after: Statement,
 }
 
+impl List {
+    fn new(schema: &Schema, condition: &str) -> Self {
+        let keys = &schema.keys;
+        let (table, value) = (&keys.table, &keys.value.quoted);
+        let columns = select_list(&keys.selected, "k");
+        let created =
+            |row: &str| schema.comparable_time(&format!("{row}.{}", keys.created.quoted()));
+        let (order, previous) = (created("k"), created("previous"));
+        // Times may be stored more exactly than they are read: the last key, where it is still
+        // there, knows its own.
+        let after = format!(
+            "AND ({order}, k.{value}) < \
+             (COALESCE((SELECT {previous} FROM {table} AS previous WHERE previous.{value} = ?), ?), ?)"
+        );
+        let page = |after: &str| {
+            Statement::new(format!(
+                "SELECT k.{value}, {columns} FROM {table} AS k \
+                 WHERE {condition} {after} \
+                 ORDER BY {order} DESC, k.{value} DESC LIMIT ?"
+            ))
+        };
+        Self { first: page(""), after: page(&after) }
+    }
+}
+
 /// The condition for keys without owner of a kind. In our own tables a range of the primary key,
 /// because most keys may have no owner; those of others may be ordered by a language.
 fn anonymous_of_kind(schema: &Schema) -> String {
@@ -133,6 +131,18 @@ fn anonymous_of_kind(schema: &Schema) -> String {
         }
         Management::AsFound => format!("substr({value}, 1, ?) = ? AND {userid} IS NULL"),
     }
+}
+
+fn touch(schema: &Schema) -> Option<Statement> {
+    let keys = &schema.keys;
+    let (table, value) = (&keys.table, &keys.value.quoted);
+    let lastactive = keys.lastactive.as_ref()?.quoted();
+    let recorded = schema.comparable_time(lastactive);
+    Some(Statement::new(format!(
+        "UPDATE {table} SET {lastactive} = ? \
+         WHERE {value} = ? \
+         AND ({lastactive} IS NULL OR {recorded} < ? OR {recorded} > ?)"
+    )))
 }
 
 fn renew(schema: &Schema) -> Option<Statement> {

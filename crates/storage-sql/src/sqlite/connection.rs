@@ -129,10 +129,7 @@ pub(super) fn find<T>(
     params: &[Value<'_>],
     decode: impl FnOnce(&dyn Row) -> Result<T, StorageError>,
 ) -> Result<Option<T>, StorageError> {
-    let mut prepared = prepare(connection, statement)?;
-    if !prepared.readonly() {
-        return Err(StorageError::bug("a statement that writes was run outside a transaction"));
-    }
+    let mut prepared = prepare_read(connection, statement)?;
     let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
     // The remaining rows are not needed.
     rows.next().map_err(storage_error)?.map(|row| decode(row)).transpose()
@@ -145,10 +142,7 @@ pub(super) fn scan<T>(
     params: &[Value<'_>],
     mut decode: impl FnMut(&dyn Row) -> T,
 ) -> Result<Vec<T>, StorageError> {
-    let mut prepared = prepare(connection, statement)?;
-    if !prepared.readonly() {
-        return Err(StorageError::bug("a statement that writes was run outside a transaction"));
-    }
+    let mut prepared = prepare_read(connection, statement)?;
     let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(storage_error)? {
@@ -193,6 +187,17 @@ fn prepare<'c>(
     statement: &Statement,
 ) -> Result<CachedStatement<'c>, StorageError> {
     connection.prepare_cached(statement.as_str()).map_err(storage_error)
+}
+
+fn prepare_read<'c>(
+    connection: &'c Connection,
+    statement: &Statement,
+) -> Result<CachedStatement<'c>, StorageError> {
+    let prepared = prepare(connection, statement)?;
+    if !prepared.readonly() {
+        return Err(StorageError::bug("a statement that writes was run outside a transaction"));
+    }
+    Ok(prepared)
 }
 
 /// Checks that the database is writable: writes the file's `user_version`, which belongs to the

@@ -331,12 +331,13 @@ fn refusal(stored: &StoredUser, guard: &OwnedGuard, is_last_admin: bool) -> Opti
 
 impl From<&Change<'_>> for OwnedChange {
     fn from(change: &Change<'_>) -> Self {
+        let Change { user, secrets, event, guard, effects } = change;
         Self {
-            user: change.user.clone(),
-            secrets: change.secrets.clone(),
-            event: change.event,
-            guard: change.guard.into(),
-            effects: (&change.effects).into(),
+            user: user.clone(),
+            secrets: secrets.clone(),
+            event: *event,
+            guard: (*guard).into(),
+            effects: effects.into(),
         }
     }
 }
@@ -354,16 +355,17 @@ impl From<Guard<'_>> for OwnedGuard {
 
 impl From<&Effects<'_>> for OwnedEffects {
     fn from(effects: &Effects<'_>) -> Self {
+        let Effects { consume, sessions, revoke, replaces, issue } = *effects;
         Self {
-            consume: effects.consume.map(str::to_owned),
-            sessions: match effects.sessions {
+            consume: consume.map(str::to_owned),
+            sessions: match sessions {
                 EndSessions::Keep => OwnedEndSessions::Keep,
                 EndSessions::All => OwnedEndSessions::All,
                 EndSessions::AllBut(kept) => OwnedEndSessions::AllBut(kept.to_owned()),
             },
-            revoke: effects.revoke.to_vec(),
-            replaces: effects.replaces.map(str::to_owned),
-            issue: effects.issue.to_vec(),
+            revoke: revoke.to_vec(),
+            replaces: replaces.map(str::to_owned),
+            issue: issue.to_vec(),
         }
     }
 }

@@ -17,26 +17,27 @@ impl SessionStore for MemoryStorage {
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
+        let SessionStart { key, replaces, credentials, checks, revoke } = start;
         let mut state = self.state.lock();
         let mut user = None;
-        if let Some(id) = &start.key.userid {
+        if let Some(id) = &key.userid {
             let Some(stored) = state.users.get(id).map(Account::stored) else {
                 return Ok(Started::NoSuchUser);
             };
-            if start.credentials.is_some_and(|checked| *checked != stored.credentials()) {
+            if credentials.is_some_and(|checked| *checked != stored.credentials()) {
                 return Ok(Started::CredentialsChanged);
             }
-            match stored.admit(start.checks) {
+            match stored.admit(checks) {
                 Ok((admitted, _)) => user = Some(Box::new(admitted)),
                 Err(refusal) => return Ok(Started::Refused(refusal)),
             }
         }
-        state.insert_key(start.key)?;
-        if let Some(replaced) = start.replaces {
+        state.insert_key(key)?;
+        if let Some(replaced) = replaces {
             state.keys.remove(replaced);
         }
-        if let Some(id) = &start.key.userid {
-            state.revoke(id, start.revoke);
+        if let Some(id) = &key.userid {
+            state.revoke(id, revoke);
         }
         Ok(Started::Begun(user))
     }

@@ -52,34 +52,35 @@ impl UserStore for MemoryStorage {
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        let Change { user, secrets, event, guard, effects } = change;
         let mut state = self.state.lock();
         let Some(account) = state.users.get(id) else { return Ok(Changed::NoSuchUser) };
-        match state.guard_refusal(account, change.guard) {
+        match state.guard_refusal(account, *guard) {
             Some(Refused::Guard) => return Ok(Changed::GuardFailed),
             Some(Refused::LastAdmin) => return Ok(Changed::LastAdmin),
             None => {}
         }
         let mut changed = account.user.clone();
-        if let Some(event) = change.event {
+        if let Some(event) = *event {
             let Some(next) = changed.state.after(event) else { return Ok(Changed::NotAllowed) };
             changed.state = next;
         }
-        self.apply(change.user.clone(), &mut changed);
+        self.apply(user.clone(), &mut changed);
         match state.duplicate(&changed) {
             Some(Duplicate::Username) => return Ok(Changed::UsernameTaken),
             Some(Duplicate::Email) => return Ok(Changed::EmailTaken),
             None => {}
         }
-        state.refuse_taken_keys(&change.effects)?;
-        if !state.has_token(change.effects.consume, Some(id)) {
+        state.refuse_taken_keys(effects)?;
+        if !state.has_token(effects.consume, Some(id)) {
             return Ok(Changed::TokenGone);
         }
         if let Some(account) = state.users.get_mut(id) {
             account.user = changed;
-            change.secrets.password.clone().apply(&mut account.secrets.password);
-            change.secrets.totpsecret.clone().apply(&mut account.secrets.totpsecret);
+            secrets.password.clone().apply(&mut account.secrets.password);
+            secrets.totpsecret.clone().apply(&mut account.secrets.totpsecret);
         }
-        state.apply_effects(id, &change.effects)?;
+        state.apply_effects(id, effects)?;
         let stored = state.users.get(id).map(Account::stored);
         Ok(stored.map_or(Changed::NoSuchUser, |stored| Changed::Done(Box::new(stored))))
     }
@@ -230,15 +231,16 @@ impl State {
     }
 
     fn apply_effects(&mut self, id: &UserId, effects: &Effects<'_>) -> Result<(), StorageError> {
-        if let Some(token) = effects.consume {
+        let Effects { consume, sessions, revoke, replaces, issue } = *effects;
+        if let Some(token) = consume {
             self.keys.remove(token);
         }
-        self.end_sessions(id, effects.sessions);
-        self.revoke(id, effects.revoke);
-        if let Some(replaced) = effects.replaces {
+        self.end_sessions(id, sessions);
+        self.revoke(id, revoke);
+        if let Some(replaced) = replaces {
             self.keys.remove(replaced);
         }
-        for key in effects.issue {
+        for key in issue {
             let mut key = key.clone();
             key.userid = Some(id.clone());
             self.insert_key(&key)?;

@@ -12,6 +12,7 @@ const MAX_ROUNDS: usize = 4;
 
 /// How the look-up forms of usernames and e-mail addresses are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Normalization {
     /// Leading and trailing white space removed, then NFKC case folding: `ＢＯＢ＠x`, `BOB@X` and
     /// `bob@x` are the same name, and so are `straße` and `STRASSE`, `ΝΙΚΟΣ` and `νικος`. The dotted

@@ -1,5 +1,5 @@
 use crossauth_core::clock::Timestamp;
-use crossauth_core::crypto::{TotpSecret, Window};
+use crossauth_core::crypto::{TotpSecret, TotpWindow};
 use crossauth_core::error::ErrorCode;
 
 use super::Case;
@@ -21,7 +21,7 @@ pub(crate) fn verify(case: &Case) {
         Some(code) => code.to_owned(),
         None => secret(case).code(time(case, "code_time")),
     };
-    let step = secret(case).verify(&code, time(case, "time"), Window::Exact);
+    let step = secret(case).verify(&code, time(case, "time"), TotpWindow::Exact);
     case.reads(step.map(|_| true.into()).ok_or(ErrorCode::InvalidToken));
 }
 

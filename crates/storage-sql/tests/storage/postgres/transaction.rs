@@ -3,19 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_storage_sql::database::{Database, Statement, Value};
 use tokio::sync::Barrier;
 
 use super::InSchema;
+use crate::driver::{NOW, driver_tests, insert};
 
-const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-
-fn insert() -> Statement {
-    Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
-}
+driver_tests!(InSchema::open());
 
 /// Two transactions that each lock what the other one locks next, once both have locked one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,43 +109,6 @@ async fn transaction_whose_connection_is_lost_before_its_end_runs_again() {
         .unwrap();
     assert_eq!(attempts.load(Ordering::SeqCst), 2);
     assert!(opened.storage().keys.find("s:1").await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn failed_statement_undoes_the_transaction_whatever_the_body_returns() {
-    let opened = InSchema::open().await;
-    let database = opened.database.database();
-    for ignore in [false, true] {
-        let result: Result<(), _> = database
-            .transaction(ignore, |transaction, ignore| {
-                Box::pin(async move {
-                    transaction.execute(&insert(), &[Value::text("s:1")]).await?;
-                    let again = transaction.execute(&insert(), &[Value::text("s:1")]).await;
-                    if *ignore { Ok(()) } else { again.map(drop) }
-                })
-            })
-            .await;
-        let expected = if ignore { StorageErrorKind::Bug } else { StorageErrorKind::Conflict };
-        assert_eq!(result.unwrap_err().kind, expected);
-        assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
-    }
-}
-
-#[tokio::test]
-async fn body_that_panics_is_a_bug_and_undone() {
-    let opened = InSchema::open().await;
-    let database = opened.database.database();
-    let result: Result<(), StorageError> = database
-        .transaction((), |transaction, ()| {
-            Box::pin(async move {
-                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
-                std::panic::resume_unwind(Box::new("on purpose"))
-            })
-        })
-        .await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
-    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
-    opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
 }
 
 #[tokio::test]

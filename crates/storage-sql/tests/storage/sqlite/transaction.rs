@@ -1,18 +1,14 @@
 //! Transactions that are committed together, and reads beside them.
 
-use crossauth_core::clock::Timestamp;
-use crossauth_core::key::{Key, KeyData, KeyPrefix};
+use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
-use crossauth_storage_sql::database::{Database, MAX_SCANNED, Statement, Value};
+use crossauth_storage_sql::database::{Database, Statement, Value};
 use crossauth_storage_sql::sqlite::{Options, memory};
 
 use super::InFile;
+use crate::driver::{NOW, driver_tests, insert};
 
-const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-
-fn insert() -> Statement {
-    Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
-}
+driver_tests!(InFile::open(Options::default()));
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failure_of_one_undoes_none_of_its_group() {
@@ -47,44 +43,6 @@ async fn failure_of_one_undoes_none_of_its_group() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn constraint_broken_halfway_undoes_the_whole_transaction() {
-    let opened = InFile::open(Options::default()).await;
-    let result: Result<(), _> = opened
-        .database
-        .database()
-        .transaction((), |transaction, ()| {
-            Box::pin(async move {
-                for value in ["s:1", "s:2", "s:1"] {
-                    transaction.execute(&insert(), &[Value::text(value)]).await?;
-                }
-                Ok(())
-            })
-        })
-        .await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Conflict);
-    let keys = opened.storage().keys;
-    let left = keys.list_for_user(None, KeyPrefix::Session, None, 10).await.unwrap();
-    assert_eq!(left, []);
-}
-
-#[tokio::test]
-async fn failed_statement_undoes_the_transaction_whatever_the_body_returns() {
-    let opened = InFile::open(Options::default()).await;
-    let database = opened.database.database();
-    let result: Result<(), _> = database
-        .transaction((), |transaction, ()| {
-            Box::pin(async move {
-                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
-                let _ignored = transaction.execute(&insert(), &[Value::text("s:1")]).await;
-                Ok(())
-            })
-        })
-        .await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
-    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -136,39 +94,6 @@ async fn reads_cannot_write() {
         assert_eq!(scanned.unwrap_err().kind, StorageErrorKind::Bug);
         assert_eq!(storage.storage().keys.find("s:1").await.unwrap(), None);
     }
-}
-
-#[tokio::test]
-async fn scan_without_a_limit_is_a_bug() {
-    let storage = memory().await.unwrap();
-    let numbers = |last: usize| {
-        Statement::new(format!(
-            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {last}) \
-             SELECT n FROM numbers"
-        ))
-    };
-    let scan = async |last| {
-        storage.database().scan(&numbers(last), &[], |row| row.value(0).unwrap().integer()).await
-    };
-    assert_eq!(scan(MAX_SCANNED).await.unwrap().len(), MAX_SCANNED);
-    assert_eq!(scan(MAX_SCANNED + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
-}
-
-#[tokio::test]
-async fn body_that_panics_is_a_bug_and_undone() {
-    let opened = InFile::open(Options::default()).await;
-    let database = opened.database.database();
-    let result: Result<(), _> = database
-        .transaction((), |transaction, ()| {
-            Box::pin(async move {
-                transaction.execute(&insert(), &[Value::text("s:1")]).await?;
-                std::panic::resume_unwind(Box::new("on purpose"))
-            })
-        })
-        .await;
-    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Bug);
-    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
-    opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,304 @@
+//! Public enums and structs that may grow: `docs/architecture.md` has the rule, this is the list.
+
+use std::fs;
+use std::path::Path;
+
+use super::workspace::{files, relative, root};
+
+/// What is exhaustive, and why.
+const EXHAUSTIVE: &[(Why, &[&str])] = &[
+    (
+        Why::CallersDecide,
+        &[
+            "axum::BeginSessionError",
+            "core::AccountError",
+            "core::Begun",
+            "core::CsrfError",
+            "core::Field",
+            "core::FieldError",
+            "core::HashError",
+            "core::Inadmissible",
+            "core::InvalidCookie",
+            "core::LoginError",
+            "core::LoginOutcome",
+            "core::Refusal",
+            "core::Rule",
+            "core::SessionRefused",
+            "core::SetupError",
+            "core::SignupOutcome",
+            "core::StorageErrorKind",
+            "core::UpdateDataError",
+            "core::UserState",
+            "core::Verification",
+            "settings::LogFormat",
+            "settings::LogLevel",
+            "settings::Tables",
+        ],
+    ),
+    (
+        Why::ApplicationsBuild,
+        &[
+            "axum::BodyLimits",
+            "axum::CookieConfig",
+            "axum::Proxies",
+            "axum::RequestConfig",
+            "axum::SiteConfig",
+            "core::AccountForm",
+            "core::AccountUpdate",
+            "core::Argon2idParams",
+            "core::AuthConfig",
+            "core::Beginning",
+            "core::CookieOptions",
+            "core::HasherConfig",
+            "core::Hooks",
+            "core::LoginAttempt",
+            "core::Params",
+            "core::PasswordPolicy",
+            "core::SessionConfig",
+            "core::SignupConfig",
+            "core::SignupRequest",
+            "core::Sources",
+            "storage-sql::KeyTable",
+            "storage-sql::Options",
+            "storage-sql::SecretsTable",
+            "storage-sql::TableMap",
+            "storage-sql::UserTable",
+        ],
+    ),
+    (
+        Why::StoresImplement,
+        &[
+            "core::Change",
+            "core::Changed",
+            "core::Created",
+            "core::CredentialVersion",
+            "core::DataChange",
+            "core::Deleted",
+            "core::Effects",
+            "core::EndSessions",
+            "core::Guard",
+            "core::Key",
+            "core::KeyPosition",
+            "core::NewUser",
+            "core::Owner",
+            "core::SecretsUpdate",
+            "core::SessionStart",
+            "core::Started",
+            "core::StateChecks",
+            "core::StateEvent",
+            "core::Storage",
+            "core::StorageError",
+            "core::User",
+            "core::UserId",
+            "core::UserSecrets",
+            "core::UserUpdate",
+            "storage-sql::Dialect",
+            "storage-sql::Value",
+        ],
+    ),
+    (
+        Why::Complete,
+        &[
+            "axum::CsrfForm",
+            "axum::CsrfToken",
+            "axum::Transport",
+            "core::AccountRef",
+            "core::CharacterClass",
+            "core::EncodedHash",
+            "core::InvalidUsername",
+            "core::Lane",
+            "core::NewHashes",
+            "core::Padding",
+            "core::Patch",
+            "core::PepperFlag",
+            "core::Persistence",
+            "core::Registration",
+            "core::Role",
+            "core::SameSite",
+            "core::TotpWindow",
+            "core::Unit",
+            "settings::Program",
+            "settings::Secrecy",
+            "testkit::ColorScheme",
+            "testkit::Scripting",
+        ],
+    ),
+];
+
+/// Why a type is exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// A caller that does not know a new case would treat it as another one.
+    CallersDecide,
+    /// Applications write it as a literal, which an attribute would forbid.
+    ApplicationsBuild,
+    /// A store that does not know a new field or case would leave it out.
+    StoresImplement,
+    /// A new case would be another type.
+    Complete,
+}
+
+/// A public enum, or a public struct all of whose fields are public.
+struct Type {
+    /// Crate and name.
+    name: String,
+    attributes: String,
+    /// The source of the file.
+    source: String,
+    is_struct: bool,
+}
+
+#[test]
+fn every_public_type_is_marked_as_growing_or_listed_as_exhaustive() {
+    let listed: Vec<_> = EXHAUSTIVE.iter().flat_map(|(_, names)| *names).copied().collect();
+    let types = types();
+    let mut wrong = Vec::new();
+    for found in &types {
+        let is_listed = listed.contains(&found.name.as_str());
+        match (found.attributes.contains("#[non_exhaustive]"), is_listed) {
+            (false, false) => wrong.push(format!("{}: neither marked nor listed", found.name)),
+            (true, true) => wrong.push(format!("{}: marked and listed", found.name)),
+            (true, false) | (false, true) => {}
+        }
+    }
+    for name in listed {
+        if !types.iter().any(|found| found.name == name) {
+            wrong.push(format!("{name}: listed, but there is no such type"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "see \"What may grow\" in docs/architecture.md");
+}
+
+#[test]
+fn what_applications_build_has_a_value_to_start_from() {
+    let (_, built) = EXHAUSTIVE.iter().find(|(why, _)| *why == Why::ApplicationsBuild).unwrap();
+    let types = types();
+    for found in types.iter().filter(|found| built.contains(&found.name.as_str())) {
+        let (_, name) = found.name.split_once("::").unwrap();
+        let derived = found.attributes.contains("Default");
+        assert!(
+            found.is_struct && (derived || has_constructor(&found.source, name)),
+            "{}: needs Default, or a function that gives the rest of `..` in a literal",
+            found.name
+        );
+    }
+}
+
+#[test]
+fn stores_take_operations_apart_so_that_no_new_part_is_left_out() {
+    for store in ["crates/core/src/storage/memory", "crates/storage-sql/src"] {
+        let sources = files(&root().join(store), "rs");
+        let source: String =
+            sources.into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+        for operation in ["Change", "Effects", "SessionStart"] {
+            let pattern = format!("let {operation} {{");
+            let (_, rest) = source.split_once(&pattern).unwrap_or_else(|| {
+                panic!("{store}: no `{pattern} … }}` that names each part of the operation")
+            });
+            let (fields, _) = rest.split_once('}').unwrap();
+            assert!(!fields.contains(".."), "{store}: {pattern}{fields}}}");
+        }
+    }
+}
+
+#[test]
+fn types_are_found_with_attributes_and_visible_fields() {
+    let source = "\
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Marked {
+    One,
+}
+
+pub struct Open {
+    pub a: u8,
+}
+
+pub struct Closed {
+    pub a: u8,
+    b: u8,
+}
+
+pub struct Wrapper(pub u8);
+
+pub struct Opaque(u8);
+
+pub struct Unit;
+";
+    let found = types_in("core", source);
+    let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["core::Marked", "core::Open", "core::Wrapper"]);
+    let marked = |found: &Type| found.attributes.contains("#[non_exhaustive]");
+    assert!(marked(&found[0]) && !marked(&found[1]));
+}
+
+/// The types of the crates that others compile against.
+fn types() -> Vec<Type> {
+    let mut found = Vec::new();
+    for folder in ["axum", "core", "settings", "storage-sql", "testkit"] {
+        for path in files(&root().join("crates").join(folder).join("src"), "rs") {
+            if !is_test(&path) {
+                found.extend(types_in(folder, &fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+fn is_test(path: &Path) -> bool {
+    let path = relative(path);
+    path.ends_with("/tests.rs") || path.contains("/tests/")
+}
+
+fn types_in(folder: &str, source: &str) -> Vec<Type> {
+    let lines: Vec<_> = source.lines().collect();
+    let mut found = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let declaration = line.trim_start();
+        let indent = &line[..line.len() - declaration.len()];
+        let item = declaration.strip_prefix("pub enum ").map(|rest| (rest, false));
+        let item =
+            item.or_else(|| declaration.strip_prefix("pub struct ").map(|rest| (rest, true)));
+        let Some((rest, is_struct)) = item else { continue };
+        let end = format!("{indent}}}");
+        let body = lines[number + 1..].iter().take_while(|line| !line.starts_with(&end));
+        if is_struct && !is_open(rest, body.copied()) {
+            continue;
+        }
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+        let above = lines[..number].iter().rev().take_while(|line| !line.trim().is_empty());
+        found.push(Type {
+            name: format!("{folder}::{name}"),
+            attributes: above.map(|line| line.trim()).collect(),
+            source: source.to_owned(),
+            is_struct,
+        });
+    }
+    found
+}
+
+/// Whether a struct has fields and all are public.
+fn is_open<'l>(declaration: &str, body: impl Iterator<Item = &'l str>) -> bool {
+    if declaration.ends_with(';') {
+        return declaration.contains("(pub ");
+    }
+    let is_field = |line: &&str| {
+        let line = line.trim_start();
+        !line.starts_with("//") && !line.starts_with('#') && line.contains(':')
+    };
+    let fields: Vec<_> = body.filter(is_field).collect();
+    !fields.is_empty() && fields.iter().all(|line| line.trim_start().starts_with("pub "))
+}
+
+/// Whether the file has `impl Default for name`, or an associated function without `self` that
+/// returns it.
+fn has_constructor(source: &str, name: &str) -> bool {
+    let (before_impl, generic) = (format!("impl {name} {{"), format!("{name}<'"));
+    let default = format!("impl Default for {name} ");
+    let inherent = |line: &str| {
+        line.starts_with("impl") && (line.contains(&before_impl) || line.contains(&generic))
+    };
+    let mut lines = source.lines().skip_while(|line| !inherent(line));
+    source.contains(&default)
+        || lines.any(|line| line.contains("pub fn ") && line.ends_with("-> Self {"))
+}
