@@ -11,7 +11,7 @@ use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::password::{Hasher, HasherConfig, Lane};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
-use crossauth_core::storage::{Created, Effects, Storage};
+use crossauth_core::storage::{Created, Effects, Guard, Storage};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::sqlite;
 use tokio::runtime;
@@ -104,7 +104,7 @@ async fn insert(storage: Storage, username: String, secrets: UserSecrets, key: K
     let email = Some(format!("{username}@example.com"));
     let user = NewUser { email, ..NewUser::named(username) };
     let effects = Effects { issue: &[key], ..Effects::default() };
-    let created = storage.users.create(&user, &secrets, &effects).await?;
+    let created = storage.users.create(&user, &secrets, Guard::None, &effects).await?;
     ensure!(matches!(created, Created::Done(_)), "{:?} is refused: {created:?}", user.username);
     Ok(())
 }

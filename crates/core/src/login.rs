@@ -38,12 +38,11 @@ impl<'a> LoginAttempt<'a> {
 pub enum LoginOutcome {
     /// The password is correct and a session has begun.
     LoggedIn(Box<NewSession>),
-    /// There is no such user, or the password is wrong. Responses must not reveal which.
+    /// There is no such user, the password is wrong, or the row of the account cannot be decoded.
+    /// Responses must not reveal which.
     WrongCredentials,
     /// The password is correct, but the account's state does not allow login.
     Refused(Refusal),
-    /// The account's row cannot be decoded, so the password cannot be verified.
-    Unreadable,
 }
 
 /// Login failed for a technical reason.
@@ -71,7 +70,7 @@ impl Login {
 
     /// Verifies the password and, if the account's state allows it, begins a session.
     ///
-    /// Takes the same time whether or not the user exists. The state of an account is revealed only
+    /// Takes the same time whether or not the user exists and can be decoded. The state of an account is revealed only
     /// to those who know its password.
     pub async fn attempt(&self, attempt: LoginAttempt<'_>) -> Result<LoginOutcome, LoginError> {
         // A concurrent login may upgrade the hash, which databases without a credential epoch
@@ -93,7 +92,7 @@ impl Login {
             Ok(found) => found,
             Err(error) if error.kind == StorageErrorKind::BadRow => {
                 tracing::error!(%error, "cannot decode an account; its user cannot log in");
-                return Ok(Some(LoginOutcome::Unreadable));
+                None
             }
             Err(error) => return Err(error.into()),
         };
@@ -170,7 +169,8 @@ impl Login {
             | Changed::LastAdmin
             | Changed::TokenGone
             | Changed::UsernameTaken
-            | Changed::EmailTaken => found.credentials(),
+            | Changed::EmailTaken
+            | Changed::DoneUnreadable => found.credentials(),
         })
     }
 }

@@ -7,6 +7,7 @@ mod activity;
 mod begin;
 mod first;
 mod id;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::storage::{
 };
 use crate::user::{Refusal, StateChecks, User};
 use activity::Activity;
+use unreadable::Unreadable;
 
 pub use begin::{Beginning, Begun, NewSession, Replaced};
 pub(crate) use first::NewAccount;
@@ -119,6 +121,7 @@ pub struct Sessions {
     random: Arc<dyn Random>,
     hooks: Hooks,
     activity: Activity,
+    unreadable: Unreadable,
     config: SessionConfig,
 }
 
@@ -132,6 +135,7 @@ impl Sessions {
             random: deps.random.clone(),
             hooks: deps.hooks.clone(),
             activity: Activity::new(),
+            unreadable: Unreadable::default(),
             config,
         }
     }
@@ -154,7 +158,9 @@ impl Sessions {
         let found = match self.store.find(&value).await {
             Ok(found) => found,
             Err(error) if error.kind == StorageErrorKind::BadRow => {
-                tracing::error!(session = id.digest(), %error, "cannot decode a session; it is refused");
+                if self.unreadable.is_first(&id) {
+                    tracing::error!(session = id.digest(), %error, "cannot decode a session; it is refused");
+                }
                 return Err(SessionRefused::Unreadable);
             }
             Err(error) => return Err(SessionRefused::Storage(error)),

@@ -12,7 +12,7 @@ use crate::password::Lane;
 use crate::random::Random;
 use crate::session::{Beginning, NewAccount, NewSession, Sessions};
 use crate::signup::SignupRequest;
-use crate::storage::{KeyStore, StorageError, UserStore};
+use crate::storage::{Guard, KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
 
 /// Lifetime of a link.
@@ -88,9 +88,9 @@ impl Setup {
             && !self.users.has_admin().await?)
     }
 
-    /// Creates the first administrator and logs them in. Using up the token, storing the account
-    /// and its session are one step, which makes all other links invalid too; a form with mistakes
-    /// does not use the token up.
+    /// Creates the first administrator and logs them in. Using up the token, checking that there is
+    /// no administrator, storing the account and its session are one step, which makes all other
+    /// links invalid too; a form with mistakes does not use the token up.
     pub async fn create_admin(
         &self,
         token: &str,
@@ -104,7 +104,8 @@ impl Setup {
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let value = stored_value(KeyPrefix::Setup, token);
-        let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value) };
+        let guard = Guard::NoAdmin;
+        let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value), guard };
         let beginning = Beginning { replaces, persist, ..Beginning::default() };
         let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
         let id = session.user.as_ref().map(|user| user.id.to_string());

@@ -7,6 +7,7 @@ use crate::form::{Field, Rule};
 use crate::login::{Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::password::Lane;
 use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
+use crate::storage::{Guard, StorageError, StorageErrorKind};
 use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
 
 /// Configuration of sign-up.
@@ -102,13 +103,16 @@ impl Signup {
         request.form.fields.retain(|name, _| self.is_editable(name));
         let user = self.accounts.check(&request.form, &self.config.reserved_names)?;
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
-        if let Some(existing) = self.accounts.find(&user.username).await? {
-            return self.repeat(request, &user, &existing).await;
+        match self.accounts.find(&user.username).await {
+            Ok(Some(existing)) => return self.repeat(request, &user, &existing).await,
+            Ok(None) => {}
+            Err(error) => return self.refuse_unreadable(request, error).await,
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
         let (persist, replaces) = (request.persist, request.replaces);
         let beginning = Beginning { replaces, persist, ..Beginning::default() };
-        let account = NewAccount { user: &user, secrets: &secrets, token: None };
+        let guard = Guard::None;
+        let account = NewAccount { user: &user, secrets: &secrets, token: None, guard };
         match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
             Ok(session) => {
                 tracing::info!(session = %session.id.digest(), "signed up");
@@ -141,14 +145,26 @@ impl Signup {
         let attempt = LoginAttempt { username: &user.username, password, persist, replaces };
         match self.login.attempt(attempt).await {
             Ok(LoginOutcome::LoggedIn(session)) => Ok(SignupOutcome::LoggedIn(session)),
-            Ok(
-                LoginOutcome::WrongCredentials
-                | LoginOutcome::Refused(_)
-                | LoginOutcome::Unreadable,
-            ) => Err(taken(Field::Username)),
+            Ok(LoginOutcome::WrongCredentials | LoginOutcome::Refused(_)) => {
+                Err(taken(Field::Username))
+            }
             Err(LoginError::Hash(error)) => Err(error.into()),
             Err(LoginError::Storage(error)) => Err(error.into()),
         }
+    }
+
+    /// The name of an account whose row cannot be decoded is taken like that of any other.
+    async fn refuse_unreadable(
+        &self,
+        request: SignupRequest<'_>,
+        error: StorageError,
+    ) -> Result<SignupOutcome, AccountError> {
+        if error.kind != StorageErrorKind::BadRow {
+            return Err(error.into());
+        }
+        tracing::error!(%error, "sign-up for the name of an account that cannot be decoded");
+        self.accounts.check_nothing(request.form.password, Lane::Public).await?;
+        Err(taken(Field::Username))
     }
 
     fn is_editable(&self, field: &str) -> bool {

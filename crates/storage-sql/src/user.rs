@@ -1,6 +1,7 @@
 //! Users in SQL.
 
 mod change;
+mod owned;
 mod statement;
 mod write;
 
@@ -14,9 +15,11 @@ use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, readable};
+use crate::record::decode_id;
 use crate::schema::Schema;
 
-use change::{AccountSql, OwnedChange, OwnedEffects, OwnedGuard};
+use change::AccountSql;
+use owned::{OwnedChange, OwnedEffects, OwnedGuard};
 pub(crate) use statement::{Insert, UserSql, values};
 
 /// [`UserStore`] over SQL.
@@ -71,6 +74,15 @@ impl<D: Database> SqlUserStore<D> {
         let decode = |row: &dyn Row| self.sql.decode(row);
         Ok(self.database.find(statement, &[param], decode).await?.flatten())
     }
+
+    async fn id(
+        &self,
+        statement: &Statement,
+        name: String,
+    ) -> Result<Option<UserId>, StorageError> {
+        let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
+        Ok(self.database.find(statement, &[Value::text(name)], decode).await?.flatten())
+    }
 }
 
 #[async_trait]
@@ -90,21 +102,33 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         self.find(statement, Value::text(email)).await
     }
 
+    async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
+        let users = &self.sql.schema.users;
+        let found = self.id(&self.sql.id_by_username, users.lookup_username(name)).await?;
+        match &self.sql.id_by_email {
+            Some(by_email) if found.is_none() && name.contains('@') => {
+                self.id(by_email, users.lookup_email(name)).await
+            }
+            _ => Ok(found),
+        }
+    }
+
     async fn create(
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError> {
         let input = (
             Arc::clone(&self.accounts),
-            user.clone(),
-            secrets.clone(),
+            (user.clone(), secrets.clone()),
+            OwnedGuard::from(guard),
             OwnedEffects::from(effects),
         );
         self.retry_conflicts(Arc::new(input), |transaction, input| {
-            let (accounts, user, secrets, effects) = &**input;
-            Box::pin(accounts.create(transaction, user, secrets, effects))
+            let (accounts, (user, secrets), guard, effects) = &**input;
+            Box::pin(accounts.create(transaction, user, secrets, guard, effects))
         })
         .await
     }

@@ -88,6 +88,7 @@ suite! {
     user [
         created_user_is_found_by_id_name_and_address,
         absent_user_is_not_found,
+        ids_are_found_by_name_and_address,
         names_and_addresses_are_found_in_any_spelling,
         taken_name_or_address_is_refused,
         name_that_is_anothers_address_is_refused,
@@ -128,8 +129,11 @@ suite! {
         credential_guard_fails_after_a_new_password,
         last_administrator_stays,
         disabled_administrators_do_not_count,
+        first_administrator_is_created_while_there_is_none,
+        guards_about_an_account_do_not_hold_before_its_creation,
     ]
     raced [
+        one_of_many_first_administrators_is_created,
         one_of_many_password_replacements_succeeds,
         one_of_many_administrators_stays,
     ]
@@ -149,6 +153,7 @@ suite! {
         refused_change_has_no_effect,
     ]
     raced [
+        session_that_has_ended_is_not_kept,
         one_token_permits_one_change,
         one_token_permits_one_creation,
         one_token_permits_one_deletion,

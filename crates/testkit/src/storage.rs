@@ -34,6 +34,9 @@ use tokio::sync::mpsc;
 type Interruption = Box<dyn FnOnce(Storage) -> BoxFuture + Send>;
 type BoxFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Makes the error of a failing call.
+type Fault = fn() -> StorageError;
+
 /// Wraps a storage. Clones share their state.
 #[derive(Clone)]
 pub struct TestStorage(Arc<Shared>);
@@ -41,7 +44,7 @@ pub struct TestStorage(Arc<Shared>);
 struct Shared {
     inner: Storage,
     failing: AtomicBool,
-    failing_call: Mutex<Option<&'static str>>,
+    failing_call: Mutex<Option<(&'static str, Fault)>>,
     /// The number of calls that are answered before one that is not.
     calls_to_failure: Mutex<Option<usize>>,
     calls: Mutex<Vec<&'static str>>,
@@ -93,7 +96,15 @@ impl TestStorage {
 
     /// Makes further calls of this name, such as `users.change`, fail as unavailable.
     pub fn fail_call(&self, name: &'static str) {
-        *self.0.failing_call.lock() = Some(name);
+        *self.0.failing_call.lock() = Some((name, lost_connection));
+    }
+
+    /// Makes further calls of this name, such as `sessions.find`, find a row that cannot be
+    /// decoded.
+    pub fn garble_call(&self, name: &'static str) {
+        let bad_row =
+            || StorageError::bad_row("row 7 cannot be used: column \"email\" is not UTF-8");
+        *self.0.failing_call.lock() = Some((name, bad_row));
     }
 
     /// After this many further calls, one is not answered.
@@ -138,13 +149,13 @@ impl TestStorage {
             *left = left.and_then(|calls| calls.checked_sub(1));
             is_last
         };
-        if is_last
-            || self.0.failing.load(Ordering::SeqCst)
-            || *self.0.failing_call.lock() == Some(name)
-        {
-            return Err(StorageError::unavailable("the connection to db-7.internal is lost"));
+        if is_last || self.0.failing.load(Ordering::SeqCst) {
+            return Err(lost_connection());
         }
-        Ok(&self.0.inner)
+        match *self.0.failing_call.lock() {
+            Some((failing, fault)) if failing == name => Err(fault()),
+            _ => Ok(&self.0.inner),
+        }
     }
 
     async fn interrupt(&self, name: &'static str) {
@@ -159,6 +170,10 @@ impl TestStorage {
             action(self.0.inner.clone()).await;
         }
     }
+}
+
+fn lost_connection() -> StorageError {
+    StorageError::unavailable("the connection to db-7.internal is lost")
 }
 
 /// Counts a call, forwards it, then runs the interruption.
@@ -184,13 +199,18 @@ impl UserStore for TestStorage {
         pass_on!(self, "users.find_by_email", users.find_by_email(email))
     }
 
+    async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
+        pass_on!(self, "users.find_id", users.find_id(name))
+    }
+
     async fn create(
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError> {
-        pass_on!(self, "users.create", users.create(user, secrets, effects))
+        pass_on!(self, "users.create", users.create(user, secrets, guard, effects))
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
@@ -277,7 +297,7 @@ impl SessionStore for TestStorage {
 /// If the store refuses the change.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub async fn create_user(storage: &Storage, user: &NewUser, secrets: &UserSecrets) -> User {
-    match storage.users.create(user, secrets, &Effects::default()).await {
+    match storage.users.create(user, secrets, Guard::None, &Effects::default()).await {
         Ok(Created::Done(stored)) => stored.regardless_of_state().0,
         other => panic!("the user cannot be created: {other:?}"),
     }

@@ -107,9 +107,6 @@ pub(super) async fn attempt(
         LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
-        LoginOutcome::Unreadable => Err(Failure::new(ErrorCode::DataFormat).message(
-            "This account cannot be used because its data is damaged. Ask the administrator",
-        )),
     }
 }
 

@@ -71,6 +71,17 @@ async fn unknown_users_and_wrong_passwords_look_alike() {
 }
 
 #[tokio::test]
+async fn account_that_cannot_be_decoded_looks_like_a_wrong_password() {
+    let storage = test_storage();
+    let site = Site::with(|builder| builder.storage(storage.storage()));
+    site.account("bob", Role::User).await;
+    let wrong = site.browser().log_in("bob", "Wrong-Horse-7").await;
+    storage.garble_call("users.find_by_username");
+    let answer = site.browser().log_in("bob", PASSWORD).await;
+    assert_eq!(answer.shape(), wrong.shape());
+}
+
+#[tokio::test]
 async fn the_state_of_an_account_is_told_only_to_those_who_know_its_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;

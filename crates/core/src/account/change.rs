@@ -69,7 +69,7 @@ impl Accounts {
         let mut user = self.check(&form, &ReservedNames::none())?;
         user.admin = role == Role::Administrator;
         let secrets = self.secrets(form.password, Lane::Trusted).await?;
-        let created = self.insert(&user, &secrets, Effects::default()).await?;
+        let created = self.insert(&user, &secrets, Guard::None, Effects::default()).await?;
         Ok(created.regardless_of_state().0)
     }
 
@@ -97,16 +97,18 @@ impl Accounts {
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: Guard<'_>,
         mut effects: Effects<'_>,
     ) -> Result<StoredUser, AccountError> {
         if user.admin {
             effects.revoke = &[KeyPrefix::Setup];
         }
-        match self.users.create(user, secrets, &effects).await? {
+        match self.users.create(user, secrets, guard, &effects).await? {
             Created::Done(stored) => Ok(*stored),
             Created::UsernameTaken => Err(taken(Field::Username)),
             Created::EmailTaken => Err(taken(Field::Email)),
-            Created::TokenGone => Err(AccountError::TokenGone),
+            // The guard of a set-up link: it is valid while there is no administrator.
+            Created::TokenGone | Created::GuardFailed => Err(AccountError::TokenGone),
         }
     }
 
@@ -123,6 +125,12 @@ impl Accounts {
             },
         };
         Ok(found.map(|found| found.regardless_of_state().0))
+    }
+
+    /// Finds the id of an account, even if the rest of its row cannot be decoded; `None` if it does
+    /// not exist.
+    pub async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
+        self.users.find_id(name).await
     }
 
     /// Sets a new password and ends the user's sessions, on behalf of an administrator.
@@ -146,7 +154,7 @@ impl Accounts {
             },
             ..Change::default()
         };
-        self.change(&user.id, &change).await
+        self.change_readable(&user.id, &change).await
     }
 
     /// Changes fields of an account; reports all violated rules. The last administrator cannot be
@@ -171,49 +179,53 @@ impl Accounts {
         }
         let effects = Effects { revoke: &revoke, ..Effects::default() };
         let change = Change { user, guard, effects, ..Change::default() };
-        self.change(&self.resolve(account).await?, &change).await
+        self.change_readable(&self.resolve(account).await?, &change).await
     }
 
-    /// Disables an account and ends its sessions.
-    pub async fn disable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
-        let guard = Guard::NotTheLastAdmin;
-        self.apply_event(account, StateEvent::Disabled, guard).await
+    /// Disables an account and ends its sessions, even if its row cannot be decoded.
+    pub async fn disable(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+    ) -> Result<UserId, AccountError> {
+        let id = self.resolve(account).await?;
+        let change = Change {
+            event: Some(StateEvent::Disabled),
+            guard: Guard::NotTheLastAdmin,
+            effects: Effects { sessions: EndSessions::All, ..Effects::default() },
+            ..Change::default()
+        };
+        self.change(&id, &change).await?;
+        Ok(id)
     }
 
     /// Re-enables a disabled account: its state becomes active. Its user must log in again.
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
-        self.apply_event(account, StateEvent::Enabled, Guard::None).await
-    }
-
-    async fn apply_event(
-        &self,
-        account: impl Into<AccountRef<'_>>,
-        event: StateEvent,
-        guard: Guard<'_>,
-    ) -> Result<User, AccountError> {
         let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
-        let change = Change { event: Some(event), guard, effects, ..Change::default() };
-        self.change(&self.resolve(account).await?, &change).await
+        let change = Change { event: Some(StateEvent::Enabled), effects, ..Change::default() };
+        self.change_readable(&self.resolve(account).await?, &change).await
     }
 
-    /// Ends the sessions of a user: all, or all but one.
+    /// Ends the sessions of a user: all, or all but one. Works even if the row of the account
+    /// cannot be decoded.
     pub async fn end_sessions(
         &self,
         account: impl Into<AccountRef<'_>>,
         except: Option<&SessionId>,
-    ) -> Result<User, AccountError> {
+    ) -> Result<UserId, AccountError> {
         let kept = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
         let sessions = kept.as_deref().map_or(EndSessions::All, EndSessions::AllBut);
         let effects = Effects { sessions, ..Effects::default() };
         let change = Change { effects, ..Change::default() };
-        self.change(&self.resolve(account).await?, &change).await
+        let id = self.resolve(account).await?;
+        self.change(&id, &change).await?;
+        Ok(id)
     }
 
-    /// Deletes an account with its sessions and all other keys. Returns the deleted user.
-    pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
+    /// Deletes an account with its sessions and all other keys, even if its row cannot be decoded.
+    pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
         match self.users.delete(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
-            Deleted::Done(user) => Ok(*user),
+            Deleted::Done(_) | Deleted::DoneUnreadable => Ok(id),
             Deleted::NoSuchUser => Err(AccountError::NoSuchUser),
             Deleted::LastAdmin => Err(AccountError::LastAdmin),
             Deleted::GuardFailed => Err(not_asked_for("a password guard")),
@@ -230,15 +242,25 @@ impl Accounts {
     async fn resolve(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
         match account.into() {
             AccountRef::Id(id) => Ok(id.clone()),
-            name @ AccountRef::Name(_) => {
-                Ok(self.find(name).await?.ok_or(AccountError::NoSuchUser)?.id)
-            }
+            AccountRef::Name(name) => self.find_id(name).await?.ok_or(AccountError::NoSuchUser),
         }
     }
 
-    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<User, AccountError> {
+    /// Makes a change that [needs the account](Change::needs_account).
+    async fn change_readable(
+        &self,
+        id: &UserId,
+        change: &Change<'_>,
+    ) -> Result<User, AccountError> {
+        let changed = self.change(id, change).await?;
+        changed.ok_or_else(|| StorageError::bug("a change was made without the account").into())
+    }
+
+    /// Makes a change; `None` if the changed account cannot be decoded.
+    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Option<User>, AccountError> {
         match self.users.change(id, change).await? {
-            Changed::Done(stored) => Ok(stored.regardless_of_state().0),
+            Changed::Done(stored) => Ok(Some(stored.regardless_of_state().0)),
+            Changed::DoneUnreadable => Ok(None),
             Changed::NoSuchUser => Err(AccountError::NoSuchUser),
             Changed::NotAllowed => Err(AccountError::NotAllowed),
             Changed::LastAdmin => Err(AccountError::LastAdmin),

@@ -6,7 +6,7 @@ use super::begin::ID_ATTEMPTS;
 use super::{Beginning, NewSession, Sessions};
 use crate::account::{AccountError, Accounts};
 use crate::key::Owner;
-use crate::storage::{Effects, StorageError};
+use crate::storage::{Effects, Guard, StorageError};
 use crate::user::{NewUser, StateChecks, UserSecrets};
 
 /// A checked account, about to be stored.
@@ -15,6 +15,8 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) secrets: &'a UserSecrets,
     /// The stored value of the one-time key that permits it.
     pub(crate) token: Option<&'a str>,
+    /// The condition of its creation.
+    pub(crate) guard: Guard<'a>,
 }
 
 impl Sessions {
@@ -40,7 +42,7 @@ impl Sessions {
                 issue: slice::from_ref(&key),
                 ..Effects::default()
             };
-            match accounts.insert(account.user, account.secrets, effects).await {
+            match accounts.insert(account.user, account.secrets, account.guard, effects).await {
                 Ok(stored) => {
                     let user = Box::new(stored.regardless_of_state().0);
                     return Ok(Box::new(self.new_session(id, &key, beginning, Some(user))));

@@ -20,6 +20,17 @@ pub struct Change<'a> {
     pub effects: Effects<'a>,
 }
 
+impl Change<'_> {
+    /// Whether the change depends on the stored account, so that it cannot be made while the
+    /// account's row cannot be decoded. Disabling an account and ending its sessions do not.
+    pub fn needs_account(&self) -> bool {
+        self.guard.needs_account()
+            || self.event.is_some_and(|event| event.state_after_any().is_none())
+            || self.user != UserUpdate::default()
+            || self.secrets != SecretsUpdate::default()
+    }
+}
+
 /// A condition that the store checks before a change, in the same transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guard<'a> {
@@ -30,8 +41,21 @@ pub enum Guard<'a> {
     PasswordIs(&'a str),
     /// The credentials are the verified ones.
     CredentialsAre(&'a CredentialVersion),
-    /// The account is not the only enabled administrator.
+    /// The account is not the only enabled administrator. One whose row cannot be decoded cannot log
+    /// in, and does not count.
     NotTheLastAdmin,
+    /// There is no administrator, in any state.
+    NoAdmin,
+}
+
+impl Guard<'_> {
+    /// Whether the condition depends on the stored account.
+    pub fn needs_account(&self) -> bool {
+        match self {
+            Self::PasswordIs(_) | Self::CredentialsAre(_) => true,
+            Self::None | Self::NotTheLastAdmin | Self::NoAdmin => false,
+        }
+    }
 }
 
 /// What happens in the same transaction as a change of an account.
@@ -64,7 +88,7 @@ pub enum EndSessions<'a> {
     Keep,
     /// All.
     All,
-    /// All but the one with this stored value.
+    /// All but the one with this stored value, if it has not ended before.
     AllBut(&'a str),
 }
 
@@ -97,13 +121,18 @@ pub enum Created {
     EmailTaken,
     /// The required one-time key does not exist.
     TokenGone,
+    /// The guard does not hold.
+    GuardFailed,
 }
 
-/// The outcome of changing an account. Nothing was changed unless it is [`Done`](Self::Done).
+/// The outcome of changing an account. Nothing was changed unless it is [`Done`](Self::Done) or
+/// [`DoneUnreadable`](Self::DoneUnreadable).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// The account after the change.
     Done(Box<StoredUser>),
+    /// The account was changed, and its row still cannot be decoded.
+    DoneUnreadable,
     /// There is no such account.
     NoSuchUser,
     /// The account's state does not allow the event.
@@ -120,11 +149,14 @@ pub enum Changed {
     EmailTaken,
 }
 
-/// The outcome of deleting an account. Nothing was deleted unless it is [`Done`](Self::Done).
+/// The outcome of deleting an account. Nothing was deleted unless it is [`Done`](Self::Done) or
+/// [`DoneUnreadable`](Self::DoneUnreadable).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deleted {
     /// The deleted account.
     Done(Box<User>),
+    /// The account was deleted; its row could not be decoded.
+    DoneUnreadable,
     /// There is no such account.
     NoSuchUser,
     /// The guard does not hold.

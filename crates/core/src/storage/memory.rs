@@ -3,12 +3,12 @@
 //! ```
 //! # async fn example() -> Result<(), crossauth_core::storage::StorageError> {
 //! use crossauth_core::storage::memory::MemoryStorage;
-//! use crossauth_core::storage::{Created, Effects};
+//! use crossauth_core::storage::{Created, Effects, Guard};
 //! use crossauth_core::user::{NewUser, Normalization, UserSecrets};
 //!
 //! let storage = MemoryStorage::new(Normalization::Nfkc).storage();
 //! let (bob, secrets) = (NewUser::named("Bob"), UserSecrets::default());
-//! let created = storage.users.create(&bob, &secrets, &Effects::default()).await?;
+//! let created = storage.users.create(&bob, &secrets, Guard::None, &Effects::default()).await?;
 //! assert!(matches!(created, Created::Done(_)));
 //! # Ok(())
 //! # }

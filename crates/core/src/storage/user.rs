@@ -82,7 +82,9 @@ impl StoredUser {
 /// that is null is the same as one that is absent, and comes back absent.
 ///
 /// A row that cannot be decoded is an error of kind [`BadRow`](super::StorageErrorKind::BadRow)
-/// when it is looked up, and left out of lists.
+/// when it is looked up, and left out of lists. The account can still be found by
+/// [`find_id`](Self::find_id), deleted, and changed where the change does not [need the
+/// account](Change::needs_account).
 #[async_trait]
 pub trait UserStore: Send + Sync {
     /// Finds the user with this id.
@@ -94,11 +96,17 @@ pub trait UserStore: Send + Sync {
     /// Finds the user with this e-mail address, in any form that normalizes to the same.
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError>;
 
-    /// Stores a user and their secrets, and applies all effects.
+    /// Finds the id of the user with this username or, if there is none, with this e-mail address.
+    /// Does not decode the rest of the row.
+    async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError>;
+
+    /// Stores a user and their secrets, and applies all effects. A guard that [needs the
+    /// account](Guard::needs_account) does not hold.
     async fn create(
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError>;
 

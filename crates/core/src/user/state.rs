@@ -87,7 +87,7 @@ impl UserState {
     pub fn after(&self, event: StateEvent) -> Option<Self> {
         use StateEvent as Event;
         match (event, self) {
-            (Event::Disabled, _) => Some(Self::Disabled),
+            (Event::Disabled, _) => event.state_after_any(),
             (Event::Enabled, Self::Disabled)
             | (Event::EmailVerified, Self::AwaitingEmailVerification)
             | (
@@ -165,6 +165,21 @@ pub enum StateEvent {
     Disabled,
     /// An administrator re-enabled the account.
     Enabled,
+}
+
+impl StateEvent {
+    /// The state after this event if that does not depend on the state before.
+    pub fn state_after_any(self) -> Option<UserState> {
+        match self {
+            Self::Disabled => Some(UserState::Disabled),
+            Self::EmailVerified
+            | Self::TwoFactorSetUp
+            | Self::TwoFactorTurnedOff
+            | Self::PasswordChanged
+            | Self::PasswordReset
+            | Self::Enabled => None,
+        }
+    }
 }
 
 /// The state checks to make.

@@ -8,6 +8,7 @@ use crossauth_core::key::Owner;
 use crossauth_core::login::LoginOutcome;
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Replaced};
+use crossauth_core::setup::SetupError;
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::user::{Patch, Refusal, UserState};
 use serde_json::{Map, json};
@@ -96,7 +97,7 @@ async fn event_is_applied_to_the_state_at_the_time_of_the_change() {
     accounts.disable("bob").await.unwrap();
     let id = bob.id.clone();
     // Another administrator is faster, and requires a new password.
-    site.storage.interrupt_after("users.find_by_username", |inner| async move {
+    site.storage.interrupt_after("users.find_id", |inner| async move {
         use crossauth_core::storage::Change;
         use crossauth_core::user::UserUpdate;
         let state = Some(UserState::PasswordResetNeeded);
@@ -176,7 +177,7 @@ async fn account_is_changed_found_and_deleted_by_name_address_and_id() {
     assert!(matches!(accounts.delete(&bob.id).await, Err(AccountError::LastAdmin)));
     assert!(matches!(accounts.disable("robert").await, Err(AccountError::LastAdmin)));
     site.account("root", Role::Administrator).await;
-    assert_eq!(accounts.delete("robert@example.com").await.unwrap(), robert);
+    assert_eq!(accounts.delete("robert@example.com").await.unwrap(), robert.id);
     assert_eq!(accounts.find("robert").await.unwrap(), None);
     assert!(matches!(accounts.delete("robert").await, Err(AccountError::NoSuchUser)));
 }
@@ -187,7 +188,9 @@ async fn disabled_account_is_enabled_again_and_only_then() {
     let bob = site.account("bob", Role::User).await;
     let accounts = &site.auth.accounts;
     assert!(matches!(accounts.enable(&bob).await, Err(AccountError::NotAllowed)));
-    assert_eq!(accounts.disable(&bob).await.unwrap().state, UserState::Disabled);
+    assert_eq!(accounts.disable(&bob).await.unwrap(), bob.id);
+    let disabled = accounts.find(&bob).await.unwrap().unwrap();
+    assert_eq!(disabled.state, UserState::Disabled);
     assert_eq!(accounts.enable(&bob).await.unwrap().state, UserState::Active);
 }
 
@@ -200,16 +203,32 @@ async fn new_administrator_makes_setup_links_invalid() {
     // Another process adds an administrator after the link was found valid.
     site.storage.interrupt_after("users.has_admin", |inner| async move {
         use crossauth_core::key::KeyPrefix;
-        use crossauth_core::storage::Effects;
+        use crossauth_core::storage::{Effects, Guard};
         use crossauth_core::user::{NewUser, UserSecrets};
         let effects = Effects { revoke: &[KeyPrefix::Setup], ..Effects::default() };
         let root = NewUser { admin: true, ..NewUser::named("root") };
-        inner.users.create(&root, &UserSecrets::default(), &effects).await.unwrap();
+        inner.users.create(&root, &UserSecrets::default(), Guard::None, &effects).await.unwrap();
     });
     let [first, second] = &tokens;
     let refused = setup.create_admin(first, SignupRequest::new(form("eve", PASSWORD))).await;
     assert!(refused.is_err(), "a second administrator");
     assert!(!setup.is_valid(second).await.unwrap());
+    assert_eq!(site.auth.accounts.find("eve").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn setup_link_that_outlives_the_check_for_administrators_creates_no_second_one() {
+    let site = Site::new();
+    let setup = &site.auth.setup;
+    let token = setup.issue_token().await.unwrap().unwrap();
+    // Another program makes an administrator, which knows nothing of links.
+    site.storage.interrupt_after("users.has_admin", |inner| async move {
+        use crossauth_core::user::{NewUser, UserSecrets};
+        let root = NewUser { admin: true, ..NewUser::named("root") };
+        crossauth_testkit::storage::create_user(&inner, &root, &UserSecrets::default()).await;
+    });
+    let refused = setup.create_admin(&token, SignupRequest::new(form("eve", PASSWORD))).await;
+    assert!(matches!(refused, Err(SetupError::InvalidLink)), "{refused:?}");
     assert_eq!(site.auth.accounts.find("eve").await.unwrap(), None);
 }
 

@@ -7,4 +7,5 @@ mod error_reference;
 mod hasher;
 mod session;
 mod site;
+mod unreadable;
 mod vectors;

@@ -7,8 +7,8 @@ use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, AccountUpdate, Role};
 use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{KeyPosition, Storage};
-use crossauth_core::user::{Patch, User, UserState};
+use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind};
+use crossauth_core::user::{Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -62,8 +62,9 @@ async fn execute(auth: &Auth, storage: &Storage, command: UserCommand) -> anyhow
         UserCommand::Enable(account) => enable(auth, &account.username).await,
         UserCommand::Sessions(account) => sessions(auth, storage, &account.username).await,
         UserCommand::EndSessions(account) => {
-            let user = find(auth, &account.username).await?;
-            report(&auth.accounts.end_sessions(&user, None).await?, "has no sessions any more")
+            let account = find_any(auth, &account.username).await?;
+            auth.accounts.end_sessions(&account.id, None).await?;
+            report(&account.name, "has no sessions any more")
         }
         UserCommand::Delete(account) => delete(auth, &account).await,
     }
@@ -71,8 +72,39 @@ async fn execute(auth: &Auth, storage: &Storage, command: UserCommand) -> anyhow
 
 /// The account of this name or address, in any state.
 async fn find(auth: &Auth, name: &str) -> anyhow::Result<User> {
-    let found = auth.accounts.find(name).await?;
-    found.with_context(|| format!("there is no account {name:?}"))
+    match auth.accounts.find(name).await {
+        Err(error) if error.kind == StorageErrorKind::BadRow => {
+            Err(error).context("only disable, sessions, end-sessions and delete are possible")
+        }
+        found => found?.with_context(|| no_account(name)),
+    }
+}
+
+fn no_account(name: &str) -> String {
+    format!("there is no account {name:?}")
+}
+
+/// An account whose row may be undecodable.
+struct Account {
+    id: UserId,
+    /// The username; as it was given on the command line if the row cannot be decoded.
+    name: String,
+    /// `None` if the row cannot be decoded.
+    state: Option<UserState>,
+}
+
+/// The account of this name or address, even if its row cannot be decoded.
+async fn find_any(auth: &Auth, name: &str) -> anyhow::Result<Account> {
+    let undecodable = match auth.accounts.find(name).await {
+        Err(error) if error.kind == StorageErrorKind::BadRow => error,
+        found => {
+            let User { id, username, state, .. } = found?.with_context(|| no_account(name))?;
+            return Ok(Account { id, name: username, state: Some(state) });
+        }
+    };
+    writeln!(io::stderr(), "{undecodable}")?;
+    let id = auth.accounts.find_id(name).await?.with_context(|| no_account(name))?;
+    Ok(Account { id, name: name.to_owned(), state: None })
 }
 
 async fn set_password(auth: &Auth, account: SetPassword) -> anyhow::Result<()> {
@@ -80,7 +112,7 @@ async fn set_password(auth: &Auth, account: SetPassword) -> anyhow::Result<()> {
     let user = find(auth, &account.username).await?;
     let password = password::read(origin(account.password_stdin)).await?;
     let user = auth.accounts.set_password(&user, password).await;
-    report(&user.context("the password was not set")?, "has a new password")
+    report(&user.context("the password was not set")?.username, "has a new password")
 }
 
 async fn change(
@@ -91,7 +123,7 @@ async fn change(
 ) -> anyhow::Result<()> {
     let user = find(auth, name).await?;
     let user = auth.accounts.update(&user, update).await;
-    report(&user.context("the account was not changed")?, outcome)
+    report(&user.context("the account was not changed")?.username, outcome)
 }
 
 /// Application fields from `FIELD=VALUE`; without a value, the field is cleared.
@@ -111,64 +143,64 @@ async fn set_role(auth: &Auth, name: &str, role: Role) -> anyhow::Result<()> {
     };
     let user = find(auth, name).await?;
     if user.admin == admin {
-        return report(&user, &format!("{outcome} already"));
+        return report(&user.username, &format!("{outcome} already"));
     }
     let update = AccountUpdate { role: Some(role), ..AccountUpdate::default() };
     let user = auth.accounts.update(&user, update).await;
-    report(&user.context("the account was not changed")?, outcome)
+    report(&user.context("the account was not changed")?.username, outcome)
 }
 
 async fn disable(auth: &Auth, name: &str) -> anyhow::Result<()> {
-    let user = find(auth, name).await?;
-    if user.state == UserState::Disabled {
-        return report(&user, "is disabled already");
+    let account = find_any(auth, name).await?;
+    if account.state == Some(UserState::Disabled) {
+        return report(&account.name, "is disabled already");
     }
-    let user = auth.accounts.disable(&user).await;
-    report(&user.context("the account was not disabled")?, "is disabled")
+    auth.accounts.disable(&account.id).await.context("the account was not disabled")?;
+    report(&account.name, "is disabled")
 }
 
 async fn enable(auth: &Auth, name: &str) -> anyhow::Result<()> {
     let user = find(auth, name).await?;
     if user.state == UserState::Disabled {
         let user = auth.accounts.enable(&user).await;
-        return report(&user.context("the account was not enabled")?, "is enabled");
+        return report(&user.context("the account was not enabled")?.username, "is enabled");
     }
     if user.state == UserState::Active {
-        return report(&user, "is enabled already");
+        return report(&user.username, "is enabled already");
     }
     anyhow::bail!("the account is not disabled: its state is {}", user.state.as_str())
 }
 
-async fn delete(auth: &Auth, account: &DeleteUser) -> anyhow::Result<()> {
-    let user = find(auth, &account.username).await?;
-    if !account.yes && !is_confirmed(&user)? {
+async fn delete(auth: &Auth, command: &DeleteUser) -> anyhow::Result<()> {
+    let account = find_any(auth, &command.username).await?;
+    if !command.yes && !is_confirmed(&account.name)? {
         anyhow::bail!("nothing was deleted; confirm with the username, or give --yes");
     }
-    let user = auth.accounts.delete(&user).await;
-    report(&user.context("the account was not deleted")?, "is deleted")
+    auth.accounts.delete(&account.id).await.context("the account was not deleted")?;
+    report(&account.name, "is deleted")
 }
 
 /// Whether the person at the terminal types the name of the account.
-fn is_confirmed(user: &User) -> anyhow::Result<bool> {
+fn is_confirmed(username: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    let name = user.username.escape_debug();
+    let name = username.escape_debug();
     write!(io::stderr(), "To delete {name} and all that belongs to it, type the username: ")?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
-    Ok(line.trim() == user.username)
+    Ok(line.trim() == username)
 }
 
 /// Sessions that are read at a time.
 const SESSIONS: u32 = 1000;
 
 async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<()> {
-    let user = find(auth, name).await?;
+    let account = find_any(auth, name).await?;
     let (keys, now) = (&storage.keys, SystemClock.now());
     let (mut after, mut empty) = (None::<Key>, true);
     loop {
-        let (owner, position) = (Some(&user.id), after.as_ref().map(KeyPosition::from));
+        let (owner, position) = (Some(&account.id), after.as_ref().map(KeyPosition::from));
         let page = keys.list_for_user(owner, KeyPrefix::Session, position, SESSIONS).await?;
         for key in page.iter().filter(|key| !key.is_expired(now)) {
             show_session(key, std::mem::take(&mut empty))?;
@@ -179,7 +211,7 @@ async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<
         after = page.into_iter().last();
     }
     if empty {
-        writeln!(io::stderr(), "{} has no sessions", user.username.escape_debug())?;
+        writeln!(io::stderr(), "{} has no sessions", account.name.escape_debug())?;
     }
     Ok(())
 }
@@ -237,7 +269,7 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
     let form = AccountForm { fields, ..AccountForm::new(new.username, password) };
     let role = if new.admin { Role::Administrator } else { Role::User };
     let user = auth.accounts.create(form, role).await.context("the account was not created")?;
-    report(&user, "is added")
+    report(&user.username, "is added")
 }
 
 async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
@@ -279,7 +311,7 @@ fn columns(username: &str, email: &str, state: &str, role: &str) -> String {
     format!("{username:<24} {email:<32} {state:<12} {role}")
 }
 
-fn report(user: &User, outcome: &str) -> anyhow::Result<()> {
-    writeln!(io::stdout(), "{} {outcome}", user.username.escape_debug())?;
+fn report(username: &str, outcome: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{} {outcome}", username.escape_debug())?;
     Ok(())
 }

@@ -200,6 +200,43 @@ fn an_account_is_shown_and_changed_and_deleted() {
 }
 
 #[test]
+fn an_account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
+    let server = start(&[]);
+    let path = server.directory();
+    for name in ["alice", "bob"] {
+        assert!(add(path, &[name]).status.success());
+        assert_eq!(log_in(&server, name, PASSWORD), 200);
+    }
+    let database = rusqlite::Connection::open(path.join("crossauth-data/crossauth.db")).unwrap();
+    let damage = "UPDATE crossauth_users SET email = x'ff' WHERE username = 'alice'";
+    database.execute_batch(damage).unwrap();
+    assert_eq!(log_in(&server, "alice", PASSWORD), 401);
+    let wrong = answer(&server, "/api/login", r#"{"username":"bob","password":"Wrong-horse-7"}"#);
+    let right = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
+    let body = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert_eq!(body(&answer(&server, "/api/login", &right)), body(&wrong));
+    assert!(server.log().contains("cannot decode an account"), "{}", server.log());
+
+    let shown = run(path, &["user", "show", "alice"]);
+    assert_eq!(shown.status.code(), Some(1));
+    let stderr = text(&shown.stderr);
+    assert!(stderr.contains("email") && stderr.contains("end-sessions"), "{stderr}");
+    assert_eq!(user(path, &["sessions", "alice"]).lines().count(), 2);
+    assert_eq!(user(path, &["end-sessions", "alice"]), "alice has no sessions any more\n");
+    assert_eq!(user(path, &["sessions", "alice"]), "");
+    for _ in 0..2 {
+        assert_eq!(user(path, &["disable", "alice"]), "alice is disabled\n");
+    }
+    let state = "SELECT state FROM crossauth_users WHERE username = 'alice'";
+    let state: String = database.query_row(state, [], |row| row.get(0)).unwrap();
+    assert_eq!(state, "disabled");
+    assert_eq!(user(path, &["delete", "alice", "--yes"]), "alice is deleted\n");
+    let gone = run(path, &["user", "delete", "alice", "--yes"]);
+    assert_eq!(text(&gone.stderr), "crossauth: there is no account \"alice\"\n");
+    assert_eq!(log_in(&server, "bob", PASSWORD), 200);
+}
+
+#[test]
 fn a_repeated_command_succeeds_and_says_that_nothing_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();

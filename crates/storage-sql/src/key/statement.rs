@@ -28,7 +28,7 @@ pub(crate) struct KeySql {
     pub(crate) revoke_owned: Statement,
     /// Deletes the keys without owner whose value starts with a prefix.
     pub(crate) revoke_anonymous: Statement,
-    /// Sets the epoch of a key to the current epoch of its owner.
+    /// Sets the epoch of a key to the current epoch of its owner, if it is the one before.
     pub(crate) renew: Option<Statement>,
     pub(crate) set_data: Option<Statement>,
     pub(crate) list_owned: List,
@@ -149,14 +149,15 @@ fn renew(schema: &Schema) -> Option<Statement> {
     let Schema { users, keys, .. } = schema;
     let (epoch, credential_epoch) = keys.epoch.as_ref().zip(users.credential_epoch.as_ref())?;
     Some(Statement::new(format!(
-        "UPDATE {} SET {} = (SELECT {} FROM {} WHERE {} = ?) WHERE {} = ? AND {} = ?",
-        keys.table,
-        epoch.quoted(),
-        credential_epoch.quoted(),
-        users.table,
-        users.id.quoted(),
-        keys.value.quoted,
-        keys.userid.quoted()
+        "UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {value} = ? AND {userid} = ? \
+         AND {epoch} = (SELECT {credential_epoch} - 1 FROM {users} WHERE {id} = ?)",
+        table = keys.table,
+        epoch = epoch.quoted(),
+        value = keys.value.quoted,
+        userid = keys.userid.quoted(),
+        credential_epoch = credential_epoch.quoted(),
+        users = users.table,
+        id = users.id.quoted(),
     )))
 }
 

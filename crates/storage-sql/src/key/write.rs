@@ -96,7 +96,8 @@ impl KeySql {
         Ok(())
     }
 
-    /// Sets the epoch of a user's key to the user's current epoch.
+    /// Raises the epoch of a user's key to the user's current epoch, which was just raised. A key of
+    /// an older epoch has ended before and stays so.
     pub(crate) async fn renew(
         &self,
         transaction: &mut dyn Transaction,
@@ -105,7 +106,7 @@ impl KeySql {
     ) -> Result<(), StorageError> {
         let Some(statement) = &self.renew else { return Ok(()) };
         let owner = self.owner(Some(userid))?;
-        let params = [owner.clone(), Value::text(value), owner];
+        let params = [Value::text(value), owner.clone(), owner];
         transaction.execute(statement, &params).await?;
         Ok(())
     }

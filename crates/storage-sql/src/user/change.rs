@@ -1,18 +1,14 @@
 //! Creates, changes and deletes a user with all effects, within one transaction.
 
-use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{
-    Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
-    StorageError, StoredUser,
-};
-use crossauth_core::user::{
-    NewUser, Patch, SecretsUpdate, StateEvent, UserId, UserSecrets, UserState, UserUpdate,
-};
+use crossauth_core::key::KeyPrefix;
+use crossauth_core::storage::{Changed, Created, Deleted, StorageError, StoredUser};
+use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserSecrets, UserState};
 
+use super::owned::{OwnedChange, OwnedEffects, OwnedEndSessions, OwnedGuard};
 use super::statement::UserSql;
+use super::write::Locked;
 use crate::database::{Row, Transaction, Value};
-use crate::key::KeySql;
-use crate::record::{decode_id, to_text};
+use crate::key::{KeySql, readable};
 
 /// The statements that an account operation needs.
 pub(super) struct AccountSql {
@@ -20,47 +16,19 @@ pub(super) struct AccountSql {
     pub(super) keys: KeySql,
 }
 
-/// An owned [`Change`], for a transaction.
-pub(super) struct OwnedChange {
-    user: UserUpdate,
-    secrets: SecretsUpdate,
-    event: Option<StateEvent>,
-    guard: OwnedGuard,
-    effects: OwnedEffects,
-}
-
-/// An owned [`Guard`], for a transaction.
-pub(super) enum OwnedGuard {
-    None,
-    PasswordIs(String),
-    CredentialsAre(CredentialVersion),
-    NotTheLastAdmin,
-}
-
-/// Owned [`Effects`], for a transaction.
-pub(super) struct OwnedEffects {
-    consume: Option<String>,
-    sessions: OwnedEndSessions,
-    revoke: Vec<KeyPrefix>,
-    replaces: Option<String>,
-    issue: Vec<Key>,
-}
-
-enum OwnedEndSessions {
-    Keep,
-    All,
-    AllBut(String),
-}
-
 enum Taken {
     Username,
     Email,
 }
 
+#[derive(Clone, Copy)]
 enum Refused {
     Guard,
     LastAdmin,
 }
+
+/// The claim of those who make an administrator. Others claim addresses, which contain `@`.
+const ADMIN_CLAIM: &str = "administrator";
 
 impl AccountSql {
     pub(super) async fn create(
@@ -68,8 +36,23 @@ impl AccountSql {
         transaction: &mut dyn Transaction,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: &OwnedGuard,
         effects: &OwnedEffects,
     ) -> Result<Created, StorageError> {
+        if user.admin {
+            self.claim_admin(transaction).await?;
+        }
+        let refused = match guard {
+            OwnedGuard::None | OwnedGuard::NotTheLastAdmin => false,
+            OwnedGuard::PasswordIs(_) | OwnedGuard::CredentialsAre(_) => true,
+            OwnedGuard::NoAdmin => {
+                self.claim_admin(transaction).await?;
+                self.has_admin(transaction).await?
+            }
+        };
+        if refused {
+            return Ok(Created::GuardFailed);
+        }
         let email = user.email.as_deref();
         match self.taken(transaction, Some(&user.username), email, None).await? {
             Some(Taken::Username) => return Ok(Created::UsernameTaken),
@@ -86,7 +69,10 @@ impl AccountSql {
         };
         self.users.write_secrets(transaction, &id, &secrets).await?;
         self.apply(transaction, &id, effects).await?;
-        Ok(Created::Done(Box::new(self.changed(transaction, &id).await?)))
+        match self.users.lock(transaction, &id).await?.readable()? {
+            Some(stored) => Ok(Created::Done(Box::new(stored))),
+            None => Err(StorageError::corrupt("a new user cannot be found")),
+        }
     }
 
     pub(super) async fn change(
@@ -95,19 +81,29 @@ impl AccountSql {
         id: &UserId,
         change: &OwnedChange,
     ) -> Result<Changed, StorageError> {
-        let is_last_admin = self.is_last_admin(transaction, id, &change.guard).await?;
-        let Some(stored) = self.users.lock(transaction, id).await? else {
-            return Ok(Changed::NoSuchUser);
+        if change.user.admin == Some(true) {
+            self.claim_admin(transaction).await?;
+        }
+        let admins = self.refusal_by_admins(transaction, id, &change.guard).await?;
+        let stored = match self.users.lock(transaction, id).await? {
+            Locked::Absent => return Ok(Changed::NoSuchUser),
+            Locked::User(stored) => Some(*stored),
+            Locked::Unreadable(error) if change.needs_account => return Err(error),
+            Locked::Unreadable(_) => None,
         };
-        match refusal(&stored, &change.guard, is_last_admin) {
+        match admins.or(refusal(stored.as_ref(), &change.guard)) {
             Some(Refused::Guard) => return Ok(Changed::GuardFailed),
             Some(Refused::LastAdmin) => return Ok(Changed::LastAdmin),
             None => {}
         }
-        let (before, _) = stored.regardless_of_state();
+        let before = stored.map(|stored| stored.regardless_of_state().0);
         let mut update = change.user.clone();
         if let Some(event) = change.event {
-            let Some(next) = before.state.after(event) else { return Ok(Changed::NotAllowed) };
+            let next = match &before {
+                Some(before) => before.state.after(event),
+                None => event.state_after_any(),
+            };
+            let Some(next) = next else { return Ok(Changed::NotAllowed) };
             update.state = update.state.or(Some(next));
         }
         let username = update.username.as_deref();
@@ -123,10 +119,15 @@ impl AccountSql {
         if !self.consume(transaction, &change.effects, Some(id)).await? {
             return Ok(Changed::TokenGone);
         }
-        self.users.update(transaction, id, &update, &before.extra).await?;
+        let fields = before.map(|before| before.extra).unwrap_or_default();
+        self.users.update(transaction, id, &update, &fields).await?;
         self.users.write_secrets(transaction, id, &change.secrets).await?;
         self.apply(transaction, id, &change.effects).await?;
-        Ok(Changed::Done(Box::new(self.changed(transaction, id).await?)))
+        match self.users.lock(transaction, id).await? {
+            Locked::User(stored) => Ok(Changed::Done(stored)),
+            Locked::Unreadable(_) => Ok(Changed::DoneUnreadable),
+            Locked::Absent => Err(StorageError::corrupt("a changed user cannot be found")),
+        }
     }
 
     pub(super) async fn delete(
@@ -136,11 +137,14 @@ impl AccountSql {
         guard: &OwnedGuard,
         effects: &OwnedEffects,
     ) -> Result<Deleted, StorageError> {
-        let is_last_admin = self.is_last_admin(transaction, id, guard).await?;
-        let Some(stored) = self.users.lock(transaction, id).await? else {
-            return Ok(Deleted::NoSuchUser);
+        let admins = self.refusal_by_admins(transaction, id, guard).await?;
+        let stored = match self.users.lock(transaction, id).await? {
+            Locked::Absent => return Ok(Deleted::NoSuchUser),
+            Locked::User(stored) => Some(*stored),
+            Locked::Unreadable(error) if guard.borrowed().needs_account() => return Err(error),
+            Locked::Unreadable(_) => None,
         };
-        match refusal(&stored, guard, is_last_admin) {
+        match admins.or(refusal(stored.as_ref(), guard)) {
             Some(Refused::Guard) => return Ok(Deleted::GuardFailed),
             Some(Refused::LastAdmin) => return Ok(Deleted::LastAdmin),
             None => {}
@@ -156,16 +160,9 @@ impl AccountSql {
             transaction.execute(statement, &param).await?;
         }
         transaction.execute(&self.users.delete, &param).await?;
-        Ok(Deleted::Done(Box::new(stored.regardless_of_state().0)))
-    }
-
-    async fn changed(
-        &self,
-        transaction: &mut dyn Transaction,
-        id: &UserId,
-    ) -> Result<StoredUser, StorageError> {
-        let stored = self.users.lock(transaction, id).await?;
-        stored.ok_or_else(|| StorageError::corrupt("a changed user cannot be found"))
+        Ok(stored.map_or(Deleted::DoneUnreadable, |stored| {
+            Deleted::Done(Box::new(stored.regardless_of_state().0))
+        }))
     }
 
     /// Checks whether another user has the new username or the new e-mail address. Both are looked
@@ -235,27 +232,55 @@ impl AccountSql {
         Ok(())
     }
 
-    /// Whether the guard forbids the operation because there is no other enabled administrator.
-    /// Locks the administrators, so that two of them cannot be disabled concurrently.
-    async fn is_last_admin(
+    /// Keeps other transactions from creating or appointing an administrator until this one ends.
+    /// Comes before every lock of a row, so that two transactions never wait for each other.
+    async fn claim_admin(&self, transaction: &mut dyn Transaction) -> Result<(), StorageError> {
+        if let Some(statement) = &self.users.claim_admin {
+            transaction.execute(statement, &[Value::text(ADMIN_CLAIM)]).await?;
+        }
+        Ok(())
+    }
+
+    async fn has_admin(&self, transaction: &mut dyn Transaction) -> Result<bool, StorageError> {
+        match &self.users.has_admin {
+            Some(statement) => transaction.exists(statement, &[]).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a guard about the administrators forbids the operation.
+    async fn refusal_by_admins(
         &self,
         transaction: &mut dyn Transaction,
         id: &UserId,
         guard: &OwnedGuard,
+    ) -> Result<Option<Refused>, StorageError> {
+        Ok(match guard {
+            OwnedGuard::None | OwnedGuard::PasswordIs(_) | OwnedGuard::CredentialsAre(_) => None,
+            OwnedGuard::NotTheLastAdmin => {
+                self.is_last_admin(transaction, id).await?.then_some(Refused::LastAdmin)
+            }
+            OwnedGuard::NoAdmin => {
+                self.claim_admin(transaction).await?;
+                self.has_admin(transaction).await?.then_some(Refused::Guard)
+            }
+        })
+    }
+
+    /// Whether there is no other enabled administrator. Locks the administrators, so that two of
+    /// them cannot be disabled concurrently.
+    async fn is_last_admin(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
     ) -> Result<bool, StorageError> {
-        let (OwnedGuard::NotTheLastAdmin, Some(statement)) = (guard, &self.users.lock_admins)
-        else {
-            return Ok(false);
-        };
-        let decode = |row: &dyn Row| {
-            let id = decode_id(row.value(0)?).map_err(StorageError::bad_row)?;
-            let state = to_text(row.value(1)?).map_err(StorageError::bad_row)?;
-            let state = state.map_or(UserState::Active, |state| UserState::from(&*state));
-            Ok((id, state))
-        };
-        let mut admins = transaction.list(statement, &[], decode).await?;
-        admins.retain(|(_, state)| *state != UserState::Disabled);
-        Ok(matches!(&*admins, [(only, _)] if only.as_ref() == Some(id)))
+        let Some(statement) = &self.users.lock_admins else { return Ok(false) };
+        let users = &self.users.schema.users;
+        let decode = |row: &dyn Row| Ok(users.decode(row, 0).transpose());
+        let admins = transaction.list(statement, &[], decode).await?;
+        let mut admins = readable(admins.into_iter().flatten().collect())?;
+        admins.retain(|admin| admin.state != UserState::Disabled);
+        Ok(matches!(&*admins, [only] if only.id == *id))
     }
 
     /// Consumes the required token; returns whether it existed.
@@ -318,54 +343,14 @@ impl AccountSql {
     }
 }
 
-fn refusal(stored: &StoredUser, guard: &OwnedGuard, is_last_admin: bool) -> Option<Refused> {
-    match guard {
-        OwnedGuard::None => None,
-        OwnedGuard::PasswordIs(hash) => (!stored.has_password_hash(hash)).then_some(Refused::Guard),
+/// Whether a guard about the account forbids the operation.
+fn refusal(stored: Option<&StoredUser>, guard: &OwnedGuard) -> Option<Refused> {
+    let holds = match guard {
+        OwnedGuard::None | OwnedGuard::NotTheLastAdmin | OwnedGuard::NoAdmin => true,
+        OwnedGuard::PasswordIs(hash) => stored.is_some_and(|user| user.has_password_hash(hash)),
         OwnedGuard::CredentialsAre(checked) => {
-            (stored.credentials() != *checked).then_some(Refused::Guard)
+            stored.is_some_and(|user| user.credentials() == *checked)
         }
-        OwnedGuard::NotTheLastAdmin => is_last_admin.then_some(Refused::LastAdmin),
-    }
-}
-
-impl From<&Change<'_>> for OwnedChange {
-    fn from(change: &Change<'_>) -> Self {
-        let Change { user, secrets, event, guard, effects } = change;
-        Self {
-            user: user.clone(),
-            secrets: secrets.clone(),
-            event: *event,
-            guard: (*guard).into(),
-            effects: effects.into(),
-        }
-    }
-}
-
-impl From<Guard<'_>> for OwnedGuard {
-    fn from(guard: Guard<'_>) -> Self {
-        match guard {
-            Guard::None => Self::None,
-            Guard::PasswordIs(hash) => Self::PasswordIs(hash.to_owned()),
-            Guard::CredentialsAre(checked) => Self::CredentialsAre(checked.clone()),
-            Guard::NotTheLastAdmin => Self::NotTheLastAdmin,
-        }
-    }
-}
-
-impl From<&Effects<'_>> for OwnedEffects {
-    fn from(effects: &Effects<'_>) -> Self {
-        let Effects { consume, sessions, revoke, replaces, issue } = *effects;
-        Self {
-            consume: consume.map(str::to_owned),
-            sessions: match sessions {
-                EndSessions::Keep => OwnedEndSessions::Keep,
-                EndSessions::All => OwnedEndSessions::All,
-                EndSessions::AllBut(kept) => OwnedEndSessions::AllBut(kept.to_owned()),
-            },
-            revoke: revoke.to_vec(),
-            replaces: replaces.map(str::to_owned),
-            issue: issue.to_vec(),
-        }
-    }
+    };
+    (!holds).then_some(Refused::Guard)
 }

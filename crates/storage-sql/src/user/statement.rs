@@ -25,10 +25,12 @@ pub(crate) struct UserSql {
     pub(crate) raise_epoch: Option<Statement>,
     pub(crate) id_by_username: Statement,
     pub(crate) id_by_email: Option<Statement>,
-    /// Locks all administrators; returns their ids and states.
+    /// Locks all administrators and returns them.
     pub(crate) lock_admins: Option<Statement>,
     /// Keeps others from claiming the same text.
     pub(crate) claim: Option<Statement>,
+    /// Keeps others from creating or appointing an administrator.
+    pub(crate) claim_admin: Option<Statement>,
     pub(crate) insert: Insert,
     pub(crate) insert_secrets: Insert,
     pub(crate) delete_dependents: Vec<Statement>,
@@ -85,12 +87,12 @@ impl UserSql {
             lock_admins: users.admin.as_ref().map(|admin| {
                 let is_admin = dialect.is_true(&admin.column);
                 Statement::new(format!(
-                    "SELECT {id}, {} FROM {table} WHERE {is_admin} ORDER BY {id}{}",
-                    users.state.quoted(),
+                    "SELECT {columns} FROM {table} AS u WHERE {is_admin} ORDER BY u.{id}{}",
                     dialect.for_update()
                 ))
             }),
             claim: users.email.as_ref().and_then(|_| dialect.claim_text()),
+            claim_admin: users.admin.as_ref().and_then(|_| dialect.claim_text()),
             insert: Insert::new(&users.table, insert_columns(users)),
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             delete_dependents: delete_dependents(&schema),

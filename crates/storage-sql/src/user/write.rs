@@ -1,6 +1,6 @@
 //! Writes rows of users and secrets within a transaction.
 
-use crossauth_core::storage::{StorageError, StoredUser};
+use crossauth_core::storage::{StorageError, StorageErrorKind, StoredUser};
 use crossauth_core::user::{FactorName, NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
@@ -10,19 +10,43 @@ use crate::database::{Row, Statement, Transaction, Value};
 use crate::extra::Written;
 use crate::record::{IdKind, decode_id};
 
+/// A user whose row is locked.
+pub(crate) enum Locked {
+    /// There is no such user.
+    Absent,
+    /// The user.
+    User(Box<StoredUser>),
+    /// The row exists and cannot be decoded.
+    Unreadable(StorageError),
+}
+
+impl Locked {
+    /// The user, if it exists; an error if it cannot be decoded.
+    pub(crate) fn readable(self) -> Result<Option<StoredUser>, StorageError> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::User(user) => Ok(Some(*user)),
+            Self::Unreadable(error) => Err(error),
+        }
+    }
+}
+
 impl UserSql {
     /// Finds the user with this id and locks the row until the transaction ends.
     pub(crate) async fn lock(
         &self,
         transaction: &mut dyn Transaction,
         id: &UserId,
-    ) -> Result<Option<StoredUser>, StorageError> {
+    ) -> Result<Locked, StorageError> {
         let id = [self.schema.users.id_kind.lookup_value(id)];
         if !transaction.exists(&self.lock, &id).await? {
-            return Ok(None);
+            return Ok(Locked::Absent);
         }
-        let user = transaction.find(&self.by_id, &id, |row| self.decode(row)).await?;
-        Ok(user.flatten())
+        match transaction.find(&self.by_id, &id, |row| self.decode(row)).await {
+            Ok(user) => Ok(user.flatten().map_or(Locked::Absent, |user| Locked::User(user.into()))),
+            Err(error) if error.kind == StorageErrorKind::BadRow => Ok(Locked::Unreadable(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The credential epoch of a user who must exist.

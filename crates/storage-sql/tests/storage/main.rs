@@ -7,3 +7,4 @@ mod driver;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unreadable;

@@ -4,6 +4,7 @@ mod conformance;
 mod foreign;
 mod opening;
 mod transaction;
+mod unreadable;
 
 use crossauth_core::storage::Storage;
 use crossauth_storage_sql::postgres::{Options, Postgres};

@@ -7,6 +7,7 @@ mod foreign;
 mod odd_row;
 mod opening;
 mod transaction;
+mod unreadable;
 
 use crossauth_core::storage::Storage;
 use crossauth_storage_sql::SqlStorage;

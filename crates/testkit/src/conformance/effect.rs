@@ -138,8 +138,10 @@ pub(super) async fn setup_links_are_revoked_without_an_owner(storage: &Storage) 
     change(storage, &bob.id, &Change { effects, ..Change::default() }).await;
     assert_eq!(present(storage, &all).await, ["s:1"]);
     insert_key(storage, "setup:3", None).await;
-    let created =
-        storage.users.create(&NewUser::named("root"), &UserSecrets::default(), &effects).await;
+    let created = storage
+        .users
+        .create(&NewUser::named("root"), &UserSecrets::default(), Guard::None, &effects)
+        .await;
     assert!(matches!(created, Ok(Created::Done(_))), "{created:?}");
     assert_eq!(present(storage, &["setup:3", "s:1"]).await, ["s:1"]);
 }
@@ -157,7 +159,8 @@ pub(super) async fn issued_keys_belong_to_the_user(storage: &Storage) {
     let issue = [Key::new("s:carol", None, NOW)];
     let effects = Effects { issue: &issue, ..Effects::default() };
     let carol = NewUser::named("carol");
-    let created = storage.users.create(&carol, &UserSecrets::default(), &effects).await.unwrap();
+    let created =
+        storage.users.create(&carol, &UserSecrets::default(), Guard::None, &effects).await.unwrap();
     let Created::Done(carol) = created else { panic!("{created:?}") };
     let key = storage.keys.find("s:carol").await.unwrap().unwrap();
     assert_eq!(key.userid.as_ref(), Some(carol.id()));
@@ -177,8 +180,10 @@ pub(super) async fn issued_key_that_is_taken_changes_nothing(storage: &Storage) 
     let change = Change { secrets: new_password("new"), effects, ..Change::default() };
     let error = storage.users.change(&bob.id, &change).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Conflict);
-    let created =
-        storage.users.create(&NewUser::named("carol"), &UserSecrets::default(), &effects).await;
+    let created = storage
+        .users
+        .create(&NewUser::named("carol"), &UserSecrets::default(), Guard::None, &effects)
+        .await;
     assert_eq!(created.unwrap_err().kind, StorageErrorKind::Conflict);
     assert_eq!(stored(storage, &bob.id).await, before);
     assert_eq!(storage.users.find_by_username("carol").await.unwrap(), None);
@@ -246,6 +251,30 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
     assert_eq!(present(storage, &["p:token", "s:1", "e:1", "e:new"]).await, ["e:new"]);
 }
 
+/// A session that was ended while it began is not valid again because a later change keeps it.
+pub(super) async fn session_that_has_ended_is_not_kept(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let values: Vec<String> = (0..40).map(|number| format!("s:{number}")).collect();
+    race(50, |number| {
+        let (storage, id) = (storage.clone(), bob.id.clone());
+        let session = values.get(number).map(|value| Key::new(value, Some(id.clone()), NOW));
+        async move {
+            if let Some(session) = session {
+                return storage.keys.insert(&session).await.unwrap();
+            }
+            let changed = storage.users.change(&id, &ending(EndSessions::All)).await;
+            assert!(matches!(changed, Ok(Changed::Done(_))), "{changed:?}");
+        }
+    })
+    .await;
+    for value in &values {
+        if !is_admitted(storage, value).await {
+            change(storage, &bob.id, &ending(EndSessions::AllBut(value))).await;
+            assert!(!is_admitted(storage, value).await, "{value}");
+        }
+    }
+}
+
 /// Of concurrent changes with one token exactly one is made.
 pub(super) async fn one_token_permits_one_change(storage: &Storage) {
     let bob = create_bob(storage).await;
@@ -309,7 +338,11 @@ fn ending(sessions: EndSessions<'_>) -> Change<'_> {
 
 async fn create_with(storage: &Storage, name: &str, token: &str) -> Created {
     let secrets = UserSecrets::default();
-    storage.users.create(&NewUser::named(name), &secrets, &effects(token)).await.unwrap()
+    storage
+        .users
+        .create(&NewUser::named(name), &secrets, Guard::None, &effects(token))
+        .await
+        .unwrap()
 }
 
 async fn create_with_session(
@@ -320,7 +353,10 @@ async fn create_with_session(
 ) -> Result<Created, StorageError> {
     let issue = [Key::new(session, None, NOW)];
     let effects = Effects { replaces: Some(replaces), issue: &issue, ..Effects::default() };
-    storage.users.create(&NewUser::named(name), &UserSecrets::default(), &effects).await
+    storage
+        .users
+        .create(&NewUser::named(name), &UserSecrets::default(), Guard::None, &effects)
+        .await
 }
 
 async fn admitted<'a>(storage: &Storage, values: &[&'a str]) -> Vec<&'a str> {

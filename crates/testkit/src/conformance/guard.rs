@@ -1,7 +1,9 @@
 //! Rules for the guards of a change.
 
-use crossauth_core::storage::{Change, Changed, Deleted, Effects, Guard, Storage};
-use crossauth_core::user::{NewUser, StateEvent, UserSecrets, UserState, UserUpdate};
+use crossauth_core::storage::{
+    Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, Storage,
+};
+use crossauth_core::user::{NewUser, Patch, StateEvent, UserSecrets, UserState, UserUpdate};
 
 use super::sample::{
     bob, change, create, create_admin, create_bob, found, new_password, password_change, race,
@@ -79,6 +81,62 @@ pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
     assert_eq!(deleted, Deleted::Done(Box::new(gone)));
 }
 
+/// The first administrator is created, and changes are made, under the guard that there is none.
+pub(super) async fn first_administrator_is_created_while_there_is_none(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let unguarded = UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() };
+    let guarded = Change { user: unguarded, guard: Guard::NoAdmin, ..Change::default() };
+    change(storage, &bob.id, &guarded).await;
+    let first = create_first_admin(storage, "root").await;
+    assert!(matches!(first, Created::Done(_)), "{first:?}");
+    assert_eq!(create_first_admin(storage, "other").await, Created::GuardFailed);
+    assert_eq!(storage.users.find_by_username("other").await.unwrap(), None);
+    let changed = storage.users.change(&bob.id, &guarded).await.unwrap();
+    assert_eq!(changed, Changed::GuardFailed);
+    let root = storage.users.find_id("root").await.unwrap().unwrap();
+    let disable = Change { event: Some(StateEvent::Disabled), ..Change::default() };
+    change(storage, &root, &disable).await;
+    let again = create_first_admin(storage, "other").await;
+    assert_eq!(again, Created::GuardFailed, "a disabled administrator is one");
+    let deleted = storage.users.delete(&bob.id, Guard::NoAdmin, &Effects::default()).await;
+    assert_eq!(deleted.unwrap(), Deleted::GuardFailed);
+}
+
+/// An account that is about to be created has no password to compare.
+pub(super) async fn guards_about_an_account_do_not_hold_before_its_creation(storage: &Storage) {
+    let credentials = CredentialVersion::Password(None);
+    for guard in [Guard::PasswordIs(""), Guard::CredentialsAre(&credentials)] {
+        let (bob, secrets) = (bob(), secrets("hash"));
+        let created = storage.users.create(&bob, &secrets, guard, &Effects::default()).await;
+        assert_eq!(created.unwrap(), Created::GuardFailed);
+    }
+    assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
+}
+
+/// Of concurrent creations of a first administrator at most one succeeds, and none after another
+/// administrator was created without the guard.
+pub(super) async fn one_of_many_first_administrators_is_created(storage: &Storage) {
+    let results = race(50, |number| {
+        let storage = storage.clone();
+        async move {
+            if number == 25 {
+                let created = create_admin(&storage, "unguarded").await;
+                // From here on, there is an administrator.
+                let late = create_first_admin(&storage, "late").await;
+                assert_eq!(late, Created::GuardFailed, "{created:?}");
+                return false;
+            }
+            let created = create_first_admin(&storage, &format!("root{number}")).await;
+            matches!(created, Created::Done(_))
+        }
+    })
+    .await;
+    let done = results.into_iter().filter(|done| *done).count();
+    assert!(done <= 1, "{done} first administrators");
+    let admins = storage.users.list(None, 100).await.unwrap();
+    assert_eq!(admins.len(), done + 1);
+}
+
 /// Of concurrent replacements of one password exactly one succeeds.
 pub(super) async fn one_of_many_password_replacements_succeeds(storage: &Storage) {
     let bob = create(storage, &bob(), &secrets("bob's hash")).await;
@@ -115,6 +173,12 @@ pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
     .await;
     let users = storage.users.list(None, 10).await.unwrap();
     assert_eq!(users.iter().filter(|user| user.state == UserState::Active).count(), 1);
+}
+
+async fn create_first_admin(storage: &Storage, name: &str) -> Created {
+    let admin = NewUser { admin: true, ..NewUser::named(name) };
+    let (secrets, effects) = (UserSecrets::default(), Effects::default());
+    storage.users.create(&admin, &secrets, Guard::NoAdmin, &effects).await.unwrap()
 }
 
 fn replace<'a>(old: &'a str, new: &str) -> Change<'a> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
 use crossauth_core::storage::{
-    Change, Changed, Created, Effects, EndSessions, Storage, StoredUser,
+    Change, Changed, Created, Effects, EndSessions, Guard, Storage, StoredUser,
 };
 use crossauth_core::user::{
     NewUser, Patch, SecretsUpdate, StateChecks, User, UserId, UserSecrets, UserUpdate,
@@ -53,7 +53,8 @@ pub(super) fn password_change(password: &str) -> Change<'_> {
 }
 
 pub(super) async fn create(storage: &Storage, user: &NewUser, secrets: &UserSecrets) -> User {
-    let created = storage.users.create(user, secrets, &Effects::default()).await.unwrap();
+    let created =
+        storage.users.create(user, secrets, Guard::None, &Effects::default()).await.unwrap();
     let Created::Done(stored) = created else { panic!("{created:?}") };
     stored.regardless_of_state().0
 }

@@ -23,6 +23,25 @@ pub(super) async fn created_user_is_found_by_id_name_and_address(storage: &Stora
     assert_eq!(by_id.regardless_of_state(), (user, secrets("bob's hash")));
 }
 
+/// An id is found by what is typed to log in: the username or the e-mail address, in any spelling
+/// and whatever the state.
+pub(super) async fn ids_are_found_by_name_and_address(storage: &Storage) {
+    let bob = NewUser { state: UserState::Disabled, ..bob() };
+    let bob = create(storage, &bob, &secrets("bob's hash")).await;
+    let carol = create_named(storage, "carol").await;
+    for (name, expected) in [
+        ("Bob", Some(&bob.id)),
+        ("BOB", Some(&bob.id)),
+        ("bob@EXAMPLE.com", Some(&bob.id)),
+        ("carol", Some(&carol.id)),
+        ("carol@example.com", None),
+        ("bo", None),
+        ("", None),
+    ] {
+        assert_eq!(storage.users.find_id(name).await.unwrap().as_ref(), expected, "{name:?}");
+    }
+}
+
 /// Looking up an absent user returns `None`, and e-mail addresses are not usernames.
 pub(super) async fn absent_user_is_not_found(storage: &Storage) {
     create_bob(storage).await;
@@ -62,7 +81,8 @@ pub(super) async fn taken_name_or_address_is_refused(storage: &Storage) {
         (same_address, Created::EmailTaken),
         (same_both, Created::UsernameTaken),
     ] {
-        let created = storage.users.create(&user, &secrets("hash"), &Effects::default()).await;
+        let created =
+            storage.users.create(&user, &secrets("hash"), Guard::None, &Effects::default()).await;
         assert_eq!(created.unwrap(), expected);
     }
 }
@@ -79,7 +99,8 @@ pub(super) async fn name_that_is_anothers_address_is_refused(storage: &Storage) 
         (NewUser::named("BOB@example.com"), Created::UsernameTaken),
         (addressed("dave", "Carol@Example.com"), Created::EmailTaken),
     ] {
-        let created = storage.users.create(&user, &secrets("hash"), &Effects::default()).await;
+        let created =
+            storage.users.create(&user, &secrets("hash"), Guard::None, &Effects::default()).await;
         assert_eq!(created.unwrap(), expected, "{}", user.username);
     }
     let rename = |name: &str| UserUpdate { username: Some(name.into()), ..UserUpdate::default() };
@@ -106,7 +127,7 @@ pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &S
             let other = NewUser::named(format!("other{number}"));
             let addressed = NewUser { email: Some("Bob@Example.com".into()), ..other };
             let user = if number % 2 == 0 { named } else { addressed };
-            users.create(&user, &secrets("hash"), &Effects::default()).await.unwrap()
+            users.create(&user, &secrets("hash"), Guard::None, &Effects::default()).await.unwrap()
         }
     })
     .await;
@@ -118,7 +139,8 @@ pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &S
 pub(super) async fn refused_user_leaves_nothing_behind(storage: &Storage) {
     create_bob(storage).await;
     let carol = NewUser { email: bob().email, ..NewUser::named("carol") };
-    let created = storage.users.create(&carol, &secrets("first"), &Effects::default()).await;
+    let created =
+        storage.users.create(&carol, &secrets("first"), Guard::None, &Effects::default()).await;
     assert_eq!(created.unwrap(), Created::EmailTaken);
     assert_eq!(storage.users.find_by_username("carol").await.unwrap(), None);
     assert_eq!(storage.users.list(None, 10).await.unwrap().len(), 1);
@@ -140,7 +162,10 @@ pub(super) async fn one_of_many_creations_of_a_name_succeeds(storage: &Storage) 
         let users = storage.users.clone();
         async move {
             let secrets = secrets(&number.to_string());
-            users.create(&NewUser::named("bob"), &secrets, &Effects::default()).await.unwrap()
+            users
+                .create(&NewUser::named("bob"), &secrets, Guard::None, &Effects::default())
+                .await
+                .unwrap()
         }
     })
     .await;

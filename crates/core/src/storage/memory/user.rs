@@ -25,13 +25,25 @@ impl UserStore for MemoryStorage {
         Ok(self.state.lock().account(|user| user.email_normalized == email))
     }
 
+    async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
+        let name = self.normalization.apply(name);
+        let state = self.state.lock();
+        let by_name = state.account(|user| user.username_normalized == name);
+        let by_email = || state.account(|user| user.email_normalized.as_ref() == Some(&name));
+        Ok(by_name.or_else(by_email).map(|found| found.id().clone()))
+    }
+
     async fn create(
         &self,
         user: &NewUser,
         secrets: &UserSecrets,
+        guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError> {
         let mut state = self.state.lock();
+        if guard.needs_account() || (guard == Guard::NoAdmin && state.has_admin()) {
+            return Ok(Created::GuardFailed);
+        }
         let id = UserId::Integer(state.last_id + 1);
         let user = self.user(id.clone(), user);
         match state.duplicate(&user) {
@@ -120,7 +132,7 @@ impl UserStore for MemoryStorage {
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
-        Ok(self.state.lock().users.values().any(|account| account.user.admin))
+        Ok(self.state.lock().has_admin())
     }
 }
 
@@ -199,6 +211,10 @@ impl State {
         }
     }
 
+    fn has_admin(&self) -> bool {
+        self.users.values().any(|account| account.user.admin)
+    }
+
     fn guard_refusal(&self, account: &Account, guard: Guard<'_>) -> Option<Refused> {
         match guard {
             Guard::None => None,
@@ -213,6 +229,7 @@ impl State {
                 let has_other = self.users.values().filter(is_other).any(Account::is_active_admin);
                 (account.is_active_admin() && !has_other).then_some(Refused::LastAdmin)
             }
+            Guard::NoAdmin => self.has_admin().then_some(Refused::Guard),
         }
     }
 
@@ -255,6 +272,7 @@ impl State {
             EndSessions::AllBut(kept) => Some(kept),
         };
         let Some(account) = self.users.get_mut(id) else { return };
+        let ended = account.epoch;
         account.epoch += 1;
         let epoch = account.epoch;
         self.delete_keys(|key| {
@@ -264,6 +282,7 @@ impl State {
         });
         if let Some(kept) = kept.and_then(|kept| self.keys.get_mut(kept))
             && kept.userid.as_ref() == Some(id)
+            && kept.epoch == Some(ended)
         {
             kept.epoch = Some(epoch);
         }

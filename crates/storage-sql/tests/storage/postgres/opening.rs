@@ -1,6 +1,6 @@
 //! What happens when a database is opened.
 
-use crossauth_core::storage::{Effects, StorageErrorKind};
+use crossauth_core::storage::{Effects, Guard, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::postgres::{self, Options};
 use crossauth_storage_sql::{OpenError, TableMap};
@@ -62,7 +62,8 @@ async fn closed_database_accepts_no_writes() {
     opened.database.close().await;
     let bob = NewUser::named("bob");
     let users = opened.storage().users;
-    let created = users.create(&bob, &UserSecrets::default(), &Effects::default()).await;
+    let created =
+        users.create(&bob, &UserSecrets::default(), Guard::None, &Effects::default()).await;
     let error = created.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Unavailable);
 }

@@ -152,7 +152,8 @@ async fn application_field_without_a_column_is_refused() {
         ..NewUser::named("bob")
     };
     let users = opened.storage().users;
-    let created = users.create(&new, &UserSecrets::default(), &Effects::default()).await;
+    let created =
+        users.create(&new, &UserSecrets::default(), Guard::None, &Effects::default()).await;
     let error = created.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Corrupt);
     assert_eq!(opened.storage().users.find_by_username("bob").await.unwrap(), None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_core::storage::{Effects, StorageErrorKind};
+use crossauth_core::storage::{Effects, Guard, StorageErrorKind};
 use crossauth_core::user::{FactorName, NewUser, StateChecks, UserId, UserSecrets, UserState};
 use crossauth_storage_sql::sqlite::Options;
 use crossauth_storage_sql::{OpenWarning, TableMap};
@@ -190,7 +190,7 @@ async fn integer_ids_that_are_not_assigned_are_reported() {
     assert!(matches!(warning, OpenWarning::IdNotAssigned { column, .. } if column == "id"));
     let users = opened.storage().users;
     let (eve, none) = (NewUser::named("eve"), UserSecrets::default());
-    users.create(&eve, &none, &Effects::default()).await.unwrap_err();
+    users.create(&eve, &none, Guard::None, &Effects::default()).await.unwrap_err();
     assert_eq!(users.find_by_username("eve").await.unwrap(), None);
 }
 

@@ -1,6 +1,6 @@
 //! What happens when a file is opened.
 
-use crossauth_core::storage::Effects;
+use crossauth_core::storage::{Effects, Guard};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::OpenError;
 use crossauth_storage_sql::sqlite::{self, Options};
@@ -27,7 +27,8 @@ async fn closed_database_accepts_no_writes() {
     opened.database.close().await;
     let bob = NewUser::named("bob");
     let storage = opened.storage();
-    let created = storage.users.create(&bob, &UserSecrets::default(), &Effects::default()).await;
+    let created =
+        storage.users.create(&bob, &UserSecrets::default(), Guard::None, &Effects::default()).await;
     let error = created.unwrap_err();
     assert_eq!(error.kind, crossauth_core::storage::StorageErrorKind::Unavailable);
 }

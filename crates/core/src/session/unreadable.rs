@@ -1,0 +1,43 @@
+//! Sessions that cannot be decoded: each is logged once.
+
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
+
+use super::SessionId;
+
+/// How many sessions are remembered. Beyond that, the memory starts empty again, and a session may
+/// be logged once more.
+const REMEMBERED: usize = 1000;
+
+/// The sessions that have been logged, by their digests: a program that does not follow our
+/// `Set-Cookie` sends the same cookie with every request.
+#[derive(Default)]
+pub(super) struct Unreadable(Mutex<HashSet<String>>);
+
+impl Unreadable {
+    /// Whether this session has not been seen before.
+    pub(super) fn is_first(&self, id: &SessionId) -> bool {
+        let mut seen = self.0.lock();
+        if seen.len() >= REMEMBERED {
+            seen.clear();
+        }
+        seen.insert(id.digest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_is_first_once_and_memory_is_bounded() {
+        let unreadable = Unreadable::default();
+        assert!(unreadable.is_first(&SessionId::new("a")));
+        assert!(!unreadable.is_first(&SessionId::new("a")));
+        for number in 0..10 * REMEMBERED {
+            assert!(unreadable.is_first(&SessionId::new(&number.to_string())));
+        }
+        assert!(unreadable.0.lock().len() <= REMEMBERED);
+    }
+}

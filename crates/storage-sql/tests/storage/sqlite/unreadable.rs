@@ -1,0 +1,69 @@
+//! Accounts whose row cannot be decoded.
+
+use crossauth_storage_sql::sqlite::Options;
+
+use super::InFile;
+use crate::unreadable::{self, Damage};
+
+const DAMAGES: [Damage; 8] = [
+    Damage {
+        damage: "UPDATE crossauth_users SET extra = 'no JSON' WHERE username_normalized = 'bob'",
+        repair: "UPDATE crossauth_users SET extra = NULL WHERE username_normalized = 'bob'",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET username = x'ff' WHERE username_normalized = 'bob'",
+        repair: "UPDATE crossauth_users SET username = 'bob' WHERE username_normalized = 'bob'",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET email = x'ff' WHERE username_normalized = 'bob'",
+        repair: "UPDATE crossauth_users SET email = NULL WHERE username_normalized = 'bob'",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET state = x'ff' WHERE username_normalized = 'bob'",
+        repair: "",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET factor1 = x'ff' WHERE username_normalized = 'bob'",
+        repair: "UPDATE crossauth_users SET factor1 = 'password' WHERE username_normalized = 'bob'",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET factor2 = x'ff' WHERE username_normalized = 'bob'",
+        repair: "UPDATE crossauth_users SET factor2 = '' WHERE username_normalized = 'bob'",
+    },
+    Damage {
+        damage: "UPDATE crossauth_users SET credential_epoch = 'many'
+                     WHERE username_normalized = 'bob'",
+        repair: "",
+    },
+    Damage {
+        damage: "UPDATE crossauth_user_secrets SET password = x'ff'
+                     WHERE userid = (SELECT id FROM crossauth_users WHERE username = 'bob')",
+        repair: "UPDATE crossauth_user_secrets SET password = 'hash'
+                     WHERE userid = (SELECT id FROM crossauth_users WHERE username = 'bob')",
+    },
+];
+
+#[tokio::test]
+async fn account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
+    for damage in DAMAGES {
+        let opened = InFile::open(Options::default()).await;
+        let sql = |statement: &str| opened.sql(statement);
+        unreadable::is_ended_disabled_and_deleted(&opened.storage(), sql, damage).await;
+    }
+}
+
+#[tokio::test]
+async fn administrator_who_cannot_be_decoded_does_not_count() {
+    // Secrets are no part of who is an administrator; an epoch is repaired by raising it.
+    for damage in DAMAGES.into_iter().take(6) {
+        let opened = InFile::open(Options::default()).await;
+        let sql = |statement: &str| opened.sql(statement);
+        unreadable::administrator_does_not_count(&opened.storage(), sql, damage).await;
+    }
+}
+
+#[tokio::test]
+async fn session_of_an_older_epoch_is_not_kept() {
+    let opened = InFile::open(Options::default()).await;
+    unreadable::outdated_session_is_not_kept(&opened.storage(), |sql| opened.sql(sql)).await;
+}
