@@ -1,5 +1,5 @@
-//! The server's allocator, so that its counterparts have the same; in builds with the feature
-//! `count-allocations`, one that counts.
+//! The global allocator, the same as that of the server. With the feature `count-allocations`, it
+//! counts allocations.
 
 #[cfg(not(feature = "count-allocations"))]
 #[global_allocator]
@@ -9,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
-/// Says how often this process has allocated so far, if it counts.
+/// Prints the number of allocations so far, if they are counted.
 pub(crate) fn report() {
     #[cfg(feature = "count-allocations")]
     {

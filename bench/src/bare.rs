@@ -1,10 +1,9 @@
-//! What the session check is compared with: the least that an Axum application can do to find
-//! out who a request comes from.
+//! The baseline of the session check: the minimum that an Axum application can do to find the user
+//! of a request.
 //!
-//! One route, no layer; one prepared query by primary key on a connection of its own for each
-//! core, with the same driver, settings and allocator as the server's; the same JSON. The cookie
-//! is taken as it is: nothing is signed, hashed, expired, counted or logged, and no header is
-//! added.
+//! One route, no layer; one prepared query by primary key on one connection per core, with the same
+//! driver, settings and allocator as the server's; the same JSON. The cookie is used unchanged:
+//! nothing is signed, hashed, expired, counted or logged, and no header is added.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,21 +19,21 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde::Serialize;
 
-use crate::counterpart::{self, JSON};
+use crate::baseline::{self, JSON};
 use crate::measure::session_check::PATH;
 
-/// The server's own query, column for column.
+/// The query of the server, with the same columns.
 const QUERY: &str = "\
     SELECT k.value, k.userid, k.created, k.expires, k.lastactive, k.data, k.extra, \
         u.id, u.username, u.username_normalized, u.email, u.email_normalized, u.state, \
         u.factor1, u.factor2, u.admin, u.extra \
     FROM crossauth_keys k LEFT JOIN crossauth_users u ON u.id = k.userid WHERE k.value = ?1";
 
-/// Serves until the process is told to end.
+/// Serves until the process is terminated.
 pub(crate) fn serve(address: &str, database: &Path) -> Result<()> {
     let readers = Arc::new(Readers::open(database)?);
     let router = Router::new().route(PATH, get(user)).with_state(readers);
-    counterpart::serve(address, async { Ok(router) })
+    baseline::serve(address, async { Ok(router) })
 }
 
 #[derive(Serialize)]
@@ -71,7 +70,7 @@ fn session(headers: &HeaderMap) -> Option<&str> {
     cookies.split("; ").find_map(|cookie| cookie.strip_prefix("SESSIONID="))
 }
 
-/// Connections to read from, one for each core.
+/// Connections for reading, one per core.
 struct Readers(Vec<Mutex<Connection>>);
 
 impl Readers {

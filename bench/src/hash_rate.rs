@@ -1,13 +1,13 @@
-//! How many passwords the bare cores can hash.
+//! The rate at which the cores hash passwords without a server.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use crate::load::{self, Answered};
+use crate::load::{self, Throughput};
 
-/// The parameters of a stored Argon2id hash, so that what is measured is what the server does.
+/// The parameters of a stored Argon2id hash, the same as those of the server.
 pub(crate) fn parameters(stored: &str) -> Result<Params> {
     let settings = stored
         .strip_prefix("$argon2id$v=19$")
@@ -21,11 +21,11 @@ pub(crate) fn parameters(stored: &str) -> Result<Params> {
         .map_err(|error| anyhow!("Argon2id does not take these parameters: {error}"))
 }
 
-/// Hashes on `threads` threads for a while, each with memory of its own that it uses again.
-pub(crate) fn measure(parameters: &Params, threads: usize, time: Duration) -> Result<Answered> {
+/// Hashes on `threads` threads for a while, each with its own reused memory.
+pub(crate) fn measure(parameters: &Params, threads: usize, time: Duration) -> Result<Throughput> {
     let end = Instant::now() + time;
     let hashers = (0..threads).map(|_| hasher(parameters)).collect();
-    let (answered, ()) = load::beside(hashers, || {
+    let (answered, ()) = load::load_while(hashers, || {
         std::thread::sleep(end.saturating_duration_since(Instant::now()));
         Ok(())
     })?;

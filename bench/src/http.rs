@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Longest answer that is understood, head and body together.
-const ANSWER_LEN: usize = 64 * 1024;
-/// A server that is silent for so long has broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum length of a response, head and body together, in bytes.
+const MAX_RESPONSE_LEN: usize = 64 * 1024;
+/// Time limit for reads and writes.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What a browser sends with every request besides the first line, `Host` and cookies.
+/// Headers of a browser, besides `Host` and cookies.
 const BROWSER_HEADERS: &str = "\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
     Chrome/143.0.0.0 Safari/537.36\r\n\
@@ -57,12 +57,12 @@ impl Connection {
     pub(crate) fn open(server: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; ANSWER_LEN] })
+        stream.set_read_timeout(Some(READ_TIMEOUT))?;
+        Ok(Self { stream, buffer: vec![0; MAX_RESPONSE_LEN] })
     }
 
-    /// Sends a request and waits for its answer.
-    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+    /// Sends a request and waits for its response.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> Result<Response<'_>> {
         self.send(request)?;
         self.receive()
     }
@@ -72,21 +72,21 @@ impl Connection {
         Ok(self.stream.write_all(request)?)
     }
 
-    /// Waits for the answer to the request that was sent last.
-    pub(crate) fn receive(&mut self) -> Result<Answer<'_>> {
+    /// Waits for the response to the request that was sent last.
+    pub(crate) fn receive(&mut self) -> Result<Response<'_>> {
         let mut filled = 0;
         loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).context("no answer")?;
-            ensure!(read > 0, "the server closed the connection, or its answer is too long");
+            let read = self.stream.read(&mut self.buffer[filled..]).context("no response")?;
+            ensure!(read > 0, "the server closed the connection, or its response is too long");
             filled += read;
             if let Some(extent) = Extent::of(&self.buffer[..filled])? {
-                return Answer::parse(&self.buffer[..filled], extent);
+                return Response::parse(&self.buffer[..filled], extent);
             }
         }
     }
 }
 
-/// Where an answer's parts end.
+/// Lengths of the parts of a response.
 #[derive(Clone, Copy)]
 struct Extent {
     head: usize,
@@ -94,16 +94,16 @@ struct Extent {
 }
 
 impl Extent {
-    /// `None` while more is to come.
+    /// `None` while the response is incomplete.
     fn of(received: &[u8]) -> Result<Option<Self>> {
         let Some(head) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(None);
         };
         let length = header(&received[..head], "content-length")
             .and_then(|length| length.parse::<usize>().ok())
-            .context("an answer without Content-Length")?;
+            .context("a response without Content-Length")?;
         let whole = head + 4 + length;
-        ensure!(received.len() <= whole, "more was received than an answer");
+        ensure!(received.len() <= whole, "more was received than a response");
         Ok((received.len() == whole).then_some(Self { head, whole }))
     }
 }
@@ -119,23 +119,23 @@ fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
-/// A server's answer to one request.
+/// A server's response to one request.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Response<'a> {
     /// The status code.
     pub(crate) status: u16,
     head: &'a [u8],
-    /// What follows the head.
+    /// The body.
     pub(crate) body: &'a [u8],
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Response<'a> {
     fn parse(received: &'a [u8], Extent { head, whole }: Extent) -> Result<Self> {
         let status = received
             .get(9..12)
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| digits.parse().ok())
-            .context("an answer without a status")?;
+            .context("a response without a status")?;
         Ok(Self { status, head: &received[..head], body: &received[head + 4..whole] })
     }
 
@@ -144,10 +144,10 @@ impl<'a> Answer<'a> {
         if self.status == 200 && self.body.starts_with(br#"{"ok":true"#) {
             return Ok(());
         }
-        bail!("answered {}: {}", self.status, String::from_utf8_lossy(self.body))
+        bail!("status {}: {}", self.status, String::from_utf8_lossy(self.body))
     }
 
-    /// The `name=value` of a cookie that the answer sets.
+    /// The `name=value` of a cookie that the response sets.
     pub(crate) fn cookie(&self, name: &str) -> Option<&'a str> {
         self.head.split(|byte| *byte == b'\n').find_map(|line| {
             let value = header(line, "set-cookie")?;
@@ -164,8 +164,11 @@ mod tests {
 
     use super::*;
 
-    /// Asks a server that answers with these pieces, one after the other.
-    fn answered<T>(pieces: &'static [&'static str], see: impl Fn(Result<Answer<'_>>) -> T) -> T {
+    /// Sends a request to a server that responds with these pieces, one after the other.
+    fn receive_pieces<T>(
+        pieces: &'static [&'static str],
+        see: impl Fn(Result<Response<'_>>) -> T,
+    ) -> T {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -177,39 +180,39 @@ mod tests {
             }
         });
         let mut connection = Connection::open(address).unwrap();
-        let seen = see(connection.ask(b"ask"));
+        let seen = see(connection.exchange(b"ask"));
         server.join().unwrap();
         seen
     }
 
     #[test]
-    fn an_answer_in_pieces_is_put_together() {
+    fn response_in_several_reads_is_parsed() {
         let pieces = &[
             "HTTP/1.1 200 OK\r\nContent-Le",
             "ngth: 11\r\nSet-Cookie: A=1; Path=/\r\nset-cookie: B=2=3\r\n\r",
             "\n{\"ok\":tr",
             "ue}",
         ];
-        answered(pieces, |answer| {
-            let answer = answer.unwrap();
-            answer.check_ok().unwrap();
-            assert_eq!(answer.cookie("A"), Some("A=1"));
-            assert_eq!(answer.cookie("B"), Some("B=2=3"));
-            assert_eq!(answer.cookie("Path"), None);
+        receive_pieces(pieces, |response| {
+            let response = response.unwrap();
+            response.check_ok().unwrap();
+            assert_eq!(response.cookie("A"), Some("A=1"));
+            assert_eq!(response.cookie("B"), Some("B=2=3"));
+            assert_eq!(response.cookie("Path"), None);
         });
     }
 
     #[test]
-    fn a_refusal_is_not_counted_as_an_answer() {
+    fn error_status_is_an_error() {
         let refusal = &["HTTP/1.1 401 Unauthorized\r\ncontent-length: 12\r\n\r\n{\"ok\":false}"];
-        answered(refusal, |answer| assert!(answer.unwrap().check_ok().is_err()));
+        receive_pieces(refusal, |response| assert!(response.unwrap().check_ok().is_err()));
     }
 
     #[test]
-    fn a_cut_answer_and_one_of_unknown_length_are_errors() {
-        answered(&["HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"], |answer| {
-            assert!(answer.is_err());
+    fn truncated_response_and_unknown_length_are_errors() {
+        receive_pieces(&["HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"], |response| {
+            assert!(response.is_err());
         });
-        answered(&["HTTP/1.1 200 OK\r\n\r\n{}"], |answer| assert!(answer.is_err()));
+        receive_pieces(&["HTTP/1.1 200 OK\r\n\r\n{}"], |response| assert!(response.is_err()));
     }
 }

@@ -1,4 +1,4 @@
-//! The load generator: as many requests as a server takes, or a steady stream of them.
+//! The load generator: saturating load, or a constant rate.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,17 +14,17 @@ pub(crate) const SATURATING_CONNECTIONS: usize = 32;
 /// Connections over which [`stream`] spreads its requests.
 pub(crate) const STREAM_CONNECTIONS: u32 = 8;
 
-/// How much was answered in which time.
+/// The number of responses in a time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answered {
-    /// Number of answers.
+pub(crate) struct Throughput {
+    /// Number of responses.
     pub(crate) count: u64,
-    /// From the first request to the last counted answer.
+    /// From the first request to the last counted response.
     pub(crate) within: Duration,
 }
 
-/// Keeps a request waiting on each of [`SATURATING_CONNECTIONS`] connections for a while, going
-/// through `requests` over and over.
+/// Keeps a request waiting on each of [`SATURATING_CONNECTIONS`] connections for a while, cycling
+/// through `requests`.
 ///
 /// One thread serves all connections in turn with blocking reads and writes, which costs less
 /// than any readiness API as long as the server always has enough to do.
@@ -32,7 +32,7 @@ pub(crate) fn saturate(
     server: SocketAddr,
     requests: &[Vec<u8>],
     time: Duration,
-) -> Result<Answered> {
+) -> Result<Throughput> {
     let mut next = requests.iter().cycle();
     let mut next = move || next.next().ok_or_else(|| anyhow!("there are no requests to send"));
     let mut connections = Vec::new();
@@ -55,20 +55,20 @@ pub(crate) fn saturate(
     for connection in &mut connections {
         connection.receive()?.check_ok()?;
     }
-    Ok(Answered { count, within })
+    Ok(Throughput { count, within })
 }
 
-/// Sends `count` requests, one at a time, going through `requests` over and over.
+/// Sends `count` requests, one at a time, cycling through `requests`.
 pub(crate) fn repeat(server: SocketAddr, requests: &[Vec<u8>], count: u32) -> Result<()> {
     let mut connection = Connection::open(server)?;
     for (_, request) in (0..count).zip(requests.iter().cycle()) {
-        connection.ask(request)?.check_ok()?;
+        connection.exchange(request)?.check_ok()?;
     }
     Ok(())
 }
 
-/// Sends `rate` requests a second, whether or not earlier ones are answered, and returns how long
-/// after its appointed time each was answered.
+/// Sends `rate` requests a second, whether or not earlier ones have a response, and returns the
+/// time from when each request was due to its response.
 pub(crate) fn stream(
     server: SocketAddr,
     requests: &[Vec<u8>],
@@ -82,7 +82,7 @@ pub(crate) fn stream(
             .map(|worker| {
                 let first = start + Duration::from_secs(1) * worker / rate;
                 let requests = requests.iter().cycle().skip(worker as usize * 97);
-                scope.spawn(move || in_step(server, requests, first, step, start + time))
+                scope.spawn(move || at_fixed_rate(server, requests, first, step, start + time))
             })
             .collect();
         workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("panicked"))?).collect()
@@ -90,7 +90,7 @@ pub(crate) fn stream(
     Ok(all?.concat())
 }
 
-fn in_step<'a>(
+fn at_fixed_rate<'a>(
     server: SocketAddr,
     requests: impl Iterator<Item = &'a Vec<u8>>,
     first: Instant,
@@ -105,21 +105,21 @@ fn in_step<'a>(
             break;
         }
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        connection.ask(request)?.check_ok()?;
+        connection.exchange(request)?.check_ok()?;
         times.push(due.elapsed());
         due += step;
     }
     Ok(times)
 }
 
-/// Runs each of the `clients` on a thread of its own, over and over, until `task` has ended;
-/// returns how often they succeeded and what `task` returned.
+/// Runs each of the `clients` repeatedly on its own thread until `task` has ended. Returns the
+/// number of successes and the result of `task`.
 ///
 /// A client makes one request at each call.
-pub(crate) fn beside<T, C>(
+pub(crate) fn load_while<T, C>(
     clients: Vec<C>,
     task: impl FnOnce() -> Result<T>,
-) -> Result<(Answered, T)>
+) -> Result<(Throughput, T)>
 where
     C: FnMut() -> Result<()> + Send,
 {
@@ -141,7 +141,7 @@ where
             })
             .collect();
         let outcome = task();
-        let answered = Answered { count: count.load(Ordering::Relaxed), within: start.elapsed() };
+        let answered = Throughput { count: count.load(Ordering::Relaxed), within: start.elapsed() };
         stop.store(true, Ordering::Relaxed);
         for worker in workers {
             worker.join().map_err(|_| anyhow!("a client panicked"))??;
@@ -150,8 +150,8 @@ where
     })
 }
 
-impl Answered {
-    /// Answers a second.
+impl Throughput {
+    /// Responses a second.
     pub(crate) fn per_second(self) -> f64 {
         crate::statistic::number(self.count) / self.within.as_secs_f64()
     }

@@ -1,4 +1,4 @@
-//! Where and when it was measured.
+//! The machine and date of a measurement.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::statistic::number;
 
-/// The facts that a reader needs to judge the absolute numbers.
+/// The machine, to interpret the absolute numbers.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     /// When the measurement began (UTC).
@@ -26,13 +26,13 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// Version of the compiler.
     pub(crate) rustc: String,
-    /// How many cores were busy before the measurement, when nothing of it ran.
+    /// Busy cores before the measurement.
     pub(crate) cores_busy_before: f64,
 }
 
-/// How long to watch what else the machine does.
+/// How long to observe other load.
 const WATCH: Duration = Duration::from_secs(3);
-/// So many busy cores spoil the numbers.
+/// Number of busy cores that distort the numbers.
 const TOO_BUSY: f64 = 0.1;
 
 impl Machine {
@@ -50,13 +50,13 @@ impl Machine {
         })
     }
 
-    /// Whether other work must have spoilt the numbers.
+    /// Whether other load has distorted the numbers.
     pub(crate) fn is_too_busy(&self) -> bool {
         self.cores_busy_before > TOO_BUSY
     }
 }
 
-/// Watches for a while how many cores are busy on average.
+/// Measures the average number of busy cores.
 fn cores_busy() -> Result<f64> {
     let usage = || Usage::parse(&fs::read_to_string("/proc/stat")?);
     let before = usage()?;
@@ -66,7 +66,7 @@ fn cores_busy() -> Result<f64> {
     Ok(busy / number(after.all - before.all) * number(after.cores))
 }
 
-/// What all cores together have done since the machine started, in ticks.
+/// CPU time of all cores since the start of the machine, in ticks.
 #[derive(Debug, PartialEq)]
 struct Usage {
     busy: u64,
@@ -80,7 +80,7 @@ impl Usage {
         let sum = stat.lines().next().and_then(|line| line.strip_prefix("cpu "));
         let sum = sum.context("unexpected form of /proc/stat")?;
         // user, nice, system, idle, waiting for disks, interrupts (two kinds), stolen; guests are
-        // counted among the first two already.
+        // included in the first two.
         let ticks =
             sum.split_whitespace().take(8).map(str::parse).collect::<Result<Vec<u64>, _>>()?;
         let idle: u64 = ticks.iter().skip(3).take(2).sum();
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_is_what_is_neither_idle_nor_waiting() {
+    fn busy_time_excludes_idle_and_iowait() {
         let stat = "cpu  10 1 5 100 20 2 3 4 9 9\ncpu0 5 0 0 0\ncpu1 5 1 5 0\nintr 1\n";
         assert_eq!(Usage::parse(stat).unwrap(), Usage { busy: 25, all: 145, cores: 2 });
         assert!(Usage::parse("intr 1\n").is_err());

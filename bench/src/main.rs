@@ -1,4 +1,4 @@
-//! Measures Crossauth against the least that could do the same work, in one run.
+//! Measures Crossauth against minimal baselines, in one run.
 //!
 //! ```text
 //! cargo run --release -p crossauth-bench              some minutes, numbers to publish
@@ -6,19 +6,19 @@
 //! ```
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
-//! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside
-//! logins with latency alone, allocations with those of an Axum [`application`] without Crossauth.
-//! Shows a table and writes it to `bench/results/` and the README. What the numbers mean is
-//! told in `docs/explanation/performance.md`.
+//! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside logins
+//! with latency alone, allocations with those of an Axum [`application`] without Crossauth. Shows a
+//! table and writes it to `bench/results/` and the README. `docs/explanation/performance.md`
+//! explains the numbers.
 //!
-//! To add a question, give it a module in [`mod@measure`], a field in [`report::Report`] and a line
-//! among its figures.
+//! To add a measurement, add a module to [`mod@measure`], a field to [`report::Report`] and a line
+//! to its figures.
 #![expect(clippy::disallowed_methods, reason = "a measurement waits")]
 
 mod allocation;
 mod application;
 mod bare;
-mod counterpart;
+mod baseline;
 mod hash_rate;
 mod http;
 mod load;
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => measure(Scale::FULL),
         ["--quick"] => measure(Scale::QUICK),
-        // How this program starts a counterpart, in a process of its own.
+        // This program starts each baseline as a separate process.
         ["--listen", address, "bare", database] => bare::serve(address, Path::new(database)),
         ["--listen", address, "application", data] => application::serve(address, Path::new(data)),
         ["--listen", address, "bare-application"] => application::serve_bare(address),

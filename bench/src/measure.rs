@@ -1,4 +1,4 @@
-//! What is measured, one module for each question.
+//! The measurements, one module each.
 
 pub(crate) mod allocations;
 pub(crate) mod footprint;

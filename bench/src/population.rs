@@ -1,4 +1,4 @@
-//! Fills a server's database with people who are logged in.
+//! Fills a server's database with logged-in users.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) const DATABASE: &str = "crossauth.db";
 pub(crate) const SECRET: &str = "secret";
 /// How long the sessions last.
 const SESSION_TIME: Duration = Duration::from_hours(24);
-/// Writes that wait for the database at the same time.
+/// Maximum number of concurrent writes.
 const WRITERS: usize = 64;
 
 /// The users in the database.
@@ -36,7 +36,7 @@ pub(crate) struct Population {
     pub(crate) usernames: Vec<String>,
     /// The session of each.
     pub(crate) sessions: Vec<Session>,
-    /// The password hash that each of them has.
+    /// The password hash of every user.
     pub(crate) password_hash: String,
 }
 
@@ -49,23 +49,23 @@ pub(crate) struct Session {
 }
 
 impl Population {
-    /// Adds `count` users, each with a session, to the data directory of a server that was
-    /// started once and is not running.
-    pub(crate) fn settle(data: &Path, count: usize) -> Result<Self> {
+    /// Adds `count` users, each with a session, to the data directory of a server that has been
+    /// initialized and is not running.
+    pub(crate) fn create(data: &Path, count: usize) -> Result<Self> {
         say!("writing {count} users with a session each");
         let secret = std::fs::read_to_string(data.join(SECRET))
             .context("the server left no secret in its data directory")?;
         let signer = Signer::new(&ServerSecret::new(secret.trim())?);
         runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
             let database = sqlite::open(data.join(DATABASE)).await?;
-            let population = settle(&database.storage(), &signer, count).await?;
+            let population = insert_all(&database.storage(), &signer, count).await?;
             database.close().await;
             Ok(population)
         })
     }
 }
 
-async fn settle(storage: &Storage, signer: &Signer, count: usize) -> Result<Population> {
+async fn insert_all(storage: &Storage, signer: &Signer, count: usize) -> Result<Population> {
     let hasher = Hasher::new(HasherConfig::default(), Arc::new(SystemRandom))?;
     let password_hash = hasher.hash(Password::new(PASSWORD), Lane::Trusted).await?;
     let mut population = Population { usernames: Vec::new(), sessions: Vec::new(), password_hash };

@@ -1,4 +1,4 @@
-//! What Linux tells about a running process: its CPU time and its resident memory.
+//! CPU time and resident memory of a process, from `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
-/// The sum of the 14th and 15th field; the second, a name in parentheses, may hold blanks.
+/// The sum of the 14th and 15th field; the second, a name in parentheses, may contain blanks.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ').skip(11);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_time_is_found_behind_a_name_with_blanks_and_parentheses() {
+    fn cpu_time_is_parsed_after_a_name_with_blanks_and_parentheses() {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 1000 1 1";
         assert_eq!(ticks(stat), Some(300));
         assert_eq!(ticks("7 (a"), None);

@@ -4,7 +4,7 @@
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        // Standard error may be closed; the measurement goes on.
+        // Standard error may be closed; the measurement continues.
         let _ = writeln!(std::io::stderr(), "· {}", format_args!($($text)*));
     }};
 }

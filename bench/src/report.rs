@@ -1,4 +1,4 @@
-//! What came out, as a table, a page, a chart and raw numbers.
+//! The results as a table, a page, a chart and raw numbers.
 
 mod chart;
 mod page;
@@ -23,15 +23,15 @@ use crate::scale::Scale;
 /// Everything that was measured in a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// Where and when.
+    /// Machine and date.
     pub(crate) machine: Machine,
-    /// How long.
+    /// Length of the run.
     pub(crate) scale: Scale,
-    /// Session checks beside a bare handler.
+    /// Session checks, compared with a bare handler.
     pub(crate) session_check: SessionCheck,
     /// Allocations for a request.
     pub(crate) allocations: Allocations,
-    /// Logins beside bare hashes.
+    /// Logins, compared with raw hashes.
     pub(crate) login: LoginRate,
     /// Latency alone and beside logins.
     pub(crate) latency: Latency,
@@ -43,7 +43,7 @@ pub(crate) struct Report {
     pub(crate) binary_mb: f64,
 }
 
-/// One number to judge.
+/// One result with its target.
 struct Figure {
     name: &'static str,
     value: f64,
@@ -52,7 +52,7 @@ struct Figure {
     detail: String,
 }
 
-/// What a figure should be.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 enum Target {
     AtLeast(f64),
@@ -103,8 +103,8 @@ impl Report {
                     "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
                     server.per_second.median(),
                     bare.per_second.median(),
-                    spread.least(),
-                    spread.most()
+                    spread.min(),
+                    spread.max()
                 ),
             },
             Figure {
@@ -170,8 +170,8 @@ impl Report {
                     "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
                     login.logins.median(),
                     login.hashes.median(),
-                    login.logins.ratios(&login.hashes).least(),
-                    login.logins.ratios(&login.hashes).most()
+                    login.logins.ratios(&login.hashes).min(),
+                    login.logins.ratios(&login.hashes).max()
                 ),
             },
             Figure {
@@ -204,20 +204,20 @@ impl Report {
                 ),
             },
             Figure {
-                name: "Start to first answer",
+                name: "Start to first response",
                 value: starts.later.median(),
                 unit: "ms",
                 target: Target::AtMost(20.0),
-                detail: format!("{:.0} ms the longest", starts.later.most()),
+                detail: format!("{:.0} ms the longest", starts.later.max()),
             },
             Figure {
-                name: "First start to first answer",
+                name: "First start to first response",
                 value: starts.first.median(),
                 unit: "ms",
                 target: Target::AtMost(100.0),
                 detail: format!(
                     "{:.0} ms the longest; makes database and secret",
-                    starts.first.most()
+                    starts.first.max()
                 ),
             },
             Figure {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_reaches_its_target_from_the_right_side() {
+    fn verdict_compares_in_the_direction_of_the_target() {
         assert_eq!(figure(0.9, Target::AtLeast(0.9)).verdict(), "reached");
         assert_eq!(figure(0.89, Target::AtLeast(0.9)).verdict(), "missed");
         assert_eq!(figure(5.0, Target::AtMost(5.0)).verdict(), "reached");
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_rounded_to_what_they_are_worth() {
+    fn numbers_are_rounded_by_magnitude() {
         assert_eq!(rounded(0.853), "0.85");
         assert_eq!(rounded(9.996), "10.0");
         assert_eq!(rounded(41.27), "41.3");

@@ -1,4 +1,4 @@
-//! One run from the build of the server to the report.
+//! One run, from building the server to the report.
 
 use std::path::Path;
 use std::thread;
@@ -18,16 +18,16 @@ use crate::report::Report;
 use crate::scale::Scale;
 use crate::server::{self, Counting, Server};
 
-/// After which a server that was started has nothing left to do.
+/// Time after which a started server is idle.
 const SETTLING_TIME: Duration = Duration::from_secs(2);
-/// As long as a real one; the bare handler does not look at it.
+/// As long as a real cookie; the bare handler ignores it.
 const BARE_CSRF_COOKIE: &str =
     "CSRFTOKEN=AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw";
 
 /// Measures everything.
 pub(crate) fn run(scale: Scale) -> Result<Report> {
     let scratch = tempfile::tempdir()?;
-    // The builds below put another program where this one was started.
+    // The builds below overwrite the binary of this program.
     let bench = scratch.path().join("this-program");
     std::fs::copy(std::env::current_exe()?, &bench)?;
     say!("building the server, once more to count allocations");
@@ -41,7 +41,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
 
     let data = scratch.path().join("data");
     Server::start(server::program(&binary, &data)).stop();
-    let population = Population::settle(&data, scale.accounts)?;
+    let population = Population::create(&data, scale.accounts)?;
     let allocations = allocations::measure(&counting, &data, &population)?;
     let starts = footprint::starts(&binary, &data, scratch.path(), scale.starts)?;
 
@@ -77,7 +77,7 @@ struct Programs<'a> {
     bench: &'a Path,
 }
 
-/// A request of each person's browser, which has the CSRF cookie of its session.
+/// A request of each user's browser, with session and CSRF cookie.
 pub(crate) fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(server.address)?;
     let request = |session: &Session| {
@@ -88,7 +88,7 @@ pub(crate) fn requests(server: &Server, population: &Population) -> Result<Vec<V
     population.sessions.iter().map(request).collect()
 }
 
-/// The same for the bare handler, which knows sessions by their stored values.
+/// The same for the bare handler, which looks sessions up by their stored values.
 pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec<u8>> {
     let request = |session: &Session| {
         let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
@@ -97,7 +97,7 @@ pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec
     population.sessions.iter().map(request).collect()
 }
 
-/// The session checks of a running server beside those of its counterparts.
+/// The session checks of a running server and of the baselines.
 fn session_checks(
     checked: &Target<'_>,
     programs: &Programs<'_>,

@@ -1,13 +1,13 @@
-//! How much is measured, for how long.
+//! The sizes of a measurement.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// The lengths of a run.
+/// Numbers and durations of the rounds of a run.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Scale {
-    /// How it is called in reports.
+    /// Its name in reports.
     pub(crate) name: &'static str,
     /// Users in the database, each with a session.
     pub(crate) accounts: usize,
@@ -28,7 +28,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// For numbers to publish.
+    /// For published numbers.
     pub(crate) const FULL: Self = Self {
         name: "full",
         accounts: 10_000,
@@ -41,7 +41,7 @@ impl Scale {
         latency_secs: 10,
     };
 
-    /// To see within a minute whether something changed much.
+    /// For a rough comparison within a minute.
     pub(crate) const QUICK: Self = Self {
         name: "quick",
         accounts: 10_000,

@@ -1,4 +1,4 @@
-//! A server under measurement: built, started, watched, stopped.
+//! A server under measurement: build, start, observe, stop.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// Builds them and puts them into `folder`: the next build overwrites them elsewhere.
+    /// Builds them and copies them to `folder`, since the next build overwrites them.
     pub(crate) fn build(folder: &Path) -> Result<Self> {
         let [server, bench] = ["server", "bench"].map(|name| folder.join(name));
         let features = ["--features", COUNTING];
@@ -54,7 +54,7 @@ fn build_package(package: &str, options: &[&str]) -> Result<PathBuf> {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .context("cargo names no executable")
+        .context("cargo reported no executable")
 }
 
 /// The server on a data directory.
@@ -62,7 +62,7 @@ pub(crate) fn program(binary: &Path, data: &Path) -> Program {
     Program::new(binary).arguments(&["--data", &data.to_string_lossy()])
 }
 
-/// The setting that switches on the line in the log for each request.
+/// The setting that enables the access log.
 pub(crate) const ACCESS_LOG: (&str, &str) = ("CROSSAUTH_LOG_ACCESS", "true");
 
 /// A running server; killed when dropped.
@@ -79,13 +79,14 @@ impl Server {
         Self { address: process.address(), process }
     }
 
-    /// Starts a server and asks until `GET /live` is answered with 200; returns how long that took.
+    /// Starts a server and polls `GET /live` until it returns 200. Returns the elapsed time.
     pub(crate) fn start_timed(program: Program) -> Result<(Self, Duration)> {
         let start = Instant::now();
         let server = Self::start(program);
-        let status =
-            Connection::open(server.address)?.ask(&http::get(server.address, "/live", ""))?.status;
-        ensure!(status == 200, "GET /live answered {status}");
+        let status = Connection::open(server.address)?
+            .exchange(&http::get(server.address, "/live", ""))?
+            .status;
+        ensure!(status == 200, "GET /live returned {status}");
         Ok((server, start.elapsed()))
     }
 
@@ -99,7 +100,7 @@ impl Server {
         process::resident_mb(self.process.process_id())
     }
 
-    /// Asks it to end, waits until it has, makes sure that it ended well, and returns its log.
+    /// Stops it, checks its exit status, and returns its log.
     pub(crate) fn stop(mut self) -> String {
         self.process.stop();
         self.process.log()

@@ -1,4 +1,4 @@
-//! The few numbers that describe a set of measurements.
+//! Statistics of a set of measurements.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Adds what another round gave.
+    /// Adds the value of a round.
     pub(crate) fn push(&mut self, value: f64) {
         self.values.push(value);
     }
 
-    /// Half of the rounds gave at most this.
+    /// The median of the rounds.
     pub(crate) fn median(&self) -> f64 {
         median(self.values.clone())
     }
 
-    /// The least that a round gave.
-    pub(crate) fn least(&self) -> f64 {
+    /// The minimum.
+    pub(crate) fn min(&self) -> f64 {
         self.values.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The most that a round gave.
-    pub(crate) fn most(&self) -> f64 {
+    /// The maximum.
+    pub(crate) fn max(&self) -> f64 {
         self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// Each round divided by the round of `base` that was measured beside it.
+    /// Each round divided by the round of `base` that was measured at the same time.
     pub(crate) fn ratios(&self, base: &Self) -> Self {
         self.values.iter().zip(&base.values).map(|(ours, base)| ours / base).collect()
     }
@@ -55,16 +55,15 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The shortest time that at least `percent` of the `times` do not exceed (nearest rank);
-/// zero if there are none.
+/// The percentile by nearest rank; zero if there are no `times`.
 pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     let rank = (times.len() * percent).div_ceil(100);
     times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// A count as a number to calculate with.
-#[expect(clippy::cast_precision_loss, reason = "nothing here counts to 2^52")]
+/// Converts a count for calculations.
+#[expect(clippy::cast_precision_loss, reason = "counts are below 2^52")]
 pub(crate) fn number(count: u64) -> f64 {
     count as f64
 }
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn median_is_the_middle_value_or_between_the_two_in_the_middle() {
+    fn median_is_the_middle_value_or_the_mean_of_the_middle_two() {
         assert!((rounds(&[9.0, 1.0, 5.0]).median() - 5.0).abs() < 1e-9);
         assert!((rounds(&[4.0, 1.0, 2.0, 9.0]).median() - 3.0).abs() < 1e-9);
         assert!(rounds(&[]).median().is_nan());
@@ -88,8 +87,8 @@ mod tests {
     fn ratios_compare_rounds_measured_side_by_side() {
         let ratios = rounds(&[1.0, 6.0]).ratios(&rounds(&[2.0, 3.0]));
         assert_eq!(ratios, rounds(&[0.5, 2.0]));
-        assert!((ratios.least() - 0.5).abs() < 1e-9);
-        assert!((ratios.most() - 2.0).abs() < 1e-9);
+        assert!((ratios.min() - 0.5).abs() < 1e-9);
+        assert!((ratios.max() - 2.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The readers of untrusted text, each with what must hold whatever they read.
+//! Fuzz targets: parsers of untrusted text, each with its invariants.
 //!
-//! A target takes any bytes and panics where something does not hold. [`TARGETS`] lists them. The
+//! A target takes any bytes and panics if an invariant is violated. [`TARGETS`] lists them. The
 //! tests of this crate run every seed of `fuzz/seeds` through its target; `scripts/fuzz` mutates
 //! the seeds with libFuzzer, guided by the coverage they reach. An input that it finds becomes a
-//! seed with the fix, so that the tests keep trying it.
+//! seed with the fix, as a regression test.
 //!
-//! A new target is a function in a file of `target`, a line in [`TARGETS`] and a folder of
+//! To add a target, add a function to a file of `target`, a line to [`TARGETS`] and a folder of
 //! seeds.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a target fails by panicking")]
@@ -13,7 +13,7 @@
 mod site;
 mod target;
 
-/// A name, and what is done with an input.
+/// The name of a target and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; the name is that of its folder of seeds.
@@ -35,9 +35,9 @@ pub const TARGETS: [Target; 11] = [
 ///
 /// # Panics
 ///
-/// If there is none, or if something does not hold for the input.
+/// If there is none, or if the input violates an invariant.
 pub fn run(name: &str, input: &[u8]) {
     let target = TARGETS.iter().find(|(found, _)| *found == name);
-    let (_, target) = target.unwrap_or_else(|| panic!("no target is called {name:?}"));
+    let (_, target) = target.unwrap_or_else(|| panic!("there is no target {name:?}"));
     target(input);
 }

@@ -1,4 +1,4 @@
-//! A site with one user, who has one session, in memory.
+//! An in-memory site with one user and one session.
 
 use axum::Router;
 use axum::body::Body;
@@ -16,8 +16,8 @@ use tower::ServiceExt as _;
 
 const SECRET: &str = "the secret of a site that is fuzzed";
 
-/// What a site answered.
-pub(crate) struct Answer {
+/// A response of the site.
+pub(crate) struct SiteResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: String,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
 pub(crate) struct Site {
     runtime: Runtime,
     router: Router,
-    /// The CSRF cookie of a browser, as `name=value`, and a token that belongs to it.
+    /// The CSRF cookie of a browser, as `name=value`, and its token.
     pub(crate) csrf_cookie: String,
     pub(crate) csrf_token: String,
 }
@@ -35,14 +35,14 @@ thread_local! {
     static SITE: Site = Site::new();
 }
 
-/// Sends one request to the site of this thread and expects an answer other than an error of the
+/// Sends one request to the site of this thread and expects a response other than an error of the
 /// server.
-pub(crate) fn ask(request: impl FnOnce(&Site) -> Option<Request<Body>>) -> Option<Answer> {
+pub(crate) fn ask(request: impl FnOnce(&Site) -> Option<Request<Body>>) -> Option<SiteResponse> {
     SITE.with(|site| {
-        let answer = site.answer(request(site)?);
-        let Answer { status, body } = &answer;
+        let response = site.handle(request(site)?);
+        let SiteResponse { status, body } = &response;
         assert!(!status.is_server_error(), "{status}: {body}");
-        Some(answer)
+        Some(response)
     })
 }
 
@@ -54,7 +54,7 @@ impl Site {
             HasherConfig { new_hashes: NewHashes::Argon2id(cheap), ..HasherConfig::default() };
         let storage = MemoryStorage::new(Normalization::Nfkc);
         let build = Crossauth::builder().secret(SECRET).storage(storage.storage()).hasher(hasher);
-        // Some parts look for the runtime that they will run on.
+        // Some parts need a Tokio runtime.
         let router = runtime.block_on(async { build.build().unwrap().site() });
         let signer = Signer::new(&ServerSecret::new(SECRET).unwrap());
         let token = csrf::new_token(&SystemRandom);
@@ -66,12 +66,12 @@ impl Site {
         }
     }
 
-    fn answer(&self, request: Request<Body>) -> Answer {
+    fn handle(&self, request: Request<Body>) -> SiteResponse {
         self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(request).await.unwrap();
-            let status = answer.status();
-            let body = answer.into_body().collect().await.unwrap().to_bytes();
-            Answer { status, body: String::from_utf8_lossy(&body).into_owned() }
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let status = response.status();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            SiteResponse { status, body: String::from_utf8_lossy(&body).into_owned() }
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The targets, one file for each kind of text.
+//! The targets, one file each.
 
 pub(crate) mod body;
 pub(crate) mod cookie;

@@ -1,4 +1,4 @@
-//! Every seed goes through its target, so that what fuzzing once found stays mended.
+//! Runs every seed through its target, as regression tests of past findings.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +38,7 @@ fn every_folder_of_seeds_belongs_to_a_target() {
 }
 
 #[test]
-#[should_panic(expected = "no target is called \"nothing\"")]
+#[should_panic(expected = "there is no target \"nothing\"")]
 fn unknown_target_is_refused() {
     run("nothing", b"");
 }

@@ -1,9 +1,8 @@
-//! How often memory is allocated for a request.
+//! The number of allocations per request.
 //!
-//! Nothing disturbs these figures: they are the same on a busy machine. Both sides are built with
-//! an allocator that counts and says at the end how often it was asked. A process that answers
-//! many requests is compared with one that answers few, so that the start and the connections do
-//! not count.
+//! These figures do not depend on other load. Both sides are built with a counting allocator, which
+//! prints the count at the end. A run with many requests is compared with one with few, so that the
+//! start and the connections do not count.
 
 use std::path::Path;
 
@@ -20,25 +19,25 @@ use crate::run::{bare_requests, requests};
 use crate::server::{self, Counting, Server};
 use crate::statistic::number;
 
-/// Requests of the process that answers few.
-const FEW: u32 = 2_000;
-/// Requests of the process that answers many.
-const MANY: u32 = 12_000;
+/// Number of requests of the short run.
+const SHORT_RUN: u32 = 2_000;
+/// Number of requests of the long run.
+const LONG_RUN: u32 = 12_000;
 
-/// Allocations for a request, in the mean.
+/// Mean number of allocations per request.
 #[derive(Debug, Serialize)]
 pub(crate) struct Allocations {
     /// A session check of the server.
     pub(crate) session_check: f64,
     /// A session check of the bare handler.
     pub(crate) bare_check: f64,
-    /// A route of an application for everyone, asked without cookies.
+    /// A route of an application for everyone, without cookies.
     pub(crate) public: f64,
-    /// A route of an application for those who are logged in.
+    /// A route of an application for logged-in users.
     pub(crate) private: f64,
-    /// A route of an application without Crossauth, asked without cookies.
+    /// A route of an application without Crossauth, without cookies.
     pub(crate) bare: f64,
-    /// The same, asked with the cookies of a session.
+    /// The same, with the cookies of a session.
     pub(crate) bare_with_cookies: f64,
 }
 
@@ -82,12 +81,12 @@ fn per_request(
     program: &Program,
     requests: impl Fn(&Server) -> Result<Vec<Vec<u8>>>,
 ) -> Result<f64> {
-    let few = total(program, &requests, FEW)?;
-    let many = total(program, &requests, MANY)?;
-    Ok((many - few) / f64::from(MANY - FEW))
+    let few = total(program, &requests, SHORT_RUN)?;
+    let many = total(program, &requests, LONG_RUN)?;
+    Ok((many - few) / f64::from(LONG_RUN - SHORT_RUN))
 }
 
-/// What a process has allocated at its end.
+/// The number of allocations of a process at its end.
 fn total(
     program: &Program,
     requests: impl Fn(&Server) -> Result<Vec<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! What the server takes before it has done anything: disk, memory, time to start.
+//! Size of the binary, memory, and time to start.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub(crate) fn size_mb(binary: &Path) -> Result<f64> {
     Ok(number(std::fs::metadata(binary)?.len()) / 1e6)
 }
 
-/// Times from the start of the process to the first answer, in milliseconds.
+/// Times from the start of the process to the first response, in milliseconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Starts {
     /// With a data directory that does not exist yet.
@@ -47,6 +47,6 @@ pub(crate) struct Memory {
     pub(crate) idle: f64,
     /// After millions of session checks.
     pub(crate) after_sessions: f64,
-    /// While people log in.
+    /// During logins.
     pub(crate) under_logins: f64,
 }

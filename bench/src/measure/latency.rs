@@ -1,4 +1,4 @@
-//! How long a session check takes at its worst, alone and while others log in.
+//! Percentiles of the latency of a session check, alone and during logins.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -11,28 +11,28 @@ use crate::progress::say;
 use crate::scale::Scale;
 use crate::statistic::{Rounds, percentile};
 
-/// Session checks a second, far below what the server could do.
+/// Session checks a second, far below the capacity of the server.
 pub(crate) const RATE: u32 = 500;
 
-/// Times to answer a session check.
+/// Response times of a session check.
 #[derive(Debug, Serialize)]
 pub(crate) struct Latency {
-    /// With nothing else to do.
+    /// Without other requests.
     pub(crate) alone: Percentiles,
-    /// While [`login::CLIENTS`] clients log in without pause.
+    /// While [`login::CLIENTS`] clients log in continuously.
     pub(crate) beside_logins: Percentiles,
 }
 
-/// Milliseconds from the moment a request was due to the end of its answer.
+/// Milliseconds from the moment a request was due to the end of its response.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Percentiles {
-    /// Half of the answers took at most this.
+    /// Half of the responses took at most this.
     pub(crate) p50: Rounds,
     /// 99 of 100 took at most this.
     pub(crate) p99: Rounds,
 }
 
-/// Measures with and without logins in turns.
+/// Measures alternately with and without logins.
 pub(crate) fn measure(
     target: &Target<'_>,
     population: &Population,
@@ -44,7 +44,7 @@ pub(crate) fn measure(
         Latency { alone: Percentiles::default(), beside_logins: Percentiles::default() };
     for round in 0..scale.latency_rounds {
         latency.alone.add_round(stream()?);
-        let (_, times) = login::beside(target.server, population, stream)?;
+        let (_, times) = login::log_in_while(target.server, population, stream)?;
         latency.beside_logins.add_round(times);
         say!(
             "latency, round {} of {}: p99 is {:.2} times as long beside logins so far",

@@ -1,4 +1,4 @@
-//! How much of the cores' power to hash passwords becomes logins.
+//! Logins a second, compared with the raw hash rate of the cores.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::hash_rate;
 use crate::http::{self, Connection};
-use crate::load::{self, Answered};
+use crate::load::{self, Throughput};
 use crate::population::{PASSWORD, Population};
 use crate::progress::say;
 use crate::scale::Scale;
@@ -22,14 +22,14 @@ use crate::statistic::Rounds;
 /// Connections on which a login is always in progress.
 pub(crate) const CLIENTS: usize = 8;
 
-/// Logins beside bare hashes.
+/// Logins compared with raw hashes.
 #[derive(Debug, Serialize)]
 pub(crate) struct LoginRate {
     /// Logins a second.
     pub(crate) logins: Rounds,
-    /// Bare hashes a second with the same parameters, on all cores.
+    /// Raw hashes a second with the same parameters, on all cores.
     pub(crate) hashes: Rounds,
-    /// The server's resident memory while people log in, in MB: the most that was seen.
+    /// The server's resident memory during logins, in MB: the maximum.
     pub(crate) resident_mb: f64,
     /// Memory for a hash.
     pub(crate) memory_kib: u32,
@@ -39,7 +39,7 @@ pub(crate) struct LoginRate {
     pub(crate) lanes: u32,
 }
 
-/// Measures bare hashes and logins in turns.
+/// Measures raw hashes and logins alternately.
 pub(crate) fn measure(server: &Server, population: &Population, scale: Scale) -> Result<LoginRate> {
     let parameters = hash_rate::parameters(&population.password_hash)?;
     let cores = thread::available_parallelism()?.get();
@@ -47,7 +47,7 @@ pub(crate) fn measure(server: &Server, population: &Population, scale: Scale) ->
     for round in 0..scale.login_rounds {
         rate.hashes.push(hash_rate::measure(&parameters, cores, scale.login_time())?.per_second());
         let (logins, resident_mb) =
-            beside(server, population, || most_resident(server, scale.login_time()))?;
+            log_in_while(server, population, || peak_resident_mb(server, scale.login_time()))?;
         rate.logins.push(logins.per_second());
         rate.resident_mb = rate.resident_mb.max(resident_mb);
         say!(
@@ -72,13 +72,13 @@ impl LoginRate {
         }
     }
 
-    /// Logins for each bare hash.
+    /// Logins per raw hash.
     pub(crate) fn ratio(&self) -> f64 {
         self.logins.median() / self.hashes.median()
     }
 }
 
-fn most_resident(server: &Server, time: Duration) -> Result<f64> {
+fn peak_resident_mb(server: &Server, time: Duration) -> Result<f64> {
     let end = Instant::now() + time;
     let mut most: f64 = 0.0;
     while Instant::now() < end {
@@ -88,24 +88,23 @@ fn most_resident(server: &Server, time: Duration) -> Result<f64> {
     Ok(most)
 }
 
-/// Lets [`CLIENTS`] clients log in without pause, each time as another user, while `task`
-/// runs.
-pub(crate) fn beside<T>(
+/// Lets [`CLIENTS`] clients log in continuously, each time as another user, while `task` runs.
+pub(crate) fn log_in_while<T>(
     server: &Server,
     population: &Population,
     task: impl FnOnce() -> Result<T>,
-) -> Result<(Answered, T)> {
+) -> Result<(Throughput, T)> {
     let next = &AtomicUsize::new(0);
     let clients = (0..CLIENTS)
         .map(|_| {
-            let mut visitor = Visitor::arrive(server)?;
+            let mut visitor = Visitor::connect(server)?;
             Ok(move || {
                 let turn = next.fetch_add(1, Ordering::Relaxed);
                 visitor.log_in(&population.usernames[turn % population.usernames.len()])
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    load::beside(clients, task)
+    load::load_while(clients, task)
 }
 
 /// A browser that has not logged in.
@@ -116,7 +115,7 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn arrive(server: &Server) -> Result<Self> {
+    fn connect(server: &Server) -> Result<Self> {
         let server = server.address;
         let mut connection = Connection::open(server)?;
         let csrf = csrf(&mut connection, server, "")?;
@@ -136,23 +135,23 @@ impl Visitor {
             &self.csrf.token,
             &body.to_string(),
         );
-        self.connection.ask(&request)?.check_ok()
+        self.connection.exchange(&request)?.check_ok()
     }
 }
 
-/// What protects a browser's requests.
+/// The CSRF cookie and token of a browser.
 pub(crate) struct Csrf {
     /// The cookie, as `name=value`.
     pub(crate) cookie: String,
     token: String,
 }
 
-/// Asks for what protects the requests of a browser with these cookies.
+/// Requests a CSRF token for a browser with these cookies.
 pub(crate) fn csrf(connection: &mut Connection, server: SocketAddr, cookies: &str) -> Result<Csrf> {
-    let answer = connection.ask(&http::get(server, "/api/getcsrftoken", cookies))?;
-    answer.check_ok()?;
-    let body: Value = serde_json::from_slice(answer.body)?;
+    let response = connection.exchange(&http::get(server, "/api/getcsrftoken", cookies))?;
+    response.check_ok()?;
+    let body: Value = serde_json::from_slice(response.body)?;
     let token = body.get("csrfToken").and_then(Value::as_str).context("no CSRF token")?.to_owned();
-    let cookie = answer.cookie("CSRFTOKEN").context("no CSRF cookie")?.to_owned();
+    let cookie = response.cookie("CSRFTOKEN").context("no CSRF cookie")?.to_owned();
     Ok(Csrf { cookie, token })
 }

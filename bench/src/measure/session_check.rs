@@ -1,4 +1,4 @@
-//! How much the check of a session costs beyond the query it cannot do without.
+//! The cost of a session check compared with that of its query.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::scale::Scale;
 use crate::server::Server;
 use crate::statistic::{Rounds, number};
 
-/// The server beside the bare handler.
+/// The server compared with the bare handler.
 #[derive(Debug, Serialize)]
 pub(crate) struct SessionCheck {
     /// `GET /api/userforsessionkey` of the server, with the default settings.
@@ -24,16 +24,16 @@ pub(crate) struct SessionCheck {
     pub(crate) bare: Side,
 }
 
-/// What one of them did.
+/// The result of one program.
 #[derive(Debug, Serialize)]
 pub(crate) struct Side {
-    /// Answers a second.
+    /// Responses a second.
     pub(crate) per_second: Rounds,
-    /// CPU time of the server for an answer, in microseconds.
+    /// CPU time of the server for a response, in microseconds.
     pub(crate) cpu_micros: Rounds,
 }
 
-/// A server and the requests it is asked.
+/// A server and the requests to send.
 pub(crate) struct Target<'a> {
     /// The running server.
     pub(crate) server: &'a Server,
@@ -41,7 +41,7 @@ pub(crate) struct Target<'a> {
     pub(crate) requests: &'a [Vec<u8>],
 }
 
-/// Those that are compared.
+/// The compared programs.
 pub(crate) struct Targets<'a> {
     /// The server as it is by default, without access log.
     pub(crate) server: Target<'a>,
@@ -51,7 +51,7 @@ pub(crate) struct Targets<'a> {
     pub(crate) bare: Target<'a>,
 }
 
-/// Loads one after the other in short turns, so that what disturbs the machine disturbs all.
+/// Loads the programs alternately in short rounds, so that other load affects all equally.
 pub(crate) fn measure(targets: &Targets<'_>, scale: Scale) -> Result<SessionCheck> {
     let mut check = SessionCheck::unmeasured();
     for target in [&targets.server, &targets.logging, &targets.bare] {
@@ -93,12 +93,12 @@ impl Side {
         Ok(())
     }
 
-    /// Its throughput as a part of the other's.
+    /// Its throughput relative to the other's.
     pub(crate) fn throughput_ratio(&self, other: &Self) -> f64 {
         self.per_second.median() / other.per_second.median()
     }
 
-    /// Its CPU time for an answer as a multiple of the other's.
+    /// Its CPU time for a response as a multiple of the other's.
     pub(crate) fn cpu_ratio(&self, other: &Self) -> f64 {
         self.cpu_micros.median() / other.cpu_micros.median()
     }
@@ -110,10 +110,10 @@ impl SessionCheck {
     }
 }
 
-/// What a browser with these cookies asks.
+/// The request of a browser with these cookies.
 pub(crate) fn request(server: SocketAddr, cookies: &str) -> Vec<u8> {
     http::get(server, PATH, cookies)
 }
 
-/// The path that answers with the user of a session.
+/// The path that returns the user of a session.
 pub(crate) const PATH: &str = "/api/userforsessionkey";

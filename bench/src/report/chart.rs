@@ -1,4 +1,4 @@
-//! The figures against their targets, drawn.
+//! A chart of the figures and their targets.
 
 use super::{Figure, Target};
 
@@ -7,7 +7,7 @@ const MARGIN: u32 = 24;
 const ROW: u32 = 52;
 const BAR: u32 = 12;
 const HEADING: u32 = 44;
-/// How far along the bars the targets stand.
+/// Position of the targets along the bars.
 const TARGET_AT: f64 = 0.8;
 
 const STYLE: &str = "\
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_ends_at_the_line_when_the_target_is_just_met() {
+    fn bar_of_a_figure_at_its_target_ends_at_the_target_line() {
         assert!((share(&figure(0.85, Target::AtLeast(0.85))) - TARGET_AT).abs() < 1e-9);
         assert!(share(&figure(0.8, Target::AtLeast(0.85))) < TARGET_AT);
         assert!(share(&figure(4.0, Target::AtMost(5.0))) < TARGET_AT);

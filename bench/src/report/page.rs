@@ -37,7 +37,7 @@ fn machine(report: &Report) -> String {
 fn method(report: &Report) -> String {
     let scale = &report.scale;
     format!(
-        "- Server, counterpart and load generator share the cores; everything compared was \
+        "- Server, baseline and load generator share the cores; everything compared was \
          measured in this one run, in turns. Numbers are medians over the rounds.\n\
          - The server runs with its default settings on SQLite; {} users have a session each.\n\
          - Session checks: {} rounds of {} s for each side, {} connections. Neither \

@@ -30,7 +30,7 @@ mod tests {
                          | A | 1 | ≥ 2 | missed | x |\n| B | 1 | – | – | y |\n";
 
     #[test]
-    fn figures_with_a_target_are_put_into_their_place() {
+    fn figures_with_a_target_are_written_between_the_markers() {
         let readme = format!("# A\n{BEGIN}old\n{END}\nB\n");
         let updated = update(&readme, TABLE).unwrap();
         let rows =
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn readme_without_a_place_for_figures_is_an_error() {
+    fn readme_without_markers_is_an_error() {
         assert!(update("# A\n", TABLE).is_err());
         assert!(update(&format!("{BEGIN}no end"), TABLE).is_err());
     }

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_rows_have_as_many_cells_as_the_head() {
+    fn markdown_rows_have_as_many_cells_as_the_header() {
         let table = markdown(&[figure(1.0, Target::AtMost(5.0))]);
         assert!(table.lines().all(|line| line.matches('|').count() == 6), "{table}");
         assert!(table.contains("| ≤ 5 × | reached |"), "{table}");

@@ -1,5 +1,5 @@
-// Pages work without this script. It lets people read the password they type, and then spares
-// them typing it twice.
+// Pages work without this script. It adds a button that shows the password, which makes
+// the repeated password unnecessary.
 "use strict";
 
 for (const button of document.querySelectorAll(".reveal button")) {
@@ -13,7 +13,7 @@ for (const button of document.querySelectorAll(".reveal button")) {
     show(input.type === "password");
     input.focus();
   });
-  // Password managers and the browser's memory of forms look at the type.
+  // Password managers and autofill depend on the type.
   input.form.addEventListener("submit", () => show(false));
 }
 

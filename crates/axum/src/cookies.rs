@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn other_cookies_may_contain_anything() {
+    fn other_cookies_may_contain_any_bytes() {
         let headers = headers(&[b"theme=d\xC3\xBCster; SESSIONID=x.y; junk=\xFF\xFE"]);
         assert_eq!(read(&headers).session, CookieValue::Present("x.y"));
     }

@@ -113,7 +113,7 @@ impl Crossauth {
     }
 
     /// Whether both are the same instance.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

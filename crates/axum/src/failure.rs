@@ -12,16 +12,16 @@ use crossauth_core::error::{ErrorBody, ErrorCode};
 use crossauth_core::form::FieldMessages;
 use http::StatusCode;
 
-use crate::answer;
 use crate::page::Page;
 use crate::rejection::OUTSIDE;
 use crate::request::{RequestInfo, Surface};
+use crate::response;
 use log::Cause;
 
 /// `Retry-After` if there is no capacity, in seconds.
 const RETRY_AFTER: u32 = 2;
 
-/// A response other than success: code, status and messages.
+/// An error response: code, status and messages.
 ///
 /// Its response carries it to the layer, which renders it for the surface of the request.
 #[derive(Debug, Clone)]
@@ -38,26 +38,26 @@ struct Details {
     csrf: Option<CsrfError>,
     is_outside: bool,
     cause: Option<Cause>,
-    form: Option<FormAgain>,
+    form: Option<FormRenderer>,
 }
 
 /// What the page offers besides the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
     None,
-    /// A redirect to the login page, which leads back.
+    /// A redirect to the login page, which redirects back.
     Login,
 }
 
 /// Renders a form again with a failure.
 #[derive(Clone)]
-struct FormAgain(Arc<Render>);
+struct FormRenderer(Arc<Render>);
 
 type Render = dyn Fn(&RequestInfo, &Failure) -> Response + Send + Sync;
 
-impl fmt::Debug for FormAgain {
+impl fmt::Debug for FormRenderer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FormAgain")
+        f.write_str("FormRenderer")
     }
 }
 
@@ -122,8 +122,8 @@ impl Failure {
     {
         if info.surface == Surface::Page && self.0.form.is_none() {
             let page = page();
-            self.0.form = Some(FormAgain(Arc::new(move |info, failure| {
-                answer::form_again(info, &page, failure)
+            self.0.form = Some(FormRenderer(Arc::new(move |info, failure| {
+                response::form_with_errors(info, &page, failure)
             })));
         }
         self
@@ -171,7 +171,7 @@ impl Failure {
     }
 
     /// The form with this failure, if one is set.
-    pub(crate) fn form_again(&self, info: &RequestInfo) -> Option<Response> {
+    pub(crate) fn render_form(&self, info: &RequestInfo) -> Option<Response> {
         self.0.form.as_ref().map(|form| form.0(info, self))
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::body::Fields;
 use crate::failure::Failure;
 use crate::next::NextPath;
-use crate::origin::Provenance;
+use crate::origin::RequestOrigin;
 use crate::request::{RequestInfo, Surface};
 
 /// The fields of a form.
@@ -19,7 +19,7 @@ pub(crate) trait Form: DeserializeOwned {
 }
 
 /// A submitted form, and what can be echoed if it fails.
-pub(crate) struct Sent<F> {
+pub(crate) struct Submitted<F> {
     pub(crate) form: Result<F, Failure>,
     pub(crate) echo: Echo,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Sent<F> {
 /// offered for another submission.
 pub(crate) struct Echo(Fields);
 
-impl<F: Form> Sent<F> {
+impl<F: Form> Submitted<F> {
     /// Reads and checks the form. A request whose headers show that it is forged is refused before
     /// its body is read.
     pub(crate) async fn read(info: &RequestInfo, request: Request) -> Self {
@@ -43,7 +43,7 @@ impl<F: Form> Sent<F> {
             Ok(fields) => (fields, Ok(())),
             Err(failure) => (Fields::default(), Err(failure)),
         };
-        if outcome.is_ok() && checked == Ok(Checked::Later) {
+        if outcome.is_ok() && checked == Ok(CsrfCheck::NeedsBody) {
             let token = fields.csrf_token();
             let later = info.check_csrf(&parts.headers, token);
             outcome = later.map_err(|error| failed_check(info, error));
@@ -55,20 +55,20 @@ impl<F: Form> Sent<F> {
 
 /// The result of the CSRF check of the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Checked {
-    Done,
-    Later,
+pub(crate) enum CsrfCheck {
+    Passed,
+    NeedsBody,
 }
 
 /// The part of the CSRF check that does not need the body.
-pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<Checked, CsrfError> {
-    if info.provenance == Provenance::Foreign {
+pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<CsrfCheck, CsrfError> {
+    if info.request_origin == RequestOrigin::CrossOrigin {
         return Err(CsrfError::CrossSite);
     }
     if info.has_csrf_header(&parts.headers) {
-        return info.check_csrf(&parts.headers, None).map(|()| Checked::Done);
+        return info.check_csrf(&parts.headers, None).map(|()| CsrfCheck::Passed);
     }
-    Ok(Checked::Later)
+    Ok(CsrfCheck::NeedsBody)
 }
 
 /// The failure for a failed CSRF check, with a message that says what to do.

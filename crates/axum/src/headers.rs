@@ -41,8 +41,7 @@ pub(crate) enum FormAction {
     /// Only our origin.
     Own,
     /// Any origin, for forms whose response redirects to an address of the application. Browsers
-    /// apply
-    /// `form-action` to every redirect, so the policy cannot list them.
+    /// apply `form-action` to every redirect, so the policy cannot list them.
     Anywhere,
 }
 

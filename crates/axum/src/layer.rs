@@ -73,12 +73,12 @@ where
             // The service that was polled ready must be the one that is called.
             let ready = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, ready);
-            let answer = arrival.answer(request, async move |info, mut request| {
+            let future = arrival.handle(request, async move |info, mut request| {
                 request.extensions_mut().insert(info);
                 let Ok(response) = inner.call(request).await;
                 response
             });
-            return State::Boxed { future: Box::pin(answer) }.into();
+            return State::Boxed { future: Box::pin(future) }.into();
         }
         let info = arrival.anonymous();
         match before::admit(&info) {
@@ -94,21 +94,21 @@ where
     }
 }
 
-/// What a layer of the same Crossauth, around this one, knows about a request.
+/// The context of a request, if an outer layer of the same `Crossauth` has set it.
 fn outer(crossauth: &Crossauth, request: &Request) -> Option<RequestInfo> {
     let outer = request.extensions().get::<RequestInfo>()?;
-    outer.crossauth.is(crossauth).then(|| outer.clone())
+    outer.crossauth.ptr_eq(crossauth).then(|| outer.clone())
 }
 
-/// The response of `inner` to a request, with everything that the layer does around it.
-pub(crate) async fn answer<F: Future<Output = Response>>(
+/// Runs the layer around `inner`.
+pub(crate) async fn handle<F: Future<Output = Response>>(
     crossauth: &Crossauth,
     request: Request,
     inner: impl FnOnce(RequestInfo, Request) -> F,
 ) -> Response {
     match outer(crossauth, &request) {
         Some(info) => inner(info, request).await,
-        None => Arrival::read(crossauth, &request).answer(request, inner).await,
+        None => Arrival::read(crossauth, &request).handle(request, inner).await,
     }
 }
 

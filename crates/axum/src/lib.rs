@@ -22,17 +22,15 @@
 //! ```
 //!
 //! [`Crossauth::mount`] adds the routes (`routes.rs` has them all in one table) and wraps the
-//! application in the layer that checks sessions. A handler then says by the types it takes who may
-//! call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; and by [`CsrfForm`] or
-//! [`CsrfChecked`] that the request brings a CSRF token. An extractor of the application's own
-//! rejects with [`Rejection`].
+//! application in the layer that checks sessions. The argument types of a handler specify who may
+//! call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; [`CsrfForm`] and
+//! [`CsrfChecked`] require a CSRF token. Extractors of the application reject with [`Rejection`].
 //!
-//! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that asks
+//! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that calls
 //! it, and a line in the table of `routes.rs`. To add a page: a struct of its variables with
 //! samples beside the handler, a line in the list of pages in `routes.rs`, a template, and a row in
 //! `docs/reference/templates.md`.
 
-mod answer;
 mod body;
 mod cookies;
 mod crossauth;
@@ -47,6 +45,7 @@ mod page;
 mod rejection;
 mod request;
 mod request_id;
+mod response;
 mod router;
 mod routes;
 mod session_change;

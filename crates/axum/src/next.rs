@@ -26,10 +26,10 @@ pub struct NextPath(String);
 pub struct ForeignTarget;
 
 impl NextPath {
-    /// Parses a target. Refuses everything that could lead a browser to another origin: other
+    /// Parses a target. Refuses everything that a browser could resolve to another origin: other
     /// schemes and hosts, `//host`, backslashes, control characters, and encodings of these.
     pub fn parse(target: &str) -> Result<Self, ForeignTarget> {
-        if target.len() > MAX_LEN || !is_plain_path(target) || hides_a_host(target) {
+        if target.len() > MAX_LEN || !is_plain_path(target) || decodes_to_other_host(target) {
             return Err(ForeignTarget);
         }
         let resolved = ORIGIN.join(target).map_err(|_| ForeignTarget)?;
@@ -39,7 +39,7 @@ impl NextPath {
         let path = &resolved[url::Position::BeforePath..];
         // Percent-encoding may have made it longer.
         let fits = path.len() <= MAX_LEN;
-        if same_origin && fits && is_plain_path(path) && !hides_a_host(path) {
+        if same_origin && fits && is_plain_path(path) && !decodes_to_other_host(path) {
             Ok(Self(path.to_owned()))
         } else {
             Err(ForeignTarget)
@@ -65,7 +65,7 @@ fn is_plain_path(target: &str) -> bool {
 }
 
 /// Whether repeated percent-decoding, as by a misconfigured proxy, results in another host.
-fn hides_a_host(target: &str) -> bool {
+fn decodes_to_other_host(target: &str) -> bool {
     let mut path = target.split(['?', '#']).next().unwrap_or_default().to_owned();
     loop {
         if !is_plain_path(&path) || path.contains("/..//") || path.contains("/.//") {
@@ -89,7 +89,7 @@ pub(crate) fn in_query(uri: &Uri) -> Option<NextPath> {
 }
 
 /// Deserializes a `next` field; an invalid path becomes `None`.
-pub(crate) fn lenient<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize_lenient<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<NextPath>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_paths_are_kept() {
+    fn local_paths_are_accepted() {
         for path in [
             "/",
             "/account",
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_on_other_origins_are_refused() {
+    fn targets_on_other_origins_are_rejected() {
         for target in [
             "",
             "account",
@@ -168,12 +168,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_is_accepted_stays_on_the_origin(target in ".{0,40}") {
+        fn accepted_targets_resolve_to_the_same_origin(target in ".{0,40}") {
             if let Ok(path) = NextPath::parse(&target) {
                 let base = Url::parse("https://here.example/x/").unwrap();
-                let landed = base.join(path.as_str()).unwrap();
-                proptest::prop_assert_eq!(landed.host_str(), Some("here.example"));
-                proptest::prop_assert!(!landed.path().starts_with("//"));
+                let resolved = base.join(path.as_str()).unwrap();
+                proptest::prop_assert_eq!(resolved.host_str(), Some("here.example"));
+                proptest::prop_assert!(!resolved.path().starts_with("//"));
                 proptest::prop_assert!(http::HeaderValue::from_str(path.as_str()).is_ok());
             }
         }

@@ -61,7 +61,7 @@ impl BaseUrl {
         if plain { Ok(Self(url)) } else { Err(InvalidBaseUrl::Form) }
     }
 
-    /// The URL without a slash at its end.
+    /// The URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
@@ -113,19 +113,19 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The site of an unsafe request, according to its headers.
+/// Where an unsafe request comes from, according to its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Provenance {
-    /// Our own site.
-    Own,
+pub(crate) enum RequestOrigin {
+    /// Our own origin.
+    SameOrigin,
     /// Unknown: not a browser, an old one, or one that withholds it (`Origin: null`). The CSRF
     /// token decides.
     Unknown,
-    /// Another site, or a host name that is not ours.
-    Foreign,
+    /// Another origin, or a host name that is not allowed.
+    CrossOrigin,
 }
 
-impl Provenance {
+impl RequestOrigin {
     /// Evaluates `Sec-Fetch-Site`, `Origin`, and `Host` or the authority of the URI.
     ///
     /// For the browser, a page under a foreign name that resolves to our address (DNS rebinding) is
@@ -137,18 +137,22 @@ impl Provenance {
         allowed_hosts: &[String],
     ) -> Self {
         let site = match single_value(headers, &SEC_FETCH_SITE) {
-            Ok(Some(b"same-origin" | b"none")) => Self::Own,
-            Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
+            Ok(Some(b"same-origin" | b"none")) => Self::SameOrigin,
+            Ok(Some(_)) | Err(Duplicate) => return Self::CrossOrigin,
             Ok(None) => Self::Unknown,
         };
         let origin = match single_value(headers, &ORIGIN) {
             Ok(Some(b"null") | None) => site,
-            Ok(Some(origin)) if base.is_origin(origin) => return Self::Own,
+            Ok(Some(origin)) if base.is_origin(origin) => return Self::SameOrigin,
             // With another allowed host name, `Sec-Fetch-Site` is decisive.
-            Ok(Some(_)) if site == Self::Own => site,
-            Ok(Some(_)) | Err(Duplicate) => return Self::Foreign,
+            Ok(Some(_)) if site == Self::SameOrigin => site,
+            Ok(Some(_)) | Err(Duplicate) => return Self::CrossOrigin,
         };
-        if host::is_ours(headers, uri, base, allowed_hosts) { origin } else { Self::Foreign }
+        if host::is_allowed_host(headers, uri, base, allowed_hosts) {
+            origin
+        } else {
+            Self::CrossOrigin
+        }
     }
 }
 
@@ -177,19 +181,19 @@ fn single_value<'a>(
 mod tests {
     use super::*;
 
-    fn provenance(base: &str, headers: &[(&'static str, &str)]) -> Provenance {
+    fn request_origin(base: &str, headers: &[(&'static str, &str)]) -> RequestOrigin {
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
         let base = BaseUrl::parse(base).unwrap();
-        Provenance::of(&headers, &Uri::from_static("/"), &base, &["also.example".to_owned()])
+        RequestOrigin::of(&headers, &Uri::from_static("/"), &base, &["also.example".to_owned()])
     }
 
     const BASE: &str = "https://good.example";
 
     #[test]
-    fn foreign_origins_are_foreign() {
+    fn other_origins_are_cross_origin() {
         for origin in [
             "https://good.example.evil.example",
             "https://evilgood.example",
@@ -199,57 +203,65 @@ mod tests {
             "",
             "https://sub.good.example",
         ] {
-            assert_eq!(provenance(BASE, &[("origin", origin)]), Provenance::Foreign, "{origin:?}");
+            assert_eq!(
+                request_origin(BASE, &[("origin", origin)]),
+                RequestOrigin::CrossOrigin,
+                "{origin:?}"
+            );
         }
-        assert_eq!(provenance(BASE, &[("origin", BASE)]), Provenance::Own);
+        assert_eq!(request_origin(BASE, &[("origin", BASE)]), RequestOrigin::SameOrigin);
     }
 
     #[test]
-    fn without_fetch_metadata_and_origin_the_token_decides() {
-        assert_eq!(provenance(BASE, &[]), Provenance::Unknown);
-        assert_eq!(provenance(BASE, &[("origin", "null")]), Provenance::Unknown);
+    fn without_fetch_metadata_and_origin_the_request_origin_is_unknown() {
+        assert_eq!(request_origin(BASE, &[]), RequestOrigin::Unknown);
+        assert_eq!(request_origin(BASE, &[("origin", "null")]), RequestOrigin::Unknown);
         let host = [("origin", "null"), ("host", "good.example")];
-        assert_eq!(provenance(BASE, &host), Provenance::Unknown);
+        assert_eq!(request_origin(BASE, &host), RequestOrigin::Unknown);
     }
 
     #[test]
-    fn fetch_metadata_decides_before_the_origin() {
+    fn fetch_metadata_takes_precedence_over_the_origin() {
         for site in ["cross-site", "same-site", "", "Same-Origin", "x"] {
             let headers = [("sec-fetch-site", site), ("origin", BASE)];
-            assert_eq!(provenance(BASE, &headers), Provenance::Foreign, "{site:?}");
+            assert_eq!(request_origin(BASE, &headers), RequestOrigin::CrossOrigin, "{site:?}");
         }
         // With `Referrer-Policy: no-referrer` a form of our own page sends `Origin: null`.
         let own_form = [("sec-fetch-site", "same-origin"), ("origin", "null")];
-        assert_eq!(provenance(BASE, &own_form), Provenance::Own);
+        assert_eq!(request_origin(BASE, &own_form), RequestOrigin::SameOrigin);
     }
 
     #[test]
-    fn a_page_under_a_foreign_name_of_our_address_is_foreign() {
+    fn dns_rebinding_is_cross_origin() {
         for origin in ["https://evil.example", "null"] {
             for site in ["same-origin", "none"] {
                 let rebound =
                     [("sec-fetch-site", site), ("origin", origin), ("host", "evil.example:3000")];
-                assert_eq!(provenance(BASE, &rebound), Provenance::Foreign, "{origin}");
+                assert_eq!(request_origin(BASE, &rebound), RequestOrigin::CrossOrigin, "{origin}");
             }
             let old = [("origin", origin), ("host", "evil.example:3000")];
-            assert_eq!(provenance(BASE, &old), Provenance::Foreign, "{origin}");
+            assert_eq!(request_origin(BASE, &old), RequestOrigin::CrossOrigin, "{origin}");
         }
         let also = [
             ("sec-fetch-site", "same-origin"),
             ("origin", "https://also.example"),
             ("host", "also.example"),
         ];
-        assert_eq!(provenance(BASE, &also), Provenance::Own);
-        // A proxy that does not pass the host on: the origin is proof enough.
+        assert_eq!(request_origin(BASE, &also), RequestOrigin::SameOrigin);
+        // A proxy that does not forward the host: the origin is sufficient.
         let behind = [("origin", BASE), ("host", "upstream.internal.example:3000")];
-        assert_eq!(provenance(BASE, &behind), Provenance::Own);
+        assert_eq!(request_origin(BASE, &behind), RequestOrigin::SameOrigin);
     }
 
     #[test]
-    fn the_names_of_the_loopback_interface_are_one_origin() {
+    fn loopback_names_are_the_same_origin() {
         let base = "http://127.0.0.1:3000";
         for origin in ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"] {
-            assert_eq!(provenance(base, &[("origin", origin)]), Provenance::Own, "{origin}");
+            assert_eq!(
+                request_origin(base, &[("origin", origin)]),
+                RequestOrigin::SameOrigin,
+                "{origin}"
+            );
         }
         for origin in [
             "http://localhost:3001",
@@ -260,7 +272,11 @@ mod tests {
             "http://a..localhost:3000",
             "HTTP://LOCALHOST:3000",
         ] {
-            assert_eq!(provenance(base, &[("origin", origin)]), Provenance::Foreign, "{origin}");
+            assert_eq!(
+                request_origin(base, &[("origin", origin)]),
+                RequestOrigin::CrossOrigin,
+                "{origin}"
+            );
         }
     }
 

@@ -2,8 +2,7 @@
 //!
 //! A page is a type that implements [`Page`]: its fields are the variables of its template.
 //! [`PAGES`](crate::routes::PAGES) lists all pages. To add one more page, write the template,
-//! implement
-//! `Page` beside the handler, add one line to the list, and describe the variables in
+//! implement `Page` beside the handler, add one line to the list, and describe the variables in
 //! `docs/reference/templates.md`.
 //!
 //! Default templates are compiled into the binary. A file of the same name in the operator's
@@ -45,7 +44,7 @@ pub(crate) trait Page: Serialize {
 
     /// Whether the response to its form redirects to an address of the application, which may
     /// redirect to another origin.
-    const LEADS_ON: bool = false;
+    const REDIRECTS_TO_APPLICATION: bool = false;
 
     /// A sample with a value for every variable, to check templates.
     fn sample() -> Self

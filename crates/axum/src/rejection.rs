@@ -6,8 +6,8 @@ use http::StatusCode;
 
 use crate::failure::Failure;
 
-/// A rejected request, answered in the style of our routes: with the error page or with JSON,
-/// depending on the request.
+/// A rejected request, rendered as by our routes: as the error page or as JSON, depending on the
+/// request.
 ///
 /// Our extractors return it. An application can use it for its own extractors and handlers:
 ///

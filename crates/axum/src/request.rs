@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use crate::cookies::CookieValue;
 use crate::crossauth::Crossauth;
-use crate::origin::{self, Provenance};
+use crate::origin::{self, RequestOrigin};
 use crate::rejection::Rejection;
 use crate::request_id::{RequestId, RequestScope};
 use crate::visitor::Visitor;
@@ -40,8 +40,8 @@ pub(crate) struct Known {
     /// The surface of the response: a page or JSON.
     pub(crate) surface: Surface,
     pub(crate) visitor: Visitor,
-    /// The site of the request; [`Provenance::Own`] for safe requests.
-    pub(crate) provenance: Provenance,
+    /// The origin of the request; [`RequestOrigin::SameOrigin`] for safe requests.
+    pub(crate) request_origin: RequestOrigin,
     pub(crate) credential: Credential,
     /// Whether the request has more than one session cookie, so none is accepted.
     pub(crate) duplicate_session_cookie: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Known {
 ///
 /// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and [`Session`](crate::Session)
 /// accept [`Credential::Session`] only. API keys and access tokens become variants of their own
-/// with extractors of their own, so that a new way in does not open existing handlers.
+/// with extractors of their own, so that existing handlers do not accept them.
 #[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
 pub(crate) enum Credential {
     /// Anonymous.
@@ -119,10 +119,10 @@ impl RequestInfo {
         let mut scope = RequestScope::current_or_new(crossauth, request.extensions());
         let visitor = Visitor::read(scope.peer, headers, &config.requests.proxies);
         scope.client = visitor.address();
-        let provenance = if request.method().is_safe() && !origin::is_upgrade(headers) {
-            Provenance::Own
+        let request_origin = if request.method().is_safe() && !origin::is_upgrade(headers) {
+            RequestOrigin::SameOrigin
         } else {
-            Provenance::of(headers, &uri, &config.base_url, &config.requests.allowed_hosts)
+            RequestOrigin::of(headers, &uri, &config.base_url, &config.requests.allowed_hosts)
         };
         Known {
             id: scope.id,
@@ -131,7 +131,7 @@ impl RequestInfo {
             surface: Surface::of(crossauth, request, uri.path()),
             uri,
             visitor,
-            provenance,
+            request_origin,
             credential: Credential::None,
             duplicate_session_cookie: false,
             refused_session_cookie: false,
@@ -215,7 +215,7 @@ impl Known {
         headers: &HeaderMap,
         field: Option<&str>,
     ) -> Result<(), CsrfError> {
-        if self.provenance == Provenance::Foreign {
+        if self.request_origin == RequestOrigin::CrossOrigin {
             return Err(CsrfError::CrossSite);
         }
         let mut in_headers = headers.get_all(&self.crossauth.config().csrf_header).iter();

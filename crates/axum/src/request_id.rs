@@ -19,7 +19,7 @@ tokio::task_local! {
 
 /// The scope of a request: its id and addresses, for logs.
 ///
-/// [`CrossauthLayer`](crate::CrossauthLayer) creates one for each request. A server that answers
+/// [`CrossauthLayer`](crate::CrossauthLayer) creates one for each request. A server that handles
 /// some requests without the layer, or that knows the peer without [`ConnectInfo`], creates it
 /// earlier with [`run`](Self::run), and the layer uses it. It is a task-local, so it does not
 /// allocate.

@@ -5,13 +5,13 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use crossauth_core::error::ErrorCode;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
-use crate::answer;
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::page::Asset;
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
-use crate::routes::{Answer, Feature, Route, asset};
+use crate::response;
+use crate::routes::{Feature, HandlerResult, Route, asset};
 
 impl Crossauth {
     /// Adds our routes to an application and authenticates requests to all routes.
@@ -73,7 +73,7 @@ impl Crossauth {
             router = router.route(&self.path(route.path), handler(route));
             if route.method == Method::GET && !route.path.is_empty() {
                 let slash = format!("{}/", self.path(route.path));
-                router = router.route(&slash, get(without_slash));
+                router = router.route(&slash, get(redirect_trailing_slash));
             }
         }
         router.method_not_allowed_fallback(method_not_allowed)
@@ -88,18 +88,18 @@ where
     on(filter, move |info: RequestInfo, request| route.handle(info, request))
 }
 
-async fn without_slash(info: RequestInfo) -> Answer {
-    redirect_without_slash(&info).ok_or_else(no_such_address)
+async fn redirect_trailing_slash(info: RequestInfo) -> HandlerResult {
+    trailing_slash_redirect(&info).ok_or_else(page_not_found)
 }
 
 /// A redirect to a route that differs only by a trailing slash.
-fn redirect_without_slash(info: &RequestInfo) -> Option<axum::response::Response> {
-    let path = info.crossauth.without_slash(info.uri.path())?;
+fn trailing_slash_redirect(info: &RequestInfo) -> Option<axum::response::Response> {
+    let path = info.crossauth.without_trailing_slash(info.uri.path())?;
     let to = match info.uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
-    Some(answer::redirect(info, &to))
+    Some(response::redirect(info, &to))
 }
 
 async fn method_not_allowed() -> Failure {
@@ -121,19 +121,19 @@ async fn method_not_allowed() -> Failure {
 /// # }
 /// ```
 pub async fn not_found() -> Rejection {
-    no_such_address().into()
+    page_not_found().into()
 }
 
 /// 404 for unknown paths of a site.
-pub(crate) async fn not_found_in_site(info: RequestInfo) -> Answer {
+pub(crate) async fn not_found_in_site(info: RequestInfo) -> HandlerResult {
     let safe = matches!(info.method, Method::GET | Method::HEAD);
-    match redirect_without_slash(&info).filter(|_| safe) {
+    match trailing_slash_redirect(&info).filter(|_| safe) {
         Some(response) => Ok(response),
-        None => Err(no_such_address()),
+        None => Err(page_not_found()),
     }
 }
 
-fn no_such_address() -> Failure {
+fn page_not_found() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is nothing at this address")

@@ -19,14 +19,13 @@ use crate::routes::{Feature, asset};
 
 /// Our routes and those of an application as one service.
 ///
-/// The layer is around the whole and not around each route, and our handlers are found without a
-/// router. [`answer`](Self::answer) is all there is to it; it is a service, too, and can be turned
-/// into a `Router`.
+/// One layer wraps all routes, and our handlers are found without a router. Call
+/// [`handle`](Self::handle), use it as a `tower` service, or convert it into a `Router`.
 #[derive(Clone, Debug)]
 pub struct Site {
     crossauth: Crossauth,
     features: &'static [Feature],
-    /// What answers where no route of ours does.
+    /// Handles requests to all other routes.
     application: Router,
 }
 
@@ -75,18 +74,18 @@ impl Service<Request> for Site {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let site = self.clone();
-        Box::pin(async move { Ok(site.answer(request).await) })
+        Box::pin(async move { Ok(site.handle(request).await) })
     }
 }
 
 impl Site {
     /// The response to a request.
-    pub async fn answer(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request) -> Response {
         if let Some(response) = self.without_session(&request) {
             return response;
         }
         let dispatch = |info, request| self.dispatch(info, request);
-        layer::answer(&self.crossauth, request, dispatch).await
+        layer::handle(&self.crossauth, request, dispatch).await
     }
 
     /// The response of our handler, or of the application.

@@ -27,7 +27,7 @@ use crossauth_core::account::{AccountForm, Role};
 use crossauth_core::key::Owner;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
-use crossauth_core::session::{Beginning, Begun};
+use crossauth_core::session::{BeginOptions, Begun};
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::{Normalization, User};
 use http::header::COOKIE;
@@ -39,7 +39,7 @@ use crate::crossauth::{Builder, Crossauth};
 /// The password of every user that this module creates.
 pub const PASSWORD: &str = "correct horse battery staple 7";
 
-/// A builder with storage in memory, a known secret, and fast password hashes.
+/// A builder with in-memory storage, a known secret, and fast password hashes.
 pub fn builder() -> Builder {
     let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
     Crossauth::builder()
@@ -110,7 +110,7 @@ pub async fn user(
 #[expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 pub async fn session(crossauth: &Crossauth, user: User) -> LoggedIn {
     let auth = crossauth.auth();
-    let begun = auth.sessions.begin(Owner::User(&user.id), Beginning::default()).await;
+    let begun = auth.sessions.begin(Owner::User(&user.id), BeginOptions::default()).await;
     let begun = begun.expect("the store works");
     let Begun::Session(session) = begun else { panic!("no session begins: {begun:?}") };
     let token = auth.csrf.token(Some(&session.id));

@@ -1,5 +1,5 @@
-//! How often a request to an application's own route allocates beyond what Axum does. A binary of
-//! its own, since the allocator that counts is that of the whole process.
+//! Allocations of a request to an application's route, compared with plain Axum. A separate binary,
+//! because the counting allocator is global.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,7 +16,7 @@ use tower::{Service, ServiceExt};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The allocations of one request, when everything that is made once has been made.
+/// The allocations of one request, after lazy initialization.
 async fn count<S>(service: &S, request: impl Fn() -> Request<Body>) -> usize
 where
     S: Service<Request<Body>, Response = axum::response::Response> + Clone,
@@ -36,7 +36,7 @@ where
 }
 
 #[tokio::test]
-async fn requests_to_the_applications_own_routes_cost_few_allocations_more_than_bare_ones() {
+async fn application_routes_add_few_allocations_to_bare_routes() {
     let application = || {
         Router::new()
             .route("/plain", get(async || "x"))
@@ -48,15 +48,15 @@ async fn requests_to_the_applications_own_routes_cost_few_allocations_more_than_
     let plain = || Request::get("/plain").body(Body::empty()).unwrap();
     let user = || bob.authorize(Request::get("/user")).body(Body::empty()).unwrap();
 
-    // The session check is that of the store in memory.
+    // Includes the session check of the in-memory store.
     let floor = count(&bare, plain).await;
     let site = crossauth.site_with(application());
     let mounted: Router = crossauth.mount(application());
     let figures = [
-        // One of them is the box for the future of the service.
+        // One is the boxed future of the service.
         ("site, anonymous", count(&site, plain).await - floor, 5),
         ("site, CurrentUser", count(&site, user).await - floor, 10),
-        // A layer around each route, as Axum's router has it, boxes and clones once more.
+        // With a layer around each route, Axum's router boxes and clones once more.
         ("mounted, anonymous", count(&mounted, plain).await - floor, 8),
         ("mounted, CurrentUser", count(&mounted, user).await - floor, 14),
     ];

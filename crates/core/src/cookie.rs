@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removal_has_the_same_domain_and_path_and_an_expiry_in_the_past() {
+    fn removal_has_the_same_domain_and_path_and_an_expiry_in_the_past() {
         let mut options = CookieOptions::new(SESSION_COOKIE);
         options.domain = Some("example.com".to_owned());
         options.path = Some("/app".to_owned());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_cookie_can_inject_another() {
+    fn cookie_attributes_cannot_be_injected() {
         let good = CookieOptions::new("NAME");
         for value in ["a;b", "a b", "a\r\nb", "ü", "a,b", "\"a\""] {
             assert_eq!(SetCookie::new(&good, value, None), Err(InvalidCookie::Value), "{value}");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn values_do_not_print() {
+    fn debug_output_redacts_the_value() {
         let set = SetCookie::new(&CookieOptions::new("NAME"), "secret", None).unwrap();
         let printed = format!("{set:?}");
         assert!(printed.starts_with("SetCookie(NAME=…; Path=/") && !printed.contains("secret"));

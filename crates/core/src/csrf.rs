@@ -1,8 +1,8 @@
 //! Protection against cross-site request forgery: the signed double-submit token.
 //!
 //! The cookie carries a signed token, the form or header the same token under a fresh mask, so that
-//! compressed pages do not reveal it. Where there is a session the token is derived from the
-//! session id: a token from anywhere else, even if correctly signed, is refused.
+//! compressed pages do not reveal it. With a session, the token is derived from the session id; any
+//! other token, even if correctly signed, is refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Token {
     /// Parses base64url; `None` unless it is 128 bits in canonical form without padding.
     fn parse(text: &str) -> Option<Self> {
         let token = Self(decode(text).ok()?.try_into().ok()?);
-        token.is_spelt(text).then_some(token)
+        token.has_text(text).then_some(token)
     }
 
     fn text(&self) -> [u8; TEXT_LEN] {
@@ -54,7 +54,7 @@ impl Token {
         text
     }
 
-    fn is_spelt(&self, text: &str) -> bool {
+    fn has_text(&self, text: &str) -> bool {
         equal(&self.text(), text.as_bytes())
     }
 }
@@ -99,7 +99,7 @@ impl Csrf {
         // signature.
         let token = derive(id);
         let (text, _signature) = cookie.split_once('.')?;
-        token.is_spelt(text).then_some(token)
+        token.has_text(text).then_some(token)
     }
 
     /// The value of the cookie that carries `token`.
@@ -116,12 +116,12 @@ impl Csrf {
     /// Checks the value of a form or header against the token of the cookie.
     pub fn verify(&self, token: &Token, form_value: &str) -> Result<(), CsrfError> {
         let unmasked = csrf::unmask(form_value).map_err(|_| CsrfError::Mismatch)?;
-        if token.is_spelt(&unmasked) { Ok(()) } else { Err(CsrfError::Mismatch) }
+        if token.has_text(&unmasked) { Ok(()) } else { Err(CsrfError::Mismatch) }
     }
 }
 
-/// Derives the token of a session. Its hash in storage is one of another text and does not reveal
-/// this one.
+/// Derives the token of a session. The session id is stored as the hash of another text, which does
+/// not reveal the token.
 fn derive(id: &SessionId) -> Token {
     let hash = hash_of_parts(b"csrf token of session ", id.expose().as_bytes());
     let mut token = [0; TOKEN_LEN];
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_passes_with_its_own_cookie_only() {
+    fn token_is_valid_with_its_own_cookie_only() {
         let csrf = csrf();
         let [one, other] = [(); 2].map(|()| csrf.token(None));
         assert_ne!(one, other);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn hashing_in_one_call_or_several_is_the_same() {
+    fn hash_of_parts_is_the_hash_of_the_concatenation() {
         for len in [0, 20, 42, 43, 500] {
             let id = vec![b'x'; len];
             let whole = digest(&SHA256, &[b"csrf token of session ", &*id].concat());

@@ -1,7 +1,7 @@
 //! The public error codes: number, name, HTTP status and text of each.
 //!
 //! Each use case has its own error type, which is matched exhaustively into an [`ErrorCode`] where
-//! an answer is written.
+//! a response is written.
 
 mod body;
 
@@ -237,7 +237,7 @@ impl ErrorCode {
         ENTRIES.iter().find(|entry| entry.name == name).map(|entry| entry.code)
     }
 
-    /// The code for the `error` member of an OAuth answer (RFC 6749 5.2, RFC 6750 3.1, RFC 8628
+    /// The code for the `error` member of an OAuth response (RFC 6749 5.2, RFC 6750 3.1, RFC 8628
     /// 3.5). Unknown names become [`ErrorCode::UnknownError`].
     pub fn from_oauth(error: &str) -> Self {
         match error {
@@ -256,7 +256,7 @@ impl ErrorCode {
         }
     }
 
-    /// The `error` member of an OAuth answer.
+    /// The `error` member of an OAuth response.
     #[expect(clippy::wildcard_enum_match_arm, reason = "OAuth has no code for the others")]
     pub fn oauth_name(self) -> &'static str {
         match self {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_say_whose_fault_it_is() {
+    fn statuses_distinguish_client_and_server_errors() {
         assert_eq!(ErrorCode::UsernameOrPasswordInvalid.http_status(), 401);
         assert_eq!(ErrorCode::UserExists.http_status(), 400);
         assert_eq!(ErrorCode::FormEntry.http_status(), 400);

@@ -129,7 +129,7 @@ impl FieldError {
 }
 
 impl Field {
-    /// The name of the field in requests and in the `fieldErrors` of an answer.
+    /// The name of the field in requests and in the `fieldErrors` of a response.
     pub fn wire_name(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Username => "username",

@@ -29,7 +29,7 @@ pub(crate) fn purge_loop(
 }
 
 async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
-    let mut steadiness = Steadiness::new(&*clock);
+    let mut steadiness = ClockJumpDetector::new(&*clock);
     while let Some(keys) = keys.upgrade() {
         match purge(&*keys, steadiness.horizon(&*clock)).await {
             Ok(0) => {}
@@ -42,12 +42,12 @@ async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
 }
 
 /// Compares the wall clock with the monotonic one, to detect that it was set.
-struct Steadiness {
+struct ClockJumpDetector {
     wall: Timestamp,
     monotonic: Instant,
 }
 
-impl Steadiness {
+impl ClockJumpDetector {
     fn new(clock: &dyn Clock) -> Self {
         Self { wall: clock.now(), monotonic: Instant::now() }
     }

@@ -6,7 +6,7 @@ use crate::deps::Deps;
 use crate::key::{KeyPrefix, Owner};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
-use crate::session::{Beginning, Begun, NewSession, Persistence, Replaced, Sessions};
+use crate::session::{BeginOptions, Begun, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{
     Change, Changed, CredentialVersion, Guard, StorageError, StorageErrorKind, StoredUser,
     UserStore,
@@ -129,12 +129,12 @@ impl Login {
         credentials: &CredentialVersion,
         attempt: &LoginAttempt<'_>,
     ) -> Result<Option<LoginOutcome>, LoginError> {
-        let beginning = Beginning {
+        let beginning = BeginOptions {
             replaces: attempt.replaces,
             credentials: Some(credentials),
             revoke: &[KeyPrefix::PasswordReset],
             persist: attempt.persist,
-            ..Beginning::default()
+            ..BeginOptions::default()
         };
         Ok(match self.sessions.begin(Owner::User(user.id()), beginning).await? {
             Begun::Session(session) => {

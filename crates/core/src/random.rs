@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bytes_are_used_twice() {
+    fn pool_bytes_are_used_once() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 std::thread::spawn(|| {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn large_and_odd_requests_are_filled_to_the_end() {
+    fn large_and_unaligned_requests_are_filled() {
         for len in [1, 15, 63, 64, 65, 1023, 5000] {
             let mut seen = vec![0; len];
             for _ in 0..64 {

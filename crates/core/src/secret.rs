@@ -87,14 +87,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_do_not_print() {
+    fn debug_output_redacts_secret_types() {
         let secret = ServerSecret::new("0123456789abcdef").unwrap();
         assert_eq!(format!("{secret:?}"), "ServerSecret(…)");
         assert_eq!(format!("{:?}", Password::new("bobPass123")), "Password(…)");
     }
 
     #[test]
-    fn a_server_secret_has_at_least_16_bytes() {
+    fn server_secret_has_at_least_16_bytes() {
         assert_eq!(ServerSecret::new("0123456789abcde").unwrap_err(), WeakSecret);
         assert_eq!(ServerSecret::new("0123456789abcde\r\n").unwrap_err(), WeakSecret);
         assert_eq!(ServerSecret::new("0123456789abcdef\n").unwrap().expose(), "0123456789abcdef");

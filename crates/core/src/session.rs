@@ -20,13 +20,13 @@ use crate::hooks::Hooks;
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
-    Inadmissible, KeyStore, SessionStore, StorageError, StorageErrorKind, UpdateDataError,
+    AdmitError, KeyStore, SessionStore, StorageError, StorageErrorKind, UpdateDataError,
 };
 use crate::user::{Refusal, StateChecks, User};
 use activity::Activity;
 use unreadable::Unreadable;
 
-pub use begin::{Beginning, Begun, NewSession, Replaced};
+pub use begin::{BeginOptions, Begun, NewSession, Replaced};
 pub(crate) use first::NewAccount;
 pub use id::SessionId;
 
@@ -103,11 +103,11 @@ pub enum SessionRefused {
     Storage(StorageError),
 }
 
-impl From<Inadmissible> for SessionRefused {
-    fn from(reason: Inadmissible) -> Self {
+impl From<AdmitError> for SessionRefused {
+    fn from(reason: AdmitError) -> Self {
         match reason {
-            Inadmissible::Outdated => Self::Outdated,
-            Inadmissible::State(refusal) => Self::State(refusal),
+            AdmitError::Outdated => Self::Outdated,
+            AdmitError::State(refusal) => Self::State(refusal),
         }
     }
 }
@@ -174,7 +174,7 @@ impl Sessions {
         if self.hooks.session_filter.as_ref().is_some_and(|filter| !filter(&key)) {
             return Err(SessionRefused::Filtered);
         }
-        self.note_use(&key, now);
+        self.record_use(&key, now);
         Ok(Session { id, key, user })
     }
 
@@ -185,7 +185,7 @@ impl Sessions {
         }
     }
 
-    /// A recorded use in the future counts as of now; [`Self::note_use`] corrects it.
+    /// A recorded use in the future counts as of now; [`Self::record_use`] corrects it.
     fn is_idle(&self, key: &Key, now: Timestamp) -> bool {
         match self.config.idle_timeout {
             Some(timeout) if key.userid.is_some() => now.since(last_use(key)) >= timeout,
@@ -193,7 +193,7 @@ impl Sessions {
         }
     }
 
-    fn note_use(&self, key: &Key, now: Timestamp) {
+    fn record_use(&self, key: &Key, now: Timestamp) {
         let Some(timeout) = self.config.idle_timeout else { return };
         let recorded = last_use(key);
         let is_due = now.since(recorded) >= timeout / 10 || recorded > now + CLOCK_SKEW;

@@ -10,7 +10,7 @@ use crate::deps::Deps;
 use crate::key::{Key, KeyPrefix};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{Beginning, NewAccount, NewSession, Sessions};
+use crate::session::{BeginOptions, NewAccount, NewSession, Sessions};
 use crate::signup::SignupRequest;
 use crate::storage::{Guard, KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
@@ -106,7 +106,7 @@ impl Setup {
         let value = stored_value(KeyPrefix::Setup, token);
         let guard = Guard::NoAdmin;
         let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value), guard };
-        let beginning = Beginning { replaces, persist, ..Beginning::default() };
+        let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
         let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
         let id = session.user.as_ref().map(|user| user.id.to_string());
         tracing::warn!(user = id, username = ?user.username, "first administrator created");

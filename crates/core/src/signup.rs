@@ -6,7 +6,7 @@ use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::form::{Field, Rule};
 use crate::login::{Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::password::Lane;
-use crate::session::{Beginning, NewAccount, NewSession, Persistence, Replaced, Sessions};
+use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{Guard, StorageError, StorageErrorKind};
 use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
 
@@ -88,8 +88,7 @@ impl Signup {
         &self.config
     }
 
-    /// Creates an account and begins its first session, in one step: without an answer from the
-    /// store there is neither.
+    /// Creates an account and begins its first session, in one transaction.
     ///
     /// If a form is submitted twice, for example by a double click, the second request logs in: its
     /// username, address and password are those of the existing account.
@@ -110,7 +109,7 @@ impl Signup {
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
         let (persist, replaces) = (request.persist, request.replaces);
-        let beginning = Beginning { replaces, persist, ..Beginning::default() };
+        let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
         let guard = Guard::None;
         let account = NewAccount { user: &user, secrets: &secrets, token: None, guard };
         match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
@@ -138,7 +137,7 @@ impl Signup {
     ) -> Result<SignupOutcome, AccountError> {
         let password = request.form.password;
         if existing.username != user.username || existing.email != user.email {
-            self.accounts.check_nothing(password, Lane::Public).await?;
+            self.accounts.verify_dummy(password, Lane::Public).await?;
             return Err(taken(Field::Username));
         }
         let (persist, replaces) = (request.persist, request.replaces);
@@ -163,7 +162,7 @@ impl Signup {
             return Err(error.into());
         }
         tracing::error!(%error, "sign-up for the name of an account that cannot be decoded");
-        self.accounts.check_nothing(request.form.password, Lane::Public).await?;
+        self.accounts.verify_dummy(request.form.password, Lane::Public).await?;
         Err(taken(Field::Username))
     }
 

@@ -21,7 +21,7 @@ pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
 pub use key::{KeyPosition, KeyStore, UpdateDataError};
-pub use session::{Inadmissible, SessionStart, SessionStore, Started, StoredSession};
+pub use session::{AdmitError, SessionStart, SessionStore, Started, StoredSession};
 pub use user::{StoredUser, UserStore};
 
 #[expect(unused_imports, reason = "named in the documentation above")]

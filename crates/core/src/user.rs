@@ -32,11 +32,11 @@ pub struct User {
     pub id: UserId,
     /// The username as entered.
     pub username: String,
-    /// The look-up form of the username.
+    /// The normalized form of the username.
     pub username_normalized: String,
     /// The e-mail address as entered.
     pub email: Option<String>,
-    /// The look-up form of the e-mail address.
+    /// The normalized form of the e-mail address.
     pub email_normalized: Option<String>,
     /// The state of the account.
     pub state: UserState,
@@ -69,7 +69,7 @@ impl Serialize for User {
     }
 }
 
-/// A user to be stored; the storage adds the id and the look-up forms.
+/// A user to be stored; the storage adds the id and the normalized forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
     /// The username as entered.

@@ -1,11 +1,11 @@
 //! Authentication and authorization that an application embeds.
 //!
-//! | feature | gives |
+//! | feature | provides |
 //! |---|---|
 //! | `axum` | routes, pages, extractors and the layer for Axum |
 //! | `sqlite`, `postgres` | the storage |
 //! | `settings` | a builder from a TOML file and the environment |
-//! | `testkit` | users who are logged in, for the tests of an application |
+//! | `testkit` | logged-in users for the tests of an application |
 //!
 //! With `axum` and `sqlite`, an Axum application gets sign-up, login, sessions, pages and typed
 //! extractors:
@@ -32,7 +32,7 @@
 //! # }
 //! ```
 //!
-//! # Where to find what
+//! # Overview
 //!
 #![cfg_attr(
     all(
@@ -43,45 +43,45 @@
         feature = "testkit"
     ),
     doc = "\
-| to | use |
+| task | use |
 |---|---|
-| know who calls a handler | [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`] |
-| accept a form, JSON or a file | [`CsrfForm`], [`CsrfChecked`]; [`CsrfToken`] for a form of your own |
+| get the user of a request | [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`] |
+| accept a form, JSON or a file | [`CsrfForm`], [`CsrfChecked`]; [`CsrfToken`] for your own form |
 | refuse a request as our routes do | [`Rejection`] |
 | log in by other means, log out | [`Crossauth::begin_session`], [`EndSession`] |
 | log in with a password, without our routes | [`Login`](domain::login::Login) |
 | create, find, change and delete users | [`Accounts`](domain::account::Accounts) |
 | keep data in a session | [`Session::update`], [`Sessions`](domain::session::Sessions) |
 | add fields to the sign-up form | [`SignupField`] |
-| be called by the use cases | [`Builder::hooks`], [`Hooks`](domain::hooks::Hooks) |
+| hook into the use cases | [`Builder::hooks`], [`Hooks`](domain::hooks::Hooks) |
 | configure in code | [`Builder`], [`SiteConfig`], [`CookieConfig`], [`RequestConfig`] |
 | configure by a file and the environment | [`settings::builder`] |
 | open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`TableMap`] |
-| store elsewhere | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
-| test with a user who is logged in | [`testkit`] |
+| implement another storage | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
+| test with a logged-in user | [`testkit`] |
 "
 )]
 //!
 //! The [cookbook](https://github.com/crossauth/crossauth-rust/blob/main/docs/how-to/cookbook.md) has
 //! an example of each.
 //!
-//! # What a handler takes says who may call it
+//! # Extractors
 //!
 //! `CurrentUser` is the logged-in user, `Option<CurrentUser>` anyone, `Admin` an administrator,
 //! `Session` anyone with a session. `CsrfForm<T>` reads a form that passed the CSRF check, and
-//! `CsrfChecked` is the check alone, for JSON, files and streams. An extractor of an application's
-//! own, for a role say, rejects with `Rejection`.
+//! `CsrfChecked` is the check alone, for JSON, files and streams. Custom extractors, for example
+//! for a role, reject with `Rejection`.
 //!
-//! # What holds on every route
+//! # Cross-site requests
 //!
-//! An unsafe request or WebSocket handshake that a browser sends for another site, with our cookies,
-//! does not reach the handler. A request whose browser does not say where it comes from does: the
-//! CSRF token decides, where the handler takes one of the two extractors for it.
+//! On every route, unsafe cross-site requests and WebSocket handshakes with our cookies do not
+//! reach the handler. Requests without `Sec-Fetch-Site` and `Origin` do: a handler that takes
+//! `CsrfForm` or `CsrfChecked` requires a CSRF token.
 //!
-//! # Behind the routes
+//! # Use cases
 //!
-//! `Crossauth::auth()` has the use cases, which know no HTTP. [`domain`] has their types, and the
-//! ports that a storage of another kind implements:
+//! `Crossauth::auth()` has the use cases, which are independent of HTTP. [`domain`] has their
+//! types, and the ports to implement for another storage:
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -90,7 +90,7 @@
 //! use crossauth::domain::login::{LoginAttempt, LoginOutcome};
 //! use crossauth::domain::secret::Password;
 //!
-//! async fn try_it(crossauth: &Crossauth) -> Result<(), Box<dyn std::error::Error>> {
+//! async fn log_in(crossauth: &Crossauth) -> Result<(), Box<dyn std::error::Error>> {
 //!     let auth = crossauth.auth();
 //!     let form = AccountForm::new("bob", Password::new("correct horse battery"));
 //!     auth.accounts.create(form, Role::User).await?;
@@ -106,17 +106,17 @@
 //! }
 //! ```
 //!
-//! # Two types of one name
+//! # Types with the same name
 //!
 //! The extractor `Session` is the session of a request; [`domain::session::Session`] is what the
 //! check of a cookie returns. The extractor `CsrfToken` is the text for a form;
 //! [`domain::csrf::Token`] is the token behind it. `Site`, the routes of Crossauth as a router, is
 //! not `settings::section::Site`, the settings of that name.
 //!
-//! # What may grow
+//! # Non-exhaustive types
 //!
 //! `#[non_exhaustive]` marks what new versions may extend without breaking an application. Outcomes
-//! and errors by which callers decide are exhaustive, and a new case of them is a breaking change.
+//! and errors that callers match are exhaustive, and a new case of them is a breaking change.
 //! Structs that applications build have a default: write `..SiteConfig::default()` in each literal.
 #![cfg_attr(all(doctest, feature = "axum", feature = "sqlite"), doc = include_str!("../../../README.md"))]
 #![cfg_attr(

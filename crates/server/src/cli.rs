@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_valid() {
+    fn definition_is_valid() {
         Cli::command().debug_assert();
     }
 }

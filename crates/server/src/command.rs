@@ -21,7 +21,7 @@ use crate::log;
 use crate::process;
 
 /// Exit code for wrong usage or configuration.
-const MISCONFIGURED: u8 = 2;
+const EXIT_CONFIG: u8 = 2;
 
 /// Runs the command and returns the exit code.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -105,5 +105,5 @@ fn report<'a>(problems: impl Iterator<Item = &'a str>) -> ExitCode {
         // If standard error is closed, the exit code still reports the failure.
         let _ = writeln!(stderr, "crossauth: {problem}");
     }
-    ExitCode::from(MISCONFIGURED)
+    ExitCode::from(EXIT_CONFIG)
 }

@@ -32,7 +32,7 @@ impl DataDirectory {
             .mode(0o700)
             .create(&self.0)
             .with_context(|| format!("cannot create the data directory {directory}"))?;
-        warn_if_open(&self.0).with_context(|| format!("cannot look into {directory}"))
+        warn_if_accessible(&self.0).with_context(|| format!("cannot access {directory}"))
     }
 
     /// Default path of the database.
@@ -66,9 +66,9 @@ impl DataDirectory {
         let shown = path.display();
         match path.metadata() {
             Err(error) if is_absent(&error) => return Ok(None),
-            found => found.with_context(|| format!("cannot look for {shown}"))?,
+            found => found.with_context(|| format!("cannot access {shown}"))?,
         };
-        warn_if_open(&path).with_context(|| format!("cannot look at {shown}"))?;
+        warn_if_accessible(&path).with_context(|| format!("cannot access {shown}"))?;
         let text = read_complete(&path).with_context(|| format!("cannot read {shown}"))?;
         let secret = ServerSecret::new(text.trim_end());
         Ok(Some(secret.with_context(|| format!("cannot use {shown}"))?))
@@ -104,7 +104,7 @@ impl DataDirectory {
         let linked = written.and_then(|()| link(&draft, path));
         let made = match linked {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(_) if draft.exists() => write_new(path, &secret).or_else(unless_it_exists),
+            Err(_) if draft.exists() => write_new(path, &secret).or_else(ignore_already_exists),
             other => other,
         };
         fs::remove_file(&draft)?;
@@ -123,7 +123,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn unless_it_exists(error: io::Error) -> io::Result<()> {
+fn ignore_already_exists(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
@@ -146,7 +146,7 @@ fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
 
 /// Warns instead of changing permissions: the directory may have other uses. Files in it are
 /// created with private permissions in any case.
-fn warn_if_open(path: &Path) -> io::Result<()> {
+fn warn_if_accessible(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let path = path.display();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_without_hard_links_gets_a_secret_too() {
+    fn secret_is_created_without_hard_links() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDirectory::at(parent.path());
         let path = parent.path().join("secret");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_secret_is_refused_rather_than_replaced() {
+    fn invalid_secret_is_rejected_and_not_replaced() {
         let parent = tempfile::tempdir().unwrap();
         fs::write(parent.path().join("secret"), "short").unwrap();
         let data = DataDirectory::at(parent.path());

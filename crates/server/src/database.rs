@@ -53,7 +53,7 @@ impl Database {
             return Self::open_server(settings, url).await;
         }
         let path = path(settings, data);
-        if !path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
+        if !path.try_exists().with_context(|| format!("cannot access {}", path.display()))? {
             anyhow::bail!(
                 "there is no database at {}; start the server once to create it, or name another one \
                  with --data or the setting database.path",
@@ -142,8 +142,8 @@ fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())
 }
 
-/// What opening the database would find, without making or changing anything. A missing one has
-/// nothing wrong with it.
+/// Reports the errors that opening the database would, without creating or changing anything. A
+/// missing database is not an error.
 pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     if let Some(url) = &settings.database.url {
         return inspect_server(settings, url).await;
@@ -196,7 +196,7 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
 
 #[async_trait]
 impl Probe for Database {
-    async fn works(&self) -> bool {
+    async fn is_available(&self) -> bool {
         match self.ping().await {
             Ok(()) => true,
             Err(error) => {

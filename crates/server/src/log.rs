@@ -92,5 +92,5 @@ where
 /// Logs the location of a panic, but not its message, which can quote data of a request.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
-    tracing::error!(location, "a part of the program panicked");
+    tracing::error!(location, "panic");
 }

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_pipe_is_distinguished_from_other_failures() {
+    fn broken_pipe_is_distinguished_from_other_failures() {
         let broken = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(is_broken_pipe(&broken.context("cannot list")));
         assert!(!is_broken_pipe(&anyhow!("broken pipe")));

@@ -172,7 +172,7 @@ async fn accept(
     }
 }
 
-/// Drains connections without losing requests: every answer has `Connection: close`, and a
+/// Drains connections without losing requests: every response has `Connection: close`, and a
 /// connection is closed only after it has been idle for a while.
 async fn drain(
     listener: Arc<TcpListener>,

@@ -22,7 +22,7 @@ pub(crate) fn secret(settings: &Settings, data: &DataDirectory) -> anyhow::Resul
 }
 
 /// A secret for a command that signs nothing; never creates a stored one.
-pub(crate) fn secret_of_command(
+pub(crate) fn secret_for_command(
     settings: &Settings,
     data: &DataDirectory,
 ) -> anyhow::Result<ServerSecret> {
@@ -61,9 +61,9 @@ pub(crate) fn site(
     builder.build().context("the configuration is invalid")
 }
 
-/// Builds the site over an empty storage in memory, to detect errors in templates and paths.
+/// Builds the site with an empty in-memory storage, to detect errors in templates and paths.
 pub(crate) fn dry_run(settings: &Settings) -> anyhow::Result<()> {
-    let secret = ServerSecret::new("stands for any other secret")?;
+    let secret = ServerSecret::new("a placeholder, not a secret")?;
     let storage = MemoryStorage::new(Normalization::default()).storage();
     let _router = site(settings, &secret, storage, settings.server.listen)?.site();
     Ok(())

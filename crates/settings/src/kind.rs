@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
-pub(crate) use number::{ByteSize, Count, Kibibytes, OrNever, Span};
+pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub use secret::DatabaseUrl;
 pub(crate) use secret::{PepperText, PostgresUrl, SecretText};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};

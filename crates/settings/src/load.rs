@@ -138,7 +138,7 @@ impl Configuration {
         self.file.as_deref()
     }
 
-    /// What is probably not meant, but works.
+    /// Likely mistakes that are not errors.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }

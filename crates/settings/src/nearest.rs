@@ -1,11 +1,11 @@
 //! Suggestions for misspelt names.
 
 /// Maximum length of a compared name, in bytes: no setting has a longer one.
-const LONGEST: usize = 64;
+const MAX_LEN: usize = 64;
 
 /// The known name that is most similar to `name`, if one is similar enough.
 pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    if name.len() > LONGEST {
+    if name.len() > MAX_LEN {
         return None;
     }
     let tolerance = (name.chars().count() / 3).clamp(1, 6);
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_near_name_is_suggested() {
+    fn only_similar_names_are_suggested() {
         let known = || ["listen", "log.level"].map(str::to_owned).into_iter();
         assert_eq!(nearest("lissten", known()), Some("listen".to_owned()));
         assert_eq!(nearest("log_level", known()), Some("log.level".to_owned()));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::kind::Raw;
 
 /// Maximum number of listed problems.
-const LONGEST_LIST: usize = 100;
+const MAX_LISTED: usize = 100;
 
 /// The source of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Problems {
 
     /// The problems in the order in which they were found, at most 100.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter().take(LONGEST_LIST)
+        self.0.iter().take(MAX_LISTED)
     }
 }
 
@@ -119,7 +119,7 @@ impl fmt::Display for Problems {
             }
             write!(f, "{problem}")?;
         }
-        match self.0.len().saturating_sub(LONGEST_LIST) {
+        match self.0.len().saturating_sub(MAX_LISTED) {
             0 => Ok(()),
             more => write!(f, "\nand {more} more problems"),
         }

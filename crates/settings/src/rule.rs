@@ -22,8 +22,8 @@ impl<'a> Rules<'a> {
         Self { entries, problems, warnings }
     }
 
-    /// Reports the first of `keys` unless the rule holds. Says nothing where one of `keys` could
-    /// not be read: the rule was applied to its default then.
+    /// Reports the first of `keys` unless the rule holds. Does nothing if one of `keys` could not
+    /// be parsed: its value would be the default.
     pub(crate) fn require(&mut self, holds: bool, keys: &[&'static str], reason: &str) {
         let unreadable = |key: &&str| self.problems.iter().any(|problem| problem.is_about(key));
         if holds || keys.iter().any(unreadable) {
@@ -33,7 +33,7 @@ impl<'a> Rules<'a> {
     }
 
     /// As [`require`](Self::require), but only warns where the first of `keys` was given in one of
-    /// `variables`: configuration of upstream is to work as it is.
+    /// `variables`: an upstream configuration must work unchanged.
     pub(crate) fn require_unless_in(
         &mut self,
         variables: &[&str],

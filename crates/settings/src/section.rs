@@ -88,7 +88,7 @@ pub(crate) trait Section: Default {
 /// ```text
 /// section! { SessionConfig {
 ///     /// Maximum lifetime of a session.
-///     "session.max_age": OrNever => max_age, upstream "SESSION_COOKIE_MAX_AGE";
+///     "session.max_age": OptionalSpan => max_age, upstream "SESSION_COOKIE_MAX_AGE";
 /// } }
 /// ```
 macro_rules! section {

@@ -11,7 +11,7 @@ use crate::problem::{Problem, Source};
 use crate::settings::Program;
 
 /// Maximum number of problems with a suggestion; bounds the time for a large file.
-const MOST_HINTS: usize = 50;
+const MAX_SUGGESTIONS: usize = 50;
 
 /// Reports an unknown key, with a suggestion.
 fn unknown_key(program: Program, key: &str, source: Source, problems: &mut Vec<Problem>) {
@@ -23,7 +23,7 @@ fn unknown_key(program: Program, key: &str, source: Source, problems: &mut Vec<P
     let sections = program.settings().filter_map(|setting| setting.key.split_once('.'));
     let sections = sections.map(|(section, _)| section.to_owned());
     let keys = program.settings().map(|setting| setting.key.to_owned());
-    let hint = problems.len() < MOST_HINTS;
+    let hint = problems.len() < MAX_SUGGESTIONS;
     let meant = if hint { nearest(key, keys.chain(sections)) } else { None };
     problems.push(Problem::unknown(key, meant, source));
 }

@@ -34,7 +34,7 @@ fn messages(outcome: Result<Configuration, Problems>) -> String {
 }
 
 #[test]
-fn no_name_belongs_to_two_settings() {
+fn setting_names_are_unique() {
     let mut seen = std::collections::BTreeSet::new();
     for setting in Program::Server.settings() {
         assert!(seen.insert(setting.key.to_owned()), "{}", setting.key);
@@ -46,7 +46,7 @@ fn no_name_belongs_to_two_settings() {
 }
 
 #[test]
-fn every_default_that_is_shown_can_be_written() {
+fn documented_defaults_can_be_parsed() {
     for setting in Program::Server.settings() {
         let Some(default) = setting.default() else { continue };
         assert!(!default.is_empty(), "{}", setting.key);
@@ -88,7 +88,7 @@ fn arguments_override_environment_overrides_file_overrides_default() {
 }
 
 #[test]
-fn a_variable_names_the_file() {
+fn variable_names_the_file() {
     let file = written("site_name = 'Acme'\n");
     let path = file.path().to_str().unwrap();
     let configuration = from_environment(&[("CROSSAUTH_CONFIG", path)]).unwrap();
@@ -125,7 +125,7 @@ fn upstream_names_work_in_the_environment() {
 }
 
 #[test]
-fn an_alias_of_a_setting_works() {
+fn alias_of_a_setting_works() {
     let text = "base_url = 'http://auth.example.com'\ninsecure_http = true";
     assert!(from_file(text).unwrap().settings.site.config.danger_insecure_http);
     let pairs = [("CROSSAUTH_INSECURE_HTTP", "1"), ("CROSSAUTH_BASE_URL", "http://a.example")];
@@ -134,7 +134,7 @@ fn an_alias_of_a_setting_works() {
 }
 
 #[test]
-fn empty_values_count_as_absent_for_every_setting_that_is_no_secret() {
+fn empty_values_are_absent_except_for_secrets() {
     for setting in Program::Server.settings() {
         for variable in setting.variables() {
             let outcome = from_environment(&[(&variable, "")]);
@@ -183,8 +183,9 @@ fn every_problem_is_reported_at_once_with_the_nearest_name() {
 }
 
 #[test]
-fn an_unknown_variable_is_a_problem_with_the_nearest_name() {
-    let messages = messages(from_environment(&[("CROSSAUTH_LISEN", "hush"), ("CROSSAUTH_X", "y")]));
+fn unknown_variable_is_a_problem_with_the_nearest_name() {
+    let messages =
+        messages(from_environment(&[("CROSSAUTH_LISEN", "silent"), ("CROSSAUTH_X", "y")]));
     assert_eq!(
         messages,
         "CROSSAUTH_LISEN: no such setting; did you mean CROSSAUTH_LISTEN? (environment)\n\
@@ -193,28 +194,28 @@ fn an_unknown_variable_is_a_problem_with_the_nearest_name() {
 }
 
 #[test]
-fn no_message_repeats_a_secret() {
-    let hush = "canary";
+fn messages_do_not_contain_secrets() {
+    let silent = "canary";
     for outcome in [
-        from_file(&format!("secret = '{hush}'")),
-        from_file(&format!("secret = ['{hush}']")),
-        from_file(&format!("secrt = '{hush}'")),
-        from_file(&format!("secret = '{hush}\n")),
-        from_file(&format!("base_url = 'https://user:{hush}@auth.example.com'")),
-        from_environment(&[("CROSSAUTH_SECRET", hush)]),
-        from_environment(&[("CROSSAUTH_SECRTE", hush)]),
-        from_arguments(&[("secret", hush)]),
-        from_arguments(&[("secrt", hush)]),
-        from_arguments(&[("password.pepper", hush)]),
+        from_file(&format!("secret = '{silent}'")),
+        from_file(&format!("secret = ['{silent}']")),
+        from_file(&format!("secrt = '{silent}'")),
+        from_file(&format!("secret = '{silent}\n")),
+        from_file(&format!("base_url = 'https://user:{silent}@auth.example.com'")),
+        from_environment(&[("CROSSAUTH_SECRET", silent)]),
+        from_environment(&[("CROSSAUTH_SECRTE", silent)]),
+        from_arguments(&[("secret", silent)]),
+        from_arguments(&[("secrt", silent)]),
+        from_arguments(&[("password.pepper", silent)]),
     ] {
         let messages = messages(outcome);
         assert!(!messages.is_empty());
-        assert!(!messages.contains(hush), "{messages}");
+        assert!(!messages.contains(silent), "{messages}");
     }
 }
 
 #[test]
-fn a_secret_can_be_in_a_separate_file() {
+fn secret_can_be_in_a_separate_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "a secret in a file\n").unwrap();
     let path = file.path().to_str().unwrap();
@@ -231,7 +232,7 @@ fn a_secret_can_be_in_a_separate_file() {
 }
 
 #[test]
-fn a_secret_that_is_named_but_empty_is_a_problem() {
+fn empty_secret_is_a_problem() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "\n").unwrap();
     for (name, value) in [
@@ -246,7 +247,7 @@ fn a_secret_that_is_named_but_empty_is_a_problem() {
 }
 
 #[test]
-fn two_names_that_disagree_are_a_problem() {
+fn conflicting_names_of_a_setting_are_a_problem() {
     let agreeing =
         [("CROSSAUTH_BASE_URL", "https://a.example"), ("CROSSAUTH_SITE_URL", "https://a.example")];
     assert!(from_environment(&agreeing).is_ok());
@@ -297,7 +298,7 @@ fn unsafe_combinations_are_refused() {
 }
 
 #[test]
-fn the_listing_names_sources_and_hides_secrets() {
+fn listing_names_sources_and_hides_secrets() {
     let configuration = from_environment(&[
         ("CROSSAUTH_LISTEN", "127.0.0.1:9"),
         ("CROSSAUTH_SECRET", "sixteen bytes !!"),
@@ -324,7 +325,7 @@ fn arguments_are_reported_with_all_other_problems() {
 }
 
 #[test]
-fn a_rule_is_not_applied_to_a_setting_that_could_not_be_read() {
+fn rules_ignore_settings_that_cannot_be_parsed() {
     let text = "base_url = 'auth.example.com'\nlisten = '0.0.0.0:3000'\n[session]\nsecure = true";
     let messages = messages(from_file(text));
     assert_eq!(messages.lines().count(), 1, "{messages}");
@@ -332,7 +333,7 @@ fn a_rule_is_not_applied_to_a_setting_that_could_not_be_read() {
 }
 
 #[test]
-fn a_file_of_many_unknown_keys_is_reported_quickly_and_briefly() {
+fn report_of_many_unknown_keys_is_limited() {
     let lines: Vec<String> = (0..10_000).map(|index| format!("k{index} = 1")).collect();
     let text = lines.join("\n");
     let problems = from_file(&text).unwrap_err();
@@ -341,7 +342,7 @@ fn a_file_of_many_unknown_keys_is_reported_quickly_and_briefly() {
 }
 
 #[test]
-fn an_application_is_told_which_settings_are_of_the_server() {
+fn server_settings_are_reported_to_an_application() {
     let application = || Inputs::new(Program::Application);
     let file = written("[log]\nlevel = 'debug'\n[session]\nidle_timeout = '1h'\n");
     let messages = messages(
@@ -358,7 +359,7 @@ fn an_application_is_told_which_settings_are_of_the_server() {
 }
 
 #[test]
-fn an_application_builds_crossauth_from_its_settings() {
+fn application_builds_crossauth_from_its_settings() {
     let storage = crossauth_core::storage::memory::MemoryStorage::new(
         crossauth_core::user::Normalization::default(),
     );

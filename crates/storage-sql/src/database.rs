@@ -20,7 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The maximum number of rows that [`Database::scan`] returns. A statement that returns more is an
 /// error: it needs a `LIMIT`, because an unlimited result may not fit in memory.
-pub const MAX_SCANNED: usize = 10_000;
+pub const MAX_SCAN_ROWS: usize = 10_000;
 
 /// Error message for a body that returns a value although one of its statements failed.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -45,9 +45,8 @@ pub trait Database: Clone + Send + Sync + 'static {
         F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send;
 
     /// Runs a read-only statement that may take long, without blocking the threads of the runtime
-    /// or the connection that writes. Returns what `decode` makes of each row, of at most
-    /// [`MAX_SCANNED`]. Let `decode` return a `Result` where one row that cannot be decoded must
-    /// not hide the others.
+    /// or the connection that writes. Returns the decoded rows, at most [`MAX_SCAN_ROWS`]. Let
+    /// `decode` return a `Result` where one row that cannot be decoded must not hide the others.
     fn scan<T, F>(
         &self,
         statement: &Statement,
@@ -65,7 +64,7 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// the failure of another transaction in the same group. So `body` must have no effects other
     /// than through its transaction, await only its transaction, and return an error once one of
     /// its statements has failed. It runs to completion even if the caller's future is dropped.
-    // An async closure would read better, but it cannot yet be required that its future be `Send`.
+    // Not an async closure: a bound that its future is `Send` is not yet possible.
     fn transaction<I, T, F>(
         &self,
         input: I,

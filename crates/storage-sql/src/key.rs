@@ -105,7 +105,7 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         };
         params.push(Value::from(i64::from(limit)));
         let rows = self.database.scan(statement, &params, decode).await?;
-        readable(rows)
+        skip_bad_rows(rows)
     }
 
     async fn update_data(
@@ -143,15 +143,15 @@ impl KeySql {
     /// The parameters of the condition for keys without owner of a kind.
     fn anonymous_params(&self, kind: KeyPrefix) -> [Value<'static>; 2] {
         match self.schema.management {
-            Management::Managed => [Value::text(kind.as_str()), Value::text(end_of(kind))],
-            Management::AsFound => prefix_params(kind),
+            Management::Managed => [Value::text(kind.as_str()), Value::text(upper_bound(kind))],
+            Management::External => prefix_params(kind),
         }
     }
 }
 
 /// The smallest text that is greater than every value of a kind: prefixes end in `:`, and `;` is
 /// the next character.
-fn end_of(kind: KeyPrefix) -> String {
+fn upper_bound(kind: KeyPrefix) -> String {
     format!("{};", kind.as_str().trim_end_matches(':'))
 }
 
@@ -164,7 +164,7 @@ fn prefix_params(prefix: KeyPrefix) -> [Value<'static>; 2] {
 
 /// The rows of a list that can be decoded. The others are logged and left out, so that one corrupt
 /// row does not make the whole list fail.
-pub(crate) fn readable<T>(rows: Vec<Result<T, StorageError>>) -> Result<Vec<T>, StorageError> {
+pub(crate) fn skip_bad_rows<T>(rows: Vec<Result<T, StorageError>>) -> Result<Vec<T>, StorageError> {
     let mut readable = Vec::new();
     for row in rows {
         match row {

@@ -121,7 +121,7 @@ pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS crossauth_schema (
     tables VARCHAR(63) NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (tables, version))";
 
-/// Whether the tables that are ours have their latest version. Changes nothing.
+/// Whether our tables have their latest version. Changes nothing.
 pub(crate) async fn is_current(
     database: &impl Database,
     map: &TableMap,

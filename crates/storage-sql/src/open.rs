@@ -110,8 +110,9 @@ pub enum OpenWarning {
     },
 }
 
-/// Looks at the tables that `map` names without changing them, and says what the operator should be
-/// told. Tables of ours that are missing or old are fine: opening the database mends that.
+/// Looks at the tables that `map` names without changing them, and returns warnings for the
+/// operator. Missing or outdated tables of our schema are accepted: opening the database migrates
+/// them.
 pub(crate) async fn inspect(
     database: &impl Database,
     map: &TableMap,

@@ -19,7 +19,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error};
 
 use crate::database::{
-    BoxFuture, Database, Dialect, MAX_SCANNED, Row, Statement, Transaction, Value,
+    BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
 };
 use crate::open::inspect;
 use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
@@ -131,8 +131,8 @@ impl Database for Postgres {
         T: Send + 'static,
         F: FnMut(&dyn Row) -> T + Send + 'static,
     {
-        let rows = self.0.read(statement, params, MAX_SCANNED + 1).await?;
-        if rows.len() > MAX_SCANNED {
+        let rows = self.0.read(statement, params, MAX_SCAN_ROWS + 1).await?;
+        if rows.len() > MAX_SCAN_ROWS {
             return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
         }
         Ok(rows.iter().map(|row| decode(row)).collect())

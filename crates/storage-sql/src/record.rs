@@ -85,7 +85,7 @@ pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static
         Value::Bytes(bytes) => {
             String::from_utf8(bytes.into_owned()).map_err(|_| "is not UTF-8")?.into()
         }
-        Value::Time(_) => return Err("holds a time"),
+        Value::Time(_) => return Err("contains a time"),
     }))
 }
 

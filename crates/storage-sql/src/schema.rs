@@ -29,7 +29,7 @@ impl Schema {
     /// others numbers.
     pub(crate) fn comparable_time(&self, column: &str) -> String {
         match (self.dialect, self.management) {
-            (Dialect::Sqlite, Management::AsFound) => format!("{MILLIS_FUNCTION}({column})"),
+            (Dialect::Sqlite, Management::External) => format!("{MILLIS_FUNCTION}({column})"),
             (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => column.to_owned(),
         }
     }
@@ -37,7 +37,7 @@ impl Schema {
     /// The parameter for a comparison with [`comparable_time`](Self::comparable_time) of `field`.
     pub(crate) fn compared_time(&self, field: &Field, moment: Timestamp) -> Value<'static> {
         match (self.dialect, self.management) {
-            (Dialect::Sqlite, Management::AsFound) => Value::Integer(moment.as_millis()),
+            (Dialect::Sqlite, Management::External) => Value::Integer(moment.as_millis()),
             (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => {
                 self.keys.times.encode(field, moment)
             }
@@ -59,7 +59,7 @@ impl Schema {
         }
         let extra = |table: &mut Table| match map.management {
             Management::Managed => Ok(Extra::Json(table.select("extra")?)),
-            Management::AsFound => Ok(Extra::Columns(table.select_rest())),
+            Management::External => Ok(Extra::Columns(table.select_rest())),
         };
         let mut users = Users::new(users, map, extra)?;
         if users.id_kind != IdKind::Uuid {

@@ -69,7 +69,7 @@ impl SessionSql {
             self.end_replaced(transaction, start).await?;
             return Ok(Started::Begun(None));
         };
-        let Some(stored) = self.users.lock(transaction, id).await?.readable()? else {
+        let Some(stored) = self.users.lock(transaction, id).await?.into_user()? else {
             return Ok(Started::NoSuchUser);
         };
         if start.credentials.as_ref().is_some_and(|checked| *checked != stored.credentials()) {

@@ -33,12 +33,12 @@ pub async fn open(path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenErro
     Options::default().open(path).await
 }
 
-/// Opens our schema in memory; it is dropped with the last handle.
+/// Opens our schema in an in-memory database, which is dropped with the last handle.
 pub async fn memory() -> Result<SqlStorage<Sqlite>, OpenError> {
     Options::default().open(MEMORY).await
 }
 
-/// The path of a database in memory.
+/// The path of an in-memory database.
 const MEMORY: &str = ":memory:";
 
 /// How to open a file.
@@ -60,7 +60,7 @@ impl Default for Options {
 
 impl Options {
     /// Opens a file, which is created if it is missing, readable by its owner only. The path
-    /// `:memory:` opens a database in memory.
+    /// `:memory:` opens an in-memory database.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenError> {
         let (path, readers) = (path.as_ref().to_owned(), self.readers.max(1));
         let times = Times::new(self.tables.times, self.tables.time_zone.as_deref())?;
@@ -76,7 +76,7 @@ impl Options {
         SqlStorage::open(database, self.tables).await
     }
 
-    /// Looks at the tables of a file that exists, without changing or making anything. Fails as
+    /// Looks at the tables of a file that exists, without changing or creating anything. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, path: impl AsRef<Path>) -> Result<Vec<OpenWarning>, OpenError> {
         let path = path.as_ref().to_owned();
@@ -234,7 +234,7 @@ mod tests {
     use crate::user::UserSql;
 
     #[tokio::test]
-    async fn the_session_check_is_prepared_once() {
+    async fn session_check_is_prepared_once() {
         let directory = tempfile::tempdir().unwrap();
         let options = Options { readers: 1, ..Options::default() };
         let storage = options.open(directory.path().join("test.db")).await.unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_statement_but_a_list_of_users_uses_an_index() {
+    async fn every_statement_except_the_list_of_users_uses_an_index() {
         let storage = memory().await.unwrap();
         let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
         let schema = Arc::new(schema);
@@ -265,7 +265,7 @@ mod tests {
             let plan = plan(&connection, statement);
             assert!(plan.contains("SEARCH") && !plan.contains("SCAN crossauth"), "{plan}");
         }
-        // Not that of their owners, whom most keys may lack.
+        // Not the index on the owner: most keys may have none.
         let list = &keys.list_anonymous;
         for statement in [&keys.revoke_anonymous, &list.first, &list.after] {
             let plan = plan(&connection, statement);

@@ -6,7 +6,7 @@ use crate::TimeEncoding;
 
 /// Names of tables and columns, and how values are stored in them.
 ///
-/// Names may contain ASCII letters, digits and `_`. With [`Management::AsFound`], columns that are
+/// Names may contain ASCII letters, digits and `_`. With [`Management::External`], columns that are
 /// documented as optional may be missing, and all columns that the map does not name become
 /// application fields of users and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct TableMap {
     /// `Europe/Vienna`, or an offset such as `+01:00`. `None` is UTC, with a warning if such text
     /// is found.
     pub time_zone: Option<String>,
-    /// How the look-up forms of usernames and e-mail addresses are computed.
+    /// How the normalized forms of usernames and e-mail addresses are computed.
     pub normalization: Normalization,
 }
 
@@ -40,7 +40,7 @@ pub enum Management {
     /// JSON in one column.
     Managed,
     /// Another program; the tables are used as found.
-    AsFound,
+    External,
 }
 
 /// The users' table.
@@ -52,11 +52,11 @@ pub struct UserTable {
     pub id: String,
     /// Username as entered.
     pub username: String,
-    /// Look-up form of the username. Optional: without it, usernames are looked up as entered.
+    /// Normalized form of the username. Optional: without it, usernames are looked up as entered.
     pub username_normalized: String,
     /// E-mail address. Optional: without it, users have none.
     pub email: String,
-    /// Look-up form of the e-mail address. Optional: without it, addresses are looked up as
+    /// Normalized form of the e-mail address. Optional: without it, addresses are looked up as
     /// entered.
     pub email_normalized: String,
     /// State of the account.
@@ -125,7 +125,7 @@ impl TableMap {
     /// The schema of the Python Crossauth.
     pub fn pycrossauth() -> Self {
         Self {
-            management: Management::AsFound,
+            management: Management::External,
             users: UserTable::named("User"),
             secrets: SecretsTable::named("UserSecrets"),
             keys: KeyTable::named("Key"),
@@ -139,7 +139,7 @@ impl TableMap {
     /// The schema of the TypeScript Crossauth.
     pub fn crossauthjs() -> Self {
         Self {
-            management: Management::AsFound,
+            management: Management::External,
             users: UserTable::named("users"),
             secrets: SecretsTable::named("usersecrets"),
             keys: KeyTable::named("keys"),

@@ -14,7 +14,7 @@ use crossauth_core::storage::{
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
-use crate::key::{KeySql, readable};
+use crate::key::{KeySql, skip_bad_rows};
 use crate::record::decode_id;
 use crate::schema::Schema;
 
@@ -168,7 +168,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
                 self.database.scan(&self.sql.list_after, &params, decode).await?
             }
         };
-        readable(rows.into_iter().flatten().collect())
+        skip_bad_rows(rows.into_iter().flatten().collect())
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {

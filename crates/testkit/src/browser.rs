@@ -187,7 +187,7 @@ impl Browser {
     }
 
     /// Sets `prefers-color-scheme`, and `prefers-reduced-motion` to `reduce`.
-    pub async fn prefer(&self, scheme: ColorScheme) {
+    pub async fn set_color_scheme(&self, scheme: ColorScheme) {
         let value = match scheme {
             ColorScheme::Light => "light",
             ColorScheme::Dark => "dark",
@@ -212,7 +212,7 @@ impl Browser {
 
     /// Removes and returns the errors since the last call: script errors, violations of the content
     /// security policy, opened dialogs, failed loads.
-    pub async fn complaints(&self) -> Vec<String> {
+    pub async fn take_errors(&self) -> Vec<String> {
         let entries = self.web.browser_log().await.unwrap();
         let severe = entries.into_iter().filter(|entry| entry.level == "SEVERE");
         severe.map(|entry| entry.message).collect()

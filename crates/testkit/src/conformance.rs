@@ -57,9 +57,9 @@ macro_rules! suite {
 
         $(#[$doc])*
         ///
-        /// Takes the name of an async function without arguments. What it returns has a method
-        /// `storage()` that gives a [`Storage`](crossauth_core::storage::Storage) holding nothing,
-        /// and is dropped after the test. The crate it is used in needs Tokio with `macros` and
+        /// Takes the name of an async function without arguments. Its result has a method
+        /// `storage()` that returns an empty [`Storage`](crossauth_core::storage::Storage), and is
+        /// dropped after the test. The calling crate needs Tokio with `macros` and
         /// `rt-multi-thread`.
         #[macro_export]
         macro_rules! $macro {
@@ -91,10 +91,10 @@ suite! {
         ids_are_found_by_name_and_address,
         names_and_addresses_are_found_in_any_spelling,
         taken_name_or_address_is_refused,
-        name_that_is_anothers_address_is_refused,
-        refused_user_leaves_nothing_behind,
+        name_that_is_another_users_address_is_taken,
+        rejected_user_leaves_no_rows,
         users_without_an_address_do_not_conflict,
-        user_may_have_no_secrets,
+        user_without_secrets_is_found,
         ids_are_not_reused,
         users_are_listed_in_pages,
         has_admin_reflects_the_users,
@@ -103,21 +103,21 @@ suite! {
     ]
     raced [
         one_of_many_creations_of_a_name_succeeds,
-        one_of_many_claims_of_a_name_or_address_succeeds,
+        one_of_many_concurrent_claims_succeeds,
     ]
     change [
-        missing_fields_stay_and_null_clears,
+        absent_fields_are_kept_and_null_clears,
         renamed_user_is_found_under_the_new_name_only,
-        user_may_take_another_spelling_of_the_same_name,
+        user_may_change_the_spelling_of_the_name,
         change_to_a_taken_name_changes_nothing,
         change_of_an_absent_user_is_reported,
         secrets_are_merged,
         secrets_may_be_added_later,
         every_state_survives,
         application_fields_are_changed_one_by_one,
-        event_moves_the_stored_state,
+        event_changes_the_stored_state,
         event_that_the_state_forbids_changes_nothing,
-        deleted_user_takes_secrets_keys_and_sessions_along,
+        deletion_removes_secrets_keys_and_sessions,
         deleting_an_absent_user_is_reported,
     ]
     raced [
@@ -183,8 +183,8 @@ suite! {
     ]
     data [
         data_is_changed_by_path,
-        data_that_cannot_be_changed_stays,
-        data_is_kept_as_it_is,
+        failed_data_change_has_no_effect,
+        data_round_trips,
     ]
     raced [
         no_change_to_data_is_lost,
@@ -199,14 +199,14 @@ suite! {
         session_is_found_with_its_user,
         anonymous_session_has_no_user,
         absent_session_is_not_found,
-        session_shows_its_user_as_they_are_now,
+        session_is_found_with_the_current_user,
         disabled_user_is_refused,
         session_of_a_deleted_user_is_not_found,
         start_replaces_the_old_session_and_revokes_the_given_kinds,
         start_without_revocation_removes_no_key,
         session_starts_with_the_checked_credentials,
-        changed_password_stops_the_session_and_changes_nothing,
-        state_stops_the_session_and_changes_nothing,
+        changed_password_starts_no_session_and_changes_nothing,
+        refused_state_starts_no_session_and_changes_nothing,
         session_of_an_absent_user_does_not_start,
         anonymous_session_starts,
         taken_value_conflicts_and_changes_nothing,

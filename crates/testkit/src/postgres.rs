@@ -50,9 +50,9 @@ impl Server {
         let directory = directory.keep();
         initialise(&programs, &directory, owner);
         let mut process = run(&programs, &directory, owner);
-        let mut said = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        if said.trim_end() != READY {
+        let mut printed = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+        if printed.trim_end() != READY {
             let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
             panic!("PostgreSQL does not start: {log}");
         }

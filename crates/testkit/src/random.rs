@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_repeat_from_run_to_run_but_not_within_one() {
+    fn values_are_reproducible_and_unique() {
         let values = |seed| {
             let random = SeededRandom::new(seed);
             (0..1000).map(|_| bytes::<16>(&random)).collect::<Vec<_>>()

@@ -176,7 +176,7 @@ impl Server {
         self.process.id()
     }
 
-    /// Its log, over all starts. Lines of a request may be written shortly after the answer; the
+    /// Its log, over all starts. Lines of a request may be written shortly after the response; the
     /// log is complete once the server has stopped.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory().join(LOG)).unwrap()

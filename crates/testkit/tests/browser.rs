@@ -1,9 +1,9 @@
-//! That the browser notices what tests rely on it to notice.
+//! The browser reports the errors that tests rely on.
 
 use crossauth_testkit::browser::{Browser, ColorScheme, Scripting, Site};
 
 #[tokio::test]
-async fn dialogs_errors_and_violations_are_complained_about() {
+async fn dialogs_errors_and_violations_are_reported() {
     let site = Site::start([
         ("/quiet", "<link rel=icon href='data:,'><p>Nothing"),
         ("/dialog", "<link rel=icon href='data:,'><script>alert('boo')</script>"),
@@ -19,18 +19,18 @@ async fn dialogs_errors_and_violations_are_complained_about() {
     let browser = Browser::start().await;
     let page = async |path| {
         browser.open(&site.url("example.localhost", path)).await;
-        browser.complaints().await
+        browser.take_errors().await
     };
     assert_eq!(page("/quiet").await, Vec::<String>::new());
-    for (path, said) in [
+    for (path, expected) in [
         ("/dialog", "dialog: alert boo"),
         ("/error", "nothing is not defined"),
         ("/violation", "Content Security Policy"),
         ("/missing", "404"),
     ] {
-        let complaints = page(path).await;
-        assert_eq!(complaints.len(), 1, "{path}: {complaints:?}");
-        assert!(complaints[0].contains(said), "{path}: {complaints:?}");
+        let errors = page(path).await;
+        assert_eq!(errors.len(), 1, "{path}: {errors:?}");
+        assert!(errors[0].contains(expected), "{path}: {errors:?}");
     }
 }
 
@@ -48,14 +48,14 @@ async fn scripts_of_pages_run_unless_blocked() {
 }
 
 #[tokio::test]
-async fn window_and_colours_are_as_asked() {
+async fn window_and_color_scheme_are_as_set() {
     let site = Site::start([("/", "<meta name=viewport content='width=device-width'>")]).await;
     let browser = Browser::start().await;
     browser.resize(320, 640).await;
     browser.open(&site.url("127.0.0.1", "/")).await;
     assert_eq!(browser.evaluate("`${innerWidth}x${innerHeight}`").await, "320x640");
     for (scheme, dark) in [(ColorScheme::Dark, true), (ColorScheme::Light, false)] {
-        browser.prefer(scheme).await;
+        browser.set_color_scheme(scheme).await;
         assert_eq!(
             browser.evaluate("matchMedia('(prefers-color-scheme: dark)').matches").await,
             dark

@@ -1,4 +1,4 @@
-//! An application with accounts. Make a secret, start it, and open <http://localhost:3000>:
+//! An application with accounts. Create a secret, start it, and open <http://localhost:3000>:
 //!
 //! ```sh
 //! head -c 32 /dev/urandom | base64 > secret.txt
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(axum::serve(listener, application(&crossauth)).await?)
 }
 
-/// What people say about themselves when they sign up.
+/// Application fields of the sign-up form.
 fn with_fields(builder: Builder) -> Builder {
     builder.signup_fields([
         SignupField::new("email").required(),
@@ -39,7 +39,7 @@ fn with_fields(builder: Builder) -> Builder {
     ])
 }
 
-/// All there is to authentication is `mount`: sign-up, login, logout, sessions and their pages.
+/// `mount` adds authentication: sign-up, login, logout, sessions and their pages.
 fn application(crossauth: &Crossauth) -> Router {
     let routes = Router::new()
         .route("/", get(home))
@@ -62,7 +62,7 @@ async fn home(user: Option<CurrentUser>) -> Html<&'static str> {
     })
 }
 
-/// For users who are logged in; others are sent to the login page and come back.
+/// For logged-in users; others are redirected to the login page and back.
 async fn note_form(_: CurrentUser, CsrfToken(token): CsrfToken) -> Html<String> {
     Html(format!(
         r#"<form method="post"><input type="hidden" name="csrfToken" value="{token}">
@@ -75,17 +75,17 @@ struct Note {
     text: String,
 }
 
-/// The form must come from a page of ours: it carries the token.
+/// The form contains a CSRF token.
 async fn add_note(user: CurrentUser, CsrfForm(note): CsrfForm<Note>) -> String {
     format!("{} notes: {}", user.username, note.text)
 }
 
-/// The same for a script, which sends the token in the header `X-CROSSAUTH-CSRF`.
+/// The same for a script, with the token in the header `X-CROSSAUTH-CSRF`.
 async fn add_note_as_json(_: CsrfChecked, _: CurrentUser, Json(note): Json<Note>) -> Json<Note> {
     Json(note)
 }
 
-/// A user of the red team. To ask for one as an argument is the whole check.
+/// A user of the red team. A handler that takes this argument needs no further check.
 struct RedTeam(CurrentUser);
 
 impl<S: Send + Sync> FromRequestParts<S> for RedTeam {

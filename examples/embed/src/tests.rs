@@ -28,7 +28,7 @@ async fn send(app: &Router, request: request::Builder, body: &str) -> (u16, Stri
 }
 
 #[tokio::test]
-async fn each_route_is_for_those_whom_its_arguments_name() {
+async fn extractors_restrict_each_route() {
     let (app, [ada, bob, carol]) = example().await;
     for (path, anonymous, as_ada, as_bob, as_carol) in [
         ("/", 200, 200, 200, 200),
@@ -49,7 +49,7 @@ async fn each_route_is_for_those_whom_its_arguments_name() {
 }
 
 #[tokio::test]
-async fn the_form_and_the_script_need_a_token() {
+async fn form_and_script_require_a_csrf_token() {
     let (app, [ada, ..]) = example().await;
     let form = || Request::post("/notes").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let answer = send(&app, ada.authorize(form()), "text=hello").await;
@@ -63,7 +63,7 @@ async fn the_form_and_the_script_need_a_token() {
 }
 
 #[tokio::test]
-async fn the_sign_up_form_asks_for_the_fields() {
+async fn sign_up_form_asks_for_the_fields() {
     let (app, _) = example().await;
     let (_, page) = send(&app, Request::get("/signup"), "").await;
     assert!(page.contains("name=\"user_email\"") && page.contains("Red team"), "{page}");

@@ -13,7 +13,7 @@ const TYPES: [&str; 4] = [
     "text/plain",
 ];
 
-/// The first byte says which type the rest claims to have.
+/// The first byte selects the content type.
 pub(crate) fn any(input: &[u8]) {
     let Some((kind, body)) = input.split_first() else { return };
     let content_type = TYPES[usize::from(*kind) % TYPES.len()];
@@ -24,14 +24,14 @@ pub(crate) fn any(input: &[u8]) {
     }
 }
 
-/// A body with parts, divided by `--b`.
+/// A multipart body with the boundary `b`.
 pub(crate) fn multipart(input: &[u8]) {
     log_in("multipart/form-data; boundary=b", input);
 }
 
-/// Whether the body was read, and only the password was wrong.
+/// Whether the body was parsed and only the password was wrong.
 fn log_in(content_type: &str, body: &[u8]) -> bool {
-    let answer = ask(|site| {
+    let response = ask(|site| {
         Request::post("/api/login")
             .header("host", "localhost:3000")
             .header("cookie", &site.csrf_cookie)
@@ -40,12 +40,12 @@ fn log_in(content_type: &str, body: &[u8]) -> bool {
             .body(Body::from(body.to_vec()))
             .ok()
     });
-    let answer = answer.unwrap();
-    assert!(answer.status.is_client_error(), "{}: {}", answer.status, answer.body);
-    answer.status == 401
+    let response = response.unwrap();
+    assert!(response.status.is_client_error(), "{}: {}", response.status, response.body);
+    response.status == 401
 }
 
-/// Whether a text or a name in it holds a NUL.
+/// Whether a text or a name in it contains NUL.
 fn holds_nul(json: &Value) -> bool {
     match json {
         Value::String(text) => text.contains('\0'),

@@ -5,16 +5,16 @@ use http::{HeaderValue, Request};
 
 use crate::site::ask;
 
-/// No cookie that was not signed by the site logs anyone in.
+/// Only cookies that the site signed authenticate.
 pub(crate) fn any(input: &[u8]) {
     let Ok(cookie) = HeaderValue::from_bytes(input) else { return };
-    let answer = ask(|_| {
+    let response = ask(|_| {
         Request::get("/api/userforsessionkey")
             .header("host", "localhost:3000")
             .header("cookie", cookie)
             .body(Body::empty())
             .ok()
     });
-    let body = answer.unwrap().body;
+    let body = response.unwrap().body;
     assert!(!body.contains("\"username\""), "{body}");
 }

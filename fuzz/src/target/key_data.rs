@@ -1,8 +1,8 @@
-//! The JSON that travels with a key.
+//! The JSON data of a key.
 
 use crossauth_core::key::{DataChange, KeyData};
 
-/// What is read can be written and read again, and a change changes nothing else.
+/// Parsed data round-trips, and a change affects nothing else.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let (path, text) = text.split_once('\n').unwrap_or(("name", text));

@@ -2,7 +2,7 @@
 
 use crossauth_core::user::{EmailAddress, Normalization, UserState, Username};
 
-/// Text that is accepted for an account has a form to look it up by, and the same one every time.
+/// Accepted text has a normalized form, which is stable.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if let Ok(name) = Username::parse(text) {

@@ -1,10 +1,10 @@
-//! Where to go after a form.
+//! Redirect targets.
 
 use crossauth::NextPath;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// A path that is accepted stays on the site, however often something on the way decodes it.
+/// An accepted path stays on the site, however often it is decoded.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(next) = NextPath::parse(text) else { return };

@@ -1,4 +1,4 @@
-//! The address of the site, and the `Origin` and `Host` of requests.
+//! The base URL, and the `Origin` and `Host` of requests.
 
 use axum::body::Body;
 use crossauth::BaseUrl;
@@ -15,7 +15,7 @@ pub(crate) fn any(input: &[u8]) {
     }
     let headers = (HeaderValue::from_bytes(origin), HeaderValue::from_bytes(host.trim_ascii()));
     let (Ok(origin), Ok(host)) = headers else { return };
-    let answer = ask(|site| {
+    let response = ask(|site| {
         Request::post("/api/logout")
             .header("host", host)
             .header("origin", &origin)
@@ -25,16 +25,16 @@ pub(crate) fn any(input: &[u8]) {
             .body(Body::from("{}"))
             .ok()
     });
-    let status = answer.unwrap().status;
+    let status = response.unwrap().status;
     if !is_own(origin.as_bytes()) {
         assert_ne!(status, StatusCode::OK, "a request from {origin:?} is served");
     }
 }
 
-/// Whether the site under test, which is on this machine, may take the origin for its own.
+/// Whether the site under test, which is on this machine, may accept the origin as its own.
 fn is_own(origin: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(origin) else { return false };
-    // It says nothing, so that the CSRF token decides.
+    // The origin is unknown, so the CSRF token decides.
     if text == "null" {
         return true;
     }

@@ -1,4 +1,4 @@
-//! Hashes of passwords that a database holds.
+//! Stored password hashes.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ thread_local! {
     };
 }
 
-/// The largest number in a hash that is checked here: it may be a cost.
+/// Maximum number in a hash that is verified here: it may be a cost.
 const LARGEST: u64 = 64;
 
-/// No text but the hash of a password lets it in, and a text that is read is written the same.
+/// Only the hash of a password matches it, and parsed text round-trips.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if let Ok(hash) = EncodedHash::parse(text) {

@@ -1,4 +1,4 @@
-//! Settings as an operator writes them.
+//! Settings of an operator.
 
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
@@ -6,11 +6,11 @@ use crossauth_settings::{Inputs, Program};
 
 /// Lines `NAME=value`: upper-case names are variables, others are keys.
 ///
-/// Settings that pass the check make a site, and a text that does not pass says why in one line.
+/// Valid settings build a site; the error of invalid ones is one line.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut inputs = Inputs::new(Program::Application);
-    // The name of a file would lead out of what is tested.
+    // The path of a file would be opened.
     for line in text.lines().take(8).filter(|line| !line.starts_with("CROSSAUTH_CONFIG")) {
         inputs = match line.split_once('=') {
             Some((name, value)) if name.starts_with("CROSSAUTH_") && !value.contains('\0') => {
@@ -21,7 +21,7 @@ pub(crate) fn any(input: &[u8]) {
     }
     match inputs.load() {
         Ok(configuration) => {
-            // These are found out when the site is built: files, and what the machine can bear.
+            // Detected only when the site is built: files, and resources of the machine.
             if !["templates", "threads"].iter().any(|name| text.to_lowercase().contains(name)) {
                 let storage = MemoryStorage::new(Normalization::Nfkc).storage();
                 let builder = configuration.settings.builder().storage(storage);

@@ -1,10 +1,10 @@
-//! Times of databases that another program filled.
+//! Times in databases of other programs.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_storage_sql::database::Value;
 use crossauth_storage_sql::{TimeEncoding, decode_time};
 
-/// Numbers keep their value, and what is no number is no time.
+/// Numbers keep their value; NaN and infinity are not times.
 pub(crate) fn any(input: &[u8]) {
     if let Some(bytes) = input.first_chunk() {
         let number = i64::from_le_bytes(*bytes);

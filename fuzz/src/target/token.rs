@@ -1,11 +1,11 @@
-//! Signed, masked and encrypted text that comes back from a browser.
+//! Signed, masked and encrypted text from a browser.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::{Cipher, Signer, TotpSecret, TotpWindow, csrf, encoding};
 use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::ServerSecret;
 
-/// Nothing passes that was not made with the secret, and what is made is read again.
+/// Only values made with the secret are accepted, and they round-trip.
 pub(crate) fn any(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let secret = ServerSecret::new("the secret of tokens that are fuzzed").unwrap();

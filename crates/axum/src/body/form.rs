@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_decoded() {
+    fn form_fields_are_decoded() {
         let fields = parse(b"username=b%C3%B6b&password=a+b%2Bc&empty=&bare").unwrap();
         assert_eq!(fields.text("username"), Some("böb"));
         assert_eq!(fields.text("password"), Some("a b+c"));

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_one_object_without_duplicate_members_is_refused() {
+    fn only_one_object_without_duplicate_members_is_accepted() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         for body in [
             r#"{"a":1,"a":2}"#,

@@ -23,9 +23,9 @@ pub(super) struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Missing,
-    NotWhole,
+    NotInteger,
     NotNumber,
-    NotFlag,
+    NotBoolean,
     Repeated,
     NotOneOf(&'static [&'static str]),
     WrongType,
@@ -35,9 +35,9 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("is required"),
-            Self::NotWhole => f.write_str("must be a whole number in the allowed range"),
+            Self::NotInteger => f.write_str("must be a whole number in the allowed range"),
             Self::NotNumber => f.write_str("must be a number"),
-            Self::NotFlag => f.write_str("must be yes or no"),
+            Self::NotBoolean => f.write_str("must be yes or no"),
             Self::Repeated => f.write_str("is given more than once"),
             Self::NotOneOf(choices) => write!(f, "must be one of {}", choices.join(", ")),
             Self::WrongType => f.write_str("has the wrong type"),
@@ -147,16 +147,16 @@ impl<'de> Deserializer<'de> for Named {
     type Error = Problem;
 
     numbers! {
-        deserialize_i8 visit_i8 NotWhole
-        deserialize_i16 visit_i16 NotWhole
-        deserialize_i32 visit_i32 NotWhole
-        deserialize_i64 visit_i64 NotWhole
-        deserialize_i128 visit_i128 NotWhole
-        deserialize_u8 visit_u8 NotWhole
-        deserialize_u16 visit_u16 NotWhole
-        deserialize_u32 visit_u32 NotWhole
-        deserialize_u64 visit_u64 NotWhole
-        deserialize_u128 visit_u128 NotWhole
+        deserialize_i8 visit_i8 NotInteger
+        deserialize_i16 visit_i16 NotInteger
+        deserialize_i32 visit_i32 NotInteger
+        deserialize_i64 visit_i64 NotInteger
+        deserialize_i128 visit_i128 NotInteger
+        deserialize_u8 visit_u8 NotInteger
+        deserialize_u16 visit_u16 NotInteger
+        deserialize_u32 visit_u32 NotInteger
+        deserialize_u64 visit_u64 NotInteger
+        deserialize_u128 visit_u128 NotInteger
         deserialize_f32 visit_f32 NotNumber
         deserialize_f64 visit_f64 NotNumber
     }
@@ -187,7 +187,7 @@ impl<'de> Deserializer<'de> for Named {
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         from_json_or!(self, json => json.deserialize_bool(visitor));
         let (name, text) = self.one()?;
-        visitor.visit_bool(flag(&text).ok_or_else(|| Problem::new(Kind::NotFlag).of(&name))?)
+        visitor.visit_bool(flag(&text).ok_or_else(|| Problem::new(Kind::NotBoolean).of(&name))?)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_read_as_people_fill_it_in() {
+    fn form_values_are_converted_to_the_type_of_the_field() {
         let read =
             order(b"n=5&price=+1.50&size=large&gift=on&tags=a&tags=b&days=7&limit=9").unwrap();
         let expected = Order {
@@ -314,18 +314,18 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_its_field_and_not_its_value() {
+    fn problem_names_the_field_and_not_the_value() {
         for (body, field, kind) in [
             ("price=1&size=small", "n", Kind::Missing),
-            ("n=hunter2&price=1&size=small", "n", Kind::NotWhole),
-            ("n=-1&price=1&size=small", "n", Kind::NotWhole),
-            ("n=&price=1&size=small", "n", Kind::NotWhole),
+            ("n=hunter2&price=1&size=small", "n", Kind::NotInteger),
+            ("n=-1&price=1&size=small", "n", Kind::NotInteger),
+            ("n=&price=1&size=small", "n", Kind::NotInteger),
             ("n=1&n=2&price=1&size=small", "n", Kind::Repeated),
             ("n=1&price=hunter2&size=small", "price", Kind::NotNumber),
             ("n=1&price=1&size=hunter2", "size", Kind::NotOneOf(&["small", "large"])),
-            ("n=1&price=1&size=small&gift=hunter2", "gift", Kind::NotFlag),
-            ("n=1&price=1&size=small&days=1&days=hunter2", "days", Kind::NotWhole),
-            ("n=1&price=1&size=small&limit=hunter2", "limit", Kind::NotWhole),
+            ("n=1&price=1&size=small&gift=hunter2", "gift", Kind::NotBoolean),
+            ("n=1&price=1&size=small&days=1&days=hunter2", "days", Kind::NotInteger),
+            ("n=1&price=1&size=small&limit=hunter2", "limit", Kind::NotInteger),
         ] {
             let problem = order(body.as_bytes()).unwrap_err();
             assert!(!problem.to_string().contains("hunter2"), "{problem}");
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_read_strictly() {
+    fn json_values_are_not_converted() {
         let order = |body: &str| {
             let fields = super::super::json::parse(body.as_bytes()).unwrap();
             read::<Order>(fields.0)
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_and_pairs_take_any_fields() {
+    fn maps_and_pairs_accept_any_field() {
         let fields = || super::super::form::parse(b"a=1&b=2").unwrap().0;
         let map: std::collections::BTreeMap<String, String> = read(fields()).unwrap();
         assert_eq!(map["b"], "2");

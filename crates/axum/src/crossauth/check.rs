@@ -31,7 +31,7 @@ pub enum BuildError {
     Prefix,
     /// A redirect target or a name contains characters that are not allowed in a header.
     #[error("{0} contains characters that are not allowed in a header")]
-    Unsendable(&'static str),
+    InvalidHeader(&'static str),
     /// The name of the CSRF header does not begin with `X-`, so it could be a standard header.
     #[error("the name of the CSRF header must begin with X-")]
     CsrfHeader,
@@ -63,9 +63,9 @@ pub(super) fn footer_links(site: &SiteConfig) -> Result<Vec<FooterLink>, BuildEr
         .filter_map(|(label, option, href)| Some((label, option, href.as_deref()?)));
     given
         .map(|(label, option, href)| {
-            let leads_somewhere =
+            let has_known_scheme =
                 ["/", "https://", "http://", "mailto:"].iter().any(|start| href.starts_with(start));
-            let is_url = leads_somewhere && href.bytes().all(|byte| byte.is_ascii_graphic());
+            let is_url = has_known_scheme && href.bytes().all(|byte| byte.is_ascii_graphic());
             if is_url {
                 Ok(FooterLink { label, href: href.to_owned() })
             } else {
@@ -104,19 +104,19 @@ pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
 
 /// Only `X-…`: a standard header would break every response.
 pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
-    let name: HeaderName = name.parse().map_err(|_| BuildError::Unsendable("csrf_header"))?;
+    let name: HeaderName = name.parse().map_err(|_| BuildError::InvalidHeader("csrf_header"))?;
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
 }
 
 pub(super) fn prefix(given: &str) -> Result<String, BuildError> {
     let prefix = format!("/{}/", given.trim_matches('/')).replace("//", "/");
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    let climbs = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
-    if prefix.chars().all(plain) && !climbs { Ok(prefix) } else { Err(BuildError::Prefix) }
+    let has_dot_segment = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
+    if prefix.chars().all(plain) && !has_dot_segment { Ok(prefix) } else { Err(BuildError::Prefix) }
 }
 
 pub(super) fn target(given: Option<&str>, name: &'static str) -> Result<String, BuildError> {
     let target = given.unwrap_or("/");
-    let sendable = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
-    if sendable { Ok(target.to_owned()) } else { Err(BuildError::Unsendable(name)) }
+    let is_visible_ascii = !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_visible_ascii { Ok(target.to_owned()) } else { Err(BuildError::InvalidHeader(name)) }
 }

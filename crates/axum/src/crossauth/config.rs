@@ -44,7 +44,7 @@ pub struct SiteConfig {
     pub templates: Option<PathBuf>,
     /// Reloads changed templates without a restart.
     pub reload_templates: bool,
-    /// How the `errorCode` of JSON answers is numbered.
+    /// How the `errorCode` of JSON responses is numbered.
     pub error_codes: Numbering,
 }
 

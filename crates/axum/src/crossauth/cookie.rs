@@ -70,8 +70,7 @@ impl Crossauth {
 }
 
 /// The paths for which a cookie of a request can have been set: a request of `/a/b` carries cookies
-/// of
-/// `/`, `/a` and `/a/b`.
+/// of `/`, `/a` and `/a/b`.
 fn paths(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').skip(1).map(|(index, _)| index).chain([path.len()]);
     let below = ends.map(|end| path.get(..end).unwrap_or_default()).filter(|path| path.len() > 1);
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_that_a_cookie_can_have_is_returned() {
+    fn every_possible_cookie_path_is_returned() {
         let named = |path| paths(path).collect::<Vec<_>>();
         assert_eq!(named("/"), ["/"]);
         assert_eq!(named("/a"), ["/", "/a"]);

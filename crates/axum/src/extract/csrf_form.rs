@@ -6,15 +6,15 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::body::Fields;
-use crate::form::{Checked, check_before_body, failed_check};
+use crate::form::{CsrfCheck, check_before_body, failed_check};
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 
 /// The fields of a request body (JSON, form or multipart) that passed the CSRF check.
 ///
 /// The token is in the configured header or in the field `csrfToken`. Fields that `T` does not have
-/// are ignored. Requests that fail the check, or whose body is not a `T`, are answered with an
-/// error page or JSON, and the handler does not run.
+/// are ignored. Requests that fail the check, or whose body is not a `T`, get an error page or
+/// JSON, and the handler does not run.
 ///
 /// `T` is anything that `axum::Form` accepts, and more: numbers, `bool` for checkboxes
 /// (`#[serde(default)]`, since an unticked one is absent), `Option` for fields that may be left
@@ -53,7 +53,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
         let checked = check_before_body(&info, &parts).map_err(failed)?;
         let limits = info.crossauth.config().body_limits;
         let fields = Fields::read(&parts.headers, body, limits).await?;
-        if checked == Checked::Later {
+        if checked == CsrfCheck::NeedsBody {
             info.check_csrf(&parts.headers, fields.csrf_token()).map_err(failed)?;
         }
         Ok(Self(fields.into_typed()?))

@@ -15,8 +15,8 @@ use crate::visible_user::VisibleUser;
 
 /// The logged-in user. Use `Option<CurrentUser>` if anonymous visitors are allowed, too.
 ///
-/// Without a logged-in user, a page request is redirected to the login page, which leads back; any
-/// other request is answered with 401.
+/// Without a logged-in user, a page request is redirected to the login page, which redirects back;
+/// any other request gets 401.
 ///
 /// Serializes like the user in `api/userforsessionkey`: only with those application fields that are
 /// [visible](crate::Builder::visible_fields).

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::key::{DataChange, Owner};
-use crossauth_core::session::{Beginning, Begun, NewSession};
+use crossauth_core::session::{BeginOptions, Begun, NewSession};
 use crossauth_core::storage::{StorageError, UpdateDataError};
 use crossauth_core::user::{Refusal, User};
 use http::request::Parts;
@@ -19,8 +19,8 @@ use crate::rejection::Rejection;
 use crate::request::{CheckedSession, RequestInfo};
 use crate::session_change::SessionChange;
 
-/// The session of a request, of a user or anonymous. Requests without a session are answered with
-/// 401; use `Option<Session>` to allow them.
+/// The session of a request, of a user or anonymous. Requests without a session get 401; use
+/// `Option<Session>` to allow them.
 #[derive(Clone)]
 pub struct Session(RequestInfo);
 
@@ -98,7 +98,7 @@ pub struct BeginSession(Arc<NewSession>);
 /// use crossauth_axum::EndSession;
 ///
 /// async fn leave() -> impl IntoResponse {
-///     (EndSession, "goodbye")
+///     (EndSession, "logged_out")
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/leave", axum::routing::post(leave));
 /// ```
@@ -136,7 +136,7 @@ impl Crossauth {
     /// not required.
     pub async fn begin_session(&self, user: &User) -> Result<BeginSession, BeginSessionError> {
         let owner = Owner::User(&user.id);
-        match self.auth().sessions.begin(owner, Beginning::default()).await? {
+        match self.auth().sessions.begin(owner, BeginOptions::default()).await? {
             Begun::Session(session) => Ok(BeginSession(Arc::new(*session))),
             Begun::Refused(refusal) => Err(refusal.into()),
             Begun::NoSuchUser | Begun::CredentialsChanged => Err(BeginSessionError::NoSuchUser),

@@ -4,18 +4,18 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
-use crate::answer;
 use crate::crossauth::CsrfIssue;
 use crate::failure::Failure;
-use crate::origin::Provenance;
+use crate::origin::RequestOrigin;
 use crate::request::RequestInfo;
 use crate::request_id::REQUEST_ID;
+use crate::response;
 use crate::session_change::SessionChange;
 
 /// The response to a refused request.
 pub(super) fn refuse(info: &RequestInfo, failure: &Failure) -> Response {
     failure.log(info);
-    write_headers(info, answer::failure(info, failure), None)
+    write_headers(info, response::failure(info, failure), None)
 }
 
 /// Renders a failure, and writes cookies, the CSRF header and the id of the request.
@@ -23,7 +23,7 @@ pub(super) fn finish(info: &RequestInfo, mut response: Response) -> Response {
     let change = response.extensions_mut().remove::<SessionChange>();
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         failure.log(info);
-        let rendered = answer::failure(info, &failure);
+        let rendered = response::failure(info, &failure);
         response = with_other_headers(rendered, response.headers());
     }
     write_headers(info, response, change)
@@ -94,8 +94,8 @@ fn keep_session(info: &RequestInfo, headers: &mut HeaderMap) {
     }
     if let Some(shown) = info.csrf_state().shown() {
         crossauth.set_csrf_header(headers, &shown.token);
-        // A form of another site comes without cookies that the browser has; they must stay.
-        if shown.needs_cookie && info.provenance != Provenance::Foreign {
+        // A cross-site form arrives without the cookies of the browser, which must not be replaced.
+        if shown.needs_cookie && info.request_origin != RequestOrigin::CrossOrigin {
             crossauth.set_csrf_cookie(headers, &shown.token);
         }
     }

@@ -9,7 +9,7 @@ use super::after;
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::{CrossSite, Crossauth};
 use crate::failure::Failure;
-use crate::origin::Provenance;
+use crate::origin::RequestOrigin;
 use crate::request::{CheckedSession, Credential, Known, RequestInfo};
 
 /// A request whose session was not looked up yet.
@@ -43,7 +43,7 @@ impl Arrival {
     }
 
     /// The response of `inner`, unless the session cannot be looked up or the request is forged.
-    pub(super) fn answer<F: Future<Output = Response>>(
+    pub(super) fn handle<F: Future<Output = Response>>(
         self,
         request: Request,
         inner: impl FnOnce(RequestInfo, Request) -> F,
@@ -60,8 +60,8 @@ impl Arrival {
         })
     }
 
-    /// Looks the session up. One that is no longer good leaves an anonymous request; a store that
-    /// does not answer ends it.
+    /// Looks the session up. An invalid session makes the request anonymous; a failing store fails
+    /// the request.
     async fn authenticate(mut self) -> (RequestInfo, Result<(), Failure>) {
         let Some(id) = self.session.take() else { return (self.anonymous(), Ok(())) };
         match self.known.crossauth.auth().sessions.find(id).await {
@@ -85,7 +85,7 @@ fn refuse_cookie(known: &mut Known, refused: &SessionRefused) {
 
 /// Refuses a forged request.
 pub(super) fn admit(info: &RequestInfo) -> Result<(), Failure> {
-    let foreign = info.provenance == Provenance::Foreign && info.carries_our_cookies();
+    let foreign = info.request_origin == RequestOrigin::CrossOrigin && info.carries_our_cookies();
     if foreign && info.crossauth.config().requests.cross_site == CrossSite::Refused {
         return Err(CsrfError::CrossSite.into());
     }

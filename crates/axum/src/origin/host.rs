@@ -8,18 +8,23 @@ use http::{HeaderMap, Uri};
 use super::BaseUrl;
 
 /// Whether neither `Host` nor the authority of the URI (`:authority` in HTTP/2, RFC 9113 section
-/// 8.3.1) is an attacker's name for our address.
+/// 8.3.1) is a name that an attacker registered for our address.
 ///
 /// Browsers always send one of the two.
-pub(super) fn is_ours(headers: &HeaderMap, uri: &Uri, base: &BaseUrl, allowed: &[String]) -> bool {
+pub(super) fn is_allowed_host(
+    headers: &HeaderMap,
+    uri: &Uri,
+    base: &BaseUrl,
+    allowed: &[String],
+) -> bool {
     let host = headers.get(HOST).map(http::HeaderValue::to_str);
-    host.is_none_or(|host| host.is_ok_and(|host| is_own_name(host, base, allowed)))
-        && uri.host().is_none_or(|host| is_own_name(host, base, allowed))
+    host.is_none_or(|host| host.is_ok_and(|host| is_allowed_name(host, base, allowed)))
+        && uri.host().is_none_or(|host| is_allowed_name(host, base, allowed))
 }
 
 /// Ports are not compared, because proxies change them. IP addresses and names without a dot cannot
 /// be registered by an attacker.
-fn is_own_name(host: &str, base: &BaseUrl, allowed: &[String]) -> bool {
+fn is_allowed_name(host: &str, base: &BaseUrl, allowed: &[String]) -> bool {
     let name = without_port(host).trim_end_matches('.');
     let is = |known: &str| name.eq_ignore_ascii_case(known.trim_end_matches('.'));
     !name.contains('.') && !name.contains(':')
@@ -50,14 +55,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_names_addresses_and_local_names_are_ours() {
+    fn allowed_hosts_addresses_and_local_names_are_accepted() {
         let base = BaseUrl::parse("https://id.example.com").unwrap();
         let ours = |host: &str| {
             let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
             let allowed = ["Other.example".to_owned()];
-            let by_header = is_ours(&headers, &Uri::from_static("/"), &base, &allowed);
+            let by_header = is_allowed_host(&headers, &Uri::from_static("/"), &base, &allowed);
             let uri = format!("https://{host}/").parse().unwrap();
-            assert_eq!(is_ours(&HeaderMap::new(), &uri, &base, &allowed), by_header, "{host}");
+            assert_eq!(
+                is_allowed_host(&HeaderMap::new(), &uri, &base, &allowed),
+                by_header,
+                "{host}"
+            );
             by_header
         };
         for host in [

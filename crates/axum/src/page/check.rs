@@ -34,7 +34,7 @@ impl fmt::Display for Warning {
                 write!(f, "{file}: not used: no page has this name and no template includes it")
             }
             WarningKind::UnknownVariable(name) => {
-                write!(f, "{file}: no page gives this template a variable `{name}`")
+                write!(f, "{file}: unknown variable `{name}`")
             }
         }
     }
@@ -78,7 +78,7 @@ impl Pages {
         // not use a filter that does not exist.
         let rendered = self.environment.get_template(name).and_then(|page| page.render(()));
         match rendered {
-            Err(error) if names_nothing(&error) => Err(self.locate(&error)),
+            Err(error) if is_unknown_name(&error) => Err(self.locate(&error)),
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -133,7 +133,7 @@ fn names(variables: &Value) -> BTreeSet<String> {
 }
 
 /// Whether a template uses a filter, function or template that does not exist.
-fn names_nothing(error: &minijinja::Error) -> bool {
+fn is_unknown_name(error: &minijinja::Error) -> bool {
     matches!(
         innermost(error).kind(),
         ErrorKind::TemplateNotFound

@@ -7,8 +7,7 @@ use serde::Serialize;
 use super::{Page, Template, template};
 
 /// Variables of `error.html`. `detail` is the message, unless it is only the default text of the
-/// code.
-/// `http_status` and `msg` are the upstream names of `status` and `error_message`.
+/// code. `http_status` and `msg` are the upstream names of `status` and `error_message`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorPage {

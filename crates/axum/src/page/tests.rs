@@ -1,4 +1,4 @@
-//! What the pages promise to visitors, and to those who override them.
+//! The contract of the pages with visitors and with overrides.
 
 mod contrast;
 mod error;
@@ -46,7 +46,7 @@ fn sample(page: &str) -> Value {
     merged(common, serde_json::to_value((entry.sample)()).unwrap())
 }
 
-/// The variables of a page that is shown again with errors at its fields.
+/// The variables of a page with field errors.
 fn sample_with_errors(page: &str) -> Value {
     merged(sample(page), serde_json::to_value(Problem::sample()).unwrap())
 }
@@ -135,7 +135,7 @@ fn every_page_renders_without_any_variable() {
 }
 
 #[test]
-fn null_is_the_same_as_nothing() {
+fn null_renders_like_an_undefined_variable() {
     for page in every_page() {
         let Value::Object(members) = sample_with_errors(page) else { panic!() };
         let nulls: Value = members.keys().map(|name| (name.clone(), Value::Null)).collect();
@@ -144,7 +144,7 @@ fn null_is_the_same_as_nothing() {
 }
 
 #[test]
-fn hostile_text_stays_text_in_every_variable() {
+fn every_variable_is_escaped() {
     const HOSTILE: &str = r#"hostile"'><script>alert(1)</script>{{7*7}}{% raw %}"#;
     for page in every_page() {
         let html = html(page, replaced(&sample_with_errors(page), HOSTILE));
@@ -156,7 +156,7 @@ fn hostile_text_stays_text_in_every_variable() {
 }
 
 #[test]
-fn the_page_lies_over_its_problem_and_that_over_common_variables() {
+fn page_variables_override_the_problem_which_overrides_common_variables() {
     let layer = |text: &str| minijinja::Value::from(Serde(json!({ text: text, "all": text })));
     let directory = tempfile::tempdir().unwrap();
     let text = "{{ page }} {{ problem }} {{ common }} {{ all }} {{ assetVersion|length }}";
@@ -167,7 +167,7 @@ fn the_page_lies_over_its_problem_and_that_over_common_variables() {
 }
 
 #[test]
-fn an_account_shows_its_state_in_words() {
+fn account_page_describes_the_state_of_the_user() {
     let shown = |user: Value| html(ACCOUNT, json!({"user": user}));
     let plain = shown(json!({"username": "bob", "state": "awaitingemailverification"}));
     assert!(plain.contains("Email not confirmed yet") && !plain.contains("Administrator"));
@@ -179,7 +179,7 @@ fn an_account_shows_its_state_in_words() {
 }
 
 #[test]
-fn an_account_shows_names_that_are_cut_in_full_as_titles() {
+fn truncated_names_have_the_full_name_as_title() {
     let name = "b".repeat(254);
     let html = html(ACCOUNT, json!({"user": {"username": name, "email": "b@example.com"}}));
     assert!(html.contains(&format!("<h1 title=\"{name}\">{name}</h1>")));
@@ -187,7 +187,7 @@ fn an_account_shows_names_that_are_cut_in_full_as_titles() {
 }
 
 #[test]
-fn pages_for_those_who_are_logged_in_offer_both_ways_on() {
+fn pages_for_logged_in_users_link_to_continue_and_log_out() {
     let logout = html("logout.html", json!({"user": {"username": "ada"}, "urlPrefix": "/auth/"}));
     assert!(logout.contains("You are logged in as <strong title=\"ada\">ada</strong>"));
     assert!(
@@ -201,7 +201,7 @@ fn pages_for_those_who_are_logged_in_offer_both_ways_on() {
 }
 
 #[test]
-fn links_of_the_site_stand_at_the_end_of_every_page() {
+fn every_page_has_the_footer_links() {
     for page in every_page() {
         let html = html(page, sample(page));
         let footer = html.split("<footer").nth(1).unwrap();
@@ -211,7 +211,7 @@ fn links_of_the_site_stand_at_the_end_of_every_page() {
 }
 
 #[test]
-fn the_contract_names_every_variable_in_use() {
+fn template_reference_lists_every_variable() {
     const CONTRACT: &str = include_str!("../../../../docs/reference/templates.md");
     let pages = Pages::new(PAGES, None).unwrap();
     for page in every_page().chain(["base.html"]) {

@@ -27,7 +27,7 @@ enum Cookie {
     Ambiguous,
 }
 
-/// The text of a cookie, in place: most requests carry one that nothing looks at.
+/// The text of a cookie, in place: in most requests it is not parsed.
 struct Text {
     bytes: [u8; csrf::Token::MAX_COOKIE_LEN],
     len: usize,

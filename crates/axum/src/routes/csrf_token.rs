@@ -3,8 +3,8 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::answer;
 use crate::request::RequestInfo;
+use crate::response;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,5 +14,5 @@ struct Body {
 
 /// `GET`, `POST api/getcsrftoken`
 pub(crate) fn show(info: &RequestInfo) -> Response {
-    answer::json_ok(info, Body { csrf_token: info.csrf_form_value() })
+    response::json_ok(info, Body { csrf_token: info.csrf_form_value() })
 }

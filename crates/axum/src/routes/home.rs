@@ -6,11 +6,11 @@ use crossauth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answer;
 use crate::extract::CurrentUser;
 use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
+use crate::response;
 use crate::signup_field::SignupField;
 
 /// Variables of `account.html`.
@@ -47,7 +47,7 @@ impl Fact {
 impl Page for AccountPage {
     const TEMPLATE: Template = template!("account.html");
     const AUDIENCE: Audience = Audience::LoggedIn;
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         let fact = Fact { label: "Member since".into(), value: "1 March 2026".into() };
@@ -66,7 +66,7 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 fn page(info: &RequestInfo, user: &User) -> Response {
     let fields = info.crossauth.config().signup_fields.iter();
     let facts = fields.filter_map(|field| Fact::new(field, user.extra.get(&field.name)?));
-    answer::page(info, &AccountPage { next: "", facts: facts.collect() })
+    response::page(info, &AccountPage { next: "", facts: facts.collect() })
 }
 
 /// The account page, for an application without its own.

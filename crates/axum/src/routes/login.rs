@@ -10,14 +10,14 @@ use crossauth_core::signup::Registration;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
-use crate::answer;
+use super::HandlerResult;
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
-use crate::form::{Echo, Form, Sent};
+use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
 use crate::request::{RequestInfo, Surface};
+use crate::response;
 use crate::session_change::SessionChange;
 use crate::visible_user::VisibleUser;
 
@@ -26,7 +26,7 @@ use crate::visible_user::VisibleUser;
 pub(crate) struct LoginForm {
     username: String,
     password: Password,
-    #[serde(default, deserialize_with = "next::lenient")]
+    #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
     #[serde(default, deserialize_with = "deserialize_flag")]
     persist: Option<bool>,
@@ -68,28 +68,28 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     if info.user().is_some() {
         return redirect_after_login(info, next.as_ref());
     }
-    answer::page(info, &LoginPage { next, ..LoginPage::new(info) })
+    response::page(info, &LoginPage { next, ..LoginPage::new(info) })
 }
 
 /// `POST login`, `POST api/login`
-pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
-    let Sent { form, echo } = Sent::<LoginForm>::read(&info, request).await;
-    let answer = match form {
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<LoginForm>::read(&info, request).await;
+    let result = match form {
         Ok(form) => log_in(&info, form).await,
         Err(failure) => resend(&info, failure, &echo),
     };
-    answer.map_err(|failure| failure.on_page(&info, || LoginPage::again(&info, &echo)))
+    result.map_err(|failure| failure.on_page(&info, || LoginPage::with_echo(&info, &echo)))
 }
 
-async fn log_in(info: &RequestInfo, form: LoginForm) -> Answer {
+async fn log_in(info: &RequestInfo, form: LoginForm) -> HandlerResult {
     if let (Surface::Api, Some(user)) = (info.surface, info.user()) {
         let user = Some(VisibleUser::new(&info.crossauth, user));
-        return Ok(answer::json(info, &Body { ok: false, user }));
+        return Ok(response::json(info, &Body { ok: false, user }));
     }
     let persist = persistence(info, form.persist);
     let session = attempt(info, &form.username, form.password, persist).await?;
     Ok(logged_in(info, session, form.next.as_ref(), |user| {
-        answer::json(info, &Body { ok: true, user })
+        response::json(info, &Body { ok: true, user })
     }))
 }
 
@@ -124,13 +124,13 @@ pub(super) fn logged_in(
             json(user.map(|user| VisibleUser::new(&info.crossauth, user)))
         }
     };
-    answer::with_session(response, SessionChange::begin(session))
+    response::with_session(response, SessionChange::begin(session))
 }
 
 /// Handles a form whose token has expired because its user logged in in another tab.
 ///
 /// Redirects if it is for the same user. It is never accepted as a login of another user.
-pub(super) fn resend(info: &RequestInfo, failure: Failure, echo: &Echo) -> Answer {
+pub(super) fn resend(info: &RequestInfo, failure: Failure, echo: &Echo) -> HandlerResult {
     let is_stale = info.surface == Surface::Page && failure.is_stale_form();
     let Some(user) = info.user().filter(|_| is_stale) else { return Err(failure) };
     match echo.text("username") {
@@ -163,13 +163,13 @@ pub(super) fn persistence(info: &RequestInfo, wanted: Option<bool>) -> Option<Pe
 /// The redirect after a login.
 pub(super) fn redirect_after_login(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     let default = &info.crossauth.config().login_redirect;
-    answer::redirect(info, next.map_or(default, NextPath::as_str))
+    response::redirect(info, next.map_or(default, NextPath::as_str))
 }
 
 impl Page for LoginPage {
     const TEMPLATE: Template = template!("login.html");
     const AUDIENCE: Audience = Audience::Anyone;
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -184,7 +184,7 @@ impl Page for LoginPage {
 impl Page for LoggedInPage {
     const TEMPLATE: Template = template!("loggedin.html");
     const AUDIENCE: Audience = Audience::LoggedIn;
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -197,7 +197,7 @@ impl Page for LoggedInPage {
 impl LoggedInPage {
     fn new(info: &RequestInfo, echo: &Echo) -> Self {
         let next = echo.next();
-        Self { login_path: answer::login_path(info, next.as_ref()), next }
+        Self { login_path: response::login_path(info, next.as_ref()), next }
     }
 }
 
@@ -207,7 +207,7 @@ impl LoginPage {
         Self { signup_enabled: signup.registration == Registration::Open, ..Self::default() }
     }
 
-    fn again(info: &RequestInfo, echo: &Echo) -> Self {
+    fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {
         let (next, username) = (echo.next(), echo.owned("username"));
         Self { next, username, persist: echo.persist(), ..Self::new(info) }
     }

@@ -5,20 +5,20 @@ use axum::response::Response;
 use crossauth_core::error::ErrorCode;
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
-use crate::answer;
+use super::HandlerResult;
 use crate::failure::Failure;
-use crate::form::{Form, Sent};
+use crate::form::{Form, Submitted};
 use crate::headers;
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
 use crate::request::{RequestInfo, Surface};
+use crate::response;
 use crate::session_change::SessionChange;
 
 /// The fields of the form.
 #[derive(Deserialize)]
 pub(crate) struct LogoutForm {
-    #[serde(default, deserialize_with = "next::lenient")]
+    #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct LogoutPage {
 }
 
 #[derive(Serialize)]
-struct Nothing {}
+struct Empty {}
 
 /// `GET logout`: a page with a button, since a link on another site must not log users out.
 pub(crate) fn show(info: &RequestInfo) -> Response {
@@ -41,31 +41,31 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     if info.user().is_none() {
         return redirect_after_logout(info, next.as_ref());
     }
-    answer::page(info, &LogoutPage { next })
+    response::page(info, &LogoutPage { next })
 }
 
 /// `POST logout`, `POST api/logout`
-pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
-    let Sent { form, echo } = Sent::<LogoutForm>::read(&info, request).await;
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<LogoutForm>::read(&info, request).await;
     let next = match form {
         Ok(form) => form.next,
         // Without a session there is nothing to protect or to end. Nothing is removed: if another
-        // site sent the form, the browser may have kept a cookie back that it still has.
+        // site sent the form, the browser may have withheld its cookies.
         Err(failure) if failure.is_stale_form() && info.has_no_session_cookie() => {
-            return Ok(goodbye(&info, echo.next().as_ref()));
+            return Ok(logged_out(&info, echo.next().as_ref()));
         }
         Err(failure) => return Err(failure),
     };
     end_session(&info).await?;
-    let mut response = goodbye(&info, next.as_ref());
+    let mut response = logged_out(&info, next.as_ref());
     headers::clear_cached_pages(response.headers_mut());
-    Ok(answer::with_session(response, SessionChange::Ended))
+    Ok(response::with_session(response, SessionChange::Ended))
 }
 
-fn goodbye(info: &RequestInfo, next: Option<&NextPath>) -> Response {
+fn logged_out(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     match info.surface {
         Surface::Page => redirect_after_logout(info, next),
-        Surface::Api => answer::json_ok(info, Nothing {}),
+        Surface::Api => response::json_ok(info, Empty {}),
     }
 }
 
@@ -87,13 +87,13 @@ async fn end_session(info: &RequestInfo) -> Result<(), Failure> {
 
 fn redirect_after_logout(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     let default = &info.crossauth.config().logout_redirect;
-    answer::redirect(info, next.map_or(default, NextPath::as_str))
+    response::redirect(info, next.map_or(default, NextPath::as_str))
 }
 
 impl Page for LogoutPage {
     const TEMPLATE: Template = template!("logout.html");
     const AUDIENCE: Audience = Audience::LoggedIn;
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         Self { next: NextPath::parse("/after?a=b&c=d").ok() }

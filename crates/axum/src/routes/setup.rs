@@ -11,13 +11,13 @@ use crossauth_core::signup::SignupRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Answer;
+use super::HandlerResult;
 use super::login::{persistence, redirect_after_login};
-use crate::answer;
 use crate::body::deserialize_flag;
-use crate::form::{Echo, Form, Sent};
+use crate::form::{Echo, Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
+use crate::response;
 use crate::session_change::SessionChange;
 
 /// The fields of the form, except `user_email`.
@@ -47,7 +47,7 @@ pub(crate) struct SetupPage {
 }
 
 /// `GET setup`
-pub(crate) async fn show(info: RequestInfo, _: Request) -> Answer {
+pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
     let query = info.uri.query().unwrap_or_default();
     let token = url::form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == "token").then(|| value.into_owned()))
@@ -57,23 +57,23 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> Answer {
     }
     let password_hint = hint(&info);
     let page = SetupPage { token, persist: "", username: None, user_email: None, password_hint };
-    Ok(answer::page(&info, &page))
+    Ok(response::page(&info, &page))
 }
 
 /// `POST setup`
-pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
-    let Sent { form, echo } = Sent::<SetupForm>::read(&info, request).await;
-    let answer = match form {
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<SetupForm>::read(&info, request).await;
+    let result = match form {
         Ok(form) => create_admin(&info, form, &echo).await,
         Err(failure) => Err(failure),
     };
-    answer.map_err(|failure| match SetupPage::again(&info, &echo) {
+    result.map_err(|failure| match SetupPage::with_echo(&info, &echo) {
         Some(page) if !failure.is_invalid_link() => failure.on_page(&info, || page),
         _ => failure,
     })
 }
 
-async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> Answer {
+async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> HandlerResult {
     let mut fields = echo.user_fields();
     fields.retain(|name, _| name == "email");
     let (username, password) = (form.username, form.password);
@@ -82,7 +82,7 @@ async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> Answe
     let request = SignupRequest { form: account, persist, replaces };
     let session = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
     let response = redirect_after_login(info, None);
-    Ok(answer::with_session(response, SessionChange::begin(*session)))
+    Ok(response::with_session(response, SessionChange::begin(*session)))
 }
 
 fn hint(info: &RequestInfo) -> String {
@@ -91,7 +91,7 @@ fn hint(info: &RequestInfo) -> String {
 
 impl SetupPage {
     /// `None` for a cross-site form.
-    fn again(info: &RequestInfo, echo: &Echo) -> Option<Self> {
+    fn with_echo(info: &RequestInfo, echo: &Echo) -> Option<Self> {
         Some(Self {
             token: echo.owned("token")?,
             persist: echo.persist(),
@@ -104,7 +104,7 @@ impl SetupPage {
 
 impl Page for SetupPage {
     const TEMPLATE: Template = template!("setup.html");
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         Self {

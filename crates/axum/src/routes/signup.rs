@@ -11,15 +11,15 @@ use crossauth_core::user::FactorName;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::Answer;
+use super::HandlerResult;
 use super::login::{self, logged_in, persistence, redirect_after_login};
-use crate::answer;
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
-use crate::form::{Echo, Form, Sent};
+use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
+use crate::response;
 use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
@@ -28,11 +28,11 @@ use crate::visible_user::VisibleUser;
 pub(crate) struct SignupForm {
     username: String,
     password: Password,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_present")]
     repeat_password: Option<Password>,
     factor1: Option<FactorName>,
     factor2: Option<String>,
-    #[serde(default, deserialize_with = "next::lenient")]
+    #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
     #[serde(default, deserialize_with = "deserialize_flag")]
     persist: Option<bool>,
@@ -97,20 +97,20 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     if info.user().is_some() {
         return redirect_after_login(info, next.as_ref());
     }
-    answer::page(info, &SignupPage { next, ..SignupPage::new(info, &Map::new()) })
+    response::page(info, &SignupPage { next, ..SignupPage::new(info, &Map::new()) })
 }
 
 /// `POST signup`, `POST api/signup`
-pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
-    let Sent { form, echo } = Sent::<SignupForm>::read(&info, request).await;
-    let answer = match form {
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<SignupForm>::read(&info, request).await;
+    let result = match form {
         Ok(form) => sign_up(&info, form, &echo).await,
         Err(failure) => login::resend(&info, failure, &echo),
     };
-    answer.map_err(|failure| failure.on_page(&info, || SignupPage::again(&info, &echo)))
+    result.map_err(|failure| failure.on_page(&info, || SignupPage::with_echo(&info, &echo)))
 }
 
-async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
+async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerResult {
     check_factors(&form)?;
     let persist = persistence(info, form.persist);
     let mut fields = echo.user_fields();
@@ -128,7 +128,7 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> Answer {
     let request = SignupRequest { form: account, persist, replaces: info.replaced_session() };
     let SignupOutcome::LoggedIn(session) = info.crossauth.auth().signup.sign_up(request).await?;
     Ok(logged_in(info, *session, form.next.as_ref(), |user| {
-        answer::json_ok(info, Body { user, email_verification_needed: false })
+        response::json_ok(info, Body { user, email_verification_needed: false })
     }))
 }
 
@@ -142,7 +142,9 @@ fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
 }
 
 /// Deserializes a field that is present even if it is empty.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Password>, D::Error> {
+fn deserialize_present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Password>, D::Error> {
     Password::deserialize(deserializer).map(Some)
 }
 
@@ -160,7 +162,7 @@ fn check_factors(form: &SignupForm) -> Result<(), Failure> {
 impl Page for SignupPage {
     const TEMPLATE: Template = template!("signup.html");
     const AUDIENCE: Audience = Audience::Anyone;
-    const LEADS_ON: bool = true;
+    const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
         Self {
@@ -192,7 +194,7 @@ impl Page for SignupPage {
 }
 
 impl SignupPage {
-    fn again(info: &RequestInfo, echo: &Echo) -> Self {
+    fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {
         let (next, username) = (echo.next(), echo.owned("username"));
         Self { next, username, persist: echo.persist(), ..Self::new(info, &echo.user_fields()) }
     }

@@ -8,7 +8,7 @@ use crossauth_core::signup::Registration;
 use futures_util::future::BoxFuture;
 use http::Method;
 
-use super::{Answer, ROUTES};
+use super::{HandlerResult, ROUTES};
 use crate::crossauth::Crossauth;
 use crate::request::{RequestInfo, Surface};
 
@@ -47,21 +47,21 @@ pub(crate) enum Feature {
 /// A handler, synchronous or asynchronous.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
-    AtOnce(fn(&RequestInfo) -> Response),
-    Later(fn(RequestInfo, Request) -> BoxFuture<'static, Answer>),
+    Sync(fn(&RequestInfo) -> Response),
+    Async(fn(RequestInfo, Request) -> BoxFuture<'static, HandlerResult>),
 }
 
-pub(super) const fn at_once(handler: fn(&RequestInfo) -> Response) -> Handler {
-    Handler::AtOnce(handler)
+pub(super) const fn sync_handler(handler: fn(&RequestInfo) -> Response) -> Handler {
+    Handler::Sync(handler)
 }
 
 /// A handler that reads the body or uses a store.
-macro_rules! later {
+macro_rules! async_handler {
     ($handler:path) => {
-        $crate::routes::table::Handler::Later(|info, request| Box::pin($handler(info, request)))
+        $crate::routes::table::Handler::Async(|info, request| Box::pin($handler(info, request)))
     };
 }
-pub(super) use later;
+pub(super) use async_handler;
 
 impl Route {
     pub(super) const fn new(
@@ -86,8 +86,8 @@ impl Route {
     /// The response of the handler.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
         match self.handler {
-            Handler::AtOnce(handler) => handler(&info),
-            Handler::Later(handler) => handler(info, request).await.into_response(),
+            Handler::Sync(handler) => handler(&info),
+            Handler::Async(handler) => handler(info, request).await.into_response(),
         }
     }
 }
@@ -123,10 +123,12 @@ impl Crossauth {
 
     /// The routes of these features that are enabled.
     pub(crate) fn routes_of(&self, features: &[Feature]) -> impl Iterator<Item = &'static Route> {
-        ROUTES.iter().filter(move |route| features.contains(&route.feature) && self.offers(route))
+        ROUTES
+            .iter()
+            .filter(move |route| features.contains(&route.feature) && self.is_enabled(route))
     }
 
-    fn offers(&self, route: &Route) -> bool {
+    fn is_enabled(&self, route: &Route) -> bool {
         match route.feature {
             Feature::Always | Feature::Home => true,
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
@@ -141,9 +143,9 @@ impl Crossauth {
         path: &str,
     ) -> Option<&'static Route> {
         let name = path.strip_prefix(self.config().prefix.as_str())?;
-        let is_asked = |route: &&Route| route.path == name && route.method == *method;
-        let route = ROUTES.iter().find(is_asked)?;
-        (features.contains(&route.feature) && self.offers(route)).then_some(route)
+        let is_requested = |route: &&Route| route.path == name && route.method == *method;
+        let route = ROUTES.iter().find(is_requested)?;
+        (features.contains(&route.feature) && self.is_enabled(route)).then_some(route)
     }
 
     /// The surface of a request to one of our routes.
@@ -154,7 +156,7 @@ impl Crossauth {
 
     /// The route from which a path differs only by a trailing slash: the prefix without it, or a
     /// name with one.
-    pub(crate) fn without_slash(&self, path: &str) -> Option<String> {
+    pub(crate) fn without_trailing_slash(&self, path: &str) -> Option<String> {
         let prefix = self.config().prefix.as_str();
         if path.len() + 1 == prefix.len() && prefix.starts_with(path) {
             return Some(prefix.to_owned());

@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
 use serde::Serialize;
 
-use super::Answer;
-use crate::answer;
+use super::HandlerResult;
 use crate::form::failed_check;
 use crate::request::RequestInfo;
+use crate::response;
 use crate::visible_user::VisibleUser;
 
 #[derive(Serialize)]
@@ -21,13 +21,13 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     user(info).into_response()
 }
 
-fn user(info: &RequestInfo) -> Answer {
+fn user(info: &RequestInfo) -> HandlerResult {
     let user = info.user().ok_or(ErrorCode::Unauthorized)?;
-    Ok(answer::json_ok(info, Body { user: VisibleUser::new(&info.crossauth, user) }))
+    Ok(response::json_ok(info, Body { user: VisibleUser::new(&info.crossauth, user) }))
 }
 
 /// `POST api/userforsessionkey`, as in one upstream version: with a CSRF token in the header.
-pub(crate) async fn submit(info: RequestInfo, request: Request) -> Answer {
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let checked = info.check_csrf(request.headers(), None);
     checked.map_err(|error| failed_check(&info, error))?;
     user(&info)

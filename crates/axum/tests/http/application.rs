@@ -1,4 +1,4 @@
-//! What an application builds its own handlers with: forms, refusals, sessions, sign-up fields.
+//! Handlers of an application: forms, rejections, sessions, sign-up fields.
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -41,7 +41,7 @@ async fn order(CsrfForm(order): CsrfForm<Order>) -> String {
     format!("{} {size} {} {:?} {:?}", order.count, order.gift, order.limit, order.tags)
 }
 
-/// A browser with an application, in which bob is logged in.
+/// A browser in which bob is logged in to an application.
 async fn bob(application: Router) -> Browser {
     let site = Site::new();
     let mut browser = Browser::new(site.crossauth.mount(application));
@@ -50,7 +50,7 @@ async fn bob(application: Router) -> Browser {
 }
 
 #[tokio::test]
-async fn a_form_holds_numbers_checkboxes_choices_and_lists() {
+async fn form_fields_are_numbers_checkboxes_choices_and_lists() {
     let mut bob = bob(Router::new().route("/order", post(order))).await;
     let full = [
         ("count", "5"),
@@ -69,7 +69,7 @@ async fn a_form_holds_numbers_checkboxes_choices_and_lists() {
 }
 
 #[tokio::test]
-async fn a_form_that_cannot_be_read_names_the_field_in_plain_words() {
+async fn error_of_a_malformed_form_names_the_field() {
     let mut bob = bob(Router::new().route("/order", post(order))).await;
     for (fields, text) in [
         (vec![("size", "large")], "Count is required"),
@@ -87,14 +87,14 @@ async fn a_form_that_cannot_be_read_names_the_field_in_plain_words() {
 }
 
 #[tokio::test]
-async fn a_nul_in_the_name_of_a_nested_member_is_refused() {
+async fn nul_in_the_name_of_a_nested_member_is_refused() {
     let mut bob = bob(Router::new().route("/order", post(order))).await;
     let body = json!({"count": 1, "size": "large", "more": {"a": [{"\0": 1}]}});
     bob.post("/order", body).await.assert_failure(400, "BadRequest");
 }
 
 #[tokio::test]
-async fn a_body_of_another_kind_is_checked_by_the_header() {
+async fn other_content_types_are_checked_by_the_csrf_header() {
     async fn rename(_: CsrfChecked, user: CurrentUser, Json(name): Json<String>) -> String {
         format!("{} is {name}", user.username)
     }
@@ -109,7 +109,7 @@ async fn a_body_of_another_kind_is_checked_by_the_header() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_application_looks_like_ours() {
+async fn rejection_of_the_application_is_rendered_like_a_built_in_one() {
     async fn edit(user: CurrentUser) -> Result<String, Rejection> {
         match user.extra.get("role").and_then(Value::as_str) {
             Some("editor") => Ok("edited".into()),
@@ -136,7 +136,7 @@ async fn a_refusal_of_the_application_looks_like_ours() {
 }
 
 #[tokio::test]
-async fn users_serialise_as_browsers_may_see_them_with_one_order_of_keys() {
+async fn users_serialize_visible_fields_in_a_fixed_order() {
     async fn me(user: CurrentUser) -> Json<CurrentUser> {
         Json(user)
     }
@@ -167,7 +167,7 @@ async fn users_serialise_as_browsers_may_see_them_with_one_order_of_keys() {
 }
 
 #[tokio::test]
-async fn the_application_begins_and_ends_sessions_by_itself() {
+async fn application_begins_and_ends_sessions() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     let disabled = site.account("disabled", Role::User).await;
@@ -201,7 +201,7 @@ async fn the_application_begins_and_ends_sessions_by_itself() {
 }
 
 #[tokio::test]
-async fn an_application_without_pages_of_its_own_borrows_ours() {
+async fn application_may_use_the_built_in_account_and_404_pages() {
     let routes = Router::new()
         .route("/account", get(crossauth_axum::account_page))
         .fallback(crossauth_axum::not_found);
@@ -214,7 +214,7 @@ async fn an_application_without_pages_of_its_own_borrows_ours() {
 }
 
 #[tokio::test]
-async fn routes_with_state_are_mounted_before_the_state_is_given() {
+async fn routes_are_mounted_before_with_state() {
     #[derive(Clone)]
     struct Shop(&'static str);
     async fn shop(
@@ -232,7 +232,7 @@ async fn routes_with_state_are_mounted_before_the_state_is_given() {
 }
 
 #[tokio::test]
-async fn sign_up_fields_can_be_required_typed_and_given_choices() {
+async fn sign_up_fields_have_types_choices_and_requirements() {
     let fields = [
         SignupField::new("email").required(),
         SignupField::new("team").label("Your team").choices([("red", "Red team")]).hint("Pick one"),
@@ -265,7 +265,7 @@ async fn sign_up_fields_can_be_required_typed_and_given_choices() {
 }
 
 #[tokio::test]
-async fn the_second_of_two_clicks_on_sign_up_leads_on_as_well() {
+async fn second_submission_of_sign_up_redirects_like_the_first() {
     let site = Site::new();
     let mut browser = site.browser();
     let token = browser.csrf_token().await;
@@ -279,7 +279,7 @@ async fn the_second_of_two_clicks_on_sign_up_leads_on_as_well() {
     assert_eq!(browser.submit_bare("/signup", &form).await.status, 302);
     assert_eq!(second.submit_bare("/signup", &form).await.status, 302);
     assert_eq!(second.whoami().await.as_deref(), Some("bob"));
-    // Without the password of the account the name is taken.
+    // With another password than that of the account, the name is taken.
     let mut other = site.browser();
     let form = [
         ("username", "bob"),
@@ -290,7 +290,7 @@ async fn the_second_of_two_clicks_on_sign_up_leads_on_as_well() {
 }
 
 #[tokio::test]
-async fn the_same_options_serve_a_site_with_an_application() {
+async fn options_apply_to_a_site_with_an_application() {
     let site = Site::with(|site: Builder| site);
     let application =
         Router::new().route("/", get(async |user: CurrentUser| user.username.clone()));

@@ -1,4 +1,4 @@
-//! What a browser does, without one: keeps cookies, sends forms with their CSRF token.
+//! A simulated browser: keeps cookies, and sends forms with their CSRF token.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use tower::ServiceExt;
 
 pub(crate) struct Browser {
     router: Router,
-    /// Where the site's own paths begin.
+    /// The prefix of our routes.
     pub(crate) prefix: &'static str,
-    /// Names and values, as the site set them.
+    /// Names and values of the stored cookies.
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
@@ -34,23 +34,23 @@ impl Browser {
         Self { router: self.router.clone(), prefix: self.prefix, cookies: self.cookies.clone() }
     }
 
-    /// Asks for a page.
+    /// Requests a page.
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(request(Method::GET, path).header(ACCEPT, "text/html"), "").await
     }
 
-    /// Asks for JSON.
+    /// Requests JSON.
     pub(crate) async fn get_json(&mut self, path: &str) -> Answer {
         self.send(request(Method::GET, path).header(ACCEPT, "application/json"), "").await
     }
 
-    /// A token as our pages carry it.
+    /// A token as in our pages.
     pub(crate) async fn csrf_token(&mut self) -> String {
         let answer = self.get_json(&format!("{}api/getcsrftoken", self.prefix)).await;
         answer.json()["csrfToken"].as_str().unwrap().to_owned()
     }
 
-    /// Sends a form, with a good CSRF token.
+    /// Sends a form with a valid CSRF token.
     pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.csrf_token().await;
         let mut fields = fields.to_vec();
@@ -58,7 +58,7 @@ impl Browser {
         self.submit_bare(path, &fields).await
     }
 
-    /// Sends a form as it is.
+    /// Sends a form without adding a CSRF token.
     pub(crate) async fn submit_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -68,7 +68,7 @@ impl Browser {
         self.send(request, body).await
     }
 
-    /// Sends JSON, with a good CSRF token in the header.
+    /// Sends JSON with a valid CSRF token in the header.
     pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
         let token = self.csrf_token().await;
         self.post_with_token(path, body, &token).await
@@ -84,7 +84,7 @@ impl Browser {
         self.post(&format!("{}api/login", self.prefix), body).await
     }
 
-    /// Who the site says is logged in.
+    /// The logged-in user, according to the site.
     pub(crate) async fn whoami(&mut self) -> Option<String> {
         let answer = self.get_json(&format!("{}api/userforsessionkey", self.prefix)).await;
         answer.json()["user"]["username"].as_str().map(str::to_owned)
@@ -112,7 +112,7 @@ impl Browser {
     }
 }
 
-/// Sends a request with exactly the cookies that it has.
+/// Sends a request without adding cookies.
 pub(crate) async fn send_bare(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -140,7 +140,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
-    /// Status, headers and body, without what is different in every answer.
+    /// Status, headers and body, without random values.
     pub(crate) fn shape(&self) -> (StatusCode, BTreeMap<String, String>, String) {
         let volatile = ["x-request-id", "x-crossauth-csrf", "set-cookie"];
         let shown = |name: &str, value: &str| {
@@ -152,7 +152,7 @@ impl Answer {
         (self.status, headers.collect(), self.body.clone())
     }
 
-    /// The body of a page as a reader of HTML has it.
+    /// The body of a page with character references decoded.
     pub(crate) fn text(&self) -> String {
         self.body.replace("&#x2f;", "/").replace("&#x27;", "'").replace("&quot;", "\"")
     }
@@ -169,7 +169,7 @@ impl Answer {
         self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// The whole `Set-Cookie` of one cookie.
+    /// The `Set-Cookie` header of one cookie.
     pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}=");
         self.set_cookies().into_iter().find(|cookie| cookie.starts_with(&prefix))
@@ -193,7 +193,7 @@ impl Answer {
         assert_eq!(self.header("cache-control"), Some("no-store"));
     }
 
-    /// Asserts that this is a page with the given status and a text in it.
+    /// Asserts that this is a page with this status that contains `text`.
     #[track_caller]
     pub(crate) fn assert_page(&self, status: u16, text: &str) {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
@@ -202,7 +202,7 @@ impl Answer {
         assert!(self.text().contains(text), "{text:?} is not in {}", self.body);
     }
 
-    /// Asserts that this answer gives the browser no session.
+    /// Asserts that this response begins no session.
     #[track_caller]
     pub(crate) fn assert_no_session(&self) {
         let began = self.set_cookie("SESSIONID").filter(|cookie| !is_removal(cookie));

@@ -1,4 +1,4 @@
-//! What is taken for a session cookie, and what is not.
+//! Session cookies: content and rejection.
 
 use crossauth_axum::HostPrefix;
 use crossauth_core::account::Role;
@@ -10,7 +10,7 @@ use crate::browser::{Answer, request, send_bare};
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
-async fn only_a_signed_session_cookie_asks_the_store() {
+async fn only_signed_session_cookies_cause_a_lookup() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let mut bob = site.logged_in("bob").await;
@@ -29,8 +29,7 @@ async fn only_a_signed_session_cookie_asks_the_store() {
 }
 
 #[tokio::test]
-async fn host_prefixed_cookies_carry_what_the_prefix_demands_and_the_plain_names_count_for_nothing()
-{
+async fn host_prefixed_cookies_have_the_required_attributes_and_plain_names_are_ignored() {
     let site =
         Site::with(|site| site.base_url("https://id.example.com").host_prefix(HostPrefix::Always));
     site.account("bob", Role::User).await;
@@ -114,7 +113,7 @@ async fn malformed_session_cookies_do_not_authenticate() {
 }
 
 #[tokio::test]
-async fn cookies_of_other_applications_on_the_host_do_no_harm() {
+async fn cookies_of_other_applications_are_ignored() {
     let site = Site::new();
     let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
     for other in ["theme=d\u{fc}ster", "a", "=", "x=\"SESSIONID=1\"", "SESSIONID2=x", ""] {
@@ -124,7 +123,7 @@ async fn cookies_of_other_applications_on_the_host_do_no_harm() {
 }
 
 #[tokio::test]
-async fn an_id_in_the_address_the_body_or_another_header_counts_for_nothing() {
+async fn session_id_in_url_body_or_another_header_is_ignored() {
     let site = Site::new();
     let cookie = site.logged_in("bob").await.cookies["SESSIONID"].clone();
     let query = format!("/api/userforsessionkey?SESSIONID={cookie}&sessionid={cookie}");
@@ -138,13 +137,13 @@ async fn an_id_in_the_address_the_body_or_another_header_counts_for_nothing() {
         let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
         answer.assert_failure(401, "Unauthorized");
     }
-    let mut stranger = site.browser();
-    stranger.submit("/logout", &[("SESSIONID", &cookie)]).await;
+    let mut visitor = site.browser();
+    visitor.submit("/logout", &[("SESSIONID", &cookie)]).await;
     assert_eq!(with_cookies(&site, &format!("SESSIONID={cookie}")).await.status, 200);
 }
 
 #[tokio::test]
-async fn the_cookie_of_another_site_counts_for_nothing() {
+async fn cookie_signed_with_another_secret_is_ignored() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let other =
@@ -155,24 +154,24 @@ async fn the_cookie_of_another_site_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn neither_cookie_passes_for_the_other() {
+async fn session_and_csrf_cookies_are_not_interchangeable() {
     let site = Site::new();
-    let mut stranger = site.browser();
-    stranger.csrf_token().await;
+    let mut visitor = site.browser();
+    visitor.csrf_token().await;
     let mut bob = site.logged_in("bob").await;
-    for cookie in [stranger.cookies["CSRFTOKEN"].clone(), bob.cookies["CSRFTOKEN"].clone()] {
+    for cookie in [visitor.cookies["CSRFTOKEN"].clone(), bob.cookies["CSRFTOKEN"].clone()] {
         let answer = with_cookies(&site, &format!("SESSIONID={cookie}")).await;
         answer.assert_failure(401, "Unauthorized");
     }
     let session = bob.cookies["SESSIONID"].clone();
     let good = bob.csrf_token().await;
-    stranger.cookies.insert("CSRFTOKEN".into(), session);
+    visitor.cookies.insert("CSRFTOKEN".into(), session);
     let body = json!({"username": "bob", "password": PASSWORD});
-    stranger.post_with_token("/api/login", body, &good).await.assert_failure(401, "InvalidCsrf");
+    visitor.post_with_token("/api/login", body, &good).await.assert_failure(401, "InvalidCsrf");
     assert_eq!(bob.post("/api/logout", json!({})).await.status, 200);
 }
 
-/// The answer to who is logged in, for a request with this `Cookie` header.
+/// The response to who is logged in, for a request with this `Cookie` header.
 pub(crate) async fn with_cookies(site: &Site, cookies: &str) -> Answer {
     let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
     let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, cookies);

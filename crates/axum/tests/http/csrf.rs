@@ -1,4 +1,4 @@
-//! Requests that a page of another site makes a browser send.
+//! Cross-site request forgery: CSRF tokens.
 
 use crossauth_axum::{Access, Endpoint};
 use crossauth_core::account::Role;
@@ -9,15 +9,15 @@ use serde_json::json;
 use crate::browser::{Answer, json_request, request, send_bare};
 use crate::site::{PASSWORD, Site, UNSAFE};
 
-/// Every route that changes nothing.
+/// The safe routes.
 const SAFE: [&str; 7] =
     ["/login", "/signup", "/setup", "/logout", "/api/getcsrftoken", "/api/userforsessionkey", "/"];
 
-/// Routes that a form may be sent to and that only tell something.
-const TELLING: [&str; 2] = ["/api/getcsrftoken", "/api/userforsessionkey"];
+/// Routes that accept a POST but only read.
+const READ_ONLY_POSTS: [&str; 2] = ["/api/getcsrftoken", "/api/userforsessionkey"];
 
 #[test]
-fn every_endpoint_is_in_one_of_the_lists_above() {
+fn every_endpoint_is_listed_as_safe_or_unsafe() {
     let site = Site::new();
     let endpoints = site.crossauth.endpoints();
     assert!(endpoints.len() >= 15, "{endpoints:?}");
@@ -26,7 +26,8 @@ fn every_endpoint_is_in_one_of_the_lists_above() {
         let is_listed = if method == Method::GET {
             SAFE.contains(&path) && *access != Access::CsrfToken
         } else {
-            TELLING.contains(&path) || UNSAFE.contains(&path) && *access == Access::CsrfToken
+            READ_ONLY_POSTS.contains(&path)
+                || UNSAFE.contains(&path) && *access == Access::CsrfToken
         };
         assert!(is_listed, "{method} {path} {access:?}");
     }
@@ -37,7 +38,7 @@ fn every_endpoint_is_in_one_of_the_lists_above() {
 }
 
 #[tokio::test]
-async fn no_route_that_changes_something_works_without_a_token() {
+async fn unsafe_routes_require_a_csrf_token() {
     let site = Site::new();
     let setup = site.crossauth.auth().setup.issue_token().await.unwrap().unwrap();
     for path in UNSAFE {
@@ -54,7 +55,7 @@ async fn no_route_that_changes_something_works_without_a_token() {
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
     }
     assert!(site.found("mallory").await.is_none());
-    // The control: with a token each of them does something.
+    // The control: with a token, each of them succeeds.
     for path in UNSAFE {
         let mut browser =
             if path.ends_with("logout") { site.logged_in("bob").await } else { site.browser() };
@@ -74,12 +75,12 @@ async fn no_route_that_changes_something_works_without_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_of_this_session_is_refused() {
+async fn token_of_another_session_is_rejected() {
     let site = Site::new();
     let mut mallory = site.logged_in("mallory").await;
-    let foreign = mallory.csrf_token().await;
-    let mut stranger = site.browser();
-    let stray = stranger.csrf_token().await;
+    let other = mallory.csrf_token().await;
+    let mut visitor = site.browser();
+    let anonymous = visitor.csrf_token().await;
     let mut bob = site.logged_in("bob").await;
     let good = bob.csrf_token().await;
     let (mask, masked) = good.split_once('.').unwrap();
@@ -90,8 +91,8 @@ async fn a_token_that_is_not_of_this_session_is_refused() {
         ".",
         "AA.AA",
         "x",
-        &foreign,
-        &stray,
+        &other,
+        &anonymous,
         mask,
         masked,
         cookie_token,
@@ -113,7 +114,7 @@ async fn a_token_that_is_not_of_this_session_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_counts_once_and_in_header_or_body_only() {
+async fn token_is_rejected_in_the_query_and_if_duplicated() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -125,7 +126,7 @@ async fn a_token_counts_once_and_in_header_or_body_only() {
     bob.send(twice, "{}").await.assert_failure(401, "InvalidCsrf");
     let fields = [("csrfToken", token.as_str()), ("csrfToken", token.as_str())];
     assert_eq!(bob.submit_bare("/api/logout", &fields).await.status, 400);
-    // A bad header is not saved by a good field.
+    // An invalid header is not compensated by a valid field.
     let mixed = json_request("/api/logout").header("X-CROSSAUTH-CSRF", "x");
     let body = json!({ "csrfToken": token }).to_string();
     bob.send(mixed, body).await.assert_failure(401, "InvalidCsrf");
@@ -134,21 +135,21 @@ async fn a_token_counts_once_and_in_header_or_body_only() {
 }
 
 #[tokio::test]
-async fn a_planted_cookie_does_not_make_a_token_that_fits_a_session() {
+async fn injected_csrf_cookie_does_not_validate_against_a_session() {
     let site = Site::new();
     let mut mallory = site.browser();
     let token = mallory.csrf_token().await;
-    let planted = mallory.cookies["CSRFTOKEN"].clone();
+    let injected = mallory.cookies["CSRFTOKEN"].clone();
     let mut bob = site.logged_in("bob").await;
-    let own = bob.cookies.insert("CSRFTOKEN".into(), planted.clone()).unwrap();
+    let own = bob.cookies.insert("CSRFTOKEN".into(), injected.clone()).unwrap();
     let answer = bob.post_with_token("/api/logout", json!({}), &token).await;
     answer.assert_failure(401, "InvalidCsrf");
-    // Nor does it beside the cookie of the site itself. The token of the session counts.
+    // Nor together with the cookie of the site. The token of the session is accepted.
     bob.cookies.insert("CSRFTOKEN".into(), own.clone());
     let good = bob.csrf_token().await;
     let session = bob.cookies["SESSIONID"].clone();
     let send = async |token: &str| {
-        let both = format!("SESSIONID={session}; CSRFTOKEN={planted}; CSRFTOKEN={own}");
+        let both = format!("SESSIONID={session}; CSRFTOKEN={injected}; CSRFTOKEN={own}");
         let request = json_request("/api/logout").header(COOKIE, both);
         let request = request.header("X-CROSSAUTH-CSRF", token).body("{}".into()).unwrap();
         send_bare(&site.router, request).await
@@ -159,7 +160,7 @@ async fn a_planted_cookie_does_not_make_a_token_that_fits_a_session() {
 }
 
 #[tokio::test]
-async fn the_login_form_needs_a_token_from_before_there_is_a_session() {
+async fn login_requires_an_anonymous_csrf_token() {
     let site = Site::new();
     site.account("mallory", Role::User).await;
     let token = site.browser().csrf_token().await;
@@ -172,7 +173,7 @@ async fn the_login_form_needs_a_token_from_before_there_is_a_session() {
 }
 
 #[tokio::test]
-async fn a_good_token_does_not_help_a_page_of_another_site() {
+async fn cross_site_request_with_a_valid_token_is_rejected() {
     let site = Site::with(|site| site.base_url("https://good.example"));
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -197,7 +198,7 @@ async fn a_good_token_does_not_help_a_page_of_another_site() {
 }
 
 #[tokio::test]
-async fn json_that_pretends_to_be_something_simpler_is_refused() {
+async fn json_with_another_content_type_is_rejected() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -224,7 +225,7 @@ async fn json_that_pretends_to_be_something_simpler_is_refused() {
 }
 
 #[tokio::test]
-async fn the_method_is_the_one_that_was_used() {
+async fn method_override_is_ignored() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -247,7 +248,7 @@ async fn the_method_is_the_one_that_was_used() {
 }
 
 #[tokio::test]
-async fn no_origin_is_allowed_to_read_answers() {
+async fn responses_have_no_cors_headers() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     for origin in ["https://evil.example", "null", "http://localhost:3000"] {
@@ -267,7 +268,7 @@ async fn no_origin_is_allowed_to_read_answers() {
 }
 
 #[tokio::test]
-async fn the_token_is_another_after_login_and_never_in_an_address() {
+async fn token_changes_at_login_and_is_never_in_a_url() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -282,7 +283,7 @@ async fn the_token_is_another_after_login_and_never_in_an_address() {
     let page = browser.get("/").await;
     assert!(page.body.contains("<form method=\"post\""));
     assert!(!page.body.contains("method=\"get\"") && !page.body.contains("?csrf"));
-    // Nor does the token from before fit together with its own cookie.
+    // Nor is the old token accepted with its own cookie.
     let after = browser.cookies.insert("CSRFTOKEN".into(), cookie_before).unwrap();
     let refused = browser.post_with_token("/api/logout", json!({}), &before).await;
     refused.assert_failure(401, "InvalidCsrf");
@@ -291,7 +292,7 @@ async fn the_token_is_another_after_login_and_never_in_an_address() {
 }
 
 #[tokio::test]
-async fn an_authorization_header_does_not_switch_the_check_off() {
+async fn authorization_header_does_not_bypass_the_csrf_check() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     for value in ["Bearer x", "Basic Ym9iOng=", "ApiKey x", "", "Digest"] {
@@ -302,7 +303,7 @@ async fn an_authorization_header_does_not_switch_the_check_off() {
 }
 
 #[tokio::test]
-async fn masks_are_new_in_every_answer() {
+async fn every_response_has_a_fresh_mask() {
     let site = Site::new();
     let mut browser = site.browser();
     let first = browser.csrf_token().await;
@@ -337,7 +338,7 @@ fn assert_refused(path: &str, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn what_another_site_filled_in_is_not_offered_again() {
+async fn fields_of_a_cross_site_form_are_not_echoed() {
     let site = Site::new();
     let mut browser = site.browser();
     let own = [("username", "x"), ("user_email", "me@own.example"), ("next", "/own")];

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::site::Site;
 
 #[tokio::test]
-async fn a_token_comes_with_its_cookie_in_body_and_header() {
+async fn token_is_in_cookie_body_and_header() {
     let site = Site::new();
     let mut browser = site.browser();
     let answer = browser.get_json("/api/getcsrftoken").await;
@@ -25,7 +25,7 @@ async fn a_token_comes_with_its_cookie_in_body_and_header() {
 }
 
 #[tokio::test]
-async fn a_browser_that_has_a_token_keeps_it() {
+async fn valid_csrf_cookie_is_kept() {
     let site = Site::new();
     let mut browser = site.browser();
     browser.csrf_token().await;
@@ -34,7 +34,7 @@ async fn a_browser_that_has_a_token_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_not_ours_is_replaced() {
+async fn invalid_csrf_cookie_is_replaced() {
     let site = Site::new();
     let mut browser = site.browser();
     for forged in ["x", "AAECAwQFBgcICQoLDA0ODw.x", "a.b.c", ""] {

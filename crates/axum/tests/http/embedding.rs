@@ -1,4 +1,4 @@
-//! An application around our routes: extractors, sessions, forms.
+//! Embedding in an application: extractors, sessions, forms.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -24,7 +24,7 @@ async fn mine(user: CurrentUser) -> String {
 }
 
 async fn anyone(user: Option<CurrentUser>) -> String {
-    user.map_or("stranger".into(), |user| user.username.clone())
+    user.map_or("visitor".into(), |user| user.username.clone())
 }
 
 async fn administer(admin: Admin) -> String {
@@ -90,7 +90,7 @@ fn embedded(prefix: &'static str) -> (Site, impl Fn() -> Browser) {
 }
 
 #[tokio::test]
-async fn current_user_is_the_one_who_logged_in_wherever_our_routes_are() {
+async fn current_user_is_the_logged_in_user_however_the_routes_are_added() {
     for prefix in ["/", "/auth/"] {
         let (site, browser) = embedded(prefix);
         site.account("bob", Role::User).await;
@@ -99,19 +99,19 @@ async fn current_user_is_the_one_who_logged_in_wherever_our_routes_are() {
         let login = format!("{prefix}login?next=%2Fmine%3Fa%3D1");
         assert_eq!((sent.status.as_u16(), sent.location()), (302, Some(login.as_str())));
         bob.get_json("/mine").await.assert_failure(401, "Unauthorized");
-        assert_eq!(bob.get("/anyone").await.body, "stranger");
+        assert_eq!(bob.get("/anyone").await.body, "visitor");
         assert_eq!(bob.get(&format!("{prefix}login")).await.status, 200);
         assert_eq!(bob.log_in("bob", PASSWORD).await.status, 200);
         assert_eq!(bob.get("/mine").await.body, "of bob");
         assert_eq!(bob.get("/anyone").await.body, "bob");
         let out = bob.post(&format!("{prefix}api/logout"), json!({})).await;
         assert_eq!(out.status, 200, "{}", out.body);
-        assert_eq!(bob.get("/anyone").await.body, "stranger");
+        assert_eq!(bob.get("/anyone").await.body, "visitor");
     }
 }
 
 #[tokio::test]
-async fn nested_routes_lead_back_to_the_whole_address_and_keep_their_surface() {
+async fn nested_routes_redirect_to_the_full_path_and_keep_their_surface() {
     let site = Site::new();
     let inner = || Router::new().route("/a", get(mine));
     let deeper = Router::new().nest("/deeper", inner());
@@ -129,14 +129,14 @@ async fn nested_routes_lead_back_to_the_whole_address_and_keep_their_surface() {
     }
     let api = Browser::new(router.clone()).get("/api/v1/a").await;
     api.assert_failure(401, "Unauthorized");
-    // Layers of single routes inside a nest see the same address.
+    // Layers of single routes in a nested router see the same URI.
     let layered = Router::new().nest("/private", inner().layer(site.crossauth.layer()));
     let sent = Browser::new(layered).get("/private/a").await;
     assert_eq!(sent.location(), Some("/login?next=%2Fprivate%2Fa"));
 }
 
 #[tokio::test]
-async fn nested_site_answers_api_routes_in_json_whatever_is_accepted() {
+async fn nested_site_responds_with_json_on_api_routes_for_any_accept_header() {
     let site = Site::new();
     let router = Router::new().nest_service("/auth", site.crossauth.site());
     let post = request(Method::POST, "/auth/api/login").header("accept", "text/html");
@@ -146,7 +146,7 @@ async fn nested_site_answers_api_routes_in_json_whatever_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_layer_inside_a_layer_does_nothing_more() {
+async fn nested_layer_has_no_effect() {
     let site = Site::new();
     let inside = Router::new().route("/mine", get(mine)).layer(site.crossauth.layer());
     let router = site.crossauth.mount(inside);
@@ -158,7 +158,7 @@ async fn a_layer_inside_a_layer_does_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_form_that_was_sent_after_logging_out_is_not_turned_into_a_redirect() {
+async fn form_sent_after_logout_is_not_redirected() {
     let (_site, browser) = embedded("/");
     let post = request(Method::POST, "/mine").header("accept", "text/html");
     browser().send(post, "").await.assert_page(401, "Please log in");
@@ -166,7 +166,7 @@ async fn a_form_that_was_sent_after_logging_out_is_not_turned_into_a_redirect() 
 }
 
 #[tokio::test]
-async fn admin_is_for_administrators_and_for_as_long_as_they_are() {
+async fn admin_requires_a_current_administrator() {
     let (site, browser) = embedded("/");
     let root = site.account("root", Role::Administrator).await;
     site.account("bob", Role::User).await;
@@ -190,7 +190,7 @@ async fn admin_is_for_administrators_and_for_as_long_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_form_of_the_applications_own_passes_the_same_check() {
+async fn application_form_passes_the_csrf_check() {
     let (site, browser) = embedded("/auth/");
     site.account("bob", Role::User).await;
     let mut bob = browser();
@@ -211,7 +211,7 @@ async fn a_form_of_the_applications_own_passes_the_same_check() {
 }
 
 #[tokio::test]
-async fn a_session_keeps_data_before_and_without_a_login() {
+async fn anonymous_session_keeps_data() {
     let (site, browser) = embedded("/");
     let mut shopper = browser();
     assert_eq!(shopper.get("/has-session").await.body, "false");
@@ -225,11 +225,11 @@ async fn a_session_keeps_data_before_and_without_a_login() {
     let added = shopper.submit("/basket", &[("text", "milk")]).await;
     assert_eq!(added.status, 204, "{}", added.body);
     assert_eq!(shopper.get("/basket").await.body, r#"{"basket":{"item":"milk"}}"#);
-    // Of several changes all are made or none.
+    // All changes are applied or none.
     assert_eq!(shopper.get("/basket/bad").await.status, 409);
     assert_eq!(shopper.get("/basket").await.body, r#"{"basket":{"item":"milk"}}"#);
-    assert_eq!(shopper.get("/anyone").await.body, "stranger");
-    // A login begins a session of its own; the other one ends.
+    assert_eq!(shopper.get("/anyone").await.body, "visitor");
+    // A login begins a new session; the anonymous one ends.
     let mut old = shopper.copy();
     site.account("bob", Role::User).await;
     shopper.log_in("bob", PASSWORD).await;
@@ -238,7 +238,7 @@ async fn a_session_keeps_data_before_and_without_a_login() {
 }
 
 #[tokio::test]
-async fn data_of_a_session_that_ended_meanwhile_is_not_changed() {
+async fn data_of_an_ended_session_is_not_changed() {
     let site = Site::new();
     let crossauth = site.crossauth.clone();
     let end_then_add = move |session: Session, user: CurrentUser| async move {
@@ -253,7 +253,7 @@ async fn data_of_a_session_that_ended_meanwhile_is_not_changed() {
 }
 
 #[tokio::test]
-async fn without_the_layer_extractors_say_what_is_missing() {
+async fn extractors_without_the_layer_explain_the_error() {
     let site = Site::new();
     let mut browser = Browser::new(application(&site.crossauth));
     let explanation = "on a route without Crossauth's layer";
@@ -268,7 +268,7 @@ async fn without_the_layer_extractors_say_what_is_missing() {
 }
 
 #[tokio::test]
-async fn the_layer_can_be_added_to_some_routes_only() {
+async fn layer_may_wrap_some_routes_only() {
     let site = Site::new();
     let layer: CrossauthLayer = site.crossauth.layer();
     let inside = application(&site.crossauth).layer(layer);
@@ -277,11 +277,11 @@ async fn the_layer_can_be_added_to_some_routes_only() {
     let plain = browser.get("/plain").await;
     assert_eq!(plain.body, "plain");
     assert!(plain.set_cookies().is_empty());
-    assert_eq!(browser.get("/anyone").await.body, "stranger");
+    assert_eq!(browser.get("/anyone").await.body, "visitor");
 }
 
 #[tokio::test]
-async fn answers_of_the_application_keep_their_own_headers() {
+async fn responses_of_the_application_keep_their_headers() {
     async fn own() -> Response {
         ([("cache-control", "public"), ("set-cookie", "theme=dark")], "own").into_response()
     }
@@ -293,7 +293,7 @@ async fn answers_of_the_application_keep_their_own_headers() {
 }
 
 #[tokio::test]
-async fn answers_for_shared_caches_carry_nothing_of_one_visitor() {
+async fn cacheable_responses_set_no_cookies() {
     let cached = |kind: &'static str| {
         get(move |CsrfToken(token): CsrfToken| async move { ([("cache-control", kind)], token) })
     };
@@ -322,7 +322,7 @@ async fn answers_for_shared_caches_carry_nothing_of_one_visitor() {
 }
 
 #[tokio::test]
-async fn an_answer_that_begins_a_session_is_for_no_shared_cache() {
+async fn response_that_begins_a_session_is_not_cacheable() {
     let site = Site::new();
     let crossauth = site.crossauth.clone();
     let begin = move || async move {
@@ -336,7 +336,7 @@ async fn an_answer_that_begins_a_session_is_for_no_shared_cache() {
 }
 
 #[tokio::test]
-async fn a_prefix_that_no_browser_could_reach_is_refused() {
+async fn unreachable_prefix_is_rejected() {
     let site = Site::new();
     for bad in ["/../", "/{x}/", "/a b/", "/./"] {
         let builder = Crossauth::builder().secret(crate::site::SECRET).prefix(bad);
@@ -346,7 +346,7 @@ async fn a_prefix_that_no_browser_could_reach_is_refused() {
 }
 
 #[tokio::test]
-async fn the_csrf_header_cannot_be_one_that_http_gives_a_meaning() {
+async fn csrf_header_must_not_be_a_standard_header() {
     let site = Site::new();
     for name in ["Content-Length", "Set-Cookie", "Transfer-Encoding", "x y", ""] {
         let builder = Crossauth::builder().secret(crate::site::SECRET).csrf_header(name);

@@ -1,4 +1,4 @@
-//! Requests that another site makes a browser send, on every route: ours and the application's.
+//! Cross-site request forgery on every route: ours and the application's.
 
 use axum::Router;
 use axum::routing::{any, get};
@@ -12,7 +12,7 @@ use crate::site::Site;
 
 const SITE: &str = "sec-fetch-site";
 
-/// An application whose handlers check nothing but who is logged in, and bob in it.
+/// An application whose handlers check only the user, and bob, who is logged in.
 async fn application(site: &Site) -> Browser {
     let who = |user: Option<CurrentUser>| async move {
         user.map_or("anonymous".to_owned(), |user| user.username.clone())
@@ -24,7 +24,7 @@ async fn application(site: &Site) -> Browser {
 }
 
 #[tokio::test]
-async fn unsafe_requests_of_other_sites_do_not_reach_the_applications_own_handlers() {
+async fn cross_site_unsafe_requests_do_not_reach_application_handlers() {
     let site = Site::new();
     let mut bob = application(&site).await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -40,7 +40,7 @@ async fn unsafe_requests_of_other_sites_do_not_reach_the_applications_own_handle
         let no_browser = request(method.clone(), "/raw");
         assert_eq!(bob.send(no_browser, "").await.body, "bob", "{method}");
     }
-    // Links from elsewhere work, and requests without our cookies are the application's affair.
+    // Cross-site links work, and requests without our cookies reach the application.
     let link = request(Method::GET, "/raw").header(SITE, "cross-site");
     assert_eq!(bob.send(link, "").await.body, "bob");
     bob.cookies.clear();
@@ -49,7 +49,7 @@ async fn unsafe_requests_of_other_sites_do_not_reach_the_applications_own_handle
 }
 
 #[tokio::test]
-async fn websocket_handshakes_of_other_sites_are_refused() {
+async fn cross_site_websocket_handshakes_are_rejected() {
     let site = Site::new();
     let mut bob = application(&site).await;
     let handshake = || request(Method::GET, "/raw").header(UPGRADE, "websocket");
@@ -64,7 +64,7 @@ async fn websocket_handshakes_of_other_sites_are_refused() {
 }
 
 #[tokio::test]
-async fn the_refusal_can_be_turned_off_for_the_application_and_not_for_our_routes() {
+async fn cross_site_check_can_be_disabled_for_application_routes_only() {
     let site = Site::with(crossauth_axum::Builder::danger_allow_cross_site_requests);
     let mut bob = application(&site).await;
     let forged = || request(Method::POST, "/raw").header(SITE, "cross-site");
@@ -76,7 +76,7 @@ async fn the_refusal_can_be_turned_off_for_the_application_and_not_for_our_route
 }
 
 #[tokio::test]
-async fn a_withheld_origin_is_judged_by_the_token() {
+async fn null_origin_requires_a_valid_token() {
     let site = Site::with(|site| site.danger_insecure_base_url("http://auth.test"));
     let mut browser = site.browser();
     let token = browser.csrf_token().await;
@@ -90,7 +90,7 @@ async fn a_withheld_origin_is_judged_by_the_token() {
 }
 
 #[tokio::test]
-async fn a_page_under_a_foreign_name_of_our_address_changes_nothing() {
+async fn dns_rebinding_requests_are_rejected() {
     let site = Site::new();
     let mut browser = site.browser();
     let token = browser.csrf_token().await;
@@ -123,7 +123,7 @@ async fn parallel_first_requests_do_not_replace_each_others_token() {
         let mut browser = site.browser();
         let (mut one, mut two) = (browser.copy(), browser.copy());
         let answers = [one.get_json(first).await, two.get_json(second).await];
-        // The browser keeps what arrives last.
+        // The browser keeps the cookie of the last response.
         browser.cookies.extend(one.cookies);
         browser.cookies.extend(two.cookies);
         let token = answers.iter().find(|answer| answer.body.contains("csrfToken")).unwrap().json();
@@ -135,10 +135,10 @@ async fn parallel_first_requests_do_not_replace_each_others_token() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_does_not_replace_the_token_of_an_open_form() {
+async fn cross_site_form_does_not_replace_the_csrf_cookie() {
     let site = Site::new();
     for path in crate::site::UNSAFE {
-        // The browser keeps its cookies back, but takes those of the answer.
+        // The browser withholds its cookies, but stores those of the response.
         let forged = request(Method::POST, path).header(SITE, "cross-site");
         let answer = site.browser().send(forged, "").await;
         assert_eq!(answer.status, 401, "{path}");
@@ -147,7 +147,7 @@ async fn a_form_of_another_site_does_not_replace_the_token_of_an_open_form() {
 }
 
 #[tokio::test]
-async fn a_cookie_on_every_get_is_a_setting() {
+async fn csrf_cookie_on_every_get_is_configurable() {
     let site = Site::with(|site| {
         site.cookies(crossauth_axum::CookieConfig {
             csrf_issue: crossauth_axum::CsrfIssue::EveryGet,
@@ -163,7 +163,7 @@ async fn a_cookie_on_every_get_is_a_setting() {
 }
 
 #[tokio::test]
-async fn with_a_session_its_token_counts_when_the_csrf_cookie_is_gone() {
+async fn session_token_is_accepted_without_the_csrf_cookie() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -173,12 +173,12 @@ async fn with_a_session_its_token_counts_when_the_csrf_cookie_is_gone() {
 }
 
 #[tokio::test]
-async fn every_form_of_a_tossed_session_cookie_is_removed() {
+async fn duplicate_session_cookies_are_removed_for_every_path_and_domain() {
     let site =
         Site::with(|site| site.base_url("https://id.example.com").host_prefix(HostPrefix::Never));
-    let tossed =
+    let duplicate =
         request(Method::GET, "/account/settings").header(COOKIE, "SESSIONID=a; SESSIONID=b");
-    let answer = send_bare(&site.router, tossed.body("".into()).unwrap()).await;
+    let answer = send_bare(&site.router, duplicate.body("".into()).unwrap()).await;
     let removed = answer.set_cookies();
     for form in [
         "SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970",
@@ -193,7 +193,7 @@ async fn every_form_of_a_tossed_session_cookie_is_removed() {
 }
 
 #[tokio::test]
-async fn the_id_of_a_request_tells_nothing_of_the_next() {
+async fn request_ids_are_unpredictable() {
     let site = Site::new();
     let router = site.crossauth.mount(Router::new().route("/", get(|| async { StatusCode::OK })));
     let mut browser = Browser::new(router);

@@ -1,4 +1,4 @@
-//! What every answer of ours says to the browser besides its body.
+//! Headers of our responses.
 
 use crossauth_core::account::Role;
 use crossauth_core::user::NewUser;
@@ -10,20 +10,20 @@ use crate::browser::{Answer, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
-async fn pages_load_nothing_foreign_run_nothing_inline_and_cannot_be_framed() {
+async fn csp_forbids_external_resources_inline_scripts_and_framing() {
     let site = Site::with(|site| site.base_url("https://id.example.com"));
     let mut bob = site.logged_in("bob").await;
     let token = site.crossauth.auth().setup.issue_token().await.unwrap().unwrap();
-    let mut stranger = site.browser();
+    let mut visitor = site.browser();
     let mut pages = vec![bob.get("/").await];
     for path in ["/login", "/signup", "/nowhere", "/setup", &format!("/setup?token={token}")] {
-        pages.push(stranger.get(path).await);
+        pages.push(visitor.get(path).await);
     }
-    pages.push(stranger.submit("/login", &[("username", "bob"), ("password", "x")]).await);
+    pages.push(visitor.submit("/login", &[("username", "bob"), ("password", "x")]).await);
     pages.push(bob.submit_bare("/logout", &[]).await);
     for page in &pages {
         let policy = directives(page);
-        // Browsers apply it to every redirect after a form, and these forms lead on.
+        // Browsers apply it to every redirect after a form, and these forms redirect.
         let leads_on = page.body.contains("<form");
         assert_eq!(policy.contains(&"form-action 'self'".to_owned()), !leads_on, "{policy:?}");
         for directive in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
@@ -44,18 +44,18 @@ async fn pages_load_nothing_foreign_run_nothing_inline_and_cannot_be_framed() {
 }
 
 #[tokio::test]
-async fn json_is_json_and_nothing_else() {
+async fn json_responses_have_type_and_csp() {
     let site = Site::with(|site| site.base_url("https://id.example.com"));
     let mut bob = site.logged_in("bob").await;
-    let mut stranger = site.browser();
+    let mut visitor = site.browser();
     for answer in [
         bob.get("/api/userforsessionkey").await,
         bob.get("/api/getcsrftoken").await,
-        stranger.get("/api/userforsessionkey").await,
-        stranger.get("/api/%3Cscript%3E").await,
-        stranger.get("/api/login").await,
-        stranger.log_in("<script>alert(1)</script>", PASSWORD).await,
-        stranger.post("/api/signup", json!({"username": "<script>", "password": PASSWORD})).await,
+        visitor.get("/api/userforsessionkey").await,
+        visitor.get("/api/%3Cscript%3E").await,
+        visitor.get("/api/login").await,
+        visitor.log_in("<script>alert(1)</script>", PASSWORD).await,
+        visitor.post("/api/signup", json!({"username": "<script>", "password": PASSWORD})).await,
         bob.post("/api/logout", json!({})).await,
     ] {
         answer.json();
@@ -70,7 +70,7 @@ async fn json_is_json_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn redirects_are_302_and_are_not_kept() {
+async fn redirects_are_302_and_not_cacheable() {
     let site = Site::with(|site| site.base_url("https://id.example.com"));
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -88,13 +88,13 @@ async fn redirects_are_302_and_are_not_kept() {
 }
 
 #[tokio::test]
-async fn without_tls_nothing_is_said_about_tls() {
+async fn hsts_is_sent_over_tls_only() {
     let site = Site::new();
     assert_eq!(site.browser().get("/login").await.header("strict-transport-security"), None);
 }
 
 #[tokio::test]
-async fn only_the_present_version_of_an_asset_may_be_kept_for_good() {
+async fn only_the_current_version_of_an_asset_is_immutable() {
     let site = Site::new();
     let page = site.browser().get("/login").await.body;
     let current = page.split("href=\"/crossauth.css").nth(1).unwrap().split('"').next().unwrap();
@@ -122,7 +122,7 @@ async fn only_the_present_version_of_an_asset_may_be_kept_for_good() {
 }
 
 #[tokio::test]
-async fn assets_set_no_cookie_and_are_what_they_say() {
+async fn assets_set_no_cookie_and_have_their_content_type() {
     let site = Site::new();
     for (path, media_type) in [
         ("/crossauth.css", "text/css; charset=utf-8"),
@@ -142,7 +142,7 @@ async fn assets_set_no_cookie_and_are_what_they_say() {
 }
 
 #[tokio::test]
-async fn what_comes_with_a_request_is_shown_as_text_or_not_at_all() {
+async fn request_values_are_escaped_or_omitted() {
     let site = Site::new();
     let script = "\"'><script>alert(1)</script>{{7*7}}{% raw %}";
     let query: String = url::form_urlencoded::byte_serialize(script.as_bytes()).collect();
@@ -172,7 +172,7 @@ async fn what_comes_with_a_request_is_shown_as_text_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_shown_as_text() {
+async fn stored_values_are_escaped() {
     let site = Site::new();
     let script = "<img src=x onerror=alert(1)>{{7*7}}";
     let mut user = NewUser::named(script);
@@ -191,7 +191,7 @@ async fn what_is_stored_is_shown_as_text() {
 }
 
 #[tokio::test]
-async fn each_answer_has_a_name_of_its_own_and_error_pages_show_it() {
+async fn each_response_has_a_request_id_that_error_pages_show() {
     let site = Site::new();
     let mut browser = site.browser();
     let page = browser.get("/nowhere").await;

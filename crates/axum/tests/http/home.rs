@@ -1,4 +1,4 @@
-//! The account page, and addresses that lead nowhere.
+//! The account page, and unknown paths.
 
 use axum::Router;
 use crossauth_axum::SignupField;
@@ -9,7 +9,7 @@ use crate::browser::{Browser, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
-async fn the_account_page_greets_its_user_and_offers_a_way_out() {
+async fn account_page_shows_username_and_logout_button() {
     let site = Site::new();
     site.account("root", Role::Administrator).await;
     let page = site.logged_in("root").await.get("/").await;
@@ -21,7 +21,7 @@ async fn the_account_page_greets_its_user_and_offers_a_way_out() {
 }
 
 #[tokio::test]
-async fn the_account_page_shows_the_fields_that_the_user_has_filled_in() {
+async fn account_page_shows_non_empty_fields() {
     let site = Site::with(|site| {
         site.signup_fields([
             SignupField::new("email"),
@@ -61,7 +61,7 @@ async fn unauthenticated_pages_redirect_to_the_login_page_and_api_calls_are_refu
 }
 
 #[tokio::test]
-async fn addresses_that_lead_nowhere_are_not_found_in_the_form_that_was_asked_for() {
+async fn unknown_paths_are_not_found_as_page_or_json() {
     let site = Site::new();
     for path in ["/nowhere", "/account/x.css", "//login", "/crossauth.css/../login"] {
         site.browser().get(path).await.assert_page(404, "Page not found");
@@ -72,7 +72,7 @@ async fn addresses_that_lead_nowhere_are_not_found_in_the_form_that_was_asked_fo
 }
 
 #[tokio::test]
-async fn a_slash_too_many_or_too_few_leads_to_the_address_that_was_meant() {
+async fn trailing_slash_redirects_to_the_route() {
     let site = Site::with(|site| site.prefix("/auth"));
     for (path, location) in [
         ("/auth", "/auth/"),
@@ -85,14 +85,14 @@ async fn a_slash_too_many_or_too_few_leads_to_the_address_that_was_meant() {
     }
     let posted = site.browser().submit_bare("/auth/login/", &[]).await;
     assert_eq!(posted.status, 405);
-    // In an application the names work, and the prefix without a slash is its own affair.
+    // In an application these paths work, and it handles the prefix without a slash.
     let mounted: Router = site.crossauth.mount(Router::new());
     let answer = Browser::new(mounted).get("/auth/login/").await;
     assert_eq!(answer.location(), Some("/auth/login"));
 }
 
 #[tokio::test]
-async fn what_browsers_and_robots_ask_every_host_for_is_there() {
+async fn robots_favicon_and_change_password_are_served() {
     let site = Site::new();
     let robots = site.browser().get("/robots.txt").await;
     assert_eq!(robots.body, "User-agent: *\nDisallow: /\n");
@@ -106,7 +106,7 @@ async fn what_browsers_and_robots_ask_every_host_for_is_there() {
 }
 
 #[tokio::test]
-async fn methods_that_an_address_does_not_take_are_refused_in_the_form_that_was_asked_for() {
+async fn unsupported_methods_are_rejected_as_page_or_json() {
     let site = Site::new();
     for (path, method) in [
         ("/", "POST"),

@@ -1,4 +1,4 @@
-//! Requests that are too large, malformed, or full of odd characters.
+//! Requests that are too large, malformed, or contain invalid characters.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::site::{PASSWORD, Site, UNSAFE};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_too_large_however_it_comes() {
+async fn body_over_the_limit_is_too_large_with_and_without_content_length() {
     let site = Site::new();
     let limit = 64 * 1024;
     for path in UNSAFE {
@@ -47,7 +47,7 @@ async fn a_body_beyond_the_limit_is_too_large_however_it_comes() {
 }
 
 #[tokio::test]
-async fn a_large_password_is_refused_before_it_is_hashed() {
+async fn large_password_is_refused_before_it_is_hashed() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let password = "a".repeat(1024 * 1024);
@@ -59,7 +59,7 @@ async fn a_large_password_is_refused_before_it_is_hashed() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_given_up() {
+async fn incomplete_body_times_out() {
     let limits = BodyLimits { time: Duration::from_millis(1), ..BodyLimits::default() };
     let site = Site::with(|site| site.body_limits(limits));
     let answer = site.browser().send(json_request("/api/login"), Body::new(Stalled)).await;
@@ -81,7 +81,7 @@ async fn compressed_bodies_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_one_flat_json_object_is_a_bad_request() {
+async fn json_other_than_a_flat_object_is_a_bad_request() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
@@ -131,7 +131,7 @@ async fn text_that_is_not_utf_8_or_has_a_nul_is_a_bad_request_in_every_field() {
 }
 
 #[tokio::test]
-async fn odd_characters_in_a_name_are_refused_at_signup_and_match_no_user_at_login() {
+async fn invalid_characters_in_a_name_are_rejected_at_signup_and_match_no_user_at_login() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     for name in [
@@ -157,7 +157,7 @@ async fn odd_characters_in_a_name_are_refused_at_signup_and_match_no_user_at_log
 }
 
 #[tokio::test]
-async fn a_form_with_too_many_fields_is_a_bad_request() {
+async fn form_with_too_many_fields_is_a_bad_request() {
     let site = Site::new();
     let many = (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>().join("&");
     assert_eq!(send_form(&site, "/login", &many).await.status, 400);
@@ -167,7 +167,7 @@ async fn a_form_with_too_many_fields_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn numbers_where_there_should_be_text_are_refused_and_flags_take_any() {
+async fn numbers_are_rejected_as_text_and_accepted_as_flags() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     for number in ["-1", "2147483648", "9223372036854775808", "1e308", "-0.0"] {
@@ -186,7 +186,7 @@ async fn numbers_where_there_should_be_text_are_refused_and_flags_take_any() {
 }
 
 #[tokio::test]
-async fn multipart_forms_mean_what_other_forms_mean() {
+async fn multipart_forms_are_equivalent_to_urlencoded_forms() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -223,7 +223,7 @@ async fn send_form(site: &Site, path: &str, body: &str) -> Answer {
     browser.send(request, body.to_owned()).await
 }
 
-/// A body without an end, which counts what is drawn from it.
+/// An endless body, which counts the bytes that are read.
 struct Endless(Arc<AtomicUsize>);
 
 impl Endless {
@@ -243,7 +243,7 @@ impl http_body::Body for Endless {
     }
 }
 
-/// A body of which nothing ever arrives.
+/// A body that never arrives.
 struct Stalled;
 
 impl http_body::Body for Stalled {

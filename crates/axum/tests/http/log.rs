@@ -1,4 +1,4 @@
-//! What must not be found in logs, in error pages, or where a value is printed for debugging.
+//! Secrets must not be in logs, error pages or `Debug` output.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::password::HasherConfig;
 use crossauth_core::password::pbkdf2::Pepper;
 use crossauth_core::secret::Password;
-use crossauth_core::session::Beginning;
+use crossauth_core::session::BeginOptions;
 use crossauth_core::signup::SignupRequest;
 use crossauth_testkit::random::SeededRandom;
 use parking_lot::Mutex;
@@ -25,7 +25,7 @@ const WRONG: &str = "Canary-Wrong-8";
 const TYPED_AS_NAME: &str = "Canary-Typed-As-Name-9";
 
 #[tokio::test]
-async fn neither_log_nor_answers_repeat_a_secret() {
+async fn secrets_are_neither_logged_nor_returned() {
     let log = Log::for_the_whole_process();
     tracing::trace!("the log is kept from the finest level on");
     let storage = test_storage();
@@ -54,7 +54,7 @@ async fn neither_log_nor_answers_repeat_a_secret() {
     }
 }
 
-/// What the log must tell, and what it must not contain.
+/// Expected text of the log, and secrets that it must not contain.
 struct Day {
     answers: Vec<Answer>,
     secrets: Vec<String>,
@@ -126,7 +126,7 @@ impl Day {
 }
 
 #[tokio::test]
-async fn printing_a_value_for_debugging_shows_no_secret() {
+async fn debug_output_redacts_secrets() {
     let hasher = HasherConfig { pepper: Some(Pepper::new("canary-pepper")), ..quick_hashes() };
     let builder = Crossauth::builder().secret(SECRET).hasher(hasher.clone());
     let site = Site::with(|site| site.secret(SECRET).hasher(hasher.clone()));
@@ -150,7 +150,7 @@ async fn printing_a_value_for_debugging_shows_no_secret() {
     };
     let request = SignupRequest { replaces: Some((&old.id).into()), ..SignupRequest::new(form) };
     let credentials = found.credentials();
-    let beginning = Beginning { credentials: Some(&credentials), ..Beginning::default() };
+    let beginning = BeginOptions { credentials: Some(&credentials), ..BeginOptions::default() };
     let attempt = attempt();
     let shown = format!(
         "{builder:?} {hasher:?} {:?} {found:?} {secrets:?} {old:?} {anonymous:?} {checked:?} \
@@ -169,7 +169,7 @@ async fn printing_a_value_for_debugging_shows_no_secret() {
     }
 }
 
-/// A cookie's id and signature: each is as secret as the whole.
+/// A cookie's id and signature: each is secret.
 fn halves(cookie: &str) -> Vec<String> {
     cookie.split('.').map(str::to_owned).collect()
 }
@@ -182,12 +182,12 @@ fn assert_tells_none(answer: &Answer, secrets: &[&str]) {
     }
 }
 
-/// A log in memory.
+/// An in-memory log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Not for a thread or a test alone: passwords are hashed on threads of their own.
+    /// For the whole process, because passwords are hashed on other threads.
     fn for_the_whole_process() -> Self {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()

@@ -14,7 +14,7 @@ use crate::browser::{Answer, json_request};
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
-async fn the_right_password_begins_a_session() {
+async fn correct_password_begins_a_session() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -33,11 +33,11 @@ async fn the_right_password_begins_a_session() {
 }
 
 #[tokio::test]
-async fn cookies_are_secure_off_localhost() {
+async fn cookies_are_secure_except_on_localhost() {
     let site = Site::with(|builder| builder.base_url("https://id.example.com"));
     site.account("bob", Role::User).await;
     let answer = site.browser().log_in("bob", PASSWORD).await;
-    // Where nothing is in the way, no other host of the domain can set them either.
+    // With `__Host-`, no other host of the domain can set them.
     assert!(answer.set_cookie("__Host-SESSIONID").unwrap().contains("; Secure"));
     assert!(answer.set_cookie("__Host-CSRFTOKEN").unwrap().contains("; Secure"));
     let site = Site::with(|builder| {
@@ -49,7 +49,7 @@ async fn cookies_are_secure_off_localhost() {
 }
 
 #[tokio::test]
-async fn unknown_users_and_wrong_passwords_look_alike() {
+async fn unknown_users_and_wrong_passwords_are_indistinguishable() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let wrong = site.browser().log_in("bob", "Wrong-Horse-7").await;
@@ -82,7 +82,7 @@ async fn account_that_cannot_be_decoded_looks_like_a_wrong_password() {
 }
 
 #[tokio::test]
-async fn the_state_of_an_account_is_told_only_to_those_who_know_its_password() {
+async fn account_state_is_revealed_only_with_the_correct_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     site.crossauth.auth().accounts.disable("bob").await.unwrap();
@@ -96,7 +96,7 @@ async fn the_state_of_an_account_is_told_only_to_those_who_know_its_password() {
 }
 
 #[tokio::test]
-async fn the_page_leads_to_next_and_remembers_what_was_typed() {
+async fn login_page_redirects_to_next_and_keeps_the_username() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -116,7 +116,7 @@ async fn the_page_leads_to_next_and_remembers_what_was_typed() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_looks_the_same_whatever_the_state_of_the_account() {
+async fn wrong_password_response_does_not_depend_on_the_account_state() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     let control = site.browser().log_in("bob", "Wrong-Horse-7").await.shape();
@@ -129,7 +129,7 @@ async fn a_wrong_password_looks_the_same_whatever_the_state_of_the_account() {
 }
 
 #[tokio::test]
-async fn each_state_that_shuts_an_account_has_its_code_and_gives_no_session() {
+async fn each_inactive_state_has_an_error_code_and_begins_no_session() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     for (state, number, code) in [
@@ -156,7 +156,7 @@ async fn each_state_that_shuts_an_account_has_its_code_and_gives_no_session() {
 }
 
 #[tokio::test]
-async fn a_second_factor_that_cannot_be_checked_is_not_skipped() {
+async fn unsupported_second_factor_is_not_skipped() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     for factor2 in ["totp", "email", "anything"] {
@@ -171,7 +171,7 @@ async fn a_second_factor_that_cannot_be_checked_is_not_skipped() {
 }
 
 #[tokio::test]
-async fn a_password_opens_no_account_with_another_first_factor() {
+async fn password_does_not_authenticate_with_another_first_factor() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     for (factor1, status) in
@@ -184,12 +184,12 @@ async fn a_password_opens_no_account_with_another_first_factor() {
 }
 
 #[tokio::test]
-async fn a_form_logs_in_the_user_it_names_also_when_another_is_logged_in() {
+async fn login_replaces_the_session_of_another_user() {
     let site = Site::new();
     site.account("alice", Role::User).await;
     let mut browser = site.logged_in("bob").await;
     let mut old = browser.copy();
-    // Programs are told who is logged in, as upstream tells them.
+    // The JSON twin returns the logged-in user, as upstream does.
     let answer = browser.log_in("alice", PASSWORD).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["ok"], json!(false));
@@ -206,7 +206,7 @@ async fn a_form_logs_in_the_user_it_names_also_when_another_is_logged_in() {
 }
 
 #[tokio::test]
-async fn a_login_form_from_before_a_login_in_another_tab_is_answered_in_plain_words() {
+async fn stale_login_form_after_login_in_another_tab_explains_itself() {
     let site = Site::new();
     site.account("alice", Role::User).await;
     site.account("bob", Role::User).await;
@@ -219,17 +219,17 @@ async fn a_login_form_from_before_a_login_in_another_tab_is_answered_in_plain_wo
     };
     let done = browser.submit_bare("/login", &form("alice", PASSWORD, &first)).await;
     assert_eq!(done.location(), Some("/reports"));
-    // The same user: that is what they wanted.
+    // The same user: redirects.
     let again = browser.submit_bare("/login", &form("Alice ", PASSWORD, &second)).await;
     assert_eq!((again.status.as_u16(), again.location()), (302, Some("/reports")));
-    // Another: never silently as the one who is logged in.
+    // Another user: an error.
     let other = browser.submit_bare("/login", &form("bob", PASSWORD, &second)).await;
     other.assert_page(401, "You are logged in already");
     assert!(other.text().contains("alice"), "{}", other.body);
     assert_eq!(browser.whoami().await.as_deref(), Some("alice"));
     let token = other.text().split("name=\"csrfToken\" value=\"").nth(1).unwrap().to_owned();
     let token = token.split('"').next().unwrap();
-    // The button of that page leads to the login page, and from there on.
+    // The button of that page logs out and redirects to the login page.
     let fields = [("csrfToken", token), ("next", "/login?next=%2Freports")];
     let out = browser.submit_bare("/logout", &fields).await;
     assert_eq!(out.location(), Some("/login?next=%2Freports"));
@@ -237,7 +237,7 @@ async fn a_login_form_from_before_a_login_in_another_tab_is_answered_in_plain_wo
 }
 
 #[tokio::test]
-async fn a_stale_form_says_that_it_has_expired() {
+async fn stale_form_reports_that_it_has_expired() {
     let site = Site::new();
     let token = site.browser().csrf_token().await;
     let mut browser = site.browser();
@@ -249,7 +249,7 @@ async fn a_stale_form_says_that_it_has_expired() {
 }
 
 #[tokio::test]
-async fn the_box_to_stay_logged_in_decides_whether_the_cookie_outlives_the_browser() {
+async fn stay_logged_in_checkbox_makes_the_cookie_persistent() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let lasts = |answer: &Answer| answer.set_cookie("SESSIONID").unwrap().contains("; Expires=");
@@ -269,7 +269,7 @@ async fn the_box_to_stay_logged_in_decides_whether_the_cookie_outlives_the_brows
 }
 
 #[tokio::test]
-async fn a_form_without_a_token_is_refused_before_the_password_is_looked_at() {
+async fn csrf_is_checked_before_the_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
@@ -282,7 +282,7 @@ async fn a_form_without_a_token_is_refused_before_the_password_is_looked_at() {
     api.assert_failure(401, "InvalidCsrf");
     assert_eq!(api.json()["errorCode"], json!(21));
     api.assert_no_session();
-    // The page that was shown again carries a token that works.
+    // The form with errors has a valid token.
     let token = bare.body.split("name=\"csrfToken\" value=\"").nth(1).unwrap();
     let token = token.split('"').next().unwrap().to_owned();
     let mut form = credentials("bob", PASSWORD).to_vec();
@@ -291,7 +291,7 @@ async fn a_form_without_a_token_is_refused_before_the_password_is_looked_at() {
 }
 
 #[tokio::test]
-async fn fields_that_are_missing_doubled_or_no_text_are_bad_requests() {
+async fn missing_duplicate_and_non_text_fields_are_bad_requests() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     for body in [
@@ -318,7 +318,7 @@ async fn fields_that_are_missing_doubled_or_no_text_are_bad_requests() {
 }
 
 #[tokio::test]
-async fn every_spelling_of_a_name_means_one_account() {
+async fn every_spelling_of_a_name_finds_the_same_account() {
     let site = Site::new();
     site.account("bob@example.com", Role::User).await;
     for name in [
@@ -356,7 +356,7 @@ async fn logging_in_from_two_browsers_makes_two_sessions() {
 }
 
 #[tokio::test]
-async fn a_password_changed_while_it_is_checked_begins_no_session() {
+async fn password_changed_during_login_begins_no_session() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let bob = site.account("bob", Role::User).await;

@@ -27,10 +27,10 @@ async fn logging_out_ends_the_session_and_clears_cookies_and_cache() {
 }
 
 #[tokio::test]
-async fn the_page_leads_to_next_or_to_the_configured_place() {
-    let site = Site::with(|site| site.logout_redirect("/goodbye"));
+async fn logout_redirects_to_next_or_the_configured_target() {
+    let site = Site::with(|site| site.logout_redirect("/logged_out"));
     for (next, target) in
-        [("/reports", "/reports"), ("https://evil.example", "/goodbye"), ("", "/goodbye")]
+        [("/reports", "/reports"), ("https://evil.example", "/logged_out"), ("", "/logged_out")]
     {
         let mut browser = site.logged_in("bob").await;
         let answer = browser.submit("/logout", &[("next", next)]).await;
@@ -42,7 +42,7 @@ async fn the_page_leads_to_next_or_to_the_configured_place() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_this_session_and_no_other() {
+async fn logout_ends_only_the_current_session() {
     let site = Site::new();
     let mut here = site.logged_in("bob").await;
     let mut elsewhere = site.logged_in("bob").await;
@@ -52,15 +52,15 @@ async fn logging_out_ends_this_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn logging_out_twice_or_without_a_session_does_no_harm() {
+async fn repeated_logout_and_logout_without_session_succeed() {
     let site = Site::new();
-    let mut stranger = site.browser();
-    assert_eq!(stranger.post("/api/logout", json!({})).await.status, 200);
-    assert_eq!(stranger.submit("/logout", &[]).await.status, 302);
+    let mut visitor = site.browser();
+    assert_eq!(visitor.post("/api/logout", json!({})).await.status, 200);
+    assert_eq!(visitor.submit("/logout", &[]).await.status, 302);
 }
 
 #[tokio::test]
-async fn a_link_to_the_logout_page_ends_no_session() {
+async fn link_to_the_logout_page_ends_no_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     for path in ["/logout", "/api/logout", "/logout?next=/"] {
@@ -74,7 +74,7 @@ async fn a_link_to_the_logout_page_ends_no_session() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_error_page_says_so_and_nothing_happens() {
+async fn logout_without_a_token_shows_an_error_and_keeps_the_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     browser.submit_bare("/logout", &[]).await.assert_page(401, "This form was not accepted");
@@ -84,20 +84,20 @@ async fn without_a_token_the_error_page_says_so_and_nothing_happens() {
 }
 
 #[tokio::test]
-async fn logging_out_does_not_claim_to_have_ended_a_session_that_lives_on() {
+async fn logout_with_an_ambiguous_cookie_reports_an_error() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
-    let mut tossed = site.browser();
-    let token = tossed.csrf_token().await;
+    let mut duplicate = site.browser();
+    let token = duplicate.csrf_token().await;
     let good = &browser.cookies["SESSIONID"];
-    tossed.cookies.insert("SESSIONID".into(), format!("{good}; SESSIONID=x"));
-    let answer = tossed.post_with_token("/api/logout", json!({}), &token).await;
+    duplicate.cookies.insert("SESSIONID".into(), format!("{good}; SESSIONID=x"));
+    let answer = duplicate.post_with_token("/api/logout", json!({}), &token).await;
     answer.assert_failure(401, "InvalidSession");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
 #[tokio::test]
-async fn a_link_to_the_logout_page_offers_a_button() {
+async fn logout_page_has_a_button() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let page = bob.get("/logout?next=/bye").await;
@@ -108,7 +108,7 @@ async fn a_link_to_the_logout_page_offers_a_button() {
 }
 
 #[tokio::test]
-async fn logging_out_twice_is_logging_out() {
+async fn second_logout_form_succeeds() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
@@ -118,7 +118,7 @@ async fn logging_out_twice_is_logging_out() {
         assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")));
     }
     assert_eq!(bob.post_with_token("/api/logout", json!({}), &token).await.status, 200);
-    // An expired session is no session.
+    // An expired session is absent.
     let mut alice = site.logged_in("alice").await;
     let token = alice.csrf_token().await;
     site.clock.advance(std::time::Duration::from_hours(24 * 365));
@@ -128,10 +128,10 @@ async fn logging_out_twice_is_logging_out() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_removes_no_cookie_that_the_browser_kept_back() {
+async fn cross_site_logout_removes_no_cookies() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;
-    // With SameSite=Lax the request comes without cookies, but its answer may set some.
+    // With SameSite=Lax the request comes without cookies, but its response may set some.
     for (name, value) in [("origin", "null"), ("accept", "*/*")] {
         let forged = request(Method::POST, "/logout")
             .header(name, value)

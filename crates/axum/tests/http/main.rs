@@ -1,7 +1,7 @@
-//! The HTTP surface, endpoint by endpoint: status, headers and body of every case.
+//! The HTTP API: status, headers and body of every endpoint.
 //!
-//! One file for each noun of `src/routes`, others for what holds across all of them; `site`,
-//! `browser` and `store` are what they are made with.
+//! One file for each file of `src/routes`, and others for properties of all routes. `site` and
+//! `browser` are the fixtures.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,8 +12,8 @@ mod site;
 mod application;
 mod csrf;
 mod csrf_token;
-mod embedded_alike;
 mod embedding;
+mod embedding_variants;
 mod forgery;
 mod headers;
 mod home;

@@ -1,4 +1,4 @@
-//! What happens when something that a request needs does not answer or has no capacity.
+//! Failing dependencies and lack of capacity.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::browser::Answer;
 use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 #[tokio::test]
-async fn without_storage_no_session_begins_and_none_ends() {
+async fn storage_outage_neither_begins_nor_ends_sessions() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let mut inside = site.logged_in("bob").await;
@@ -52,7 +52,7 @@ async fn without_storage_no_session_begins_and_none_ends() {
 }
 
 #[tokio::test]
-async fn an_answer_without_storage_names_its_request() {
+async fn storage_outage_response_has_a_request_id() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let mut browser = site.logged_in("bob").await;
@@ -62,13 +62,13 @@ async fn an_answer_without_storage_names_its_request() {
 }
 
 #[tokio::test]
-async fn five_hundred_logins_at_once_are_hashed_one_by_one_or_refused_at_once() {
+async fn concurrent_logins_beyond_capacity_are_rejected() {
     let (gate, mut entered, open) = Gate::new();
-    let site = Site::with(|site| one_thread_and_one_place(site).random(gate));
+    let site = Site::with(|site| single_thread_with_queue_of_one(site).random(gate));
     let mut logins = JoinSet::new();
     let mut browser = site.browser();
     logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
-    // An unknown user is hashed for as well: the only thread is at it.
+    // A dummy hash for an unknown user occupies the only thread.
     entered.recv().await.unwrap();
     for _ in 1..500 {
         let mut browser = site.browser();
@@ -93,12 +93,12 @@ async fn five_hundred_logins_at_once_are_hashed_one_by_one_or_refused_at_once() 
     assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
 }
 
-fn one_thread_and_one_place(site: Builder) -> Builder {
+fn single_thread_with_queue_of_one(site: Builder) -> Builder {
     let one = NonZeroUsize::MIN;
     site.hasher(HasherConfig { threads: Some(one), queue: one, ..quick_hashes() })
 }
 
-/// Randomness that holds up the threads that hash, which draw a salt for each new hash.
+/// Randomness that blocks the hashing threads, which need a salt for each new hash.
 struct Gate {
     random: SeededRandom,
     entered: mpsc::UnboundedSender<()>,
@@ -106,7 +106,8 @@ struct Gate {
 }
 
 impl Gate {
-    /// The gate, what tells that a thread has come to it, and what opens it when dropped.
+    /// The gate, the receiver that reports a blocked thread, and the sender that opens it when
+    /// dropped.
     fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<()>, std_mpsc::Sender<()>) {
         let (entered, entries) = mpsc::unbounded_channel();
         let (opener, open) = std_mpsc::channel();
@@ -118,7 +119,7 @@ impl Gate {
 impl Random for Gate {
     fn fill(&self, bytes: &mut [u8]) {
         if std::thread::current().name().is_some_and(|name| name.starts_with("password-")) {
-            // The test may have ended, and with it both other ends.
+            // The test may have ended and dropped both other ends.
             let _ = self.entered.send(());
             let _ = self.open.lock().recv();
         }
@@ -134,7 +135,7 @@ fn assert_unavailable(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn round_trips_are_none_for_anonymous_requests_one_for_sessions_and_two_for_a_login() {
+async fn storage_round_trips_are_bounded_per_kind_of_request() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     site.account("bob", Role::User).await;

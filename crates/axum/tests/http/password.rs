@@ -1,4 +1,4 @@
-//! Passwords at the door: which bytes count, which stored hashes are read, and what replaces them.
+//! Passwords at login: significant bytes, accepted stored hashes, and upgrades.
 
 use crossauth_core::account::Role;
 use crossauth_core::user::NewUser;
@@ -46,7 +46,7 @@ async fn every_byte_of_a_password_counts() {
 }
 
 #[tokio::test]
-async fn a_password_typed_on_a_system_that_decomposes_letters_is_the_same() {
+async fn composed_and_decomposed_passwords_are_equal() {
     let site = Site::new();
     let (nfc, nfd) = ("P\u{e4}ssword-12x", "Pa\u{308}ssword-12x");
     for (name, password) in [("bob", nfc), ("alice", nfd)] {
@@ -59,7 +59,7 @@ async fn a_password_typed_on_a_system_that_decomposes_letters_is_the_same() {
 }
 
 #[tokio::test]
-async fn hashes_of_the_originals_are_upgraded_by_the_login_that_proves_them() {
+async fn hashes_of_upstream_are_upgraded_at_login() {
     for hash in [PYTHON_HASH, TYPESCRIPT_HASH] {
         let site = Site::new();
         site.stored(NewUser::named("bob"), Some(hash)).await;
@@ -92,7 +92,7 @@ async fn logins_that_upgrade_one_hash_at_the_same_time_all_succeed() {
 }
 
 #[tokio::test]
-async fn what_stands_for_no_password_matches_no_password() {
+async fn placeholders_for_an_absent_password_match_no_password() {
     let disabled = "pbkdf2:sha256:32:600000:0:DISABLED:DISABLED";
     for stored in [None, Some(""), Some("********"), Some(disabled)] {
         let site = Site::new();
@@ -106,7 +106,7 @@ async fn what_stands_for_no_password_matches_no_password() {
 }
 
 #[tokio::test]
-async fn a_hash_that_cannot_be_read_matches_no_password() {
+async fn malformed_hash_matches_no_password() {
     let control = Site::new();
     control.account("bob", Role::User).await;
     let control = control.browser().log_in("bob", "Wrong-Horse-7").await;

@@ -1,4 +1,4 @@
-//! Where a form may lead: to paths of this site.
+//! Redirects after forms: only to paths of this site.
 
 use crossauth_core::account::Role;
 use http::Method;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::browser::request;
 use crate::site::{PASSWORD, Site};
 
-/// Each would lead some browser to another site, or run a script.
+/// Targets that would redirect some browser to another site, or run a script.
 const FOREIGN: [&str; 24] = [
     "//evil.example",
     "///evil.example",
@@ -37,7 +37,7 @@ const FOREIGN: [&str; 24] = [
 ];
 
 #[tokio::test]
-async fn a_login_never_leads_to_another_site() {
+async fn login_never_redirects_to_another_site() {
     let site = Site::with(|site| site.login_redirect("/home"));
     site.account("bob", Role::User).await;
     for next in FOREIGN {
@@ -54,7 +54,7 @@ async fn a_login_never_leads_to_another_site() {
 }
 
 #[tokio::test]
-async fn neither_does_signing_up_logging_out_or_being_logged_in_already() {
+async fn signup_logout_and_repeated_login_never_redirect_to_another_site() {
     let site = Site::new();
     for (index, next) in FOREIGN.into_iter().enumerate() {
         let name = format!("user{index}");
@@ -76,7 +76,7 @@ async fn neither_does_signing_up_logging_out_or_being_logged_in_already() {
 }
 
 #[tokio::test]
-async fn being_sent_to_the_login_page_keeps_own_paths_only() {
+async fn redirect_to_login_keeps_local_paths_only() {
     let site = Site::new();
     for (wanted, location) in
         [("/?a=b&c=d", "/login?next=%2F%3Fa%3Db%26c%3Dd"), ("/", "/login?next=%2F")]
@@ -86,7 +86,7 @@ async fn being_sent_to_the_login_page_keeps_own_paths_only() {
 }
 
 #[tokio::test]
-async fn the_names_a_request_gives_the_site_do_not_steer_it() {
+async fn host_and_forwarding_headers_do_not_affect_redirects() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let control = site.browser().get("/login").await;
@@ -100,7 +100,7 @@ async fn the_names_a_request_gives_the_site_do_not_steer_it() {
         let answer = site.browser().send(asked.header(header, value), "").await;
         assert_eq!(answer.location(), Some("/login?next=%2F"));
     }
-    // An origin that equals the Host header is a foreign one all the same.
+    // An origin that equals the Host header is still cross-origin.
     let mut bob = site.logged_in("bob").await;
     let token = bob.csrf_token().await;
     let request = crate::browser::json_request("/api/logout")

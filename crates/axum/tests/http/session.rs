@@ -1,4 +1,4 @@
-//! Sessions: how they begin, how long they last, and what ends them.
+//! Sessions: begin, lifetime, and end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ const HOUR: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn a_fixated_session_ends_when_its_user_logs_in() {
+async fn fixated_session_ends_at_login() {
     let site = Site::new();
     site.account("bob", Role::User).await;
-    let planted = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
+    let fixated = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
     let mut victim = site.browser();
-    victim.cookies.insert("SESSIONID".into(), planted.cookie.clone());
-    assert!(site.crossauth.auth().sessions.check(&planted.cookie).await.is_ok());
+    victim.cookies.insert("SESSIONID".into(), fixated.cookie.clone());
+    assert!(site.crossauth.auth().sessions.check(&fixated.cookie).await.is_ok());
     assert_eq!(victim.log_in("bob", PASSWORD).await.status, 200);
-    assert_ne!(victim.cookies["SESSIONID"], planted.cookie);
-    assert!(site.crossauth.auth().sessions.check(&planted.cookie).await.is_err());
+    assert_ne!(victim.cookies["SESSIONID"], fixated.cookie);
+    assert!(site.crossauth.auth().sessions.check(&fixated.cookie).await.is_err());
     assert_eq!(victim.whoami().await.as_deref(), Some("bob"));
 }
 
 #[tokio::test]
-async fn a_cookie_from_before_logging_out_is_void() {
+async fn session_cookie_is_invalid_after_logout() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     let mut stolen = browser.copy();
@@ -45,7 +45,7 @@ async fn a_cookie_from_before_logging_out_is_void() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_the_sessions_of_every_browser() {
+async fn new_password_ends_all_sessions() {
     let site = Site::new();
     let mut browsers = [site.logged_in("bob").await, site.logged_in("bob").await];
     let mut alice = site.logged_in("alice").await;
@@ -85,18 +85,18 @@ async fn sessions_of_disabled_and_deleted_users_are_refused_at_the_next_request(
 }
 
 #[tokio::test]
-async fn a_session_without_requests_ends() {
-    for (pause, stays) in [(HOUR.saturating_sub(MILLISECOND), true), (HOUR, false)] {
+async fn idle_session_expires() {
+    for (pause, is_valid) in [(HOUR.saturating_sub(MILLISECOND), true), (HOUR, false)] {
         let site = Site::with(|site| site.idle_timeout(HOUR));
         let mut browser = site.logged_in("bob").await;
         site.clock.advance(pause);
-        assert_eq!(browser.whoami().await.is_some(), stays);
-        assert_eq!(browser.cookies.contains_key("SESSIONID"), stays);
+        assert_eq!(browser.whoami().await.is_some(), is_valid);
+        assert_eq!(browser.cookies.contains_key("SESSIONID"), is_valid);
     }
 }
 
 #[tokio::test]
-async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
+async fn use_is_recorded_at_most_once_per_tenth_of_the_idle_timeout() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site.idle_timeout(10 * HOUR));
     let tasks = tokio::spawn(site.crossauth.tasks());
@@ -111,7 +111,7 @@ async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
         site.clock.advance(HOUR / 12);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     }
-    // None of these eleven was written down. What is keeps the session past its ten hours.
+    // None of these eleven uses was recorded. The next one is, and extends the session.
     for hour in 2..=20 {
         site.clock.set(begun + hour * HOUR);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{hour}");
@@ -123,7 +123,7 @@ async fn use_is_written_down_at_most_once_in_a_tenth_of_the_idle_time() {
 }
 
 #[tokio::test]
-async fn use_does_not_prolong_a_session_past_its_last_day() {
+async fn use_does_not_extend_a_session_past_its_maximum_age() {
     let day = 24 * HOUR;
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| {
@@ -145,7 +145,7 @@ async fn use_does_not_prolong_a_session_past_its_last_day() {
 }
 
 #[tokio::test]
-async fn the_clock_set_back_opens_no_session_that_was_closed() {
+async fn setting_the_clock_back_does_not_restore_an_expired_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     let mut copy = browser.copy();
@@ -155,7 +155,7 @@ async fn the_clock_set_back_opens_no_session_that_was_closed() {
 }
 
 #[tokio::test]
-async fn ids_are_long_and_do_not_repeat() {
+async fn session_ids_are_long_and_unique() {
     let site = Site::with(|site| site.random(Arc::new(SystemRandom)));
     let sessions = &site.crossauth.auth().sessions;
     let (mut ids, mut firsts) = (HashSet::new(), HashSet::new());
@@ -171,7 +171,7 @@ async fn ids_are_long_and_do_not_repeat() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_no_cookie() {
+async fn stored_session_value_is_not_a_valid_cookie() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     browser.csrf_token().await;
@@ -197,7 +197,7 @@ async fn what_is_stored_is_no_cookie() {
 }
 
 #[tokio::test]
-async fn a_restart_ends_no_session_and_revives_none() {
+async fn restart_keeps_live_sessions_and_does_not_restore_ended_ones() {
     let site = Site::new();
     let mut living = site.logged_in("bob").await;
     let mut ended = site.logged_in("bob").await;
@@ -210,7 +210,7 @@ async fn a_restart_ends_no_session_and_revives_none() {
     with_cookies(&restarted, &format!("SESSIONID={cookie}"))
         .await
         .assert_failure(401, "Unauthorized");
-    // Tokens of forms that were open survive as well.
+    // Tokens of open forms stay valid, too.
     let token = living.csrf_token().await;
     let mut after = restarted.browser();
     after.cookies = living.cookies.clone();
@@ -219,7 +219,7 @@ async fn a_restart_ends_no_session_and_revives_none() {
 }
 
 #[tokio::test]
-async fn the_application_can_turn_sessions_away() {
+async fn session_filter_rejects_sessions() {
     let site = Site::with(|site| site.session_filter(Arc::new(|key| key.userid.is_none())));
     let mut browser = site.logged_in("bob").await;
     assert_eq!(browser.whoami().await, None);
@@ -227,7 +227,7 @@ async fn the_application_can_turn_sessions_away() {
 }
 
 #[tokio::test]
-async fn what_a_user_may_do_is_looked_up_anew_for_each_request() {
+async fn role_is_read_for_each_request() {
     let site = Site::new();
     let admin = site.account("root", Role::Administrator).await;
     let mut browser = site.logged_in("root").await;

@@ -1,4 +1,4 @@
-//! `setup`: the link that makes the first administrator.
+//! `setup`: the link that creates the first administrator.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::site::{PASSWORD, Site, test_storage};
 const GONE: &str = "This link has been used or is too old";
 
 #[tokio::test]
-async fn the_link_makes_one_administrator_and_logs_them_in() {
+async fn setup_link_creates_one_administrator_and_logs_in() {
     let site = Site::new();
     let token = issue(&site).await;
     let mut browser = site.browser();
@@ -30,7 +30,7 @@ async fn the_link_makes_one_administrator_and_logs_them_in() {
 }
 
 #[tokio::test]
-async fn the_administrator_stays_logged_in_if_they_ask_for_it() {
+async fn setup_with_stay_logged_in_sets_a_persistent_cookie() {
     for (persist, expected) in [(Some("on"), true), (None, false)] {
         let site = Site::new();
         let token = issue(&site).await;
@@ -43,7 +43,7 @@ async fn the_administrator_stays_logged_in_if_they_ask_for_it() {
 }
 
 #[tokio::test]
-async fn there_is_no_administrator_and_no_account_before_the_link_is_used() {
+async fn no_account_exists_before_setup() {
     let site = Site::new();
     assert!(!site.storage.users.has_admin().await.unwrap());
     assert!(site.storage.users.list(None, 10).await.unwrap().is_empty());
@@ -56,7 +56,7 @@ async fn there_is_no_administrator_and_no_account_before_the_link_is_used() {
 }
 
 #[tokio::test]
-async fn looking_at_the_link_uses_nothing_up() {
+async fn viewing_the_setup_page_does_not_consume_the_link() {
     let site = Site::new();
     let token = issue(&site).await;
     for _ in 0..3 {
@@ -68,7 +68,7 @@ async fn looking_at_the_link_uses_nothing_up() {
 }
 
 #[tokio::test]
-async fn links_that_were_never_given_out_do_nothing() {
+async fn unknown_setup_links_are_rejected() {
     let site = Site::new();
     let good = issue(&site).await;
     let other_purpose = site.browser().csrf_token().await;
@@ -102,7 +102,7 @@ async fn links_that_were_never_given_out_do_nothing() {
 }
 
 #[tokio::test]
-async fn of_fifty_who_use_one_link_at_once_one_becomes_administrator() {
+async fn concurrent_uses_of_a_setup_link_create_one_administrator() {
     let site = Site::new();
     let token = issue(&site).await;
     let mut all = JoinSet::new();
@@ -123,7 +123,7 @@ async fn of_fifty_who_use_one_link_at_once_one_becomes_administrator() {
 }
 
 #[tokio::test]
-async fn a_link_is_void_after_a_day() {
+async fn setup_link_expires_after_a_day() {
     for (age, status) in [
         (Duration::from_hours(24) - Duration::from_millis(1), 302),
         (Duration::from_hours(24), 401),
@@ -149,7 +149,7 @@ async fn links_of_several_servers_stay_valid_until_one_is_used() {
 }
 
 #[tokio::test]
-async fn once_there_is_an_administrator_links_are_void_and_none_are_given_out() {
+async fn setup_links_are_invalid_once_there_is_an_administrator() {
     let site = Site::new();
     let token = issue(&site).await;
     site.account("root", Role::Administrator).await;
@@ -160,7 +160,7 @@ async fn once_there_is_an_administrator_links_are_void_and_none_are_given_out() 
 }
 
 #[tokio::test]
-async fn a_form_with_mistakes_does_not_use_the_link_up() {
+async fn invalid_setup_form_does_not_consume_the_link() {
     let site = Site::new();
     site.account("taken", Role::User).await;
     let token = issue(&site).await;
@@ -187,7 +187,7 @@ async fn a_form_with_mistakes_does_not_use_the_link_up() {
 }
 
 #[tokio::test]
-async fn a_form_without_its_fields_is_a_bad_request() {
+async fn setup_form_without_fields_is_a_bad_request() {
     let site = Site::new();
     let token = issue(&site).await;
     let fields = [("token", token.as_str()), ("username", "root")];
@@ -213,7 +213,7 @@ fn form<'a>(token: &'a str, username: &'a str, password: &'a str) -> [(&'a str, 
 }
 
 #[tokio::test]
-async fn a_browser_that_goes_away_does_not_leave_a_used_link_and_no_administrator() {
+async fn cancelled_setup_request_completes_or_leaves_the_link_valid() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let token = issue(&site).await;
@@ -232,7 +232,7 @@ async fn a_browser_that_goes_away_does_not_leave_a_used_link_and_no_administrato
 }
 
 #[tokio::test]
-async fn a_link_is_not_used_up_when_the_account_cannot_be_stored() {
+async fn failed_creation_does_not_consume_the_setup_link() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let token = issue(&site).await;

@@ -11,7 +11,7 @@ use crate::browser::Answer;
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
-async fn a_new_account_is_active_and_logged_in() {
+async fn new_account_is_active_and_logged_in() {
     let site = Site::new();
     let mut browser = site.browser();
     let answer = sign_up(&mut browser, json!({"username": "Bob", "user_email": "bob@x.org"})).await;
@@ -30,7 +30,7 @@ async fn a_new_account_is_active_and_logged_in() {
 }
 
 #[tokio::test]
-async fn the_page_makes_an_account_and_leads_on() {
+async fn signup_page_creates_an_account_and_redirects() {
     let site = Site::new();
     let mut browser = site.browser();
     let page = browser.get("/signup?next=/reports").await;
@@ -52,7 +52,7 @@ async fn the_page_makes_an_account_and_leads_on() {
 }
 
 #[tokio::test]
-async fn each_mistake_has_its_code_and_makes_no_account() {
+async fn each_invalid_field_has_an_error_code_and_creates_no_account() {
     let site = Site::new();
     for (fields, status, code, number) in [
         (json!({"username": ""}), 400, "FormEntry", 42),
@@ -87,7 +87,7 @@ async fn each_mistake_has_its_code_and_makes_no_account() {
 }
 
 #[tokio::test]
-async fn all_mistakes_of_a_form_are_told_at_once_and_what_was_typed_stays() {
+async fn all_field_errors_are_reported_at_once_and_typed_values_are_kept() {
     let site = Site::new();
     let answer = sign_up(&mut site.browser(), json!({"username": "b", "password": "abc"})).await;
     let body = answer.json();
@@ -122,7 +122,7 @@ async fn all_mistakes_of_a_form_are_told_at_once_and_what_was_typed_stays() {
 }
 
 #[tokio::test]
-async fn a_name_or_address_that_is_taken_is_refused_in_every_spelling() {
+async fn name_or_address_that_is_taken_is_refused_in_every_spelling() {
     let site = Site::new();
     let first = json!({"username": "bob@x.org", "user_email": "bob@x.org"});
     assert_eq!(sign_up(&mut site.browser(), first).await.status, 200);
@@ -175,7 +175,7 @@ async fn names_that_differ_in_case_only_are_one_account() {
 }
 
 #[tokio::test]
-async fn reserved_and_look_alike_names_are_refused() {
+async fn reserved_and_confusable_names_are_rejected() {
     let site = Site::new();
     for (name, message) in [
         ("admin", "Username is reserved, please choose another"),
@@ -207,7 +207,7 @@ async fn addresses_of_internationalised_domains_are_stored_in_their_ascii_form()
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_name_at_once_one_gets_it() {
+async fn concurrent_signups_with_one_name_create_one_account() {
     let site = Site::new();
     let mut all = JoinSet::new();
     for index in 0..20 {
@@ -226,7 +226,7 @@ async fn of_many_who_want_one_name_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn factors_of_a_password_alone_may_be_named_in_each_of_their_spellings() {
+async fn every_spelling_of_the_password_factor_is_accepted() {
     let site = Site::new();
     for (number, (factor1, factor2)) in [
         (json!(null), json!(null)),
@@ -246,7 +246,7 @@ async fn factors_of_a_password_alone_may_be_named_in_each_of_their_spellings() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_sent_twice_at_once_logs_in_twice() {
+async fn concurrent_submissions_of_a_signup_form_both_log_in() {
     let site = Site::new();
     let mut all = JoinSet::new();
     for _ in 0..2 {
@@ -265,7 +265,7 @@ async fn a_form_that_is_sent_twice_at_once_logs_in_twice() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_the_address_of_another_account_is_taken() {
+async fn email_address_of_another_account_is_a_taken_name() {
     let site = Site::new();
     let victim = json!({"username": "victim", "user_email": "victim@x.org"});
     assert_eq!(sign_up(&mut site.browser(), victim).await.status, 200);
@@ -287,13 +287,13 @@ async fn a_name_that_is_the_address_of_another_account_is_taken() {
 }
 
 #[tokio::test]
-async fn a_form_for_a_taken_name_is_refused_before_a_hash_is_made() {
+async fn taken_name_is_rejected_before_hashing() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let bob = json!({"user_email": "robert@x.org"});
     assert_eq!(sign_up(&mut site.browser(), bob).await.status, 200);
     assert!(storage.take_calls().contains(&"users.create"));
-    // Otherwise the time would tell which address belongs to the name.
+    // Otherwise the timing would reveal which address belongs to the name.
     for address in ["robert@x.org", "elsewhere@x.org"] {
         let form = json!({"password": "Other-Horse-8", "user_email": address});
         let answer = sign_up(&mut site.browser(), form).await;
@@ -303,7 +303,7 @@ async fn a_form_for_a_taken_name_is_refused_before_a_hash_is_made() {
 }
 
 #[tokio::test]
-async fn signup_cannot_grant_more_than_an_ordinary_user_has() {
+async fn signup_cannot_set_privileged_fields() {
     // The site of these tests lists `state` and `admin` as editable, by mistake.
     let site = Site::new();
     let fields = json!({
@@ -341,7 +341,7 @@ async fn signup_cannot_grant_more_than_an_ordinary_user_has() {
 }
 
 #[tokio::test]
-async fn signing_up_in_anothers_browser_ends_the_session_there() {
+async fn signup_ends_the_current_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     let before = browser.cookies["SESSIONID"].clone();
@@ -353,7 +353,7 @@ async fn signing_up_in_anothers_browser_ends_the_session_there() {
 }
 
 #[tokio::test]
-async fn a_shut_door_is_no_door_at_all() {
+async fn closed_signup_is_not_found() {
     let site = Site::with(crossauth_axum::Builder::close_signup);
     site.account("bob", Role::User).await;
     sign_up(&mut site.browser(), json!({"username": "eve"}))
@@ -365,9 +365,8 @@ async fn a_shut_door_is_no_door_at_all() {
     assert!(!site.browser().get("/login").await.text().contains("signup"));
 }
 
-/// Sends a good form with `fields` in the place of some of its own.
 #[tokio::test]
-async fn sign_up_that_the_store_does_not_answer_leaves_no_account() {
+async fn signup_with_a_failed_store_leaves_no_account() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
     let mut browser = site.browser();

@@ -1,4 +1,4 @@
-//! A site in memory, with a clock that tests move.
+//! An in-memory site with a clock that tests set.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::browser::Browser;
 pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
-/// Every route that changes something.
+/// The unsafe routes.
 pub(crate) const UNSAFE: [&str; 7] =
     ["/login", "/api/login", "/logout", "/api/logout", "/signup", "/api/signup", "/setup"];
 
@@ -32,7 +32,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A site with the defaults, and e-mail as the one field that users may set.
+    /// A site with the defaults, where users may set only their e-mail address.
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
@@ -68,7 +68,7 @@ impl Site {
         Browser::new(self.router.clone())
     }
 
-    /// An account with [`PASSWORD`], made without a form.
+    /// Creates an account with [`PASSWORD`], without the form.
     pub(crate) async fn account(&self, username: &str, role: Role) -> User {
         let form = AccountForm::new(username, Password::new(PASSWORD));
         self.crossauth.auth().accounts.create(form, role).await.unwrap()
@@ -81,7 +81,7 @@ impl Site {
         create_user(&self.storage, &user, &secrets).await
     }
 
-    /// What is stored of an account.
+    /// The stored secrets of an account.
     pub(crate) async fn found(&self, username: &str) -> Option<(User, UserSecrets)> {
         let found = self.storage.users.find_by_username(username).await.unwrap();
         found.map(StoredUser::regardless_of_state)
@@ -103,7 +103,7 @@ impl Site {
         all.unwrap().len()
     }
 
-    /// A browser in which `username` is logged in; the account is made if need be.
+    /// A browser in which `username` is logged in; creates the account if it does not exist.
     pub(crate) async fn logged_in(&self, username: &str) -> Browser {
         if self.found(username).await.is_none() {
             self.account(username, Role::User).await;
@@ -115,12 +115,12 @@ impl Site {
     }
 }
 
-/// A storage in memory that a test can fail, count and step into.
+/// An in-memory storage that can fail, count calls, and be interrupted.
 pub(crate) fn test_storage() -> TestStorage {
     TestStorage::new(MemoryStorage::new(Normalization::Nfkc).storage())
 }
 
-/// The least work that counts as Argon2id.
+/// The minimum cost of Argon2id.
 pub(crate) fn quick_hashes() -> HasherConfig {
     let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
     HasherConfig { new_hashes: NewHashes::Argon2id(params), ..HasherConfig::default() }

@@ -1,4 +1,4 @@
-//! Templates of the operator that fail when a page is shown.
+//! Overrides that fail when a page is rendered.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ async fn login_page(directory: &TempDir, reload: bool) -> Answer {
 }
 
 #[tokio::test]
-async fn an_error_in_a_template_is_shown_in_development_only() {
+async fn error_in_a_template_is_shown_in_development_only() {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("login.html"), BROKEN).unwrap();
     let shown = login_page(&directory, true).await;
@@ -34,7 +34,7 @@ async fn an_error_in_a_template_is_shown_in_development_only() {
 }
 
 #[tokio::test]
-async fn links_of_the_site_are_at_the_end_of_pages() {
+async fn pages_have_the_footer_links() {
     let site = Site::with(|site| {
         let privacy_url = Some("https://example.com/privacy".into());
         let help_url = Some("mailto:help@example.com".into());
@@ -47,7 +47,7 @@ async fn links_of_the_site_are_at_the_end_of_pages() {
 }
 
 #[test]
-fn links_that_lead_nowhere_are_refused() {
+fn invalid_footer_links_are_rejected() {
     for wrong in ["javascript:alert(1)", "example.com/privacy", "", "https://a b"] {
         let terms_url = Some(wrong.to_owned());
         let config = crossauth_axum::SiteConfig { terms_url, ..Default::default() };

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use crate::site::Site;
 
 #[tokio::test]
-async fn the_user_is_told_without_anything_secret() {
+async fn user_is_returned_without_secrets() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     let (bob, _) = site.found("bob").await.unwrap();
@@ -31,16 +31,16 @@ async fn the_user_is_told_without_anything_secret() {
 }
 
 #[tokio::test]
-async fn requests_without_session_and_anonymous_sessions_are_unauthorized() {
+async fn anonymous_requests_and_sessions_are_unauthorized() {
     let site = Site::new();
     site.stored(NewUser::named("bob"), None).await;
-    let mut stranger = site.browser();
-    let answer = stranger.get_json("/api/userforsessionkey").await;
+    let mut visitor = site.browser();
+    let answer = visitor.get_json("/api/userforsessionkey").await;
     answer.assert_failure(401, "Unauthorized");
     assert_eq!(answer.json()["errorCode"], json!(14));
     let session = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
-    stranger.cookies.insert("SESSIONID".into(), session.cookie);
-    let answer = stranger.get_json("/api/userforsessionkey").await;
+    visitor.cookies.insert("SESSIONID".into(), session.cookie);
+    let answer = visitor.get_json("/api/userforsessionkey").await;
     answer.assert_failure(401, "Unauthorized");
-    assert!(answer.set_cookie("SESSIONID").is_none(), "the session lives on");
+    assert!(answer.set_cookie("SESSIONID").is_none(), "the session is kept");
 }

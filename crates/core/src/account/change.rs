@@ -84,7 +84,7 @@ impl Accounts {
     }
 
     /// Checks a password against nothing, which takes as long as against the hash of a user.
-    pub(crate) async fn check_nothing(
+    pub(crate) async fn verify_dummy(
         &self,
         password: Password,
         lane: Lane,
@@ -228,8 +228,8 @@ impl Accounts {
             Deleted::Done(_) | Deleted::DoneUnreadable => Ok(id),
             Deleted::NoSuchUser => Err(AccountError::NoSuchUser),
             Deleted::LastAdmin => Err(AccountError::LastAdmin),
-            Deleted::GuardFailed => Err(not_asked_for("a password guard")),
-            Deleted::TokenGone => Err(not_asked_for("a token")),
+            Deleted::GuardFailed => Err(unrequested_condition("a password guard")),
+            Deleted::TokenGone => Err(unrequested_condition("a token")),
         }
     }
 
@@ -266,8 +266,8 @@ impl Accounts {
             Changed::LastAdmin => Err(AccountError::LastAdmin),
             Changed::UsernameTaken => Err(taken(Field::Username)),
             Changed::EmailTaken => Err(taken(Field::Email)),
-            Changed::GuardFailed => Err(not_asked_for("a password guard")),
-            Changed::TokenGone => Err(not_asked_for("a token")),
+            Changed::GuardFailed => Err(unrequested_condition("a password guard")),
+            Changed::TokenGone => Err(unrequested_condition("a token")),
         }
     }
 }
@@ -314,7 +314,7 @@ pub(crate) fn taken(field: Field) -> AccountError {
 }
 
 /// The error for a store that reports the failure of a condition it was not given.
-fn not_asked_for(what: &str) -> AccountError {
+fn unrequested_condition(what: &str) -> AccountError {
     StorageError::corrupt(format!("the store reports the failure of {what} that was not requested"))
         .into()
 }

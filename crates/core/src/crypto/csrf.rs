@@ -1,7 +1,7 @@
 //! The wire form of the double-submit check against cross-site request forgery.
 //!
 //! The cookie carries the signed token; the form or header carries `<mask>.<token xor mask>` with a
-//! fresh mask in each answer, so that compressed answers do not reveal the token (BREACH).
+//! fresh mask in each response, so that compressed responses do not reveal the token (BREACH).
 
 use super::encoding::{InvalidEncoding, decode, encode, encode_to, encoded_len};
 use super::equal;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_token_never_passes() {
+    fn empty_token_never_passes() {
         let signer = Signer::danger_with_any_secret("secret");
         let cookie = cookie_value(&signer, "");
         assert_eq!(verify(&signer, &cookie, "."), Err(InvalidCsrf::Format));

@@ -116,7 +116,7 @@ impl Cipher {
     /// Same as [`Self::decrypt`], but also accepts upstream's AES-CBC form.
     ///
     /// That form is not authenticated: an attacker who can change the ciphertext can change the
-    /// text. Use it only for values from a trusted place.
+    /// text. Use it only for values from a trusted source.
     pub fn danger_decrypt_unauthenticated(&self, ciphertext: &str) -> Result<String, DecryptError> {
         if ciphertext.starts_with("v2.") {
             return self.decrypt(ciphertext);
@@ -171,19 +171,19 @@ mod tests {
     const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
     #[test]
-    fn a_modified_ciphertext_is_refused() {
+    fn modified_ciphertext_is_refused() {
         let cipher = Cipher::from_key(KEY).unwrap();
-        let made = cipher.encrypt(&SystemRandom, "attack at dawn").unwrap();
-        assert_eq!(cipher.decrypt(&made).unwrap(), "attack at dawn");
-        for index in 0..made.len() {
-            let mut changed = made.clone().into_bytes();
+        let ciphertext = cipher.encrypt(&SystemRandom, "attack at dawn").unwrap();
+        assert_eq!(cipher.decrypt(&ciphertext).unwrap(), "attack at dawn");
+        for index in 0..ciphertext.len() {
+            let mut changed = ciphertext.clone().into_bytes();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
             assert!(cipher.decrypt(str::from_utf8(&changed).unwrap()).is_err(), "{index}");
         }
     }
 
     #[test]
-    fn the_unauthenticated_form_is_read_by_its_own_function_only() {
+    fn unauthenticated_form_is_decrypted_by_the_danger_function_only() {
         let cipher = Cipher::from_key(KEY).unwrap();
         let cbc = cipher.danger_encrypt_cbc([7; 16], "text").unwrap();
         assert_eq!(cipher.decrypt(&cbc), Err(DecryptError::Format));
@@ -196,8 +196,11 @@ mod tests {
     fn keys_differ_between_purposes() {
         let secret = ServerSecret::new("0123456789abcdef").unwrap();
         let [one, two] = ["one", "two"].map(|p| Cipher::from_secret(&secret, p).unwrap());
-        let made = one.encrypt(&SystemRandom, "text").unwrap();
-        assert_eq!(two.decrypt(&made), Err(DecryptError::Mismatch));
-        assert_eq!(Cipher::from_secret(&secret, "one").unwrap().decrypt(&made).unwrap(), "text");
+        let ciphertext = one.encrypt(&SystemRandom, "text").unwrap();
+        assert_eq!(two.decrypt(&ciphertext), Err(DecryptError::Mismatch));
+        assert_eq!(
+            Cipher::from_secret(&secret, "one").unwrap().decrypt(&ciphertext).unwrap(),
+            "text"
+        );
     }
 }

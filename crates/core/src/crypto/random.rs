@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_has_its_version_and_variant() {
+    fn uuid_has_its_version_and_variant() {
         assert_eq!(uuid(&Fixed(0)), "00000000-0000-4000-8000-000000000000");
         assert_eq!(uuid(&Fixed(0xff)), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_python_is_written_on_request() {
+    fn form_of_python_is_written_on_request() {
         let python = signer().with_form(SignatureForm::Hex);
         let signed = python.sign_token("abc");
         let expected = "abc.52e5ccb28459f8ac5143d1af65da956b9fa3dac75e10473900212f41421c1337";
@@ -238,13 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_does_not_print_its_key() {
+    fn debug_output_of_a_signer_redacts_the_key() {
         let printed = format!("{:?}", signer());
         assert!(!printed.contains("ABCD") && !printed.contains("65, 66, 67"), "{printed}");
     }
 
     #[test]
-    fn a_payload_is_valid_until_its_expiry() {
+    fn payload_is_valid_until_its_expiry() {
         let issued = Timestamp::from_secs(1_700_000_000);
         let minute = Duration::from_mins(1);
         let signed = signer().sign_payload([("v", &Value::from("x"))], "salt", issued);

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_valid_within_the_window_only() {
+    fn code_is_valid_within_the_window_only() {
         let code = secret().code(Timestamp::from_secs(1_111_111_111));
         let step = 1_111_111_111 / 30;
         for (late, exact, one_step) in

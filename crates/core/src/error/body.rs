@@ -1,11 +1,11 @@
-//! The error members of a JSON answer.
+//! The error members of a JSON response.
 
 use serde::Serialize;
 
 use super::{ErrorCode, Numbering};
 use crate::form::{self, FieldError, FieldMessages};
 
-/// The error members of a JSON answer; the answer adds `"ok": false`.
+/// The error members of a JSON response; the response adds `"ok": false`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -70,7 +70,7 @@ mod tests {
     use crate::form::{Field, Rule};
 
     #[test]
-    fn a_body_is_numbered_as_asked() {
+    fn body_is_numbered_as_asked() {
         let body = ErrorBody::from(ErrorCode::InvalidCsrf);
         assert_eq!(body.error_code, 21);
         let body = body.numbered(Numbering::TypeScript);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_always_has_a_message() {
+    fn body_always_has_a_message() {
         let body = serde_json::to_value(ErrorBody::from(ErrorCode::InvalidCsrf)).unwrap();
         assert_eq!(
             body,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_about_a_form_tells_the_messages_of_each_field() {
+    fn body_lists_the_messages_of_each_field() {
         let error = FieldError::new(Field::Email, Rule::Format);
         assert_eq!(
             serde_json::to_value(ErrorBody::from(&[error][..])).unwrap(),

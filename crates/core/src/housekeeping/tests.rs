@@ -46,7 +46,7 @@ async fn count(keys: &dyn KeyStore) -> usize {
 }
 
 #[tokio::test]
-async fn a_round_removes_everything_expired_and_nothing_else() {
+async fn purge_removes_only_expired_keys() {
     let expired = STEP as usize * 2 + 3;
     let mut expiries = vec![Some(NOW - Duration::from_mins(1)); expired];
     expiries.extend([None, Some(NOW + DAY)]);
@@ -67,7 +67,7 @@ async fn keys_are_removed_once_the_clock_has_been_steady() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_ahead_and_back_deletes_no_valid_key() {
+async fn clock_that_jumps_ahead_and_back_deletes_no_valid_key() {
     let keys = store(&[Some(NOW + 30 * DAY)]).await;
     let clock = Arc::new(TestClock::new());
     let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));

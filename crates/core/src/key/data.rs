@@ -25,7 +25,7 @@ impl fmt::Debug for KeyData {
 /// One change to a key's data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataChange {
-    /// Names separated by dots; all but the last must lead to an object.
+    /// Names separated by dots; all but the last must refer to objects.
     pub path: String,
     /// The new value; `None` removes the field.
     pub value: Option<Value>,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_through_a_scalar_or_a_missing_parent_is_an_error() {
+    fn path_through_a_scalar_or_a_missing_parent_is_an_error() {
         let start = data(&json!({"a": 1}));
         assert_eq!(start.changed(&[DataChange::set("a.b", 1)]), Err(DataError::Path));
         assert_eq!(start.changed(&[DataChange::set("x.y", 1)]), Err(DataError::Path));

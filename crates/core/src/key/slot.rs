@@ -89,19 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn broken_data_is_an_error_of_its_slot_only() {
+    fn invalid_data_is_an_error_of_its_slot_only() {
         let data = KeyData::from_text(r#"{"cart":"three","theme":"dark","2fa":{}}"#);
         assert_eq!(data.slot::<Cart>(), Err(DataError::Slot("cart")));
         assert_eq!(data.slot::<Theme>(), Ok(Some(Theme("dark".into()))));
-        let mended = data.changed(&[DataChange::slot(&Cart(3)).unwrap()]).unwrap();
-        assert_eq!(mended.slot(), Ok(Some(Cart(3))));
-        let emptied = mended.changed(&[DataChange::remove_slot::<Cart>()]).unwrap();
+        let repaired = data.changed(&[DataChange::slot(&Cart(3)).unwrap()]).unwrap();
+        assert_eq!(repaired.slot(), Ok(Some(Cart(3))));
+        let emptied = repaired.changed(&[DataChange::remove_slot::<Cart>()]).unwrap();
         assert_eq!(emptied.slot::<Cart>(), Ok(None));
         assert_eq!(emptied.slot::<Theme>(), Ok(Some(Theme("dark".into()))));
     }
 
     #[test]
-    fn applications_own_every_field_but_the_reserved_ones() {
+    fn applications_may_use_every_unreserved_field() {
         for name in RESERVED {
             for path in [name.to_owned(), format!("{name}.otp")] {
                 let changes =

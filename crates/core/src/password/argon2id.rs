@@ -167,7 +167,7 @@ mod tests {
 
     /// Password, salt and parameters from a test of the reference implementation.
     #[test]
-    fn a_hash_of_the_reference_implementation_is_read() {
+    fn hash_of_the_reference_implementation_is_parsed() {
         let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$\
                     CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let hash = PhcString::parse(hash).unwrap();
@@ -176,10 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_does_not_depend_on_memory_used_before() {
+    fn hash_does_not_depend_on_memory_used_before() {
         let mut memory = Memory::default();
-        let dear = Argon2idParams { memory_kib: 64, passes: 2, lanes: 2 };
-        let hashes = [dear, CHEAP, dear]
+        let expensive = Argon2idParams { memory_kib: 64, passes: 2, lanes: 2 };
+        let hashes = [expensive, CHEAP, expensive]
             .map(|params| PhcString::new("bobPass123", b"saltsalt", params, &mut memory).unwrap());
         assert_eq!(hashes[0], hashes[2]);
         for hash in hashes {

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pepper_follows_the_salt_and_sets_the_flag() {
+    fn pepper_follows_the_salt_and_sets_the_flag() {
         let pepper = Pepper::new("SECRET");
         let peppered = stored("PASSWORD", Some(&pepper));
         assert_eq!(
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_a_hash_is_bounded_whatever_its_digest_and_length() {
+    fn work_of_a_hash_is_bounded_whatever_its_digest_and_length() {
         let sane = |digest, key_len, iterations| {
             Params { digest, key_len, iterations }.are_within_limits()
         };

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn length_decides_and_not_the_classes_of_characters() {
+    fn default_policy_checks_length_and_not_character_classes() {
         for good in [
             "correct horse battery staple",
             "lowercase but long",
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn characters_are_counted_as_composed() {
+    fn length_counts_composed_characters() {
         assert_eq!(rules("e\u{301}e\u{301}e\u{301}xyzt"), [Rule::TooShort { min: 8 }]);
         assert_eq!(rules("e\u{301}e\u{301}e\u{301}xyztp"), []);
     }
 
     #[test]
-    fn a_site_can_ask_for_classes_of_characters() {
+    fn policy_may_require_character_classes() {
         use CharacterClass::{Digit, Lowercase, Uppercase};
         let policy =
             PasswordPolicy { composition: Composition::UpperLowerDigit, ..Default::default() };
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_the_user_are_refused_within_a_password() {
+    fn passwords_with_the_username_or_address_are_rejected() {
         for password in ["xxBOBBYxx1", "Robert.Smith9"] {
             assert_eq!(rules(password), [Rule::ContainsName], "{password}");
         }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_site_are_refused_within_a_password() {
+    fn passwords_with_context_words_are_rejected() {
         let context_words = vec!["Acme".to_owned(), "io".to_owned()];
         let policy = PasswordPolicy { context_words, ..PasswordPolicy::default() };
         assert_eq!(check(&policy, "my-ACME-login"), [Rule::ContainsWord("Acme".into())]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_site_is_refused_in_one_word_or_several() {
+    fn passwords_with_the_site_name_are_rejected() {
         let policy = PasswordPolicy::default().for_site("Acme Bank");
         for (password, word) in [("my acme bank", "Acme Bank"), ("myAcmeBank!", "AcmeBank")] {
             assert_eq!(check(&policy, password), [Rule::ContainsWord(word.into())]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_have_1024_bytes_and_no_more() {
+    fn password_may_have_1024_bytes_and_no_more() {
         let longest = format!("aA1{}", " ".repeat(1021));
         assert_eq!(rules(&longest), []);
         let too_long = Rule::TooLong { max: 1024, unit: Unit::Bytes };
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_names_the_rules_of_the_policy() {
+    fn hint_names_the_rules_of_the_policy() {
         let policy = PasswordPolicy { min_len: 14, ..PasswordPolicy::default() };
         assert!(policy.describe().starts_with("At least 14 characters."));
         let policy = PasswordPolicy { composition: Composition::UpperLowerDigit, ..policy };

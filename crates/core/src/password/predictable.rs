@@ -72,14 +72,15 @@ fn sequence(rest: &[char]) -> usize {
     let longest = SEQUENCES
         .iter()
         .map(|sequence| {
-            common_start(rest, sequence.chars()).max(common_start(rest, sequence.chars().rev()))
+            common_prefix_len(rest, sequence.chars())
+                .max(common_prefix_len(rest, sequence.chars().rev()))
         })
         .max();
     at_least(MIN_RUN, longest.unwrap_or(1))
 }
 
 /// The length of the longest part of a sequence with which `rest` starts.
-fn common_start(rest: &[char], sequence: impl Iterator<Item = char> + Clone) -> usize {
+fn common_prefix_len(rest: &[char], sequence: impl Iterator<Item = char> + Clone) -> usize {
     let mut longest = 0;
     let mut tail = sequence;
     loop {
@@ -105,13 +106,13 @@ fn year(rest: &[char]) -> usize {
 fn words(rest: &[char]) -> impl Iterator<Item = usize> {
     WORDS.lines().filter_map(move |word| {
         let fits = word.len() <= rest.len()
-            && word.chars().zip(rest).all(|(letter, c)| letter == *c || stands_for(*c, letter));
+            && word.chars().zip(rest).all(|(letter, c)| letter == *c || is_substitute(*c, letter));
         fits.then_some(word.len())
     })
 }
 
 /// Whether `c` is a common substitute for `letter`.
-fn stands_for(c: char, letter: char) -> bool {
+fn is_substitute(c: char, letter: char) -> bool {
     match c {
         '4' | '@' => letter == 'a',
         '8' => letter == 'b',
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_sorted_without_duplicates_and_in_lower_case() {
+    fn list_is_sorted_without_duplicates_and_in_lower_case() {
         let words: Vec<&str> = WORDS.lines().collect();
         assert!(words.is_sorted_by(|a, b| a < b));
         for word in words {

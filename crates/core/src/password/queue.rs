@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_queue_is_served_first_and_both_to_the_end() {
+    fn first_queue_has_priority_and_both_are_drained() {
         let (first, first_jobs) = unbounded();
         let (second, second_jobs) = unbounded();
         let queue = Queue::new(first_jobs, second_jobs);

@@ -42,7 +42,7 @@ impl<'a> From<&'a SessionId> for Replaced<'a> {
 
 /// Options of a new session.
 #[derive(Default)]
-pub struct Beginning<'a> {
+pub struct BeginOptions<'a> {
     /// The session that ends when this one begins.
     pub replaces: Option<Replaced<'a>>,
     /// The verified credentials; the session does not begin if they have changed. `None` if none
@@ -60,9 +60,9 @@ pub struct Beginning<'a> {
     pub extra: Map<String, Value>,
 }
 
-impl fmt::Debug for Beginning<'_> {
+impl fmt::Debug for BeginOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Beginning").field("persist", &self.persist).finish_non_exhaustive()
+        f.debug_struct("BeginOptions").field("persist", &self.persist).finish_non_exhaustive()
     }
 }
 
@@ -104,7 +104,7 @@ impl Sessions {
     pub async fn begin(
         &self,
         owner: Owner<'_>,
-        beginning: Beginning<'_>,
+        beginning: BeginOptions<'_>,
     ) -> Result<Begun, StorageError> {
         let replaces = beginning.replaces.map(|old| old.stored_value());
         let mut key = self.new_key(owner, &beginning);
@@ -138,7 +138,7 @@ impl Sessions {
         data: &Map<String, Value>,
     ) -> Result<NewSession, UpdateDataError> {
         let data = KeyData::for_application(data)?;
-        let beginning = Beginning { data, ..Beginning::default() };
+        let beginning = BeginOptions { data, ..BeginOptions::default() };
         match self.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(*session),
             Begun::NoSuchUser | Begun::CredentialsChanged | Begun::Refused(_) => {
@@ -156,7 +156,7 @@ impl Sessions {
     }
 
     /// The key of a session that is about to begin, without its value.
-    pub(super) fn new_key(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> Key {
+    pub(super) fn new_key(&self, owner: Owner<'_>, beginning: &BeginOptions<'_>) -> Key {
         let userid = match owner {
             Owner::User(id) => Some(id.clone()),
             Owner::NewUser | Owner::Anonymous => None,
@@ -166,7 +166,7 @@ impl Sessions {
         if owner != Owner::Anonymous {
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
         }
-        key.data = self.first_data(owner, beginning);
+        key.data = self.initial_data(owner, beginning);
         if let Some(add) = &self.hooks.add_to_session {
             key.extra = add(owner);
         }
@@ -175,7 +175,7 @@ impl Sessions {
     }
 
     /// The initial data: as given, or carried over from an anonymous session at login.
-    fn first_data(&self, owner: Owner<'_>, beginning: &Beginning<'_>) -> KeyData {
+    fn initial_data(&self, owner: Owner<'_>, beginning: &BeginOptions<'_>) -> KeyData {
         let anonymous = beginning.replaces.and_then(|old| old.anonymous_data);
         match (&self.hooks.carry_over, anonymous) {
             (Some(carry_over), Some(data)) if owner != Owner::Anonymous => {
@@ -193,7 +193,7 @@ impl Sessions {
         &self,
         id: SessionId,
         key: &Key,
-        beginning: &Beginning<'_>,
+        beginning: &BeginOptions<'_>,
         user: Option<Box<User>>,
     ) -> NewSession {
         let persist = match user {

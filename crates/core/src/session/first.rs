@@ -3,7 +3,7 @@
 use std::slice;
 
 use super::begin::ID_ATTEMPTS;
-use super::{Beginning, NewSession, Sessions};
+use super::{BeginOptions, NewSession, Sessions};
 use crate::account::{AccountError, Accounts};
 use crate::key::Owner;
 use crate::storage::{Effects, Guard, StorageError};
@@ -26,7 +26,7 @@ impl Sessions {
         &self,
         accounts: &Accounts,
         account: NewAccount<'_>,
-        beginning: &Beginning<'_>,
+        beginning: &BeginOptions<'_>,
     ) -> Result<Box<NewSession>, AccountError> {
         if account.user.state.refusal(StateChecks::ALL).is_some() {
             return Err(AccountError::NotAllowed);

@@ -70,8 +70,8 @@ pub struct Effects<'a> {
     /// Kinds of keys that are deleted: the user's keys of these kinds. Of kinds without owner, such
     /// as [`KeyPrefix::Setup`], all keys.
     pub revoke: &'a [KeyPrefix],
-    /// The stored value of the key of a session that one of the issued keys replaces. It is removed
-    /// where it is there.
+    /// The stored value of the key of a session that one of the issued keys replaces. It is
+    /// deleted, if it exists.
     pub replaces: Option<&'a str>,
     /// Keys to store. Their owner becomes the user.
     pub issue: &'a [Key],

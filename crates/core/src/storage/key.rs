@@ -41,7 +41,7 @@ impl<'a> From<&'a Key> for KeyPosition<'a> {
 ///
 /// Values are compared byte by byte. A key's owner must exist when the key is stored; the store
 /// sets [`Key::epoch`] to the owner's. An application field that is null is the same as one that is
-/// absent, and comes back absent. A key that cannot be decoded is
+/// absent, and is returned as absent. A key that cannot be decoded is
 /// [`BadRow`](super::StorageErrorKind::BadRow) where it is asked for, and left out of lists.
 #[async_trait]
 pub trait KeyStore: Send + Sync {

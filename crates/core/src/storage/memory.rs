@@ -1,4 +1,4 @@
-//! Stores in memory, for tests and experiments.
+//! In-memory stores, for tests and experiments.
 //!
 //! ```
 //! # async fn example() -> Result<(), crossauth_core::storage::StorageError> {
@@ -29,7 +29,7 @@ use super::Storage;
 use crate::key::Key;
 use crate::user::{Normalization, User, UserId, UserSecrets};
 
-/// All stores over one state in memory; clones share it.
+/// All stores over one in-memory state; clones share it.
 #[derive(Clone)]
 pub struct MemoryStorage {
     normalization: Normalization,

@@ -15,7 +15,7 @@ pub struct StoredSession {
 
 /// Why a stored session is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inadmissible {
+pub enum AdmitError {
     /// The user's credentials changed, or their sessions were ended, after it began.
     Outdated,
     /// The user's state does not allow it.
@@ -35,13 +35,13 @@ impl StoredSession {
     }
 
     /// Checks epoch and state. Returns the key and its user.
-    pub fn admit(self, checks: StateChecks) -> Result<(Key, Option<User>), Inadmissible> {
+    pub fn admit(self, checks: StateChecks) -> Result<(Key, Option<User>), AdmitError> {
         let Some((user, epoch)) = self.user else { return Ok((self.key, None)) };
         if epoch.is_some() && self.key.epoch != epoch {
-            return Err(Inadmissible::Outdated);
+            return Err(AdmitError::Outdated);
         }
         match user.state.refusal(checks) {
-            Some(refusal) => Err(Inadmissible::State(refusal)),
+            Some(refusal) => Err(AdmitError::State(refusal)),
             None => Ok((self.key, Some(user))),
         }
     }

@@ -79,7 +79,7 @@ impl StoredUser {
 /// Implementations normalise usernames and e-mail addresses on writing and on looking up, by their
 /// own [`crate::user::Normalization`]. Two users never share a normalised name or address, and the
 /// name of one is never the address of another: either is typed to log in. An application field
-/// that is null is the same as one that is absent, and comes back absent.
+/// that is null is the same as one that is absent, and is returned as absent.
 ///
 /// A row that cannot be decoded is an error of kind [`BadRow`](super::StorageErrorKind::BadRow)
 /// when it is looked up, and left out of lists. The account can still be found by

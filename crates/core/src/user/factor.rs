@@ -7,21 +7,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of an authentication factor, such as `localpassword` or `totp`.
 ///
-/// Read with [`FactorName::from`] where there must be a factor, and with
-/// [`FactorName::optional`] where there may be none. A name that Crossauth does not know stays as
-/// it is: an account with an unknown factor needs that factor.
+/// Parse with [`FactorName::from`] if a factor is required, and with [`FactorName::optional`] if
+/// there may be none. Unknown names are preserved: an account with an unknown factor requires it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FactorName(Cow<'static, str>);
 
 impl FactorName {
-    /// A password that is checked here.
+    /// A password that Crossauth verifies.
     pub const PASSWORD: Self = Self(Cow::Borrowed("localpassword"));
 
-    /// How "no factor" is written in forms and settings.
+    /// The text for "no factor" in forms and settings.
     pub const NONE: &'static str = "none";
 
-    /// Another name of the password factor: upstream's schemas give it as the default of the
-    /// column, its code [`Self::PASSWORD`].
+    /// Another name of the password factor: the default of the column in upstream.s schemas, whose
+    /// code uses [`Self::PASSWORD`].
     const PASSWORD_IN_SCHEMAS: &'static str = "password";
 
     /// The factor that a column, a form or a setting names; `None` where it is empty or `none`.
@@ -29,17 +28,17 @@ impl FactorName {
         (!matches!(name, "" | Self::NONE)).then(|| name.into())
     }
 
-    /// What [`Self::optional`] reads, as it is stored and sent: empty for none.
+    /// The inverse of [`Self::optional`], as stored and sent: empty for none.
     pub fn text(factor: Option<&Self>) -> &str {
         factor.map_or("", Self::as_str)
     }
 
-    /// The name as it is stored and sent.
+    /// The name, as stored and sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this is a password that is checked here.
+    /// Whether this is a password that Crossauth verifies.
     pub fn is_password(&self) -> bool {
         matches!(&*self.0, Self::PASSWORD_IN_SCHEMAS) || *self == Self::PASSWORD
     }
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_factor_has_two_names() {
+    fn password_factor_has_two_names() {
         for (name, expected) in [
             ("localpassword", true),
             ("password", true),

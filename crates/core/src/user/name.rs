@@ -1,4 +1,4 @@
-//! Usernames and e-mail addresses: validation and look-up forms.
+//! Usernames and e-mail addresses: validation and normalized forms.
 
 mod character;
 mod email;
@@ -20,8 +20,8 @@ pub use self::reserved::ReservedNames;
 ///
 /// 2 to 254 characters: letters, marks and digits of any script and `. _ - + @ '`; the first is a
 /// letter, a digit or `_`, the last is not a dot. White space, control and invisible characters,
-/// and letters of two scripts that look alike are refused: by these one name could pass for
-/// another.
+/// and letters of two scripts that look alike are refused: they could be used to imitate another
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -66,7 +66,7 @@ fn check(name: &str) -> Result<(), Rule> {
         return Err(Rule::TooShort { min });
     }
     check_characters(name)?;
-    // The look-up form must also be valid: compatibility characters may hide spaces.
+    // The normalized form must also be valid: compatibility characters may hide spaces.
     check_characters(&nfkc(name))?;
     check_characters(&Normalization::Nfkc.apply(name))?;
     if mixes_scripts(name) { Err(Rule::MixedScripts) } else { Ok(()) }
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_name_is_ignored() {
+    fn whitespace_around_a_name_is_trimmed() {
         for name in [" bob", "bob ", "\tbob\u{A0}\n"] {
             assert_eq!(Username::parse(name).unwrap().as_str(), "bob", "{name:?}");
         }
     }
 
     #[test]
-    fn the_first_broken_rule_of_a_username_is_reported() {
+    fn first_broken_rule_of_a_username_is_reported() {
         for (name, rule) in [
             ("", Rule::Missing),
             ("b", Rule::TooShort { min: 2 }),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_name_is_no_other_and_not_empty_in_any_look_up_form() {
+    fn accepted_names_do_not_normalize_to_empty_text() {
         for c in sample_characters() {
             for text in [format!("{c}{c}"), format!("x{c}")] {
                 let Ok(name) = Username::parse(&text) else { continue };

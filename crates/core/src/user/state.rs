@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn resetting_the_password_leaves_the_second_factor_to_reset() {
+    fn password_reset_does_not_reset_the_second_factor() {
         let both = UserState::PasswordAndFactor2ResetNeeded;
         assert_eq!(both.after(StateEvent::PasswordReset), Some(UserState::Factor2ResetNeeded));
         assert_eq!(both.after(StateEvent::TwoFactorSetUp), None);

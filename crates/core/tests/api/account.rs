@@ -41,8 +41,8 @@ async fn failed_change_of_a_password_leaves_password_and_sessions_as_they_were()
     assert!(matches!(site.log_in("bob", PASSWORD).await, LoginOutcome::LoggedIn(_)));
 }
 
-/// What can be seen of an account and its session: whether the session is accepted, which password
-/// logs in, and the state; `None` for a deleted account.
+/// The observable state of an account: whether its session is accepted, which password logs in, and
+/// the state; `None` for a deleted account.
 async fn observed(site: &Site, session: &NewSession) -> Option<(bool, [bool; 2], UserState)> {
     let user = site.auth.accounts.find("bob").await.unwrap()?;
     let mut logs_in = [false; 2];
@@ -54,7 +54,7 @@ async fn observed(site: &Site, session: &NewSession) -> Option<(bool, [bool; 2],
     Some((site.is_accepted(session).await, logs_in, user.state))
 }
 
-/// Does the `operation`-th operation on bob's account.
+/// Executes an operation on bob's account, by its number.
 async fn operate(site: &Site, operation: usize) -> Result<(), AccountError> {
     let accounts = &site.auth.accounts;
     match operation {
@@ -66,7 +66,7 @@ async fn operate(site: &Site, operation: usize) -> Result<(), AccountError> {
 }
 
 #[tokio::test]
-async fn account_operations_happen_whole_or_not_at_all_whichever_call_fails() {
+async fn account_operations_are_atomic_whichever_call_fails() {
     for operation in 0..4 {
         let mut failures = 0;
         loop {
@@ -96,7 +96,7 @@ async fn event_is_applied_to_the_state_at_the_time_of_the_change() {
     let accounts = &site.auth.accounts;
     accounts.disable("bob").await.unwrap();
     let id = bob.id.clone();
-    // Another administrator is faster, and requires a new password.
+    // Concurrently, another administrator requires a new password.
     site.storage.interrupt_after("users.find_id", |inner| async move {
         use crossauth_core::storage::Change;
         use crossauth_core::user::UserUpdate;
@@ -183,7 +183,7 @@ async fn account_is_changed_found_and_deleted_by_name_address_and_id() {
 }
 
 #[tokio::test]
-async fn disabled_account_is_enabled_again_and_only_then() {
+async fn only_a_disabled_account_can_be_enabled() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     let accounts = &site.auth.accounts;
@@ -243,7 +243,7 @@ async fn login_takes_one_look_up_and_one_transaction() {
     assert_eq!(site.storage.take_calls(), ["sessions.find"]);
     let request = SignupRequest::new(form("carol", PASSWORD));
     let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
-    // A taken name is found out before a hash is made.
+    // A taken name is detected before hashing.
     assert_eq!(site.storage.take_calls(), ["users.find_by_username", "users.create"]);
 }
 

@@ -1,4 +1,4 @@
-//! Whatever text arrives, decoders answer; and what is written is read again.
+//! Properties of decoders: they do not panic on any input, and they decode what was encoded.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn cipher() -> Cipher {
     Cipher::from_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").unwrap()
 }
 
-/// Any text, and texts that look like the forms.
+/// Arbitrary text, and text that resembles the formats.
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -36,7 +36,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_is_taken_for_something_signed(text in hostile(), secs in any::<u64>()) {
+    fn arbitrary_text_has_no_valid_signature(text in hostile(), secs in any::<u64>()) {
         prop_assert!(signer().unsign_token(&text).is_err());
         let expiry = Some(Duration::from_secs(secs));
         prop_assert!(signer().unsign_payload(&text, expiry, Timestamp::from_secs(0)).is_err());
@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn what_decoders_take_has_one_spelling(text in hostile()) {
+    fn decoded_text_is_canonical(text in hostile()) {
         if let Ok(bytes) = encoding::decode(&text) {
             prop_assert_eq!(encoding::encode(bytes), text.trim_end_matches('='));
         }
@@ -55,14 +55,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_taken_for_a_ciphertext_of_ours(text in hostile()) {
+    fn arbitrary_text_does_not_decrypt(text in hostile()) {
         prop_assert!(cipher().decrypt(&text).is_err());
-        // Without authentication some texts decrypt to something: they only must not panic.
+        // Without authentication some texts decrypt; decryption must not panic.
         let _ = cipher().danger_decrypt_unauthenticated(&text);
     }
 
     #[test]
-    fn a_totp_code_is_six_digits_for_any_secret_and_time(text in any::<String>(), now in any::<i64>()) {
+    fn totp_code_is_six_digits_for_any_secret_and_time(text in any::<String>(), now in any::<i64>()) {
         let now = Timestamp::from_millis(now);
         let secret = TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
         if !(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -74,14 +74,14 @@ proptest! {
     }
 
     #[test]
-    fn a_password_is_judged_whatever_it_is(text in any::<String>(), name in any::<String>()) {
+    fn policy_accepts_any_input_without_panicking(text in any::<String>(), name in any::<String>()) {
         let problems = PasswordPolicy::default().check(&Password::new(&text), &name, Some(&name));
         prop_assert!(problems.len() <= 6);
         prop_assert!(text.len() >= 8 || !problems.is_empty());
     }
 
     #[test]
-    fn what_is_signed_is_read(payload in "[^.]{0,99}", name in "[^ts].{0,9}", value in any::<String>()) {
+    fn signed_values_round_trip(payload in "[^.]{0,99}", name in "[^ts].{0,9}", value in any::<String>()) {
         let signed = signer().sign_token(&payload);
         prop_assert_eq!(signer().unsign_token(&signed), Ok(payload.as_str()));
         let value = Value::from(value);
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_encrypted_is_read(text in any::<String>(), iv in any::<[u8; 16]>()) {
+    fn encrypted_values_round_trip(text in any::<String>(), iv in any::<[u8; 16]>()) {
         let ours = cipher().encrypt(&SystemRandom, &text).unwrap();
         prop_assert_eq!(cipher().decrypt(&ours).unwrap(), text.clone());
         let cbc = cipher().danger_encrypt_cbc(iv, &text).unwrap();
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_masked_is_read(token in any::<[u8; 16]>(), mask in any::<[u8; 16]>()) {
+    fn masked_tokens_round_trip(token in any::<[u8; 16]>(), mask in any::<[u8; 16]>()) {
         let (token, mask) = (encoding::encode(token), encoding::encode(mask));
         let form = csrf::mask(&token, &mask).unwrap();
         prop_assert_eq!(csrf::unmask(&form).unwrap(), token.clone());
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn a_hashed_password_is_read(password in any::<String>(), salt in "[^:]{0,30}") {
+    fn encoded_hashes_round_trip(password in any::<String>(), salt in "[^:]{0,30}") {
         let params = Params { iterations: 1, ..Params::default() };
         let hash = EncodedHash::new(&password, salt, None, params);
         let read = EncodedHash::parse(&hash.to_string()).unwrap();
@@ -118,9 +118,9 @@ proptest! {
     }
 }
 
-/// With the bounds on memory and work each case is quick; without them this test would not end.
+/// With the bounds on memory and work each case is fast; without them this test would not end.
 #[test]
-fn no_stored_text_makes_a_login_pass_or_hang() {
+fn arbitrary_stored_hashes_neither_match_nor_hang() {
     let params = Argon2idParams { memory_kib: 16, passes: 1, lanes: 1 };
     let config = HasherConfig {
         new_hashes: NewHashes::Argon2id(params),

@@ -1,4 +1,4 @@
-//! The reference page of errors says what the code says.
+//! The reference page of errors matches the code.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crossauth_core::error::{ErrorCode, Numbering};
 
 #[test]
-fn the_reference_page_lists_every_code() {
+fn reference_page_lists_every_code() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/errors.md");
     let expected = reference();
     if fs::read_to_string(&page).ok().as_ref() != Some(&expected) {
@@ -20,9 +20,8 @@ fn the_reference_page_lists_every_code() {
 fn reference() -> String {
     let mut page = String::from(
         "# Errors\n\nEvery code of the API, with its numbers and name on the wire, the HTTP status \
-         of answers that carry it, its\nname in OAuth answers, and the text where there is nothing \
-         more precise to say. Numbers are Python\'s\nunless a setting chooses those of TypeScript. \
-         This page is generated from `crates/core/src/error.rs`.\n\n\
+         of responses that carry it, its\nname in OAuth responses, and the default text. \
+         Numbers are those of Python\nunless a setting selects those of TypeScript. This page is generated from `crates/core/src/error.rs`.\n\n\
          | Python | TypeScript | name | status | OAuth | text |\n|---|---|---|---|---|---|\n",
     );
     for code in ErrorCode::all() {

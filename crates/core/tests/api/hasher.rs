@@ -1,4 +1,4 @@
-//! The pool that hashes passwords.
+//! The thread pool for password hashing.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn password() -> Password {
 }
 
 #[tokio::test]
-async fn a_password_matches_its_hash_and_no_other() {
+async fn password_matches_its_hash_and_no_other() {
     for new_hashes in [NewHashes::default(), CHEAP, cheap_pbkdf2(1000)] {
         let hasher = hasher(new_hashes);
         let stored = hasher.hash(password(), Lane::Public).await.unwrap();
@@ -57,7 +57,7 @@ async fn new_hashes_have_the_configured_form() {
     assert!(stored.starts_with("pbkdf2:sha256:32:1000:0:") && !stored.contains('='), "{stored}");
 }
 
-/// The hash that a right password brings for an outdated one.
+/// The upgraded hash of a correct password.
 async fn upgraded(hasher: &Hasher, password: Password, stored: &str) -> Option<String> {
     match hasher.verify(password, Some(stored), Lane::Public).await.unwrap() {
         Verification::Match { upgrade } => upgrade,
@@ -66,7 +66,7 @@ async fn upgraded(hasher: &Hasher, password: Password, stored: &str) -> Option<S
 }
 
 #[tokio::test]
-async fn a_hash_of_another_kind_is_upgraded_to_a_current_one() {
+async fn outdated_hash_is_upgraded() {
     let kinds = [cheap_pbkdf2(1000), cheap_pbkdf2(2000), CHEAP];
     for old in kinds {
         let stored = hasher(old).hash(password(), Lane::Public).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_hash_of_another_kind_is_upgraded_to_a_current_one() {
 }
 
 #[tokio::test]
-async fn a_pepper_makes_older_pbkdf2_hashes_outdated() {
+async fn pepper_makes_older_pbkdf2_hashes_outdated() {
     let plain = hasher(cheap_pbkdf2(1000));
     let config = HasherConfig {
         new_hashes: cheap_pbkdf2(1000),
@@ -154,7 +154,7 @@ async fn composed_and_decomposed_text_is_one_password() {
 }
 
 #[tokio::test]
-async fn an_old_hash_of_decomposed_text_is_verified_as_typed_and_upgraded() {
+async fn old_hash_of_decomposed_text_is_verified_as_typed_and_upgraded() {
     let nfd = "Pa\u{308}ssword-12x";
     let params = pbkdf2::Params { iterations: 1000, ..pbkdf2::Params::default() };
     let old = pbkdf2::EncodedHash::new(nfd, "salt".into(), None, params).to_string();
@@ -165,7 +165,7 @@ async fn an_old_hash_of_decomposed_text_is_verified_as_typed_and_upgraded() {
 }
 
 #[test]
-fn parameters_that_could_not_be_checked_afterwards_are_refused() {
+fn unverifiable_parameters_are_rejected() {
     let huge = Argon2idParams { memory_kib: 4_194_304, passes: 1, lanes: 1 };
     for new_hashes in [NewHashes::Argon2id(huge), cheap_pbkdf2(0), cheap_pbkdf2(u32::MAX)] {
         let config = HasherConfig { new_hashes, ..HasherConfig::default() };
@@ -174,7 +174,7 @@ fn parameters_that_could_not_be_checked_afterwards_are_refused() {
     }
 }
 
-/// Counts how often randomness is drawn: once for each new hash, and so for each dummy.
+/// Counts requests for randomness: one for each new hash, including dummies.
 #[derive(Default)]
 struct Counting(AtomicUsize);
 
@@ -208,14 +208,14 @@ async fn verifying_without_a_stored_password_takes_the_work_of_a_new_hash() {
         assert_eq!(hasher.verify(password(), stored, Lane::Public).await, MISMATCH, "{stored:?}");
         assert_eq!(counting.0.load(Ordering::SeqCst), count + 1, "{stored:?}");
     }
-    // Text that is not composed is tried twice, with a password to compare with or without one.
+    // Decomposed text is hashed twice, with and without a stored hash.
     let decomposed = Password::new("Pa\u{308}ssword");
     let before = counting.0.load(Ordering::SeqCst);
     assert_eq!(hasher.verify(decomposed, None, Lane::Public).await, MISMATCH);
     assert_eq!(counting.0.load(Ordering::SeqCst), before + 2);
 }
 
-/// Holds a thread of the pool in the middle of a job until the test lets it go.
+/// Blocks a thread of the pool in a job until the test releases it.
 struct Gate {
     entered: crossbeam_channel::Sender<()>,
     released: crossbeam_channel::Receiver<()>,
@@ -250,7 +250,7 @@ fn held(queue: usize) -> Held {
 }
 
 impl Held {
-    /// Starts a job and waits until the thread is in the middle of it.
+    /// Starts a job and waits until the thread runs it.
     async fn occupy(&self) -> tokio::task::JoinHandle<Result<String, HashError>> {
         let hasher = self.hasher.clone();
         let job = tokio::spawn(async move { hasher.hash(password(), Lane::Public).await });
@@ -275,14 +275,14 @@ impl Held {
         job
     }
 
-    /// Queues a job and gives up waiting for it.
+    /// Queues a job and cancels the request.
     async fn abandon(&self) {
         assert!(timeout(Duration::ZERO, self.hasher.hash(password(), Lane::Public)).await.is_err());
     }
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once() {
+async fn full_queue_refuses_at_once() {
     let held = held(1);
     let running = held.occupy().await;
     held.abandon().await;
@@ -293,13 +293,13 @@ async fn a_full_queue_refuses_at_once() {
 }
 
 #[tokio::test]
-async fn a_flood_in_one_lane_neither_fills_nor_delays_the_other() {
+async fn lanes_are_independent() {
     let held = held(1);
     let running = held.occupy().await;
     let flood = held.enqueue(Lane::Public, "public: 1").await;
     assert_eq!(held.hasher.hash(password(), Lane::Public).await, Err(HashError::Busy));
     let trusted = held.enqueue(Lane::Trusted, "trusted: 1").await;
-    // The running job, then the trusted one; the flood gets no permit to go on.
+    // The running job, then the trusted one; the flood gets no thread.
     held.release.send(()).unwrap();
     held.release.send(()).unwrap();
     assert!(trusted.await.unwrap().is_ok());
@@ -309,12 +309,12 @@ async fn a_flood_in_one_lane_neither_fills_nor_delays_the_other() {
 }
 
 #[tokio::test]
-async fn a_job_whose_requester_is_gone_is_skipped() {
+async fn cancelled_job_is_skipped() {
     let held = held(3);
     let running = held.occupy().await;
     held.abandon().await;
     held.abandon().await;
-    // One for the running job, one for the last; the two between must not need any.
+    // One for the running job, one for the last; the two cancelled ones must not need any.
     held.release.send(()).unwrap();
     held.release.send(()).unwrap();
     assert!(held.hasher.hash(password(), Lane::Public).await.is_ok());
@@ -323,7 +323,7 @@ async fn a_job_whose_requester_is_gone_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_does_not_free_the_thread() {
+async fn cancelled_request_does_not_free_the_thread() {
     let held = held(1);
     held.occupy().await.abort();
     held.abandon().await;

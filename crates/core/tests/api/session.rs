@@ -1,4 +1,4 @@
-//! Sessions, the clock, and the work beside requests.
+//! Sessions, the clock, and background tasks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
-async fn expired_session_does_not_live_again_when_the_clock_is_set_back() {
+async fn setting_the_clock_back_does_not_restore_a_deleted_session() {
     for idle in [None, Some(HOUR)] {
         let site = Site::with(|config| config.session.idle_timeout = idle);
         site.account("bob", Role::User).await;
@@ -66,7 +66,7 @@ fn tasks_work_on_a_second_runtime_after_the_first_has_ended() {
 }
 
 #[tokio::test]
-async fn tasks_end_with_the_use_cases() {
+async fn tasks_end_when_auth_is_dropped() {
     let site = Site::new();
     let tasks = tokio::spawn(site.auth.tasks());
     tokio::task::yield_now().await;
@@ -75,7 +75,7 @@ async fn tasks_end_with_the_use_cases() {
 }
 
 #[tokio::test]
-async fn login_carries_over_what_the_hook_keeps_of_an_anonymous_session() {
+async fn login_carries_over_the_data_selected_by_the_hook() {
     let site = Site::with(|config| {
         config.hooks.carry_over = Some(Arc::new(|mut data| {
             data.retain(|name, _| name == "cart");

@@ -1,4 +1,4 @@
-//! All use cases over a storage that tests can fail, count and step into.
+//! All use cases over a storage that can fail, count calls, and be interrupted.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Every case of `vectors.json`, which the Python and TypeScript implementations produced.
 //!
-//! What either of them accepts is read here. What is written is what TypeScript writes;
-//! where only Python has the operation, what that writes. Each exception is listed by its id where
-//! it is checked, with the reason.
+//! Inputs that either accepts are accepted here. Outputs are those of TypeScript, or those of
+//! Python if only Python has the operation. Each exception is listed by its id and reason beside
+//! its check.
 
 mod cookie;
 mod csrf;
@@ -29,20 +29,20 @@ struct Vectors {
     groups: BTreeMap<String, Vec<Case>>,
 }
 
-/// One operation, and what upstream answered.
+/// One operation and the results of upstream.
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
     pub(crate) op: String,
     pub(crate) input: Value,
-    pub(crate) python: Answer,
-    pub(crate) js: Answer,
+    pub(crate) python: Outcome,
+    pub(crate) js: Outcome,
 }
 
-/// What an upstream implementation answered: `ok`, or `error` with the name of a code, or neither where it failed
-/// in another way or lacks the operation.
+/// The result of an upstream implementation: `ok`, or `error` with the name of a code, or neither
+/// if it failed in another way or lacks the operation.
 #[derive(Deserialize)]
-pub(crate) struct Answer {
+pub(crate) struct Outcome {
     #[serde(default, deserialize_with = "present")]
     pub(crate) ok: Option<Value>,
     pub(crate) error: Option<String>,
@@ -63,26 +63,29 @@ impl Case {
         self.input[name].as_str()
     }
 
-    /// A whole number of the input.
+    /// An integer of the input.
     pub(crate) fn number(&self, name: &str) -> i64 {
         self.input[name].as_i64().unwrap_or_else(|| panic!("{}: no {name}", self.id))
     }
 
-    /// What ours must write.
+    /// The expected output.
     pub(crate) fn written(&self) -> &Value {
         let ok = self.js.ok.as_ref().or(self.python.ok.as_ref());
         ok.unwrap_or_else(|| panic!("{}: nothing written", self.id))
     }
 
-    /// Asserts that ours writes the right thing.
-    pub(crate) fn writes(&self, ours: impl Into<Value>) {
+    /// Asserts that our output is the expected one.
+    pub(crate) fn assert_writes(&self, ours: impl Into<Value>) {
         assert_eq!(&ours.into(), self.written(), "{}", self.id);
     }
 
-    /// Asserts that what either implementation reads is read, and the rest refused with their code.
-    pub(crate) fn reads(&self, ours: Result<Value, ErrorCode>) {
-        let accepted: Vec<&Value> =
-            [&self.js, &self.python].into_iter().filter_map(|answer| answer.ok.as_ref()).collect();
+    /// Asserts that input is accepted if either implementation accepts it, and otherwise rejected
+    /// with their code.
+    pub(crate) fn assert_reads(&self, ours: Result<Value, ErrorCode>) {
+        let accepted: Vec<&Value> = [&self.js, &self.python]
+            .into_iter()
+            .filter_map(|outcome| outcome.ok.as_ref())
+            .collect();
         match ours {
             Ok(ours) => assert!(accepted.contains(&&ours), "{}: reads {ours}", self.id),
             Err(code) => {
@@ -93,7 +96,7 @@ impl Case {
     }
 
     fn refused_with(&self, code: ErrorCode) {
-        let codes = [&self.js, &self.python].map(|answer| answer.error.as_deref());
+        let codes = [&self.js, &self.python].map(|outcome| outcome.error.as_deref());
         if codes.iter().any(Option::is_some) {
             assert!(codes.contains(&Some(code.name())), "{}: refused with {code:?}", self.id);
         }
@@ -140,7 +143,7 @@ fn check_of(group: &str) -> fn(&Case) {
 }
 
 #[test]
-fn every_case_of_upstream_holds() {
+fn every_upstream_vector_passes() {
     let vectors: Vectors = serde_json::from_str(include_str!("vectors.json")).unwrap();
     let mut checked = 0;
     for (group, cases) in &vectors.groups {

@@ -11,13 +11,13 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 /// Maximum length of a line that is read as a password, in bytes.
-const LONGEST: u64 = 4096;
+const MAX_LINE: u64 = 4096;
 
 /// The source of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// The terminal, with a prompt and a repetition; without a terminal, as `StandardInput`.
-    Ask,
+    Prompt,
     /// The first line of standard input.
     StandardInput,
 }
@@ -25,7 +25,7 @@ pub(super) enum Origin {
 /// Reads a password.
 pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
     if origin == Origin::StandardInput || !io::stdin().is_terminal() {
-        return line();
+        return read_line();
     }
     let first = ask("Password: ").await?;
     anyhow::ensure!(first == ask("Repeat password: ").await?, "the passwords differ");
@@ -35,16 +35,16 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
 #[expect(clippy::disallowed_methods, reason = "reading a line blocks the thread")]
 async fn ask(question: &str) -> anyhow::Result<Password> {
     let mut signals = Signals::catch()?;
-    let mut answer = spawn_blocking(line);
+    let mut answer = spawn_blocking(read_line);
     loop {
-        let silence = Silence::begin();
-        let silence = silence.context("cannot turn off the echo of the terminal")?;
+        let echo_off = EchoOff::begin();
+        let echo_off = echo_off.context("cannot turn off the echo of the terminal")?;
         write!(io::stderr(), "{question}")?;
         let event = tokio::select! {
             answer = &mut answer => Err(answer?),
             event = signals.next() => Ok(event),
         };
-        drop(silence);
+        drop(echo_off);
         // Fails if standard error is closed; there is no line to end then.
         let _ = writeln!(io::stderr());
         match event {
@@ -55,7 +55,7 @@ async fn ask(question: &str) -> anyhow::Result<Password> {
     }
 }
 
-/// What a signal asks for.
+/// The action of a signal.
 enum Event {
     /// The end of the program, with this exit code.
     End(i32),
@@ -63,8 +63,7 @@ enum Event {
     Suspend,
 }
 
-/// Signals that end or suspend the program. They are caught while the terminal is silent, so that
-/// it does not stay so.
+/// Signals that end or suspend the program. They are caught while the echo is off, to restore it.
 struct Signals {
     ends: [(Signal, i32); 4],
     suspend: Signal,
@@ -86,7 +85,7 @@ impl Signals {
         Ok(Self { ends: [a?, b?, c?, d?], suspend, resume })
     }
 
-    /// Waits for a signal; one that ends the program comes with the exit code that shells give.
+    /// Waits for a signal; one that ends the program has the exit code that shells use.
     async fn next(&mut self) -> Event {
         let [(a, a_code), (b, b_code), (c, c_code), (d, d_code)] = &mut self.ends;
         tokio::select! {
@@ -106,16 +105,16 @@ impl Signals {
     }
 }
 
-fn line() -> anyhow::Result<Password> {
+fn read_line() -> anyhow::Result<Password> {
     let mut line = Zeroizing::new(String::new());
-    io::stdin().lock().take(LONGEST).read_line(&mut line).context("cannot read the password")?;
+    io::stdin().lock().take(MAX_LINE).read_line(&mut line).context("cannot read the password")?;
     Ok(Password::new(line.trim_end_matches(['\r', '\n'])))
 }
 
 /// Turns off the echo of the terminal until dropped.
-struct Silence(Termios);
+struct EchoOff(Termios);
 
-impl Silence {
+impl EchoOff {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
@@ -125,7 +124,7 @@ impl Silence {
     }
 }
 
-impl Drop for Silence {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         // Fails if the terminal is closed, which needs no report.
         let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);

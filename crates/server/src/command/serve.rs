@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
 
 /// Prints the address, and the set-up link if there is no administrator.
 ///
-/// Without a link, as on a full disk, it serves those who have sessions all the same.
+/// If no link can be issued, as on a full disk, it still serves existing users.
 async fn announce(server: &Server, site: &Crossauth) {
     let link = site.first_admin_link().await.unwrap_or_else(|error| {
         let link = "there is no link that creates the first administrator; start the server again";

@@ -28,7 +28,7 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
     } else {
         Database::open_existing(settings, &data).await?
     };
-    let secret = wiring::secret_of_command(settings, &data)?;
+    let secret = wiring::secret_for_command(settings, &data)?;
     let auth = wiring::auth(settings, secret, &database.storage())?;
     let outcome = execute(&auth, &database.storage(), command).await;
     database.close().await;
@@ -225,7 +225,7 @@ fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
     writeln!(stdout, "{created:<22} {last:<22} {}", time(key.expires))
 }
 
-/// A moment as people write it, in UTC.
+/// Formats a time in UTC.
 fn time(moment: Option<Timestamp>) -> String {
     let moment = moment
         .and_then(|at| OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000)).ok());
@@ -257,7 +257,7 @@ fn show(user: &User, json: bool) -> anyhow::Result<()> {
 }
 
 fn origin(from_stdin: bool) -> Origin {
-    if from_stdin { Origin::StandardInput } else { Origin::Ask }
+    if from_stdin { Origin::StandardInput } else { Origin::Prompt }
 }
 
 async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {

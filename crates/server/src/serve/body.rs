@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// How long to wait for the unread rest of a body.
 const DRAIN_LIMIT: Duration = Duration::from_millis(50);
 
-/// A body that returns to its lender when the application drops it.
+/// A body that is sent back to the server when the application drops it.
 pub(super) struct BorrowedBody {
     body: Option<Incoming>,
     returned: Arc<Mutex<Option<Incoming>>>,
@@ -72,7 +72,7 @@ impl BodyReturn {
     /// cannot be reused.
     pub(super) async fn finish(self, rest: Rest) -> bool {
         let returned = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A task of the application still holds it.
+        // A task of the application still owns it.
         let Some(body) = returned else { return false };
         if body.is_end_stream() {
             return true;

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::open::{Handle, Place};
+use super::open::{ConnectionSlot, Handle};
 use super::phase::{Limits, Phase};
 use super::request::Gate;
 use super::stream::WatchedStream;
@@ -42,23 +42,23 @@ impl Connections {
     pub(super) fn serve(
         &self,
         stream: TcpStream,
-        place: Place,
+        slot: ConnectionSlot,
     ) -> impl Future<Output = ()> + use<> {
         limit_stalls(&stream, self.gate.request_timeout());
         let mut http = self.http.clone();
         http.auto_date_header(can_write_date());
         let (gate, limits) = (Arc::clone(&self.gate), self.limits);
         async move {
-            let handle = &*place.handle;
+            let handle = &*slot.handle;
             let service = service_fn(|request| async {
                 handle.clock.begin_untimed(Phase::Busy);
-                let response = gate.answer(request, handle).await;
-                handle.clock.begin_untimed(Phase::Answering);
+                let response = gate.handle(request, handle).await;
+                handle.clock.begin_untimed(Phase::Responding);
                 Ok::<_, Infallible>(response)
             });
-            let stream = WatchedStream::new(stream, Arc::clone(&place.handle));
+            let stream = WatchedStream::new(stream, Arc::clone(&slot.handle));
             let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-            if let Err(error) = bounded(connection, handle, limits).await {
+            if let Err(error) = drive(connection, handle, limits).await {
                 tracing::debug!(%error, "connection error");
             }
         }
@@ -66,11 +66,7 @@ impl Connections {
 }
 
 /// Drives `connection` until it ends, is aborted, or exceeds a time limit.
-async fn bounded<C, E>(
-    mut connection: Pin<&mut C>,
-    handle: &Handle,
-    limits: Limits,
-) -> Result<(), E>
+async fn drive<C, E>(mut connection: Pin<&mut C>, handle: &Handle, limits: Limits) -> Result<(), E>
 where
     C: Future<Output = Result<(), E>>,
 {
@@ -124,7 +120,7 @@ fn advance(timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
     }
 }
 
-/// Sets `TCP_NODELAY`, and a time limit for clients that do not read their answer.
+/// Sets `TCP_NODELAY`, and a time limit for clients that do not read their response.
 fn limit_stalls(stream: &TcpStream, limit: Duration) {
     let result = stream.set_nodelay(true).and_then(|()| user_timeout(stream, limit));
     if let Err(error) = result {

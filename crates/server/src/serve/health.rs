@@ -17,8 +17,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// A dependency without which requests fail.
 #[async_trait]
 pub(crate) trait Probe: Send + Sync {
-    /// Whether it works at the moment.
-    async fn works(&self) -> bool;
+    /// Whether it is available.
+    async fn is_available(&self) -> bool;
 }
 
 /// Whether load balancers should send requests.
@@ -60,7 +60,7 @@ impl HealthCheck {
 }
 
 impl Readiness {
-    /// Ready while `storage` works.
+    /// Ready while `storage` is available.
     pub(crate) fn new(storage: Box<dyn Probe>) -> Self {
         Self { draining: AtomicBool::new(false), storage }
     }
@@ -70,13 +70,13 @@ impl Readiness {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server is about to stop, so that connections close after their next answer.
+    /// Whether the server is about to stop, so that connections close after their next response.
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The answer to a health check.
-    pub(super) async fn answer(&self, check: HealthCheck) -> Response<Body> {
+    /// The response to a health check.
+    pub(super) async fn respond(&self, check: HealthCheck) -> Response<Body> {
         match check {
             HealthCheck::Live => plain::health(StatusCode::OK),
             HealthCheck::Ready => plain::health(self.status().await),
@@ -85,7 +85,8 @@ impl Readiness {
     }
 
     async fn status(&self) -> StatusCode {
-        if !self.is_draining() && timeout(PROBE_LIMIT, self.storage.works()).await.unwrap_or(false)
+        if !self.is_draining()
+            && timeout(PROBE_LIMIT, self.storage.is_available()).await.unwrap_or(false)
         {
             StatusCode::OK
         } else {

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_host_two_hosts_and_invalid_hosts_are_not_valid() {
+    fn missing_duplicate_and_invalid_hosts_are_rejected() {
         assert!(!valid(&[], "/"));
         assert!(!valid(&["a", "b"], "/"));
         assert!(!valid(&["a", "a"], "/"));

@@ -6,10 +6,10 @@ use tokio::net::TcpListener;
 /// Maximum number of open connections, at most `wanted`, that the limit of open files allows.
 pub(super) fn connection_capacity(wanted: usize) -> usize {
     /// Files that are opened later: the database, its journal, templates.
-    const OTHERS: usize = 16;
+    const RESERVED_FILES: usize = 16;
     let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
-    let open = std::fs::read_dir("/proc/self/fd").map_or(OTHERS, Iterator::count);
-    let free = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(open + OTHERS);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(RESERVED_FILES, Iterator::count);
+    let free = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(open + RESERVED_FILES);
     if free < wanted {
         tracing::info!(
             connections = free.max(1),

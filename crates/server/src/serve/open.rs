@@ -68,7 +68,7 @@ impl Handle {
         match self.clock.phase() {
             Phase::New | Phase::Idle => !self.is_dismissed(),
             Phase::Head => !self.is_aborted(),
-            Phase::Busy | Phase::Answering | Phase::Lingering => false,
+            Phase::Busy | Phase::Responding | Phase::Lingering => false,
         }
     }
 
@@ -82,7 +82,7 @@ impl Handle {
         self.task.register(waker);
     }
 
-    /// Records that the client may still be sending when it receives its answer.
+    /// Records that the client may still be sending when it receives its response.
     pub(super) fn leave_input_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
@@ -112,11 +112,11 @@ struct Open {
 
 /// The slot of an open connection, freed when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     connections: Arc<OpenConnections>,
     number: u64,
     pub(super) handle: Arc<Handle>,
-    _slot: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl OpenConnections {
@@ -130,12 +130,12 @@ impl OpenConnections {
 
     /// Acquires a slot for a connection of `peer`. If all are in use, closes idle connections, or
     /// waits if none is idle. `None` if the peer's network has too many that are not idle.
-    pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+    pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<ConnectionSlot> {
         let network = network(peer.ip());
         if self.is_full(network) && self.close_idle(Some(network)) == 0 {
             return None;
         }
-        let slot = self.slot().await?;
+        let permit = self.permit().await?;
         let handle = Arc::new(Handle::new(peer));
         let mut open = self.lock();
         let number = open.next;
@@ -143,10 +143,10 @@ impl OpenConnections {
         open.handles.insert(number, Arc::clone(&handle));
         *open.networks.entry(network).or_default() += 1;
         drop(open);
-        Some(Place { connections: Arc::clone(self), number, handle, _slot: slot })
+        Some(ConnectionSlot { connections: Arc::clone(self), number, handle, _permit: permit })
     }
 
-    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Some(slot);
         }
@@ -219,7 +219,7 @@ impl OpenConnections {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.handles.remove(&self.number);
@@ -265,7 +265,7 @@ mod tests {
         ];
         assert_eq!(open.close_idle(None), 1);
         assert!(!lone.handle.is_dismissed());
-        assert_eq!(many.iter().filter(|place| place.handle.is_dismissed()).count(), 1);
+        assert_eq!(many.iter().filter(|slot| slot.handle.is_dismissed()).count(), 1);
     }
 
     #[tokio::test]
@@ -282,9 +282,9 @@ mod tests {
         let open = OpenConnections::new(4, None);
         let mut held = Vec::new();
         for host in ["2001:db8::1", "2001:db8::2"] {
-            let place = open.admit(peer(host)).await.unwrap();
-            place.handle.clock.begin_untimed(Phase::Busy);
-            held.push(place);
+            let slot = open.admit(peer(host)).await.unwrap();
+            slot.handle.clock.begin_untimed(Phase::Busy);
+            held.push(slot);
         }
         assert!(open.admit(peer("2001:db8::3")).await.is_none());
         held.push(open.admit(peer("2001:db8:0:1::1")).await.unwrap());

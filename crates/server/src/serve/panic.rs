@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_becomes_a_value() {
+    async fn panic_returns_none() {
         assert_eq!(catch_panic(pin!(async { 1 })).await, Some(1));
         assert_eq!(catch_panic(pin!(async { panic!("on purpose") })).await, None::<()>);
         let late = async {

@@ -14,7 +14,7 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
 }
 
-/// How long to read and discard what a client sends after its answer.
+/// How long to read and discard what a client sends after its response.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The phase of a connection.
@@ -24,13 +24,13 @@ pub(super) enum Phase {
     New,
     /// A part of a head has arrived.
     Head,
-    /// A request is being answered.
+    /// A request is being handled.
     Busy,
-    /// The answer is being sent.
-    Answering,
-    /// The last answer has been sent; the next request has not begun.
+    /// The response is being sent.
+    Responding,
+    /// The last response has been sent; the next request has not begun.
     Idle,
-    /// The last answer has been sent; further input is discarded.
+    /// The last response has been sent; further input is discarded.
     Lingering,
 }
 
@@ -39,20 +39,20 @@ pub(super) enum Phase {
 pub(super) struct PhaseClock {
     opened: Instant,
     /// Microseconds from `opened` to the last change, and the phase in the lowest three bits.
-    word: AtomicU64,
+    state: AtomicU64,
 }
 
 impl PhaseClock {
     pub(super) fn new() -> Self {
-        Self { opened: Instant::now(), word: AtomicU64::new(Phase::New as u64) }
+        Self { opened: Instant::now(), state: AtomicU64::new(Phase::New as u64) }
     }
 
     pub(super) fn phase(&self) -> Phase {
-        match self.word.load(Ordering::Relaxed) & 7 {
+        match self.state.load(Ordering::Relaxed) & 7 {
             0 => Phase::New,
             1 => Phase::Head,
             2 => Phase::Busy,
-            3 => Phase::Answering,
+            3 => Phase::Responding,
             4 => Phase::Idle,
             _ => Phase::Lingering,
         }
@@ -60,18 +60,18 @@ impl PhaseClock {
 
     /// The start of the phase.
     pub(super) fn since(&self) -> Instant {
-        self.opened + Duration::from_micros(self.word.load(Ordering::Relaxed) >> 3)
+        self.opened + Duration::from_micros(self.state.load(Ordering::Relaxed) >> 3)
     }
 
     /// Begins a phase with a time limit.
     pub(super) fn begin(&self, phase: Phase) {
         let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.word.store(micros << 3 | phase as u64, Ordering::Relaxed);
+        self.state.store(micros << 3 | phase as u64, Ordering::Relaxed);
     }
 
     /// Begins a phase without a time limit: its start is not recorded.
     pub(super) fn begin_untimed(&self, phase: Phase) {
-        self.word.store(phase as u64, Ordering::Relaxed);
+        self.state.store(phase as u64, Ordering::Relaxed);
     }
 
     /// The deadline of the phase, if it has a limit.
@@ -82,7 +82,7 @@ impl PhaseClock {
             Phase::Lingering => Some(self.since() + LINGER),
             // Requests have their own limit, and `TCP_USER_TIMEOUT` limits clients that do not
             // read.
-            Phase::Busy | Phase::Answering => None,
+            Phase::Busy | Phase::Responding => None,
         }
     }
 }
@@ -109,7 +109,7 @@ mod tests {
             assert_eq!((clock.phase(), clock.since()), (phase, now));
             assert_eq!(clock.deadline(LIMITS), Some(now + limit));
         }
-        for phase in [Phase::Busy, Phase::Answering] {
+        for phase in [Phase::Busy, Phase::Responding] {
             clock.begin_untimed(phase);
             assert_eq!(clock.phase(), phase);
             assert_eq!(clock.deadline(LIMITS), None);

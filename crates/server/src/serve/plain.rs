@@ -1,4 +1,4 @@
-//! Plain-text answers of the server itself, which contain no internal detail.
+//! Plain-text responses of the server itself, which contain no internal detail.
 
 use axum::body::Body;
 use http::header::{
@@ -18,12 +18,12 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// The answer to a health check.
+/// The response to a health check.
 pub(super) fn health(status: StatusCode) -> Response<Body> {
     text(status, if status.is_success() { "ok\n" } else { "unavailable\n" })
 }
 
-/// The answer to a health check with an unsafe method.
+/// The response to a health check with an unsafe method.
 pub(super) fn method_not_allowed() -> Response<Body> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
     set(&mut response, ALLOW, "GET, HEAD, OPTIONS");

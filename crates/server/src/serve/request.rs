@@ -1,5 +1,5 @@
 //! Checks and limits around the application: a valid host and method, a body limit, a time limit,
-//! and an answer if the application panics.
+//! and a response if the application panics.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -44,18 +44,18 @@ impl Gate {
         self.request_timeout
     }
 
-    /// Answers a request of `connection`.
-    pub(super) async fn answer(
+    /// Handles a request of `connection`.
+    pub(super) async fn handle(
         &self,
         request: Request<Incoming>,
         connection: &Handle,
     ) -> Response<Body> {
         let id = self.application.crossauth.next_request_id();
         let scope = RequestScope::new(id, Some(connection.peer));
-        scope.run(self.answer_in_scope(request, connection, id)).await
+        scope.run(self.handle_in_scope(request, connection, id)).await
     }
 
-    async fn answer_in_scope(
+    async fn handle_in_scope(
         &self,
         request: Request<Incoming>,
         connection: &Handle,
@@ -65,7 +65,7 @@ impl Gate {
             // Only the path: a query may contain a token.
             (Instant::now(), request.method().clone(), request.uri().path().to_owned())
         });
-        let mut response = self.pass(request, connection).await;
+        let mut response = self.forward(request, connection).await;
         let headers = response.headers_mut();
         if !headers.contains_key(REQUEST_ID) {
             headers.insert(REQUEST_ID, id.to_header());
@@ -81,8 +81,8 @@ impl Gate {
         response
     }
 
-    /// The application's answer, or the refusal.
-    async fn pass(&self, request: Request<Incoming>, connection: &Handle) -> Response<Body> {
+    /// The application's response, or the refusal.
+    async fn forward(&self, request: Request<Incoming>, connection: &Handle) -> Response<Body> {
         if let Some(status) = self.refusal(&request) {
             if !request.body().is_end_stream() {
                 connection.leave_input_unread();
@@ -91,28 +91,28 @@ impl Gate {
         }
         if let Some(check) = HealthCheck::of(&request) {
             return self
-                .pass_body(request, connection, |_| self.application.readiness.answer(check))
+                .forward_body(request, connection, |_| self.application.readiness.respond(check))
                 .await;
         }
-        self.pass_body(request, connection, |request| self.ask_application(request)).await
+        self.forward_body(request, connection, |request| self.call_application(request)).await
     }
 
-    /// Passes the request to `answer`, then handles the unread rest of the body.
-    async fn pass_body<F: Future<Output = Response<Body>>>(
+    /// Passes the request to `handler`, then handles the unread rest of the body.
+    async fn forward_body<F: Future<Output = Response<Body>>>(
         &self,
         request: Request<Incoming>,
         connection: &Handle,
-        answer: impl FnOnce(Request<Body>) -> F,
+        handler: impl FnOnce(Request<Body>) -> F,
     ) -> Response<Body> {
         if request.body().is_end_stream() {
-            return answer(request.map(|_| Body::empty())).await;
+            return handler(request.map(|_| Body::empty())).await;
         }
         let waits = request.headers().contains_key(EXPECT);
         let rest = if waits { Rest::Leave } else { Rest::Drain(self.body_limit) };
         let (parts, body) = request.into_parts();
         let (body, returned) = BorrowedBody::new(body);
         let body = Body::new(Limited::new(body, self.body_limit));
-        let mut response = answer(Request::from_parts(parts, body)).await;
+        let mut response = handler(Request::from_parts(parts, body)).await;
         if !returned.finish(rest).await {
             // After a time-out, the client gets no more time to send.
             if response.status() != StatusCode::REQUEST_TIMEOUT {
@@ -123,10 +123,10 @@ impl Gate {
         response
     }
 
-    async fn ask_application(&self, request: Request<Body>) -> Response<Body> {
+    async fn call_application(&self, request: Request<Body>) -> Response<Body> {
         let has_body = !request.body().is_end_stream();
-        let answer = pin!(self.application.site.answer(request));
-        match within(self.request_timeout, pin!(catch_panic(answer))).await {
+        let response = pin!(self.application.site.handle(request));
+        match with_timeout(self.request_timeout, pin!(catch_panic(response))).await {
             Some(Some(response)) => response,
             Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
             // A client that sends a body is probably still sending it.
@@ -150,7 +150,7 @@ impl Gate {
 }
 
 /// Awaits `future` with a time limit. Most futures are ready at once and need no timer.
-async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+async fn with_timeout<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
     match first {
         Poll::Ready(output) => Some(output),

@@ -12,10 +12,10 @@ use tokio::net::TcpStream;
 use super::open::Handle;
 use super::phase::Phase;
 
-/// Maximum number of bytes that are read and discarded after an answer.
+/// Maximum number of bytes that are read and discarded after a response.
 const LINGER_LIMIT: usize = 1024 * 1024;
 
-/// A stream that records when a head begins and when an answer has been sent, and that reports its
+/// A stream that records when a head begins and when a response has been sent, and that reports its
 /// end once the connection is dismissed and idle.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
@@ -41,7 +41,7 @@ impl WatchedStream {
     }
 
     /// Reads until the client has closed its side. Closing while the client is still sending would
-    /// cause a reset, which can destroy the answer.
+    /// cause a reset, which can destroy the response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.handle.clock.phase() != Phase::Lingering {
             self.handle.clock.begin(Phase::Lingering);
@@ -102,7 +102,7 @@ impl AsyncWrite for WatchedStream {
     /// Called when everything has been handed to the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if self.handle.clock.phase() == Phase::Answering {
+        if self.handle.clock.phase() == Phase::Responding {
             self.handle.clock.begin(Phase::Idle);
         }
         Poll::Ready(Ok(()))

@@ -13,7 +13,7 @@ struct Switchable(&'static str);
 
 #[async_trait]
 impl Probe for Switchable {
-    async fn works(&self) -> bool {
+    async fn is_available(&self) -> bool {
         self.0 == "working"
     }
 }
@@ -41,22 +41,22 @@ async fn get_status(address: SocketAddr, path: &'static str) -> String {
     get(address, path).await.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The whole answer.
+/// The whole response.
 async fn get(address: SocketAddr, path: &'static str) -> String {
     let ask = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     };
     tokio::task::spawn_blocking(ask).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_panicking_handler_fails_one_request() {
+async fn panicking_handler_fails_one_request() {
     async fn panics() -> &'static str {
         panic!("on purpose")
     }
@@ -64,15 +64,15 @@ async fn a_panicking_handler_fails_one_request() {
         .route("/panics", routing::get(panics))
         .route("/works", routing::get(|| async { "" }));
     let address = serve(app, "working").await;
-    let answer = get(address, "/panics").await;
-    assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
-    assert!(answer.contains("\r\nx-request-id: "), "{answer}");
+    let response = get(address, "/panics").await;
+    assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
+    assert!(response.contains("\r\nx-request-id: "), "{response}");
     assert_eq!(get_status(address, "/works").await, "HTTP/1.1 200 OK");
     assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 200 OK");
 }
 
 #[tokio::test]
-async fn a_handler_that_never_answers_times_out() {
+async fn pending_handler_times_out() {
     let app = Router::new().route("/", routing::get(std::future::pending::<()>));
     let address = serve(app, "working").await;
     assert_eq!(get_status(address, "/").await, "HTTP/1.1 503 Service Unavailable");

@@ -1,16 +1,16 @@
-//! Pages of another site that try to use the session of their visitor.
+//! Cross-site attacks on the session of a visitor.
 //!
 //! `evil.localhost` is another site. Another port of 127.0.0.1 is another origin of the same site,
-//! to which the browser does send our cookies, and which can plant its own.
+//! which receives our cookies and can set cookies.
 
 use crossauth_testkit::browser::{Browser, Site};
 use crossauth_testkit::server::Server;
 
-use crate::person::{PASSWORD, is_logged_in, server, sign_up};
+use crate::steps::{PASSWORD, is_logged_in, server, sign_up};
 
 const HOSTS: [&str; 2] = ["evil.localhost", "127.0.0.1"];
 
-/// A page that posts a form to us as soon as it is opened.
+/// A page that posts a form to us when it is opened.
 fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
     let inputs = fields.iter().fold(String::new(), |all, (name, value)| {
         format!("{all}<input name='{name}' value='{value}'>")
@@ -22,7 +22,7 @@ fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
     )
 }
 
-/// A CSRF cookie and a token that belongs to it, as anyone can get them.
+/// A CSRF cookie and its token, as any client can get them.
 async fn csrf_pair(server: &Server) -> (String, String) {
     let answer = reqwest::get(server.url("/api/getcsrftoken")).await.unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
@@ -64,7 +64,7 @@ async fn form_of_another_origin_does_not_log_in() {
         assert_eq!(browser.url().await, server.url("/login"));
         assert!(!is_logged_in(&browser, &server).await, "{host}");
     }
-    // The control: from our own origin the same cookie and token do log in.
+    // The control: from our own origin the same cookie and token log in.
     browser.forget_cookies().await;
     browser.open(&server.url("/login")).await;
     browser.forget_cookies().await;
@@ -96,14 +96,14 @@ async fn pages_are_not_shown_in_frames_of_other_origins() {
     ])
     .await;
     for host in HOSTS {
-        // The control: a page that may be framed is shown without complaint.
+        // The control: a page that allows framing is shown without an error.
         browser.open(&site.url(host, "/own")).await;
-        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        assert_eq!(browser.take_errors().await, Vec::<String>::new());
         for path in ["/login", "/signup", "/account"] {
             browser.open(&site.url(host, path)).await;
-            let complaints = browser.complaints().await;
-            let refused = complaints.iter().any(|said| said.contains("frame-ancestors 'none'"));
-            assert!(refused, "{host}{path}: {complaints:?}");
+            let errors = browser.take_errors().await;
+            let refused = errors.iter().any(|message| message.contains("frame-ancestors 'none'"));
+            assert!(refused, "{host}{path}: {errors:?}");
         }
     }
 }

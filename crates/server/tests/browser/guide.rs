@@ -1,9 +1,9 @@
-//! The client in the browser that the cookbook shows.
+//! The browser client of the cookbook.
 
 use crossauth_testkit::browser::Browser;
 use serde_json::json;
 
-use crate::person::{PASSWORD, server, sign_up};
+use crate::steps::{PASSWORD, server, sign_up};
 
 #[tokio::test]
 async fn script_of_the_cookbook_logs_in_and_out() {
@@ -13,7 +13,7 @@ async fn script_of_the_cookbook_logs_in_and_out() {
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     browser.click("Log out").await;
-    // The content security policy of our own pages allows scripts no requests.
+    // The content security policy of our own pages forbids requests of scripts.
     browser.open(&server.url("/live")).await;
     for (password, answer) in [
         ("Wrong-horse-7", "Invalid username or password"),

@@ -1,13 +1,13 @@
 //! The server in a browser.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accessibility;
+mod account;
 mod attack;
 mod guide;
 mod markup;
-mod newcomer;
 mod page;
-mod person;
 mod redirect;
 mod screenshot;
 mod setup;
-mod without;
+mod steps;

@@ -2,7 +2,7 @@
 
 use crossauth_testkit::browser::Browser;
 
-use crate::person::{PASSWORD, log_in, server, sign_up};
+use crate::steps::{PASSWORD, log_in, server, sign_up};
 
 const MARKUP: [&str; 4] = [
     "<script>alert(1)</script>",
@@ -12,11 +12,11 @@ const MARKUP: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn markup_in_an_account_is_shown_as_text() {
+async fn markup_in_an_account_is_escaped() {
     let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
-    // Such names are refused here, but a database may come from elsewhere.
+    // Sign-up rejects such names, but another program may have stored them.
     let database = server.directory().join("crossauth-data/crossauth.db");
     let database = rusqlite::Connection::open(database).unwrap();
     for text in MARKUP {
@@ -28,7 +28,7 @@ async fn markup_in_an_account_is_shown_as_text() {
 }
 
 #[tokio::test]
-async fn markup_in_a_form_comes_back_as_text() {
+async fn markup_in_a_form_is_escaped() {
     let server = server();
     let browser = Browser::start().await;
     for text in MARKUP {
@@ -48,7 +48,7 @@ async fn markup_in_a_form_comes_back_as_text() {
 }
 
 #[tokio::test]
-async fn markup_in_a_url_is_not_part_of_the_page() {
+async fn markup_in_a_url_is_escaped() {
     let server = server();
     let browser = Browser::start().await;
     for text in MARKUP {
@@ -68,12 +68,13 @@ async fn markup_in_a_url_is_not_part_of_the_page() {
     }
 }
 
-/// Nothing on the page but our own file is a script or has a handler, and nothing has tried to run.
+/// The page has no scripts or event handlers except our file, and none was blocked.
 async fn inert(browser: &Browser, what: &str) {
     let count = "document.querySelectorAll('script:not([src^=\"/crossauth.js?v=\"]), [onerror], \
                  [onfocus]').length";
     assert_eq!(browser.evaluate(count).await, 0, "{what}");
-    let complaints = browser.complaints().await;
-    let tried = |said: &&String| said.contains("dialog") || said.contains("Content Security");
-    assert_eq!(complaints.iter().find(tried), None, "{what}");
+    let errors = browser.take_errors().await;
+    let tried =
+        |message: &&String| message.contains("dialog") || message.contains("Content Security");
+    assert_eq!(errors.iter().find(tried), None, "{what}");
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use crossauth_testkit::browser::{Browser, ColorScheme};
 use crossauth_testkit::server::Server;
 
-use crate::person::{log_in, server, sign_up};
+use crate::steps::{log_in, server, sign_up};
 
-/// Long, and without a place to break it at.
+/// Long text that cannot be broken.
 const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmondeley";
 
 #[tokio::test]
@@ -40,11 +40,11 @@ async fn every_page_fits_wide_and_narrow_windows_and_follows_its_security_policy
 
 /// Checks the open page in both sizes and schemes, and keeps screenshots.
 async fn look(browser: &Browser, server: &Server, name: &str) {
-    // 320 is also what is left of a window of 640 at 200 % zoom.
+    // 320 also corresponds to 640 at 200 % zoom.
     for (width, height) in [(1200, 800), (320, 640)] {
         for scheme in [ColorScheme::Light, ColorScheme::Dark] {
             browser.resize(width, height).await;
-            browser.prefer(scheme).await;
+            browser.set_color_scheme(scheme).await;
             let file = format!("{name}-{width}-{scheme:?}.png").to_lowercase();
             browser.screenshot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)).await;
             let beyond = "document.documentElement.scrollWidth - innerWidth";
@@ -56,14 +56,15 @@ async fn look(browser: &Browser, server: &Server, name: &str) {
             assert_eq!(is_dark, scheme == ColorScheme::Dark, "{name}: {text} on {ground}");
         }
     }
-    // The status of the page itself, where it says no, is no fault of the page.
-    let own = |said: &String| said.starts_with(&server.url("")) && said.contains("status of 4");
-    let complaints = browser.complaints().await;
-    let others: Vec<_> = complaints.into_iter().filter(|said| !own(said)).collect();
+    // The error status of the page itself is expected.
+    let own =
+        |message: &String| message.starts_with(&server.url("")) && message.contains("status of 4");
+    let errors = browser.take_errors().await;
+    let others: Vec<_> = errors.into_iter().filter(|message| !own(message)).collect();
     assert_eq!(others, Vec::<String>::new(), "{name}");
 }
 
-/// The sum of the parts of a colour such as `rgb(1, 2, 3)`.
+/// The sum of the channels of a colour such as `rgb(1, 2, 3)`.
 fn brightness(colour: &str) -> u32 {
     let parts = colour.trim_start_matches("rgb(").trim_end_matches(')').split(", ");
     parts.map(|part| part.parse::<u32>().unwrap()).sum()

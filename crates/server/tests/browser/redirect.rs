@@ -5,7 +5,7 @@ use crossauth_testkit::server::Server;
 use reqwest::Url;
 use serde_json::json;
 
-use crate::person::{PASSWORD, log_in, server, sign_up};
+use crate::steps::{PASSWORD, log_in, server, sign_up};
 
 const HOSTILE: [&str; 13] = [
     "//evil.localhost",
@@ -29,11 +29,11 @@ fn link(server: &Server, next: &str) -> String {
 }
 
 #[tokio::test]
-async fn login_leads_to_a_page_of_this_site_only() {
+async fn login_redirects_to_this_site_only() {
     let server = server();
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
-    // The control: a destination of ours is gone to.
+    // The control: a local path is followed.
     browser.forget_cookies().await;
     browser.open(&link(&server, "/?from=link")).await;
     log_in(&browser, "alice", PASSWORD).await;
@@ -47,7 +47,7 @@ async fn login_leads_to_a_page_of_this_site_only() {
     for next in HOSTILE {
         browser.forget_cookies().await;
         browser.open(&link(&server, next)).await;
-        // As if the page had carried it on.
+        // As if the page had kept it.
         let script = format!(
             "{{ const next = document.createElement('input'); next.name = 'next'; \
              next.type = 'hidden'; next.value = {}; document.forms[0].append(next) }}",
@@ -58,5 +58,5 @@ async fn login_leads_to_a_page_of_this_site_only() {
         browser.expect("Log out").await;
         assert_eq!(browser.url().await, server.url("/"), "{next:?}");
     }
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.take_errors().await, Vec::<String>::new());
 }

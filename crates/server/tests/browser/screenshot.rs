@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossauth_testkit::browser::{Browser, ColorScheme};
 
-use crate::person::server;
+use crate::steps::server;
 
 #[tokio::test]
 #[ignore = "writes into docs/images"]
@@ -12,7 +12,7 @@ async fn login_page_of_the_documentation() {
     let server = server();
     let browser = Browser::start().await;
     browser.resize(1200, 800).await;
-    browser.prefer(ColorScheme::Light).await;
+    browser.set_color_scheme(ColorScheme::Light).await;
     browser.open(&server.url("/login")).await;
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images/login.png");
     browser.screenshot(&picture).await;

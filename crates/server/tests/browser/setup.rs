@@ -1,11 +1,11 @@
-//! The link that makes the first administrator.
+//! The link that creates the first administrator.
 
 use crossauth_testkit::browser::Browser;
 
-use crate::person::{PASSWORD, is_logged_in, server, sign_up};
+use crate::steps::{PASSWORD, is_logged_in, server, sign_up};
 
 #[tokio::test]
-async fn link_makes_one_administrator() {
+async fn setup_link_creates_one_administrator_in_the_browser() {
     let server = server();
     let link = server.setup_link();
     let browser = Browser::start().await;

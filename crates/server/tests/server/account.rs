@@ -37,7 +37,7 @@ fn post(server: &Server, path: &str, body: &str) -> u16 {
     status(&answer(server, path, body))
 }
 
-/// The answer of a JSON endpoint that takes a CSRF token.
+/// The response of a JSON endpoint that takes a CSRF token.
 pub(crate) fn answer(server: &Server, path: &str, body: &str) -> String {
     let page = server.exchange(
         b"GET /api/getcsrftoken HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
@@ -57,7 +57,7 @@ pub(crate) fn answer(server: &Server, path: &str, body: &str) -> String {
 }
 
 #[test]
-fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
+fn account_created_on_the_command_line_logs_in_until_it_is_disabled() {
     let mut server = start(&["--set", "log.level=trace"]);
     let added = add(server.directory(), &["alice", "--email", "alice@example.com"]);
     assert_eq!(text(&added.stdout), "alice is added\n", "{}", text(&added.stderr));
@@ -75,7 +75,7 @@ fn an_account_of_the_command_line_logs_in_until_it_is_disabled() {
 }
 
 #[test]
-fn accounts_are_listed_by_the_page() {
+fn accounts_are_listed_in_pages() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     assert!(add(path, &["bob"]).status.success());
@@ -98,7 +98,7 @@ fn accounts_are_listed_by_the_page() {
 }
 
 #[test]
-fn a_refused_account_says_why_and_exits_with_1() {
+fn rejected_account_is_explained_and_exits_with_1() {
     let directory = tempfile::tempdir().unwrap();
     assert!(add(directory.path(), &["alice"]).status.success());
     let again = add(directory.path(), &["Alice"]);
@@ -113,7 +113,7 @@ fn a_refused_account_says_why_and_exits_with_1() {
 }
 
 #[test]
-fn the_link_of_the_first_start_is_shown_until_there_is_an_administrator() {
+fn setup_link_is_printed_until_there_is_an_administrator() {
     let server = start(&[]);
     let line = server.line().unwrap();
     let prefix =
@@ -130,7 +130,7 @@ fn the_link_of_the_first_start_is_shown_until_there_is_an_administrator() {
 }
 
 #[test]
-fn bringing_the_database_up_to_date_can_be_repeated() {
+fn migrate_is_idempotent() {
     let directory = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let output = run(directory.path(), &["migrate"]);
@@ -145,7 +145,7 @@ fn bringing_the_database_up_to_date_can_be_repeated() {
 }
 
 #[test]
-fn a_command_that_only_reads_makes_nothing_and_says_that_there_is_no_database() {
+fn read_only_command_creates_nothing_and_reports_a_missing_database() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in
         [&["user", "list", "--data", "typo"][..], &["user", "disable", "alice", "--data", "typo"]]
@@ -172,7 +172,7 @@ fn user(directory: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn an_account_is_shown_and_changed_and_deleted() {
+fn account_is_shown_changed_and_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     assert!(add(path, &["alice", "--email", "wrong@example.com"]).status.success());
@@ -200,7 +200,7 @@ fn an_account_is_shown_and_changed_and_deleted() {
 }
 
 #[test]
-fn an_account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
+fn account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
     let server = start(&[]);
     let path = server.directory();
     for name in ["alice", "bob"] {
@@ -237,7 +237,7 @@ fn an_account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
 }
 
 #[test]
-fn a_repeated_command_succeeds_and_says_that_nothing_changed() {
+fn repeated_command_succeeds_and_reports_no_change() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     assert!(add(path, &["alice"]).status.success());

@@ -1,5 +1,4 @@
-//! `config check` on a database that exists: it finds what a start would find, and leaves
-//! everything as it is.
+//! `config check` on a database that exists: it finds the errors of a start, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,13 +7,13 @@ use std::path::Path;
 use crate::process::crossauth;
 use crate::process::{run, start};
 
-/// The exit code of the check, and what it says.
+/// The exit code and the output of the check.
 fn check(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(directory, &[&["config", "check"], arguments].concat());
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// The files of the data directory with what is in them.
+/// The files of the data directory and their content.
 fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(directory.join("crossauth-data")).unwrap();
     let file = |path: std::path::PathBuf| {
@@ -29,18 +28,18 @@ fn execute(directory: &Path, statement: &str) {
 }
 
 #[test]
-fn a_database_is_looked_at_without_a_change_whether_or_not_a_server_runs() {
+fn check_does_not_change_the_database() {
     let server = start(&[]);
     assert_eq!(check(server.directory(), &[]).0, Some(0));
     let directory = server.into_directory();
     let before = files(directory.path());
-    let (code, said) = check(directory.path(), &[]);
-    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let (code, stderr) = check(directory.path(), &[]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(files(directory.path()) == before, "{:?}", files(directory.path()).keys());
 }
 
 #[test]
-fn a_database_that_a_start_would_refuse_is_refused_by_the_check() {
+fn check_rejects_a_database_that_serve_rejects() {
     for (statement, arguments, problem) in [
         ("UPDATE crossauth_schema SET version = 99", &[][..], "has schema version 99"),
         ("ALTER TABLE crossauth_users DROP COLUMN state", &[], "no column \"state\""),
@@ -49,25 +48,25 @@ fn a_database_that_a_start_would_refuse_is_refused_by_the_check() {
         let directory = start(&[]).into_directory();
         execute(directory.path(), statement);
         let before = files(directory.path());
-        let (code, said) = check(directory.path(), arguments);
-        assert!(code == Some(2) && said.contains(problem), "{statement}: {said}");
+        let (code, stderr) = check(directory.path(), arguments);
+        assert!(code == Some(2) && stderr.contains(problem), "{statement}: {stderr}");
         assert!(files(directory.path()) == before, "{statement}");
         let start = run(directory.path(), &[&["--listen", "0"], arguments].concat());
-        let said = String::from_utf8(start.stderr).unwrap();
-        assert!(!start.status.success() && said.contains(problem), "{statement}: {said}");
+        let stderr = String::from_utf8(start.stderr).unwrap();
+        assert!(!start.status.success() && stderr.contains(problem), "{statement}: {stderr}");
     }
 }
 
 #[cfg(feature = "postgres")]
 #[test]
-fn a_database_server_that_does_not_answer_is_a_problem() {
+fn unreachable_database_server_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let output = crossauth()
         .arguments(&["config", "check"])
         .variable("CROSSAUTH_DATABASE_URL", "postgres://ada:canary@127.0.0.1:1/app")
         .run_in(directory.path());
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("cannot open the database of the setting database.url"), "{said}");
-    assert!(!said.contains("canary"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("cannot open the database of the setting database.url"), "{stderr}");
+    assert!(!stderr.contains("canary"), "{stderr}");
 }

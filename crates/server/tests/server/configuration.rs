@@ -1,4 +1,4 @@
-//! Bad configuration, and looking at it.
+//! Invalid configuration, and the commands that show it.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn every_problem_is_named_and_the_exit_code_is_2() {
 }
 
 #[test]
-fn a_missing_file_is_bad_configuration() {
+fn missing_settings_file_exits_with_2() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &["config", "check", "--config", "none.toml"]);
     assert_eq!(output.status.code(), Some(2));
@@ -65,7 +65,7 @@ fn bad_usage_exits_with_2() {
     }
 }
 
-/// The lines of standard error of a command that must find the configuration wrong.
+/// The lines of standard error of a command that must reject the configuration.
 fn problems(directory: &Path, arguments: &[&str]) -> Vec<String> {
     let output = run(directory, arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -75,7 +75,7 @@ fn problems(directory: &Path, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn variables_that_orchestrators_set_do_not_keep_the_server_from_starting() {
+fn variables_of_orchestrators_do_not_prevent_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let check = crossauth().arguments(&["config", "check"]);
     let in_kubernetes = [
@@ -102,7 +102,7 @@ fn variables_that_orchestrators_set_do_not_keep_the_server_from_starting() {
 }
 
 #[test]
-fn settings_of_the_command_line_are_checked_with_all_others_and_no_secret_is_repeated() {
+fn command_line_settings_are_checked_with_all_others() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = [
         "config",
@@ -127,7 +127,7 @@ fn settings_of_the_command_line_are_checked_with_all_others_and_no_secret_is_rep
 }
 
 #[test]
-fn a_port_alone_is_an_address_of_this_machine() {
+fn port_without_host_is_a_loopback_address() {
     let directory = tempfile::tempdir().unwrap();
     for address in ["0", "localhost:0", "127.0.0.1:0"] {
         let output = run(directory.path(), &["config", "check", "--listen", address]);
@@ -136,7 +136,7 @@ fn a_port_alone_is_an_address_of_this_machine() {
 }
 
 #[test]
-fn the_check_finds_what_a_start_would_find_and_says_it_once() {
+fn check_reports_each_problem_of_a_start_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     std::fs::write(path.join("junk.db"), "certainly no database").unwrap();
@@ -184,7 +184,7 @@ fn several_problems_of_a_start_are_found_at_once() {
 }
 
 #[test]
-fn a_file_in_the_working_directory_that_is_not_read_is_pointed_out() {
+fn unread_settings_file_in_the_working_directory_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("crossauth.toml"), "site_name = 'Acme'").unwrap();
     let show = run(directory.path(), &["config", "show"]);
@@ -197,7 +197,7 @@ fn a_file_in_the_working_directory_that_is_not_read_is_pointed_out() {
 }
 
 #[test]
-fn templates_are_rendered_by_the_check_as_by_the_start() {
+fn check_renders_templates() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     std::fs::create_dir(path.join("t")).unwrap();

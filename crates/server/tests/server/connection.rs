@@ -1,4 +1,4 @@
-//! Connections that are used more than once, that are idle, or that are too many.
+//! Keep-alive, idle connections, and limits of connections.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use crate::process::start;
 
 const GET: &[u8] = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A connection over which requests follow one another.
+/// A persistent connection.
 pub(crate) struct KeepAlive(BufReader<TcpStream>);
 
 impl KeepAlive {
@@ -22,7 +22,7 @@ impl KeepAlive {
         self.0.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next answer: head and body.
+    /// The next response: head and body.
     pub(crate) fn answer(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -39,13 +39,13 @@ impl KeepAlive {
         self.answer()
     }
 
-    /// Whether the server has closed it without a further answer.
+    /// Whether the server has closed it without a further response.
     pub(crate) fn is_closed(&mut self) -> bool {
         read_to_end(self.0.get_mut()).is_empty()
     }
 }
 
-fn says_close(answer: &str) -> bool {
+fn closes_connection(answer: &str) -> bool {
     answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n")
 }
 
@@ -61,7 +61,7 @@ fn idle_connection_outlives_the_limit_of_a_head() {
 }
 
 #[test]
-fn head_that_trickles_in_does_not_outlive_its_limit() {
+fn slow_request_head_times_out() {
     let server = start(&["--set", "limits.header_timeout=300ms"]);
     let mut connection = KeepAlive::new(&server);
     assert_eq!(status(&connection.ask(GET)), 200);
@@ -79,7 +79,7 @@ fn head_that_trickles_in_does_not_outlive_its_limit() {
 }
 
 #[test]
-fn silent_connections_give_way_to_new_ones() {
+fn idle_connections_are_closed_for_new_ones() {
     let server = start(&["--set", "limits.header_timeout=1h", "--set", "limits.connections=4"]);
     let silent: Vec<_> = (0..20).map(|_| server.connect()).collect();
     let half: Vec<_> = (0..20)
@@ -102,21 +102,21 @@ fn silent_connections_give_way_to_new_ones() {
 }
 
 #[test]
-fn requests_under_way_do_not_give_way() {
+fn active_requests_are_not_closed_for_new_connections() {
     let settings = ["limits.connections=8", "limits.connections_per_address=1"];
     let server = start(&settings.map(|set| ["--set", set]).concat());
     let mut busy = KeepAlive::new(&server);
     let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     assert!(busy.ask(head.as_bytes()).starts_with("HTTP/1.1 100 "));
-    // One more of this address has no place while the first is busy.
+    // Another connection of this address is rejected while the first is busy.
     assert_eq!(read_to_end(&mut server.connect()), "");
     let answer = busy.ask(b"{}");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
 }
 
 #[test]
-fn unread_body_that_has_arrived_leaves_the_connection_usable() {
+fn unread_complete_body_keeps_the_connection_open() {
     let server = start(&[]);
     let mut connection = KeepAlive::new(&server);
     for (line, expected) in
@@ -129,13 +129,13 @@ fn unread_body_that_has_arrived_leaves_the_connection_usable() {
             );
             let answer = connection.ask(request.as_bytes());
             assert_eq!(status(&answer), expected, "{line}, {size} bytes");
-            assert!(!says_close(&answer), "{line}, {size} bytes: {answer}");
+            assert!(!closes_connection(&answer), "{line}, {size} bytes: {answer}");
         }
     }
 }
 
 #[test]
-fn unread_body_that_is_still_to_come_is_announced_to_close() {
+fn unread_incomplete_body_closes_the_connection() {
     let server = start(&[]);
     for headers in ["", "Expect: 100-continue\r\n"] {
         let mut connection = KeepAlive::new(&server);
@@ -144,15 +144,15 @@ fn unread_body_that_is_still_to_come_is_announced_to_close() {
         );
         let answer = connection.ask(head.as_bytes());
         assert_eq!(status(&answer), 404);
-        assert!(says_close(&answer), "{answer}");
-        // What still comes resets nothing.
+        assert!(closes_connection(&answer), "{answer}");
+        // Further input does not reset the connection.
         connection.send(b"123456789");
         assert!(connection.is_closed());
     }
 }
 
 #[test]
-fn body_that_is_too_large_does_not_cost_the_answer() {
+fn client_receives_the_response_to_a_too_large_body() {
     let server = start(&["--set", "limits.body=1KiB"]);
     let mut connection = KeepAlive::new(&server);
     let size = 300_000;
@@ -161,6 +161,6 @@ fn body_that_is_too_large_does_not_cost_the_answer() {
     connection.send("x".repeat(size).as_bytes());
     let answer = connection.answer();
     assert_eq!(status(&answer), 413);
-    assert!(says_close(&answer), "{answer}");
+    assert!(closes_connection(&answer), "{answer}");
     assert!(connection.is_closed());
 }

@@ -1,4 +1,4 @@
-//! What the guides of the documentation tell operators to write, tried with the programs that read it.
+//! The snippets of the guides for operators, checked with the programs that read them.
 
 mod backup;
 mod proxy;
@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::migration::upstream::PYCROSSAUTH;
 use crate::process::crossauth;
 
-/// The snippets of a guide in one language, in their order.
+/// The snippets of a guide in one language, in order.
 fn snippets(guide: &str, language: &str) -> Vec<String> {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to").join(guide);
     let text = fs::read_to_string(guide).unwrap();
@@ -23,13 +23,13 @@ fn snippet(guide: &str, language: &str) -> String {
     snippets(guide, language).into_iter().next().unwrap()
 }
 
-/// Replaces a part of a snippet that is not as on the machine that runs the test.
+/// Replaces a part of a snippet that differs on the machine of the test.
 fn with(snippet: &str, part: &str, replacement: &str) -> String {
     assert!(snippet.contains(part), "no {part:?} in {snippet}");
     snippet.replace(part, replacement)
 }
 
-/// The commands `crossauth …` in the guides, in examples and in the text.
+/// The commands `crossauth …` in the guides, in snippets and in the text.
 fn commands() -> Vec<String> {
     let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to");
     let mut found = Vec::new();
@@ -52,12 +52,12 @@ fn commands() -> Vec<String> {
 /// Runs a program to its end and checks that it succeeds.
 fn succeed(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
+    let printed = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&printed));
 }
 
 #[test]
-fn every_file_of_settings_in_the_guides_is_right() {
+fn settings_files_in_the_guides_are_valid() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     fs::write(directory.path().join("secret"), "a secret of a test, 0123456789").unwrap();
@@ -67,7 +67,7 @@ fn every_file_of_settings_in_the_guides_is_right() {
             let settings = settings.replace("/var/lib/crossauth", path);
             let settings = settings.replace("/run/secrets/crossauth", &format!("{path}/secret"));
             fs::write(directory.path().join("crossauth.toml"), &settings).unwrap();
-            // The check would connect to a database server, which is not here.
+            // The check would connect to a database server, which does not exist here.
             let command = if settings.contains("postgres://") { "show" } else { "check" };
             let check =
                 ["config", command, "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
@@ -81,7 +81,7 @@ fn every_file_of_settings_in_the_guides_is_right() {
 }
 
 #[test]
-fn the_settings_for_a_move_are_right() {
+fn settings_of_the_migration_guide_are_valid() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let database = rusqlite::Connection::open(path("app.db")).unwrap();
@@ -107,15 +107,15 @@ fn every_command_in_the_guides_exists() {
     for command in commands {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = crossauth().arguments(&arguments).run_in(directory.path());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "crossauth {command}: {said}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "crossauth {command}: {printed}");
     }
     let wrong = crossauth().arguments(&["user", "ad", "alice", "--help"]);
     assert!(!wrong.run_in(directory.path()).status.success());
 }
 
 #[test]
-fn the_systemd_unit_is_right() {
+fn systemd_unit_is_valid() {
     let directory = tempfile::tempdir().unwrap();
     let unit = with(
         &snippet("systemd.md", "ini"),
@@ -131,7 +131,7 @@ fn the_systemd_unit_is_right() {
 }
 
 #[test]
-fn the_environment_of_the_container_is_right() {
+fn environment_of_the_container_is_valid() {
     let directory = tempfile::tempdir().unwrap();
     let containerfile = snippet("container.md", "dockerfile");
     let mut program = crossauth().variable("CROSSAUTH_BASE_URL", "https://id.example.com");
@@ -146,7 +146,7 @@ fn the_environment_of_the_container_is_right() {
 }
 
 #[test]
-fn a_wrong_unit_is_found() {
+fn invalid_systemd_unit_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let unit = directory.path().join("crossauth.service");
     fs::write(&unit, "[Service]\nExecStart=/nowhere/crossauth\nProtectSytem=strict\n").unwrap();

@@ -1,4 +1,4 @@
-//! Limits that the operating system sets to the process.
+//! Resource limits of the operating system.
 
 use crossauth_testkit::server::Program;
 
@@ -12,7 +12,7 @@ fn limited(limit: &str) -> Program {
 }
 
 #[test]
-fn limit_that_is_too_low_is_one_clear_line() {
+fn error_for_a_low_limit_is_one_line() {
     let directory = tempfile::tempdir().unwrap();
     for (limit, told) in [
         ("-n 16", "the limit of open files is 16"),
@@ -30,7 +30,7 @@ fn limit_that_is_too_low_is_one_clear_line() {
 }
 
 #[test]
-fn file_that_may_not_grow_refuses_writes_and_nothing_else() {
+fn file_size_limit_fails_only_writes() {
     let directory = tempfile::tempdir().unwrap();
     let cheap = ["password.argon2_memory=8KiB", "password.argon2_iterations=1"];
     let program = limited("-f 800").arguments(&cheap.map(|it| ["--set", it]).concat());
@@ -40,13 +40,13 @@ fn file_that_may_not_grow_refuses_writes_and_nothing_else() {
     assert_eq!(refused, [503; 3], "{}", server.log());
     assert_eq!(server.status("/live"), 200);
     assert_eq!(server.status("/login"), 200);
-    // There may be room for a few of the small writes that this makes.
+    // A few small writes may still fit.
     assert!((0..200).any(|_| server.status("/ready") == 503), "{}", server.log());
     server.stop();
 }
 
 #[test]
-fn connections_beyond_the_limit_of_files_give_way_to_new_ones() {
+fn connections_over_the_file_limit_replace_idle_ones() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = limited("-n 48").start_in(directory);
     let silent: Vec<_> = (0..100).map(|_| server.connect()).collect();
@@ -59,7 +59,7 @@ fn connections_beyond_the_limit_of_files_give_way_to_new_ones() {
         server.log()
     );
     assert!(!server.log().contains("cannot accept"), "{}", server.log());
-    // Without it nothing is said.
+    // Without the limit, nothing is reported.
     let mut server = start(&["--set", "limits.connections=8"]);
     server.stop();
     assert!(!server.log().contains("limit of open files"), "{}", server.log());

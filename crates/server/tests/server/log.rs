@@ -1,4 +1,4 @@
-//! The log, as those read it who operate the server.
+//! The log of the server.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -14,14 +14,14 @@ struct Guarded(Child);
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // It has ended already where the test waited for that.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 #[test]
-fn log_that_is_not_read_delays_no_request() {
+fn unread_log_does_not_delay_requests() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = crossauth().command(directory.path());
     command.args(["--listen", "127.0.0.1:0", "--set", "log.access=true"]);
@@ -37,7 +37,7 @@ fn log_that_is_not_read_delays_no_request() {
             .unwrap();
         status(&read_to_end(&mut stream))
     };
-    // More than the pipe and the server together hold.
+    // More than the buffers of the pipe and the server.
     let long = format!("/{}", "a".repeat(30_000));
     for _ in 0..80 {
         assert_eq!(get(&long), 404);
@@ -47,7 +47,7 @@ fn log_that_is_not_read_delays_no_request() {
     let mut line = String::new();
     while !line.contains("log lines were dropped") {
         line.clear();
-        assert_ne!(output.read_line(&mut line).unwrap(), 0, "the log does not say what it lost");
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "dropped lines are not reported");
     }
     let lost = line.rsplit_once("lost=").unwrap().1.trim_end();
     assert!(lost.parse::<u32>().unwrap() > 0, "{line}");
@@ -55,7 +55,7 @@ fn log_that_is_not_read_delays_no_request() {
 }
 
 #[test]
-fn log_says_where_the_server_listens() {
+fn listening_address_is_logged() {
     let mut server = start(&["--set", "log.format=json"]);
     server.stop();
     let log = server.log();

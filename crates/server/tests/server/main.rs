@@ -1,4 +1,4 @@
-//! The binary as its users meet it.
+//! The binary: command line, configuration, process, HTTP.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod account;

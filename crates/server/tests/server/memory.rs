@@ -1,4 +1,4 @@
-//! What the process holds of the machine's memory.
+//! Memory use of the process.
 
 use std::fs;
 

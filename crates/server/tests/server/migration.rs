@@ -1,7 +1,7 @@
-//! Databases of Crossauth for Python and for TypeScript, opened as they are.
+//! Unchanged databases of Crossauth for Python and for TypeScript.
 //!
-//! Hashes, signatures and stored keys are what upstream itself made of the known secret,
-//! session and password; they are also among the vectors of `crossauth-core`.
+//! Hashes, signatures and stored keys were created by upstream from the known secret, session and
+//! password; they are also in the vectors of `crossauth-core`.
 
 pub(crate) mod upstream;
 
@@ -16,7 +16,7 @@ use crate::process::crossauth;
 
 const DATABASE: &str = "upstream.db";
 
-/// The server on a database that upstream has left behind.
+/// The server on a database of upstream.
 fn server(upstream: &Upstream, settings: &[(&str, &str)]) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let database = Connection::open(directory.path().join(DATABASE)).unwrap();
@@ -58,9 +58,9 @@ async fn log_in(server: &Server, password: &str) -> Response {
 }
 
 #[tokio::test]
-async fn live_session_goes_on_until_it_is_logged_out() {
+async fn upstream_session_is_valid_until_logout() {
     for upstream in UPSTREAMS {
-        // Columns of the application's own are shown to browsers only if they are listed.
+        // Application columns are shown to browsers only if they are listed.
         let server = server(&upstream, &[("CROSSAUTH_SIGNUP_EDITABLE_FIELDS", "phone")]);
         let session = format!("SESSIONID={}", upstream.cookie);
         let whose = async |cookie: &str| {
@@ -75,7 +75,7 @@ async fn live_session_goes_on_until_it_is_logged_out() {
         assert_eq!(answer["user"]["username"], "Bob", "{answer}");
         assert_eq!(answer["user"]["id"], 7, "{answer}");
         assert_eq!(answer["user"]["phone"], "+43 1 234", "{answer}");
-        // A signature by anybody else is worth nothing.
+        // A signature with another secret is invalid.
         let answer = whose(&session.replace('.', ".A")).await;
         assert!(answer["user"].is_null(), "{answer}");
 
@@ -90,7 +90,7 @@ async fn live_session_goes_on_until_it_is_logged_out() {
 }
 
 #[tokio::test]
-async fn old_password_logs_in_and_its_hash_is_renewed() {
+async fn upstream_password_logs_in_and_its_hash_is_upgraded() {
     for upstream in UPSTREAMS {
         let server = server(&upstream, &[]);
         let hash = format!("SELECT password FROM {} WHERE userid = 7", upstream.secrets);
@@ -109,7 +109,7 @@ async fn old_password_logs_in_and_its_hash_is_renewed() {
 }
 
 #[tokio::test]
-async fn hash_stays_readable_for_upstream_that_shares_the_database() {
+async fn shared_database_keeps_hashes_readable_by_upstream() {
     for upstream in [PYCROSSAUTH, CROSSAUTHJS] {
         let settings = [("CROSSAUTH_PASSWORD_HASH", "pbkdf2")];
         let server = server(&upstream, &settings);
@@ -123,7 +123,7 @@ async fn hash_stays_readable_for_upstream_that_shares_the_database() {
 }
 
 #[tokio::test]
-async fn new_account_is_written_as_upstream_would() {
+async fn new_account_has_the_format_of_upstream() {
     for upstream in UPSTREAMS {
         let server = server(&upstream, &[]);
         let password = "Correct-horse-7";
@@ -139,7 +139,7 @@ async fn new_account_is_written_as_upstream_would() {
         );
         let row: Value = serde_json::from_str(&stored::<String>(&server, &row)).unwrap();
         assert_eq!(row, json!([8, "Änne", "anne", null, "active", "localpassword", ""]));
-        // A key of the new session: when it was made and ends, in the unit of upstream.
+        // A key of the new session: its times of creation and expiry, in the unit of upstream.
         let times = format!(
             "SELECT json_array(typeof(created), round((expires - created) / {0}),
                                created / {0} BETWEEN 1.7e9 AND 1e10)

@@ -5,7 +5,7 @@ use crossauth_testkit::postgres;
 use crate::process::crossauth;
 
 #[test]
-fn accounts_and_sessions_are_kept_in_postgresql_and_no_file_is_made() {
+fn accounts_and_sessions_are_stored_in_postgresql_only() {
     let url = postgres::server().empty_schema();
     let on_postgres = |arguments: &[&str]| {
         let program = crossauth().arguments(arguments).variable("CROSSAUTH_DATABASE_URL", &url);
@@ -22,7 +22,7 @@ fn accounts_and_sessions_are_kept_in_postgresql_and_no_file_is_made() {
 }
 
 #[test]
-fn the_address_of_the_database_is_treated_as_a_secret() {
+fn database_url_is_redacted() {
     let directory = tempfile::tempdir().unwrap();
     let url = "postgres://user:canary@db.example/app";
     let show = crossauth().arguments(&["config", "show"]).variable("CROSSAUTH_DATABASE_URL", url);

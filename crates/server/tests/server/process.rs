@@ -1,4 +1,4 @@
-//! The binary of this crate, with nothing configured unless said.
+//! The binary of this crate, with default settings.
 
 use std::path::Path;
 use std::process::Output;
@@ -6,7 +6,7 @@ use std::process::Output;
 use crossauth_testkit::server::{Program, Server};
 use tempfile::TempDir;
 
-/// The binary with nothing of this environment's settings.
+/// The binary, without the environment of this process.
 pub(crate) fn crossauth() -> Program {
     Program::new(env!("CARGO_BIN_EXE_crossauth"))
 }
@@ -16,7 +16,7 @@ pub(crate) fn run(directory: &Path, arguments: &[&str]) -> Output {
     crossauth().arguments(arguments).run_in(directory)
 }
 
-/// Runs a command to its end, giving it `input` to read.
+/// Runs a command to its end, with `input` as standard input.
 pub(crate) fn run_with_input(directory: &Path, arguments: &[&str], input: &str) -> Output {
     crossauth().arguments(arguments).input(input).run_in(directory)
 }

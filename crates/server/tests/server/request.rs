@@ -7,7 +7,7 @@ use crossauth_testkit::server::{read_to_end, status};
 use crate::process::start;
 
 #[test]
-fn a_request_names_exactly_one_host() {
+fn requests_without_exactly_one_valid_host_are_rejected() {
     let server = start(&[]);
     let get = |headers: &str| {
         server.exchange(
@@ -39,7 +39,7 @@ fn request_of_http_1_0_needs_no_host() {
     for request in [
         "GET /ready HTTP/1.0\r\n\r\n",
         "HEAD /live HTTP/1.0\r\n\r\n",
-        // The checks that HAProxy makes unless told otherwise.
+        // The default health checks of HAProxy.
         "OPTIONS / HTTP/1.0\r\n\r\n",
         "OPTIONS * HTTP/1.0\r\n\r\n",
         "OPTIONS /ready HTTP/1.0\r\n\r\n",
@@ -50,7 +50,7 @@ fn request_of_http_1_0_needs_no_host() {
 }
 
 #[test]
-fn every_answer_names_its_request() {
+fn every_response_has_a_request_id() {
     let mut server = start(&["--set", "log.access=true"]);
     let mut seen = std::collections::BTreeSet::new();
     for request in [
@@ -77,7 +77,7 @@ fn every_answer_names_its_request() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused() {
+fn head_that_is_too_large_is_refused() {
     let server = start(&[]);
     let line = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(70_000));
     assert!(matches!(status(&server.exchange(line.as_bytes())), 414 | 431));
@@ -91,14 +91,14 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_before_it_is_read() {
+fn body_that_is_too_large_is_refused_before_it_is_read() {
     let server = start(&["--set", "limits.body=1KiB"]);
     let post = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1025\r\n\r\n";
     assert_eq!(status(&server.exchange(post.as_bytes())), 413);
 }
 
 #[test]
-fn methods_that_are_no_ones_are_refused() {
+fn unsupported_methods_are_rejected() {
     let server = start(&[]);
     for request in [
         "TRACE /live HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -110,7 +110,7 @@ fn methods_that_are_no_ones_are_refused() {
 }
 
 #[test]
-fn smuggled_lengths_are_refused() {
+fn ambiguous_content_lengths_are_rejected() {
     let server = start(&[]);
     for headers in [
         "Content-Length: 1\r\nContent-Length: 2\r\n",
@@ -123,7 +123,7 @@ fn smuggled_lengths_are_refused() {
 }
 
 #[test]
-fn a_head_that_does_not_arrive_ends_the_connection() {
+fn incomplete_head_closes_the_connection() {
     let settings = ["limits.header_timeout=300ms", "limits.keep_alive=400ms"];
     let server = start(&settings.map(|set| ["--set", set]).concat());
     for beginning in ["", "GET /live HTTP/1.1\r\nHost: lo"] {
@@ -138,14 +138,14 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_is_given_up() {
+fn incomplete_body_times_out() {
     let server = start(&["--set", "limits.request_timeout=300ms"]);
     let post = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
     assert_eq!(status(&server.exchange(post.as_bytes())), 408);
 }
 
 #[test]
-fn a_body_without_announced_length_has_the_same_limit() {
+fn chunked_body_has_the_same_limit() {
     let server = start(&["--set", "limits.body=1KiB"]);
     let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
     let post = format!(
@@ -156,7 +156,7 @@ fn a_body_without_announced_length_has_the_same_limit() {
 }
 
 #[test]
-fn the_log_tells_of_a_request_without_its_query_and_cookies() {
+fn access_log_omits_query_and_cookies() {
     let settings = ["log.format=json", "log.level=trace", "log.access=true"];
     let mut server = start(&settings.map(|set| ["--set", set]).concat());
     let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -165,10 +165,10 @@ fn the_log_tells_of_a_request_without_its_query_and_cookies() {
     server.stop();
     let lines: Vec<serde_json::Value> =
         server.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = lines.iter().find(|line| line["path"] == "/login").unwrap();
-    assert_eq!(told["status"], 200);
-    assert_eq!(told["method"], "GET");
-    let id = told["request"].as_str().unwrap();
+    let entry = lines.iter().find(|line| line["path"] == "/login").unwrap();
+    assert_eq!(entry["status"], 200);
+    assert_eq!(entry["method"], "GET");
+    let id = entry["request"].as_str().unwrap();
     assert!(answer.contains(&format!("x-request-id: {id}\r\n")), "{answer}");
     assert!(!server.log().contains("canary"), "{}", server.log());
 }

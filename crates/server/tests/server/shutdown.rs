@@ -12,7 +12,7 @@ use crate::process::start;
 const GET: &[u8] = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
-fn an_idle_server_stops_with_exit_code_0() {
+fn idle_server_stops_with_exit_code_0() {
     let mut server = start(&[]);
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
@@ -20,7 +20,7 @@ fn an_idle_server_stops_with_exit_code_0() {
 }
 
 #[test]
-fn balancers_are_told_before_connections_are_refused() {
+fn readiness_fails_before_connections_are_refused() {
     let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
     assert_eq!(server.status("/ready"), 200);
     server.terminate();
@@ -32,7 +32,7 @@ fn balancers_are_told_before_connections_are_refused() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_before_the_server_stops() {
+fn request_in_progress_completes_before_shutdown() {
     let mut server = start(&[]);
     let body = br#"{"username":"nobody","password":"nothing"}"#;
     let mut stream = server.connect();
@@ -57,7 +57,7 @@ fn a_request_under_way_is_answered_before_the_server_stops() {
 }
 
 #[test]
-fn a_request_that_does_not_end_cannot_keep_the_server_from_stopping() {
+fn unfinished_request_does_not_prevent_shutdown() {
     let mut server = start(&["--set", "shutdown.grace=100ms"]);
     let mut stream = server.connect();
     let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
@@ -67,7 +67,7 @@ fn a_request_that_does_not_end_cannot_keep_the_server_from_stopping() {
 }
 
 #[test]
-fn answers_after_the_signal_say_that_their_connection_ends() {
+fn responses_during_shutdown_close_the_connection() {
     let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
     let mut idle = KeepAlive::new(&server);
     assert!(!idle.ask(GET).contains("connection: close"));
@@ -85,7 +85,7 @@ fn answers_after_the_signal_say_that_their_connection_ends() {
 }
 
 #[test]
-fn request_that_is_on_its_way_when_the_listener_closes_is_answered() {
+fn request_in_flight_when_the_listener_closes_is_answered() {
     let mut server = start(&[]);
     let mut connections: Vec<_> = (0..20).map(|_| KeepAlive::new(&server)).collect();
     for connection in &mut connections[..10] {
@@ -100,7 +100,7 @@ fn request_that_is_on_its_way_when_the_listener_closes_is_answered() {
 }
 
 #[test]
-fn every_connection_that_could_be_opened_is_answered() {
+fn every_accepted_connection_is_answered() {
     let mut server = start(&[]);
     let address = server.address();
     let started = Arc::new(Barrier::new(9));
@@ -128,7 +128,7 @@ fn every_connection_that_could_be_opened_is_answered() {
 }
 
 #[test]
-fn second_signal_stops_at_once() {
+fn second_signal_stops_immediately() {
     let mut server = start(&["--set", "shutdown.grace=1h"]);
     let mut stream = server.connect();
     let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
@@ -141,7 +141,7 @@ fn second_signal_stops_at_once() {
 }
 
 #[test]
-fn hang_up_does_not_stop_the_server() {
+fn sighup_does_not_stop_the_server() {
     let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
     for _ in 0..3 {
         server.signal(Signal::HUP);

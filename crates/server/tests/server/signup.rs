@@ -1,4 +1,4 @@
-//! Signing up at a server whose settings describe further fields.
+//! Sign-up with fields from the settings.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ autocomplete = "off"
 "#;
 
 #[test]
-fn a_required_address_and_a_choice_of_the_settings_are_asked_for_and_kept() {
+fn configured_signup_fields_are_requested_and_stored() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("settings.toml"), SETTINGS).unwrap();
     let mut server = crossauth().arguments(&["--config", "settings.toml"]).start_in(directory);

@@ -1,4 +1,4 @@
-//! Starting: what is made, what is kept, and what stands in the way.
+//! Starting: created files, reused files, and errors.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_first_start_makes_files_that_are_closed_to_others() {
+fn first_start_creates_private_files() {
     let server = start(&[]);
     let data = server.directory().join("crossauth-data");
     assert_eq!(mode(&data), 0o700);
@@ -21,7 +21,7 @@ fn the_first_start_makes_files_that_are_closed_to_others() {
 }
 
 #[test]
-fn the_second_start_keeps_the_secret() {
+fn second_start_keeps_the_secret() {
     let directory = start(&[]).into_directory();
     let path = directory.path().join("crossauth-data/secret");
     let secret = std::fs::read_to_string(&path).unwrap();
@@ -32,13 +32,13 @@ fn the_second_start_keeps_the_secret() {
 }
 
 #[test]
-fn a_configured_secret_is_not_written_down() {
+fn configured_secret_is_not_stored() {
     let server = start(&["--config", secret_file().path().to_str().unwrap()]);
     assert!(!server.directory().join("crossauth-data/secret").exists());
 }
 
 #[test]
-fn database_that_is_gone_makes_the_server_unready() {
+fn deleted_database_fails_readiness() {
     let server = start(&[]);
     assert_eq!(server.status("/ready"), 200);
     let path = server.directory().join("crossauth-data/crossauth.db");
@@ -51,7 +51,7 @@ fn database_that_is_gone_makes_the_server_unready() {
 }
 
 #[test]
-fn a_start_that_cannot_store_the_setup_link_says_so_and_serves() {
+fn server_starts_when_the_setup_link_cannot_be_stored() {
     let directory = start(&[]).into_directory();
     let path = directory.path().join("crossauth-data/crossauth.db");
     let full = "CREATE TRIGGER full BEFORE INSERT ON crossauth_keys \
@@ -72,7 +72,7 @@ fn secret_file() -> tempfile::NamedTempFile {
 }
 
 #[test]
-fn a_taken_port_is_named_together_with_the_option() {
+fn error_for_a_used_port_names_the_option() {
     let directory = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -84,7 +84,7 @@ fn a_taken_port_is_named_together_with_the_option() {
 }
 
 #[test]
-fn an_address_of_another_machine_is_called_so_by_check_and_start() {
+fn check_and_serve_reject_an_address_of_another_machine() {
     let directory = tempfile::tempdir().unwrap();
     let address = ["--listen", "192.0.2.1:0", "--base-url", "https://a.example"];
     for (command, code) in [(&["serve"][..], 1), (&["config", "check"], 2)] {
@@ -97,7 +97,7 @@ fn an_address_of_another_machine_is_called_so_by_check_and_start() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_one_clear_line() {
+fn error_for_a_failed_data_directory_is_one_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
     let output = run(directory.path(), &["--data", "file/data"]);
@@ -111,10 +111,10 @@ fn a_directory_that_cannot_be_made_is_one_clear_line() {
 }
 
 #[test]
-fn nothing_is_made_where_nothing_is_kept() {
+fn unused_data_directory_is_not_created() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("app.db");
-    // Nothing can be made below this directory, not even by root.
+    // Nothing can be created in this directory, not even by root.
     let server = crossauth()
         .arguments(&["--data", "/proc/crossauth-data"])
         .variable("CROSSAUTH_SECRET", "sixteen bytes !!")

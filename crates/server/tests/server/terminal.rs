@@ -1,4 +1,4 @@
-//! Output to a closed pipe, and passwords asked for at a terminal.
+//! Output to a closed pipe, and password prompts on a terminal.
 
 use std::fs::{File, OpenOptions};
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::process::{crossauth, run_with_input};
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn broken_pipe_is_not_a_failure() {
     let directory = tempfile::tempdir().unwrap();
     let add = ["user", "add", "zed", "--password-stdin"];
     assert!(run_with_input(directory.path(), &add, "Correct-horse-7\n").status.success());
@@ -50,7 +50,7 @@ fn terminal() -> (File, File) {
 }
 
 #[test]
-fn a_signal_at_the_password_prompt_leaves_the_terminal_as_it_was() {
+fn signal_at_the_password_prompt_restores_the_terminal() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let directory = tempfile::tempdir().unwrap();
         let (_master, slave) = terminal();
@@ -67,7 +67,7 @@ fn a_signal_at_the_password_prompt_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_pause_at_the_password_prompt_lets_the_terminal_echo_until_it_ends() {
+fn suspend_at_the_password_prompt_restores_the_echo() {
     let directory = tempfile::tempdir().unwrap();
     let (_master, slave) = terminal();
     let echoes = || tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ECHO);

@@ -44,7 +44,7 @@ impl Kind for SignupFields {
         Ok(fields)
     }
 
-    /// Nothing: there is no field by default.
+    /// `None`: there is no field by default.
     fn show(_: &Vec<SignupField>) -> Option<String> {
         None
     }

@@ -135,9 +135,9 @@ impl Kind for Span {
 }
 
 /// An optional duration, where 0 means "none".
-pub(crate) struct OrNever;
+pub(crate) struct OptionalSpan;
 
-impl Kind for OrNever {
+impl Kind for OptionalSpan {
     type Value = Option<Duration>;
     const EXPECTS: &'static str =
         "a duration such as `30d`, `12h`, `15m`, `90s`, `500ms` or plain seconds; `0` for none";

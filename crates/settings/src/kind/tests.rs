@@ -22,9 +22,9 @@ fn durations_have_units_or_are_seconds() {
 
 #[test]
 fn zero_means_no_limit() {
-    assert_eq!(parse::<OrNever>("0"), Some(None));
-    assert_eq!(parse::<OrNever>("0s"), Some(None));
-    assert_eq!(parse::<OrNever>("1m"), Some(Some(Duration::from_mins(1))));
+    assert_eq!(parse::<OptionalSpan>("0"), Some(None));
+    assert_eq!(parse::<OptionalSpan>("0s"), Some(None));
+    assert_eq!(parse::<OptionalSpan>("1m"), Some(Some(Duration::from_mins(1))));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn lists_are_json_or_separated_by_commas() {
 }
 
 #[test]
-fn a_port_alone_listens_on_this_machine_only() {
+fn port_alone_listens_on_this_machine_only() {
     for text in ["3000", "localhost:3000", "127.0.0.1:3000", " 127.0.0.1:3000 "] {
         let address = parse::<Listen>(text);
         assert_eq!(address.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:3000"));
@@ -71,7 +71,7 @@ fn a_port_alone_listens_on_this_machine_only() {
 }
 
 #[test]
-fn a_path_never_leads_to_another_host() {
+fn path_never_resolves_to_another_host() {
     assert!(parse::<LocalPath>("/auth/").is_some());
     for text in ["", "auth", "//evil.example", "/\\evil.example", "https://evil.example", "/a b"] {
         assert!(parse::<LocalPath>(text).is_none(), "{text}");
@@ -79,7 +79,7 @@ fn a_path_never_leads_to_another_host() {
 }
 
 #[test]
-fn a_prefix_is_a_plain_path() {
+fn prefix_is_a_plain_path() {
     for text in ["/", "/auth", "/auth/", "/a/b-c_d.e~f/"] {
         assert!(parse::<Prefix>(text).is_some(), "{text}");
     }
@@ -89,7 +89,7 @@ fn a_prefix_is_a_plain_path() {
 }
 
 #[test]
-fn a_domain_is_one_that_a_cookie_can_have() {
+fn domain_is_one_that_a_cookie_can_have() {
     for text in ["example.com", "a-b.example"] {
         assert!(parse::<Domain>(text).is_some(), "{text}");
     }
@@ -99,7 +99,7 @@ fn a_domain_is_one_that_a_cookie_can_have() {
 }
 
 #[test]
-fn a_csrf_header_begins_with_x() {
+fn csrf_header_must_begin_with_x() {
     assert!(parse::<HeaderName>("X-My-Token").is_some());
     for text in ["Authorization", "X-", "x", "X-a b", ""] {
         assert!(parse::<HeaderName>(text).is_none(), "{text}");

@@ -100,7 +100,7 @@ impl Cookies {
 
     pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
         let https = site.is_https();
-        let agrees = |said: Option<bool>| said.is_none_or(|said| said == https);
+        let agrees = |secure: Option<bool>| secure.is_none_or(|secure| secure == https);
         rules.require(agrees(self.session_secure), &["session.secure", "base_url"], SECURE);
         rules.require(agrees(self.csrf_secure), &["csrf.secure", "base_url"], SECURE);
         check_cookie(&self.config.session, &SESSION_KEYS, https, rules);

@@ -9,7 +9,7 @@ use crate::rule::Rules;
 section! { BodyLimits {
     /// Maximum size of a request body, at least 1 KiB.
     "limits.body": ByteSize => size;
-    /// Maximum time from the head of a request to its answer; at least 100 ms.
+    /// Maximum time from the head of a request to its response; at least 100 ms.
     "limits.request_timeout": Span => time;
 } }
 

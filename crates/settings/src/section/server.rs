@@ -38,8 +38,8 @@ impl Server {
         rules.require(
             site.config.base_url.is_some() || self.listen.ip().is_loopback(),
             &["base_url", "listen"],
-            "needed when `listen` is not a loopback address: it is in links and redirects, and \
-             requests from other sites are told by it",
+            "required unless `listen` is a loopback address: it is used in links and redirects, \
+             and to detect cross-site requests",
         );
     }
 }

@@ -3,16 +3,16 @@
 use crossauth_core::session::{Persistence, SessionConfig};
 
 use super::section;
-use crate::kind::{Choice, OrNever, flag};
+use crate::kind::{Choice, OptionalSpan, flag};
 
 flag! { Persistence, Persistence::Persistent, Persistence::UntilBrowserCloses }
 
 section! { SessionConfig {
     /// Maximum lifetime of a session; 0 for no limit.
-    "session.max_age": OrNever => max_age,
+    "session.max_age": OptionalSpan => max_age,
         upstream "SESSION_COOKIE_MAX_AGE" "SESSION_COOKIE_maxAge";
     /// Maximum idle time of a session; 0 for no limit.
-    "session.idle_timeout": OrNever => idle_timeout;
+    "session.idle_timeout": OptionalSpan => idle_timeout;
     /// Whether the session cookie is kept when the browser is closed, unless the login specifies
     /// it.
     "session.persist": Choice<Persistence> => persist, upstream "PERSIST_SESSION_ID";

@@ -22,7 +22,7 @@ section! { Signup {
     /// Whether visitors may create accounts.
     "signup.enabled": Choice<Registration> => config.registration;
     /// The fields of their own account that users may set, beside those of `signup.fields`. They
-    /// stand on the sign-up form as optional lines of text.
+    /// are optional lines of text on the sign-up form.
     "signup.editable_fields": List => config.editable_fields, upstream "USER_EDITABLE_FIELDS";
     /// Fields of the sign-up form, which users may set. Each is a table: `name`, such as `email`
     /// for the address of the account; and where the default is not right, `label`, `hint` (a

@@ -48,8 +48,7 @@ section! { Site {
     /// The path prefix of all pages and endpoints.
     "prefix": Prefix => config.prefix;
     /// Where to redirect after a login without a destination. If not set, `prefix` on the server
-    /// and
-    /// `/` in an application.
+    /// and `/` in an application.
     "login_redirect": Optional<LocalPath> => config.login_redirect;
     /// Where to redirect after a logout without a destination. If not set, `prefix` on the server
     /// and `/` in an application.
@@ -66,7 +65,7 @@ section! { Site {
     "visible_fields": Optional<List> => config.visible_fields;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
-    /// How the `errorCode` of JSON answers is numbered: as in Crossauth for Python, or as in
+    /// How the `errorCode` of JSON responses is numbered: as in Crossauth for Python, or as in
     /// Crossauth for TypeScript, whose browser library decodes only its own numbers. If not set,
     /// `typescript` if `database.tables` is `crossauthjs`, otherwise `python`.
     "error_codes": Optional<Choice<Numbering>> => error_codes;
@@ -86,8 +85,8 @@ impl Site {
         rules.require(
             self.transport() != Some(Transport::Plain) || self.config.danger_insecure_http,
             &["base_url", "danger_insecure_http"],
-            "must be https, or passwords and sessions can be read on the way; \
-             `danger_insecure_http = true` accepts that danger",
+            "must be https, or passwords and sessions can be intercepted; \
+             `danger_insecure_http = true` accepts this risk",
         );
         let missing = |directory: &PathBuf| !directory.is_dir();
         rules.require(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::foreign::is_foreign;
 use super::secret::read_secret;
-use super::{MOST_HINTS, nearest};
+use super::{MAX_SUGGESTIONS, nearest};
 use crate::entry::{Entries, Entry};
 use crate::kind::{Raw, Secrecy};
 use crate::problem::{Problem, Source};
@@ -52,17 +52,17 @@ pub(crate) fn read(
         } else if is_foreign(&name[PREFIX.len()..], &value) {
             found.ignored.push(name);
         } else {
-            problems.push(unknown(program, &name, source, problems.len() < MOST_HINTS));
+            problems.push(unknown(program, &name, source, problems.len() < MAX_SUGGESTIONS));
         }
     }
     found
 }
 
 fn ours(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
-    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let is_allowed_host = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
     let mut ours: Vec<_> = variables
         .into_iter()
-        .filter(|(name, _)| is_ours(name))
+        .filter(|(name, _)| is_allowed_host(name))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .collect();
     ours.sort();

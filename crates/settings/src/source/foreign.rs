@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 /// Suffixes of variables that images and build systems set.
-const BUILD_FACTS: [&str; 15] = [
+const BUILD_SUFFIXES: [&str; 15] = [
     "BUILD",
     "BUILD_DATE",
     "BUILD_ID",
@@ -26,7 +26,7 @@ const BUILD_FACTS: [&str; 15] = [
 /// Kubernetes variables of a Service, Docker variables of a linked container, build information.
 pub(super) fn is_foreign(name: &str, value: &OsStr) -> bool {
     let value = value.to_string_lossy();
-    BUILD_FACTS.contains(&name)
+    BUILD_SUFFIXES.contains(&name)
         || ends_with(name, "SERVICE_HOST")
         || ends_with(name, "SERVICE_PORT")
         || format!("_{name}").contains("_SERVICE_PORT_")

@@ -12,7 +12,7 @@ fn session_cookie(text: &str) -> String {
 }
 
 #[test]
-fn cookies_have_the_names_that_upstream_reads_where_the_tables_are_upstreams() {
+fn upstream_tables_imply_upstream_cookie_names() {
     assert_eq!(session_cookie(""), "__Host-SESSIONID");
     for tables in ["pycrossauth", "crossauthjs"] {
         let tables = format!("database.tables = '{tables}'\n");

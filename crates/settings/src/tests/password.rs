@@ -7,7 +7,7 @@ const PYTHON: &str = "database.tables = 'pycrossauth'\npassword.hash = 'pbkdf2'\
 const PEPPER: &str = "password.pepper = 'sixteen bytes !!'\n";
 
 #[test]
-fn argon2id_is_the_default_whosever_tables_there_are() {
+fn argon2id_is_the_default_for_every_schema() {
     for tables in ["crossauth", "pycrossauth", "crossauthjs"] {
         let settings = from_file(&format!("database.tables = '{tables}'")).unwrap().settings;
         let hashes = settings.hasher().new_hashes;
@@ -16,7 +16,7 @@ fn argon2id_is_the_default_whosever_tables_there_are() {
 }
 
 #[test]
-fn hashes_for_a_database_of_python_are_those_that_python_reads() {
+fn hashes_for_python_tables_are_readable_by_python() {
     let hasher = from_file(PYTHON).unwrap().settings.hasher();
     assert_eq!(hasher.pbkdf2_padding, Padding::Padded);
     assert!(hasher.pepper.is_none());
@@ -27,7 +27,7 @@ fn hashes_for_a_database_of_python_are_those_that_python_reads() {
 }
 
 #[test]
-fn hashes_that_python_would_not_read_are_refused_in_its_database() {
+fn hash_settings_that_python_cannot_read_are_rejected() {
     for wrong in [
         "password.pbkdf2_digest = 'sha512'".to_owned(),
         "password.pbkdf2_padding = 'unpadded'".to_owned(),
@@ -40,7 +40,7 @@ fn hashes_that_python_would_not_read_are_refused_in_its_database() {
 }
 
 #[test]
-fn a_pepper_that_is_not_enabled_is_refused() {
+fn pepper_that_is_not_enabled_is_refused() {
     let messages = messages(from_file(PEPPER));
     assert!(messages.starts_with("password.pepper: is not used: set"), "{messages}");
     let variable = ("CROSSAUTH_PASSWORD_PEPPER", "sixteen bytes !!");
@@ -50,7 +50,7 @@ fn a_pepper_that_is_not_enabled_is_refused() {
 }
 
 #[test]
-fn a_pepper_under_its_upstream_name_warns_until_it_is_enabled() {
+fn pepper_under_its_upstream_name_warns_until_it_is_enabled() {
     let secret = ("CROSSAUTH_HASHER_SECRET", "sixteen bytes !!");
     let configuration = from_environment(&[secret]).unwrap();
     assert!(configuration.settings.hasher().pepper.is_none());

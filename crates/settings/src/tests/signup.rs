@@ -52,7 +52,7 @@ fn fields_of_the_form_are_json_in_the_environment() {
 }
 
 #[test]
-fn what_a_field_cannot_have_is_refused_with_its_place() {
+fn invalid_field_members_are_reported_with_their_path() {
     for (members, reason) in [
         ("lable = 'x'", "no such member: \"lable\"; there are name, label, type,"),
         ("pattern = 'x'", "no such member: \"pattern\"; there are name, label, type,"),
@@ -75,7 +75,7 @@ fn what_a_field_cannot_have_is_refused_with_its_place() {
 }
 
 #[test]
-fn fields_have_names_of_their_own_that_crossauth_does_not_use() {
+fn field_names_are_unique_and_not_reserved() {
     for (fields, reason) in [
         ("[{ label = 'x' }]", "field 1 (\"\"): expected `name`"),
         ("[{ name = 'a b' }]", "field 1 (\"a b\"): `name` may contain"),

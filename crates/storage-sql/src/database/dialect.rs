@@ -21,11 +21,11 @@ impl Dialect {
         }
     }
 
-    /// A column in a condition for which no index is to be used.
+    /// A column in a condition that must not use an index.
     pub(crate) fn without_index(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("+{column}"),
-            // Knows from its statistics which index is the right one.
+            // PostgreSQL selects the index by its statistics.
             Self::Postgres => column.to_owned(),
         }
     }
@@ -54,7 +54,7 @@ impl Dialect {
         match self {
             // There is one writer at a time anyway.
             Self::Sqlite => None,
-            // The first number stands for our names among the locks of the database.
+            // The first number distinguishes our names among the advisory locks.
             Self::Postgres => {
                 Some(Statement::new("SELECT pg_advisory_xact_lock(723683714, hashtext(?))"))
             }
@@ -111,7 +111,7 @@ impl Dialect {
     }
 }
 
-/// Whether `name` may stand in a table map as the name of a table or column.
+/// Whether a table map may contain `name` as the name of a table or column.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
     (1..=63).contains(&name.len()) && name.chars().all(allowed)

@@ -88,10 +88,10 @@ impl KeySql {
     }
 }
 
-/// A list in pages.
+/// A paginated list.
 pub(crate) struct List {
     pub(crate) first: Statement,
-    /// After a key of this value, which was created then.
+    /// The page after a key, given by its time of creation and its value.
     pub(crate) after: Statement,
 }
 
@@ -103,8 +103,8 @@ impl List {
         let created =
             |row: &str| schema.comparable_time(&format!("{row}.{}", keys.created.quoted()));
         let (order, previous) = (created("k"), created("previous"));
-        // Times may be stored more exactly than they are read: the last key, where it is still
-        // there, knows its own.
+        // Stored times may be more precise than decoded ones, so that of the last key is read from
+        // the database if the key still exists.
         let after = format!(
             "AND ({order}, k.{value}) < \
              (COALESCE((SELECT {previous} FROM {table} AS previous WHERE previous.{value} = ?), ?), ?)"
@@ -120,8 +120,8 @@ impl List {
     }
 }
 
-/// The condition for keys without owner of a kind. In our own tables a range of the primary key,
-/// because most keys may have no owner; those of others may be ordered by a language.
+/// The condition for keys without owner of a kind. Our own tables use a range of the primary key,
+/// because most keys may have no owner. Mapped tables may have a collation of a language.
 fn anonymous_of_kind(schema: &Schema) -> String {
     let (value, userid) = (&schema.keys.value.quoted, schema.keys.userid.quoted());
     match schema.management {
@@ -129,7 +129,7 @@ fn anonymous_of_kind(schema: &Schema) -> String {
             let userid = schema.dialect.without_index(userid);
             format!("{value} >= ? AND {value} < ? AND {userid} IS NULL")
         }
-        Management::AsFound => format!("substr({value}, 1, ?) = ? AND {userid} IS NULL"),
+        Management::External => format!("substr({value}, 1, ?) = ? AND {userid} IS NULL"),
     }
 }
 
@@ -177,7 +177,7 @@ fn insert_columns(keys: &Keys) -> Vec<&str> {
 
 #[cfg(test)]
 impl KeySql {
-    /// Every statement but those that insert.
+    /// Every statement except the inserts.
     pub(crate) fn all(&self) -> Vec<Statement> {
         let always = [
             &self.find,

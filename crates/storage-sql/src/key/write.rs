@@ -43,7 +43,7 @@ impl KeySql {
         Ok(())
     }
 
-    /// Removes a key where it is there.
+    /// Deletes a key, if it exists.
     pub(crate) async fn delete(
         &self,
         transaction: &mut dyn Transaction,

@@ -23,7 +23,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Maximum number of prepared statements per connection.
 const MAX_PREPARED: usize = 256;
 
-/// Lends connections, up to a limit, and opens them on demand.
+/// Provides connections, up to a limit, and opens them on demand.
 pub(super) struct Pool {
     config: Config,
     limit: u32,
@@ -46,7 +46,7 @@ impl Pool {
     }
 
     /// Acquires a connection, which returns to the pool when it is dropped.
-    pub(super) async fn lend(&self) -> Result<Lent<'_>, StorageError> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection<'_>, StorageError> {
         let permit = timeout(ACQUIRE_TIMEOUT, self.free.acquire())
             .await
             .map_err(|_| StorageError::unavailable("every connection is in use"))?
@@ -57,7 +57,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.open().await?,
         };
-        Ok(Lent { pool: self, connection: Some(connection), _permit: permit })
+        Ok(PooledConnection { pool: self, connection: Some(connection), _permit: permit })
     }
 
     /// Opens a new connection.
@@ -72,11 +72,11 @@ impl Pool {
         params: &[Value<'_>],
         limit: usize,
     ) -> Result<Vec<Row>, StorageError> {
-        let mut lent = self.lend().await?;
-        match lent.connection()?.query(statement, params, limit).await {
+        let mut pooled = self.acquire().await?;
+        match pooled.connection()?.query(statement, params, limit).await {
             // The server closed the connection, and maybe the idle ones with it.
             Err(error) if is_lost(&error) => {
-                lent.replace().await?.query(statement, params, limit).await
+                pooled.replace().await?.query(statement, params, limit).await
             }
             result => result,
         }
@@ -93,13 +93,13 @@ impl Pool {
 }
 
 /// A connection that is in use.
-pub(super) struct Lent<'p> {
+pub(super) struct PooledConnection<'p> {
     pool: &'p Pool,
     connection: Option<Connection>,
     _permit: SemaphorePermit<'p>,
 }
 
-impl Lent<'_> {
+impl PooledConnection<'_> {
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StorageError> {
         self.connection.as_mut().ok_or_else(|| StorageError::bug("the connection was discarded"))
     }
@@ -112,7 +112,7 @@ impl Lent<'_> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
         let connection = self.connection.take();
         self.pool.idle.lock().extend(connection.filter(Connection::is_usable));
@@ -130,10 +130,10 @@ pub(super) struct Connection {
 impl Connection {
     async fn open(config: &Config) -> Result<Self, StorageError> {
         let opened = timeout(ACQUIRE_TIMEOUT, config.connect(NoTls)).await;
-        let opened =
-            opened.map_err(|_| StorageError::unavailable("the database server does not answer"))?;
+        let opened = opened
+            .map_err(|_| StorageError::unavailable("the database server does not respond"))?;
         let (client, connection) = opened.map_err(|error| {
-            // No statement has run, so no error here says anything about rows.
+            // No statement has run, so errors here do not concern rows.
             StorageError::unavailable(super::describe(&error))
         })?;
         // If it ends with an error, the client reports that error, too.

@@ -8,7 +8,7 @@ use crossauth_core::storage::StorageError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::pool::{Connection, Lent, Pool, is_lost};
+use super::pool::{Connection, Pool, PooledConnection, is_lost};
 use super::storage_error;
 use crate::database::{BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value};
 
@@ -32,7 +32,8 @@ where
     }
 }
 
-/// Delay before a retry, with jitter: two transactions that have deadlocked must not retry in step.
+/// Delay before a retry, with jitter: two transactions that have deadlocked must not retry at the
+/// same time.
 fn backoff(retries: u32) -> Duration {
     let random = RandomState::new().hash_one(retries) % 16;
     Duration::from_millis((u64::from(retries) * 4) + random)
@@ -66,12 +67,12 @@ async fn attempt<I, T, F>(pool: &Pool, input: &I, body: &F) -> Result<T, Failure
 where
     F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>,
 {
-    let mut lent = pool.lend().await?;
-    let connection = begin(&mut lent).await?;
+    let mut pooled = pool.acquire().await?;
+    let connection = begin(&mut pooled).await?;
     connection.in_transaction = true;
-    let mut transaction = OnConnection { connection, failed: false, retry: false };
+    let mut transaction = PostgresTransaction { connection, failed: false, retry: false };
     let result = body(&mut transaction, input).await;
-    let OnConnection { connection, failed, retry } = transaction;
+    let PostgresTransaction { connection, failed, retry } = transaction;
     match result {
         Ok(_) if failed => {
             roll_back(connection).await;
@@ -90,12 +91,12 @@ where
 }
 
 /// Begins a transaction; opens a new connection if the server has closed the idle one.
-async fn begin<'l>(lent: &'l mut Lent<'_>) -> Result<&'l mut Connection, Failure> {
-    match lent.connection()?.run("BEGIN").await {
-        Err(error) if is_lost(&error) => lent.replace().await?.run("BEGIN").await?,
+async fn begin<'p>(pooled: &'p mut PooledConnection<'_>) -> Result<&'p mut Connection, Failure> {
+    match pooled.connection()?.run("BEGIN").await {
+        Err(error) if is_lost(&error) => pooled.replace().await?.run("BEGIN").await?,
         result => result?,
     }
-    Ok(lent.connection()?)
+    Ok(pooled.connection()?)
 }
 
 async fn roll_back(connection: &mut Connection) {
@@ -106,7 +107,7 @@ async fn roll_back(connection: &mut Connection) {
 }
 
 /// A transaction on one connection.
-struct OnConnection<'c> {
+struct PostgresTransaction<'c> {
     connection: &'c mut Connection,
     /// A statement has failed, so PostgreSQL will roll the transaction back.
     failed: bool,
@@ -114,11 +115,11 @@ struct OnConnection<'c> {
     retry: bool,
 }
 
-impl OnConnection<'_> {
-    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, StorageError> {
+impl PostgresTransaction<'_> {
+    fn record<T>(&mut self, result: Result<T, Error>) -> Result<T, StorageError> {
         result.map_err(|error| {
             self.failed = true;
-            // Without COMMIT, nothing of it stays when the connection is lost.
+            // Without COMMIT, a lost connection rolls back.
             self.retry |= is_retriable(&error) || is_lost(&error);
             storage_error(error)
         })
@@ -126,14 +127,14 @@ impl OnConnection<'_> {
 }
 
 #[async_trait]
-impl Transaction for OnConnection<'_> {
+impl Transaction for PostgresTransaction<'_> {
     async fn execute(
         &mut self,
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
         let result = self.connection.execute(statement, params).await;
-        self.note(result)
+        self.record(result)
     }
 
     async fn query(
@@ -143,7 +144,7 @@ impl Transaction for OnConnection<'_> {
         each: &mut EachRow<'_>,
     ) -> Result<(), StorageError> {
         let result = self.connection.query(statement, params, usize::MAX).await;
-        for row in self.note(result)? {
+        for row in self.record(result)? {
             if each(&row)?.is_break() {
                 break;
             }

@@ -70,7 +70,7 @@ fn encode_integer(integer: i64, ty: &Type, out: &mut BytesMut) -> Result<(), Any
     } else if *ty == Type::INT8 {
         out.extend_from_slice(&integer.to_be_bytes());
     } else if *ty == Type::FLOAT8 || *ty == Type::FLOAT4 {
-        #[expect(clippy::cast_precision_loss, reason = "the column holds no more")]
+        #[expect(clippy::cast_precision_loss, reason = "the column has no higher precision")]
         encode_real(integer as f64, ty, out)?;
     } else if *ty == Type::NUMERIC {
         encode_numeric(integer, out);

@@ -11,7 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
 
-use crate::database::{EachRow, MAX_SCANNED, Row, Statement, Transaction, Value};
+use crate::database::{EachRow, MAX_SCAN_ROWS, Row, Statement, Transaction, Value};
 use crate::time_encoding::{MILLIS_FUNCTION, Times};
 
 /// How long to wait for the lock of another process that writes.
@@ -24,7 +24,7 @@ const MAX_LOG_SIZE: u32 = 4 << 20;
 pub(super) fn writer(path: &Path, times: &Times) -> Result<Connection, StorageError> {
     let connection = open(path, times)?;
     write_ahead(&connection)?;
-    // No automatic checkpoints: the writer checkpoints after it has answered, so that an error of
+    // No automatic checkpoints: the writer checkpoints after it has replied, so that an error of
     // the checkpoint is not reported as an error of the commit.
     let pragmas = format!(
         "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {MAX_LOG_SIZE}; \
@@ -41,7 +41,7 @@ pub(super) fn reader(path: &Path, times: &Times) -> Result<Connection, StorageEr
     Ok(connection)
 }
 
-/// A connection that reads a file and makes no other beside it.
+/// A read-only connection that creates no other files.
 pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut log = path.as_os_str().to_owned();
@@ -58,7 +58,7 @@ pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, Storag
     Ok(connection)
 }
 
-/// A path as it stands in a URI.
+/// A path, encoded for a URI.
 fn escape(path: &Path) -> String {
     let mut escaped = String::new();
     for &byte in path.as_os_str().as_encoded_bytes() {
@@ -72,7 +72,7 @@ fn escape(path: &Path) -> String {
     escaped
 }
 
-/// The only connection to a database in memory.
+/// The only connection to an in-memory database.
 pub(super) fn memory(times: &Times) -> Result<Connection, StorageError> {
     let connection = Connection::open_in_memory().map_err(storage_error)?;
     set_up(&connection, times).map_err(storage_error)?;
@@ -90,7 +90,8 @@ fn open(path: &Path, times: &Times) -> Result<Connection, StorageError> {
 fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Otherwise the query planner looks at parameters, and re-prepares some statements every time.
+    // Otherwise the query planner uses the values of parameters, and re-prepares some statements
+    // every time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let times = times.clone();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -146,7 +147,7 @@ pub(super) fn scan<T>(
     let mut rows = prepared.query(params_from_iter(params)).map_err(storage_error)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(storage_error)? {
-        if found.len() == MAX_SCANNED {
+        if found.len() == MAX_SCAN_ROWS {
             return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
         }
         found.push(decode(row));

@@ -25,7 +25,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The opened files, to detect when their paths no longer lead to them. SQLite does not detect
+/// The opened files, to detect when their paths no longer refer to them. SQLite does not detect
 /// this: it continues to read and write deleted files.
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles {
@@ -58,7 +58,7 @@ impl OpenFiles {
         Ok(Self { files, reported: false })
     }
 
-    /// Checks that their paths still lead to them; logs once if not.
+    /// Checks that their paths still refer to them; logs once if not.
     pub(super) fn check(&mut self) -> Result<(), Replaced> {
         let replaced = self.files.iter().find(|(path, opened)| !opened.is_at(path));
         let Some((path, _)) = replaced else {

@@ -81,7 +81,7 @@ trait Job: Send {
     fn run(&mut self, connection: &mut Connection) -> Outcome;
 
     /// Sends the result to the caller. `failure` is why the whole group was rolled back.
-    fn answer(self: Box<Self>, failure: Option<Failure>);
+    fn reply(self: Box<Self>, failure: Option<Failure>);
 }
 
 /// What to do with the changes of a job.
@@ -109,7 +109,7 @@ where
 {
     fn run(&mut self, connection: &mut Connection) -> Outcome {
         self.outcome = None;
-        let mut transaction = OnConnection { connection, failed: false };
+        let mut transaction = SqliteTransaction { connection, failed: false };
         let mut future = (self.body)(&mut transaction, &self.input);
         let mut result = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
@@ -126,7 +126,7 @@ where
         outcome
     }
 
-    fn answer(self: Box<Self>, failure: Option<Failure>) {
+    fn reply(self: Box<Self>, failure: Option<Failure>) {
         let result = match (failure, self.outcome) {
             (None, Some(result)) => result,
             // The job's own error is more specific than that of the group.
@@ -151,14 +151,14 @@ struct Thread {
 }
 
 impl Thread {
-    /// Commits all waiting jobs together, then answers them, until the queue is closed.
+    /// Commits all waiting jobs together, then replies to them, until the queue is closed.
     fn run(&mut self, waiting: &Receiver<Box<dyn Job>>) {
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
             group.extend(waiting.try_iter().take(MAX_GROUP - 1));
             match self.files.check() {
                 Ok(()) => self.write(group),
-                Err(replaced) => answer(group, Some(&replaced.to_string().into())),
+                Err(replaced) => reply_all(group, Some(&replaced.to_string().into())),
             }
         }
         // Moves everything into one file, which can then be copied, unless another connection is
@@ -169,15 +169,15 @@ impl Thread {
     fn write(&self, mut group: Vec<Box<dyn Job>>) {
         let mut connection = self.connection.lock();
         match commit(&mut connection, &mut group) {
-            Ok(()) => answer(group, None),
+            Ok(()) => reply_all(group, None),
             Err(Uncommitted::Began(_)) if group.len() > 1 => {
                 // One job may have made the others fail, for example when the disk was full.
                 for mut job in group {
                     let result = commit(&mut connection, std::slice::from_mut(&mut job));
-                    job.answer(result.err().map(Uncommitted::failure));
+                    job.reply(result.err().map(Uncommitted::failure));
                 }
             }
-            Err(uncommitted) => answer(group, Some(&uncommitted.failure())),
+            Err(uncommitted) => reply_all(group, Some(&uncommitted.failure())),
         }
         self.log.checkpoint(&connection);
     }
@@ -199,7 +199,7 @@ impl Log {
         }))
     }
 
-    /// Checkpoints a long log. Callers have been answered: their changes are on disk whether this
+    /// Checkpoints a long log. Callers have their result: their changes are on disk whether this
     /// succeeds or not, and it is retried after the next commit.
     fn checkpoint(&self, connection: &Connection) {
         if self.0.swap(0, Ordering::Relaxed) < Self::PAGES {
@@ -211,9 +211,9 @@ impl Log {
     }
 }
 
-fn answer(group: Vec<Box<dyn Job>>, failure: Option<&Failure>) {
+fn reply_all(group: Vec<Box<dyn Job>>, failure: Option<&Failure>) {
     for job in group {
-        job.answer(failure.cloned());
+        job.reply(failure.cloned());
     }
 }
 
@@ -263,14 +263,14 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 /// A transaction on the writer's connection. Its futures never return `Pending`.
-struct OnConnection<'c> {
+struct SqliteTransaction<'c> {
     connection: &'c mut Connection,
     /// A statement has failed. Other databases roll the transaction back then.
     failed: bool,
 }
 
-impl OnConnection<'_> {
-    fn note<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+impl SqliteTransaction<'_> {
+    fn record<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         // A row that cannot be decoded is not an error of the statement.
         self.failed |= result.as_ref().is_err_and(|error| error.kind != StorageErrorKind::BadRow);
         result
@@ -278,14 +278,14 @@ impl OnConnection<'_> {
 }
 
 #[async_trait]
-impl Transaction for OnConnection<'_> {
+impl Transaction for SqliteTransaction<'_> {
     async fn execute(
         &mut self,
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
         let result = connection::execute(self.connection, statement, params);
-        self.note(result)
+        self.record(result)
     }
 
     async fn query(
@@ -295,6 +295,6 @@ impl Transaction for OnConnection<'_> {
         each: &mut EachRow<'_>,
     ) -> Result<(), StorageError> {
         let result = connection::query(self.connection, statement, params, each);
-        self.note(result)
+        self.record(result)
     }
 }

@@ -8,7 +8,7 @@ use super::owned::{OwnedChange, OwnedEffects, OwnedEndSessions, OwnedGuard};
 use super::statement::UserSql;
 use super::write::Locked;
 use crate::database::{Row, Transaction, Value};
-use crate::key::{KeySql, readable};
+use crate::key::{KeySql, skip_bad_rows};
 
 /// The statements that an account operation needs.
 pub(super) struct AccountSql {
@@ -69,7 +69,7 @@ impl AccountSql {
         };
         self.users.write_secrets(transaction, &id, &secrets).await?;
         self.apply(transaction, &id, effects).await?;
-        match self.users.lock(transaction, &id).await?.readable()? {
+        match self.users.lock(transaction, &id).await?.into_user()? {
             Some(stored) => Ok(Created::Done(Box::new(stored))),
             None => Err(StorageError::corrupt("a new user cannot be found")),
         }
@@ -166,8 +166,8 @@ impl AccountSql {
     }
 
     /// Checks whether another user has the new username or the new e-mail address. Both are looked
-    /// for among names and among addresses: people log in with either, and each must lead to one
-    /// account.
+    /// for among names and among addresses: either can be used to log in, and each must identify
+    /// one account.
     async fn taken(
         &self,
         transaction: &mut dyn Transaction,
@@ -177,12 +177,12 @@ impl AccountSql {
     ) -> Result<Option<Taken>, StorageError> {
         self.claim(transaction, username, email).await?;
         if let Some(username) = username
-            && self.is_anothers(transaction, username, except).await?
+            && self.is_taken_by_another(transaction, username, except).await?
         {
             return Ok(Some(Taken::Username));
         }
         if let Some(email) = email
-            && self.is_anothers(transaction, email, except).await?
+            && self.is_taken_by_another(transaction, email, except).await?
         {
             return Ok(Some(Taken::Email));
         }
@@ -190,7 +190,7 @@ impl AccountSql {
     }
 
     /// Whether another user than `except` has this text as a name or as an address.
-    async fn is_anothers(
+    async fn is_taken_by_another(
         &self,
         transaction: &mut dyn Transaction,
         text: &str,
@@ -278,7 +278,7 @@ impl AccountSql {
         let users = &self.users.schema.users;
         let decode = |row: &dyn Row| Ok(users.decode(row, 0).transpose());
         let admins = transaction.list(statement, &[], decode).await?;
-        let mut admins = readable(admins.into_iter().flatten().collect())?;
+        let mut admins = skip_bad_rows(admins.into_iter().flatten().collect())?;
         admins.retain(|admin| admin.state != UserState::Disabled);
         Ok(matches!(&*admins, [only] if only.id == *id))
     }

@@ -22,7 +22,7 @@ pub(crate) enum Locked {
 
 impl Locked {
     /// The user, if it exists; an error if it cannot be decoded.
-    pub(crate) fn readable(self) -> Result<Option<StoredUser>, StorageError> {
+    pub(crate) fn into_user(self) -> Result<Option<StoredUser>, StorageError> {
         match self {
             Self::Absent => Ok(None),
             Self::User(user) => Ok(Some(*user)),

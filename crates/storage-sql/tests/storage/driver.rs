@@ -1,26 +1,26 @@
-//! What every driver promises about transactions and scans.
+//! Tests of transactions and scans for every driver.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_storage_sql::SqlStorage;
-use crossauth_storage_sql::database::{Database, MAX_SCANNED, Statement, Value};
+use crossauth_storage_sql::database::{Database, MAX_SCAN_ROWS, Statement, Value};
 
-/// Makes a test of each promise; `$opened` opens our own tables, empty.
+/// Generates a test of each rule; `$opened` opens our own empty tables.
 macro_rules! driver_tests {
     ($opened:expr) => {
         $crate::driver::driver_tests! { $opened;
-            constraint_broken_halfway_undoes_the_whole_transaction
-            failed_statement_undoes_the_transaction_whatever_the_body_returns
-            body_that_panics_is_a_bug_and_undone
+            constraint_violation_rolls_back_the_whole_transaction
+            failed_statement_rolls_the_transaction_back_whatever_the_body_returns
+            panic_in_a_body_rolls_back
             scan_without_a_limit_is_a_bug
         }
     };
-    ($opened:expr; $($promise:ident)+) => {$(
+    ($opened:expr; $($rule:ident)+) => {$(
         #[tokio::test]
-        async fn $promise() {
+        async fn $rule() {
             let opened = $opened.await;
-            $crate::driver::$promise(&opened.database).await;
+            $crate::driver::$rule(&opened.database).await;
         }
     )+};
 }
@@ -33,7 +33,7 @@ pub(crate) fn insert() -> Statement {
     Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
 }
 
-pub(crate) async fn constraint_broken_halfway_undoes_the_whole_transaction<D: Database>(
+pub(crate) async fn constraint_violation_rolls_back_the_whole_transaction<D: Database>(
     opened: &SqlStorage<D>,
 ) {
     let result: Result<(), _> = opened
@@ -53,7 +53,7 @@ pub(crate) async fn constraint_broken_halfway_undoes_the_whole_transaction<D: Da
     assert_eq!(left, []);
 }
 
-pub(crate) async fn failed_statement_undoes_the_transaction_whatever_the_body_returns<
+pub(crate) async fn failed_statement_rolls_the_transaction_back_whatever_the_body_returns<
     D: Database,
 >(
     opened: &SqlStorage<D>,
@@ -75,7 +75,7 @@ pub(crate) async fn failed_statement_undoes_the_transaction_whatever_the_body_re
     }
 }
 
-pub(crate) async fn body_that_panics_is_a_bug_and_undone<D: Database>(opened: &SqlStorage<D>) {
+pub(crate) async fn panic_in_a_body_rolls_back<D: Database>(opened: &SqlStorage<D>) {
     let result: Result<(), StorageError> = opened
         .database()
         .transaction((), |transaction, ()| {
@@ -101,6 +101,6 @@ pub(crate) async fn scan_without_a_limit_is_a_bug<D: Database>(opened: &SqlStora
     let scan = async |last| {
         opened.database().scan(&numbers(last), &[], |row| row.value(0).unwrap().integer()).await
     };
-    assert_eq!(scan(MAX_SCANNED).await.unwrap().len(), MAX_SCANNED);
-    assert_eq!(scan(MAX_SCANNED + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
+    assert_eq!(scan(MAX_SCAN_ROWS).await.unwrap().len(), MAX_SCAN_ROWS);
+    assert_eq!(scan(MAX_SCAN_ROWS + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
 }

@@ -11,7 +11,7 @@ use crossauth_storage_sql::postgres::{Options, Postgres};
 use crossauth_storage_sql::{SqlStorage, TableMap};
 use crossauth_testkit::postgres::server;
 
-/// Stores in a schema of their own.
+/// Stores in a new schema.
 struct InSchema {
     database: SqlStorage<Postgres>,
     address: String,
@@ -23,7 +23,7 @@ impl InSchema {
         Self::open_at(server().empty_schema(), TableMap::crossauth()).await
     }
 
-    /// Tables that `ddl` makes.
+    /// Tables created by `ddl`.
     async fn mapped(tables: TableMap, ddl: &str) -> Self {
         let address = server().empty_schema();
         server().execute(&address, ddl);

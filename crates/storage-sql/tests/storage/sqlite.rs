@@ -14,7 +14,7 @@ use crossauth_storage_sql::SqlStorage;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
 use tempfile::TempDir;
 
-/// A database in a file that goes with it.
+/// A database in a temporary file.
 struct InFile {
     database: SqlStorage<Sqlite>,
     directory: TempDir,

@@ -56,7 +56,7 @@ impl Driver {
     }
 
     /// Asks the driver to end its browser and itself, and waits for both.
-    fn shut_down(&self) -> std::io::Result<()> {
+    fn shutdown(&self) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(EXIT_LIMIT))?;
         stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
@@ -66,7 +66,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.shut_down();
+        let _ = self.shutdown();
         // Kills what is still running, including the browser.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();

@@ -27,7 +27,7 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, Arc::clone(&pages)));
+                tokio::spawn(respond(stream, Arc::clone(&pages)));
             }
         });
         Self { address, serving }
@@ -45,8 +45,8 @@ impl Drop for Site {
     }
 }
 
-/// Answers one request. Errors are ignored: the browser reports them.
-async fn answer(stream: TcpStream, pages: Arc<BTreeMap<String, String>>) -> Option<()> {
+/// Responds to one request. Errors are ignored: the browser reports them.
+async fn respond(stream: TcpStream, pages: Arc<BTreeMap<String, String>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut path = None;
     loop {
@@ -62,10 +62,10 @@ async fn answer(stream: TcpStream, pages: Arc<BTreeMap<String, String>>) -> Opti
         None => ("404 Not Found", ""),
     };
     let length = html.len();
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{html}"
     );
-    stream.write_all(answer.as_bytes()).await.ok()?;
+    stream.write_all(response.as_bytes()).await.ok()?;
     stream.shutdown().await.ok()
 }

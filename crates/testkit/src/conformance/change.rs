@@ -12,7 +12,7 @@ use super::sample::{
 };
 
 /// A change writes only the fields that it sets.
-pub(super) async fn missing_fields_stay_and_null_clears(storage: &Storage) {
+pub(super) async fn absent_fields_are_kept_and_null_clears(storage: &Storage) {
     let before = create_bob(storage).await;
     let first = UserUpdate { factor2: Patch::Set("totp".into()), ..UserUpdate::default() };
     let after = update(storage, &before.id, &first).await;
@@ -47,7 +47,7 @@ pub(super) async fn renamed_user_is_found_under_the_new_name_only(storage: &Stor
 }
 
 /// A user does not conflict with themselves.
-pub(super) async fn user_may_take_another_spelling_of_the_same_name(storage: &Storage) {
+pub(super) async fn user_may_change_the_spelling_of_the_name(storage: &Storage) {
     let bob = create_bob(storage).await;
     let respelled = UserUpdate {
         username: Some("BOB".into()),
@@ -140,8 +140,8 @@ pub(super) async fn application_fields_are_changed_one_by_one(storage: &Storage)
     assert_eq!(update(storage, &id, &clear).await.extra, fields([("visits", json!(2))]));
 }
 
-/// An event is applied to the state that the store holds.
-pub(super) async fn event_moves_the_stored_state(storage: &Storage) {
+/// An event is applied to the stored state.
+pub(super) async fn event_changes_the_stored_state(storage: &Storage) {
     let new = NewUser { state: UserState::AwaitingTwoFactorSetupAndEmailVerification, ..bob() };
     let id = create(storage, &new, &UserSecrets::default()).await.id;
     for (event, expected) in [
@@ -207,7 +207,7 @@ pub(super) async fn no_concurrent_change_is_lost(storage: &Storage) {
 }
 
 /// Deleting a user deletes their secrets, keys and sessions, and no others.
-pub(super) async fn deleted_user_takes_secrets_keys_and_sessions_along(storage: &Storage) {
+pub(super) async fn deletion_removes_secrets_keys_and_sessions(storage: &Storage) {
     let bob = create_bob(storage).await;
     let carol = create_named(storage, "carol").await;
     insert_key(storage, "s:bob", Some(&bob.id)).await;

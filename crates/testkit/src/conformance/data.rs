@@ -32,7 +32,7 @@ pub(super) async fn data_is_changed_by_path(storage: &Storage) {
 }
 
 /// If one change of several cannot be made, it is an error and none is made.
-pub(super) async fn data_that_cannot_be_changed_stays(storage: &Storage) {
+pub(super) async fn failed_data_change_has_no_effect(storage: &Storage) {
     let absent = storage.keys.update_data("s:9", &[DataChange::set("a", 1)]).await;
     assert!(matches!(absent, Err(UpdateDataError::NotFound)), "{absent:?}");
     for (value, data, path, expected) in [
@@ -66,7 +66,7 @@ pub(super) async fn no_change_to_data_is_lost(storage: &Storage) {
 }
 
 /// Data that is not a JSON object is stored unchanged.
-pub(super) async fn data_is_kept_as_it_is(storage: &Storage) {
+pub(super) async fn data_round_trips(storage: &Storage) {
     for (number, text) in ["", "bob@example.com", "{}", "{ \"a\" : 1 }"].into_iter().enumerate() {
         let value = format!("e:{number}");
         let key = Key { data: KeyData::from_text(text), ..Key::new(&value, None, NOW) };

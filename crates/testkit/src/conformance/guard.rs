@@ -160,7 +160,7 @@ pub(super) async fn one_of_many_password_replacements_succeeds(storage: &Storage
     assert_eq!(stored(storage, &bob.id).await.1, secrets(&winner.to_string()));
 }
 
-/// Of administrators that are disabled concurrently, one stays.
+/// Of concurrently disabled administrators, one stays enabled.
 pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
     let mut ids = Vec::new();
     for number in 0..5 {

@@ -112,7 +112,7 @@ pub(super) async fn keys_are_listed_in_pages_from_the_newest(storage: &Storage) 
     let bob = create_bob(storage).await;
     for owner in [None, Some(&bob.id)] {
         let suffix = if owner.is_some() { "bob" } else { "" };
-        // Created at once or one after the other, in another order than that of the values.
+        // Created at the same or different times, in another order than that of the values.
         for (value, age) in [("s:b", 1), ("s:e", 3), ("s:a", 2), ("s:d", 2), ("s:c", 2)] {
             let created = NOW - HOUR * age;
             let key = Key::new(format!("{value}{suffix}"), owner.cloned(), created);

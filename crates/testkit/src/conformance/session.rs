@@ -2,7 +2,7 @@
 
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
-    Change, CredentialVersion, Effects, Guard, Inadmissible, SessionStart, Started, Storage,
+    AdmitError, Change, CredentialVersion, Effects, Guard, SessionStart, Started, Storage,
     StorageErrorKind,
 };
 use crossauth_core::user::{
@@ -43,7 +43,7 @@ pub(super) async fn absent_session_is_not_found(storage: &Storage) {
 }
 
 /// A session check after a change sees the changed user.
-pub(super) async fn session_shows_its_user_as_they_are_now(storage: &Storage) {
+pub(super) async fn session_is_found_with_the_current_user(storage: &Storage) {
     let bob = create_bob(storage).await;
     insert_key(storage, "s:1", Some(&bob.id)).await;
     for admin in [true, false, true] {
@@ -62,7 +62,7 @@ pub(super) async fn disabled_user_is_refused(storage: &Storage) {
     let disabled = UserUpdate { state: Some(UserState::Disabled), ..UserUpdate::default() };
     update(storage, &bob.id, &disabled).await;
     let session = storage.sessions.find("s:1").await.unwrap().unwrap();
-    let refused = Inadmissible::State(Refusal::NotActive);
+    let refused = AdmitError::State(Refusal::NotActive);
     assert_eq!(session.admit(StateChecks::ALL), Err(refused));
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn session_starts_with_the_checked_credentials(storage: &Storag
 }
 
 /// If the password was changed after it was checked, no session starts.
-pub(super) async fn changed_password_stops_the_session_and_changes_nothing(storage: &Storage) {
+pub(super) async fn changed_password_starts_no_session_and_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     let checked = found(storage, &bob.id).await.credentials();
     change(storage, &bob.id, &password_change("new")).await;
@@ -131,7 +131,7 @@ pub(super) async fn changed_password_stops_the_session_and_changes_nothing(stora
 }
 
 /// A user whose state does not allow login gets no session.
-pub(super) async fn state_stops_the_session_and_changes_nothing(storage: &Storage) {
+pub(super) async fn refused_state_starts_no_session_and_changes_nothing(storage: &Storage) {
     let bob = create_bob(storage).await;
     for (state, refusal) in [
         (UserState::Disabled, Refusal::NotActive),

@@ -89,7 +89,7 @@ pub(super) async fn taken_name_or_address_is_refused(storage: &Storage) {
 
 /// A name that is the address of another user, or an address that is the name of one, is taken;
 /// one's own is not.
-pub(super) async fn name_that_is_anothers_address_is_refused(storage: &Storage) {
+pub(super) async fn name_that_is_another_users_address_is_taken(storage: &Storage) {
     let bob = create_bob(storage).await;
     let named = create_named(storage, "carol@example.com").await;
     let addressed =
@@ -118,8 +118,8 @@ pub(super) async fn name_that_is_anothers_address_is_refused(storage: &Storage) 
     create(storage, &addressed("erin@example.com", "erin@example.com"), &secrets("hash")).await;
 }
 
-/// Of many who claim one text at once, as a name or as an address, one gets it.
-pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &Storage) {
+/// Of concurrent claims of one text, as a name or as an address, exactly one succeeds.
+pub(super) async fn one_of_many_concurrent_claims_succeeds(storage: &Storage) {
     let results = race(50, |number| {
         let users = storage.users.clone();
         async move {
@@ -136,7 +136,7 @@ pub(super) async fn one_of_many_claims_of_a_name_or_address_succeeds(storage: &S
 }
 
 /// A refused creation stores neither user nor secrets.
-pub(super) async fn refused_user_leaves_nothing_behind(storage: &Storage) {
+pub(super) async fn rejected_user_leaves_no_rows(storage: &Storage) {
     create_bob(storage).await;
     let carol = NewUser { email: bob().email, ..NewUser::named("carol") };
     let created =
@@ -176,7 +176,7 @@ pub(super) async fn one_of_many_creations_of_a_name_succeeds(storage: &Storage) 
 }
 
 /// A user without secrets is found, with empty ones.
-pub(super) async fn user_may_have_no_secrets(storage: &Storage) {
+pub(super) async fn user_without_secrets_is_found(storage: &Storage) {
     let user = create(storage, &bob(), &UserSecrets::default()).await;
     assert_eq!(stored(storage, &user.id).await, (user, UserSecrets::default()));
 }

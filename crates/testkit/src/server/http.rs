@@ -18,7 +18,7 @@ impl Server {
     /// Sends bytes unchanged and reads until the server closes the connection.
     pub fn exchange(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
-        // The server may answer and close before it has read everything.
+        // The server may respond and close before it has read everything.
         let _ = stream.write_all(request);
         read_to_end(&mut stream)
     }
@@ -37,7 +37,7 @@ pub fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
-        assert!(Instant::now() < end, "the answer does not end within {TIME_LIMIT:?}");
+        assert!(Instant::now() < end, "the response does not end within {TIME_LIMIT:?}");
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => bytes.extend_from_slice(&chunk[..length]),
@@ -48,8 +48,8 @@ pub fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The status of an answer.
-pub fn status(answer: &str) -> u16 {
-    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
-    status.unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap()
+/// The status of a response.
+pub fn status(response: &str) -> u16 {
+    let status = response.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    status.unwrap_or_else(|| panic!("no response: {response:?}")).parse().unwrap()
 }

@@ -1,7 +1,6 @@
-//! The shape of the repository: which crate may depend on which, whether the map in
-//! `docs/architecture.md` tells the truth, whether links in the documentation lead somewhere,
-//! whether the code in it is compiled, whether the wording is that of the field, what in the public
-//! API may grow, and how long files and functions are.
+//! Rules of the repository: allowed dependencies between crates, the map in `docs/architecture.md`,
+//! links and code in the documentation, words to avoid, exhaustive public types, and the length of
+//! files and functions.
 
 mod growth;
 mod layer;

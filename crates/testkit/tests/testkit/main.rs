@@ -1,4 +1,4 @@
-//! What needs no browser: the stores in memory, and the shape of the repository.
+//! Tests without a browser: the in-memory stores, the launcher, and the rules of the repository.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;

@@ -1,4 +1,4 @@
-//! The stores in memory follow every rule.
+//! The in-memory stores pass every conformance test.
 
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;

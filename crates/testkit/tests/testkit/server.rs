@@ -1,4 +1,4 @@
-//! The launcher of the binary, tried with programs that are no servers.
+//! The launcher of the binary, tested with shell scripts.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossauth_testkit::server::{Program, Server, Signal};
 use tempfile::TempDir;
 
-/// What a server says when it has started.
+/// The line that a server prints when it has started.
 const LISTEN: &str = "echo listening on http://127.0.0.1:1";
 
 /// Starts a shell script as a server.
@@ -66,7 +66,7 @@ fn command_that_does_not_end_fails_the_test() {
 }
 
 #[test]
-fn command_gets_its_input_and_nothing_of_this_environment() {
+fn command_gets_its_input_and_an_empty_environment() {
     let directory = directory();
     let output = program(directory.path(), "cat; echo \"${CARGO:-unset} $1\"; exit 7")
         .argument("one")

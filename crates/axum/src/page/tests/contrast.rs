@@ -1,4 +1,4 @@
-//! The stylesheet against WCAG 2.2: 1.4.3 for text, 1.4.11 for what shows where a control is.
+//! The stylesheet against WCAG 2.2: 1.4.3 for text, 1.4.11 for controls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,12 +77,12 @@ fn contrast_of_black_and_white_is_21() {
 }
 
 #[test]
-fn text_can_be_read_in_both_schemes() {
+fn text_has_contrast_in_both_schemes() {
     assert_contrast(&TEXT, 4.5);
 }
 
 #[test]
-fn controls_and_focus_can_be_seen_in_both_schemes() {
+fn controls_and_focus_have_contrast_in_both_schemes() {
     assert_contrast(&CONTROLS, 3.0);
 }
 

@@ -1,4 +1,4 @@
-//! The error page, and what is shown when even that fails.
+//! The error page and the emergency page.
 
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use http::StatusCode;
@@ -20,14 +20,14 @@ fn headline(html: &str) -> &str {
 }
 
 #[test]
-fn an_error_names_the_request_and_a_way_on() {
+fn error_page_shows_the_request_id_and_links() {
     let html = html(ERROR, json!({"status": 401, "urlPrefix": "/auth/", "requestId": "r7"}));
     assert!(html.contains("<code>r7</code>"));
     assert!(html.contains("href=\"/auth/login\"") && html.contains("href=\"/auth/\""));
 }
 
 #[test]
-fn an_error_is_headed_in_plain_words() {
+fn error_page_has_a_heading_for_the_error() {
     for (status, code, expected) in [
         (404, ErrorCode::BadRequest, "Page not found"),
         (418, ErrorCode::BadRequest, "I&#39;m a teapot"),
@@ -43,7 +43,7 @@ fn an_error_is_headed_in_plain_words() {
 }
 
 #[test]
-fn an_error_is_not_an_alarm() {
+fn error_page_has_no_alert_role() {
     let html = page(404, ErrorCode::BadRequest, &["There is nothing at this address"]);
     assert!(html.contains("<title>Page not found ·"), "{html}");
     assert!(!html.contains("role=\"alert\"") && !html.contains("danger"), "{html}");
@@ -51,7 +51,7 @@ fn an_error_is_not_an_alarm() {
 }
 
 #[test]
-fn a_message_that_says_more_than_the_code_is_shown() {
+fn specific_message_replaces_the_default_text() {
     let closed = page(403, ErrorCode::Forbidden, &["Sign-up is closed."]);
     assert!(closed.contains("<p class=\"lead\">Sign-up is closed.</p>"), "{closed}");
     let plain = page(403, ErrorCode::Forbidden, &[]);
@@ -60,7 +60,7 @@ fn a_message_that_says_more_than_the_code_is_shown() {
 }
 
 #[test]
-fn the_error_page_has_the_variables_of_other_versions_of_crossauth() {
+fn error_page_has_the_variables_of_upstream() {
     let page = ErrorPage::new(StatusCode::NOT_FOUND, ErrorCode::BadRequest.into());
     let variables = serde_json::to_value(page).unwrap();
     assert_eq!(variables["status"], 404);
@@ -72,7 +72,7 @@ fn the_error_page_has_the_variables_of_other_versions_of_crossauth() {
 }
 
 #[test]
-fn the_emergency_page_shows_a_template_error_only_if_given_one() {
+fn emergency_page_shows_a_template_error_only_if_given_one() {
     let plain = emergency("/auth/", RequestId::new(7), None);
     assert!(plain.contains("href=\"/auth/crossauth.css?v="), "{plain}");
     assert!(plain.contains(&RequestId::new(7).to_string()) && !plain.contains("<pre"));

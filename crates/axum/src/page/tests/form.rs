@@ -1,4 +1,4 @@
-//! Forms: what they send, and how they show what was wrong.
+//! Forms: submitted fields and errors.
 
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use crossauth_core::form::{Field, FieldError, Rule};
@@ -71,7 +71,7 @@ fn forms_post_the_fields_of_the_contract() {
 }
 
 #[test]
-fn what_was_typed_comes_back_except_for_passwords() {
+fn typed_values_are_kept_except_passwords() {
     for page in [LOGIN, SIGNUP, SETUP] {
         let mut context = sample_with_errors(page);
         context["password"] = "Geheim123".into();
@@ -89,7 +89,7 @@ fn what_was_typed_comes_back_except_for_passwords() {
 }
 
 #[test]
-fn the_destination_travels_in_links_as_one_parameter() {
+fn next_is_one_encoded_parameter_of_links() {
     let html = html(LOGIN, json!({"signupEnabled": true, "next": "/a?b=c&d=\"e"}));
     assert!(html.contains("href=\"signup?next=/a%3Fb%3Dc%26d%3D%22e\""), "{html}");
     assert!(!self::html(LOGIN, json!({})).contains("signup"));
@@ -132,7 +132,7 @@ fn every_form_shows_errors_at_its_fields() {
 }
 
 #[test]
-fn two_errors_of_one_field_are_one_text() {
+fn errors_of_one_field_are_joined() {
     let errors = [
         FieldError::new(Field::Password, Rule::TooShort { min: 8 }),
         FieldError::new(Field::Password, Rule::ContainsName),
@@ -143,7 +143,7 @@ fn two_errors_of_one_field_are_one_text() {
 }
 
 #[test]
-fn errors_without_a_field_on_the_page_are_in_the_box() {
+fn errors_without_a_field_are_listed_at_the_top() {
     let errors = [
         FieldError::new(Field::Username, Rule::Taken),
         FieldError::new(Field::Extra("shoe_size".into()), Rule::Missing),
@@ -161,7 +161,7 @@ fn html_with_message() -> String {
 }
 
 #[test]
-fn a_message_of_several_sentences_ends_with_a_full_stop() {
+fn message_of_several_sentences_ends_with_a_full_stop() {
     for message in ["The form has expired. Please send it again", "It is late. <Hurry>."] {
         let html = html(LOGIN, with_error(LOGIN, ErrorCode::InvalidCsrf, &[message]));
         let expected = message.trim_end_matches('.').replace('<', "&lt;").replace('>', "&gt;");
@@ -170,7 +170,7 @@ fn a_message_of_several_sentences_ends_with_a_full_stop() {
 }
 
 #[test]
-fn a_refused_login_does_not_say_which_field_was_wrong() {
+fn failed_login_does_not_reveal_which_field_was_wrong() {
     let refused = with_error(LOGIN, ErrorCode::UsernameOrPasswordInvalid, &[]);
     let html = html(LOGIN, refused);
     for name in ["username", "password"] {
@@ -186,7 +186,7 @@ fn a_refused_login_does_not_say_which_field_was_wrong() {
 }
 
 #[test]
-fn forms_are_labelled_and_known_to_password_managers() {
+fn fields_have_labels_and_autocomplete_attributes() {
     for page in [LOGIN, SIGNUP, SETUP] {
         let html = html(page, sample(page));
         let new = if page == LOGIN { "current-password" } else { "new-password" };
@@ -200,7 +200,7 @@ fn forms_are_labelled_and_known_to_password_managers() {
 }
 
 #[test]
-fn passwords_have_a_button_for_scripts_and_a_repetition_without_them() {
+fn password_fields_have_a_show_button_and_a_repeat_field() {
     for page in [LOGIN, SIGNUP, SETUP] {
         let html = html(page, sample(page));
         let buttons: Vec<_> = tags(&html)
@@ -217,7 +217,7 @@ fn passwords_have_a_button_for_scripts_and_a_repetition_without_them() {
 }
 
 #[test]
-fn the_rules_for_names_and_passwords_are_known_before_they_are_broken() {
+fn rules_for_names_and_passwords_are_shown_in_the_form() {
     for page in [SIGNUP, SETUP] {
         let html = html(page, sample(page));
         let username = control(&html, "username");
@@ -231,7 +231,7 @@ fn the_rules_for_names_and_passwords_are_known_before_they_are_broken() {
 }
 
 #[test]
-fn fields_of_the_application_are_controls_of_their_type() {
+fn application_fields_are_controls_of_their_type() {
     let field = |name: &str, kind: &str, more: Value| {
         let field = json!({"name": name, "label": name, "type": kind, "required": true});
         merged(field, more)
@@ -261,7 +261,7 @@ fn fields_of_the_application_are_controls_of_their_type() {
 }
 
 #[test]
-fn a_second_factor_is_asked_for_only_if_there_is_a_choice() {
+fn second_factor_is_a_choice_only_with_several_options() {
     let mut context = sample(SIGNUP);
     assert!(html(SIGNUP, &context).contains("Second step at login"));
     context["allowedFactor2"] = json!([{"name": "totp", "friendlyName": "App"}]);

@@ -1,10 +1,10 @@
-//! The HTML itself: what assistive technology, browsers and the content security policy need.
+//! The HTML: requirements of assistive technology, browsers and the content security policy.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// Every page in every way that its samples can show it.
+/// Every page, rendered with each of its samples.
 fn every_rendering() -> impl Iterator<Item = (&'static str, String)> {
     every_page().flat_map(|page| {
         [sample(page), sample_with_errors(page), json!({})]
@@ -13,7 +13,7 @@ fn every_rendering() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 #[test]
-fn everything_that_is_read_is_in_a_landmark() {
+fn all_content_is_in_a_landmark() {
     for (page, html) in every_rendering() {
         for landmark in ["<header", "<main", "<footer", "<h1"] {
             assert_eq!(html.matches(landmark).count(), 1, "{page}: {landmark}");
@@ -32,7 +32,7 @@ fn everything_that_is_read_is_in_a_landmark() {
 }
 
 #[test]
-fn ids_are_unique_and_references_lead_to_them() {
+fn ids_are_unique_and_references_resolve() {
     for (page, html) in every_rendering() {
         let tags = tags(&html);
         let ids: Vec<_> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
@@ -75,7 +75,7 @@ fn every_control_has_a_name() {
 }
 
 #[test]
-fn there_is_no_litter_in_the_source() {
+fn html_has_no_empty_lines_or_trailing_blanks() {
     for (page, html) in every_rendering() {
         let empty = html.lines().position(|line| line.trim().is_empty());
         assert_eq!(empty.map(|at| at + 1), None, "{page}:\n{html}");
@@ -86,7 +86,7 @@ fn there_is_no_litter_in_the_source() {
 }
 
 #[test]
-fn pages_need_one_script_with_a_nonce_no_inline_style_and_no_other_host() {
+fn pages_have_one_script_with_a_nonce_no_inline_styles_and_no_external_resources() {
     for (page, html) in every_rendering() {
         let scripts: Vec<_> = tags(&html).into_iter().filter(|tag| tag.is("script")).collect();
         for script in &scripts {
@@ -113,7 +113,7 @@ fn pages_need_one_script_with_a_nonce_no_inline_style_and_no_other_host() {
 }
 
 #[test]
-fn pages_load_only_assets_that_exist_in_their_present_version() {
+fn pages_load_only_existing_assets_of_the_current_version() {
     for page in every_page() {
         let html = html(page, sample(page));
         for asset in Asset::ALL {
@@ -125,13 +125,13 @@ fn pages_load_only_assets_that_exist_in_their_present_version() {
 }
 
 #[test]
-fn browsers_and_search_engines_are_told_what_a_page_is() {
+fn every_page_has_title_and_metadata() {
     for (page, html) in every_rendering() {
         assert!(html.contains("<html lang=\"en\">"), "{page}");
         assert!(html.contains("<meta name=\"robots\" content=\"noindex\">"), "{page}");
         assert!(html.contains("<link rel=\"apple-touch-icon\""), "{page}");
     }
-    // The colour around a page on a phone is that of the page.
+    // `theme-color` is the background of the page.
     let css = std::str::from_utf8(Asset::ALL[0].body).unwrap();
     let html = html(LOGIN, sample(LOGIN));
     let themes: Vec<_> = tags(&html)

@@ -29,7 +29,7 @@ fn problem(files: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_file_of_the_same_name_replaces_a_default() {
+fn file_of_the_same_name_replaces_a_default() {
     let directory = directory(&[("login.html", "Hello {{ username }}")]);
     let pages = open(directory.path()).unwrap();
     assert_eq!(login(&pages), "Hello &lt;ada&gt;");
@@ -37,7 +37,7 @@ fn a_file_of_the_same_name_replaces_a_default() {
 }
 
 #[test]
-fn an_override_builds_on_defaults_and_on_files_of_its_own() {
+fn override_may_extend_defaults_and_other_files() {
     let directory = directory(&[
         ("base.html", "<main>{% block content %}{% endblock %}{% include 'part.njk' %}</main>"),
         ("part.njk", "{{ username }}"),
@@ -48,7 +48,7 @@ fn an_override_builds_on_defaults_and_on_files_of_its_own() {
 }
 
 #[test]
-fn an_override_can_extend_the_default_it_replaces() {
+fn override_can_extend_the_default_it_replaces() {
     let directory = directory(&[
         ("base.html", "{% extends 'default/base.html' %}{% block brand %}Acme{% endblock %}"),
         ("account.html", "{% extends 'default/account.html' %}{% block title %}Me{% endblock %}"),
@@ -63,7 +63,7 @@ fn an_override_can_extend_the_default_it_replaces() {
 }
 
 #[test]
-fn the_examples_of_the_guide_work() {
+fn examples_of_the_guide_render() {
     let guide = include_str!("../../../../../docs/how-to/customise-pages.md");
     let examples: Vec<_> =
         guide.split("```html\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
@@ -78,7 +78,7 @@ fn the_examples_of_the_guide_work() {
 }
 
 #[test]
-fn a_broken_override_is_reported_with_file_and_line() {
+fn broken_override_is_reported_with_file_and_line() {
     let message = problem(&[("setup.html", "<p>\n{% if %}\n")]);
     assert!(message.contains("setup.html:2: syntax error"), "{message}");
     let own = problem(&[("own.html", "{{ }")]);
@@ -95,9 +95,9 @@ fn unknown_filters_and_templates_are_reported_at_start() {
     assert!(nested.contains("a.njk:1: unknown filter"), "{nested}");
 }
 
-/// Every kind of error that shows only when a page is rendered.
+/// Every kind of error that occurs only when a page is rendered.
 #[test]
-fn an_override_that_cannot_be_rendered_is_reported_at_start() {
+fn override_that_cannot_be_rendered_is_reported_at_start() {
     let base = "{% block content %}{% endblock %}";
     for (files, expected) in [
         ([("login.html", "{% extends 'login.html' %}"), ("x.html", "")], "cycle"),
@@ -152,7 +152,7 @@ fn an_override_that_cannot_be_rendered_is_reported_at_start() {
 }
 
 #[test]
-fn names_that_leave_the_directory_are_refused() {
+fn paths_outside_the_directory_are_rejected() {
     let outer = directory(&[("secret.html", "secret")]);
     let inner = outer.path().join("templates");
     fs::create_dir(&inner).unwrap();
@@ -177,7 +177,7 @@ fn names_that_leave_the_directory_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn links_may_point_inside_the_directory_only() {
+fn symlinks_must_stay_in_the_directory() {
     let outer = directory(&[("secret.html", "secret")]);
     let inner = outer.path().join("templates");
     fs::create_dir_all(inner.join("..data")).unwrap();
@@ -191,7 +191,7 @@ fn links_may_point_inside_the_directory_only() {
 }
 
 #[test]
-fn a_missing_directory_is_named() {
+fn error_names_a_missing_directory() {
     let directory = directory(&[]);
     let missing = directory.path().join("nowhere");
     let message = open(&missing).unwrap_err().to_string();
@@ -226,7 +226,7 @@ fn warnings(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn files_that_no_page_uses_are_reported() {
+fn unused_files_are_reported() {
     let unused = warnings(&[
         ("lgoin.html", "Welcome"),
         ("emailverification.njk", "{{ token }"),
@@ -240,22 +240,22 @@ fn files_that_no_page_uses_are_reported() {
 }
 
 #[test]
-fn variables_that_no_page_has_are_reported() {
+fn unknown_variables_are_reported() {
     let unknown = warnings(&[
         ("login.html", "{% set own = 1 %}{{ own }}{{ usrname }}{{ user_email }}{{ range(2) }}"),
         ("setup.html", "{{ user_email }}{% include 'part.html' %}{{ super }}"),
         ("part.html", "{{ user_email }}{{ status }}{{ nowhere }}"),
     ]);
     let expected = [
-        "login.html: no page gives this template a variable `user_email`",
-        "login.html: no page gives this template a variable `usrname`",
-        "part.html: no page gives this template a variable `nowhere`",
+        "login.html: unknown variable `user_email`",
+        "login.html: unknown variable `usrname`",
+        "part.html: unknown variable `nowhere`",
     ];
     assert_eq!(unknown, expected);
 }
 
 #[test]
-fn an_override_may_have_the_extension_of_another_version_of_crossauth() {
+fn override_may_have_an_extension_of_upstream() {
     for name in ["login.njk", "login.jinja2"] {
         let directory = directory(&[(name, "Hello {{ username }}")]);
         let pages = open(directory.path()).unwrap();
@@ -271,7 +271,7 @@ fn an_override_may_have_the_extension_of_another_version_of_crossauth() {
 }
 
 #[test]
-fn a_more_preferred_override_is_seen_when_it_appears() {
+fn new_override_with_precedence_is_loaded() {
     let directory = directory(&[("login.njk", "one")]);
     let pages = open(directory.path()).unwrap().reloading();
     assert_eq!(login(&pages), "one");

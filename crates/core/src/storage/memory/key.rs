@@ -1,4 +1,4 @@
-//! Keys in memory.
+//! In-memory keys.
 
 use async_trait::async_trait;
 

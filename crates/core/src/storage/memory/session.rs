@@ -1,4 +1,4 @@
-//! Sessions in memory.
+//! In-memory sessions.
 
 use async_trait::async_trait;
 

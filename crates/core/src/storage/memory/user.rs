@@ -1,4 +1,4 @@
-//! Users in memory.
+//! In-memory users.
 
 use async_trait::async_trait;
 
@@ -196,15 +196,15 @@ impl State {
 
     /// Which of the user's name and address another user has, as a name or as an address.
     fn duplicate(&self, user: &User) -> Option<Duplicate> {
-        let is_anothers = |text: &str| {
+        let is_taken_by_another = |text: &str| {
             let others = self.users.values().map(|other| &other.user).filter(|o| o.id != user.id);
             others.into_iter().any(|other| {
                 other.username_normalized == text || other.email_normalized.as_deref() == Some(text)
             })
         };
-        if is_anothers(&user.username_normalized) {
+        if is_taken_by_another(&user.username_normalized) {
             Some(Duplicate::Username)
-        } else if user.email_normalized.as_deref().is_some_and(is_anothers) {
+        } else if user.email_normalized.as_deref().is_some_and(is_taken_by_another) {
             Some(Duplicate::Email)
         } else {
             None

@@ -31,7 +31,7 @@ impl EmailAddress {
             return Err(InvalidEmail);
         }
         let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
-        // The look-up form must also be valid: compatibility characters may hide spaces.
+        // The normalized form must also be valid: compatibility characters may hide spaces.
         if !is_local_part(local) || !is_local_part(&Normalization::Nfkc.apply(local)) {
             return Err(InvalidEmail);
         }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_an_address_is_ignored() {
+    fn whitespace_around_an_address_is_trimmed() {
         let address = EmailAddress::parse(" bob@example.com\r\n").unwrap();
         assert_eq!(address.as_str(), "bob@example.com");
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_look_up_form_of_an_address_is_an_address() {
+    fn normalized_address_is_an_address() {
         let mut accepted = 0;
         for c in sample_characters() {
             let Ok(address) = EmailAddress::parse(&format!("{c}@x.com")) else { continue };

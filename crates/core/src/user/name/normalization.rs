@@ -1,4 +1,4 @@
-//! Normalization: the look-up form of usernames and e-mail addresses.
+//! Normalization: the normalized form of usernames and e-mail addresses.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::character::is_nonspacing_mark;
 /// Maximum number of folding rounds; two are enough for every character of Unicode 16.
 const MAX_ROUNDS: usize = 4;
 
-/// How the look-up forms of usernames and e-mail addresses are computed.
+/// How the normalized forms of usernames and e-mail addresses are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Normalization {
@@ -30,7 +30,7 @@ pub enum Normalization {
 }
 
 impl Normalization {
-    /// The look-up form of `name`.
+    /// The normalized form of `name`.
     pub fn apply(self, name: &str) -> String {
         match self {
             Self::Nfkc => fold(name.trim()),
@@ -87,7 +87,7 @@ mod tests {
     const FOLD: Normalization = Normalization::Nfkc;
 
     #[test]
-    fn equivalent_names_have_one_look_up_form() {
+    fn equivalent_names_have_one_normalized_form() {
         for (spellings, form) in [
             (&["BOB@example.com", "bob＠example.com", "ｂｏｂ@EXAMPLE.com"][..], "bob@example.com"),
             (&[" bob", "bob\u{A0}", "\tBOB\n"], "bob"),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn case_makes_no_difference_for_any_character_and_folding_is_stable() {
+    fn folding_ignores_case_and_is_idempotent() {
         for c in sample_characters() {
             let text = format!("x{c}x");
             let folded = FOLD.apply(&text);

@@ -80,7 +80,7 @@ impl Default for ReservedNames {
 impl ReservedNames {
     /// Reserves these names.
     pub fn new<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self(names.into_iter().map(|name| bare(name.as_ref())).collect())
+        Self(names.into_iter().map(|name| comparable(name.as_ref())).collect())
     }
 
     /// Reserves no name.
@@ -95,14 +95,14 @@ impl ReservedNames {
 
     /// Whether a username is reserved.
     pub fn contains(&self, username: &str) -> bool {
-        self.0.contains(&bare(username))
+        self.0.contains(&comparable(username))
     }
 }
 
-fn bare(name: &str) -> String {
-    let mut bare = Normalization::Nfkc.apply(name);
-    bare.retain(|c| !matches!(c, '.' | '-' | '_'));
-    bare
+fn comparable(name: &str) -> String {
+    let mut text = Normalization::Nfkc.apply(name);
+    text.retain(|c| !matches!(c, '.' | '-' | '_'));
+    text
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use icu_properties::props::Script;
 use icu_properties::script::ScriptWithExtensions;
 
 /// Scripts with letters that look like Latin ones.
-const LIKE_LATIN: [Script; 8] = [
+const CONFUSABLE_WITH_LATIN: [Script; 8] = [
     Script::Cyrillic,
     Script::Greek,
     Script::Armenian,
@@ -16,7 +16,7 @@ const LIKE_LATIN: [Script; 8] = [
 ];
 
 /// Scripts that are used together in one language, besides Latin.
-const TOGETHER: [&[Script]; 3] = [
+const ALLOWED_TOGETHER: [&[Script]; 3] = [
     &[Script::Han, Script::Hiragana, Script::Katakana],
     &[Script::Han, Script::Bopomofo],
     &[Script::Han, Script::Hangul],
@@ -27,10 +27,10 @@ const TOGETHER: [&[Script]; 3] = [
 ///
 /// The parts between `@` and dots may differ, as in `иван@example.com`.
 pub(super) fn mixes_scripts(name: &str) -> bool {
-    !name.is_ascii() && name.split(['@', '.']).any(|part| !is_of_one_kind(part))
+    !name.is_ascii() && name.split(['@', '.']).any(|part| !is_single_script(part))
 }
 
-fn is_of_one_kind(part: &str) -> bool {
+fn is_single_script(part: &str) -> bool {
     let table = ScriptWithExtensions::new();
     let is_of = |c: char, scripts: &[Script]| {
         let of_c = table.get_script_extensions_val(c);
@@ -46,8 +46,10 @@ fn is_of_one_kind(part: &str) -> bool {
     scripts.dedup();
     let with_latin = |together: &&[Script]| fits(&[*together, &[Script::Latin]].concat());
     scripts.iter().any(|script| fits(&[*script]))
-        || scripts.iter().any(|script| !LIKE_LATIN.contains(script) && fits_with_latin(*script))
-        || TOGETHER.iter().any(with_latin)
+        || scripts
+            .iter()
+            .any(|script| !CONFUSABLE_WITH_LATIN.contains(script) && fits_with_latin(*script))
+        || ALLOWED_TOGETHER.iter().any(with_latin)
 }
 
 #[cfg(test)]
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_that_look_alike_are_not_mixed() {
+    fn confusable_scripts_are_mixed() {
         for name in [
             "\u{430}lice",
             "ALIC\u{415}",
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_one_language_are_of_one_kind() {
+    fn names_of_one_language_are_not_mixed() {
         for name in [
             "",
             "alice_7",

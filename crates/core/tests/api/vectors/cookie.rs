@@ -54,7 +54,7 @@ pub(crate) fn csrf(case: &Case) {
     match case.op.as_str() {
         "make_csrf_cookie" => csrf_attributes(case, &options),
         "make_csrf_cookie_string" => csrf_header(case, &options),
-        op => panic!("nothing checks {op}"),
+        op => panic!("unknown operation {op}"),
     }
 }
 
@@ -90,5 +90,5 @@ pub(crate) fn expiry(case: &Case) {
     let max_age = case.input["options"]["maxAge"].as_u64().map(Duration::from_secs);
     let expires = cookie::expiry(created, max_age.unwrap_or(cookie::SESSION_MAX_AGE));
     let [created, expires] = [Some(created), expires].map(|t| t.map(Timestamp::as_millis));
-    case.writes(json!({"created": created, "expires": expires}));
+    case.assert_writes(json!({"created": created, "expires": expires}));
 }

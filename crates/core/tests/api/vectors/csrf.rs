@@ -6,7 +6,7 @@ use super::Case;
 use super::sign::signer;
 
 pub(crate) fn xor(case: &Case) {
-    case.writes(csrf::xor(case.text("value"), case.text("mask")).unwrap());
+    case.assert_writes(csrf::xor(case.text("value"), case.text("mask")).unwrap());
 }
 
 pub(crate) fn form(case: &Case) {
@@ -14,10 +14,10 @@ pub(crate) fn form(case: &Case) {
     let form = csrf::mask(token, case.text("mask")).unwrap();
     let unmasked = csrf::unmask(&form).unwrap();
     let cookie = csrf::cookie_value(&signer(case), token);
-    case.writes(json!({"form": form, "cookie": cookie, "unmasked": unmasked}));
+    case.assert_writes(json!({"form": form, "cookie": cookie, "unmasked": unmasked}));
 }
 
 pub(crate) fn pair(case: &Case) {
     let verified = csrf::verify(&signer(case), case.text("cookie"), case.text("form"));
-    case.reads(verified.map(|()| Value::Bool(true)).map_err(ErrorCode::from));
+    case.assert_reads(verified.map(|()| Value::Bool(true)).map_err(ErrorCode::from));
 }

@@ -10,7 +10,7 @@ pub(crate) fn encrypt(case: &Case) {
     };
     let iv: Vec<u8> = super::random::bytes_from_hex(case.text("iv_hex"));
     let written = cipher.danger_encrypt_cbc(iv.try_into().unwrap(), case.text("plaintext"));
-    case.writes(written.unwrap());
+    case.assert_writes(written.unwrap());
 }
 
 pub(crate) fn decrypt(case: &Case) {
@@ -18,5 +18,5 @@ pub(crate) fn decrypt(case: &Case) {
     let ciphertext = case.text("ciphertext");
     assert_eq!(cipher.decrypt(ciphertext), Err(DecryptError::Format), "{}", case.id);
     let read = cipher.danger_decrypt_unauthenticated(ciphertext);
-    case.reads(read.map(Into::into).map_err(ErrorCode::from));
+    case.assert_reads(read.map(Into::into).map_err(ErrorCode::from));
 }

@@ -7,16 +7,16 @@ use super::Case;
 use super::sign::signer;
 
 pub(crate) fn session_id(case: &Case) {
-    case.writes(stored_value(KeyPrefix::Session, case.text("sessionId")).as_str());
+    case.assert_writes(stored_value(KeyPrefix::Session, case.text("sessionId")).as_str());
 }
 
 pub(crate) fn email_token(case: &Case) {
     let prefix = match case.op.as_str() {
         "hash_email_verification_token" => KeyPrefix::EmailVerification,
         "hash_password_reset_token" => KeyPrefix::PasswordReset,
-        op => panic!("nothing checks {op}"),
+        op => panic!("unknown operation {op}"),
     };
-    case.writes(stored_value(prefix, case.text("token")).as_str());
+    case.assert_writes(stored_value(prefix, case.text("token")).as_str());
 }
 
 pub(crate) fn api_key(case: &Case) {
@@ -39,7 +39,7 @@ pub(crate) fn api_key(case: &Case) {
 
 pub(crate) fn data(case: &Case) {
     let data = case.input["data"].as_object().cloned().unwrap_or_default();
-    case.writes(KeyData::from_object(&data).as_text());
+    case.assert_writes(KeyData::from_object(&data).as_text());
     let theirs = case.python.ok.as_ref().unwrap().as_str().unwrap();
     assert_eq!(KeyData::from_text(theirs).object().unwrap(), data, "{}", case.id);
 }

@@ -28,21 +28,21 @@ pub(crate) fn hash(case: &Case) {
     let pepper = options["secret"].as_str().map(Pepper::new);
     let salt = options["salt"].as_str().unwrap();
     let password = case.text("plaintext");
-    case.writes(if options["encode"] == true {
+    case.assert_writes(if options["encode"] == true {
         EncodedHash::new(password, salt.to_owned(), pepper.as_ref(), params).to_string()
     } else {
         encoding::encode(&*derive(password, salt, pepper.as_ref(), &params))
     });
 }
 
-/// Both implementations forget their pepper here, even where it is enabled; a pepper that is not
-/// given to ours is not applied either.
+/// Both implementations ignore their pepper here, even if it is enabled; ours is called without
+/// one.
 pub(crate) fn authenticator_hash(case: &Case) {
     let options = &case.input["options"];
     let params = params(options, "pbkdf2Digest", "pbkdf2KeyLength", "pbkdf2Iterations");
     let salt = case.text("salt").to_owned();
     let hash = EncodedHash::new(case.text("plaintext"), salt, None, params);
-    case.writes(hash.to_string());
+    case.assert_writes(hash.to_string());
     let padded = EncodedHash { padding: Padding::Padded, ..hash };
     assert_eq!(case.python.ok, Some(Value::from(padded.to_string())), "{}", case.id);
 }
@@ -65,11 +65,10 @@ pub(crate) fn encode(case: &Case) {
     let hash = encoding::decode(case.text("hashedPassword")).unwrap();
     let salt = case.text("salt").to_owned();
     let encoded = EncodedHash { params, pepper, salt, hash, padding: Padding::Unpadded };
-    case.writes(encoded.to_string());
+    case.assert_writes(encoded.to_string());
 }
 
-/// TypeScript reads nonsense without a word (letters for numbers, no algorithm); ours follows
-/// Python.
+/// TypeScript accepts malformed hashes (letters for numbers, no algorithm); ours follows Python.
 const NONSENSE: [&str; 2] = ["decode_password_hash-08", "decode_password_hash-12"];
 
 pub(crate) fn decode(case: &Case) {
@@ -89,20 +88,20 @@ pub(crate) fn decode(case: &Case) {
             "digest": read.params.digest.as_str(),
         })
     };
-    case.reads(read.map(in_parts).map_err(ErrorCode::from));
+    case.assert_reads(read.map(in_parts).map_err(ErrorCode::from));
 }
 
-/// Right passwords that both implementations refuse: Python, which made these hashes, forgets the digest
-/// when it checks, and TypeScript stumbles over the padding.
-const RIGHT_ALL_THE_SAME: [&str; 3] =
+/// Correct passwords that both implementations reject: Python, which made these hashes, ignores the
+/// digest when it verifies, and TypeScript does not support the padding.
+const VALID_DESPITE_SUFFIX: [&str; 3] =
     ["passwords_equal-19", "passwords_equal-23", "passwords_equal-55"];
 
 pub(crate) fn equal(case: &Case) {
     let pepper = case.find_text("secret").map(Pepper::new);
     let hash = EncodedHash::parse(case.text("hash"));
     let equal = hash.is_ok_and(|hash| hash.matches(case.text("plaintext"), pepper.as_ref()));
-    let accepted = [&case.python, &case.js].map(|answer| answer.ok == Some(Value::Bool(true)));
-    let expected = accepted.contains(&true) || RIGHT_ALL_THE_SAME.contains(&case.id.as_str());
+    let accepted = [&case.python, &case.js].map(|outcome| outcome.ok == Some(Value::Bool(true)));
+    let expected = accepted.contains(&true) || VALID_DESPITE_SUFFIX.contains(&case.id.as_str());
     assert_eq!(equal, expected, "{}", case.id);
 }
 
@@ -114,5 +113,5 @@ pub(crate) fn validate(case: &Case) {
     // Upstream accepts passwords that are easy to guess.
     rules.retain(|rule| *rule != Rule::Common);
     let message = |rule| FieldError::new(Field::Password, rule).message();
-    case.writes(rules.into_iter().map(message).collect::<Vec<_>>());
+    case.assert_writes(rules.into_iter().map(message).collect::<Vec<_>>());
 }

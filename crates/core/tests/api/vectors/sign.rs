@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Case;
 
-/// Numbers that JavaScript writes otherwise: `1e+21` for a float of that size.
+/// Numbers that JavaScript formats differently: `1e+21` for a float of that size.
 const OTHER_NUMBERS: [&str; 1] = ["sign-09"];
 
 pub(crate) fn signer(case: &Case) -> Signer {
@@ -18,7 +18,7 @@ pub(crate) fn sign(case: &Case) {
     let mut fields: Vec<(&String, &Value)> =
         case.input["payload"].as_object().unwrap().iter().collect();
     if case.id == "sign-06" {
-        // The order in which the case was run; reading the file has sorted the names.
+        // The original order: the JSON parser sorts members.
         fields.sort_by_key(|(name, _)| ["n", "t1", "f"].iter().position(|n| n == name));
     }
     let written_at = written_time(case);
@@ -31,13 +31,13 @@ pub(crate) fn sign(case: &Case) {
             let read = |text| signer.unsign_payload(text, None, written_at).unwrap();
             assert_eq!(read(&token), read(theirs), "{}", case.id);
         }
-        "sign" => case.writes(token),
-        "signable_token" => case.writes(token.split_once('.').unwrap().0),
-        op => panic!("nothing checks {op}"),
+        "sign" => case.assert_writes(token),
+        "signable_token" => case.assert_writes(token.split_once('.').unwrap().0),
+        op => panic!("unknown operation {op}"),
     }
 }
 
-/// The time in what TypeScript wrote: a time of 0 in the input stands for "now" there.
+/// The time in the output of TypeScript, where an input of 0 means "now".
 fn written_time(case: &Case) -> Timestamp {
     let written = case.written().as_str().unwrap();
     let payload = written.split('.').next().unwrap();
@@ -49,16 +49,16 @@ fn written_time(case: &Case) -> Timestamp {
 }
 
 pub(crate) fn sign_secure_token(case: &Case) {
-    case.writes(signer(case).sign_token(case.text("payload")));
+    case.assert_writes(signer(case).sign_token(case.text("payload")));
 }
 
 pub(crate) fn unsign(case: &Case) {
     let now = Timestamp::from_millis(0);
     let read = signer(case).unsign_payload(case.text("signed"), None, now);
-    case.reads(read.map(Value::Object).map_err(Into::into));
+    case.assert_reads(read.map(Value::Object).map_err(Into::into));
 }
 
-/// Upstream compares the wrong way round; ours refuses what is older than the expiry.
+/// Upstream has the comparison reversed; ours rejects signatures older than the expiry.
 pub(crate) fn unsign_expiry(case: &Case) {
     let expiry = case.number("expiry");
     let now = Timestamp::from_millis(case.number("now_ms"));
@@ -74,5 +74,5 @@ pub(crate) fn unsign_expiry(case: &Case) {
 pub(crate) fn unsign_secure_token(case: &Case) {
     let signer = signer(case);
     let read = signer.unsign_token(case.text("signed"));
-    case.reads(read.map(Value::from).map_err(Into::into));
+    case.assert_reads(read.map(Value::from).map_err(Into::into));
 }

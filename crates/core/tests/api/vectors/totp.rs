@@ -13,7 +13,7 @@ fn time(case: &Case, name: &str) -> Timestamp {
 }
 
 pub(crate) fn code(case: &Case) {
-    case.writes(secret(case).code(time(case, "time")));
+    case.assert_writes(secret(case).code(time(case, "time")));
 }
 
 pub(crate) fn verify(case: &Case) {
@@ -22,9 +22,9 @@ pub(crate) fn verify(case: &Case) {
         None => secret(case).code(time(case, "code_time")),
     };
     let step = secret(case).verify(&code, time(case, "time"), TotpWindow::Exact);
-    case.reads(step.map(|_| true.into()).ok_or(ErrorCode::InvalidToken));
+    case.assert_reads(step.map(|_| true.into()).ok_or(ErrorCode::InvalidToken));
 }
 
 pub(crate) fn uri(case: &Case) {
-    case.writes(secret(case).uri(case.text("appName"), case.text("username")));
+    case.assert_writes(secret(case).uri(case.text("appName"), case.text("username")));
 }

@@ -16,7 +16,7 @@ fn run(script: &str, data: &Path, backups: &Path) {
 }
 
 #[test]
-fn a_backup_of_a_running_server_restores_it() {
+fn backup_of_a_running_server_restores_it() {
     let backups = tempfile::tempdir().unwrap();
     let server = start(&[]);
     let data = server.directory().join("crossauth-data");
@@ -34,9 +34,9 @@ fn a_backup_of_a_running_server_restores_it() {
     assert_eq!(log_in(&server, "after", PASSWORD), 401);
 }
 
-/// Why the guide tells not to do it.
+/// The reason for the warning of the guide.
 #[test]
-fn a_copy_of_the_database_file_alone_lacks_recent_changes() {
+fn copy_of_the_database_file_alone_lacks_recent_changes() {
     let server = start(&[]);
     assert_eq!(sign_up(&server, "recent"), 200);
     let copy = server.directory().join("copy.db");

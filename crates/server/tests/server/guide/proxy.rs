@@ -1,4 +1,4 @@
-//! `docs/how-to/reverse-proxy.md`: logging in through nginx and Caddy as it configures them.
+//! `docs/how-to/reverse-proxy.md`: login through nginx and Caddy with its configuration.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ use crate::process::{crossauth, run_with_input};
 const GUIDE: &str = "reverse-proxy.md";
 const SITE: &str = "id.example.com";
 
-/// Where the client of the tests is, so that its address differs from the proxy's.
+/// The client's address, which differs from the proxy's.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A proxy, killed when dropped.
@@ -31,7 +31,7 @@ struct Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Fails if it has ended, which is what is wanted.
+        // Fails if it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -50,8 +50,7 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Starts a proxy on a free port. Another process may take the port before it does; then on another
-/// one.
+/// Starts a proxy on a free port. Retries on another one if another process has taken it.
 fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Proxy {
     for _ in 0..5 {
         let (directory, address) = (tempfile::tempdir().unwrap(), free_address());
@@ -67,7 +66,7 @@ fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Proxy {
             return proxy;
         }
     }
-    panic!("the proxy ends at once, five times");
+    panic!("the proxy exited immediately, five times");
 }
 
 fn nginx(server: &Server) -> Proxy {
@@ -122,7 +121,7 @@ fn caddy(server: &Server) -> Proxy {
     })
 }
 
-/// A browser that takes the proxy for `https://id.example.com`.
+/// A browser that resolves the proxy as `https://id.example.com`.
 struct Browser {
     client: Client,
     address: SocketAddr,
@@ -144,7 +143,7 @@ impl Browser {
         let post = self.client.post(url("login")).header(HOST, SITE);
         let post = post.header(COOKIE, cookie.split(';').next().unwrap());
         let post = post.header(ORIGIN, "https://id.example.com").header("X-CROSSAUTH-CSRF", token);
-        // What a client says about its own address is not believed.
+        // A forwarding header of the client is ignored.
         let post = post.header("X-Forwarded-For", "203.0.113.7");
         post.json(&json!({ "username": "alice", "password": password })).send().await.unwrap()
     }
@@ -167,17 +166,17 @@ async fn logs_in(proxy: impl Fn(&Server) -> Proxy) {
 }
 
 #[tokio::test]
-async fn nginx_as_in_the_guide_passes_on_a_login() {
+async fn nginx_of_the_guide_forwards_a_login() {
     logs_in(nginx).await;
 }
 
 #[tokio::test]
-async fn caddy_as_in_the_guide_passes_on_a_login() {
+async fn caddy_of_the_guide_forwards_a_login() {
     logs_in(caddy).await;
 }
 
 #[tokio::test]
-async fn nginx_as_in_the_guide_limits_attempts() {
+async fn nginx_of_the_guide_limits_attempts() {
     let server = server();
     let proxy = nginx(&server);
     let client = Client::new();

@@ -1,28 +1,28 @@
-//! Databases that upstream has left behind: Crossauth for Python and for TypeScript.
+//! Databases of upstream: Crossauth for Python and for TypeScript.
 
-/// The secret that cookies were signed with.
+/// The secret that signed the cookies.
 pub(crate) const SECRET: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
 
 /// The password of Bob.
 pub(crate) const PASSWORD: &str = "bobPass123";
 
-/// How the store knows the session `AAECAwQFBgcICQoLDA0ODw`.
+/// The stored value of the session `AAECAwQFBgcICQoLDA0ODw`.
 const SESSION: &str = "s:XSYR1aTdK0Cyd9_bXs9bSYGRUNfVxi9O75YMsMJNsgw";
 
 /// Databases of one implementation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upstream {
-    /// What its tables are called in the settings.
+    /// The name of its schema in the settings.
     pub(crate) tables: &'static str,
     /// Its tables.
     pub(crate) users: &'static str,
     pub(crate) secrets: &'static str,
     pub(crate) keys: &'static str,
-    /// The column type of moments, the SQLite type of what is stored, and one second in it.
+    /// The column type of times, the SQLite type of the stored values, and one second in them.
     column: &'static str,
     pub(crate) time: &'static str,
     pub(crate) second: f64,
-    /// When the session was made and when it ends, in the year 2100.
+    /// Times of creation and expiry of the session; it expires in the year 2100.
     created: &'static str,
     expires: &'static str,
     /// Its hash of the password.
@@ -45,7 +45,7 @@ pub(crate) const PYCROSSAUTH: Upstream = Upstream {
     cookie: "AAECAwQFBgcICQoLDA0ODw.cd039c7d808376b2e636c48c39793ded1c4d036663cb56ec987f6b9e39c5c07c",
 };
 
-/// Those of Python where it stored text, as it also reads.
+/// Those of Python with times stored as text, which it also reads.
 pub(crate) const PYCROSSAUTH_TEXT: Upstream = Upstream {
     created: "'2023-11-14 22:13:20.123456'",
     expires: "'2100-01-01 00:00:00.500000'",

@@ -1,4 +1,4 @@
-//! Databases that another Crossauth made.
+//! Databases of upstream.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
@@ -13,7 +13,7 @@ use super::InSchema;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
-/// Where the schemas of upstream differ.
+/// Differences between the schemas of upstream.
 pub(crate) struct Schema {
     tables: fn() -> TableMap,
     names: [&'static str; 3],
@@ -119,7 +119,7 @@ async fn local_times_are_in_the_zone_of_the_map() {
 }
 
 #[tokio::test]
-async fn text_that_is_no_uuid_identifies_no_user() {
+async fn invalid_uuid_identifies_no_user() {
     let opened = open(&CROSSAUTHJS).await;
     let users = opened.storage().users;
     for id in [UserId::Text("bob".into()), UserId::Text(String::new()), UserId::Integer(7)] {
@@ -131,7 +131,7 @@ async fn text_that_is_no_uuid_identifies_no_user() {
 }
 
 #[tokio::test]
-async fn numbers_with_decimals_identify_users() {
+async fn numeric_ids_identify_users() {
     let schema = Schema { id: "numeric PRIMARY KEY", userid: "numeric", ..CROSSAUTHJS };
     let opened = open(&schema).await;
     opened.sql(

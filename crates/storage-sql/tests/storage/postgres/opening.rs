@@ -1,4 +1,4 @@
-//! What happens when a database is opened.
+//! Opening a database.
 
 use crossauth_core::storage::{Effects, Guard, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserSecrets};
@@ -10,7 +10,7 @@ use crossauth_testkit::storage::create_user;
 use super::{InSchema, foreign};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_may_open_and_migrate_at_once() {
+async fn concurrent_migrations_succeed() {
     let address = server().empty_schema();
     let tasks: Vec<_> = (0..8)
         .map(|number| {
@@ -69,7 +69,7 @@ async fn closed_database_accepts_no_writes() {
 }
 
 #[tokio::test]
-async fn ping_notices_a_database_that_can_only_be_read() {
+async fn ping_fails_on_a_read_only_database() {
     let opened = foreign::open(&foreign::CROSSAUTHJS).await;
     opened.database.ping().await.unwrap();
     let address = opened.address.replace("-c ", "-c default_transaction_read_only=on -c ");
@@ -79,7 +79,7 @@ async fn ping_notices_a_database_that_can_only_be_read() {
 }
 
 #[tokio::test]
-async fn ping_notices_missing_tables() {
+async fn ping_fails_if_a_table_is_missing() {
     let opened = InSchema::open().await;
     opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
     opened.database.ping().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Transactions on connections that may fail.
+//! Transactions with failing connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +12,9 @@ use crate::driver::{NOW, driver_tests, insert};
 
 driver_tests!(InSchema::open());
 
-/// Two transactions that each lock what the other one locks next, once both have locked one.
+/// Two transactions that deadlock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deadlocked_transaction_runs_again() {
+async fn deadlocked_transaction_is_retried() {
     let opened = InSchema::open().await;
     for value in ["a", "b"] {
         opened.storage().keys.insert(&Key::new(value, None, NOW)).await.unwrap();
@@ -74,10 +74,10 @@ async fn broken_connections_are_replaced() {
 }
 
 #[tokio::test]
-async fn all_idle_connections_may_be_lost_at_once() {
+async fn lost_idle_connections_are_replaced() {
     let opened = InSchema::open().await;
     let database = opened.database.database();
-    // Long enough that each has a connection of its own.
+    // Long enough for each to use a separate connection.
     let wait = Statement::new("SELECT 'indisputable', pg_sleep(0.2)");
     let tie_up = || database.find(&wait, &[], |_| Ok(()));
     let _ = tokio::join!(tie_up(), tie_up(), tie_up());
@@ -89,7 +89,7 @@ async fn all_idle_connections_may_be_lost_at_once() {
 }
 
 #[tokio::test]
-async fn transaction_whose_connection_is_lost_before_its_end_runs_again() {
+async fn transaction_is_retried_after_a_lost_connection() {
     let opened = InSchema::open().await;
     let database = opened.database.database();
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -112,7 +112,7 @@ async fn transaction_whose_connection_is_lost_before_its_end_runs_again() {
 }
 
 #[tokio::test]
-async fn transaction_ends_although_its_caller_is_gone() {
+async fn transaction_completes_after_its_caller_is_cancelled() {
     let opened = InSchema::open().await;
     let database = opened.database.database();
     let (entered, gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a crash.
+//! Acknowledged writes survive a crash.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -10,11 +10,11 @@ use crossauth_storage_sql::sqlite::{self, Options};
 
 use super::InFile;
 
-/// Names the file to the child process.
+/// The variable with the path of the file, for the child process.
 const FILE: &str = "CROSSAUTH_TEST_DURABILITY_FILE";
 
-/// Not a test of its own: what [`acknowledged_writes_survive_a_kill`] runs in a process to kill.
-/// Writes without end and prints the value of each key that was acknowledged.
+/// Not a test: the child process of [`acknowledged_writes_survive_sigkill`]. Writes until it is
+/// killed, and prints the value of each key that was acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs in a child process of another test"]
 #[expect(clippy::disallowed_methods, reason = "this is how the parent names the file")]
@@ -40,7 +40,7 @@ async fn write_until_killed() {
 }
 
 #[tokio::test]
-async fn acknowledged_writes_survive_a_kill() {
+async fn acknowledged_writes_survive_sigkill() {
     let opened = InFile::open(Options::default()).await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sqlite::durability::write_until_killed", "--ignored", "--nocapture"])
@@ -58,8 +58,8 @@ async fn acknowledged_writes_survive_a_kill() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // The last line may have been cut short, so only whole ones were counted until now; those
-    // that were printed before the kill and not read yet count too.
+    // Adds the lines that were printed before the kill but not read yet. The last line may be
+    // incomplete.
     let rest: Vec<String> = lines.collect();
     for line in rest.iter().take(rest.len().saturating_sub(1)) {
         note(&mut acknowledged, line);

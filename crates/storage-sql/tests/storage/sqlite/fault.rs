@@ -1,4 +1,4 @@
-//! What becomes of the file while it is open.
+//! Changes to the file while it is open.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn replace_by_a_copy(path: &Path) {
 type Fault = fn(&Path);
 
 #[tokio::test]
-async fn nothing_is_written_once_the_file_is_not_the_one_at_its_path() {
+async fn replaced_file_stops_writes() {
     let faults: [(&str, Fault); 5] = [
         ("removed", remove_both),
         ("renamed", |path| fs::rename(path, path.with_extension("old")).unwrap()),
@@ -52,7 +52,7 @@ async fn nothing_is_written_once_the_file_is_not_the_one_at_its_path() {
 }
 
 #[tokio::test]
-async fn file_that_is_put_back_is_written_again() {
+async fn restored_file_is_written_again() {
     let opened = InFile::open(Options::default()).await;
     let (path, away) = (opened.path(), opened.path().with_extension("away"));
     fs::rename(&path, &away).unwrap();
@@ -63,7 +63,7 @@ async fn file_that_is_put_back_is_written_again() {
 }
 
 #[tokio::test]
-async fn shortened_file_is_an_error_and_not_the_end_of_the_process() {
+async fn truncated_file_is_an_error_and_does_not_kill_the_process() {
     let opened = InFile::open(Options { readers: 1, ..Options::default() }).await;
     let keys = opened.storage().keys;
     for number in 0..50 {
@@ -86,7 +86,7 @@ async fn shortened_file_is_an_error_and_not_the_end_of_the_process() {
 }
 
 #[tokio::test]
-async fn ping_takes_a_write() {
+async fn ping_writes() {
     let opened = InFile::open(Options::default()).await;
     let length = || fs::metadata(log_of(&opened.path())).unwrap().len();
     let before = length();
@@ -95,7 +95,7 @@ async fn ping_takes_a_write() {
 }
 
 #[tokio::test]
-async fn log_shrinks_after_a_long_reader() {
+async fn write_ahead_log_is_truncated_after_a_long_read() {
     let opened = InFile::open(Options::default()).await;
     let keys = opened.storage().keys;
     keys.insert(&Key::new("s:first", None, NOW)).await.unwrap();
@@ -117,7 +117,7 @@ async fn log_shrinks_after_a_long_reader() {
 }
 
 #[tokio::test]
-async fn errors_say_everything_once() {
+async fn errors_have_no_repeated_text() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
     fs::write(&path, "This is no database. ".repeat(1000)).unwrap();

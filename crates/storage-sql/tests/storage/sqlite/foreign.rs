@@ -1,4 +1,4 @@
-//! Databases that another Crossauth made.
+//! Databases of upstream.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use super::InFile;
 
-/// Where the schemas of upstream differ.
+/// Differences between the schemas of upstream.
 pub(crate) struct Schema {
     pub(crate) tables: fn() -> TableMap,
     pub(crate) names: [&'static str; 3],
@@ -44,7 +44,7 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
     email: "varchar(128) UNIQUE",
 };
 
-/// Makes the schema, with `optional` columns of users, and opens it.
+/// Creates the schema, with `optional` columns of users, and opens it.
 pub(crate) async fn open(schema: &Schema, optional: &str) -> InFile {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
@@ -87,7 +87,7 @@ fn ddl(
 }
 
 #[tokio::test]
-async fn rows_of_the_python_original_are_read() {
+async fn rows_of_upstream_are_decoded() {
     let opened = open(&PYCROSSAUTH, "dummyfield varchar(32) NOT NULL DEFAULT '',").await;
     opened.sql(
         "INSERT INTO User (username, username_normalized, phone) VALUES ('Bob', 'bob', '1');
@@ -110,7 +110,7 @@ async fn rows_of_the_python_original_are_read() {
 }
 
 #[tokio::test]
-async fn times_are_written_as_each_original_does() {
+async fn times_are_written_in_the_format_of_each_upstream() {
     let key = Key::new("s:1", None, Timestamp::from_millis(1_767_225_600_123));
     for (schema, expected) in [(PYCROSSAUTH, "1767225600.123"), (CROSSAUTHJS, "1767225600123")] {
         let opened = open(&schema, "").await;
@@ -122,7 +122,7 @@ async fn times_are_written_as_each_original_does() {
 }
 
 #[tokio::test]
-async fn without_a_column_for_it_no_user_is_admin() {
+async fn without_an_admin_column_no_user_is_admin() {
     let opened = open(&CROSSAUTHJS, "").await;
     let storage = opened.storage();
     let root = NewUser { admin: true, ..NewUser::named("root") };
@@ -190,7 +190,7 @@ async fn application_columns_of_any_name_are_fields() {
 }
 
 #[tokio::test]
-async fn rows_of_other_tables_go_with_their_user() {
+async fn dependent_rows_are_deleted_with_their_user() {
     let opened = open(&CROSSAUTHJS, "").await;
     let users = opened.storage().users;
     let bob = NewUser::named("bob");
@@ -221,7 +221,7 @@ async fn missing_table_or_column_is_named() {
 }
 
 #[tokio::test]
-async fn names_that_are_no_identifiers_are_refused() {
+async fn invalid_identifiers_are_rejected() {
     let opened = open(&CROSSAUTHJS, "").await;
     for name in ["", "users\"; DROP TABLE users; --", "a b", "naïve", "a\0b"] {
         let mut tables = TableMap::crossauthjs();
@@ -236,7 +236,7 @@ impl InFile {
         self.directory.path().join("test.db")
     }
 
-    /// A connection of the test's own.
+    /// A separate connection.
     pub(crate) fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Rows of mapped databases that do not look like ours.
+//! Unusual rows of mapped databases.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn expiring(moments: &[&str]) -> InFile {
 }
 
 #[tokio::test]
-async fn expired_keys_are_purged_however_their_time_is_written() {
+async fn expired_keys_are_purged_in_every_time_format() {
     let opened = expiring(&[&PAST[..], &FUTURE[..], &["NULL", "'never'"]].concat()).await;
     let keys = opened.storage().keys;
     assert_eq!(keys.purge(NOW, 100).await.unwrap(), 6);
@@ -54,7 +54,7 @@ async fn expired_keys_are_purged_however_their_time_is_written() {
 }
 
 #[tokio::test]
-async fn last_use_moves_forward_however_it_is_written() {
+async fn last_use_moves_forward_in_every_time_format() {
     let opened = expiring(&["NULL", "NULL", "NULL"]).await;
     opened.sql("UPDATE Key SET lastactive = '2020-01-01 00:00:00' WHERE value = 's:0'");
     opened.sql("UPDATE Key SET lastactive = '2026-01-01 00:00:30' WHERE value = 's:1'");
@@ -70,7 +70,7 @@ async fn last_use_moves_forward_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn row_that_cannot_be_decoded_is_named_and_hurts_no_other() {
+async fn undecodable_row_is_reported_and_skipped() {
     let opened = expiring(&["NULL", "'soon'", "''", "'0000-00-00 00:00:00'", "x'00'"]).await;
     let storage = opened.storage();
     for number in 1..5 {
@@ -84,7 +84,7 @@ async fn row_that_cannot_be_decoded_is_named_and_hurts_no_other() {
 }
 
 #[tokio::test]
-async fn null_empty_and_none_are_no_second_factor_and_unknown_names_are_one() {
+async fn null_empty_and_none_mean_no_second_factor() {
     let opened = foreign::open(&PYCROSSAUTH, "").await;
     for (name, factor2, expected) in [
         ("a", "NULL", None),
@@ -107,7 +107,7 @@ async fn null_empty_and_none_are_no_second_factor_and_unknown_names_are_one() {
 }
 
 #[tokio::test]
-async fn nulls_in_rows_older_than_the_column_are_read() {
+async fn nulls_in_rows_from_before_the_column_are_decoded() {
     let schema = Schema { state: "varchar(32)", ..PYCROSSAUTH };
     let opened = foreign::open(&schema, "").await;
     opened.sql(
@@ -121,12 +121,12 @@ async fn nulls_in_rows_older_than_the_column_are_read() {
     let user = user.unwrap();
     assert_eq!((user.username_normalized.as_str(), user.state), ("bob", UserState::Active));
     assert_eq!(user.email_normalized.as_deref(), Some("bob@x.com"));
-    // Upstream looks for the column, too.
+    // As upstream does.
     assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn ids_are_what_is_stored_whatever_is_declared() {
+async fn id_type_is_that_of_the_stored_value() {
     let uuid = "00112233-4455-6677-8899-aabbccddeeff";
     let cases = [
         ("NUMERIC PRIMARY KEY", "7", UserId::Integer(7)),
@@ -163,7 +163,7 @@ async fn ids_are_what_is_stored_whatever_is_declared() {
 }
 
 #[tokio::test]
-async fn new_users_get_an_id_of_the_kind_that_is_there() {
+async fn new_ids_have_the_type_of_existing_ids() {
     let schema = Schema { id: "BLOB PRIMARY KEY", userid: "BLOB", ..CROSSAUTHJS };
     let opened = foreign::open(&schema, "").await;
     opened.sql(
@@ -195,7 +195,7 @@ async fn integer_ids_that_are_not_assigned_are_reported() {
 }
 
 #[tokio::test]
-async fn local_times_are_read_in_the_zone_of_the_map_and_reported_without_one() {
+async fn local_times_use_the_configured_zone_or_cause_a_warning() {
     let opened = expiring(&["'2026-01-01 01:00:00'"]).await;
     let without = reopen(&opened, TableMap::pycrossauth()).await;
     assert!(matches!(without.warnings(), [OpenWarning::TimeZone { table }] if table == "Key"));
@@ -209,7 +209,7 @@ async fn local_times_are_read_in_the_zone_of_the_map_and_reported_without_one() 
 }
 
 #[tokio::test]
-async fn application_columns_hold_anything() {
+async fn application_columns_hold_any_value() {
     let opened = foreign::open(&CROSSAUTHJS, "note blob,").await;
     opened.sql(
         "INSERT INTO users (username, username_normalized, note, phone)

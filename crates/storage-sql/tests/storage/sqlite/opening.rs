@@ -1,4 +1,4 @@
-//! What happens when a file is opened.
+//! Opening a file.
 
 use crossauth_core::storage::{Effects, Guard};
 use crossauth_core::user::{NewUser, UserSecrets};
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::InFile;
 
 #[tokio::test]
-async fn what_was_stored_is_there_when_opened_again() {
+async fn stored_data_survives_reopening() {
     let opened = InFile::open(Options::default()).await;
     let bob = NewUser::named("bob");
     let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
@@ -34,7 +34,7 @@ async fn closed_database_accepts_no_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_may_open_and_migrate_at_once() {
+async fn concurrent_migrations_succeed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
     let tasks: Vec<_> = (0..8)
@@ -55,7 +55,7 @@ async fn many_may_open_and_migrate_at_once() {
 }
 
 #[tokio::test]
-async fn newer_schema_is_refused_and_left_alone() {
+async fn newer_schema_is_rejected_and_not_changed() {
     let opened = InFile::open(Options::default()).await;
     let insert = "INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)";
     opened.connection().execute_batch(insert).unwrap();
@@ -64,7 +64,7 @@ async fn newer_schema_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn file_that_is_no_database_is_refused() {
+async fn file_that_is_not_a_database_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
     std::fs::write(&path, "This is no database. ".repeat(1000)).unwrap();
@@ -79,7 +79,7 @@ async fn damaged_database_is_refused() {
     opened.database.close().await;
     let path = opened.path();
     drop(opened.database);
-    // Folds the log into the file.
+    // Copies the log into the file.
     let mode = "PRAGMA journal_mode = DELETE";
     Connection::open(&path).unwrap().query_row(mode, [], |_| Ok(())).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Transactions that are committed together, and reads beside them.
+//! Group commit, and concurrent reads.
 
 use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
@@ -11,7 +11,7 @@ use crate::driver::{NOW, driver_tests, insert};
 driver_tests!(InFile::open(Options::default()));
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failure_of_one_undoes_none_of_its_group() {
+async fn failed_transaction_does_not_roll_back_its_group() {
     let opened = InFile::open(Options::default()).await;
     let tasks: Vec<_> = (0..300)
         .map(|number| {
@@ -46,7 +46,7 @@ async fn failure_of_one_undoes_none_of_its_group() {
 }
 
 #[tokio::test]
-async fn body_that_awaits_something_else_is_a_bug_and_undone() {
+async fn body_that_awaits_another_future_is_rolled_back() {
     let opened = InFile::open(Options::default()).await;
     let result: Result<(), _> = opened
         .database
@@ -63,7 +63,7 @@ async fn body_that_awaits_something_else_is_a_bug_and_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn reads_from_many_tasks_see_what_was_acknowledged() {
+async fn concurrent_reads_see_acknowledged_writes() {
     let opened = InFile::open(Options { readers: 2, ..Options::default() }).await;
     let tasks: Vec<_> = (0..32)
         .map(|task| {
@@ -97,7 +97,7 @@ async fn reads_cannot_write() {
 }
 
 #[tokio::test]
-async fn key_of_a_user_who_is_gone_is_refused() {
+async fn key_of_a_deleted_user_is_rejected() {
     let opened = InFile::open(Options::default()).await;
     let owner = Some(crossauth_core::user::UserId::Integer(7));
     let error = opened.storage().keys.insert(&Key::new("s:1", owner, NOW)).await.unwrap_err();
@@ -105,7 +105,7 @@ async fn key_of_a_user_who_is_gone_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn full_disk_is_unavailable_and_costs_nothing_that_was_acknowledged() {
+async fn full_disk_is_unavailable_and_keeps_acknowledged_writes() {
     let opened = InFile::open(Options::default()).await;
     let limit = async |pages: u32| {
         let pragma = Statement::new(format!("PRAGMA max_page_count = {pages}"));

@@ -1,14 +1,14 @@
-//! Public enums and structs that may grow: `docs/architecture.md` has the rule, this is the list.
+//! Exhaustive public types; `docs/architecture.md` has the rule.
 
 use std::fs;
 use std::path::Path;
 
 use super::workspace::{files, relative, root};
 
-/// What is exhaustive, and why.
-const EXHAUSTIVE: &[(Why, &[&str])] = &[
+/// Exhaustive types by reason.
+const EXHAUSTIVE: &[(Reason, &[&str])] = &[
     (
-        Why::CallersDecide,
+        Reason::MatchedByCallers,
         &[
             "axum::BeginSessionError",
             "core::AccountError",
@@ -17,7 +17,7 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
             "core::Field",
             "core::FieldError",
             "core::HashError",
-            "core::Inadmissible",
+            "core::AdmitError",
             "core::InvalidCookie",
             "core::LoginError",
             "core::LoginOutcome",
@@ -36,7 +36,7 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
         ],
     ),
     (
-        Why::ApplicationsBuild,
+        Reason::BuiltAsLiteral,
         &[
             "axum::BodyLimits",
             "axum::CookieConfig",
@@ -47,7 +47,7 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
             "core::AccountUpdate",
             "core::Argon2idParams",
             "core::AuthConfig",
-            "core::Beginning",
+            "core::BeginOptions",
             "core::CookieOptions",
             "core::HasherConfig",
             "core::Hooks",
@@ -66,7 +66,7 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
         ],
     ),
     (
-        Why::StoresImplement,
+        Reason::ImplementedByStores,
         &[
             "core::Change",
             "core::Changed",
@@ -97,7 +97,7 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
         ],
     ),
     (
-        Why::Complete,
+        Reason::Complete,
         &[
             "axum::CsrfForm",
             "axum::CsrfToken",
@@ -127,14 +127,14 @@ const EXHAUSTIVE: &[(Why, &[&str])] = &[
 
 /// Why a type is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// A caller that does not know a new case would treat it as another one.
-    CallersDecide,
+enum Reason {
+    /// A caller that does not know a new variant would treat it as another one.
+    MatchedByCallers,
     /// Applications write it as a literal, which an attribute would forbid.
-    ApplicationsBuild,
-    /// A store that does not know a new field or case would leave it out.
-    StoresImplement,
-    /// A new case would be another type.
+    BuiltAsLiteral,
+    /// A store that does not know a new field or variant would ignore it.
+    ImplementedByStores,
+    /// A new variant would be another type.
     Complete,
 }
 
@@ -149,7 +149,7 @@ struct Type {
 }
 
 #[test]
-fn every_public_type_is_marked_as_growing_or_listed_as_exhaustive() {
+fn public_types_are_non_exhaustive_or_listed() {
     let listed: Vec<_> = EXHAUSTIVE.iter().flat_map(|(_, names)| *names).copied().collect();
     let types = types();
     let mut wrong = Vec::new();
@@ -166,26 +166,27 @@ fn every_public_type_is_marked_as_growing_or_listed_as_exhaustive() {
             wrong.push(format!("{name}: listed, but there is no such type"));
         }
     }
-    assert_eq!(wrong, Vec::<String>::new(), "see \"What may grow\" in docs/architecture.md");
+    assert_eq!(wrong, Vec::<String>::new(), "see \"Non-exhaustive types\" in docs/architecture.md");
 }
 
 #[test]
-fn what_applications_build_has_a_value_to_start_from() {
-    let (_, built) = EXHAUSTIVE.iter().find(|(why, _)| *why == Why::ApplicationsBuild).unwrap();
+fn literal_types_have_a_default_or_a_constructor() {
+    let (_, built) =
+        EXHAUSTIVE.iter().find(|(reason, _)| *reason == Reason::BuiltAsLiteral).unwrap();
     let types = types();
     for found in types.iter().filter(|found| built.contains(&found.name.as_str())) {
         let (_, name) = found.name.split_once("::").unwrap();
         let derived = found.attributes.contains("Default");
         assert!(
             found.is_struct && (derived || has_constructor(&found.source, name)),
-            "{}: needs Default, or a function that gives the rest of `..` in a literal",
+            "{}: needs `Default` or a constructor for `..` in a literal",
             found.name
         );
     }
 }
 
 #[test]
-fn stores_take_operations_apart_so_that_no_new_part_is_left_out() {
+fn stores_destructure_operations_completely() {
     for store in ["crates/core/src/storage/memory", "crates/storage-sql/src"] {
         let sources = files(&root().join(store), "rs");
         let source: String =

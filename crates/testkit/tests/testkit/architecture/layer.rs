@@ -1,10 +1,10 @@
-//! The arrows between crates: which a rule forbids, and that there are none of these.
+//! Forbidden dependencies between crates.
 
 use std::fs;
 
 use super::workspace::{Dependency, Package, Usage, files, packages, root};
 
-/// Something that holds for every dependency of every crate.
+/// A rule for every dependency of every crate.
 struct Rule {
     says: &'static str,
     forbids: fn(&Package, &Dependency) -> bool,
@@ -114,12 +114,12 @@ fn definition(source: &str) -> Option<&str> {
 }
 
 #[test]
-fn no_crate_draws_a_forbidden_arrow() {
+fn no_crate_has_a_forbidden_dependency() {
     assert_eq!(broken_rules(&packages()), Vec::<String>::new());
 }
 
 #[test]
-fn each_rule_forbids_its_arrow() {
+fn each_rule_forbids_its_dependency() {
     let arrows = [
         ("crates/core", "crossauth-axum", Some("crates/axum"), Usage::Product),
         ("crates/oauth-server", "axum", None, Usage::Product),
@@ -138,7 +138,7 @@ fn each_rule_forbids_its_arrow() {
 }
 
 #[test]
-fn tests_and_applications_may_draw_arrows_of_their_own() {
+fn tests_and_applications_may_depend_on_more() {
     let arrows = [
         arrow("crates/core", "crossauth-testkit", Some("crates/testkit"), Usage::Test),
         arrow("crates/server", "axum", None, Usage::Product),
@@ -161,7 +161,7 @@ fn arrow(from: &str, to: &str, folder: Option<&str>, usage: Usage) -> Package {
 }
 
 #[test]
-fn the_facade_defines_nothing_of_its_own() {
+fn facade_defines_nothing_of_its_own() {
     let sources = files(&root().join(FACADE).join("src"), "rs");
     assert!(!sources.is_empty());
     for source in sources {

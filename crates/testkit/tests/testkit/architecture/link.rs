@@ -6,7 +6,7 @@ use std::path::Path;
 use super::workspace::{files, relative, root};
 
 #[test]
-fn every_relative_link_leads_to_a_file_and_heading() {
+fn relative_links_resolve() {
     let pages = files(&root(), "md");
     assert!(!pages.is_empty());
     let dead: Vec<String> = pages.iter().flat_map(|page| dead_links(page)).collect();
@@ -14,7 +14,7 @@ fn every_relative_link_leads_to_a_file_and_heading() {
 }
 
 #[test]
-fn the_index_names_every_page_of_the_documentation() {
+fn index_links_to_every_page() {
     let docs = root().join("docs");
     let index = fs::read_to_string(docs.join("README.md")).unwrap();
     let named = links(&index);
@@ -25,13 +25,13 @@ fn the_index_names_every_page_of_the_documentation() {
 }
 
 #[test]
-fn links_are_found_in_prose_and_not_in_code() {
+fn links_in_code_are_ignored() {
     let page = "See [a](x.md \"title\") and [`b`](<y.md#z>).\n[c]: z.md\n```\n[d](no.md)\n```\n`[e](no.md)`";
     assert_eq!(links(page), ["x.md", "y.md#z", "z.md"]);
 }
 
 #[test]
-fn headings_are_linked_by_their_words() {
+fn heading_slugs_are_derived_from_their_text() {
     assert!(has_heading("# Where to put, say, `a` thing\n", "where-to-put-say-a-thing"));
     assert!(!has_heading("```\n# not a heading\n```\n", "not-a-heading"));
 }
@@ -39,7 +39,7 @@ fn headings_are_linked_by_their_words() {
 fn dead_links(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).unwrap();
     let relative_links = links(&text).into_iter().filter(|link| !is_absolute(link));
-    let dead = relative_links.filter(|link| !leads_somewhere(page, link));
+    let dead = relative_links.filter(|link| !resolves(page, link));
     dead.map(|link| format!("{}: {link}", relative(page))).collect()
 }
 
@@ -47,7 +47,7 @@ fn is_absolute(link: &str) -> bool {
     ["http://", "https://", "mailto:"].iter().any(|scheme| link.starts_with(scheme))
 }
 
-fn leads_somewhere(page: &Path, link: &str) -> bool {
+fn resolves(page: &Path, link: &str) -> bool {
     let (path, heading) = link.split_once('#').unwrap_or((link, ""));
     let target = if path.is_empty() { page.to_owned() } else { page.with_file_name(path) };
     if heading.is_empty() || target.extension().is_none_or(|extension| extension != "md") {

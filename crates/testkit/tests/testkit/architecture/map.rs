@@ -1,17 +1,17 @@
-//! The table of crates in `docs/architecture.md` against what Cargo knows.
+//! The table of crates in `docs/architecture.md` matches the workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::workspace::{Usage, packages, root};
 
-const HEADER: &str = "| crate | depends on | what lives there |";
+const HEADER: &str = "| crate | depends on | content |";
 
 /// For each crate, the crates of ours that it depends on outside its tests.
 type Map = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn the_documented_map_is_what_cargo_builds() {
+fn documented_map_matches_cargo_metadata() {
     let documented = documented(&fs::read_to_string(root().join("docs/architecture.md")).unwrap());
     let built = built();
     for (name, dependencies) in &built {
@@ -23,7 +23,7 @@ fn the_documented_map_is_what_cargo_builds() {
 }
 
 #[test]
-fn a_row_names_a_crate_and_what_it_depends_on() {
+fn row_names_a_crate_and_its_dependencies() {
     let page =
         format!("# T\n\n{HEADER}\n|---|---|---|\n| [`a`](../a) | `b`, `c` | `x` |\n\n| `z` |");
     let dependencies = BTreeSet::from(["b".to_owned(), "c".to_owned()]);

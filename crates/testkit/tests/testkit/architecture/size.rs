@@ -7,9 +7,9 @@ use super::workspace::{files, relative, root};
 const MAX_FILE: usize = 400;
 const MAX_FUNCTION: usize = 60;
 
-/// Longer functions: file, name, and why.
+/// Longer functions: file, name, and reason.
 const LONGER: &[(&str, &str, &str)] = &[
-    ("crates/storage-sql/src/migration.rs", "accounts", "a migration is one text"),
+    ("crates/storage-sql/src/migration.rs", "accounts", "a migration is one list of statements"),
     ("crates/storage-sql/src/user/statement.rs", "new", "a list of statements"),
 ];
 
@@ -20,12 +20,12 @@ fn files_and_functions_are_short() {
         let (file, source) = (relative(&path), fs::read_to_string(&path).unwrap());
         let lines = source.lines().count();
         if lines > MAX_FILE {
-            long.push(format!("{file}: {lines} lines; a noun in it wants its own file"));
+            long.push(format!("{file}: {lines} lines; split it"));
         }
         for (name, lines) in functions(&source) {
             let excused = LONGER.iter().any(|(place, of, _)| *place == file && *of == name);
             if lines > MAX_FUNCTION && !excused {
-                long.push(format!("{file}: `{name}` has {lines} lines; a step in it has a name"));
+                long.push(format!("{file}: `{name}` has {lines} lines; split it into steps"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Rust code in the documentation: each page that shows some is compiled by a documentation test.
+//! Rust code in the documentation: every page is compiled as a documentation test.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn every_page_that_shows_rust_is_compiled() {
 }
 
 #[test]
-fn no_snippet_is_exempt_from_being_compiled() {
+fn no_snippet_is_exempt_from_compilation() {
     for page in files(&root(), "md") {
         let text = fs::read_to_string(&page).unwrap();
         for fence in fences(&text) {
@@ -43,7 +43,7 @@ fn fences_of_rust_are_found() {
     assert_eq!(fences(page), ["rust", "rust,ignore"]);
 }
 
-/// What stands after the opening fences of Rust code.
+/// The text after the opening fences of Rust code.
 fn fences(text: &str) -> Vec<&str> {
     let fences = text.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
     fences.filter(|info| info.split(',').any(|word| word.trim() == "rust")).collect()

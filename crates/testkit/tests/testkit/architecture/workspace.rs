@@ -1,4 +1,4 @@
-//! The workspace as Cargo and the file system describe it.
+//! The workspace, from `cargo metadata` and the file system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Its folder, seen from the root of the repository: `crates/core`.
+    /// Its folder, relative to the root of the repository: `crates/core`.
     pub(crate) folder: String,
     pub(crate) dependencies: Vec<Dependency>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Package {
 pub(crate) struct Dependency {
     pub(crate) name: String,
     pub(crate) usage: Usage,
-    /// The folder of a crate of this repository; `None` for a crate from elsewhere.
+    /// The folder of a crate of this repository; `None` for an external crate.
     pub(crate) folder: Option<String>,
 }
 
@@ -60,7 +60,7 @@ fn dependency(json: &Value) -> Dependency {
     }
 }
 
-/// The files under `folder` whose name ends in `.extension`, without what builds leave behind.
+/// The files under `folder` whose name ends in `.extension`, without build output.
 pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -80,7 +80,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new("../..").canonicalize().unwrap()
 }
 
-/// `path` as seen from the root of the repository.
+/// `path` relative to the root of the repository.
 pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).to_string_lossy().into_owned()
 }

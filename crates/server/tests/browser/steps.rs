@@ -1,4 +1,4 @@
-//! Steps that several tests take on the pages.
+//! Steps that several tests share.
 
 use crossauth_testkit::browser::Browser;
 use crossauth_testkit::server::{Program, Server};

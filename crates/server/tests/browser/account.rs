@@ -2,10 +2,10 @@
 
 use crossauth_testkit::browser::Browser;
 
-use crate::person::{PASSWORD, log_in, server};
+use crate::steps::{PASSWORD, log_in, server};
 
 #[tokio::test]
-async fn newcomer_signs_up_leaves_and_comes_back() {
+async fn new_user_signs_up_logs_out_and_logs_in() {
     let mut server = server();
     let browser = Browser::start().await;
     browser.open(&server.url("/")).await;
@@ -38,7 +38,7 @@ async fn newcomer_signs_up_leaves_and_comes_back() {
 }
 
 #[tokio::test]
-async fn mistakes_are_shown_beside_their_fields_and_can_be_corrected() {
+async fn field_errors_are_shown_beside_fields_and_can_be_corrected() {
     let server = server();
     let browser = Browser::start().await;
     browser.open(&server.url("/signup")).await;
@@ -57,7 +57,7 @@ async fn mistakes_are_shown_beside_their_fields_and_can_be_corrected() {
 }
 
 #[tokio::test]
-async fn a_password_can_be_shown_and_is_hidden_again_when_it_is_sent() {
+async fn password_can_be_shown_and_is_hidden_again_when_it_is_sent() {
     let server = server();
     let browser = Browser::start().await;
     browser.open(&server.url("/signup")).await;

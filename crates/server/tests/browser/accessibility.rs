@@ -2,7 +2,7 @@
 
 use crossauth_testkit::browser::{Browser, Scripting};
 
-use crate::person::{PASSWORD, log_in, server, sign_up};
+use crate::steps::{PASSWORD, log_in, server, sign_up};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
@@ -28,7 +28,7 @@ async fn keyboard_alone_logs_in_and_out() {
     assert_eq!(browser.focused().await.text().await.unwrap(), "Log in");
     browser.press(ENTER).await;
     browser.expect("Log out").await;
-    // The first stop of the page leads past its head.
+    // The first focusable element is the skip link.
     browser.press(TAB).await;
     assert_eq!(browser.focused().await.text().await.unwrap(), "Skip to content");
     browser.press(TAB).await;

@@ -1,4 +1,4 @@
-//! However our routes become part of an application, the same attack gets the same answer.
+//! Attacks get the same response in every way of adding our routes to an application.
 
 use axum::Router;
 use crossauth_axum::not_found;
@@ -37,7 +37,7 @@ const HEADERS: [&[(&str, &str)]; 8] = [
     &[("x-http-method-override", "POST"), ("x-original-url", "/logout")],
 ];
 
-/// What of an answer matters: status, methods, where it leads, and which cookies it touches.
+/// The compared parts of a response: status, methods, location, and names of set cookies.
 type Outcome = (StatusCode, Option<String>, Option<String>, Vec<String>);
 
 async fn outcome(bob: &Browser, method: &Method, path: &str, headers: &[(&str, &str)]) -> Outcome {
@@ -45,7 +45,7 @@ async fn outcome(bob: &Browser, method: &Method, path: &str, headers: &[(&str, &
         request.header(*name, *value)
     });
     let answer = bob.copy().send(request, "").await;
-    // Axum adds the methods of a route to whatever a layer around it answers.
+    // Axum adds the methods of a route to the responses of a layer around it.
     let allow = answer
         .headers
         .get(ALLOW)
@@ -61,7 +61,7 @@ async fn outcome(bob: &Browser, method: &Method, path: &str, headers: &[(&str, &
 }
 
 #[tokio::test]
-async fn the_same_attack_gets_the_same_answer_however_our_routes_are_added() {
+async fn attacks_get_the_same_response_however_the_routes_are_added() {
     let site = Site::new();
     let cookies = site.logged_in("bob").await.cookies;
     let crossauth = &site.crossauth;

@@ -20,7 +20,11 @@ pub(crate) fn page<P: Page>(info: &RequestInfo, page: &P) -> Response {
 }
 
 /// Renders a page with a form again, with its errors.
-pub(crate) fn form_again<P: Page>(info: &RequestInfo, page: &P, failure: &Failure) -> Response {
+pub(crate) fn form_with_errors<P: Page>(
+    info: &RequestInfo,
+    page: &P,
+    failure: &Failure,
+) -> Response {
     let problem = body(info, failure);
     render(info, failure.http_status(), page, Some(problem))
 }
@@ -53,19 +57,20 @@ fn render<P: Page>(
     match pages.render(page, problem.map(Into::into).as_ref(), &common) {
         Ok(html) => {
             let mut response = (status, html).into_response();
-            let action = if P::LEADS_ON { FormAction::Anywhere } else { FormAction::Own };
+            let action =
+                if P::REDIRECTS_TO_APPLICATION { FormAction::Anywhere } else { FormAction::Own };
             headers::page(response.headers_mut(), config, &nonce, action);
             response
         }
         Err(error) => {
             tracing::error!(%error, page = P::TEMPLATE.name, "page could not be rendered");
-            bare_page(info, pages.shows_errors().then_some(&error))
+            emergency_page(info, pages.shows_errors().then_some(&error))
         }
     }
 }
 
 /// The response if not even the error page can be rendered.
-fn bare_page(info: &RequestInfo, error: Option<&PageError>) -> Response {
+fn emergency_page(info: &RequestInfo, error: Option<&PageError>) -> Response {
     let config = info.crossauth.config();
     let html = page::emergency(&config.prefix, info.id, error);
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, html).into_response();
@@ -79,7 +84,7 @@ pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
     let mut response = match info.surface {
         Surface::Page => match login_page(info, failure) {
             Some(response) => return response,
-            None => failure.form_again(info).unwrap_or_else(|| error_page(info, failure)),
+            None => failure.render_form(info).unwrap_or_else(|| error_page(info, failure)),
         },
         Surface::Api => json_failure(info, failure),
     };

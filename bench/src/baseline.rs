@@ -1,4 +1,4 @@
-//! What a counterpart has in common with the server: where it listens, what it says, how it ends.
+//! What the baselines share with the server: listening, the address on standard output, shutdown.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -16,11 +16,11 @@ use tower::make::Shared;
 
 use crate::allocation;
 
-/// The content type of every answer.
+/// The content type of every response.
 pub(crate) const JSON: (HeaderName, HeaderValue) =
     (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
 
-/// Serves until the process is told to end.
+/// Serves until the process is terminated.
 pub(crate) fn serve<S>(address: &str, service: impl Future<Output = Result<S>>) -> Result<()>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send>,
@@ -32,7 +32,7 @@ where
         let listener = TcpListener::bind(address).await?;
         writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
         let listener = listener.tap_io(|stream| {
-            // Only makes answers later if it fails.
+            // A failure only delays responses.
             let _ = stream.set_nodelay(true);
         });
         tokio::select! {
