@@ -29,9 +29,9 @@ pub(crate) fn purge_loop(
 }
 
 async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
-    let mut steadiness = ClockJumpDetector::new(&*clock);
+    let mut detector = ClockJumpDetector::new(&*clock);
     while let Some(keys) = keys.upgrade() {
-        match purge(&*keys, steadiness.horizon(&*clock)).await {
+        match purge(&*keys, detector.horizon(&*clock)).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired keys removed"),
             Err(error) => tracing::warn!(%error, "cannot remove expired keys; trying again later"),

@@ -100,7 +100,6 @@
 //!         LoginOutcome::LoggedIn(session) => println!("cookie: {}", session.cookie),
 //!         LoginOutcome::WrongCredentials => println!("wrong username or password"),
 //!         LoginOutcome::Refused(refusal) => println!("{refusal}"),
-//!         LoginOutcome::Unreadable => println!("the account is damaged"),
 //!     }
 //!     Ok(())
 //! }

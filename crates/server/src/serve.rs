@@ -153,8 +153,8 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 failing = false;
-                if let Some(place) = open.admit(peer).await {
-                    tokio::spawn(connections.serve(stream, place));
+                if let Some(slot) = open.admit(peer).await {
+                    tokio::spawn(connections.serve(stream, slot));
                 } else {
                     tracing::debug!(%peer, "too many connections from this address");
                 }

@@ -70,11 +70,11 @@ impl<'a> Reader<'a> {
         Self { entries, problems }
     }
 
-    /// Writes the value of a setting to `place`, which keeps its default if the setting is absent.
-    pub(crate) fn read<K: Kind>(&mut self, key: &'static str, place: &mut K::Value) {
+    /// Writes the value of a setting to `target`, which keeps its default if the setting is absent.
+    pub(crate) fn read<K: Kind>(&mut self, key: &'static str, target: &mut K::Value) {
         let Some(entry) = self.entries.get(key) else { return };
         match K::parse(&entry.raw) {
-            Ok(value) => *place = value,
+            Ok(value) => *target = value,
             Err(reason) => {
                 let problem = Problem::new(key, reason.to_string(), entry.source.clone());
                 self.problems.push(match K::SECRECY {

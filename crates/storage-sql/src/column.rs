@@ -31,14 +31,14 @@ impl Column {
             let text = to_text(row.value(column)?).map_err(StorageError::corrupt)?;
             Ok::<_, StorageError>(text.unwrap_or_default().into_owned())
         };
-        let truth = |column| Ok::<_, StorageError>(is_true(&row.value(column)?));
+        let boolean = |column| Ok::<_, StorageError>(is_true(&row.value(column)?));
         let name = text(0)?;
         Ok(Self {
             quoted: dialect.quote(&name),
             name,
             sql_type: text(1)?.to_ascii_lowercase(),
-            not_null: truth(2)?,
-            has_default: truth(3)?,
+            not_null: boolean(2)?,
+            has_default: boolean(3)?,
         })
     }
 }
@@ -52,8 +52,8 @@ pub(crate) fn is_true(value: &Value<'_>) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) column: Column,
-    /// Its index among the selected columns.
-    pub(crate) place: usize,
+    /// Index among the selected columns.
+    pub(crate) index: usize,
 }
 
 impl Field {
@@ -95,9 +95,9 @@ impl Table {
     pub(crate) fn take_optional(&mut self, name: &str) -> Result<Option<Column>, OpenError> {
         check(name)?;
         let position = |is_named: &dyn Fn(&Column) -> bool| self.columns.iter().position(is_named);
-        let place = position(&|column| column.name == name)
+        let index = position(&|column| column.name == name)
             .or_else(|| position(&|column| column.name.eq_ignore_ascii_case(name)));
-        Ok(place.map(|place| self.columns.remove(place)))
+        Ok(index.map(|index| self.columns.remove(index)))
     }
 
     /// Removes and returns a column without selecting it.
@@ -111,19 +111,19 @@ impl Table {
     /// Selects a column, if it exists.
     pub(crate) fn select_optional(&mut self, name: &str) -> Result<Option<Field>, OpenError> {
         let column = self.take_optional(name)?;
-        Ok(column.map(|column| self.place(column)))
+        Ok(column.map(|column| self.add(column)))
     }
 
     /// Selects a column.
     pub(crate) fn select(&mut self, name: &str) -> Result<Field, OpenError> {
         let column = self.take(name)?;
-        Ok(self.place(column))
+        Ok(self.add(column))
     }
 
     /// Selects every remaining column.
     pub(crate) fn select_rest(&mut self) -> Vec<Field> {
         let rest = std::mem::take(&mut self.columns);
-        rest.into_iter().map(|column| self.place(column)).collect()
+        rest.into_iter().map(|column| self.add(column)).collect()
     }
 
     /// The selected columns, in the order of their indices.
@@ -131,9 +131,9 @@ impl Table {
         self.selected
     }
 
-    fn place(&mut self, column: Column) -> Field {
+    fn add(&mut self, column: Column) -> Field {
         self.selected.push(column.quoted.clone());
-        Field { column, place: self.selected.len() - 1 }
+        Field { column, index: self.selected.len() - 1 }
     }
 }
 

@@ -88,7 +88,7 @@ fn merged(stored: &Map<String, Json>, changes: &Map<String, Json>) -> Value<'sta
 fn from_json(value: &Json) -> Value<'_> {
     match value {
         Json::Null => Value::Null,
-        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Bool(boolean) => Value::Bool(*boolean),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => Value::Integer(integer),
             (None, real) => real.map_or(Value::Null, Value::Real),
@@ -101,14 +101,14 @@ fn from_json(value: &Json) -> Value<'_> {
 fn to_json(column: &Column, value: Value<'_>) -> Option<Json> {
     match value {
         Value::Null => None,
-        Value::Bool(truth) => Some(Json::Bool(truth)),
+        Value::Bool(boolean) => Some(Json::Bool(boolean)),
         Value::Integer(integer) if column.is_boolean() => Some(Json::Bool(integer != 0)),
         Value::Integer(integer) => Some(Json::Number(integer.into())),
         Value::Real(real) => Number::from_f64(real).map(Json::Number),
         Value::Text(text) => Some(Json::String(text.into_owned())),
         Value::Bytes(bytes) => Some(Json::String(String::from_utf8_lossy(&bytes).into_owned())),
-        Value::Time(moment) => jiff::Timestamp::from_millisecond(moment.as_millis())
+        Value::Time(time) => jiff::Timestamp::from_millisecond(time.as_millis())
             .ok()
-            .map(|moment| Json::String(moment.to_string())),
+            .map(|time| Json::String(time.to_string())),
     }
 }

@@ -59,9 +59,9 @@ pub enum OpenError {
         /// Its name.
         name: String,
     },
-    /// The address of the database server cannot be used.
-    #[error("the address of the database server is invalid: {problem}")]
-    Address {
+    /// The URL of the database is invalid.
+    #[error("the URL of the database is invalid: {problem}")]
+    InvalidUrl {
         /// What is wrong with it.
         problem: String,
     },

@@ -68,15 +68,15 @@ impl Options {
 /// Parses a URL; an error if it requires TLS.
 fn parse(url: &str) -> Result<Config, OpenError> {
     // The error quotes the invalid part, but never the password.
-    let config: Config = url.parse().map_err(|error: Error| OpenError::Address {
+    let config: Config = url.parse().map_err(|error: Error| OpenError::InvalidUrl {
         problem: std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
     })?;
     if config.get_ssl_mode() == SslMode::Require {
-        return Err(OpenError::Address { problem: "TLS is not supported yet".into() });
+        return Err(OpenError::InvalidUrl { problem: "TLS is not supported yet".into() });
     }
     if let Some(host) = config.get_hosts().iter().find(|host| !is_local(host)) {
         let problem = format!("TLS is not supported yet, so the host {host:?} must be a local one");
-        return Err(OpenError::Address { problem });
+        return Err(OpenError::InvalidUrl { problem });
     }
     Ok(config)
 }
@@ -163,8 +163,8 @@ impl Database for Postgres {
     async fn ping(&self) -> Result<(), StorageError> {
         // Assigning a transaction id is a write, and fails on a read-only server.
         let write = "SELECT txid_current(), current_setting('transaction_read_only') = 'on'";
-        let probe = (Statement::new(write), ());
-        self.transaction(probe, |transaction, (write, ())| {
+        let write = Statement::new(write);
+        self.transaction(write, |transaction, write| {
             Box::pin(async move {
                 let decode = |row: &dyn Row| Ok(row.value(1)? == Value::Bool(true));
                 match transaction.find(write, &[], decode).await? {
@@ -248,7 +248,7 @@ mod tests {
             "mysql://app:secret@localhost/app",
         ] {
             let error = parse(url).unwrap_err();
-            assert!(matches!(&error, OpenError::Address { .. }), "{url}: {error}");
+            assert!(matches!(&error, OpenError::InvalidUrl { .. }), "{url}: {error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }

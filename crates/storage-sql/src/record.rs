@@ -33,7 +33,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn get(&self, field: &Field) -> Result<Value<'r>, Problem> {
-        self.row.value(self.before + field.place).map_err(Problem::Driver)
+        self.row.value(self.before + field.index).map_err(Problem::Driver)
     }
 
     /// Text, or `None` if it is null.
@@ -53,7 +53,7 @@ impl<'r> Cells<'r> {
     }
 
     /// A boolean; false if the column is missing or null.
-    pub(crate) fn truth(&self, field: Option<&Field>) -> Result<bool, Problem> {
+    pub(crate) fn boolean(&self, field: Option<&Field>) -> Result<bool, Problem> {
         Ok(field.map(|field| self.get(field)).transpose()?.is_some_and(|value| is_true(&value)))
     }
 
@@ -81,7 +81,7 @@ pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static
         Value::Text(text) => text,
         Value::Integer(integer) => integer.to_string().into(),
         Value::Real(real) => real.to_string().into(),
-        Value::Bool(truth) => truth.to_string().into(),
+        Value::Bool(boolean) => boolean.to_string().into(),
         Value::Bytes(bytes) => {
             String::from_utf8(bytes.into_owned()).map_err(|_| "is not UTF-8")?.into()
         }

@@ -35,11 +35,11 @@ impl Schema {
     }
 
     /// The parameter for a comparison with [`comparable_time`](Self::comparable_time) of `field`.
-    pub(crate) fn compared_time(&self, field: &Field, moment: Timestamp) -> Value<'static> {
+    pub(crate) fn compared_time(&self, field: &Field, time: Timestamp) -> Value<'static> {
         match (self.dialect, self.management) {
-            (Dialect::Sqlite, Management::External) => Value::Integer(moment.as_millis()),
+            (Dialect::Sqlite, Management::External) => Value::Integer(time.as_millis()),
             (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => {
-                self.keys.times.encode(field, moment)
+                self.keys.times.encode(field, time)
             }
         }
     }

@@ -57,39 +57,35 @@ impl Times {
 
     /// What to write to `field`.
     #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
-    pub(crate) fn encode(&self, field: &Field, moment: Timestamp) -> Value<'static> {
+    pub(crate) fn encode(&self, field: &Field, time: Timestamp) -> Value<'static> {
         let sql_type = field.column.sql_type.as_str();
         if sql_type == "timestamp without time zone" {
-            return Value::Time(self.to_local(moment));
+            return Value::Time(self.to_local(time));
         }
         if sql_type == "timestamp with time zone" {
-            return Value::Time(moment);
+            return Value::Time(time);
         }
         match self.encoding {
-            TimeEncoding::Millis => Value::Integer(moment.as_millis()),
-            TimeEncoding::Seconds => Value::Real(moment.as_millis() as f64 / 1000.0),
+            TimeEncoding::Millis => Value::Integer(time.as_millis()),
+            TimeEncoding::Seconds => Value::Real(time.as_millis() as f64 / 1000.0),
         }
     }
 
-    pub(crate) fn encode_optional(
-        &self,
-        field: &Field,
-        moment: Option<Timestamp>,
-    ) -> Value<'static> {
-        moment.map_or(Value::Null, |moment| self.encode(field, moment))
+    pub(crate) fn encode_optional(&self, field: &Field, time: Option<Timestamp>) -> Value<'static> {
+        time.map_or(Value::Null, |time| self.encode(field, time))
     }
 
     /// Decodes a time; `None` if it is null.
     pub(crate) fn decode(&self, value: &Value<'_>) -> Result<Option<Timestamp>, &'static str> {
-        let moment = match value {
+        let time = match value {
             Value::Null => return Ok(None),
             Value::Integer(number) => Some(self.whole(*number)),
             Value::Real(number) => self.fractional(*number),
             Value::Text(text) => self.parse(text),
-            Value::Time(moment) => Some(*moment),
+            Value::Time(time) => Some(*time),
             Value::Bool(_) | Value::Bytes(_) => None,
         };
-        moment.map(Some).ok_or("has a time in an unknown format")
+        time.map(Some).ok_or("has a time in an unknown format")
     }
 
     fn whole(&self, number: i64) -> Timestamp {
@@ -124,15 +120,15 @@ impl Times {
         let (civil, zone) = split_zone(text)?;
         let civil: DateTime = civil.parse().ok()?;
         let zone = zone.map_or_else(|| self.zone.clone(), TimeZone::fixed);
-        let moment = zone.to_timestamp(civil).ok()?;
-        Some(Timestamp::from_millis(moment.as_millisecond()))
+        let time = zone.to_timestamp(civil).ok()?;
+        Some(Timestamp::from_millis(time.as_millisecond()))
     }
 
     /// Shifts a time by the offset of the zone, for columns that store local time.
-    fn to_local(&self, moment: Timestamp) -> Timestamp {
-        let instant = jiff::Timestamp::from_millisecond(moment.as_millis());
+    fn to_local(&self, time: Timestamp) -> Timestamp {
+        let instant = jiff::Timestamp::from_millisecond(time.as_millis());
         let offset = instant.map_or(0, |instant| self.zone.to_offset(instant).seconds());
-        Timestamp::from_millis(moment.as_millis() + i64::from(offset) * 1000)
+        Timestamp::from_millis(time.as_millis() + i64::from(offset) * 1000)
     }
 }
 
@@ -197,12 +193,12 @@ mod tests {
             not_null: false,
             has_default: false,
         };
-        Field { column, place: 0 }
+        Field { column, index: 0 }
     }
 
     #[test]
     fn every_format_of_a_time_is_read() {
-        let moment = Some(Timestamp::from_millis(1_767_225_600_123));
+        let time = Some(Timestamp::from_millis(1_767_225_600_123));
         for (encoding, value) in [
             (TimeEncoding::Millis, Value::Integer(1_767_225_600_123)),
             (TimeEncoding::Millis, Value::text("1767225600123")),
@@ -218,7 +214,7 @@ mod tests {
             (TimeEncoding::Millis, Value::text("2025-12-31 20:30:00.123-0330")),
             (TimeEncoding::Millis, Value::text("2026-01-01 02:00:00.123+02")),
         ] {
-            assert_eq!(times(encoding).decode(&value), Ok(moment), "{value:?}");
+            assert_eq!(times(encoding).decode(&value), Ok(time), "{value:?}");
         }
         let whole = Ok(Some(Timestamp::from_secs(1_767_225_600)));
         let seconds = times(TimeEncoding::Seconds);
@@ -255,9 +251,9 @@ mod tests {
     fn written_times_are_read_back_to_the_millisecond() {
         for millis in [0, 1, -1, 1_767_225_600_123, 4_102_444_800_999, 253_402_300_799_999] {
             for encoding in [TimeEncoding::Millis, TimeEncoding::Seconds] {
-                let (moment, times) = (Timestamp::from_millis(millis), times(encoding));
-                let written = times.encode(&field("integer"), moment);
-                assert_eq!(times.decode(&written), Ok(Some(moment)));
+                let (time, times) = (Timestamp::from_millis(millis), times(encoding));
+                let written = times.encode(&field("integer"), time);
+                assert_eq!(times.decode(&written), Ok(Some(time)));
             }
         }
     }
@@ -266,12 +262,12 @@ mod tests {
     fn numbers_near_the_limit_of_doubles_are_exact() {
         let (millis, seconds) = (times(TimeEncoding::Millis), times(TimeEncoding::Seconds));
         for number in [9_007_199_254_740_991, 9_007_199_254_740_993] {
-            let moment = Ok(Some(Timestamp::from_millis(number)));
-            assert_eq!(millis.decode(&Value::Integer(number)), moment);
-            assert_eq!(millis.decode(&Value::text(number.to_string())), moment);
+            let time = Ok(Some(Timestamp::from_millis(number)));
+            assert_eq!(millis.decode(&Value::Integer(number)), time);
+            assert_eq!(millis.decode(&Value::text(number.to_string())), time);
         }
-        let moment = Ok(Some(Timestamp::from_millis(9_007_199_254_740_991_000)));
-        assert_eq!(seconds.decode(&Value::Real(9_007_199_254_740_991.0)), moment);
+        let time = Ok(Some(Timestamp::from_millis(9_007_199_254_740_991_000)));
+        assert_eq!(seconds.decode(&Value::Real(9_007_199_254_740_991.0)), time);
     }
 
     #[test]

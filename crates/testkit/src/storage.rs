@@ -101,13 +101,13 @@ impl TestStorage {
 
     /// Makes further calls of this name, such as `sessions.find`, find a row that cannot be
     /// decoded.
-    pub fn garble_call(&self, name: &'static str) {
+    pub fn fail_call_with_bad_row(&self, name: &'static str) {
         let bad_row =
             || StorageError::bad_row("row 7 cannot be used: column \"email\" is not UTF-8");
         *self.0.failing_call.lock() = Some((name, bad_row));
     }
 
-    /// After this many further calls, one is not answered.
+    /// Makes one call fail after this many further calls.
     pub fn fail_after(&self, calls: usize) {
         *self.0.calls_to_failure.lock() = Some(calls);
     }

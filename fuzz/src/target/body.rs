@@ -20,7 +20,7 @@ pub(crate) fn any(input: &[u8]) {
     let accepted = log_in(content_type, body);
     let json = content_type.starts_with("application/json").then(|| serde_json::from_slice(body));
     if let Some(Ok(json)) = json {
-        assert!(!(accepted && holds_nul(&json)), "NUL is accepted in {json}");
+        assert!(!(accepted && contains_nul(&json)), "NUL is accepted in {json}");
     }
 }
 
@@ -46,12 +46,12 @@ fn log_in(content_type: &str, body: &[u8]) -> bool {
 }
 
 /// Whether a text or a name in it contains NUL.
-fn holds_nul(json: &Value) -> bool {
+fn contains_nul(json: &Value) -> bool {
     match json {
         Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Array(values) => values.iter().any(contains_nul),
         Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value))
+            fields.iter().any(|(name, value)| name.contains('\0') || contains_nul(value))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }

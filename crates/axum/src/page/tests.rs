@@ -33,8 +33,8 @@ fn html_of(pages: &Pages, page: &str, context: impl Serialize) -> String {
 }
 
 fn try_html(pages: &Pages, page: &str, context: impl Serialize) -> Result<String, PageError> {
-    let [nothing, nowhere] = [minijinja::Value::UNDEFINED; 2];
-    pages.render_layers(page, [minijinja::Value::from(Serde(context)), nothing, nowhere])
+    let [problem, common] = [minijinja::Value::UNDEFINED; 2];
+    pages.render_layers(page, [minijinja::Value::from(Serde(context)), problem, common])
 }
 
 /// The variables of a page that can be shown without an error.

@@ -76,7 +76,7 @@ async fn account_that_cannot_be_decoded_looks_like_a_wrong_password() {
     let site = Site::with(|builder| builder.storage(storage.storage()));
     site.account("bob", Role::User).await;
     let wrong = site.browser().log_in("bob", "Wrong-Horse-7").await;
-    storage.garble_call("users.find_by_username");
+    storage.fail_call_with_bad_row("users.find_by_username");
     let answer = site.browser().log_in("bob", PASSWORD).await;
     assert_eq!(answer.shape(), wrong.shape());
 }

@@ -13,7 +13,7 @@ pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The text is not base64url, or encodes something of another type.
+/// The text is not base64url, or its bytes are not of the expected type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not base64url")]
 pub struct InvalidEncoding;

@@ -141,17 +141,17 @@ fn apply(object: &mut Map<String, Value>, change: &DataChange) -> Result<(), Dat
         Some((parents, name)) => (Some(parents), name),
         None => (None, change.path.as_str()),
     };
-    let mut place = object;
+    let mut parent_object = object;
     for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
-        match place.get_mut(parent) {
-            Some(Value::Object(inner)) => place = inner,
+        match parent_object.get_mut(parent) {
+            Some(Value::Object(inner)) => parent_object = inner,
             None if change.value.is_none() => return Ok(()),
             _ => return Err(DataError::Path),
         }
     }
     match &change.value {
-        Some(value) => place.insert(name.to_owned(), value.clone()),
-        None => place.remove(name),
+        Some(value) => parent_object.insert(name.to_owned(), value.clone()),
+        None => parent_object.remove(name),
     };
     Ok(())
 }

@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 
 use super::SessionId;
 
-/// How many sessions are remembered. Beyond that, the memory starts empty again, and a session may
-/// be logged once more.
-const REMEMBERED: usize = 1000;
+/// Maximum number of remembered sessions. When it is reached, all are forgotten, and a session may
+/// be logged again.
+const MAX_SEEN: usize = 1000;
 
 /// The sessions that have been logged, by their digests: a program that does not follow our
 /// `Set-Cookie` sends the same cookie with every request.
@@ -19,7 +19,7 @@ impl Unreadable {
     /// Whether this session has not been seen before.
     pub(super) fn is_first(&self, id: &SessionId) -> bool {
         let mut seen = self.0.lock();
-        if seen.len() >= REMEMBERED {
+        if seen.len() >= MAX_SEEN {
             seen.clear();
         }
         seen.insert(id.digest())
@@ -31,13 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn session_is_first_once_and_memory_is_bounded() {
+    fn session_is_first_only_once_and_memory_is_bounded() {
         let unreadable = Unreadable::default();
         assert!(unreadable.is_first(&SessionId::new("a")));
         assert!(!unreadable.is_first(&SessionId::new("a")));
-        for number in 0..10 * REMEMBERED {
+        for number in 0..10 * MAX_SEEN {
             assert!(unreadable.is_first(&SessionId::new(&number.to_string())));
         }
-        assert!(unreadable.0.lock().len() <= REMEMBERED);
+        assert!(unreadable.0.lock().len() <= MAX_SEEN);
     }
 }

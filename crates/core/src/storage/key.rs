@@ -21,7 +21,7 @@ pub enum UpdateDataError {
     Storage(#[from] StorageError),
 }
 
-/// The place of a key in a list: the newest key is first; those of the same moment are in
+/// The position of a key in a list: the newest key is first; keys created at the same time are in
 /// descending order of their values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyPosition<'a> {

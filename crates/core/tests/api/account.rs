@@ -221,7 +221,7 @@ async fn setup_link_that_outlives_the_check_for_administrators_creates_no_second
     let site = Site::new();
     let setup = &site.auth.setup;
     let token = setup.issue_token().await.unwrap().unwrap();
-    // Another program makes an administrator, which knows nothing of links.
+    // Another program creates an administrator without a link.
     site.storage.interrupt_after("users.has_admin", |inner| async move {
         use crossauth_core::user::{NewUser, UserSecrets};
         let root = NewUser { admin: true, ..NewUser::named("root") };

@@ -17,7 +17,7 @@ async fn login_answers_as_for_a_wrong_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     assert!(matches!(site.log_in("bob", PASSWORD).await, LoginOutcome::LoggedIn(_)));
-    site.storage.garble_call("users.find_by_username");
+    site.storage.fail_call_with_bad_row("users.find_by_username");
     for password in [PASSWORD, "wrong"] {
         let outcome = site.log_in("bob", password).await;
         assert!(matches!(outcome, LoginOutcome::WrongCredentials), "{outcome:?}");
@@ -37,9 +37,9 @@ async fn login_spends_a_hash_like_any_other() {
             ..HasherConfig::default()
         };
     });
-    for garbled in [false, true] {
-        if garbled {
-            site.storage.garble_call("users.find_by_username");
+    for is_unreadable in [false, true] {
+        if is_unreadable {
+            site.storage.fail_call_with_bad_row("users.find_by_username");
         }
         let attempts = (0..20).map(|_| {
             let (username, password) = ("bob", Password::new(PASSWORD));
@@ -53,8 +53,8 @@ async fn login_spends_a_hash_like_any_other() {
         let outcomes = join_all(attempts).await;
         let is_busy =
             |outcome: &&Result<_, _>| matches!(outcome, Err(LoginError::Hash(HashError::Busy)));
-        assert!(outcomes.iter().any(|outcome| is_busy(&outcome)), "garbled: {garbled}");
-        assert!(outcomes.iter().any(Result::is_ok), "garbled: {garbled}");
+        assert!(outcomes.iter().any(|outcome| is_busy(&outcome)), "unreadable: {is_unreadable}");
+        assert!(outcomes.iter().any(Result::is_ok), "unreadable: {is_unreadable}");
     }
 }
 
@@ -87,7 +87,7 @@ async fn name_is_taken_at_sign_up() {
         site.auth.signup.sign_up(request).await
     };
     assert!(sign_up().await.is_ok());
-    site.storage.garble_call("users.find_by_username");
+    site.storage.fail_call_with_bad_row("users.find_by_username");
     let refused = sign_up().await.unwrap_err();
     let AccountError::Form(errors) = refused else { panic!("{refused:?}") };
     assert_eq!((&errors[0].field, &errors[0].rule), (&Field::Username, &Rule::Taken));
@@ -99,7 +99,7 @@ async fn session_is_refused_and_the_store_does_not_fail() {
     site.account("bob", Role::User).await;
     let session = site.session("bob").await;
     assert!(site.is_accepted(&session).await);
-    site.storage.garble_call("sessions.find");
+    site.storage.fail_call_with_bad_row("sessions.find");
     for _ in 0..2 {
         let refused = site.auth.sessions.check(&session.cookie).await;
         assert!(matches!(refused, Err(SessionRefused::Unreadable)), "{refused:?}");

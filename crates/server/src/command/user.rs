@@ -221,15 +221,15 @@ fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
     if with_head {
         writeln!(stdout, "{:<22} {:<22} EXPIRES", "CREATED", "LAST USED")?;
     }
-    let (created, last) = (time(Some(key.created)), time(key.lastactive));
-    writeln!(stdout, "{created:<22} {last:<22} {}", time(key.expires))
+    let (created, last) = (format_time(Some(key.created)), format_time(key.lastactive));
+    writeln!(stdout, "{created:<22} {last:<22} {}", format_time(key.expires))
 }
 
 /// Formats a time in UTC.
-fn time(moment: Option<Timestamp>) -> String {
-    let moment = moment
+fn format_time(time: Option<Timestamp>) -> String {
+    let time = time
         .and_then(|at| OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000)).ok());
-    moment.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
+    time.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
 }
 
 fn show(user: &User, json: bool) -> anyhow::Result<()> {

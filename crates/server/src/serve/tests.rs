@@ -9,12 +9,14 @@ use crossauth_core::user::Normalization;
 use super::*;
 use crossauth_settings::{Inputs, Program};
 
-struct Switchable(&'static str);
+struct FixedProbe {
+    is_available: bool,
+}
 
 #[async_trait]
-impl Probe for Switchable {
+impl Probe for FixedProbe {
     async fn is_available(&self) -> bool {
-        self.0 == "working"
+        self.is_available
     }
 }
 
@@ -23,13 +25,13 @@ fn crossauth() -> Crossauth {
     Crossauth::builder().secret("at least sixteen bytes").storage(storage).build().unwrap()
 }
 
-/// Serves `app` until the end of the test.
-async fn serve(app: Router, storage: &'static str) -> SocketAddr {
+/// Serves `app` until the end of the test; `is_available` is the result of the storage probe.
+async fn serve(app: Router, is_available: bool) -> SocketAddr {
     let inputs = Inputs::new(Program::Server).argument("limits.request_timeout", "200ms");
     let settings = inputs.load().unwrap().settings;
     let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = server.address();
-    let readiness = Arc::new(Readiness::new(Box::new(Switchable(storage))));
+    let readiness = Arc::new(Readiness::new(Box::new(FixedProbe { is_available })));
     let signals = StopSignals::catch().unwrap();
     let crossauth = crossauth();
     let application = Application { site: crossauth.site_with(app), crossauth, readiness };
@@ -63,7 +65,7 @@ async fn panicking_handler_fails_one_request() {
     let app = Router::new()
         .route("/panics", routing::get(panics))
         .route("/works", routing::get(|| async { "" }));
-    let address = serve(app, "working").await;
+    let address = serve(app, true).await;
     let response = get(address, "/panics").await;
     assert!(response.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{response}");
     assert!(response.contains("\r\nx-request-id: "), "{response}");
@@ -74,13 +76,13 @@ async fn panicking_handler_fails_one_request() {
 #[tokio::test]
 async fn pending_handler_times_out() {
     let app = Router::new().route("/", routing::get(std::future::pending::<()>));
-    let address = serve(app, "working").await;
+    let address = serve(app, true).await;
     assert_eq!(get_status(address, "/").await, "HTTP/1.1 503 Service Unavailable");
 }
 
 #[tokio::test]
 async fn without_storage_the_server_is_live_but_not_ready() {
-    let address = serve(Router::new(), "broken").await;
+    let address = serve(Router::new(), false).await;
     assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 503 Service Unavailable");
     assert_eq!(get_status(address, "/live").await, "HTTP/1.1 200 OK");
 }

@@ -200,7 +200,7 @@ fn account_is_shown_changed_and_deleted() {
 }
 
 #[test]
-fn account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
+fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
     let server = start(&[]);
     let path = server.directory();
     for name in ["alice", "bob"] {

@@ -38,7 +38,7 @@ pub(crate) struct Url;
 impl Kind for Url {
     type Value = BaseUrl;
     const EXPECTS: &'static str =
-        "an address such as `https://auth.example.com`, without path, query, user or password";
+        "a URL such as `https://auth.example.com`, without path, query, user or password";
 
     fn parse(raw: &Raw) -> Result<BaseUrl, Reason> {
         // Whether plain http is accepted depends on another setting, so that is a rule.

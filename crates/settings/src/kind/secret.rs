@@ -69,7 +69,7 @@ pub(crate) struct PostgresUrl;
 
 impl Kind for PostgresUrl {
     type Value = DatabaseUrl;
-    const EXPECTS: &'static str = "an address such as `postgres://user@localhost/app`, or \
+    const EXPECTS: &'static str = "a URL such as `postgres://user@localhost/app`, or \
         `host=… user=… dbname=…`";
     const SECRECY: Secrecy = Secrecy::Secret;
 

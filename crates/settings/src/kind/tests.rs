@@ -89,7 +89,7 @@ fn prefix_is_a_plain_path() {
 }
 
 #[test]
-fn domain_is_one_that_a_cookie_can_have() {
+fn domain_is_valid_in_a_cookie() {
     for text in ["example.com", "a-b.example"] {
         assert!(parse::<Domain>(text).is_some(), "{text}");
     }

@@ -37,7 +37,7 @@ pub(crate) fn read(
     problems: &mut Vec<Problem>,
 ) -> Found {
     let mut found = Found::default();
-    for (name, value) in ours(variables) {
+    for (name, value) in own_variables(variables) {
         let source = Source::Variable(name.clone());
         if name == CONFIG_FILE {
             found.file = Some(value).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -58,15 +58,15 @@ pub(crate) fn read(
     found
 }
 
-fn ours(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
-    let is_allowed_host = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
-    let mut ours: Vec<_> = variables
+fn own_variables(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
+    let has_prefix = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let mut own: Vec<_> = variables
         .into_iter()
-        .filter(|(name, _)| is_allowed_host(name))
+        .filter(|(name, _)| has_prefix(name))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .collect();
-    ours.sort();
-    ours
+    own.sort();
+    own
 }
 
 /// Whether a variable contains the value or the path of a file with the value.

@@ -48,9 +48,8 @@ impl Dialect {
         }
     }
 
-    /// A statement that waits until no other transaction has claimed the text of its parameter,
-    /// and keeps others waiting until this one ends.
-    pub(crate) fn claim_text(self) -> Option<Statement> {
+    /// A statement that locks a name, its parameter, until the transaction ends.
+    pub(crate) fn advisory_lock(self) -> Option<Statement> {
         match self {
             // There is one writer at a time anyway.
             Self::Sqlite => None,

@@ -58,19 +58,19 @@ impl<'v> Value<'v> {
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
-            Self::Bool(truth) => Value::Bool(truth),
+            Self::Bool(boolean) => Value::Bool(boolean),
             Self::Integer(integer) => Value::Integer(integer),
             Self::Real(real) => Value::Real(real),
             Self::Text(text) => Value::Text(text.into_owned().into()),
             Self::Bytes(bytes) => Value::Bytes(bytes.into_owned().into()),
-            Self::Time(moment) => Value::Time(moment),
+            Self::Time(time) => Value::Time(time),
         }
     }
 }
 
 impl From<bool> for Value<'_> {
-    fn from(truth: bool) -> Self {
-        Self::Bool(truth)
+    fn from(boolean: bool) -> Self {
+        Self::Bool(boolean)
     }
 }
 

@@ -29,16 +29,16 @@ impl ToSql for Param<'_> {
         }
         match self.0 {
             Value::Null => return Ok(IsNull::Yes),
-            Value::Bool(truth) => encode_integer(i64::from(*truth), ty, out)?,
+            Value::Bool(boolean) => encode_integer(i64::from(*boolean), ty, out)?,
             Value::Integer(integer) => encode_integer(*integer, ty, out)?,
             Value::Real(real) => encode_real(*real, ty, out)?,
             Value::Text(text) => encode_text(text, ty, out)?,
             Value::Bytes(bytes) => out.extend_from_slice(bytes),
-            Value::Time(moment) if is_timestamp(ty) => {
-                let micros = moment.as_millis().saturating_sub(EPOCH).saturating_mul(1000);
+            Value::Time(time) if is_timestamp(ty) => {
+                let micros = time.as_millis().saturating_sub(EPOCH).saturating_mul(1000);
                 out.extend_from_slice(&micros.to_be_bytes());
             }
-            Value::Time(moment) => encode_integer(moment.as_millis(), ty, out)?,
+            Value::Time(time) => encode_integer(time.as_millis(), ty, out)?,
         }
         Ok(IsNull::No)
     }

@@ -103,7 +103,7 @@ impl Users {
             },
             factor1: FactorName::from(&*cells.text_or_empty(Some(&self.factor1))?),
             factor2: FactorName::optional(&cells.text_or_empty(self.factor2.as_ref())?),
-            admin: cells.truth(self.admin.as_ref())?,
+            admin: cells.boolean(self.admin.as_ref())?,
             extra: self.extra.decode(cells)?,
         })
     }

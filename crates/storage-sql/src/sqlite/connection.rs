@@ -96,8 +96,8 @@ fn set_up(connection: &Connection, times: &Times) -> rusqlite::Result<()> {
     let times = times.clone();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function(MILLIS_FUNCTION, 1, flags, move |context| {
-        let moment = times.decode(&value(context.get_raw(0))).unwrap_or(None);
-        Ok(moment.map(Timestamp::as_millis))
+        let time = times.decode(&value(context.get_raw(0))).unwrap_or(None);
+        Ok(time.map(Timestamp::as_millis))
     })?;
     // No memory mapping: reading a mapped file that another program has truncated kills the process
     // with SIGBUS.
@@ -216,12 +216,12 @@ impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
-            Self::Bool(truth) => ValueRef::Integer(i64::from(*truth)),
+            Self::Bool(boolean) => ValueRef::Integer(i64::from(*boolean)),
             Self::Integer(integer) => ValueRef::Integer(*integer),
             Self::Real(real) => ValueRef::Real(*real),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
-            Self::Time(moment) => ValueRef::Integer(moment.as_millis()),
+            Self::Time(time) => ValueRef::Integer(time.as_millis()),
         }))
     }
 }

@@ -27,8 +27,9 @@ enum Refused {
     LastAdmin,
 }
 
-/// The claim of those who make an administrator. Others claim addresses, which contain `@`.
-const ADMIN_CLAIM: &str = "administrator";
+/// Name of the advisory lock for creating administrators. All other names are addresses, which
+/// contain `@`.
+const ADMIN_LOCK: &str = "administrator";
 
 impl AccountSql {
     pub(super) async fn create(
@@ -40,13 +41,13 @@ impl AccountSql {
         effects: &OwnedEffects,
     ) -> Result<Created, StorageError> {
         if user.admin {
-            self.claim_admin(transaction).await?;
+            self.lock_admin_creation(transaction).await?;
         }
         let refused = match guard {
             OwnedGuard::None | OwnedGuard::NotTheLastAdmin => false,
             OwnedGuard::PasswordIs(_) | OwnedGuard::CredentialsAre(_) => true,
             OwnedGuard::NoAdmin => {
-                self.claim_admin(transaction).await?;
+                self.lock_admin_creation(transaction).await?;
                 self.has_admin(transaction).await?
             }
         };
@@ -82,7 +83,7 @@ impl AccountSql {
         change: &OwnedChange,
     ) -> Result<Changed, StorageError> {
         if change.user.admin == Some(true) {
-            self.claim_admin(transaction).await?;
+            self.lock_admin_creation(transaction).await?;
         }
         let admins = self.refusal_by_admins(transaction, id, &change.guard).await?;
         let stored = match self.users.lock(transaction, id).await? {
@@ -175,7 +176,7 @@ impl AccountSql {
         email: Option<&str>,
         except: Option<&UserId>,
     ) -> Result<Option<Taken>, StorageError> {
-        self.claim(transaction, username, email).await?;
+        self.lock_addresses(transaction, username, email).await?;
         if let Some(username) = username
             && self.is_taken_by_another(transaction, username, except).await?
         {
@@ -211,20 +212,20 @@ impl AccountSql {
         }
     }
 
-    /// Keeps others from taking the same texts until the transaction ends, where no unique index
-    /// does: one as a name, the other as an address.
-    async fn claim(
+    /// Locks the texts that are addresses until the transaction ends. No unique index prevents that
+    /// one transaction uses a text as a name, and another uses it as an address.
+    async fn lock_addresses(
         &self,
         transaction: &mut dyn Transaction,
         username: Option<&str>,
         email: Option<&str>,
     ) -> Result<(), StorageError> {
-        let Some(statement) = &self.users.claim else { return Ok(()) };
+        let Some(statement) = &self.users.lock_address else { return Ok(()) };
         let users = &self.users.schema.users;
         let normalized = [username, email].into_iter().flatten();
         let mut texts: Vec<String> = normalized.map(|text| users.lookup_email(text)).collect();
         texts.retain(|text| text.contains('@'));
-        // In one order everywhere, so that two transactions never wait for each other.
+        // To avoid deadlocks.
         texts.sort();
         for text in texts {
             transaction.execute(statement, &[Value::text(text)]).await?;
@@ -233,10 +234,13 @@ impl AccountSql {
     }
 
     /// Keeps other transactions from creating or appointing an administrator until this one ends.
-    /// Comes before every lock of a row, so that two transactions never wait for each other.
-    async fn claim_admin(&self, transaction: &mut dyn Transaction) -> Result<(), StorageError> {
-        if let Some(statement) = &self.users.claim_admin {
-            transaction.execute(statement, &[Value::text(ADMIN_CLAIM)]).await?;
+    /// Precedes all row locks, to avoid deadlocks.
+    async fn lock_admin_creation(
+        &self,
+        transaction: &mut dyn Transaction,
+    ) -> Result<(), StorageError> {
+        if let Some(statement) = &self.users.lock_admin_creation {
+            transaction.execute(statement, &[Value::text(ADMIN_LOCK)]).await?;
         }
         Ok(())
     }
@@ -261,7 +265,7 @@ impl AccountSql {
                 self.is_last_admin(transaction, id).await?.then_some(Refused::LastAdmin)
             }
             OwnedGuard::NoAdmin => {
-                self.claim_admin(transaction).await?;
+                self.lock_admin_creation(transaction).await?;
                 self.has_admin(transaction).await?.then_some(Refused::Guard)
             }
         })

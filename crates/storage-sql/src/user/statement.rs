@@ -27,10 +27,10 @@ pub(crate) struct UserSql {
     pub(crate) id_by_email: Option<Statement>,
     /// Locks all administrators and returns them.
     pub(crate) lock_admins: Option<Statement>,
-    /// Keeps others from claiming the same text.
-    pub(crate) claim: Option<Statement>,
-    /// Keeps others from creating or appointing an administrator.
-    pub(crate) claim_admin: Option<Statement>,
+    /// Keeps other transactions from using the same e-mail address, as a name or as an address.
+    pub(crate) lock_address: Option<Statement>,
+    /// Keeps other transactions from creating or appointing an administrator.
+    pub(crate) lock_admin_creation: Option<Statement>,
     pub(crate) insert: Insert,
     pub(crate) insert_secrets: Insert,
     pub(crate) delete_dependents: Vec<Statement>,
@@ -91,8 +91,8 @@ impl UserSql {
                     dialect.for_update()
                 ))
             }),
-            claim: users.email.as_ref().and_then(|_| dialect.claim_text()),
-            claim_admin: users.admin.as_ref().and_then(|_| dialect.claim_text()),
+            lock_address: users.email.as_ref().and_then(|_| dialect.advisory_lock()),
+            lock_admin_creation: users.admin.as_ref().and_then(|_| dialect.advisory_lock()),
             insert: Insert::new(&users.table, insert_columns(users)),
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             delete_dependents: delete_dependents(&schema),

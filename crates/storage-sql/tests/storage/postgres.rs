@@ -12,12 +12,12 @@ use crossauth_storage_sql::{SqlStorage, TableMap};
 use crossauth_testkit::postgres::server;
 
 /// Stores in a new schema.
-struct InSchema {
+struct PostgresSchema {
     database: SqlStorage<Postgres>,
     address: String,
 }
 
-impl InSchema {
+impl PostgresSchema {
     /// Our own tables.
     async fn open() -> Self {
         Self::open_at(server().empty_schema(), TableMap::crossauth()).await

@@ -15,12 +15,12 @@ use crossauth_storage_sql::sqlite::{Options, Sqlite};
 use tempfile::TempDir;
 
 /// A database in a temporary file.
-struct InFile {
+struct SqliteFile {
     database: SqlStorage<Sqlite>,
     directory: TempDir,
 }
 
-impl InFile {
+impl SqliteFile {
     async fn open(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = options.open(directory.path().join("test.db")).await.unwrap();

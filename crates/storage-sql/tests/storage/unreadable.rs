@@ -1,4 +1,4 @@
-//! Accounts whose row cannot be decoded: what an administrator can still do. For every database.
+//! What an administrator can do with accounts whose row cannot be decoded, for every database.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
@@ -51,7 +51,7 @@ async fn assert_needs_the_account(storage: &Storage, id: &UserId) {
 }
 
 /// Damages bob's account; then ends its sessions, disables it, and deletes it.
-pub(crate) async fn is_ended_disabled_and_deleted(
+pub(crate) async fn is_logged_out_disabled_and_deleted(
     storage: &Storage,
     sql: impl Fn(&str),
     Damage { damage, repair }: Damage,
@@ -100,8 +100,8 @@ pub(crate) async fn is_ended_disabled_and_deleted(
     );
 }
 
-/// An administrator who cannot be decoded neither counts as one who remains, nor is in the way of
-/// changes of others.
+/// An administrator who cannot be decoded does not count as a remaining one and does not prevent
+/// changes to others.
 pub(crate) async fn administrator_does_not_count(
     storage: &Storage,
     sql: impl Fn(&str),

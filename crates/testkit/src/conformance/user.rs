@@ -118,7 +118,7 @@ pub(super) async fn name_that_is_another_users_address_is_taken(storage: &Storag
     create(storage, &addressed("erin@example.com", "erin@example.com"), &secrets("hash")).await;
 }
 
-/// Of concurrent claims of one text, as a name or as an address, exactly one succeeds.
+/// Of concurrent users with one text as a name or as an address, exactly one is created.
 pub(super) async fn one_of_many_concurrent_claims_succeeds(storage: &Storage) {
     let results = race(50, |number| {
         let users = storage.users.clone();

@@ -1,19 +1,19 @@
 //! Every rule, on our own schema and on those of upstream.
 
 mod own {
-    use crate::postgres::InSchema;
+    use crate::postgres::PostgresSchema;
 
-    async fn empty_storage() -> InSchema {
-        InSchema::open().await
+    async fn empty_storage() -> PostgresSchema {
+        PostgresSchema::open().await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod pycrossauth {
-    use crate::postgres::{InSchema, foreign};
+    use crate::postgres::{PostgresSchema, foreign};
 
-    async fn empty_storage() -> InSchema {
+    async fn empty_storage() -> PostgresSchema {
         foreign::open(&foreign::PYCROSSAUTH).await
     }
 
@@ -21,9 +21,9 @@ mod pycrossauth {
 }
 
 mod uuid_ids {
-    use crate::postgres::{InSchema, foreign};
+    use crate::postgres::{PostgresSchema, foreign};
 
-    async fn empty_storage() -> InSchema {
+    async fn empty_storage() -> PostgresSchema {
         foreign::open(&foreign::CROSSAUTHJS).await
     }
 

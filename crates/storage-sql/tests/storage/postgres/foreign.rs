@@ -9,7 +9,7 @@ use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
 use crossauth_testkit::storage::create_user;
 use serde_json::json;
 
-use super::InSchema;
+use super::PostgresSchema;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
@@ -39,8 +39,8 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
     time: "bigint",
 };
 
-pub(crate) async fn open(schema: &Schema) -> InSchema {
-    InSchema::mapped((schema.tables)(), &ddl(schema, "")).await
+pub(crate) async fn open(schema: &Schema) -> PostgresSchema {
+    PostgresSchema::mapped((schema.tables)(), &ddl(schema, "")).await
 }
 
 fn ddl(schema: &Schema, columns: &str) -> String {
@@ -74,7 +74,7 @@ fn ddl(schema: &Schema, columns: &str) -> String {
 async fn application_columns_of_many_types_are_fields() {
     let columns = "\"first name\" text, \"why?\" text, born date, seen timestamptz, rating numeric,
         profile jsonb, token uuid, photo bytea, address inet,";
-    let opened = InSchema::mapped(TableMap::crossauthjs(), &ddl(&CROSSAUTHJS, columns)).await;
+    let opened = PostgresSchema::mapped(TableMap::crossauthjs(), &ddl(&CROSSAUTHJS, columns)).await;
     let users = opened.storage().users;
     let extra = json!({
         "first name": "Bob", "why?": "because", "rating": 12_000_345,
@@ -103,10 +103,10 @@ async fn local_times_are_in_the_zone_of_the_map() {
     let opened = open(&PYCROSSAUTH).await;
     opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
     let tables = TableMap::pycrossauth();
-    let without = InSchema::open_at(opened.address.clone(), tables.clone()).await;
+    let without = PostgresSchema::open_at(opened.address.clone(), tables.clone()).await;
     assert!(matches!(without.database.warnings(), [OpenWarning::TimeZone { .. }]));
     let tables = TableMap { time_zone: Some("+02:00".into()), ..tables };
-    let with = InSchema::open_at(opened.address.clone(), tables).await;
+    let with = PostgresSchema::open_at(opened.address.clone(), tables).await;
     assert_eq!(with.database.warnings(), []);
     let keys = with.storage().keys;
     let created = keys.find("s:1").await.unwrap().unwrap().created;
@@ -138,7 +138,7 @@ async fn numeric_ids_identify_users() {
         "INSERT INTO users (id, username, username_normalized)
              VALUES (12345678901234567, 'Bob', 'bob')",
     );
-    let opened = InSchema::open_at(opened.address, TableMap::crossauthjs()).await;
+    let opened = PostgresSchema::open_at(opened.address, TableMap::crossauthjs()).await;
     let key = Key::new("s:1", Some(UserId::Integer(12_345_678_901_234_567)), NOW);
     opened.storage().keys.insert(&key).await.unwrap();
     assert!(opened.storage().sessions.find("s:1").await.unwrap().is_some());

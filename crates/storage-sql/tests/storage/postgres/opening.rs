@@ -7,7 +7,7 @@ use crossauth_storage_sql::{OpenError, TableMap};
 use crossauth_testkit::postgres::server;
 use crossauth_testkit::storage::create_user;
 
-use super::{InSchema, foreign};
+use super::{PostgresSchema, foreign};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_migrations_succeed() {
@@ -31,7 +31,7 @@ async fn concurrent_migrations_succeed() {
 
 #[tokio::test]
 async fn newer_schema_is_refused() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     opened.sql("INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)");
     let error = postgres::open(&opened.address).await.unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
@@ -56,7 +56,7 @@ async fn server_that_does_not_answer_is_unavailable() {
 
 #[tokio::test]
 async fn closed_database_accepts_no_writes() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     opened.database.ping().await.unwrap();
     opened.database.close().await;
     opened.database.close().await;
@@ -73,14 +73,14 @@ async fn ping_fails_on_a_read_only_database() {
     let opened = foreign::open(&foreign::CROSSAUTHJS).await;
     opened.database.ping().await.unwrap();
     let address = opened.address.replace("-c ", "-c default_transaction_read_only=on -c ");
-    let read_only = InSchema::open_at(address, TableMap::crossauthjs()).await;
+    let read_only = PostgresSchema::open_at(address, TableMap::crossauthjs()).await;
     let error = read_only.database.ping().await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Unavailable);
 }
 
 #[tokio::test]
 async fn ping_fails_if_a_table_is_missing() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
     opened.database.ping().await.unwrap_err();
 }

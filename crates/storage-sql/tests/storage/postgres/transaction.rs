@@ -7,15 +7,15 @@ use crossauth_core::key::Key;
 use crossauth_storage_sql::database::{Database, Statement, Value};
 use tokio::sync::Barrier;
 
-use super::InSchema;
+use super::PostgresSchema;
 use crate::driver::{NOW, driver_tests, insert};
 
-driver_tests!(InSchema::open());
+driver_tests!(PostgresSchema::open());
 
 /// Two transactions that deadlock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlocked_transaction_is_retried() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     for value in ["a", "b"] {
         opened.storage().keys.insert(&Key::new(value, None, NOW)).await.unwrap();
     }
@@ -55,7 +55,7 @@ async fn deadlocked_transaction_is_retried() {
 
 #[tokio::test]
 async fn broken_connections_are_replaced() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     let keys = opened.storage().keys;
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE pid <> pg_backend_pid() AND query LIKE '%unmistakable%'";
@@ -75,7 +75,7 @@ async fn broken_connections_are_replaced() {
 
 #[tokio::test]
 async fn lost_idle_connections_are_replaced() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     let database = opened.database.database();
     // Long enough for each to use a separate connection.
     let wait = Statement::new("SELECT 'indisputable', pg_sleep(0.2)");
@@ -90,7 +90,7 @@ async fn lost_idle_connections_are_replaced() {
 
 #[tokio::test]
 async fn transaction_is_retried_after_a_lost_connection() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     let database = opened.database.database();
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&attempts);
@@ -113,7 +113,7 @@ async fn transaction_is_retried_after_a_lost_connection() {
 
 #[tokio::test]
 async fn transaction_completes_after_its_caller_is_cancelled() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     let database = opened.database.database();
     let (entered, gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let input = (Arc::clone(&entered), Arc::clone(&gate));
@@ -130,6 +130,7 @@ async fn transaction_completes_after_its_caller_is_cancelled() {
     }
     gate.wait().await;
     opened.database.close().await;
-    let again = InSchema::open_at(opened.address, crossauth_storage_sql::TableMap::crossauth());
+    let again =
+        PostgresSchema::open_at(opened.address, crossauth_storage_sql::TableMap::crossauth());
     assert!(again.await.storage().keys.find("s:1").await.unwrap().is_some());
 }

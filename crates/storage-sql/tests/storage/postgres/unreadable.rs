@@ -1,6 +1,6 @@
 //! Accounts whose row cannot be decoded.
 
-use super::InSchema;
+use super::PostgresSchema;
 use crate::unreadable::{self, Damage};
 
 const DAMAGE: Damage = Damage {
@@ -9,21 +9,21 @@ const DAMAGE: Damage = Damage {
 };
 
 #[tokio::test]
-async fn account_that_cannot_be_decoded_is_ended_disabled_and_deleted() {
-    let opened = InSchema::open().await;
+async fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
+    let opened = PostgresSchema::open().await;
     let sql = |statement: &str| opened.sql(statement);
-    unreadable::is_ended_disabled_and_deleted(&opened.storage(), sql, DAMAGE).await;
+    unreadable::is_logged_out_disabled_and_deleted(&opened.storage(), sql, DAMAGE).await;
 }
 
 #[tokio::test]
 async fn administrator_who_cannot_be_decoded_does_not_count() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     let sql = |statement: &str| opened.sql(statement);
     unreadable::administrator_does_not_count(&opened.storage(), sql, DAMAGE).await;
 }
 
 #[tokio::test]
 async fn session_of_an_older_epoch_is_not_kept() {
-    let opened = InSchema::open().await;
+    let opened = PostgresSchema::open().await;
     unreadable::outdated_session_is_not_kept(&opened.storage(), |sql| opened.sql(sql)).await;
 }

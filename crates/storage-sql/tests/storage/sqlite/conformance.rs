@@ -1,10 +1,10 @@
 //! Every rule, on our own schema and on those of upstream.
 
 mod in_file {
-    use crate::sqlite::InFile;
+    use crate::sqlite::SqliteFile;
 
-    async fn empty_storage() -> InFile {
-        InFile::open(crossauth_storage_sql::sqlite::Options::default()).await
+    async fn empty_storage() -> SqliteFile {
+        SqliteFile::open(crossauth_storage_sql::sqlite::Options::default()).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
@@ -22,9 +22,9 @@ mod in_memory {
 }
 
 mod pycrossauth {
-    use crate::sqlite::{InFile, foreign};
+    use crate::sqlite::{SqliteFile, foreign};
 
-    async fn empty_storage() -> InFile {
+    async fn empty_storage() -> SqliteFile {
         foreign::open(&foreign::PYCROSSAUTH, "admin boolean,").await
     }
 
@@ -32,9 +32,9 @@ mod pycrossauth {
 }
 
 mod crossauthjs {
-    use crate::sqlite::{InFile, foreign};
+    use crate::sqlite::{SqliteFile, foreign};
 
-    async fn empty_storage() -> InFile {
+    async fn empty_storage() -> SqliteFile {
         foreign::open(&foreign::CROSSAUTHJS, "admin boolean,").await
     }
 
@@ -42,9 +42,9 @@ mod crossauthjs {
 }
 
 mod text_ids {
-    use crate::sqlite::{InFile, foreign};
+    use crate::sqlite::{SqliteFile, foreign};
 
-    async fn empty_storage() -> InFile {
+    async fn empty_storage() -> SqliteFile {
         let schema = foreign::Schema { id: "varchar(36) PRIMARY KEY", ..foreign::CROSSAUTHJS };
         foreign::open(&schema, "admin boolean,").await
     }

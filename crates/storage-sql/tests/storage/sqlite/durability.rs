@@ -8,7 +8,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
 use crossauth_storage_sql::sqlite::{self, Options};
 
-use super::InFile;
+use super::SqliteFile;
 
 /// The variable with the path of the file, for the child process.
 const FILE: &str = "CROSSAUTH_TEST_DURABILITY_FILE";
@@ -41,7 +41,7 @@ async fn write_until_killed() {
 
 #[tokio::test]
 async fn acknowledged_writes_survive_sigkill() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sqlite::durability::write_until_killed", "--ignored", "--nocapture"])
         .env(FILE, opened.path())

@@ -8,17 +8,17 @@ use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::StorageErrorKind;
 use crossauth_storage_sql::sqlite::Options;
 
-use super::InFile;
+use super::SqliteFile;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-fn log_of(path: &Path) -> PathBuf {
+fn wal_path(path: &Path) -> PathBuf {
     path.with_extension("db-wal")
 }
 
 fn remove_both(path: &Path) {
     fs::remove_file(path).unwrap();
-    fs::remove_file(log_of(path)).unwrap();
+    fs::remove_file(wal_path(path)).unwrap();
 }
 
 fn replace_by_a_copy(path: &Path) {
@@ -35,11 +35,11 @@ async fn replaced_file_stops_writes() {
         ("removed", remove_both),
         ("renamed", |path| fs::rename(path, path.with_extension("old")).unwrap()),
         ("replaced", replace_by_a_copy),
-        ("log removed", |path| fs::remove_file(log_of(path)).unwrap()),
+        ("log removed", |path| fs::remove_file(wal_path(path)).unwrap()),
         ("emptied", |path| drop(fs::File::create(path).unwrap())),
     ];
     for (name, fault) in faults {
-        let opened = InFile::open(Options::default()).await;
+        let opened = SqliteFile::open(Options::default()).await;
         let keys = opened.storage().keys;
         keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
         opened.database.ping().await.unwrap();
@@ -53,7 +53,7 @@ async fn replaced_file_stops_writes() {
 
 #[tokio::test]
 async fn restored_file_is_written_again() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let (path, away) = (opened.path(), opened.path().with_extension("away"));
     fs::rename(&path, &away).unwrap();
     assert!(opened.database.ping().await.is_err());
@@ -64,7 +64,7 @@ async fn restored_file_is_written_again() {
 
 #[tokio::test]
 async fn truncated_file_is_an_error_and_does_not_kill_the_process() {
-    let opened = InFile::open(Options { readers: 1, ..Options::default() }).await;
+    let opened = SqliteFile::open(Options { readers: 1, ..Options::default() }).await;
     let keys = opened.storage().keys;
     for number in 0..50 {
         let data = KeyData::from_text("x".repeat(60_000));
@@ -87,8 +87,8 @@ async fn truncated_file_is_an_error_and_does_not_kill_the_process() {
 
 #[tokio::test]
 async fn ping_writes() {
-    let opened = InFile::open(Options::default()).await;
-    let length = || fs::metadata(log_of(&opened.path())).unwrap().len();
+    let opened = SqliteFile::open(Options::default()).await;
+    let length = || fs::metadata(wal_path(&opened.path())).unwrap().len();
     let before = length();
     opened.database.ping().await.unwrap();
     assert!(length() > before);
@@ -96,7 +96,7 @@ async fn ping_writes() {
 
 #[tokio::test]
 async fn write_ahead_log_is_truncated_after_a_long_read() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let keys = opened.storage().keys;
     keys.insert(&Key::new("s:first", None, NOW)).await.unwrap();
     let reader = opened.connection();
@@ -106,7 +106,7 @@ async fn write_ahead_log_is_truncated_after_a_long_read() {
         let key = Key { data, ..Key::new(format!("s:{number}"), None, NOW) };
         keys.insert(&key).await.unwrap();
     }
-    let length = || fs::metadata(log_of(&opened.path())).unwrap().len();
+    let length = || fs::metadata(wal_path(&opened.path())).unwrap().len();
     assert!(length() > 8 << 20, "{}", length());
     reader.execute_batch("COMMIT").unwrap();
     drop(reader);

@@ -11,7 +11,7 @@ use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 use serde_json::{Map, json};
 
-use super::InFile;
+use super::SqliteFile;
 
 /// Differences between the schemas of upstream.
 pub(crate) struct Schema {
@@ -45,12 +45,12 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
 };
 
 /// Creates the schema, with `optional` columns of users, and opens it.
-pub(crate) async fn open(schema: &Schema, optional: &str) -> InFile {
+pub(crate) async fn open(schema: &Schema, optional: &str) -> SqliteFile {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.db");
     Connection::open(&path).unwrap().execute_batch(&ddl(schema, optional)).unwrap();
     let options = Options { tables: (schema.tables)(), ..Options::default() };
-    InFile { database: options.open(path).await.unwrap(), directory }
+    SqliteFile { database: options.open(path).await.unwrap(), directory }
 }
 
 fn ddl(
@@ -231,7 +231,7 @@ async fn invalid_identifiers_are_rejected() {
     }
 }
 
-impl InFile {
+impl SqliteFile {
     pub(crate) fn path(&self) -> std::path::PathBuf {
         self.directory.path().join("test.db")
     }

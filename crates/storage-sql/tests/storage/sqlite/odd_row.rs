@@ -10,7 +10,7 @@ use crossauth_storage_sql::sqlite::Options;
 use crossauth_storage_sql::{OpenWarning, TableMap};
 use crossauth_testkit::storage::create_user;
 
-use super::InFile;
+use super::SqliteFile;
 use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH, Schema};
 
 /// 2026-01-01T00:00:00Z
@@ -29,7 +29,7 @@ const FUTURE: [&str; 4] =
     ["4102444800.5", "'2100-01-01T00:00:00.123456'", "'2100-01-01 00:00'", "'4102444800'"];
 
 /// A Python database with a text column for times and a session for each moment of expiry.
-async fn expiring(moments: &[&str]) -> InFile {
+async fn expiring(moments: &[&str]) -> SqliteFile {
     let opened = foreign::open(&Schema { time: "text", ..PYCROSSAUTH }, "").await;
     for (number, expires) in moments.iter().enumerate() {
         opened.sql(&format!(
@@ -221,7 +221,7 @@ async fn application_columns_hold_any_value() {
 }
 
 async fn reopen(
-    opened: &InFile,
+    opened: &SqliteFile,
     tables: TableMap,
 ) -> crossauth_storage_sql::SqlStorage<crossauth_storage_sql::sqlite::Sqlite> {
     Options { tables, ..Options::default() }.open(opened.path()).await.unwrap()

@@ -7,11 +7,11 @@ use crossauth_storage_sql::sqlite::{self, Options};
 use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 
-use super::InFile;
+use super::SqliteFile;
 
 #[tokio::test]
 async fn stored_data_survives_reopening() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let bob = NewUser::named("bob");
     let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.database.close().await;
@@ -22,7 +22,7 @@ async fn stored_data_survives_reopening() {
 
 #[tokio::test]
 async fn closed_database_accepts_no_writes() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     opened.database.ping().await.unwrap();
     opened.database.close().await;
     let bob = NewUser::named("bob");
@@ -56,7 +56,7 @@ async fn concurrent_migrations_succeed() {
 
 #[tokio::test]
 async fn newer_schema_is_rejected_and_not_changed() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let insert = "INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)";
     opened.connection().execute_batch(insert).unwrap();
     let error = sqlite::open(opened.path()).await.unwrap_err();
@@ -75,7 +75,7 @@ async fn file_that_is_not_a_database_is_rejected() {
 
 #[tokio::test]
 async fn damaged_database_is_refused() {
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     opened.database.close().await;
     let path = opened.path();
     drop(opened.database);
@@ -101,7 +101,7 @@ async fn missing_directory_is_named() {
 async fn new_file_and_its_log_are_readable_by_the_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
-    let opened = InFile::open(Options::default()).await;
+    let opened = SqliteFile::open(Options::default()).await;
     let bob = NewUser::named("bob");
     create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     let mut seen = 0;
