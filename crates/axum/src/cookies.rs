@@ -1,6 +1,7 @@
 //! Our cookies in a request: the session cookie and the CSRF cookie.
 
 use http::{HeaderMap, header};
+use memchr::memchr;
 
 /// Maximum length of an accepted cookie value, in bytes.
 const MAX_LEN: usize = 512;
@@ -54,17 +55,24 @@ impl<'a> RequestCookies<'a> {
         let mut found = Self::default();
         for header in headers.get_all(header::COOKIE) {
             // As bytes: cookies of other applications may contain anything.
-            for pair in header.as_bytes().split(|byte| *byte == b';') {
-                let mut halves = pair.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
-                let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
-                if name == names.session.as_bytes() {
-                    found.session = found.session.add(value);
-                } else if name == names.csrf.as_bytes() {
-                    found.csrf = found.csrf.add(value);
-                }
+            let mut rest = header.as_bytes();
+            while !rest.is_empty() {
+                let end = memchr(b';', rest).unwrap_or(rest.len());
+                found.add(&rest[..end], names);
+                rest = rest.get(end + 1..).unwrap_or_default();
             }
         }
         found
+    }
+
+    fn add(&mut self, pair: &'a [u8], names: CookieNames<'_>) {
+        let Some(equals) = memchr(b'=', pair) else { return };
+        let (name, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+        if name == names.session.as_bytes() {
+            self.session = self.session.add(value);
+        } else if name == names.csrf.as_bytes() {
+            self.csrf = self.csrf.add(value);
+        }
     }
 }
 

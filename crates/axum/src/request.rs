@@ -3,18 +3,17 @@
 mod csrf;
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use crossauth_core::csrf::{CsrfError, Token};
-use crossauth_core::key::Key;
-use crossauth_core::session::{Replaced, SessionId};
+use crossauth_core::session::{Replaced, Session, SessionId};
 use crossauth_core::user::User;
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
-use crate::cookies::CookieValue;
+use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::Crossauth;
 use crate::origin::{self, RequestOrigin};
 use crate::rejection::Rejection;
@@ -42,11 +41,10 @@ pub(crate) struct Known {
     pub(crate) visitor: Visitor,
     /// The origin of the request; [`RequestOrigin::SameOrigin`] for safe requests.
     pub(crate) request_origin: RequestOrigin,
-    pub(crate) credential: Credential,
+    /// Set when the request has been authenticated; anonymous without.
+    credential: OnceLock<Credential>,
     /// Whether the request has more than one session cookie, so none is accepted.
     pub(crate) duplicate_session_cookie: bool,
-    /// Whether the session cookie was refused, so that the response removes it.
-    pub(crate) refused_session_cookie: bool,
     csrf: CsrfState,
 }
 
@@ -57,17 +55,11 @@ pub(crate) struct Known {
 /// with extractors of their own, so that existing handlers do not accept them.
 #[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
 pub(crate) enum Credential {
-    /// Anonymous.
-    None,
     /// A session cookie. Browsers send it automatically, so unsafe requests need a CSRF token.
-    Session(CheckedSession),
-}
-
-/// The authenticated session of this request.
-pub(crate) struct CheckedSession {
-    pub(crate) id: SessionId,
-    pub(crate) key: Key,
-    pub(crate) user: Option<User>,
+    Session(Session),
+    /// A session cookie that was refused. The request is anonymous, and the response removes the
+    /// cookie.
+    Refused,
 }
 
 /// The surface of a response.
@@ -111,7 +103,11 @@ impl Deref for RequestInfo {
 
 impl RequestInfo {
     /// Reads everything except the credential, which may need the store.
-    pub(crate) fn read<B>(crossauth: &Crossauth, request: &Request<B>) -> Known {
+    pub(crate) fn read<B>(
+        crossauth: &Crossauth,
+        request: &Request<B>,
+        cookies: &RequestCookies<'_>,
+    ) -> Self {
         let headers = request.headers();
         let original = request.extensions().get::<OriginalUri>();
         let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri).clone();
@@ -124,7 +120,7 @@ impl RequestInfo {
         } else {
             RequestOrigin::of(headers, &uri, &config.base_url, &config.requests.allowed_hosts)
         };
-        Known {
+        Self(Arc::new(Known {
             id: scope.id,
             scope,
             method: request.method().clone(),
@@ -132,30 +128,31 @@ impl RequestInfo {
             uri,
             visitor,
             request_origin,
-            credential: Credential::None,
-            duplicate_session_cookie: false,
-            refused_session_cookie: false,
-            csrf: CsrfState::default(),
+            credential: OnceLock::new(),
+            duplicate_session_cookie: cookies.session == CookieValue::Ambiguous,
+            csrf: CsrfState::new(cookies.csrf),
             crossauth: crossauth.clone(),
-        }
-    }
-
-    pub(crate) fn new(known: Known) -> Self {
-        Self(Arc::new(known))
+        }))
     }
 }
 
 impl Known {
-    pub(crate) fn set_csrf_cookie(&mut self, cookie: CookieValue<'_>) {
-        self.csrf = CsrfState::new(cookie);
+    /// Records how the caller has identified itself; the first credential counts.
+    pub(crate) fn authenticate(&self, credential: Credential) {
+        let _first = self.credential.set(credential);
     }
 
     /// The session of the request.
-    pub(crate) fn session(&self) -> Option<&CheckedSession> {
-        match &self.credential {
-            Credential::Session(session) => Some(session),
-            Credential::None => None,
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match self.credential.get() {
+            Some(Credential::Session(session)) => Some(session),
+            Some(Credential::Refused) | None => None,
         }
+    }
+
+    /// Whether the session cookie was refused, so that the response removes it.
+    pub(crate) fn refused_session_cookie(&self) -> bool {
+        matches!(self.credential.get(), Some(Credential::Refused))
     }
 
     pub(crate) fn session_id(&self) -> Option<&SessionId> {
@@ -197,7 +194,7 @@ impl Known {
     pub(crate) fn carries_our_cookies(&self) -> bool {
         self.session().is_some()
             || self.duplicate_session_cookie
-            || self.refused_session_cookie
+            || self.refused_session_cookie()
             || self.csrf.has_cookie()
     }
 

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::key::{DataChange, Owner};
-use crossauth_core::session::{BeginOptions, Begun, NewSession};
+use crossauth_core::session::{self, BeginOptions, Begun, NewSession};
 use crossauth_core::storage::{StorageError, UpdateDataError};
 use crossauth_core::user::{Refusal, User};
 use http::request::Parts;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::rejection::Rejection;
-use crate::request::{CheckedSession, RequestInfo};
+use crate::request::RequestInfo;
 use crate::session_change::SessionChange;
 
 /// The session of a request, of a user or anonymous. Requests without a session get 401; use
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    fn known(&self) -> Option<&CheckedSession> {
+    fn known(&self) -> Option<&session::Session> {
         self.0.session()
     }
 

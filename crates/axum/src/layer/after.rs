@@ -79,20 +79,25 @@ fn write_headers(
 }
 
 fn keep_session(info: &RequestInfo, headers: &mut HeaderMap) {
-    if is_for_shared_caches(headers) {
+    let crossauth = &info.crossauth;
+    let removes_session = info.duplicate_session_cookie || info.refused_session_cookie();
+    let issues_token =
+        info.method.is_safe() && crossauth.config().csrf_issue == CsrfIssue::EveryGet;
+    let csrf = info.csrf_state();
+    let writes = removes_session || issues_token || csrf.is_ambiguous() || csrf.shown().is_some();
+    if !writes || is_for_shared_caches(headers) {
         return;
     }
-    let crossauth = &info.crossauth;
-    if info.duplicate_session_cookie || info.refused_session_cookie {
+    if removes_session {
         crossauth.delete_session_cookie(headers, info);
     }
-    if info.method.is_safe() && crossauth.config().csrf_issue == CsrfIssue::EveryGet {
+    if issues_token {
         info.show_csrf_token();
     }
-    if info.csrf_state().is_ambiguous() {
+    if csrf.is_ambiguous() {
         crossauth.delete_csrf_cookie(headers, info);
     }
-    if let Some(shown) = info.csrf_state().shown() {
+    if let Some(shown) = csrf.shown() {
         crossauth.set_csrf_header(headers, &shown.token);
         // A cross-site form arrives without the cookies of the browser, which must not be replaced.
         if shown.needs_cookie && info.request_origin != RequestOrigin::CrossOrigin {

@@ -9,16 +9,13 @@ use crate::cookies::CookieValue;
 use crate::crossauth::Crossauth;
 
 /// The CSRF cookie of a request, and the token of its response.
-#[derive(Default)]
 pub(crate) struct CsrfState {
     cookie: Cookie,
     shown: OnceLock<Shown>,
 }
 
 /// The CSRF cookie of a request.
-#[derive(Default)]
 enum Cookie {
-    #[default]
     Absent,
     Present(Text),
     /// Not of a form in which we write it.

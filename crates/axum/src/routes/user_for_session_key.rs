@@ -13,6 +13,7 @@ use crate::visible_user::VisibleUser;
 
 #[derive(Serialize)]
 struct Body<'a> {
+    ok: bool,
     user: VisibleUser<'a>,
 }
 
@@ -23,7 +24,7 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 
 fn user(info: &RequestInfo) -> HandlerResult {
     let user = info.user().ok_or(ErrorCode::Unauthorized)?;
-    Ok(response::json_ok(info, Body { user: VisibleUser::new(&info.crossauth, user) }))
+    Ok(response::json(info, &Body { ok: true, user: VisibleUser::new(&info.crossauth, user) }))
 }
 
 /// `POST api/userforsessionkey`, as in one upstream version: with a CSRF token in the header.

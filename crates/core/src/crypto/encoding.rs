@@ -27,15 +27,25 @@ pub(crate) const fn encoded_len(len: usize) -> usize {
 ///
 /// For short texts of known length; several times as fast as the general encoder.
 pub(crate) fn encode_to(bytes: &[u8], text: &mut [u8]) {
-    const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     debug_assert_eq!(text.len(), encoded_len(bytes.len()), "the text has the right length");
-    for (chunk, symbols) in bytes.chunks(3).zip(text.chunks_mut(4)) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (index, symbol) in symbols.iter_mut().enumerate() {
-            *symbol = SYMBOLS[(bits >> (18 - 6 * index) & 0x3f) as usize];
-        }
+    let (groups, rest) = bytes.as_chunks();
+    let (quads, tail) = text.as_chunks_mut();
+    for (group, quad) in groups.iter().zip(quads) {
+        *quad = symbols(*group);
     }
+    if !rest.is_empty() {
+        let mut group = [0; 3];
+        group[..rest.len()].copy_from_slice(rest);
+        tail.copy_from_slice(&symbols(group)[..tail.len()]);
+    }
+}
+
+/// The four symbols of three bytes.
+fn symbols([first, second, third]: [u8; 3]) -> [u8; 4] {
+    const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = u32::from_be_bytes([0, first, second, third]);
+    let symbol = |shift: u32| SYMBOLS[(bits >> shift & 0x3f) as usize];
+    [symbol(18), symbol(12), symbol(6), symbol(0)]
 }
 
 /// Encodes bytes as base64url without padding.
