@@ -53,6 +53,8 @@ impl Queue {
 
     fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
+        // With lines in the queue, or while it writes, the thread looks again by itself.
+        let sleeps = waiting.lines.is_empty() && !waiting.writing;
         // An empty queue accepts a line of any length.
         if waiting.lines.is_empty() || waiting.lines.len() + line.len() <= CAPACITY {
             waiting.lines.extend_from_slice(line);
@@ -60,7 +62,9 @@ impl Queue {
             waiting.lost += 1;
         }
         drop(waiting);
-        self.0.changed.notify_all();
+        if sleeps {
+            self.0.changed.notify_all();
+        }
     }
 
     /// Writes queued lines forever.
