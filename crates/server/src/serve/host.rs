@@ -44,18 +44,18 @@ fn is_host(host: &str) -> bool {
         return address.parse::<Ipv6Addr>().is_ok();
     }
     // A final dot marks a fully qualified name.
-    let labels = host.strip_suffix('.').unwrap_or(host);
-    let last = labels.rsplit('.').next().unwrap_or_default();
+    let labels = host.strip_suffix('.').unwrap_or(host).as_bytes();
+    let last = labels.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     // Browsers parse a host that ends in a number as an IPv4 address.
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+    if last.iter().all(u8::is_ascii_digit) {
         return host.parse::<Ipv4Addr>().is_ok();
     }
-    labels.split('.').all(is_label)
+    labels.split(|byte| *byte == b'.').all(is_label)
 }
 
-fn is_label(label: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !label.is_empty() && label.bytes().all(allowed)
+fn is_label(label: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !label.is_empty() && label.iter().all(allowed)
 }
 
 #[cfg(test)]
