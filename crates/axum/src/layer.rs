@@ -22,7 +22,7 @@ use tower_service::Service;
 
 use crate::crossauth::Crossauth;
 use crate::request::RequestInfo;
-use before::Arrival;
+use before::UnauthenticatedRequest;
 
 /// Authenticates requests to the routes that it wraps; see [`Crossauth::layer`].
 #[derive(Debug, Clone)]
@@ -68,19 +68,19 @@ where
             // An outer layer of the same Crossauth has already handled the request.
             return State::Inner { future: self.inner.call(request) }.into();
         }
-        let arrival = Arrival::read(&self.crossauth, &request);
-        if arrival.needs_store() {
+        let unauthenticated = UnauthenticatedRequest::read(&self.crossauth, &request);
+        if unauthenticated.needs_store() {
             // The service that was polled ready must be the one that is called.
             let ready = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, ready);
-            let future = arrival.handle(request, async move |info, mut request| {
+            let future = unauthenticated.handle(request, async move |info, mut request| {
                 request.extensions_mut().insert(info);
                 let Ok(response) = inner.call(request).await;
                 response
             });
             return State::Boxed { future: Box::pin(future) }.into();
         }
-        let info = arrival.anonymous();
+        let info = unauthenticated.anonymous();
         match before::admit(&info) {
             Ok(()) => {
                 request.extensions_mut().insert(info.clone());
@@ -108,7 +108,7 @@ pub(crate) async fn handle<F: Future<Output = Response>>(
 ) -> Response {
     match outer(crossauth, &request) {
         Some(info) => inner(info, request).await,
-        None => Arrival::read(crossauth, &request).handle(request, inner).await,
+        None => UnauthenticatedRequest::read(crossauth, &request).handle(request, inner).await,
     }
 }
 

@@ -24,10 +24,10 @@ pub(crate) use csrf::CsrfState;
 
 /// The context of a request, set by the layer in the request's extensions. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct RequestInfo(Arc<Known>);
+pub(crate) struct RequestInfo(Arc<RequestInfoInner>);
 
 /// See [`RequestInfo`].
-pub(crate) struct Known {
+pub(crate) struct RequestInfoInner {
     /// The Crossauth that the layer belongs to.
     pub(crate) crossauth: Crossauth,
     /// Identifies the request in logs and on error pages.
@@ -94,9 +94,9 @@ impl Surface {
 }
 
 impl Deref for RequestInfo {
-    type Target = Known;
+    type Target = RequestInfoInner;
 
-    fn deref(&self) -> &Known {
+    fn deref(&self) -> &RequestInfoInner {
         &self.0
     }
 }
@@ -120,7 +120,7 @@ impl RequestInfo {
         } else {
             RequestOrigin::of(headers, &uri, &config.base_url, &config.requests.allowed_hosts)
         };
-        Self(Arc::new(Known {
+        Self(Arc::new(RequestInfoInner {
             id: scope.id,
             scope,
             method: request.method().clone(),
@@ -136,7 +136,7 @@ impl RequestInfo {
     }
 }
 
-impl Known {
+impl RequestInfoInner {
     /// Records how the caller has identified itself; the first credential counts.
     pub(crate) fn authenticate(&self, credential: Credential) {
         let _first = self.credential.set(credential);

@@ -8,7 +8,7 @@ use crate::database::Value;
 use crate::record::{Cells, Problem};
 
 /// Quoted columns and the values to write to them.
-pub(crate) type Written<'v> = Vec<(&'v str, Value<'v>)>;
+pub(crate) type Assignments<'v> = Vec<(&'v str, Value<'v>)>;
 
 /// Where a table stores application fields.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Extra {
         &'v self,
         stored: &Map<String, Json>,
         changes: &'v Map<String, Json>,
-    ) -> Result<Written<'v>, StorageError> {
+    ) -> Result<Assignments<'v>, StorageError> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }

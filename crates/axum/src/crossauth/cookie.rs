@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::Crossauth;
 use crate::cookies::CookieNames;
-use crate::request::Known;
+use crate::request::RequestInfoInner;
 
 /// Maximum number of paths for which a duplicate cookie is removed.
 const MAX_PATHS: usize = 8;
@@ -29,19 +29,28 @@ impl Crossauth {
         append(headers, options, SetCookie::new(options, &self.auth().csrf.cookie(token), None));
     }
 
-    pub(crate) fn delete_session_cookie(&self, headers: &mut HeaderMap, request: &Known) {
+    pub(crate) fn delete_session_cookie(
+        &self,
+        headers: &mut HeaderMap,
+        request: &RequestInfoInner,
+    ) {
         let duplicate = request.duplicate_session_cookie;
         self.delete(headers, &self.config().session_cookie, duplicate.then_some(request));
     }
 
-    pub(crate) fn delete_csrf_cookie(&self, headers: &mut HeaderMap, request: &Known) {
+    pub(crate) fn delete_csrf_cookie(&self, headers: &mut HeaderMap, request: &RequestInfoInner) {
         let duplicate = request.csrf_state().is_ambiguous();
         self.delete(headers, &self.config().csrf_cookie, duplicate.then_some(request));
     }
 
     /// Removes a cookie and, if the request had a duplicate, every variant that another host of the
     /// same domain can have set.
-    fn delete(&self, headers: &mut HeaderMap, options: &CookieOptions, duplicate: Option<&Known>) {
+    fn delete(
+        &self,
+        headers: &mut HeaderMap,
+        options: &CookieOptions,
+        duplicate: Option<&RequestInfoInner>,
+    ) {
         append(headers, options, SetCookie::removal(options));
         let Some(request) = duplicate else { return };
         let domains = self.config().base_url.domains();

@@ -13,13 +13,13 @@ use crate::origin::RequestOrigin;
 use crate::request::{Credential, RequestInfo};
 
 /// A request whose session was not looked up yet.
-pub(super) struct Arrival {
+pub(super) struct UnauthenticatedRequest {
     info: RequestInfo,
     /// The id in a session cookie that this server signed.
     session: Option<SessionId>,
 }
 
-impl Arrival {
+impl UnauthenticatedRequest {
     pub(super) fn read(crossauth: &Crossauth, request: &Request) -> Self {
         let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
         let info = RequestInfo::read(crossauth, request, &cookies);

@@ -20,26 +20,26 @@ impl KeySql {
         epoch: Option<u64>,
     ) -> Result<(), StorageError> {
         let keys = &self.schema.keys;
-        let mut written = vec![
+        let mut assignments = vec![
             (keys.value.quoted.as_str(), Value::text(&key.value)),
             (keys.userid.quoted(), self.owner(userid)?),
             (keys.created.quoted(), keys.times.encode(&keys.created, key.created)),
             (keys.expires.quoted(), keys.times.encode_optional(&keys.expires, key.expires)),
         ];
-        written.extend(
+        assignments.extend(
             keys.lastactive
                 .as_ref()
                 .map(|field| (field.quoted(), keys.times.encode_optional(field, key.lastactive))),
         );
         let data = Value::text(key.data.as_text());
-        written.extend(keys.data.as_ref().map(|field| (field.quoted(), data)));
+        assignments.extend(keys.data.as_ref().map(|field| (field.quoted(), data)));
         if let Some(field) = &keys.epoch {
             let epoch = i64::try_from(epoch.unwrap_or_default()).map_err(StorageError::corrupt)?;
-            written.push((field.quoted(), Value::Integer(epoch)));
+            assignments.push((field.quoted(), Value::Integer(epoch)));
         }
-        written.extend(keys.extra.encode(&Map::new(), &key.extra)?);
-        let statement = self.insert.of(&written);
-        transaction.execute(&statement, &values(written)).await?;
+        assignments.extend(keys.extra.encode(&Map::new(), &key.extra)?);
+        let statement = self.insert.statement(&assignments);
+        transaction.execute(&statement, &values(assignments)).await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crossauth_core::storage::{StorageError, StoredUser};
 
 use crate::column::{Field, select_list};
 use crate::database::{Row, Statement, Value};
-use crate::extra::Written;
+use crate::extra::Assignments;
 use crate::record::{Secrets, Users};
 use crate::schema::Schema;
 
@@ -165,8 +165,8 @@ impl Insert {
     }
 
     /// The statement that writes these columns.
-    pub(crate) fn of(&self, written: &Written<'_>) -> Cow<'_, Statement> {
-        let columns = || written.iter().map(|(column, _)| *column);
+    pub(crate) fn statement(&self, assignments: &Assignments<'_>) -> Cow<'_, Statement> {
+        let columns = || assignments.iter().map(|(column, _)| *column);
         if self.columns.iter().map(String::as_str).eq(columns()) {
             return Cow::Borrowed(&self.statement);
         }
@@ -180,14 +180,14 @@ fn insert(table: &str, columns: &[&str]) -> Statement {
 }
 
 /// `UPDATE` of these columns in the row that the last parameter identifies.
-pub(crate) fn update(table: &str, written: &Written<'_>, id: &str) -> Statement {
-    let sets: Vec<String> = written.iter().map(|(column, _)| format!("{column} = ?")).collect();
+pub(crate) fn update(table: &str, assignments: &Assignments<'_>, id: &str) -> Statement {
+    let sets: Vec<String> = assignments.iter().map(|(column, _)| format!("{column} = ?")).collect();
     Statement::new(format!("UPDATE {table} SET {} WHERE {id} = ?", sets.join(", ")))
 }
 
 /// The parameters of [`Insert`] and [`update`].
-pub(crate) fn values(written: Written<'_>) -> Vec<Value<'_>> {
-    written.into_iter().map(|(_, value)| value).collect()
+pub(crate) fn values(assignments: Assignments<'_>) -> Vec<Value<'_>> {
+    assignments.into_iter().map(|(_, value)| value).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::statement::{UserSql, update, values};
 use crate::column::Field;
 use crate::database::{Row, Statement, Transaction, Value};
-use crate::extra::Written;
+use crate::extra::Assignments;
 use crate::record::{IdKind, decode_id};
 
 /// A user whose row is locked.
@@ -90,15 +90,15 @@ impl UserSql {
             admin: Some(user.admin),
             extra: user.extra.clone(),
         };
-        let mut written = self.written(&change, &Map::new())?;
+        let mut assignments = self.assignments(&change, &Map::new())?;
         if users.id_kind != IdKind::Integer {
             let random = self.schema.dialect.random_id(users.id_kind);
             let random = Statement::new(format!("SELECT {random}"));
             let id = transaction.find(&random, &[], |row| Ok(row.value(0)?.into_owned())).await?;
-            written.push((users.id.quoted(), id.unwrap_or(Value::Null)));
+            assignments.push((users.id.quoted(), id.unwrap_or(Value::Null)));
         }
-        let statement = self.insert.of(&written);
-        transaction.execute(&statement, &values(written)).await?;
+        let statement = self.insert.statement(&assignments);
+        transaction.execute(&statement, &values(assignments)).await?;
         let name = [Value::text(users.lookup_username(&user.username))];
         let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
         let id = transaction.find(&self.id_by_username, &name, decode).await?.flatten();
@@ -113,33 +113,33 @@ impl UserSql {
         stored: &Map<String, Json>,
     ) -> Result<(), StorageError> {
         let users = &self.schema.users;
-        let written = self.written(change, stored)?;
-        if !written.is_empty() {
-            let statement = update(&users.table, &written, users.id.quoted());
-            let mut params = values(written);
+        let assignments = self.assignments(change, stored)?;
+        if !assignments.is_empty() {
+            let statement = update(&users.table, &assignments, users.id.quoted());
+            let mut params = values(assignments);
             params.push(users.id_kind.column_value(id)?);
             transaction.execute(&statement, &params).await?;
         }
         Ok(())
     }
 
-    fn written<'v>(
+    fn assignments<'v>(
         &'v self,
         change: &'v UserUpdate,
         stored: &Map<String, Json>,
-    ) -> Result<Written<'v>, StorageError> {
+    ) -> Result<Assignments<'v>, StorageError> {
         let users = &self.schema.users;
-        let mut written = Written::new();
+        let mut assignments = Assignments::new();
         let mut write = |field: Option<&'v Field>, value: Option<Value<'v>>| {
-            written.extend(field.map(Field::quoted).zip(value));
+            assignments.extend(field.map(Field::quoted).zip(value));
         };
         let username = change.username.as_deref();
         write(Some(&users.username), username.map(Value::text));
         let normalized = username.map(|name| Value::text(users.normalization.apply(name)));
         write(users.username_normalized.as_ref(), normalized);
-        write(users.email.as_ref(), patched(&change.email, Value::text));
+        write(users.email.as_ref(), patch_value(&change.email, Value::text));
         let normalized = |email: &'v str| Value::text(users.normalization.apply(email));
-        write(users.email_normalized.as_ref(), patched(&change.email, normalized));
+        write(users.email_normalized.as_ref(), patch_value(&change.email, normalized));
         write(Some(&users.state), change.state.as_ref().map(|state| Value::text(state.as_str())));
         write(
             Some(&users.factor1),
@@ -152,8 +152,8 @@ impl UserSql {
         };
         write(users.factor2.as_ref(), factor2.map(Value::text));
         write(users.admin.as_ref(), change.admin.map(Value::from));
-        written.extend(users.extra.encode(stored, &change.extra)?);
-        Ok(written)
+        assignments.extend(users.extra.encode(stored, &change.extra)?);
+        Ok(assignments)
     }
 
     pub(super) async fn write_secrets(
@@ -163,36 +163,36 @@ impl UserSql {
         change: &SecretsUpdate,
     ) -> Result<(), StorageError> {
         let secrets = &self.schema.secrets;
-        let mut written = Written::new();
-        written.extend(secret(&secrets.password, &change.password));
+        let mut assignments = Assignments::new();
+        assignments.extend(secret(&secrets.password, &change.password));
         if let Some(totpsecret) = &secrets.totpsecret {
-            written.extend(secret(totpsecret, &change.totpsecret));
+            assignments.extend(secret(totpsecret, &change.totpsecret));
         }
-        if written.is_empty() {
+        if assignments.is_empty() {
             return Ok(());
         }
         let id = self.schema.users.id_kind.column_value(id)?;
         if transaction.exists(&self.has_secrets, std::slice::from_ref(&id)).await? {
-            let statement = update(&secrets.table, &written, &secrets.userid.quoted);
-            let mut params = values(written);
+            let statement = update(&secrets.table, &assignments, &secrets.userid.quoted);
+            let mut params = values(assignments);
             params.push(id);
             transaction.execute(&statement, &params).await?;
             return Ok(());
         }
         let password = &secrets.password;
-        let has_password = written.iter().any(|(column, _)| *column == password.quoted());
+        let has_password = assignments.iter().any(|(column, _)| *column == password.quoted());
         if password.column.not_null && !has_password {
-            written.push((password.quoted(), password.column.none()));
+            assignments.push((password.quoted(), password.column.none()));
         }
-        written.push((&secrets.userid.quoted, id));
-        let statement = self.insert_secrets.of(&written);
-        transaction.execute(&statement, &values(written)).await?;
+        assignments.push((&secrets.userid.quoted, id));
+        let statement = self.insert_secrets.statement(&assignments);
+        transaction.execute(&statement, &values(assignments)).await?;
         Ok(())
     }
 }
 
 /// The value that a patch writes; `None` if it keeps the stored one.
-fn patched<'v>(
+fn patch_value<'v>(
     patch: &'v Patch<String>,
     encode: impl FnOnce(&'v str) -> Value<'v>,
 ) -> Option<Value<'v>> {
