@@ -25,11 +25,11 @@ pub(crate) fn parameters(stored: &str) -> Result<Params> {
 pub(crate) fn measure(parameters: &Params, threads: usize, time: Duration) -> Result<Throughput> {
     let end = Instant::now() + time;
     let hashers = (0..threads).map(|_| hasher(parameters)).collect();
-    let (answered, ()) = load::load_while(hashers, || {
+    let (throughput, ()) = load::load_while(hashers, || {
         std::thread::sleep(end.saturating_duration_since(Instant::now()));
         Ok(())
     })?;
-    Ok(answered)
+    Ok(throughput)
 }
 
 fn hasher(parameters: &Params) -> impl FnMut() -> Result<()> + Send + use<> {

@@ -141,12 +141,13 @@ where
             })
             .collect();
         let outcome = task();
-        let answered = Throughput { count: count.load(Ordering::Relaxed), within: start.elapsed() };
+        let throughput =
+            Throughput { count: count.load(Ordering::Relaxed), within: start.elapsed() };
         stop.store(true, Ordering::Relaxed);
         for worker in workers {
             worker.join().map_err(|_| anyhow!("a client panicked"))??;
         }
-        Ok((answered, outcome?))
+        Ok((throughput, outcome?))
     })
 }
 

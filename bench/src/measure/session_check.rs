@@ -86,10 +86,10 @@ impl Side {
 
     fn add_round(&mut self, target: &Target<'_>, time: Duration) -> Result<()> {
         let cpu_before = target.server.cpu_time()?;
-        let answered = load::saturate(target.server.address, target.requests, time)?;
+        let throughput = load::saturate(target.server.address, target.requests, time)?;
         let cpu = target.server.cpu_time()?.saturating_sub(cpu_before);
-        self.per_second.push(answered.per_second());
-        self.cpu_micros.push(cpu.as_secs_f64() * 1e6 / number(answered.count));
+        self.per_second.push(throughput.per_second());
+        self.cpu_micros.push(cpu.as_secs_f64() * 1e6 / number(throughput.count));
         Ok(())
     }
 

@@ -83,7 +83,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until a stop signal, then until the requests in progress are answered or time out. A
+    /// Serves until a stop signal, then until the requests in progress finish or time out. A
     /// second signal stops immediately.
     pub(crate) async fn run(
         self,

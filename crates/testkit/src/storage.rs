@@ -45,7 +45,7 @@ struct Shared {
     inner: Storage,
     failing: AtomicBool,
     failing_call: Mutex<Option<(&'static str, Fault)>>,
-    /// The number of calls that are answered before one that is not.
+    /// The number of successful calls before one that fails.
     calls_to_failure: Mutex<Option<usize>>,
     calls: Mutex<Vec<&'static str>>,
     interruption: Mutex<Option<(&'static str, Interruption)>>,

@@ -42,8 +42,8 @@ async fn extractors_restrict_each_route() {
         let get = || Request::get(path).header(ACCEPT, "text/html");
         assert_eq!(send(&app, get(), "").await.0, anonymous, "{path}");
         for (user, status) in [(&ada, as_ada), (&bob, as_bob), (&carol, as_carol)] {
-            let answer = send(&app, user.authorize(get()), "").await;
-            assert_eq!(answer.0, status, "{path}: {}", answer.1);
+            let response = send(&app, user.authorize(get()), "").await;
+            assert_eq!(response.0, status, "{path}: {}", response.1);
         }
     }
 }
@@ -52,8 +52,8 @@ async fn extractors_restrict_each_route() {
 async fn form_and_script_require_a_csrf_token() {
     let (app, [ada, ..]) = example().await;
     let form = || Request::post("/notes").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let answer = send(&app, ada.authorize(form()), "text=hello").await;
-    assert_eq!(answer, (200, "ada notes: hello".to_owned()));
+    let response = send(&app, ada.authorize(form()), "text=hello").await;
+    assert_eq!(response, (200, "ada notes: hello".to_owned()));
     let script = || Request::post("/api/notes").header(CONTENT_TYPE, "application/json");
     let (status, body) = send(&app, ada.authorize(script()), r#"{"text":"hello"}"#).await;
     assert_eq!(status, 200, "{body}");

@@ -140,9 +140,9 @@ impl Hasher {
 
     /// Hashes a password; returns the text to store.
     pub async fn hash(&self, password: Password, lane: Lane) -> Result<String, HashError> {
-        let (answer, answered) = oneshot::channel();
-        self.enqueue(Job::Hash { password, answer }, lane)?;
-        answered.await.unwrap_or(Err(HashError::Failed))
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Hash { password, sender }, lane)?;
+        receiver.await.unwrap_or(Err(HashError::Failed))
     }
 
     /// Verifies a password against a stored text.
@@ -158,9 +158,9 @@ impl Hasher {
         stored: Option<&str>,
         lane: Lane,
     ) -> Result<Verification, HashError> {
-        let (answer, answered) = oneshot::channel();
-        self.enqueue(Job::Verify { password, stored: stored.map(str::to_owned), answer }, lane)?;
-        answered.await.unwrap_or(Err(HashError::Failed))
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Verify { password, stored: stored.map(str::to_owned), sender }, lane)?;
+        receiver.await.unwrap_or(Err(HashError::Failed))
     }
 
     fn enqueue(&self, job: Job, lane: Lane) -> Result<(), HashError> {
@@ -187,12 +187,12 @@ impl fmt::Debug for Hasher {
 enum Job {
     Hash {
         password: Password,
-        answer: oneshot::Sender<Result<String, HashError>>,
+        sender: oneshot::Sender<Result<String, HashError>>,
     },
     Verify {
         password: Password,
         stored: Option<String>,
-        answer: oneshot::Sender<Result<Verification, HashError>>,
+        sender: oneshot::Sender<Result<Verification, HashError>>,
     },
 }
 
@@ -226,14 +226,14 @@ fn release_memory(memory: &mut Memory, idle: Idle) {
 /// Runs a job, unless its requester was cancelled.
 fn run(scheme: &Scheme, job: Job, memory: &mut Memory) {
     match job {
-        Job::Hash { password, answer } if !answer.is_closed() => {
+        Job::Hash { password, sender } if !sender.is_closed() => {
             let hash = scheme.hash(password.expose(), memory);
             // The requester may have been cancelled.
-            let _ = answer.send(hash.map_err(|_| HashError::Failed));
+            let _ = sender.send(hash.map_err(|_| HashError::Failed));
         }
-        Job::Verify { password, stored, answer } if !answer.is_closed() => {
+        Job::Verify { password, stored, sender } if !sender.is_closed() => {
             let verification = scheme.verify(password.expose(), stored.as_deref(), memory);
-            let _ = answer.send(verification.map_err(|_| HashError::Failed));
+            let _ = sender.send(verification.map_err(|_| HashError::Failed));
         }
         Job::Hash { .. } | Job::Verify { .. } => {}
     }

@@ -35,20 +35,20 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
 #[expect(clippy::disallowed_methods, reason = "reading a line blocks the thread")]
 async fn ask(question: &str) -> anyhow::Result<Password> {
     let mut signals = Signals::catch()?;
-    let mut answer = spawn_blocking(read_line);
+    let mut input = spawn_blocking(read_line);
     loop {
         let echo_off = EchoOff::begin();
         let echo_off = echo_off.context("cannot turn off the echo of the terminal")?;
         write!(io::stderr(), "{question}")?;
         let event = tokio::select! {
-            answer = &mut answer => Err(answer?),
+            input = &mut input => Err(input?),
             event = signals.next() => Ok(event),
         };
         drop(echo_off);
         // Fails if standard error is closed; there is no line to end then.
         let _ = writeln!(io::stderr());
         match event {
-            Err(answer) => return answer,
+            Err(input) => return input,
             Ok(Event::End(code)) => std::process::exit(code),
             Ok(Event::Suspend) => signals.suspend().await?,
         }

@@ -54,7 +54,7 @@ impl Writer {
             + Send
             + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let job = Box::new(Waiting { input, body, outcome: None, reply });
         let sent = match &*self.jobs.lock() {
             Some(jobs) => jobs.try_send(job).is_ok(),
@@ -64,7 +64,7 @@ impl Writer {
             return Err(StorageError::unavailable("too many transactions are waiting"));
         }
         let ended = |_| Err(StorageError::unavailable("the writer thread has ended"));
-        answer.await.unwrap_or_else(ended)
+        result.await.unwrap_or_else(ended)
     }
 
     /// Waits until everything is written and the thread has ended.
