@@ -60,8 +60,8 @@ async fn form_fields_are_numbers_checkboxes_choices_and_lists() {
         ("tags", "a"),
         ("tags", "b"),
     ];
-    let answer = bob.submit("/order", &full).await;
-    assert_eq!(answer.body, r#"5 large true Some(1.5) ["a", "b"]"#);
+    let response = bob.submit("/order", &full).await;
+    assert_eq!(response.body, r#"5 large true Some(1.5) ["a", "b"]"#);
     let sparse = [("count", "0"), ("size", "small"), ("limit", ""), ("tags", "a")];
     assert_eq!(bob.submit("/order", &sparse).await.body, r#"0 small false None ["a"]"#);
     let json = json!({"count": 5, "size": "large", "gift": true, "tags": ["a"]});
@@ -80,10 +80,10 @@ async fn error_of_a_malformed_form_names_the_field() {
     ] {
         bob.submit("/order", &fields).await.assert_page(400, text);
     }
-    let answer = bob.post("/order", json!({"count": "secret", "size": "large"})).await;
-    answer.assert_failure(400, "BadRequest");
-    assert_eq!(answer.json()["fieldErrors"], json!({"count": ["Count has the wrong type"]}));
-    assert!(!answer.body.contains("secret"));
+    let response = bob.post("/order", json!({"count": "secret", "size": "large"})).await;
+    response.assert_failure(400, "BadRequest");
+    assert_eq!(response.json()["fieldErrors"], json!({"count": ["Count has the wrong type"]}));
+    assert!(!response.body.contains("secret"));
 }
 
 #[tokio::test]
@@ -104,8 +104,8 @@ async fn other_content_types_are_checked_by_the_csrf_header() {
     let mut other = bob.copy();
     other.cookies.clear();
     let foreign = other.csrf_token().await;
-    let answer = bob.post_with_token("/name", json!("eve"), &foreign).await;
-    answer.assert_failure(401, "InvalidCsrf");
+    let response = bob.post_with_token("/name", json!("eve"), &foreign).await;
+    response.assert_failure(401, "InvalidCsrf");
 }
 
 #[tokio::test]
@@ -127,10 +127,10 @@ async fn rejection_of_the_application_is_rendered_like_a_built_in_one() {
     bob.get("/edit").await.assert_page(403, "Only editors can do this");
     bob.get_json("/edit").await.assert_failure(403, "Forbidden");
     bob.get("/gone").await.assert_page(404, "Page not found");
-    let answer = bob.get_json("/book").await;
-    answer.assert_failure(400, "FormEntry");
+    let response = bob.get_json("/book").await;
+    response.assert_failure(400, "FormEntry");
     let fields = json!({"date": ["Date is in the past"], "seats": ["Seats are sold out"]});
-    assert_eq!(answer.json()["fieldErrors"], fields);
+    assert_eq!(response.json()["fieldErrors"], fields);
     bob.cookies.clear();
     assert_eq!(bob.get("/edit").await.location(), Some("/login?next=%2Fedit"));
 }
@@ -152,8 +152,12 @@ async fn users_serialize_visible_fields_in_a_fixed_order() {
     let whole = r#""username":"bob","state":"active","factor1":"localpassword","factor2":"","admin":false,"phone":"1"}"#;
     let ask = |path: &str| bob.authorize(request(Method::GET, path));
     for path in ["/me", "/api/userforsessionkey"] {
-        let answer = browser.send(ask(path), "").await;
-        assert!(answer.body.contains(whole) && !answer.body.contains("sk_live"), "{}", answer.body);
+        let response = browser.send(ask(path), "").await;
+        assert!(
+            response.body.contains(whole) && !response.body.contains("sk_live"),
+            "{}",
+            response.body
+        );
     }
     let login =
         browser.post("/api/login", json!({"username": "bob", "password": testkit::PASSWORD}));
@@ -245,11 +249,11 @@ async fn sign_up_fields_have_types_choices_and_requirements() {
         assert!(page.text().contains(text), "{text}: {}", page.body);
     }
     let body = json!({"username": "x y", "password": PASSWORD, "user_team": "blue"});
-    let answer = browser.post("/api/signup", body).await;
-    let wrong = answer.json()["fieldErrors"].clone();
+    let response = browser.post("/api/signup", body).await;
+    let wrong = response.json()["fieldErrors"].clone();
     let wrong: Map<String, Value> = wrong.as_object().unwrap().clone();
     for field in ["username", "user_email", "user_team"] {
-        assert!(wrong.contains_key(field), "{field}: {}", answer.body);
+        assert!(wrong.contains_key(field), "{field}: {}", response.body);
     }
     let good = [
         ("username", "bob"),

@@ -18,7 +18,7 @@ pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -35,23 +35,23 @@ impl Browser {
     }
 
     /// Requests a page.
-    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> TestResponse {
         self.send(request(Method::GET, path).header(ACCEPT, "text/html"), "").await
     }
 
     /// Requests JSON.
-    pub(crate) async fn get_json(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get_json(&mut self, path: &str) -> TestResponse {
         self.send(request(Method::GET, path).header(ACCEPT, "application/json"), "").await
     }
 
     /// A token as in our pages.
     pub(crate) async fn csrf_token(&mut self) -> String {
-        let answer = self.get_json(&format!("{}api/getcsrftoken", self.prefix)).await;
-        answer.json()["csrfToken"].as_str().unwrap().to_owned()
+        let response = self.get_json(&format!("{}api/getcsrftoken", self.prefix)).await;
+        response.json()["csrfToken"].as_str().unwrap().to_owned()
     }
 
     /// Sends a form with a valid CSRF token.
-    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let token = self.csrf_token().await;
         let mut fields = fields.to_vec();
         fields.push(("csrfToken", &token));
@@ -59,7 +59,11 @@ impl Browser {
     }
 
     /// Sends a form without adding a CSRF token.
-    pub(crate) async fn submit_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit_bare(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> TestResponse {
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = request(Method::POST, path)
@@ -69,37 +73,42 @@ impl Browser {
     }
 
     /// Sends JSON with a valid CSRF token in the header.
-    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> TestResponse {
         let token = self.csrf_token().await;
         self.post_with_token(path, body, &token).await
     }
 
-    pub(crate) async fn post_with_token(&mut self, path: &str, body: Value, token: &str) -> Answer {
+    pub(crate) async fn post_with_token(
+        &mut self,
+        path: &str,
+        body: Value,
+        token: &str,
+    ) -> TestResponse {
         let request = json_request(path).header("X-CROSSAUTH-CSRF", token);
         self.send(request, body.to_string()).await
     }
 
-    pub(crate) async fn log_in(&mut self, username: &str, password: &str) -> Answer {
+    pub(crate) async fn log_in(&mut self, username: &str, password: &str) -> TestResponse {
         let body = json!({ "username": username, "password": password });
         self.post(&format!("{}api/login", self.prefix), body).await
     }
 
     /// The logged-in user, according to the site.
     pub(crate) async fn whoami(&mut self) -> Option<String> {
-        let answer = self.get_json(&format!("{}api/userforsessionkey", self.prefix)).await;
-        answer.json()["user"]["username"].as_str().map(str::to_owned)
+        let response = self.get_json(&format!("{}api/userforsessionkey", self.prefix)).await;
+        response.json()["user"]["username"].as_str().map(str::to_owned)
     }
 
     pub(crate) async fn send(
         &mut self,
         request: http::request::Builder,
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> TestResponse {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
-        let answer = send_bare(&self.router, request.body(body.into()).unwrap()).await;
-        for cookie in answer.set_cookies() {
+        let response = send_bare(&self.router, request.body(body.into()).unwrap()).await;
+        for cookie in response.set_cookies() {
             let (name, rest) = cookie.split_once('=').unwrap();
             let (value, attributes) = rest.split_once(';').unwrap_or((rest, ""));
             if is_removal(attributes) {
@@ -108,17 +117,17 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        answer
+        response
     }
 }
 
 /// Sends a request without adding cookies.
-pub(crate) async fn send_bare(router: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send_bare(router: &Router, request: Request<Body>) -> TestResponse {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.into()).unwrap();
-    Answer { status: parts.status, headers: parts.headers, body }
+    TestResponse { status: parts.status, headers: parts.headers, body }
 }
 
 pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
@@ -135,7 +144,7 @@ fn is_removal(cookie: &str) -> bool {
     cookie.contains("Expires=Thu, 01 Jan 1970")
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }

@@ -6,7 +6,7 @@ use http::header::COOKIE;
 use http::{HeaderValue, Method};
 use serde_json::json;
 
-use crate::browser::{Answer, request, send_bare};
+use crate::browser::{TestResponse, request, send_bare};
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
@@ -34,9 +34,9 @@ async fn host_prefixed_cookies_have_the_required_attributes_and_plain_names_are_
         Site::with(|site| site.base_url("https://id.example.com").host_prefix(HostPrefix::Always));
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
-    let answer = browser.log_in("bob", PASSWORD).await;
+    let response = browser.log_in("bob", PASSWORD).await;
     for name in ["__Host-SESSIONID", "__Host-CSRFTOKEN"] {
-        let cookie = answer.set_cookie(name).unwrap();
+        let cookie = response.set_cookie(name).unwrap();
         for attribute in ["; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/;"] {
             assert!(cookie.contains(attribute), "{cookie}");
         }
@@ -45,8 +45,8 @@ async fn host_prefixed_cookies_have_the_required_attributes_and_plain_names_are_
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     let cookie = browser.cookies.remove("__Host-SESSIONID").unwrap();
     for name in ["SESSIONID", "__host-sessionid", "__Host-SESSIONID2", "__Secure-SESSIONID"] {
-        let answer = with_cookies(&site, &format!("{name}={cookie}")).await;
-        answer.assert_failure(401, "Unauthorized");
+        let response = with_cookies(&site, &format!("{name}={cookie}")).await;
+        response.assert_failure(401, "Unauthorized");
     }
     assert_eq!(with_cookies(&site, &format!("__Host-SESSIONID={cookie}")).await.status, 200);
 }
@@ -58,14 +58,14 @@ async fn duplicate_session_cookies_are_ignored() {
     let mallory = site.logged_in("mallory").await.cookies["SESSIONID"].clone();
     assert_eq!(with_cookies(&site, &format!("SESSIONID={bob}")).await.status, 200);
     for (one, two) in [(&bob, &mallory), (&mallory, &bob), (&bob, &bob)] {
-        let answer = with_cookies(&site, &format!("SESSIONID={one}; SESSIONID={two}")).await;
-        answer.assert_failure(401, "Unauthorized");
-        assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"));
+        let response = with_cookies(&site, &format!("SESSIONID={one}; SESSIONID={two}")).await;
+        response.assert_failure(401, "Unauthorized");
+        assert!(response.set_cookie("SESSIONID").unwrap().contains("1970"));
         let apart = request(Method::GET, "/api/userforsessionkey")
             .header(COOKIE, format!("SESSIONID={one}"))
             .header(COOKIE, format!("SESSIONID={two}"));
-        let answer = send_bare(&site.router, apart.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
+        let response = send_bare(&site.router, apart.body("".into()).unwrap()).await;
+        response.assert_failure(401, "Unauthorized");
     }
 }
 
@@ -106,9 +106,9 @@ async fn malformed_session_cookies_do_not_authenticate() {
             continue;
         };
         let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, header);
-        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
-        assert!(answer.set_cookie("SESSIONID").is_some_and(|cookie| cookie.contains("1970")));
+        let response = send_bare(&site.router, request.body("".into()).unwrap()).await;
+        response.assert_failure(401, "Unauthorized");
+        assert!(response.set_cookie("SESSIONID").is_some_and(|cookie| cookie.contains("1970")));
     }
 }
 
@@ -117,8 +117,8 @@ async fn cookies_of_other_applications_are_ignored() {
     let site = Site::new();
     let good = site.logged_in("bob").await.cookies["SESSIONID"].clone();
     for other in ["theme=d\u{fc}ster", "a", "=", "x=\"SESSIONID=1\"", "SESSIONID2=x", ""] {
-        let answer = with_cookies(&site, &format!("{other}; SESSIONID={good}")).await;
-        assert_eq!(answer.status, 200, "{other:?}: {}", answer.body);
+        let response = with_cookies(&site, &format!("{other}; SESSIONID={good}")).await;
+        assert_eq!(response.status, 200, "{other:?}: {}", response.body);
     }
 }
 
@@ -134,8 +134,8 @@ async fn session_id_in_url_body_or_another_header_is_ignored() {
         ("/api/userforsessionkey", "Authorization"),
     ] {
         let request = request(Method::GET, path).header(header, &cookie);
-        let answer = send_bare(&site.router, request.body("".into()).unwrap()).await;
-        answer.assert_failure(401, "Unauthorized");
+        let response = send_bare(&site.router, request.body("".into()).unwrap()).await;
+        response.assert_failure(401, "Unauthorized");
     }
     let mut visitor = site.browser();
     visitor.submit("/logout", &[("SESSIONID", &cookie)]).await;
@@ -160,8 +160,8 @@ async fn session_and_csrf_cookies_are_not_interchangeable() {
     visitor.csrf_token().await;
     let mut bob = site.logged_in("bob").await;
     for cookie in [visitor.cookies["CSRFTOKEN"].clone(), bob.cookies["CSRFTOKEN"].clone()] {
-        let answer = with_cookies(&site, &format!("SESSIONID={cookie}")).await;
-        answer.assert_failure(401, "Unauthorized");
+        let response = with_cookies(&site, &format!("SESSIONID={cookie}")).await;
+        response.assert_failure(401, "Unauthorized");
     }
     let session = bob.cookies["SESSIONID"].clone();
     let good = bob.csrf_token().await;
@@ -172,7 +172,7 @@ async fn session_and_csrf_cookies_are_not_interchangeable() {
 }
 
 /// The response to who is logged in, for a request with this `Cookie` header.
-pub(crate) async fn with_cookies(site: &Site, cookies: &str) -> Answer {
+pub(crate) async fn with_cookies(site: &Site, cookies: &str) -> TestResponse {
     let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
     let request = request(Method::GET, "/api/userforsessionkey").header(COOKIE, cookies);
     send_bare(&site.router, request.body("".into()).unwrap()).await

@@ -6,7 +6,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
 use serde_json::json;
 
-use crate::browser::{Answer, json_request, request, send_bare};
+use crate::browser::{TestResponse, json_request, request, send_bare};
 use crate::site::{PASSWORD, Site, UNSAFE};
 
 /// The safe routes.
@@ -45,13 +45,13 @@ async fn unsafe_routes_require_a_csrf_token() {
         let mut browser = site.logged_in("bob").await;
         let fields = fields(&setup);
         let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let answer = browser.submit_bare(path, &fields).await;
-        assert_refused(path, &answer);
+        let response = browser.submit_bare(path, &fields).await;
+        assert_refused(path, &response);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
         let json: serde_json::Map<_, _> =
             fields.iter().map(|(n, v)| ((*n).to_owned(), json!(v))).collect();
-        let answer = browser.send(json_request(path), json!(json).to_string()).await;
-        assert_refused(path, &answer);
+        let response = browser.send(json_request(path), json!(json).to_string()).await;
+        assert_refused(path, &response);
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
     }
     assert!(site.found("mallory").await.is_none());
@@ -68,9 +68,9 @@ async fn unsafe_routes_require_a_csrf_token() {
         };
         fields[0].1 = username;
         let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let answer = browser.submit(path, &fields).await;
-        assert!(matches!(answer.status.as_u16(), 200 | 302), "{path}: {}", answer.body);
-        assert!(answer.set_cookie("SESSIONID").is_some(), "{path}");
+        let response = browser.submit(path, &fields).await;
+        assert!(matches!(response.status.as_u16(), 200 | 302), "{path}: {}", response.body);
+        assert!(response.set_cookie("SESSIONID").is_some(), "{path}");
     }
 }
 
@@ -104,10 +104,10 @@ async fn token_of_another_session_is_rejected() {
         &format!("AA.{masked}"),
         &format!("{good}, {good}"),
     ] {
-        let answer = bob.post_with_token("/api/logout", json!({}), token).await;
-        answer.assert_failure(401, "InvalidCsrf");
-        let answer = bob.submit_bare("/logout", &[("csrfToken", token)]).await;
-        assert_eq!(answer.status, 401, "{token:?}");
+        let response = bob.post_with_token("/api/logout", json!({}), token).await;
+        response.assert_failure(401, "InvalidCsrf");
+        let response = bob.submit_bare("/logout", &[("csrfToken", token)]).await;
+        assert_eq!(response.status, 401, "{token:?}");
         assert_eq!(bob.whoami().await.as_deref(), Some("bob"), "{token:?}");
     }
     assert_eq!(bob.post_with_token("/api/logout", json!({}), &good).await.status, 200);
@@ -142,8 +142,8 @@ async fn injected_csrf_cookie_does_not_validate_against_a_session() {
     let injected = mallory.cookies["CSRFTOKEN"].clone();
     let mut bob = site.logged_in("bob").await;
     let own = bob.cookies.insert("CSRFTOKEN".into(), injected.clone()).unwrap();
-    let answer = bob.post_with_token("/api/logout", json!({}), &token).await;
-    answer.assert_failure(401, "InvalidCsrf");
+    let response = bob.post_with_token("/api/logout", json!({}), &token).await;
+    response.assert_failure(401, "InvalidCsrf");
     // Nor together with the cookie of the site. The token of the session is accepted.
     bob.cookies.insert("CSRFTOKEN".into(), own.clone());
     let good = bob.csrf_token().await;
@@ -166,9 +166,9 @@ async fn login_requires_an_anonymous_csrf_token() {
     let token = site.browser().csrf_token().await;
     let mut victim = site.browser();
     let body = json!({"username": "mallory", "password": PASSWORD});
-    let answer = victim.post_with_token("/api/login", body, &token).await;
-    answer.assert_failure(401, "InvalidCsrf");
-    answer.assert_no_session();
+    let response = victim.post_with_token("/api/login", body, &token).await;
+    response.assert_failure(401, "InvalidCsrf");
+    response.assert_no_session();
     assert_eq!(victim.log_in("mallory", PASSWORD).await.status, 200);
 }
 
@@ -188,8 +188,8 @@ async fn cross_site_request_with_a_valid_token_is_rejected() {
     ];
     for (name, value) in tries {
         let request = json_request("/api/logout").header("X-CROSSAUTH-CSRF", &token);
-        let answer = bob.send(request.header(name, value), "{}").await;
-        answer.assert_failure(401, "InvalidCsrf");
+        let response = bob.send(request.header(name, value), "{}").await;
+        response.assert_failure(401, "InvalidCsrf");
         assert_eq!(bob.whoami().await.as_deref(), Some("bob"), "{name}: {value}");
     }
     let request = json_request("/api/logout").header("X-CROSSAUTH-CSRF", &token);
@@ -213,8 +213,8 @@ async fn json_with_another_content_type_is_rejected() {
         ("multipart/form-data; boundary=x", 400),
     ] {
         let request = request(Method::POST, "/api/logout").header(CONTENT_TYPE, media_type);
-        let answer = bob.send(request, body.clone()).await;
-        assert_eq!(answer.status.as_u16(), status, "{media_type:?}: {}", answer.body);
+        let response = bob.send(request, body.clone()).await;
+        assert_eq!(response.status.as_u16(), status, "{media_type:?}: {}", response.body);
         assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
     }
     let none = request(Method::POST, "/api/logout");
@@ -235,10 +235,10 @@ async fn method_override_is_ignored() {
                 .header("X-HTTP-Method-Override", "POST")
                 .header("X-Method-Override", "POST")
                 .header("X-CROSSAUTH-CSRF", &token);
-            let answer = bob.send(request, "").await;
+            let response = bob.send(request, "").await;
             let shows = path == "/logout" && matches!(method, Method::GET | Method::HEAD);
-            assert_eq!(answer.status, if shows { 200 } else { 405 }, "{method} {path}");
-            let allowed = answer.header("allow").unwrap_or_default();
+            assert_eq!(response.status, if shows { 200 } else { 405 }, "{method} {path}");
+            let allowed = response.header("allow").unwrap_or_default();
             let expected =
                 if path == "/logout" { allowed.contains("POST") } else { allowed == "POST" };
             assert!(shows || expected, "{method} {path}: {allowed}");
@@ -260,9 +260,9 @@ async fn responses_have_no_cors_headers() {
             let request = request(method, path)
                 .header(ORIGIN, origin)
                 .header("Access-Control-Request-Method", "POST");
-            let answer = bob.send(request, "").await;
+            let response = bob.send(request, "").await;
             let cors = |name: &&http::HeaderName| name.as_str().starts_with("access-control-");
-            assert_eq!(answer.headers.keys().find(cors), None, "{path}");
+            assert_eq!(response.headers.keys().find(cors), None, "{path}");
         }
     }
 }
@@ -275,8 +275,8 @@ async fn token_changes_at_login_and_is_never_in_a_url() {
     let before = browser.csrf_token().await;
     let cookie_before = browser.cookies["CSRFTOKEN"].clone();
     let form = [("username", "bob"), ("password", PASSWORD)];
-    let answer = browser.submit("/login", &form).await;
-    assert_eq!(answer.location(), Some("/"));
+    let response = browser.submit("/login", &form).await;
+    assert_eq!(response.location(), Some("/"));
     assert_ne!(browser.cookies["CSRFTOKEN"], cookie_before);
     let refused = browser.post_with_token("/api/logout", json!({}), &before).await;
     refused.assert_failure(401, "InvalidCsrf");
@@ -313,8 +313,8 @@ async fn every_response_has_a_fresh_mask() {
     assert_eq!(browser.cookies["CSRFTOKEN"], cookie);
     for token in [first, second] {
         let body = json!({"username": "nobody", "password": "x"});
-        let answer = browser.post_with_token("/api/login", body, &token).await;
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        let response = browser.post_with_token("/api/login", body, &token).await;
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
     }
 }
 
@@ -330,11 +330,11 @@ fn fields(setup: &str) -> Vec<(&'static str, String)> {
 }
 
 #[track_caller]
-fn assert_refused(path: &str, answer: &Answer) {
-    assert_eq!(answer.status, 401, "{path}: {}", answer.body);
+fn assert_refused(path: &str, response: &TestResponse) {
+    assert_eq!(response.status, 401, "{path}: {}", response.body);
     let reasons = ["CSRF", "expired", "This form was not accepted", "You are logged in"];
-    assert!(reasons.iter().any(|reason| answer.body.contains(reason)), "{}", answer.body);
-    answer.assert_no_session();
+    assert!(reasons.iter().any(|reason| response.body.contains(reason)), "{}", response.body);
+    response.assert_no_session();
 }
 
 #[tokio::test]

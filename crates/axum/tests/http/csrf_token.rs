@@ -8,19 +8,19 @@ use crate::site::Site;
 async fn token_is_in_cookie_body_and_header() {
     let site = Site::new();
     let mut browser = site.browser();
-    let answer = browser.get_json("/api/getcsrftoken").await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.json()["ok"], json!(true));
-    let cookie = answer.set_cookie("CSRFTOKEN").unwrap();
+    let response = browser.get_json("/api/getcsrftoken").await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.json()["ok"], json!(true));
+    let cookie = response.set_cookie("CSRFTOKEN").unwrap();
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
     assert!(!cookie.contains("Expires"), "{cookie}");
-    assert!(answer.set_cookie("SESSIONID").is_none());
-    let in_body = answer.json()["csrfToken"].as_str().unwrap().to_owned();
-    let in_header = answer.header("x-crossauth-csrf").unwrap().to_owned();
+    assert!(response.set_cookie("SESSIONID").is_none());
+    let in_body = response.json()["csrfToken"].as_str().unwrap().to_owned();
+    let in_header = response.header("x-crossauth-csrf").unwrap().to_owned();
     for token in [in_body, in_header] {
         let body = json!({"username": "nobody", "password": "x"});
-        let answer = browser.post_with_token("/api/login", body, &token).await;
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        let response = browser.post_with_token("/api/login", body, &token).await;
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
     }
 }
 
@@ -39,9 +39,9 @@ async fn invalid_csrf_cookie_is_replaced() {
     let mut browser = site.browser();
     for forged in ["x", "AAECAwQFBgcICQoLDA0ODw.x", "a.b.c", ""] {
         browser.cookies.insert("CSRFTOKEN".into(), forged.into());
-        let answer = browser.get_json("/api/getcsrftoken").await;
-        assert_eq!(answer.status, 200);
-        assert!(!answer.set_cookie("CSRFTOKEN").unwrap().contains("1970"), "{forged:?}");
+        let response = browser.get_json("/api/getcsrftoken").await;
+        assert_eq!(response.status, 200);
+        assert!(!response.set_cookie("CSRFTOKEN").unwrap().contains("1970"), "{forged:?}");
         assert_ne!(browser.cookies["CSRFTOKEN"], forged);
     }
 }

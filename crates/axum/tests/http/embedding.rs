@@ -152,9 +152,9 @@ async fn nested_layer_has_no_effect() {
     let router = site.crossauth.mount(inside);
     let mut bob = Browser::new(router);
     bob.cookies = site.logged_in("bob").await.cookies;
-    let answer = bob.get("/mine").await;
-    assert_eq!(answer.body, "of bob");
-    assert_eq!(answer.headers.get_all("x-request-id").iter().count(), 1);
+    let response = bob.get("/mine").await;
+    assert_eq!(response.body, "of bob");
+    assert_eq!(response.headers.get_all("x-request-id").iter().count(), 1);
 }
 
 #[tokio::test]
@@ -201,8 +201,8 @@ async fn application_form_passes_the_csrf_check() {
         .await
         .assert_page(401, "This form was not accepted");
     let foreign = browser().csrf_token().await;
-    let answer = bob.post_with_token("/note", json!({"text": "hi"}), &foreign).await;
-    answer.assert_failure(401, "InvalidCsrf");
+    let response = bob.post_with_token("/note", json!({"text": "hi"}), &foreign).await;
+    response.assert_failure(401, "InvalidCsrf");
     bob.post("/note", json!({"text": ["hi"]})).await.assert_failure(400, "BadRequest");
     bob.post("/note", json!({})).await.assert_failure(400, "BadRequest");
     let long = "a".repeat(70_000);
@@ -258,13 +258,13 @@ async fn extractors_without_the_layer_explain_the_error() {
     let mut browser = Browser::new(application(&site.crossauth));
     let explanation = "on a route without Crossauth's layer";
     for path in ["/mine", "/anyone", "/admin", "/basket", "/has-session"] {
-        let answer = browser.get(path).await;
-        assert_eq!(answer.status, 500, "{path}");
-        assert_eq!(answer.body.contains(explanation), cfg!(debug_assertions), "{path}");
+        let response = browser.get(path).await;
+        assert_eq!(response.status, 500, "{path}");
+        assert_eq!(response.body.contains(explanation), cfg!(debug_assertions), "{path}");
     }
-    let answer = browser.submit_bare("/note", &[("text", "hi")]).await;
-    assert_eq!(answer.status, 500);
-    assert_eq!(answer.body.contains(explanation), cfg!(debug_assertions));
+    let response = browser.submit_bare("/note", &[("text", "hi")]).await;
+    assert_eq!(response.status, 500);
+    assert_eq!(response.body.contains(explanation), cfg!(debug_assertions));
 }
 
 #[tokio::test]
@@ -287,9 +287,9 @@ async fn responses_of_the_application_keep_their_headers() {
     }
     let site = Site::new();
     let mut browser = Browser::new(site.crossauth.mount(Router::new().route("/own", get(own))));
-    let answer = browser.get("/own").await;
-    assert_eq!(answer.header("cache-control"), Some("public"));
-    assert_eq!(answer.set_cookie("theme"), Some("theme=dark"));
+    let response = browser.get("/own").await;
+    assert_eq!(response.header("cache-control"), Some("public"));
+    assert_eq!(response.set_cookie("theme"), Some("theme=dark"));
 }
 
 #[tokio::test]
@@ -315,9 +315,9 @@ async fn cacheable_responses_set_no_cookies() {
     }
     let router = site.crossauth.mount(application);
     for (index, (kind, visitor)) in kinds.into_iter().enumerate() {
-        let answer = Browser::new(router.clone()).get(&format!("/{index}")).await;
-        assert_eq!(answer.set_cookie("CSRFTOKEN").is_some(), visitor, "{kind}");
-        assert_eq!(answer.header("x-crossauth-csrf").is_some(), visitor, "{kind}");
+        let response = Browser::new(router.clone()).get(&format!("/{index}")).await;
+        assert_eq!(response.set_cookie("CSRFTOKEN").is_some(), visitor, "{kind}");
+        assert_eq!(response.header("x-crossauth-csrf").is_some(), visitor, "{kind}");
     }
 }
 
@@ -330,9 +330,9 @@ async fn response_that_begins_a_session_is_not_cacheable() {
         (session, [("cache-control", "public, max-age=60")], "welcome")
     };
     let router = site.crossauth.mount(Router::new().route("/begin", get(begin)));
-    let answer = Browser::new(router).get("/begin").await;
-    assert!(answer.set_cookie("SESSIONID").is_some());
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let response = Browser::new(router).get("/begin").await;
+    assert!(response.set_cookie("SESSIONID").is_some());
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]

@@ -44,20 +44,20 @@ async fn outcome(bob: &Browser, method: &Method, path: &str, headers: &[(&str, &
     let request = headers.iter().fold(request(method.clone(), path), |request, (name, value)| {
         request.header(*name, *value)
     });
-    let answer = bob.copy().send(request, "").await;
+    let response = bob.copy().send(request, "").await;
     // Axum adds the methods of a route to the responses of a layer around it.
-    let allow = answer
+    let allow = response
         .headers
         .get(ALLOW)
-        .filter(|_| answer.status == 405)
+        .filter(|_| response.status == 405)
         .map(|value| value.to_str().unwrap().to_owned());
-    let mut cookies: Vec<String> = answer
+    let mut cookies: Vec<String> = response
         .set_cookies()
         .iter()
         .map(|cookie| cookie.split('=').next().unwrap_or_default().to_owned())
         .collect();
     cookies.sort();
-    (answer.status, allow, answer.location().map(str::to_owned), cookies)
+    (response.status, allow, response.location().map(str::to_owned), cookies)
 }
 
 #[tokio::test]

@@ -32,8 +32,8 @@ async fn cross_site_unsafe_requests_do_not_reach_application_handlers() {
             [(SITE, "cross-site"), (SITE, "same-site"), ("origin", "https://evil.example")]
         {
             let forged = request(method.clone(), "/raw").header(name, value);
-            let answer = bob.send(forged, "").await;
-            answer.assert_failure(401, "InvalidCsrf");
+            let response = bob.send(forged, "").await;
+            response.assert_failure(401, "InvalidCsrf");
         }
         let own = request(method.clone(), "/raw").header(SITE, "same-origin");
         assert_eq!(bob.send(own, "").await.body, "bob", "{method}");
@@ -56,8 +56,8 @@ async fn cross_site_websocket_handshakes_are_rejected() {
     for (name, value) in
         [(SITE, "cross-site"), (SITE, "same-site"), ("origin", "https://evil.example")]
     {
-        let answer = bob.send(handshake().header(name, value), "").await;
-        answer.assert_failure(401, "InvalidCsrf");
+        let response = bob.send(handshake().header(name, value), "").await;
+        response.assert_failure(401, "InvalidCsrf");
     }
     let own = handshake().header(ORIGIN, "http://localhost:3000");
     assert_eq!(bob.send(own, "").await.body, "bob");
@@ -71,8 +71,8 @@ async fn cross_site_check_can_be_disabled_for_application_routes_only() {
     assert_eq!(bob.send(forged(), "").await.body, "bob");
     let token = bob.csrf_token().await;
     let forged = json_request("/api/logout").header(SITE, "cross-site");
-    let answer = bob.send(forged.header("X-CROSSAUTH-CSRF", token), "{}").await;
-    answer.assert_failure(401, "InvalidCsrf");
+    let response = bob.send(forged.header("X-CROSSAUTH-CSRF", token), "{}").await;
+    response.assert_failure(401, "InvalidCsrf");
 }
 
 #[tokio::test]
@@ -105,8 +105,8 @@ async fn dns_rebinding_requests_are_rejected() {
             .header(ORIGIN, origin)
             .header(SITE, "same-origin")
             .header("X-CROSSAUTH-CSRF", &token);
-        let answer = browser.send(signup, body.clone()).await;
-        assert_eq!(answer.status.as_u16(), status, "{host} {origin}: {}", answer.body);
+        let response = browser.send(signup, body.clone()).await;
+        assert_eq!(response.status.as_u16(), status, "{host} {origin}: {}", response.body);
     }
 }
 
@@ -122,15 +122,16 @@ async fn parallel_first_requests_do_not_replace_each_others_token() {
     ] {
         let mut browser = site.browser();
         let (mut one, mut two) = (browser.copy(), browser.copy());
-        let answers = [one.get_json(first).await, two.get_json(second).await];
+        let responses = [one.get_json(first).await, two.get_json(second).await];
         // The browser keeps the cookie of the last response.
         browser.cookies.extend(one.cookies);
         browser.cookies.extend(two.cookies);
-        let token = answers.iter().find(|answer| answer.body.contains("csrfToken")).unwrap().json();
+        let token =
+            responses.iter().find(|response| response.body.contains("csrfToken")).unwrap().json();
         let body = json!({"username": "bob", "password": crate::site::PASSWORD});
         let token = token["csrfToken"].as_str().unwrap();
-        let answer = browser.post_with_token("/api/login", body, token).await;
-        assert_eq!(answer.status, 200, "{first} {second}: {}", answer.body);
+        let response = browser.post_with_token("/api/login", body, token).await;
+        assert_eq!(response.status, 200, "{first} {second}: {}", response.body);
     }
 }
 
@@ -140,9 +141,9 @@ async fn cross_site_form_does_not_replace_the_csrf_cookie() {
     for path in crate::site::UNSAFE {
         // The browser withholds its cookies, but stores those of the response.
         let forged = request(Method::POST, path).header(SITE, "cross-site");
-        let answer = site.browser().send(forged, "").await;
-        assert_eq!(answer.status, 401, "{path}");
-        assert_eq!(answer.set_cookies(), Vec::<&str>::new(), "{path}");
+        let response = site.browser().send(forged, "").await;
+        assert_eq!(response.status, 401, "{path}");
+        assert_eq!(response.set_cookies(), Vec::<&str>::new(), "{path}");
     }
 }
 
@@ -154,12 +155,12 @@ async fn csrf_cookie_on_every_get_is_configurable() {
             ..crossauth_axum::CookieConfig::default()
         })
     });
-    let answer = site.browser().get_json("/api/userforsessionkey").await;
-    assert!(answer.set_cookie("CSRFTOKEN").is_some());
-    assert!(answer.header("x-crossauth-csrf").is_some());
+    let response = site.browser().get_json("/api/userforsessionkey").await;
+    assert!(response.set_cookie("CSRFTOKEN").is_some());
+    assert!(response.header("x-crossauth-csrf").is_some());
     let site = Site::new();
-    let answer = site.browser().get_json("/api/userforsessionkey").await;
-    assert!(answer.set_cookies().is_empty());
+    let response = site.browser().get_json("/api/userforsessionkey").await;
+    assert!(response.set_cookies().is_empty());
 }
 
 #[tokio::test]
@@ -178,8 +179,8 @@ async fn duplicate_session_cookies_are_removed_for_every_path_and_domain() {
         Site::with(|site| site.base_url("https://id.example.com").host_prefix(HostPrefix::Never));
     let duplicate =
         request(Method::GET, "/account/settings").header(COOKIE, "SESSIONID=a; SESSIONID=b");
-    let answer = send_bare(&site.router, duplicate.body("".into()).unwrap()).await;
-    let removed = answer.set_cookies();
+    let response = send_bare(&site.router, duplicate.body("".into()).unwrap()).await;
+    let removed = response.set_cookies();
     for form in [
         "SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970",
         "SESSIONID=; Domain=id.example.com; Path=/; Expires=Thu, 01 Jan 1970",
@@ -199,8 +200,8 @@ async fn request_ids_are_unpredictable() {
     let mut browser = Browser::new(router);
     let mut ids = Vec::new();
     for _ in 0..50 {
-        let answer = browser.get("/").await;
-        let id = u64::from_str_radix(answer.header("x-request-id").unwrap(), 16).unwrap();
+        let response = browser.get("/").await;
+        let id = u64::from_str_radix(response.header("x-request-id").unwrap(), 16).unwrap();
         ids.push(id);
     }
     let close = ids.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) < 1 << 32).count();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use http::Method;
 
-use crate::browser::{Answer, request};
+use crate::browser::{TestResponse, request};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn json_responses_have_type_and_csp() {
     let site = Site::with(|site| site.base_url("https://id.example.com"));
     let mut bob = site.logged_in("bob").await;
     let mut visitor = site.browser();
-    for answer in [
+    for response in [
         bob.get("/api/userforsessionkey").await,
         bob.get("/api/getcsrftoken").await,
         visitor.get("/api/userforsessionkey").await,
@@ -58,14 +58,14 @@ async fn json_responses_have_type_and_csp() {
         visitor.post("/api/signup", json!({"username": "<script>", "password": PASSWORD})).await,
         bob.post("/api/logout", json!({})).await,
     ] {
-        answer.json();
-        assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+        response.json();
+        assert_eq!(response.header("content-type"), Some("application/json; charset=utf-8"));
         assert_eq!(
-            answer.header("content-security-policy"),
+            response.header("content-security-policy"),
             Some("default-src 'none'; frame-ancestors 'none'")
         );
-        assert_always(&answer);
-        assert!(!answer.body.contains("<script>"), "{}", answer.body);
+        assert_always(&response);
+        assert!(!response.body.contains("<script>"), "{}", response.body);
     }
 }
 
@@ -81,9 +81,9 @@ async fn redirects_are_302_and_not_cacheable() {
         browser.get("/login").await,
         browser.submit("/logout", &[]).await,
     ];
-    for answer in redirects {
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (302, ""));
-        assert_always(&answer);
+    for response in redirects {
+        assert_eq!((response.status.as_u16(), response.body.as_str()), (302, ""));
+        assert_always(&response);
     }
 }
 
@@ -104,19 +104,19 @@ async fn only_the_current_version_of_an_asset_is_immutable() {
         assert_eq!(kept.header("cache-control"), Some(immutable), "{path}");
         let tag = kept.header("etag").unwrap();
         for query in ["", "?v=", "?v=0123456789abcdef", "?w=x"] {
-            let answer = site.browser().get(&format!("{path}{query}")).await;
+            let response = site.browser().get(&format!("{path}{query}")).await;
             assert_eq!(
-                answer.header("cache-control"),
+                response.header("cache-control"),
                 Some("public, max-age=300"),
                 "{path}{query}"
             );
-            assert_eq!(answer.header("etag"), Some(tag));
+            assert_eq!(response.header("etag"), Some(tag));
         }
         for (known, status) in [(tag, 304), (&*format!("\"x\", W/{tag}"), 304), ("\"x\"", 200)] {
             let request = request(Method::GET, path).header("if-none-match", known);
-            let answer = site.browser().send(request, "").await;
-            assert_eq!(answer.status.as_u16(), status, "{path} {known}");
-            assert_eq!(answer.body.is_empty(), status == 304, "{path} {known}");
+            let response = site.browser().send(request, "").await;
+            assert_eq!(response.status.as_u16(), status, "{path} {known}");
+            assert_eq!(response.body.is_empty(), status == 304, "{path} {known}");
         }
     }
 }
@@ -129,12 +129,12 @@ async fn assets_set_no_cookie_and_have_their_content_type() {
         ("/crossauth.js", "text/javascript; charset=utf-8"),
         ("/crossauth.svg?v=x", "image/svg+xml"),
     ] {
-        let answer = site.browser().get(path).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("content-type"), Some(media_type));
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        assert!(answer.header("content-security-policy").unwrap().contains("sandbox"));
-        assert!(answer.set_cookies().is_empty());
+        let response = site.browser().get(path).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), Some(media_type));
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+        assert!(response.header("content-security-policy").unwrap().contains("sandbox"));
+        assert!(response.set_cookies().is_empty());
     }
     for path in ["/crossauth.css/..%2f..%2fetc%2fpasswd", "/.git/config", "/assets/", "/.env"] {
         assert_eq!(site.browser().get(path).await.status, 404, "{path}");
@@ -202,19 +202,19 @@ async fn each_response_has_a_request_id_that_error_pages_show() {
 }
 
 #[track_caller]
-fn assert_always(answer: &Answer) {
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    let policy = answer.header("referrer-policy").unwrap();
+fn assert_always(response: &TestResponse) {
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    let policy = response.header("referrer-policy").unwrap();
     assert!(matches!(policy, "no-referrer" | "same-origin"), "{policy}");
-    assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"));
-    let hsts = answer.header("strict-transport-security").unwrap();
+    assert_eq!(response.header("cross-origin-resource-policy"), Some("same-origin"));
+    let hsts = response.header("strict-transport-security").unwrap();
     let age = hsts.split(';').next().unwrap().strip_prefix("max-age=").unwrap();
     assert!(age.parse::<u64>().unwrap() >= 365 * 24 * 3600, "{hsts}");
 }
 
 #[track_caller]
-fn assert_harmless(page: &Answer) {
+fn assert_harmless(page: &TestResponse) {
     assert!(page.status.as_u16() < 500, "{}", page.body);
     for harm in ["<script>alert", "<img src=x", "49"] {
         assert!(!visible(&page.body).contains(harm), "{harm}: {}", page.body);
@@ -232,7 +232,7 @@ fn visible(body: &str) -> String {
     lines.collect()
 }
 
-fn directives(page: &Answer) -> Vec<String> {
+fn directives(page: &TestResponse) -> Vec<String> {
     let policy = page.header("content-security-policy").unwrap();
     policy.split("; ").map(str::to_owned).collect()
 }

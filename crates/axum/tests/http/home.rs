@@ -65,8 +65,8 @@ async fn unknown_paths_are_not_found_as_page_or_json() {
     let site = Site::new();
     for path in ["/nowhere", "/account/x.css", "//login", "/crossauth.css/../login"] {
         site.browser().get(path).await.assert_page(404, "Page not found");
-        let answer = site.browser().get_json(path).await;
-        answer.assert_failure(404, "BadRequest");
+        let response = site.browser().get_json(path).await;
+        response.assert_failure(404, "BadRequest");
     }
     site.browser().get("/api/nowhere").await.assert_failure(404, "BadRequest");
 }
@@ -80,15 +80,19 @@ async fn trailing_slash_redirects_to_the_route() {
         ("/auth/login/?next=%2Fx", "/auth/login?next=%2Fx"),
         ("/auth/api/userforsessionkey/", "/auth/api/userforsessionkey"),
     ] {
-        let answer = site.browser().get(path).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some(location)), "{path}");
+        let response = site.browser().get(path).await;
+        assert_eq!(
+            (response.status.as_u16(), response.location()),
+            (302, Some(location)),
+            "{path}"
+        );
     }
     let posted = site.browser().submit_bare("/auth/login/", &[]).await;
     assert_eq!(posted.status, 405);
     // In an application these paths work, and it handles the prefix without a slash.
     let mounted: Router = site.crossauth.mount(Router::new());
-    let answer = Browser::new(mounted).get("/auth/login/").await;
-    assert_eq!(answer.location(), Some("/auth/login"));
+    let response = Browser::new(mounted).get("/auth/login/").await;
+    assert_eq!(response.location(), Some("/auth/login"));
 }
 
 #[tokio::test]
@@ -100,8 +104,8 @@ async fn robots_favicon_and_change_password_are_served() {
     assert_eq!((icon.status.as_u16(), icon.location()), (302, Some("/crossauth.svg")));
     let password = site.browser().get("/.well-known/change-password").await;
     assert_eq!((password.status.as_u16(), password.location()), (302, Some("/")));
-    for answer in [robots, icon, password] {
-        assert!(answer.set_cookies().is_empty());
+    for response in [robots, icon, password] {
+        assert!(response.set_cookies().is_empty());
     }
 }
 
@@ -121,7 +125,7 @@ async fn unsupported_methods_are_rejected_as_page_or_json() {
             .send(page, "")
             .await
             .assert_page(405, "This address cannot be used that way");
-        let answer = site.browser().send(request(method, path), "").await;
-        answer.assert_failure(405, "BadRequest");
+        let response = site.browser().send(request(method, path), "").await;
+        response.assert_failure(405, "BadRequest");
     }
 }

@@ -15,7 +15,7 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Frame;
 use serde_json::json;
 
-use crate::browser::{Answer, Browser, json_request, request};
+use crate::browser::{Browser, TestResponse, json_request, request};
 use crate::site::{PASSWORD, Site, UNSAFE};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -51,8 +51,8 @@ async fn large_password_is_refused_before_it_is_hashed() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let password = "a".repeat(1024 * 1024);
-    let answer = site.browser().log_in("bob", &password).await;
-    answer.assert_failure(413, "BadRequest");
+    let response = site.browser().log_in("bob", &password).await;
+    response.assert_failure(413, "BadRequest");
     let page =
         site.browser().submit("/login", &[("username", "bob"), ("password", &password)]).await;
     page.assert_page(413, "The body is too large");
@@ -62,8 +62,8 @@ async fn large_password_is_refused_before_it_is_hashed() {
 async fn incomplete_body_times_out() {
     let limits = BodyLimits { time: Duration::from_millis(1), ..BodyLimits::default() };
     let site = Site::with(|site| site.body_limits(limits));
-    let answer = site.browser().send(json_request("/api/login"), Body::new(Stalled)).await;
-    answer.assert_failure(408, "BadRequest");
+    let response = site.browser().send(json_request("/api/login"), Body::new(Stalled)).await;
+    response.assert_failure(408, "BadRequest");
 }
 
 #[tokio::test]
@@ -103,9 +103,9 @@ async fn json_other_than_a_flat_object_is_a_bad_request() {
         let mut browser = site.browser();
         let token = browser.csrf_token().await;
         let request = json_request("/api/login").header("X-CROSSAUTH-CSRF", token);
-        let answer = browser.send(request, body.clone()).await;
-        assert_eq!(answer.status, 400, "{}: {}", &body[..body.len().min(60)], answer.body);
-        answer.assert_failure(400, "BadRequest");
+        let response = browser.send(request, body.clone()).await;
+        assert_eq!(response.status, 400, "{}: {}", &body[..body.len().min(60)], response.body);
+        response.assert_failure(400, "BadRequest");
     }
 }
 
@@ -117,14 +117,14 @@ async fn text_that_is_not_utf_8_or_has_a_nul_is_a_bad_request_in_every_field() {
     for path in ["/login", "/signup", "/setup", "/logout", "/api/login", "/api/signup"] {
         for name in names {
             for value in ["%FF", "%C3", "a%00b", "%ED%A0%80"] {
-                let answer = send_form(&site, path, &format!("{name}={value}")).await;
-                assert_eq!(answer.status, 400, "{path} {name}={value}: {}", answer.body);
+                let response = send_form(&site, path, &format!("{name}={value}")).await;
+                assert_eq!(response.status, 400, "{path} {name}={value}: {}", response.body);
             }
             let odd_name = send_form(&site, path, &format!("{name}%00=x&{name}%FF=y")).await;
             assert_eq!(odd_name.status, 400);
             for json in [json!({ name: "a\0b" }), json!({ name: [{ "a\0b": 1 }] })] {
-                let answer = site.browser().send(json_request(path), json.to_string()).await;
-                assert_eq!(answer.status, 400, "{path} {json}: {}", answer.body);
+                let response = site.browser().send(json_request(path), json.to_string()).await;
+                assert_eq!(response.status, 400, "{path} {json}: {}", response.body);
             }
         }
     }
@@ -147,11 +147,11 @@ async fn invalid_characters_in_a_name_are_rejected_at_signup_and_match_no_user_a
         "\u{FFFD}bob",
     ] {
         let form = json!({"username": name, "password": PASSWORD});
-        let answer = site.browser().post("/api/signup", form).await;
-        answer.assert_failure(400, "FormEntry");
-        let answer = site.browser().log_in(name, PASSWORD).await;
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
-        assert!(answer.headers.values().all(|value| !value.as_bytes().contains(&b'\n')));
+        let response = site.browser().post("/api/signup", form).await;
+        response.assert_failure(400, "FormEntry");
+        let response = site.browser().log_in(name, PASSWORD).await;
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
+        assert!(response.headers.values().all(|value| !value.as_bytes().contains(&b'\n')));
     }
     assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
 }
@@ -202,20 +202,20 @@ async fn multipart_forms_are_equivalent_to_urlencoded_forms() {
         (good.clone() + &*part("x", "a\0b") + "--b--\r\n", 400),
         (good + "--b--\r\n", 302),
     ] {
-        let answer = send_multipart(&mut browser, &body).await;
-        assert_eq!(answer.status.as_u16(), status, "{body:?}: {}", answer.body);
+        let response = send_multipart(&mut browser, &body).await;
+        assert_eq!(response.status.as_u16(), status, "{body:?}: {}", response.body);
     }
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
-async fn send_multipart(browser: &mut Browser, body: &str) -> Answer {
+async fn send_multipart(browser: &mut Browser, body: &str) -> TestResponse {
     let request = request(Method::POST, "/login")
         .header(ACCEPT, "text/html")
         .header(CONTENT_TYPE, "multipart/form-data; boundary=b");
     browser.send(request, body.to_owned()).await
 }
 
-async fn send_form(site: &Site, path: &str, body: &str) -> Answer {
+async fn send_form(site: &Site, path: &str, body: &str) -> TestResponse {
     let mut browser = site.browser();
     let token = browser.csrf_token().await;
     let request =

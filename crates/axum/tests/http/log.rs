@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::browser::{Answer, Browser, json_request};
+use crate::browser::{Browser, TestResponse, json_request};
 use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 const SECRET: &str = "canary-secret-of-the-server";
@@ -36,7 +36,7 @@ async fn secrets_are_neither_logged_nor_returned() {
     day.of_a_user(&site).await;
     day.of_the_first_administrator(&site).await;
     storage.fail();
-    day.answers.push(site.browser().log_in("bob", RIGHT).await);
+    day.responses.push(site.browser().log_in("bob", RIGHT).await);
 
     let text = log.text();
     for expected in
@@ -45,25 +45,25 @@ async fn secrets_are_neither_logged_nor_returned() {
         assert!(text.contains(expected), "{expected} is not in the log");
     }
     assert!(!text.contains("forged line"));
-    assert!(day.secrets.len() > 12 && day.answers.len() > 12);
+    assert!(day.secrets.len() > 12 && day.responses.len() > 12);
     for secret in &day.secrets {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
-    for answer in &day.answers {
-        assert_tells_none(answer, &[SECRET, RIGHT, WRONG, "db-7", "crates/"]);
+    for response in &day.responses {
+        assert_tells_none(response, &[SECRET, RIGHT, WRONG, "db-7", "crates/"]);
     }
 }
 
 /// Expected text of the log, and secrets that it must not contain.
 struct Day {
-    answers: Vec<Answer>,
+    responses: Vec<TestResponse>,
     secrets: Vec<String>,
 }
 
 impl Default for Day {
     fn default() -> Self {
         let secrets = [SECRET, RIGHT, WRONG, TYPED_AS_NAME].map(Into::into).into();
-        Self { answers: Vec::new(), secrets }
+        Self { responses: Vec::new(), secrets }
     }
 }
 
@@ -73,7 +73,7 @@ impl Day {
         let wrong_types = json!({"username": [WRONG], "password": {WRONG: 1}});
         let torn = format!("{{\"password\":\"{WRONG}\"");
         let differing = [("username", "bob"), ("password", WRONG), ("repeat_password", RIGHT)];
-        self.answers.extend([
+        self.responses.extend([
             browser.log_in(TYPED_AS_NAME, WRONG).await,
             browser.log_in("eve\r\n\u{1b}[31mforged line", WRONG).await,
             browser.submit("/login", &[("username", "bob"), ("password", WRONG)]).await,
@@ -83,25 +83,25 @@ impl Day {
             browser.post_with_token("/api/signup", json!({}), "canary.token").await,
             browser.get("/setup?token=canary").await,
         ]);
-        assert!(self.answers.iter().all(|answer| answer.status.is_client_error()));
+        assert!(self.responses.iter().all(|response| response.status.is_client_error()));
         self.keep_cookies(&browser);
     }
 
     async fn of_a_user(&mut self, site: &Site) {
         let mut browser = site.browser();
         let form = json!({"username": "bob", "password": RIGHT});
-        self.answers.push(browser.post("/api/signup", form).await);
+        self.responses.push(browser.post("/api/signup", form).await);
         self.keep_cookies(&browser);
-        self.answers.push(browser.get("/").await);
+        self.responses.push(browser.get("/").await);
         self.secrets.push(browser.csrf_token().await);
-        self.answers.push(browser.post("/api/logout", json!({})).await);
-        self.answers.push(browser.log_in("bob", RIGHT).await);
+        self.responses.push(browser.post("/api/logout", json!({})).await);
+        self.responses.push(browser.log_in("bob", RIGHT).await);
         self.keep_cookies(&browser);
-        assert!(self.answers.iter().rev().take(4).all(|answer| answer.status == 200));
+        assert!(self.responses.iter().rev().take(4).all(|response| response.status == 200));
         let (_, stored) = site.found("bob").await.unwrap();
         self.secrets.push(stored.password.unwrap());
         site.crossauth.auth().accounts.disable("bob").await.unwrap();
-        self.answers.push(browser.get("/api/userforsessionkey").await);
+        self.responses.push(browser.get("/api/userforsessionkey").await);
     }
 
     async fn of_the_first_administrator(&mut self, site: &Site) {
@@ -113,9 +113,9 @@ impl Day {
             ("repeat_password", RIGHT),
         ];
         let mut browser = site.browser();
-        let answer = browser.submit("/setup", &form).await;
-        assert_eq!(answer.status, 302);
-        self.answers.push(answer);
+        let response = browser.submit("/setup", &form).await;
+        assert_eq!(response.status, 302);
+        self.responses.push(response);
         self.keep_cookies(&browser);
         self.secrets.push(token);
     }
@@ -175,10 +175,10 @@ fn halves(cookie: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_tells_none(answer: &Answer, secrets: &[&str]) {
-    let headers = format!("{:?}", answer.headers);
+fn assert_tells_none(response: &TestResponse, secrets: &[&str]) {
+    let headers = format!("{:?}", response.headers);
     for secret in secrets {
-        assert!(!answer.body.contains(secret) && !headers.contains(secret), "{secret}");
+        assert!(!response.body.contains(secret) && !headers.contains(secret), "{secret}");
     }
 }
 

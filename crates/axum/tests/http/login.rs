@@ -10,7 +10,7 @@ use crossauth_testkit::storage::change_user;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::browser::{Answer, json_request};
+use crate::browser::{TestResponse, json_request};
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
@@ -18,14 +18,14 @@ async fn correct_password_begins_a_session() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     let mut browser = site.browser();
-    let answer = browser.log_in("bob", PASSWORD).await;
-    assert_eq!(answer.status, 200);
-    let body = answer.json();
+    let response = browser.log_in("bob", PASSWORD).await;
+    assert_eq!(response.status, 200);
+    let body = response.json();
     assert_eq!(body["ok"], json!(true));
     assert_eq!(body["user"]["username"], json!("bob"));
     assert_eq!(body["user"]["state"], json!("active"));
     assert!(body["user"].get("password").is_none());
-    let cookie = answer.set_cookie("SESSIONID").unwrap();
+    let cookie = response.set_cookie("SESSIONID").unwrap();
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
     assert!(cookie.contains("; Path=/") && cookie.contains("; Expires="), "{cookie}");
     assert!(!cookie.contains("; Secure") && !cookie.contains("; Domain"), "{cookie}");
@@ -36,16 +36,16 @@ async fn correct_password_begins_a_session() {
 async fn cookies_are_secure_except_on_localhost() {
     let site = Site::with(|builder| builder.base_url("https://id.example.com"));
     site.account("bob", Role::User).await;
-    let answer = site.browser().log_in("bob", PASSWORD).await;
+    let response = site.browser().log_in("bob", PASSWORD).await;
     // With `__Host-`, no other host of the domain can set them.
-    assert!(answer.set_cookie("__Host-SESSIONID").unwrap().contains("; Secure"));
-    assert!(answer.set_cookie("__Host-CSRFTOKEN").unwrap().contains("; Secure"));
+    assert!(response.set_cookie("__Host-SESSIONID").unwrap().contains("; Secure"));
+    assert!(response.set_cookie("__Host-CSRFTOKEN").unwrap().contains("; Secure"));
     let site = Site::with(|builder| {
         builder.base_url("https://id.example.com").host_prefix(HostPrefix::Never)
     });
     site.account("bob", Role::User).await;
-    let answer = site.browser().log_in("bob", PASSWORD).await;
-    assert!(answer.set_cookie("SESSIONID").unwrap().contains("; Secure"));
+    let response = site.browser().log_in("bob", PASSWORD).await;
+    assert!(response.set_cookie("SESSIONID").unwrap().contains("; Secure"));
 }
 
 #[tokio::test]
@@ -64,9 +64,9 @@ async fn unknown_users_and_wrong_passwords_are_indistinguishable() {
         ("bob", "' OR '1'='1"),
         ("*)(uid=*", PASSWORD),
     ] {
-        let answer = site.browser().log_in(username, password).await;
-        assert_eq!((answer.status, &answer.body), (wrong.status, &wrong.body), "{username:?}");
-        assert!(answer.set_cookie("SESSIONID").is_none());
+        let response = site.browser().log_in(username, password).await;
+        assert_eq!((response.status, &response.body), (wrong.status, &wrong.body), "{username:?}");
+        assert!(response.set_cookie("SESSIONID").is_none());
     }
 }
 
@@ -77,8 +77,8 @@ async fn account_that_cannot_be_decoded_looks_like_a_wrong_password() {
     site.account("bob", Role::User).await;
     let wrong = site.browser().log_in("bob", "Wrong-Horse-7").await;
     storage.fail_call_with_bad_row("users.find_by_username");
-    let answer = site.browser().log_in("bob", PASSWORD).await;
-    assert_eq!(answer.shape(), wrong.shape());
+    let response = site.browser().log_in("bob", PASSWORD).await;
+    assert_eq!(response.shape(), wrong.shape());
 }
 
 #[tokio::test]
@@ -90,9 +90,9 @@ async fn account_state_is_revealed_only_with_the_correct_password() {
         .log_in("bob", "Wrong-Horse-7")
         .await
         .assert_failure(401, "UsernameOrPasswordInvalid");
-    let answer = site.browser().log_in("bob", PASSWORD).await;
-    answer.assert_failure(403, "UserNotActive");
-    assert!(answer.set_cookie("SESSIONID").is_none());
+    let response = site.browser().log_in("bob", PASSWORD).await;
+    response.assert_failure(403, "UserNotActive");
+    assert!(response.set_cookie("SESSIONID").is_none());
 }
 
 #[tokio::test]
@@ -110,8 +110,8 @@ async fn login_page_redirects_to_next_and_keeps_the_username() {
     assert!(again.text().contains("/reports?year=2026") && again.body.contains("value=\"bob\""));
     assert!(!again.body.contains("wrong"));
     let form = [("username", "bob"), ("password", PASSWORD), ("next", "/reports?year=2026")];
-    let answer = browser.submit("/login", &form).await;
-    assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/reports?year=2026")));
+    let response = browser.submit("/login", &form).await;
+    assert_eq!((response.status.as_u16(), response.location()), (302, Some("/reports?year=2026")));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
@@ -123,8 +123,8 @@ async fn wrong_password_response_does_not_depend_on_the_account_state() {
     assert_eq!(control, site.browser().log_in("nobody", "Wrong-Horse-7").await.shape());
     for state in UserState::KNOWN {
         site.set_state(&bob, state.as_str()).await;
-        let answer = site.browser().log_in("bob", "Wrong-Horse-7").await;
-        assert_eq!(answer.shape(), control, "{state:?}");
+        let response = site.browser().log_in("bob", "Wrong-Horse-7").await;
+        assert_eq!(response.shape(), control, "{state:?}");
     }
 }
 
@@ -143,10 +143,10 @@ async fn each_inactive_state_has_an_error_code_and_begins_no_session() {
         ("factor2resetneeded", 30, "Factor2ResetNeeded"),
     ] {
         site.set_state(&bob, state).await;
-        let answer = site.browser().log_in("bob", PASSWORD).await;
-        answer.assert_failure(403, code);
-        assert_eq!(answer.json()["errorCode"], json!(number));
-        answer.assert_no_session();
+        let response = site.browser().log_in("bob", PASSWORD).await;
+        response.assert_failure(403, code);
+        assert_eq!(response.json()["errorCode"], json!(number));
+        response.assert_no_session();
         let page = site.browser().submit("/login", &credentials("bob", PASSWORD)).await;
         page.assert_page(403, "<form method=\"post\" action=\"/login\">");
         page.assert_no_session();
@@ -162,9 +162,9 @@ async fn unsupported_second_factor_is_not_skipped() {
     for factor2 in ["totp", "email", "anything"] {
         let factor2 = Patch::Set(factor2.into());
         site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
-        let answer = site.browser().log_in("bob", PASSWORD).await;
-        answer.assert_failure(403, "Factor2ResetNeeded");
-        answer.assert_no_session();
+        let response = site.browser().log_in("bob", PASSWORD).await;
+        response.assert_failure(403, "Factor2ResetNeeded");
+        response.assert_no_session();
     }
     site.change(&bob, UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() }).await;
     assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
@@ -190,10 +190,10 @@ async fn login_replaces_the_session_of_another_user() {
     let mut browser = site.logged_in("bob").await;
     let mut old = browser.copy();
     // The JSON twin returns the logged-in user, as upstream does.
-    let answer = browser.log_in("alice", PASSWORD).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.json()["ok"], json!(false));
-    assert_eq!(answer.json()["user"]["username"], json!("bob"));
+    let response = browser.log_in("alice", PASSWORD).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.json()["ok"], json!(false));
+    assert_eq!(response.json()["user"]["username"], json!("bob"));
     let shown = browser.get("/login?next=/reports").await;
     assert_eq!((shown.status.as_u16(), shown.location()), (302, Some("/reports")));
     let wrong = browser.submit("/login", &credentials("alice", "wrong")).await;
@@ -252,14 +252,15 @@ async fn stale_form_reports_that_it_has_expired() {
 async fn stay_logged_in_checkbox_makes_the_cookie_persistent() {
     let site = Site::new();
     site.account("bob", Role::User).await;
-    let lasts = |answer: &Answer| answer.set_cookie("SESSIONID").unwrap().contains("; Expires=");
+    let lasts =
+        |response: &TestResponse| response.set_cookie("SESSIONID").unwrap().contains("; Expires=");
     for (persist, wanted) in
         [("on", true), ("true", true), ("1", true), ("false", false), ("", false)]
     {
         let mut form = credentials("bob", PASSWORD).to_vec();
         form.push(("persist", persist));
-        let answer = site.browser().submit("/login", &form).await;
-        assert_eq!(lasts(&answer), wanted, "{persist:?}");
+        let response = site.browser().submit("/login", &form).await;
+        assert_eq!(lasts(&response), wanted, "{persist:?}");
     }
     assert!(!lasts(&site.browser().submit("/login", &credentials("bob", PASSWORD)).await));
     for (persist, wanted) in [(json!(true), true), (json!(false), false), (json!(null), true)] {
@@ -306,15 +307,15 @@ async fn missing_duplicate_and_non_text_fields_are_bad_requests() {
         json!({"username": "bob", "password": true}),
         json!({"username": 0, "password": PASSWORD}),
     ] {
-        let answer = site.browser().post("/api/login", body.clone()).await;
-        answer.assert_failure(400, "BadRequest");
-        answer.assert_no_session();
-        assert!(!answer.body.contains(PASSWORD), "{body}");
+        let response = site.browser().post("/api/login", body.clone()).await;
+        response.assert_failure(400, "BadRequest");
+        response.assert_no_session();
+        assert!(!response.body.contains(PASSWORD), "{body}");
     }
     let twice = [("username", "bob"), ("password", "x"), ("password", PASSWORD)];
-    let answer = site.browser().submit("/login", &twice).await;
-    answer.assert_page(400, "Password is given more than once");
-    answer.assert_no_session();
+    let response = site.browser().submit("/login", &twice).await;
+    response.assert_page(400, "Password is given more than once");
+    response.assert_no_session();
 }
 
 #[tokio::test]
@@ -329,12 +330,12 @@ async fn every_spelling_of_a_name_finds_the_same_account() {
         " bob@example.com",
         "bob@example.com ",
     ] {
-        let answer = site.browser().log_in(name, PASSWORD).await;
-        assert_eq!(answer.json()["user"]["username"], json!("bob@example.com"), "{name:?}");
+        let response = site.browser().log_in(name, PASSWORD).await;
+        assert_eq!(response.json()["user"]["username"], json!("bob@example.com"), "{name:?}");
     }
     for name in ["bob@example.com.", "bob @example.com", "b\u{200B}ob@example.com"] {
-        let answer = site.browser().log_in(name, PASSWORD).await;
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        let response = site.browser().log_in(name, PASSWORD).await;
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
     }
 }
 
@@ -368,9 +369,9 @@ async fn password_changed_during_login_begins_no_session() {
         let change = Change { secrets, effects, ..Change::default() };
         change_user(&inner, &id, &change).await;
     });
-    let answer = site.browser().log_in("bob", PASSWORD).await;
-    answer.assert_failure(401, "UsernameOrPasswordInvalid");
-    answer.assert_no_session();
+    let response = site.browser().log_in("bob", PASSWORD).await;
+    response.assert_failure(401, "UsernameOrPasswordInvalid");
+    response.assert_no_session();
     assert_eq!(site.count_sessions(&bob).await, 0);
 }
 

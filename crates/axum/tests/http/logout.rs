@@ -12,16 +12,16 @@ async fn logging_out_ends_the_session_and_clears_cookies_and_cache() {
     let mut browser = site.logged_in("bob").await;
     let (bob, _) = site.found("bob").await.unwrap();
     assert_eq!(site.count_sessions(&bob).await, 1);
-    let answer = browser.post("/api/logout", json!({})).await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"ok": true})));
+    let response = browser.post("/api/logout", json!({})).await;
+    assert_eq!((response.status.as_u16(), response.json()), (200, json!({"ok": true})));
     for name in ["SESSIONID", "CSRFTOKEN"] {
-        let cookie = answer.set_cookie(name).unwrap();
+        let cookie = response.set_cookie(name).unwrap();
         assert!(cookie.starts_with(&format!("{name}=; ")), "{cookie}");
         assert!(cookie.contains("Expires=Thu, 01 Jan 1970 00:00:00 GMT"), "{cookie}");
         assert!(cookie.contains("; Path=/"), "{cookie}");
     }
-    assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("clear-site-data"), Some("\"cache\""));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_eq!(site.count_sessions(&bob).await, 0);
     assert!(browser.cookies.is_empty());
 }
@@ -33,10 +33,10 @@ async fn logout_redirects_to_next_or_the_configured_target() {
         [("/reports", "/reports"), ("https://evil.example", "/logged_out"), ("", "/logged_out")]
     {
         let mut browser = site.logged_in("bob").await;
-        let answer = browser.submit("/logout", &[("next", next)]).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some(target)));
-        assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let response = browser.submit("/logout", &[("next", next)]).await;
+        assert_eq!((response.status.as_u16(), response.location()), (302, Some(target)));
+        assert_eq!(response.header("clear-site-data"), Some("\"cache\""));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(browser.whoami().await, None);
     }
 }
@@ -78,8 +78,8 @@ async fn logout_without_a_token_shows_an_error_and_keeps_the_session() {
     let site = Site::new();
     let mut browser = site.logged_in("bob").await;
     browser.submit_bare("/logout", &[]).await.assert_page(401, "This form was not accepted");
-    let answer = browser.post_with_token("/api/logout", json!({}), "x.y").await;
-    answer.assert_failure(401, "InvalidCsrf");
+    let response = browser.post_with_token("/api/logout", json!({}), "x.y").await;
+    response.assert_failure(401, "InvalidCsrf");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
@@ -91,8 +91,8 @@ async fn logout_with_an_ambiguous_cookie_reports_an_error() {
     let token = duplicate.csrf_token().await;
     let good = &browser.cookies["SESSIONID"];
     duplicate.cookies.insert("SESSIONID".into(), format!("{good}; SESSIONID=x"));
-    let answer = duplicate.post_with_token("/api/logout", json!({}), &token).await;
-    answer.assert_failure(401, "InvalidSession");
+    let response = duplicate.post_with_token("/api/logout", json!({}), &token).await;
+    response.assert_failure(401, "InvalidSession");
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
@@ -114,16 +114,16 @@ async fn second_logout_form_succeeds() {
     let token = bob.csrf_token().await;
     let form = [("csrfToken", token.as_str())];
     for _ in 0..2 {
-        let answer = bob.submit_bare("/logout", &form).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")));
+        let response = bob.submit_bare("/logout", &form).await;
+        assert_eq!((response.status.as_u16(), response.location()), (302, Some("/")));
     }
     assert_eq!(bob.post_with_token("/api/logout", json!({}), &token).await.status, 200);
     // An expired session is absent.
     let mut alice = site.logged_in("alice").await;
     let token = alice.csrf_token().await;
     site.clock.advance(std::time::Duration::from_hours(24 * 365));
-    let answer = alice.submit_bare("/logout", &[("csrfToken", &token)]).await;
-    assert_eq!(answer.status, 302);
+    let response = alice.submit_bare("/logout", &[("csrfToken", &token)]).await;
+    assert_eq!(response.status, 302);
     assert!(!alice.cookies.contains_key("SESSIONID"));
 }
 
@@ -136,9 +136,9 @@ async fn cross_site_logout_removes_no_cookies() {
         let forged = request(Method::POST, "/logout")
             .header(name, value)
             .header("content-type", "application/x-www-form-urlencoded");
-        let answer = site.browser().send(forged, "next=/").await;
-        assert_eq!(answer.status, 302);
-        assert_eq!(answer.set_cookies(), Vec::<&str>::new(), "{name}");
+        let response = site.browser().send(forged, "next=/").await;
+        assert_eq!(response.status, 302);
+        assert_eq!(response.set_cookies(), Vec::<&str>::new(), "{name}");
     }
     assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
 }

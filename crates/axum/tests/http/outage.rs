@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::browser::Answer;
+use crate::browser::TestResponse;
 use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 #[tokio::test]
@@ -39,9 +39,9 @@ async fn storage_outage_neither_begins_nor_ends_sessions() {
     assert_eq!(inside.cookies, cookies);
     let body = json!({"username": "bob", "password": PASSWORD});
     for path in ["/api/login", "/api/signup"] {
-        let answer = outside.post_with_token(path, body.clone(), &token).await;
-        assert_unavailable(&answer);
-        answer.assert_no_session();
+        let response = outside.post_with_token(path, body.clone(), &token).await;
+        assert_unavailable(&response);
+        response.assert_no_session();
     }
     let form = [("username", "bob"), ("password", PASSWORD)];
     let page = outside.submit("/login", &form).await;
@@ -75,9 +75,9 @@ async fn concurrent_logins_beyond_capacity_are_rejected() {
         logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
     }
     for _ in 0..498 {
-        let answer = logins.join_next().await.unwrap().unwrap();
-        assert_unavailable(&answer);
-        answer.assert_no_session();
+        let response = logins.join_next().await.unwrap().unwrap();
+        assert_unavailable(&response);
+        response.assert_no_session();
     }
     assert_eq!(site.browser().get("/login").await.status, 200);
     let form = json!({"username": "al", "password": PASSWORD});
@@ -85,8 +85,8 @@ async fn concurrent_logins_beyond_capacity_are_rejected() {
     assert!(site.found("al").await.is_none());
     drop(open);
     for _ in 0..2 {
-        let answer = logins.join_next().await.unwrap().unwrap();
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        let response = logins.join_next().await.unwrap().unwrap();
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
     }
     assert!(logins.is_empty());
     site.account("bob", Role::User).await;
@@ -128,10 +128,10 @@ impl Random for Gate {
 }
 
 #[track_caller]
-fn assert_unavailable(answer: &Answer) {
-    answer.assert_failure(503, "Connection");
-    assert_eq!(answer.header("retry-after"), Some("2"));
-    assert!(!answer.body.contains("db-7"), "{}", answer.body);
+fn assert_unavailable(response: &TestResponse) {
+    response.assert_failure(503, "Connection");
+    assert_eq!(response.header("retry-after"), Some("2"));
+    assert!(!response.body.contains("db-7"), "{}", response.body);
 }
 
 #[tokio::test]

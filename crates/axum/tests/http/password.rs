@@ -39,8 +39,8 @@ async fn every_byte_of_a_password_counts() {
             password.replace('\u{e9}', "e") + if password.contains('\u{e9}') { "" } else { "e" },
             password.to_uppercase(),
         ] {
-            let answer = site.browser().log_in(&name, &wrong).await;
-            answer.assert_failure(401, "UsernameOrPasswordInvalid");
+            let response = site.browser().log_in(&name, &wrong).await;
+            response.assert_failure(401, "UsernameOrPasswordInvalid");
         }
     }
 }
@@ -98,9 +98,9 @@ async fn placeholders_for_an_absent_password_match_no_password() {
         let site = Site::new();
         site.stored(NewUser::named("bob"), stored).await;
         for password in ["", "********", "DISABLED", disabled, PASSWORD] {
-            let answer = site.browser().log_in("bob", password).await;
-            answer.assert_failure(401, "UsernameOrPasswordInvalid");
-            answer.assert_no_session();
+            let response = site.browser().log_in("bob", password).await;
+            response.assert_failure(401, "UsernameOrPasswordInvalid");
+            response.assert_no_session();
         }
     }
 }
@@ -125,9 +125,9 @@ async fn malformed_hash_matches_no_password() {
         let site = Site::new();
         site.stored(NewUser::named("bob"), Some(stored)).await;
         for password in [PASSWORD, "PASSWORD", "", stored] {
-            let answer = site.browser().log_in("bob", password).await;
-            assert_eq!(answer.shape(), control.shape(), "{stored} with {password:?}");
-            answer.assert_no_session();
+            let response = site.browser().log_in("bob", password).await;
+            assert_eq!(response.shape(), control.shape(), "{stored} with {password:?}");
+            response.assert_no_session();
         }
     }
 }

@@ -42,9 +42,13 @@ async fn login_never_redirects_to_another_site() {
     site.account("bob", Role::User).await;
     for next in FOREIGN {
         let form = [("username", "bob"), ("password", PASSWORD), ("next", next)];
-        let answer = site.browser().submit("/login", &form).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/home")), "{next:?}");
-        assert_eq!(answer.headers.get_all("location").iter().count(), 1);
+        let response = site.browser().submit("/login", &form).await;
+        assert_eq!(
+            (response.status.as_u16(), response.location()),
+            (302, Some("/home")),
+            "{next:?}"
+        );
+        assert_eq!(response.headers.get_all("location").iter().count(), 1);
         let form = [("username", "bob"), ("password", "wrong"), ("next", next)];
         let page = site.browser().submit("/login", &form).await;
         assert!(!page.text().contains("name=\"next\""), "{next:?}: {}", page.body);
@@ -60,15 +64,19 @@ async fn signup_logout_and_repeated_login_never_redirect_to_another_site() {
         let name = format!("user{index}");
         let form = [("username", name.as_str()), ("password", PASSWORD), ("next", next)];
         let mut browser = site.browser();
-        let answer = browser.submit("/signup", &form).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+        let response = browser.submit("/signup", &form).await;
+        assert_eq!((response.status.as_u16(), response.location()), (302, Some("/")), "{next:?}");
         let query: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         for page in ["login", "signup"] {
-            let answer = browser.get(&format!("/{page}?next={query}")).await;
-            assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+            let response = browser.get(&format!("/{page}?next={query}")).await;
+            assert_eq!(
+                (response.status.as_u16(), response.location()),
+                (302, Some("/")),
+                "{next:?}"
+            );
         }
-        let answer = browser.submit("/logout", &[("next", next)]).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{next:?}");
+        let response = browser.submit("/logout", &[("next", next)]).await;
+        assert_eq!((response.status.as_u16(), response.location()), (302, Some("/")), "{next:?}");
         let page = browser.get(&format!("/login?next={query}")).await;
         assert_eq!(page.status, 200);
         assert!(!page.text().contains("evil.example"), "{next:?}: {}", page.body);
@@ -97,8 +105,8 @@ async fn host_and_forwarding_headers_do_not_affect_redirects() {
         assert_eq!(page.status, control.status);
         assert!(!page.body.contains("evil.example"));
         let asked = request(Method::GET, "/").header("accept", "text/html");
-        let answer = site.browser().send(asked.header(header, value), "").await;
-        assert_eq!(answer.location(), Some("/login?next=%2F"));
+        let response = site.browser().send(asked.header(header, value), "").await;
+        assert_eq!(response.location(), Some("/login?next=%2F"));
     }
     // An origin that equals the Host header is still cross-origin.
     let mut bob = site.logged_in("bob").await;

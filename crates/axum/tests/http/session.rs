@@ -13,7 +13,7 @@ use crossauth_core::session::SessionConfig;
 use crossauth_core::user::UserUpdate;
 use serde_json::{Map, json};
 
-use crate::browser::Answer;
+use crate::browser::TestResponse;
 use crate::cookie::with_cookies;
 use crate::site::{PASSWORD, Site, test_storage};
 
@@ -69,9 +69,9 @@ async fn sessions_of_disabled_and_deleted_users_are_refused_at_the_next_request(
         assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
         let (bob, _) = site.found("bob").await.unwrap();
         site.set_state(&bob, state).await;
-        let answer = browser.get_json("/api/userforsessionkey").await;
-        answer.assert_failure(401, "Unauthorized");
-        assert!(answer.set_cookie("SESSIONID").unwrap().contains("1970"), "{state}");
+        let response = browser.get_json("/api/userforsessionkey").await;
+        response.assert_failure(401, "Unauthorized");
+        assert!(response.set_cookie("SESSIONID").unwrap().contains("1970"), "{state}");
         site.set_state(&bob, "active").await;
     }
     let mut disabled = site.logged_in("bob").await;
@@ -191,8 +191,8 @@ async fn stored_session_value_is_not_a_valid_cookie() {
         format!("{bare}.{signature}"),
         format!("{stored}.{signature}"),
     ] {
-        let answer = with_cookies(&site, &format!("SESSIONID={forged}")).await;
-        answer.assert_failure(401, "Unauthorized");
+        let response = with_cookies(&site, &format!("SESSIONID={forged}")).await;
+        response.assert_failure(401, "Unauthorized");
     }
 }
 
@@ -204,9 +204,9 @@ async fn restart_keeps_live_sessions_and_does_not_restore_ended_ones() {
     let cookie = ended.cookies["SESSIONID"].clone();
     ended.post("/api/logout", json!({})).await;
     let restarted = site.restarted();
-    let answer =
+    let response =
         with_cookies(&restarted, &format!("SESSIONID={}", living.cookies["SESSIONID"])).await;
-    assert_eq!(answer.json()["user"]["username"], json!("bob"));
+    assert_eq!(response.json()["user"]["username"], json!("bob"));
     with_cookies(&restarted, &format!("SESSIONID={cookie}"))
         .await
         .assert_failure(401, "Unauthorized");
@@ -231,7 +231,7 @@ async fn role_is_read_for_each_request() {
     let site = Site::new();
     let admin = site.account("root", Role::Administrator).await;
     let mut browser = site.logged_in("root").await;
-    let is_admin = |answer: Answer| answer.json()["user"]["admin"].clone();
+    let is_admin = |response: TestResponse| response.json()["user"]["admin"].clone();
     assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(true));
     site.change(&admin, UserUpdate { admin: Some(false), ..UserUpdate::default() }).await;
     assert_eq!(is_admin(browser.get_json("/api/userforsessionkey").await), json!(false));

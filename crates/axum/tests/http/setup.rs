@@ -6,7 +6,7 @@ use crossauth_core::account::Role;
 use crossauth_core::key::KeyPrefix;
 use tokio::task::JoinSet;
 
-use crate::browser::{Answer, Browser};
+use crate::browser::{Browser, TestResponse};
 use crate::site::{PASSWORD, Site, test_storage};
 
 const GONE: &str = "This link has been used or is too old";
@@ -18,8 +18,13 @@ async fn setup_link_creates_one_administrator_and_logs_in() {
     let mut browser = site.browser();
     let page = browser.get(&format!("/setup?token={token}")).await;
     page.assert_page(200, "Create the first administrator");
-    let answer = send(&mut browser, &token, "root", PASSWORD).await;
-    assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/")), "{}", answer.body);
+    let response = send(&mut browser, &token, "root", PASSWORD).await;
+    assert_eq!(
+        (response.status.as_u16(), response.location()),
+        (302, Some("/")),
+        "{}",
+        response.body
+    );
     assert_eq!(browser.whoami().await.as_deref(), Some("root"));
     let (root, _) = site.found("root").await.unwrap();
     assert!(root.admin);
@@ -36,8 +41,8 @@ async fn setup_with_stay_logged_in_sets_a_persistent_cookie() {
         let token = issue(&site).await;
         let mut fields = form(&token, "root", PASSWORD).to_vec();
         fields.extend(persist.map(|value| ("persist", value)));
-        let answer = site.browser().submit("/setup", &fields).await;
-        let cookie = answer.set_cookie("SESSIONID").unwrap();
+        let response = site.browser().submit("/setup", &fields).await;
+        let cookie = response.set_cookie("SESSIONID").unwrap();
         assert_eq!(cookie.contains("; Expires="), expected, "{cookie}");
     }
 }
@@ -50,8 +55,8 @@ async fn no_account_exists_before_setup() {
     for (username, password) in
         [("admin", "admin"), ("root", "root"), ("admin", "password"), ("", "")]
     {
-        let answer = site.browser().log_in(username, password).await;
-        answer.assert_failure(401, "UsernameOrPasswordInvalid");
+        let response = site.browser().log_in(username, password).await;
+        response.assert_failure(401, "UsernameOrPasswordInvalid");
     }
 }
 
@@ -112,12 +117,13 @@ async fn concurrent_uses_of_a_setup_link_create_one_administrator() {
             async move { send(&mut browser, &token, &format!("user{index}"), PASSWORD).await },
         );
     }
-    let answers = all.join_all().await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 302);
+    let responses = all.join_all().await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        responses.iter().partition(|response| response.status == 302);
     assert_eq!((made.len(), refused.len()), (1, 49));
-    for answer in refused {
-        answer.assert_page(401, GONE);
-        answer.assert_no_session();
+    for response in refused {
+        response.assert_page(401, GONE);
+        response.assert_no_session();
     }
     assert_eq!(site.storage.users.list(None, 100).await.unwrap().len(), 1);
 }
@@ -131,8 +137,8 @@ async fn setup_link_expires_after_a_day() {
         let site = Site::new();
         let token = issue(&site).await;
         site.clock.advance(age);
-        let answer = send(&mut site.browser(), &token, "root", PASSWORD).await;
-        assert_eq!(answer.status.as_u16(), status);
+        let response = send(&mut site.browser(), &token, "root", PASSWORD).await;
+        assert_eq!(response.status.as_u16(), status);
         assert_eq!(site.found("root").await.is_some(), status == 302);
     }
 }
@@ -199,7 +205,7 @@ async fn issue(site: &Site) -> String {
     site.crossauth.auth().setup.issue_token().await.unwrap().unwrap()
 }
 
-async fn send(browser: &mut Browser, token: &str, username: &str, password: &str) -> Answer {
+async fn send(browser: &mut Browser, token: &str, username: &str, password: &str) -> TestResponse {
     browser.submit("/setup", &form(token, username, password)).await
 }
 
@@ -224,7 +230,7 @@ async fn cancelled_setup_request_completes_or_leaves_the_link_valid() {
     });
     let mut browser = site.browser();
     tokio::select! {
-        _ = send(&mut browser, &token, "root", PASSWORD) => panic!("the answer should wait"),
+        _ = send(&mut browser, &token, "root", PASSWORD) => panic!("the response should wait"),
         _ = gone => {}
     }
     assert!(site.storage.users.has_admin().await.unwrap());

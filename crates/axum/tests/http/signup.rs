@@ -7,22 +7,23 @@ use crossauth_core::user::{FactorName, UserState};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::browser::Answer;
+use crate::browser::TestResponse;
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
 async fn new_account_is_active_and_logged_in() {
     let site = Site::new();
     let mut browser = site.browser();
-    let answer = sign_up(&mut browser, json!({"username": "Bob", "user_email": "bob@x.org"})).await;
-    assert_eq!(answer.status, 200);
-    let body = answer.json();
+    let response =
+        sign_up(&mut browser, json!({"username": "Bob", "user_email": "bob@x.org"})).await;
+    assert_eq!(response.status, 200);
+    let body = response.json();
     assert_eq!(body["ok"], json!(true));
     assert_eq!(body["emailVerificationNeeded"], json!(false));
     assert_eq!(body["user"]["username"], json!("Bob"));
     assert_eq!(body["user"]["email"], json!("bob@x.org"));
     assert_eq!(body["user"]["state"], json!("active"));
-    assert!(!answer.body.contains("argon2"));
+    assert!(!response.body.contains("argon2"));
     assert_eq!(browser.whoami().await.as_deref(), Some("Bob"));
     let (_, secrets) = site.found("bob").await.unwrap();
     assert!(secrets.password.unwrap().starts_with("$argon2id$"));
@@ -43,8 +44,8 @@ async fn signup_page_creates_an_account_and_redirects() {
         ("user_email", ""),
         ("next", "/reports"),
     ];
-    let answer = browser.submit("/signup", &form).await;
-    assert_eq!((answer.status.as_u16(), answer.location()), (302, Some("/reports")));
+    let response = browser.submit("/signup", &form).await;
+    assert_eq!((response.status.as_u16(), response.location()), (302, Some("/reports")));
     assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
     assert_eq!(site.found("bob").await.unwrap().0.email, None);
     let again = browser.get("/signup?next=/reports").await;
@@ -77,11 +78,11 @@ async fn each_invalid_field_has_an_error_code_and_creates_no_account() {
         (json!({"password": ["Correct-Horse-7"]}), 400, "BadRequest", 43),
         (json!({"password": null}), 400, "BadRequest", 43),
     ] {
-        let answer = sign_up(&mut site.browser(), fields.clone()).await;
-        assert_eq!(answer.status.as_u16(), status, "{fields}: {}", answer.body);
-        answer.assert_failure(status, code);
-        assert_eq!(answer.json()["errorCode"], json!(number), "{fields}");
-        answer.assert_no_session();
+        let response = sign_up(&mut site.browser(), fields.clone()).await;
+        assert_eq!(response.status.as_u16(), status, "{fields}: {}", response.body);
+        response.assert_failure(status, code);
+        assert_eq!(response.json()["errorCode"], json!(number), "{fields}");
+        response.assert_no_session();
     }
     assert!(site.storage.users.list(None, 10).await.unwrap().is_empty());
 }
@@ -89,8 +90,8 @@ async fn each_invalid_field_has_an_error_code_and_creates_no_account() {
 #[tokio::test]
 async fn all_field_errors_are_reported_at_once_and_typed_values_are_kept() {
     let site = Site::new();
-    let answer = sign_up(&mut site.browser(), json!({"username": "b", "password": "abc"})).await;
-    let body = answer.json();
+    let response = sign_up(&mut site.browser(), json!({"username": "b", "password": "abc"})).await;
+    let body = response.json();
     assert!(body["errorMessages"].as_array().unwrap().len() >= 3, "{body}");
     assert_eq!(body["fieldErrors"]["username"], json!(["Username must be at least 2 characters"]));
     assert_eq!(body["fieldErrors"]["password"].as_array().unwrap().len(), 2, "{body}");
@@ -101,9 +102,9 @@ async fn all_field_errors_are_reported_at_once_and_typed_values_are_kept() {
         "password": "abc",
         "repeat_password": "abcd",
     });
-    let answer = sign_up(&mut site.browser(), fields).await;
-    answer.assert_failure(400, "FormEntry");
-    let body = answer.json();
+    let response = sign_up(&mut site.browser(), fields).await;
+    response.assert_failure(400, "FormEntry");
+    let body = response.json();
     let mut wrong: Vec<&String> = body["fieldErrors"].as_object().unwrap().keys().collect();
     wrong.sort();
     assert_eq!(wrong, ["password", "repeat_password", "user_email", "user_phone", "username"]);
@@ -136,16 +137,16 @@ async fn name_or_address_that_is_taken_is_refused_in_every_spelling() {
         (json!({"username": "other", "user_email": "bob@x.org"}), &address),
         (json!({"username": "other", "user_email": "BOB@x.org"}), &address),
     ] {
-        let answer = sign_up(&mut site.browser(), fields.clone()).await;
-        answer.assert_failure(400, "UserExists");
-        answer.assert_no_session();
-        assert_eq!(answer.json()["fieldErrors"], *errors, "{fields}");
+        let response = sign_up(&mut site.browser(), fields.clone()).await;
+        response.assert_failure(400, "UserExists");
+        response.assert_no_session();
+        assert_eq!(response.json()["fieldErrors"], *errors, "{fields}");
     }
     assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
     assert_eq!(site.browser().log_in("bob@x.org", PASSWORD).await.status, 200);
     for name in ["bob\u{FF20}x.org", "bob@x.org.", "b\u{200B}ob@x.org", "bob\u{202E}@x.org"] {
-        let answer = sign_up(&mut site.browser(), json!({ "username": name })).await;
-        answer.assert_failure(400, "FormEntry");
+        let response = sign_up(&mut site.browser(), json!({ "username": name })).await;
+        response.assert_failure(400, "FormEntry");
     }
 }
 
@@ -155,9 +156,9 @@ async fn error_codes_are_numbered_as_configured() {
         let config = SiteConfig { error_codes, ..SiteConfig::default() };
         let site = Site::with(|builder| builder.site(config));
         let fields = json!({"repeat_password": "x"});
-        let answer = sign_up(&mut site.browser(), fields).await.json();
-        assert_eq!(answer["errorCode"], json!(number));
-        assert_eq!(answer["errorCodeName"], "PasswordMatch");
+        let response = sign_up(&mut site.browser(), fields).await.json();
+        assert_eq!(response["errorCode"], json!(number));
+        assert_eq!(response["errorCodeName"], "PasswordMatch");
     }
 }
 
@@ -166,10 +167,10 @@ async fn names_that_differ_in_case_only_are_one_account() {
     let site = Site::new();
     for (first, second) in [("ΝΙΚΟΣ", "νικος"), ("straße", "STRASSE"), ("İbrahim", "İBRAHİM")]
     {
-        let answer = sign_up(&mut site.browser(), json!({ "username": first })).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let answer = sign_up(&mut site.browser(), json!({ "username": second })).await;
-        answer.assert_failure(400, "UserExists");
+        let response = sign_up(&mut site.browser(), json!({ "username": first })).await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        let response = sign_up(&mut site.browser(), json!({ "username": second })).await;
+        response.assert_failure(400, "UserExists");
         assert_eq!(site.browser().log_in(second, PASSWORD).await.status, 200, "{second}");
     }
 }
@@ -183,9 +184,9 @@ async fn reserved_and_confusable_names_are_rejected() {
         ("no-reply", "Username is reserved, please choose another"),
         ("\u{430}lice", "Username must not mix letters of alphabets that look alike"),
     ] {
-        let answer = sign_up(&mut site.browser(), json!({ "username": name })).await;
-        answer.assert_failure(400, "FormEntry");
-        assert_eq!(answer.json()["fieldErrors"], json!({"username": [message]}), "{name}");
+        let response = sign_up(&mut site.browser(), json!({ "username": name })).await;
+        response.assert_failure(400, "FormEntry");
+        assert_eq!(response.json()["fieldErrors"], json!({"username": [message]}), "{name}");
     }
     // An administrator may create such an account.
     site.account("admin", Role::Administrator).await;
@@ -199,8 +200,8 @@ async fn addresses_of_internationalised_domains_are_stored_in_their_ascii_form()
         ("anna", " anna@bücher.de ", "anna@xn--bcher-kva.de"),
     ] {
         let fields = json!({"username": name, "user_email": typed});
-        let answer = sign_up(&mut site.browser(), fields).await;
-        assert_eq!(answer.json()["user"]["email"], json!(stored), "{}", answer.body);
+        let response = sign_up(&mut site.browser(), fields).await;
+        assert_eq!(response.json()["user"]["email"], json!(stored), "{}", response.body);
     }
     let again = json!({"username": "other", "user_email": "ivan@xn--e1afmkfd.xn--p1ai"});
     sign_up(&mut site.browser(), again).await.assert_failure(400, "UserExists");
@@ -216,12 +217,13 @@ async fn concurrent_signups_with_one_name_create_one_account() {
         let fields = json!({"username": name, "password": format!("{PASSWORD}-{index}")});
         all.spawn(async move { sign_up(&mut browser, fields).await });
     }
-    let answers = all.join_all().await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    let responses = all.join_all().await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        responses.iter().partition(|response| response.status == 200);
     assert_eq!((made.len(), refused.len()), (1, 19));
-    for answer in refused {
-        answer.assert_failure(400, "UserExists");
-        answer.assert_no_session();
+    for response in refused {
+        response.assert_failure(400, "UserExists");
+        response.assert_no_session();
     }
 }
 
@@ -238,8 +240,8 @@ async fn every_spelling_of_the_password_factor_is_accepted() {
     {
         let name = format!("bob{number}");
         let fields = json!({"username": name, "factor1": factor1, "factor2": factor2});
-        let answer = sign_up(&mut site.browser(), fields).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        let response = sign_up(&mut site.browser(), fields).await;
+        assert_eq!(response.status, 200, "{}", response.body);
         let (user, _) = site.found(&name).await.unwrap();
         assert_eq!((user.factor1, user.factor2), (FactorName::PASSWORD, None));
     }
@@ -254,14 +256,14 @@ async fn concurrent_submissions_of_a_signup_form_both_log_in() {
         let fields = json!({"username": "bob", "user_email": "bob@x.org"});
         all.spawn(async move { sign_up(&mut browser, fields).await });
     }
-    for answer in all.join_all().await {
-        assert_eq!(answer.json()["user"]["username"], "bob", "{}", answer.body);
+    for response in all.join_all().await {
+        assert_eq!(response.json()["user"]["username"], "bob", "{}", response.body);
     }
     assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
     let wrong = json!({"username": "bob", "user_email": "bob@x.org", "password": "Other-Horse-8"});
-    let answer = sign_up(&mut site.browser(), wrong).await;
-    answer.assert_failure(400, "UserExists");
-    answer.assert_no_session();
+    let response = sign_up(&mut site.browser(), wrong).await;
+    response.assert_failure(400, "UserExists");
+    response.assert_no_session();
 }
 
 #[tokio::test]
@@ -276,9 +278,9 @@ async fn email_address_of_another_account_is_a_taken_name() {
         json!({"username": "Victim@X.org", "user_email": "eve@x.org"}),
         json!({"username": "eve", "user_email": "named@x.org"}),
     ] {
-        let answer = sign_up(&mut site.browser(), fields).await;
-        answer.assert_failure(400, "UserExists");
-        answer.assert_no_session();
+        let response = sign_up(&mut site.browser(), fields).await;
+        response.assert_failure(400, "UserExists");
+        response.assert_no_session();
     }
     let login = site.browser().log_in("victim@x.org", PASSWORD).await;
     assert_eq!(login.json()["user"]["username"], "victim");
@@ -296,8 +298,8 @@ async fn taken_name_is_rejected_before_hashing() {
     // Otherwise the timing would reveal which address belongs to the name.
     for address in ["robert@x.org", "elsewhere@x.org"] {
         let form = json!({"password": "Other-Horse-8", "user_email": address});
-        let answer = sign_up(&mut site.browser(), form).await;
-        answer.assert_failure(400, "UserExists");
+        let response = sign_up(&mut site.browser(), form).await;
+        response.assert_failure(400, "UserExists");
         assert!(!storage.take_calls().contains(&"users.create"), "{address}");
     }
 }
@@ -325,8 +327,8 @@ async fn signup_cannot_set_privileged_fields() {
         "role": "admin",
         "user_phone": "+441234567890",
     });
-    let answer = sign_up(&mut site.browser(), fields).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    let response = sign_up(&mut site.browser(), fields).await;
+    assert_eq!(response.status, 200, "{}", response.body);
     let (user, secrets) = site.found("mallory").await.unwrap();
     assert!(!user.admin && user.state == UserState::Active && user.factor1 == FactorName::PASSWORD);
     assert_eq!(user.username_normalized, "mallory");
@@ -387,7 +389,7 @@ async fn signup_with_a_failed_store_leaves_no_account() {
     }
 }
 
-async fn sign_up(browser: &mut crate::browser::Browser, fields: Value) -> Answer {
+async fn sign_up(browser: &mut crate::browser::Browser, fields: Value) -> TestResponse {
     let mut form = json!({"username": "bob", "password": PASSWORD});
     for (name, value) in fields.as_object().unwrap() {
         form[name] = value.clone();

@@ -109,8 +109,8 @@ impl Site {
             self.account(username, Role::User).await;
         }
         let mut browser = self.browser();
-        let answer = browser.log_in(username, PASSWORD).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        let response = browser.log_in(username, PASSWORD).await;
+        assert_eq!(response.status, 200, "{}", response.body);
         browser
     }
 }

@@ -7,13 +7,13 @@ use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
 use tempfile::TempDir;
 
-use crate::browser::Answer;
+use crate::browser::TestResponse;
 use crate::site::Site;
 
 /// Passes the check at the start: the samples have another `siteName`.
 const BROKEN: &str = "\n{% if siteName == 'Crossauth' %}{{ 1 // 0 }}{% endif %}";
 
-async fn login_page(directory: &TempDir, reload: bool) -> Answer {
+async fn login_page(directory: &TempDir, reload: bool) -> TestResponse {
     let site = Site::with(|site| {
         let site = site.templates(directory.path());
         if reload { site.reload_templates() } else { site }

@@ -13,10 +13,10 @@ async fn user_is_returned_without_secrets() {
     let email = crossauth_core::user::Patch::Set("bob@example.com".to_owned());
     let extra = json!({"phone": "+441234567890"}).as_object().unwrap().clone();
     site.change(&bob, UserUpdate { email, extra, ..UserUpdate::default() }).await;
-    let answer = browser.get_json("/api/userforsessionkey").await;
-    assert_eq!(answer.status, 200);
+    let response = browser.get_json("/api/userforsessionkey").await;
+    assert_eq!(response.status, 200);
     assert_eq!(
-        answer.json(),
+        response.json(),
         json!({"ok": true, "user": {
             "id": 1,
             "username": "bob",
@@ -35,12 +35,12 @@ async fn anonymous_requests_and_sessions_are_unauthorized() {
     let site = Site::new();
     site.stored(NewUser::named("bob"), None).await;
     let mut visitor = site.browser();
-    let answer = visitor.get_json("/api/userforsessionkey").await;
-    answer.assert_failure(401, "Unauthorized");
-    assert_eq!(answer.json()["errorCode"], json!(14));
+    let response = visitor.get_json("/api/userforsessionkey").await;
+    response.assert_failure(401, "Unauthorized");
+    assert_eq!(response.json()["errorCode"], json!(14));
     let session = site.crossauth.auth().sessions.begin_anonymous(&Map::new()).await.unwrap();
     visitor.cookies.insert("SESSIONID".into(), session.cookie);
-    let answer = visitor.get_json("/api/userforsessionkey").await;
-    answer.assert_failure(401, "Unauthorized");
-    assert!(answer.set_cookie("SESSIONID").is_none(), "the session is kept");
+    let response = visitor.get_json("/api/userforsessionkey").await;
+    response.assert_failure(401, "Unauthorized");
+    assert!(response.set_cookie("SESSIONID").is_none(), "the session is kept");
 }

@@ -24,10 +24,10 @@ fn trap(server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
 
 /// A CSRF cookie and its token, as any client can get them.
 async fn csrf_pair(server: &Server) -> (String, String) {
-    let answer = reqwest::get(server.url("/api/getcsrftoken")).await.unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    let response = reqwest::get(server.url("/api/getcsrftoken")).await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
-    let body: serde_json::Value = answer.json().await.unwrap();
+    let body: serde_json::Value = response.json().await.unwrap();
     (cookie, body["csrfToken"].as_str().unwrap().to_owned())
 }
 

@@ -15,7 +15,7 @@ async fn script_of_the_cookbook_logs_in_and_out() {
     browser.click("Log out").await;
     // The content security policy of our own pages forbids requests of scripts.
     browser.open(&server.url("/live")).await;
-    for (password, answer) in [
+    for (password, response) in [
         ("Wrong-horse-7", "Invalid username or password"),
         (PASSWORD, "alice true"),
         (PASSWORD, "alice true"),
@@ -23,6 +23,6 @@ async fn script_of_the_cookbook_logs_in_and_out() {
         let call = format!("{script} visit('alice', '{password}')");
         let parameters = json!({ "expression": call, "awaitPromise": true, "returnByValue": true });
         let result = browser.command("Runtime.evaluate", parameters).await;
-        assert_eq!(result["result"]["value"], answer, "{result}");
+        assert_eq!(result["result"]["value"], response, "{result}");
     }
 }

@@ -34,11 +34,11 @@ pub(crate) fn sign_up(server: &Server, username: &str) -> u16 {
 
 /// The status of a JSON endpoint that takes a CSRF token.
 fn post(server: &Server, path: &str, body: &str) -> u16 {
-    status(&answer(server, path, body))
+    status(&post_json(server, path, body))
 }
 
 /// The response of a JSON endpoint that takes a CSRF token.
-pub(crate) fn answer(server: &Server, path: &str, body: &str) -> String {
+pub(crate) fn post_json(server: &Server, path: &str, body: &str) -> String {
     let page = server.exchange(
         b"GET /api/getcsrftoken HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
@@ -211,10 +211,11 @@ fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
     let damage = "UPDATE crossauth_users SET email = x'ff' WHERE username = 'alice'";
     database.execute_batch(damage).unwrap();
     assert_eq!(log_in(&server, "alice", PASSWORD), 401);
-    let wrong = answer(&server, "/api/login", r#"{"username":"bob","password":"Wrong-horse-7"}"#);
+    let wrong =
+        post_json(&server, "/api/login", r#"{"username":"bob","password":"Wrong-horse-7"}"#);
     let right = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
-    let body = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-    assert_eq!(body(&answer(&server, "/api/login", &right)), body(&wrong));
+    let body = |response: &str| response.split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert_eq!(body(&post_json(&server, "/api/login", &right)), body(&wrong));
     assert!(server.log().contains("cannot decode an account"), "{}", server.log());
 
     let shown = run(path, &["user", "show", "alice"]);

@@ -23,7 +23,7 @@ impl KeepAlive {
     }
 
     /// The next response: head and body.
-    pub(crate) fn answer(&mut self) -> String {
+    pub(crate) fn receive(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed after {head:?}");
@@ -34,9 +34,9 @@ impl KeepAlive {
         head + std::str::from_utf8(&body).unwrap()
     }
 
-    pub(crate) fn ask(&mut self, bytes: &[u8]) -> String {
+    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> String {
         self.send(bytes);
-        self.answer()
+        self.receive()
     }
 
     /// Whether the server has closed it without a further response.
@@ -45,26 +45,26 @@ impl KeepAlive {
     }
 }
 
-fn closes_connection(answer: &str) -> bool {
-    answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n")
+fn closes_connection(response: &str) -> bool {
+    response.to_ascii_lowercase().contains("\r\nconnection: close\r\n")
 }
 
 #[test]
 fn idle_connection_outlives_the_limit_of_a_head() {
     let server = start(&["--set", "limits.header_timeout=200ms"]);
     let mut connection = KeepAlive::new(&server);
-    assert_eq!(status(&connection.ask(GET)), 200);
+    assert_eq!(status(&connection.exchange(GET)), 200);
     // A connection opened later is closed first.
     let mut silent = server.connect();
     assert_eq!(read_to_end(&mut silent), "");
-    assert_eq!(status(&connection.ask(GET)), 200);
+    assert_eq!(status(&connection.exchange(GET)), 200);
 }
 
 #[test]
 fn slow_request_head_times_out() {
     let server = start(&["--set", "limits.header_timeout=300ms"]);
     let mut connection = KeepAlive::new(&server);
-    assert_eq!(status(&connection.ask(GET)), 200);
+    assert_eq!(status(&connection.exchange(GET)), 200);
     let began = Instant::now();
     let stream = connection.0.get_mut();
     stream.write_all(b"GET /live HTTP/1.1\r\nX: ").unwrap();
@@ -93,7 +93,7 @@ fn idle_connections_are_closed_for_new_ones() {
     let idle: Vec<_> = (0..20)
         .map(|_| {
             let mut connection = KeepAlive::new(&server);
-            assert_eq!(status(&connection.ask(GET)), 200);
+            assert_eq!(status(&connection.exchange(GET)), 200);
             connection
         })
         .collect();
@@ -108,11 +108,11 @@ fn active_requests_are_not_closed_for_new_connections() {
     let mut busy = KeepAlive::new(&server);
     let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
-    assert!(busy.ask(head.as_bytes()).starts_with("HTTP/1.1 100 "));
+    assert!(busy.exchange(head.as_bytes()).starts_with("HTTP/1.1 100 "));
     // Another connection of this address is rejected while the first is busy.
     assert_eq!(read_to_end(&mut server.connect()), "");
-    let answer = busy.ask(b"{}");
-    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    let response = busy.exchange(b"{}");
+    assert!(response.starts_with("HTTP/1.1 4"), "{response}");
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn unread_complete_body_keeps_the_connection_open() {
             let request = format!(
                 "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n{body}"
             );
-            let answer = connection.ask(request.as_bytes());
-            assert_eq!(status(&answer), expected, "{line}, {size} bytes");
-            assert!(!closes_connection(&answer), "{line}, {size} bytes: {answer}");
+            let response = connection.exchange(request.as_bytes());
+            assert_eq!(status(&response), expected, "{line}, {size} bytes");
+            assert!(!closes_connection(&response), "{line}, {size} bytes: {response}");
         }
     }
 }
@@ -142,9 +142,9 @@ fn unread_incomplete_body_closes_the_connection() {
         let head = format!(
             "POST /nothing HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: 9\r\n\r\n"
         );
-        let answer = connection.ask(head.as_bytes());
-        assert_eq!(status(&answer), 404);
-        assert!(closes_connection(&answer), "{answer}");
+        let response = connection.exchange(head.as_bytes());
+        assert_eq!(status(&response), 404);
+        assert!(closes_connection(&response), "{response}");
         // Further input does not reset the connection.
         connection.send(b"123456789");
         assert!(connection.is_closed());
@@ -159,8 +159,8 @@ fn client_receives_the_response_to_a_too_large_body() {
     let head = format!("POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
     connection.send(head.as_bytes());
     connection.send("x".repeat(size).as_bytes());
-    let answer = connection.answer();
-    assert_eq!(status(&answer), 413);
-    assert!(closes_connection(&answer), "{answer}");
+    let response = connection.receive();
+    assert_eq!(status(&response), 413);
+    assert!(closes_connection(&response), "{response}");
     assert!(connection.is_closed());
 }

@@ -40,11 +40,11 @@ fn stored<T: rusqlite::types::FromSql>(server: &Server, query: &str) -> T {
 async fn send(server: &Server, method: Method, path: &str, cookie: &str, body: &Value) -> Response {
     let client = Client::new();
     let url = server.url("/api/getcsrftoken");
-    let answer = client.get(url).header(COOKIE, cookie).send().await.unwrap();
-    let mut set = answer.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().unwrap());
+    let response = client.get(url).header(COOKIE, cookie).send().await.unwrap();
+    let mut set = response.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().unwrap());
     let csrf = set.find(|set| set.starts_with("CSRFTOKEN=")).unwrap();
     let csrf = csrf.split(';').next().unwrap().to_owned();
-    let token = answer.json::<Value>().await.unwrap()["csrfToken"].as_str().unwrap().to_owned();
+    let token = response.json::<Value>().await.unwrap()["csrfToken"].as_str().unwrap().to_owned();
     let request = client
         .request(method, server.url(path))
         .header(COOKIE, format!("{csrf}; {cookie}"))
@@ -71,21 +71,21 @@ async fn upstream_session_is_valid_until_logout() {
                 .await
                 .unwrap()
         };
-        let answer = whose(&session).await;
-        assert_eq!(answer["user"]["username"], "Bob", "{answer}");
-        assert_eq!(answer["user"]["id"], 7, "{answer}");
-        assert_eq!(answer["user"]["phone"], "+43 1 234", "{answer}");
+        let response = whose(&session).await;
+        assert_eq!(response["user"]["username"], "Bob", "{response}");
+        assert_eq!(response["user"]["id"], 7, "{response}");
+        assert_eq!(response["user"]["phone"], "+43 1 234", "{response}");
         // A signature with another secret is invalid.
-        let answer = whose(&session.replace('.', ".A")).await;
-        assert!(answer["user"].is_null(), "{answer}");
+        let response = whose(&session.replace('.', ".A")).await;
+        assert!(response["user"].is_null(), "{response}");
 
         let sessions = format!("SELECT count(*) FROM {} WHERE value LIKE 's:%'", upstream.keys);
         assert_eq!(stored::<i64>(&server, &sessions), 1);
-        let answer = send(&server, Method::POST, "/api/logout", &session, &json!({})).await;
-        assert_eq!(answer.status(), 200);
+        let response = send(&server, Method::POST, "/api/logout", &session, &json!({})).await;
+        assert_eq!(response.status(), 200);
         assert_eq!(stored::<i64>(&server, &sessions), 0);
-        let answer = whose(&session).await;
-        assert!(answer["user"].is_null(), "{answer}");
+        let response = whose(&session).await;
+        assert!(response["user"].is_null(), "{response}");
     }
 }
 
@@ -97,10 +97,10 @@ async fn upstream_password_logs_in_and_its_hash_is_upgraded() {
         assert_eq!(log_in(&server, "BobPass123").await.status(), 401);
         assert_eq!(stored::<String>(&server, &hash), upstream.hash);
         for _ in 0..2 {
-            let answer = log_in(&server, PASSWORD).await;
-            assert_eq!(answer.status(), 200);
-            let answer: Value = answer.json().await.unwrap();
-            assert_eq!(answer["user"]["username"], "Bob", "{answer}");
+            let response = log_in(&server, PASSWORD).await;
+            assert_eq!(response.status(), 200);
+            let response: Value = response.json().await.unwrap();
+            assert_eq!(response["user"]["username"], "Bob", "{response}");
             let renewed = stored::<String>(&server, &hash);
             assert!(renewed.starts_with("$argon2id$"), "{renewed}");
         }
@@ -130,8 +130,8 @@ async fn new_account_has_the_format_of_upstream() {
         let form = json!({
             "username": "Änne", "password": password, "repeat_password": password,
         });
-        let answer = send(&server, Method::POST, "/api/signup", "", &form).await;
-        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+        let response = send(&server, Method::POST, "/api/signup", "", &form).await;
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
         let row = format!(
             "SELECT json_array(id, username, username_normalized, email, state, factor1, factor2)
              FROM {} WHERE id <> 7",

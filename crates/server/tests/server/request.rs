@@ -44,8 +44,8 @@ fn request_of_http_1_0_needs_no_host() {
         "OPTIONS * HTTP/1.0\r\n\r\n",
         "OPTIONS /ready HTTP/1.0\r\n\r\n",
     ] {
-        let answer = server.exchange(request.as_bytes());
-        assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{request:?} {answer}");
+        let response = server.exchange(request.as_bytes());
+        assert!(response.starts_with("HTTP/1.0 200 OK\r\n"), "{request:?} {response}");
     }
 }
 
@@ -63,11 +63,11 @@ fn every_response_has_a_request_id() {
         "GET /live HTTP/1.1\r\nHost: a b\r\n\r\n",
         "TRACE /live HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
-        let answer = server.exchange(request.as_bytes());
+        let response = server.exchange(request.as_bytes());
         let ids: Vec<_> =
-            answer.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
-        assert_eq!(ids.len(), 1, "{request}{answer}");
-        assert!(seen.insert(ids[0].to_owned()), "{request}{answer}");
+            response.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
+        assert_eq!(ids.len(), 1, "{request}{response}");
+        assert!(seen.insert(ids[0].to_owned()), "{request}{response}");
     }
     server.stop();
     let log = server.log();
@@ -129,8 +129,8 @@ fn incomplete_head_closes_the_connection() {
     for beginning in ["", "GET /live HTTP/1.1\r\nHost: lo"] {
         let mut stream = server.connect();
         stream.write_all(beginning.as_bytes()).unwrap();
-        let answer = read_to_end(&mut stream);
-        assert!(answer.is_empty() || status(&answer) == 408, "{answer:?}");
+        let response = read_to_end(&mut stream);
+        assert!(response.is_empty() || status(&response) == 408, "{response:?}");
     }
     let mut idle = server.connect();
     idle.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -161,7 +161,7 @@ fn access_log_omits_query_and_cookies() {
     let mut server = start(&settings.map(|set| ["--set", set]).concat());
     let get = "GET /login?next=canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                Cookie: SESSIONID=canary\r\nAuthorization: Bearer canary\r\n\r\n";
-    let answer = server.exchange(get.as_bytes());
+    let response = server.exchange(get.as_bytes());
     server.stop();
     let lines: Vec<serde_json::Value> =
         server.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -169,6 +169,6 @@ fn access_log_omits_query_and_cookies() {
     assert_eq!(entry["status"], 200);
     assert_eq!(entry["method"], "GET");
     let id = entry["request"].as_str().unwrap();
-    assert!(answer.contains(&format!("x-request-id: {id}\r\n")), "{answer}");
+    assert!(response.contains(&format!("x-request-id: {id}\r\n")), "{response}");
     assert!(!server.log().contains("canary"), "{}", server.log());
 }

@@ -42,16 +42,16 @@ fn request_in_progress_completes_before_shutdown() {
         body.len(),
     );
     stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = BufReader::new(stream.try_clone().unwrap());
+    let mut response = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
-    answer.read_line(&mut line).unwrap();
+    response.read_line(&mut line).unwrap();
     assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
     server.terminate();
     let address = server.address();
     wait_until("connections are refused", || TcpStream::connect(address).is_err());
     stream.write_all(body).unwrap();
     let mut rest = String::new();
-    answer.read_to_string(&mut rest).unwrap();
+    response.read_to_string(&mut rest).unwrap();
     assert_eq!(status(rest.trim_start()), 401, "{rest}");
     assert_eq!(server.wait().code(), Some(0));
 }
@@ -70,14 +70,14 @@ fn unfinished_request_does_not_prevent_shutdown() {
 fn responses_during_shutdown_close_the_connection() {
     let mut server = start(&["--set", "shutdown.drain_delay=1h"]);
     let mut idle = KeepAlive::new(&server);
-    assert!(!idle.ask(GET).contains("connection: close"));
+    assert!(!idle.exchange(GET).contains("connection: close"));
     server.terminate();
     wait_until("the server is not ready", || server.status("/ready") != 200);
     // Open before the signal, and open after it.
     for mut connection in [idle, KeepAlive::new(&server)] {
-        let answer = connection.ask(GET);
-        assert_eq!(status(&answer), 200);
-        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        let response = connection.exchange(GET);
+        assert_eq!(status(&response), 200);
+        assert!(response.contains("connection: close\r\n"), "{response}");
         assert!(connection.is_closed());
     }
     server.terminate();
@@ -89,30 +89,30 @@ fn request_in_flight_when_the_listener_closes_is_answered() {
     let mut server = start(&[]);
     let mut connections: Vec<_> = (0..20).map(|_| KeepAlive::new(&server)).collect();
     for connection in &mut connections[..10] {
-        assert_eq!(status(&connection.ask(GET)), 200);
+        assert_eq!(status(&connection.exchange(GET)), 200);
     }
     server.terminate();
     wait_until("the server is stopping", || server.log().contains("stopping"));
     for connection in &mut connections {
-        assert_eq!(status(&connection.ask(GET)), 200);
+        assert_eq!(status(&connection.exchange(GET)), 200);
     }
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn every_accepted_connection_is_answered() {
+fn every_accepted_connection_receives_a_response() {
     let mut server = start(&[]);
     let address = server.address();
     let started = Arc::new(Barrier::new(9));
     let client = move |started: Arc<Barrier>| {
-        let mut answered = 0;
+        let mut responses = 0;
         // Until the server is gone.
         while let Ok(mut stream) = TcpStream::connect(address) {
             stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
             stream.write_all(b"GET /live HTTP/1.0\r\n\r\n").unwrap();
-            assert!(read_to_end(&mut stream).contains(" 200 OK"), "no answer");
-            answered += 1;
-            if answered == 1 {
+            assert!(read_to_end(&mut stream).contains(" 200 OK"), "no response");
+            responses += 1;
+            if responses == 1 {
                 started.wait();
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::account::{PASSWORD, answer};
+use crate::account::{PASSWORD, post_json};
 use crate::process::{crossauth, run};
 
 const SETTINGS: &str = r#"
@@ -32,9 +32,9 @@ fn configured_signup_fields_are_requested_and_stored() {
             "username": "ada", "password": PASSWORD, "repeat_password": PASSWORD,
         });
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let answer = answer(&server, "/api/signup", &body.to_string());
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        serde_json::from_str::<Value>(body).unwrap_or_else(|_| panic!("{answer}"))
+        let response = post_json(&server, "/api/signup", &body.to_string());
+        let body = response.split_once("\r\n\r\n").unwrap().1;
+        serde_json::from_str::<Value>(body).unwrap_or_else(|_| panic!("{response}"))
     };
     let refused = sign_up(json!({"user_region": "west"}));
     assert_eq!(refused["ok"], false);

@@ -136,10 +136,11 @@ impl Browser {
     async fn log_in(&self, password: &str) -> Response {
         let url = |path| format!("http://{}/api/{path}", self.address);
         let get = self.client.get(url("getcsrftoken")).header(HOST, SITE);
-        let answer = get.send().await.unwrap();
-        let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+        let response = get.send().await.unwrap();
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
         assert!(cookie.starts_with("__Host-CSRFTOKEN=") && cookie.contains("; Secure"), "{cookie}");
-        let token = answer.json::<Value>().await.unwrap()["csrfToken"].as_str().unwrap().to_owned();
+        let token =
+            response.json::<Value>().await.unwrap()["csrfToken"].as_str().unwrap().to_owned();
         let post = self.client.post(url("login")).header(HOST, SITE);
         let post = post.header(COOKIE, cookie.split(';').next().unwrap());
         let post = post.header(ORIGIN, "https://id.example.com").header("X-CROSSAUTH-CSRF", token);
@@ -154,9 +155,9 @@ async fn logs_in(proxy: impl Fn(&Server) -> Proxy) {
     let proxy = proxy(&server);
     let browser = Browser::new(&proxy);
     assert_eq!(browser.log_in("Wrong-horse-7").await.status(), StatusCode::UNAUTHORIZED);
-    let answer = browser.log_in(PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    let cookies = answer.headers().get_all(SET_COOKIE).iter();
+    let response = browser.log_in(PASSWORD).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let cookies = response.headers().get_all(SET_COOKIE).iter();
     let mut cookies = cookies.map(|cookie| cookie.to_str().unwrap());
     assert!(cookies.any(|cookie| cookie.starts_with("__Host-SESSIONID=")));
     server.stop();
@@ -181,13 +182,13 @@ async fn nginx_of_the_guide_limits_attempts() {
     let proxy = nginx(&server);
     let client = Client::new();
     let login = format!("http://{}/api/login", proxy.address);
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for _ in 0..30 {
-        let answer = client.post(&login).header(HOST, SITE).send().await.unwrap();
-        answers.push(answer.status());
+        let response = client.post(&login).header(HOST, SITE).send().await.unwrap();
+        responses.push(response.status());
     }
-    let refused = answers.iter().position(|&status| status == StatusCode::TOO_MANY_REQUESTS);
-    assert!((20..30).contains(&refused.unwrap()), "{answers:?}");
+    let refused = responses.iter().position(|&status| status == StatusCode::TOO_MANY_REQUESTS);
+    assert!((20..30).contains(&refused.unwrap()), "{responses:?}");
     let page = client.get(format!("http://{}/login", proxy.address)).header(HOST, SITE);
     assert_eq!(page.send().await.unwrap().status(), StatusCode::OK);
 }
