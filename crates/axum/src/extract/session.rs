@@ -31,7 +31,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    fn known(&self) -> Option<&session::Session> {
+    fn checked(&self) -> Option<&session::Session> {
         self.0.session()
     }
 
@@ -42,13 +42,13 @@ impl Session {
 
     /// The session data when the request arrived; empty if it is not an object.
     pub fn data(&self) -> Map<String, Value> {
-        self.known().and_then(|known| known.key.data.object().ok()).unwrap_or_default()
+        self.checked().and_then(|checked| checked.key.data.object().ok()).unwrap_or_default()
     }
 
     /// Applies all `changes` to the session data, or none.
     pub async fn update(&self, changes: &[DataChange]) -> Result<(), UpdateDataError> {
-        let known = self.known().ok_or(UpdateDataError::NotFound)?;
-        self.0.crossauth.auth().sessions.update_data(&known.id, changes).await
+        let checked = self.checked().ok_or(UpdateDataError::NotFound)?;
+        self.0.crossauth.auth().sessions.update_data(&checked.id, changes).await
     }
 }
 

@@ -24,7 +24,7 @@ fn snippet(guide: &str, language: &str) -> String {
 }
 
 /// Replaces a part of a snippet that differs on the machine of the test.
-fn with(snippet: &str, part: &str, replacement: &str) -> String {
+fn replace(snippet: &str, part: &str, replacement: &str) -> String {
     assert!(snippet.contains(part), "no {part:?} in {snippet}");
     snippet.replace(part, replacement)
 }
@@ -89,8 +89,8 @@ fn settings_of_the_migration_guide_are_valid() {
     drop(database);
     fs::write(path("secret"), "a secret of a test, 0123456789").unwrap();
     let settings = snippets("move-from-upstream.md", "toml").concat();
-    let settings = with(&settings, "/var/lib/app/app.db", &path("app.db"));
-    let settings = with(&settings, "/run/secrets/crossauth", &path("secret"));
+    let settings = replace(&settings, "/var/lib/app/app.db", &path("app.db"));
+    let settings = replace(&settings, "/run/secrets/crossauth", &path("secret"));
     fs::write(path("crossauth.toml"), &settings).unwrap();
     let mut server = crossauth().arguments(&["--config", "crossauth.toml"]).start_in(directory);
     assert_eq!(server.status("/ready"), 200);
@@ -117,7 +117,7 @@ fn every_command_in_the_guides_exists() {
 #[test]
 fn systemd_unit_is_valid() {
     let directory = tempfile::tempdir().unwrap();
-    let unit = with(
+    let unit = replace(
         &snippet("systemd.md", "ini"),
         "/usr/local/bin/crossauth",
         env!("CARGO_BIN_EXE_crossauth"),

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{snippets, succeed, with};
+use super::{replace, snippets, succeed};
 use crate::account::{PASSWORD, log_in, sign_up};
 use crate::process::{start, start_in};
 
 /// The commands of the guide, with the directories of a test.
 fn run(script: &str, data: &Path, backups: &Path) {
-    let script = with(script, "/var/lib/crossauth", data.to_str().unwrap());
-    let script = with(&script, "/var/backups", backups.to_str().unwrap());
+    let script = replace(script, "/var/lib/crossauth", data.to_str().unwrap());
+    let script = replace(&script, "/var/backups", backups.to_str().unwrap());
     succeed(Command::new("sh").args(["-e", "-c", &script]));
 }
 

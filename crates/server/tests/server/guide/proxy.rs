@@ -12,7 +12,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{snippet, snippets, succeed, with};
+use super::{replace, snippet, snippets, succeed};
 use crate::account::PASSWORD;
 use crate::process::{crossauth, run_with_input};
 
@@ -73,12 +73,12 @@ fn nginx(server: &Server) -> Proxy {
     let server = server.address().to_string();
     start(|directory, address| {
         let [site, socket] = snippets(GUIDE, "nginx").try_into().unwrap();
-        let site = with(&site, "server 127.0.0.1:3000", &format!("server {server}"));
-        let site = with(&site, "listen 80;", &format!("listen {};", free_address()));
+        let site = replace(&site, "server 127.0.0.1:3000", &format!("server {server}"));
+        let site = replace(&site, "listen 80;", &format!("listen {};", free_address()));
         let listen = format!("listen {address}; listen {} ssl;", free_address());
-        let site = with(&site, "listen 443 ssl;", &listen);
-        let site = with(&site, "/etc/letsencrypt/live/id.example.com/", "");
-        let site = with(&site, "    location / {", &format!("{socket}\n    location / {{"));
+        let site = replace(&site, "listen 443 ssl;", &listen);
+        let site = replace(&site, "/etc/letsencrypt/live/id.example.com/", "");
+        let site = replace(&site, "    location / {", &format!("{socket}\n    location / {{"));
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let paths = paths.map(|path| format!("{path}_temp_path {path};\n")).concat();
         let whole = format!("pid pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{site}}}\n");
@@ -112,9 +112,9 @@ fn caddy(server: &Server) -> Proxy {
         let site = snippet(GUIDE, "caddy");
         fs::write(directory.join("Caddyfile"), &site).unwrap();
         succeed(&mut program(&["validate"]));
-        let site = with(&site, "127.0.0.1:3000", &server);
+        let site = replace(&site, "127.0.0.1:3000", &server);
         let plain = format!("http://{SITE}:{} {{\n\tbind 127.0.0.1\n", address.port());
-        let site = with(&site, "id.example.com {\n", &plain);
+        let site = replace(&site, "id.example.com {\n", &plain);
         let options = "{\n\tadmin off\n\tauto_https off\n}\n";
         fs::write(directory.join("Caddyfile"), format!("{options}{site}")).unwrap();
         program(&["run"])
