@@ -28,6 +28,7 @@ mod population;
 mod process;
 mod progress;
 mod report;
+mod request;
 mod run;
 mod scale;
 mod server;

@@ -7,22 +7,19 @@ use std::time::Duration;
 use anyhow::Result;
 use crossauth_testkit::server::Program;
 
-use crate::http::Connection;
 use crate::machine::Machine;
 use crate::measure::footprint::{self, Memory};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
 use crate::measure::{allocations, latency, login};
-use crate::population::{DATABASE, Population, Session};
+use crate::population::{DATABASE, Population};
 use crate::progress::say;
 use crate::report::Report;
+use crate::request::{bare_requests, requests};
 use crate::scale::Scale;
 use crate::server::{self, Counting, Server};
 
 /// Time after which a started server is idle.
 const SETTLING_TIME: Duration = Duration::from_secs(2);
-/// As long as a real cookie; the bare handler ignores it.
-const BARE_CSRF_COOKIE: &str =
-    "CSRFTOKEN=AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw";
 
 /// Measures everything.
 pub(crate) fn run(scale: Scale) -> Result<Report> {
@@ -75,26 +72,6 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
 struct Programs<'a> {
     server: &'a Path,
     bench: &'a Path,
-}
-
-/// A request of each user's browser, with session and CSRF cookie.
-pub(crate) fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
-    let mut connection = Connection::open(server.address)?;
-    let request = |session: &Session| {
-        let session = format!("SESSIONID={}", session.cookie);
-        let csrf = login::csrf(&mut connection, server.address, &session)?;
-        Ok(session_check::request(server.address, &format!("{session}; {}", csrf.cookie)))
-    };
-    population.sessions.iter().map(request).collect()
-}
-
-/// The same for the bare handler, which looks sessions up by their stored values.
-pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec<u8>> {
-    let request = |session: &Session| {
-        let cookies = format!("SESSIONID={}; {BARE_CSRF_COOKIE}", session.stored);
-        session_check::request(server.address, &cookies)
-    };
-    population.sessions.iter().map(request).collect()
 }
 
 /// The session checks of a running server and of the baselines.

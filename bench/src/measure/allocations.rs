@@ -15,7 +15,7 @@ use crate::http;
 use crate::load;
 use crate::population::{DATABASE, Population, Session};
 use crate::progress::say;
-use crate::run::{bare_requests, requests};
+use crate::request::{bare_requests, requests};
 use crate::server::{self, Counting, Server};
 use crate::statistic::number;
 

@@ -1,5 +1,6 @@
 //! Test support for applications: logged-in users, without a form and without expensive password
-//! hashing. Requires the feature `testkit`.
+//! hashing. Requires the feature `testkit`. The suites for stores are in the crate
+//! `crossauth-testkit`.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::Request, routing::post};

@@ -1,4 +1,15 @@
 //! Accounts: create, find, change, disable, delete and list.
+//!
+//! ```
+//! use crossauth_core::account::{AccountError, Accounts, AccountUpdate};
+//! use crossauth_core::user::Patch;
+//!
+//! async fn set_email(accounts: &Accounts, name: &str, email: &str) -> Result<(), AccountError> {
+//!     let update = AccountUpdate { email: Patch::Set(email.into()), ..AccountUpdate::default() };
+//!     accounts.update(name, update).await?;
+//!     Ok(())
+//! }
+//! ```
 
 mod change;
 

@@ -1,4 +1,22 @@
 //! Callbacks of the application, which the use cases call.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use crossauth_core::hooks::Hooks;
+//!
+//! let hooks = Hooks {
+//!     // Refuses sessions that the application has marked in a column of its own.
+//!     session_filter: Some(Arc::new(|key| key.extra.get("suspended").is_none())),
+//!     // A shopping cart survives the login of its owner.
+//!     carry_over: Some(Arc::new(|mut data| {
+//!         data.retain(|name, _| name == "cart");
+//!         data
+//!     })),
+//!     ..Hooks::default()
+//! };
+//! # let _ = hooks;
+//! ```
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,21 @@
 //! Login with a username or e-mail address and a password.
+//!
+//! ```
+//! use crossauth_core::Auth;
+//! use crossauth_core::login::{LoginAttempt, LoginError, LoginOutcome};
+//! use crossauth_core::secret::Password;
+//! use crossauth_core::session::NewSession;
+//!
+//! async fn log_in(auth: &Auth, name: &str, typed: &str) -> Result<Option<NewSession>, LoginError> {
+//!     let attempt = LoginAttempt::new(name, Password::new(typed));
+//!     Ok(match auth.login.attempt(attempt).await? {
+//!         LoginOutcome::LoggedIn(session) => Some(*session),
+//!         LoginOutcome::WrongCredentials
+//!         | LoginOutcome::Refused(_)
+//!         | LoginOutcome::Unreadable => None,
+//!     })
+//! }
+//! ```
 
 use std::sync::Arc;
 

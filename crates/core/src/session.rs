@@ -2,6 +2,22 @@
 //!
 //! The cookie has a signed random id; storage has only a hash of the id. Authenticating a cookie
 //! takes one storage round trip, which returns the key and the user together.
+//!
+//! ```
+//! use crossauth_core::Auth;
+//! use crossauth_core::session::SessionRefused;
+//! use crossauth_core::user::User;
+//!
+//! /// The user of a session cookie; `None` if the session is anonymous or not valid.
+//! async fn user_of(auth: &Auth, cookie: &str) -> Result<Option<User>, SessionRefused> {
+//!     match auth.sessions.check(cookie).await {
+//!         Ok(session) => Ok(session.user),
+//!         // It is unknown whether the session exists: an error, not a log-out.
+//!         Err(SessionRefused::Storage(error)) => Err(SessionRefused::Storage(error)),
+//!         Err(_) => Ok(None),
+//!     }
+//! }
+//! ```
 
 mod activity;
 mod begin;

@@ -153,6 +153,7 @@ pub use crossauth_axum::{
     SiteConfig, Transport, Visitor, account_page, not_found,
 };
 #[cfg(feature = "settings")]
+#[doc(inline)]
 pub use crossauth_settings as settings;
 #[cfg(feature = "postgres")]
 pub use crossauth_storage_sql::postgres;

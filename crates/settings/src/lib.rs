@@ -57,6 +57,7 @@ mod kind;
 mod load;
 mod nearest;
 mod problem;
+mod program;
 mod reference;
 mod rule;
 pub mod section;
@@ -66,9 +67,9 @@ mod source;
 pub use kind::Secrecy;
 pub use load::{Configuration, Inputs, builder, load};
 pub use problem::{Problem, Problems, Source};
+pub use program::Program;
 pub use reference::page as reference_page;
-pub use section::Setting;
-pub use settings::{Program, Settings};
+pub use settings::Settings;
 pub use source::environment::CONFIG_FILE;
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crossauth_axum::Builder;
 use crate::entry::Entries;
 use crate::kind::Secrecy;
 use crate::problem::{Problem, Problems};
-use crate::settings::{Program, Settings};
+use crate::program::Program;
+use crate::settings::Settings;
 use crate::source::{argument, environment, file};
 
 /// The sources of settings. The command line takes precedence over the environment, and the

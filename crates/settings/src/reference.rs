@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::kind::Secrecy;
+use crate::program::Program;
 use crate::section::Setting;
-use crate::settings::Program;
 
 const HEAD: &str = "\
 # Settings

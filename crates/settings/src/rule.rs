@@ -3,7 +3,7 @@
 use crate::entry::Entries;
 use crate::kind::Secrecy;
 use crate::problem::{Problem, Source};
-use crate::settings::Program;
+use crate::program::Program;
 
 /// Collects the violated rules.
 pub(crate) struct Rules<'a> {

@@ -9,20 +9,12 @@ use crossauth_core::session::SessionConfig;
 
 use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
+use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
     Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Signup,
     Site, Tables, limit,
 };
-
-/// Which program reads the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// The server `crossauth`, to which all settings belong.
-    Server,
-    /// An application that embeds Crossauth: it listens, logs and opens its database itself.
-    Application,
-}
 
 macro_rules! sections {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $program:ident; )+) => {

@@ -8,7 +8,7 @@ mod secret;
 
 use crate::nearest::nearest;
 use crate::problem::{Problem, Source};
-use crate::settings::Program;
+use crate::program::Program;
 
 /// Maximum number of problems with a suggestion; bounds the time for a large file.
 const MAX_SUGGESTIONS: usize = 50;

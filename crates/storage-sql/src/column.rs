@@ -4,7 +4,6 @@ use crossauth_core::storage::StorageError;
 
 use crate::OpenError;
 use crate::database::{Database, Dialect, Row, Value, is_identifier};
-use crate::record::to_text;
 
 /// A column of an existing table.
 #[derive(Debug, Clone)]
@@ -28,7 +27,7 @@ impl Column {
 
     fn decode(row: &dyn Row, dialect: Dialect) -> Result<Self, StorageError> {
         let text = |column| {
-            let text = to_text(row.value(column)?).map_err(StorageError::corrupt)?;
+            let text = row.value(column)?.into_text().map_err(StorageError::corrupt)?;
             Ok::<_, StorageError>(text.unwrap_or_default().into_owned())
         };
         let boolean = |column| Ok::<_, StorageError>(is_true(&row.value(column)?));

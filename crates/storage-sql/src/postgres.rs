@@ -1,5 +1,15 @@
 //! The PostgreSQL driver.
 //!
+//! ```
+//! # async fn example() -> Result<(), crossauth_storage_sql::OpenError> {
+//! use crossauth_storage_sql::postgres;
+//!
+//! let database = postgres::open("postgresql://app@%2Fvar%2Frun%2Fpostgresql/app").await?;
+//! # drop(database);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A pool of connections; each caches its prepared statements. A transaction that the database
 //! aborts because of a deadlock or a serialization failure is retried up to three times.
 //!

@@ -38,7 +38,7 @@ impl<'r> Cells<'r> {
 
     /// Text, or `None` if it is null.
     pub(crate) fn optional_text(&self, field: &Field) -> Result<Option<Cow<'r, str>>, Problem> {
-        to_text(self.get(field)?).map_err(|problem| Problem::column(field, problem))
+        self.get(field)?.into_text().map_err(|problem| Problem::column(field, problem))
     }
 
     pub(crate) fn text(&self, field: &Field) -> Result<Cow<'r, str>, Problem> {
@@ -72,21 +72,6 @@ impl<'r> Cells<'r> {
         let value = self.get(field)?;
         times.decode(&value).map_err(|problem| Problem::column(field, problem))
     }
-}
-
-/// A value as text; `None` if it is null.
-pub(crate) fn to_text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, &'static str> {
-    Ok(Some(match value {
-        Value::Null => return Ok(None),
-        Value::Text(text) => text,
-        Value::Integer(integer) => integer.to_string().into(),
-        Value::Real(real) => real.to_string().into(),
-        Value::Bool(boolean) => boolean.to_string().into(),
-        Value::Bytes(bytes) => {
-            String::from_utf8(bytes.into_owned()).map_err(|_| "is not UTF-8")?.into()
-        }
-        Value::Time(_) => return Err("contains a time"),
-    }))
 }
 
 /// Why a row could not be decoded.

@@ -1,5 +1,16 @@
 //! The SQLite driver.
 //!
+//! ```
+//! # async fn example() -> Result<(), crossauth_storage_sql::OpenError> {
+//! use crossauth_storage_sql::sqlite;
+//!
+//! let database = sqlite::open("app.db").await?;
+//! let other = sqlite::Options { readers: 2, ..Default::default() }.open("other.db").await?;
+//! # drop((database, other));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Look-ups of single rows run on the caller's thread, on one of a few connections: they take
 //! microseconds, less than switching threads. Longer reads run on a thread for blocking work.
 //! Transactions run on one dedicated thread, which commits all waiting transactions together: each

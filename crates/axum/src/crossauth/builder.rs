@@ -32,6 +32,26 @@ use crate::signup_field::SignupField;
 /// Needs a [`secret`](Builder::secret) and a [`storage`](Builder::storage); everything else has a
 /// default. Each group of options is a struct with its own method, and common options have a
 /// shorter method. Configuration files fill the same structs.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use crossauth_axum::{BuildError, Crossauth, SiteConfig};
+/// use crossauth_core::session::SessionConfig;
+/// use crossauth_core::storage::Storage;
+///
+/// fn crossauth(storage: Storage, secret: String) -> Result<Crossauth, BuildError> {
+///     Crossauth::builder()
+///         .secret(secret)
+///         .storage(storage)
+///         .site(SiteConfig { name: "Harbour".into(), ..SiteConfig::default() })
+///         .session(SessionConfig {
+///             idle_timeout: Some(Duration::from_hours(1)),
+///             ..SessionConfig::default()
+///         })
+///         .build()
+/// }
+/// ```
 #[derive(Default)]
 #[must_use]
 pub struct Builder {

@@ -4,7 +4,7 @@ use super::unknown_key;
 use crate::entry::{Entries, Entry};
 use crate::kind::{Raw, Secrecy};
 use crate::problem::{Problem, Source};
-use crate::settings::Program;
+use crate::program::Program;
 
 /// Reads the settings; the last value of a key takes precedence.
 pub(crate) fn read(

@@ -10,8 +10,8 @@ use super::{MAX_SUGGESTIONS, nearest};
 use crate::entry::{Entries, Entry};
 use crate::kind::{Raw, Secrecy};
 use crate::problem::{Problem, Source};
+use crate::program::Program;
 use crate::section::Setting;
-use crate::settings::Program;
 
 /// Prefix of the names of all our variables.
 const PREFIX: &str = "CROSSAUTH_";

@@ -9,8 +9,8 @@ use super::unknown_key;
 use crate::entry::{Entries, Entry};
 use crate::kind::{Raw, Secrecy};
 use crate::problem::{Problem, Source};
+use crate::program::Program;
 use crate::section::Setting;
-use crate::settings::Program;
 
 /// Reads the settings; reports every unknown key.
 pub(crate) fn read(program: Program, path: &Path, problems: &mut Vec<Problem>) -> Entries {

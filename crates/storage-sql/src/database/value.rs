@@ -54,6 +54,21 @@ impl<'v> Value<'v> {
         Err(StorageError::corrupt("expected an integer"))
     }
 
+    /// As text, whatever the type of the column; `None` if it is null.
+    pub(crate) fn into_text(self) -> Result<Option<Cow<'v, str>>, &'static str> {
+        Ok(Some(match self {
+            Self::Null => return Ok(None),
+            Self::Text(text) => text,
+            Self::Integer(integer) => integer.to_string().into(),
+            Self::Real(real) => real.to_string().into(),
+            Self::Bool(boolean) => boolean.to_string().into(),
+            Self::Bytes(bytes) => {
+                String::from_utf8(bytes.into_owned()).map_err(|_| "is not UTF-8")?.into()
+            }
+            Self::Time(_) => return Err("contains a time"),
+        }))
+    }
+
     /// Copies borrowed text and bytes.
     pub fn into_owned(self) -> Value<'static> {
         match self {

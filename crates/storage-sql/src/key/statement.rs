@@ -8,7 +8,7 @@ use crossauth_core::storage::StorageError;
 use crate::Management;
 use crate::column::{Field, select_list};
 use crate::database::{Row, Statement};
-use crate::record::{Keys, to_text};
+use crate::record::Keys;
 use crate::schema::Schema;
 use crate::user::Insert;
 
@@ -82,7 +82,7 @@ impl KeySql {
 
     /// A key from a row that begins with its value.
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Key, StorageError> {
-        let value = to_text(row.value(0)?).map_err(StorageError::bad_row)?;
+        let value = row.value(0)?.into_text().map_err(StorageError::bad_row)?;
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
         self.schema.keys.decode(&value, row, 1)
     }

@@ -299,7 +299,10 @@ fn has_constructor(source: &str, name: &str) -> bool {
     let inherent = |line: &str| {
         line.starts_with("impl") && (line.contains(&before_impl) || line.contains(&generic))
     };
-    let mut lines = source.lines().skip_while(|line| !inherent(line));
-    source.contains(&default)
-        || lines.any(|line| line.contains("pub fn ") && line.ends_with("-> Self {"))
+    let mut inside = false;
+    let is_constructor = |line: &str| {
+        inside = inherent(line) || inside && line != "}";
+        inside && line.contains("pub fn ") && line.ends_with("-> Self {")
+    };
+    source.contains(&default) || source.lines().any(is_constructor)
 }
