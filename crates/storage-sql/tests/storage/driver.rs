@@ -1,8 +1,9 @@
-//! Tests of transactions and scans for every driver.
+//! Tests of transactions, scans and closing for every driver.
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{StorageError, StorageErrorKind};
+use crossauth_core::storage::{Effects, Guard, StorageError, StorageErrorKind};
+use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::SqlStorage;
 use crossauth_storage_sql::database::{Database, MAX_SCAN_ROWS, Statement, Value};
 
@@ -14,6 +15,7 @@ macro_rules! driver_tests {
             failed_statement_rolls_the_transaction_back_whatever_the_body_returns
             panic_in_a_body_rolls_back
             scan_without_a_limit_is_a_bug
+            closed_database_accepts_no_writes
         }
     };
     ($opened:expr; $($rule:ident)+) => {$(
@@ -103,4 +105,14 @@ pub(crate) async fn scan_without_a_limit_is_a_bug<D: Database>(opened: &SqlStora
     };
     assert_eq!(scan(MAX_SCAN_ROWS).await.unwrap().len(), MAX_SCAN_ROWS);
     assert_eq!(scan(MAX_SCAN_ROWS + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
+}
+
+pub(crate) async fn closed_database_accepts_no_writes<D: Database>(opened: &SqlStorage<D>) {
+    opened.ping().await.unwrap();
+    opened.close().await;
+    opened.close().await;
+    let (bob, secrets) = (NewUser::named("bob"), UserSecrets::default());
+    let created =
+        opened.storage().users.create(&bob, &secrets, Guard::None, &Effects::default()).await;
+    assert_eq!(created.unwrap_err().kind, StorageErrorKind::Unavailable);
 }

@@ -1,6 +1,5 @@
 //! Opening a file.
 
-use crossauth_core::storage::{Effects, Guard};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::OpenError;
 use crossauth_storage_sql::sqlite::{self, Options};
@@ -18,19 +17,6 @@ async fn stored_data_survives_reopening() {
     let again = sqlite::open(opened.path()).await.unwrap();
     let found = again.storage().users.find_by_id(&bob.id).await.unwrap().unwrap();
     assert_eq!(found.regardless_of_state().0, bob);
-}
-
-#[tokio::test]
-async fn closed_database_accepts_no_writes() {
-    let opened = SqliteFile::open(Options::default()).await;
-    opened.database.ping().await.unwrap();
-    opened.database.close().await;
-    let bob = NewUser::named("bob");
-    let storage = opened.storage();
-    let created =
-        storage.users.create(&bob, &UserSecrets::default(), Guard::None, &Effects::default()).await;
-    let error = created.unwrap_err();
-    assert_eq!(error.kind, crossauth_core::storage::StorageErrorKind::Unavailable);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
