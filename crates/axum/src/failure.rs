@@ -79,6 +79,11 @@ impl Failure {
         }))
     }
 
+    /// 401, or a redirect to the login page for a browser that requests a page.
+    pub(crate) fn login_needed() -> Self {
+        Self::new(ErrorCode::Unauthorized).with_login()
+    }
+
     /// Adds a message for people.
     #[must_use]
     pub(crate) fn message(mut self, message: impl Into<String>) -> Self {
@@ -102,7 +107,7 @@ impl Failure {
 
     /// Redirects a browser that requests a page to the login page.
     #[must_use]
-    pub(crate) fn with_login(mut self) -> Self {
+    fn with_login(mut self) -> Self {
         self.0.remedy = Remedy::Login;
         self
     }

@@ -45,7 +45,7 @@ impl Rejection {
 
     /// 401, or a redirect to the login page for a browser that requests a page.
     pub fn login_needed() -> Self {
-        Self(Failure::new(ErrorCode::Unauthorized).with_login())
+        Self(Failure::login_needed())
     }
 
     /// 404.

@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::Crossauth;
+use crate::failure::Failure;
 use crate::origin::{self, RequestOrigin};
 use crate::rejection::Rejection;
 use crate::request_id::{RequestId, RequestScope};
@@ -167,6 +168,11 @@ impl RequestInfoInner {
     /// The user of the session.
     pub(crate) fn user(&self) -> Option<&User> {
         self.session()?.user.as_ref()
+    }
+
+    /// The user of the session, on a route for logged-in users.
+    pub(crate) fn require_user(&self) -> Result<&User, Failure> {
+        self.user().ok_or_else(Failure::login_needed)
     }
 
     /// The CSRF token for a form. The response sets the matching cookie.

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
+use crossauth_core::user::User;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
@@ -127,6 +128,16 @@ pub(crate) fn json_ok(info: &RequestInfo, members: impl Serialize) -> Response {
         members: T,
     }
     json(info, &Ok { ok: true, members })
+}
+
+/// `{"ok": true, "user": …}`.
+pub(crate) fn json_user(info: &RequestInfo, user: &User) -> Response {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        ok: bool,
+        user: VisibleUser<'a>,
+    }
+    json(info, &Body { ok: true, user: VisibleUser::new(&info.crossauth, user) })
 }
 
 /// `{"ok": false, "errorMessage": …}`.

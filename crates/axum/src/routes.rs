@@ -30,22 +30,22 @@ pub(crate) type HandlerResult = Result<Response, Failure>;
 /// All routes. Paths are relative to the prefix.
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
-    Route::new(Method::GET,  "",                       Access::LoggedIn,  sync_handler(home::show)).of(Feature::Home),
-    Route::new(Method::GET,  "login",                  Access::Public,    sync_handler(login::show)),
+    Route::new(Method::GET,  "",                       Access::LoggedIn,  sync_handler!(home::show)).of(Feature::Home),
+    Route::new(Method::GET,  "login",                  Access::Public,    sync_handler!(login::show)),
     Route::new(Method::POST, "login",                  Access::CsrfToken, async_handler!(login::submit)),
     Route::new(Method::POST, "api/login",              Access::CsrfToken, async_handler!(login::submit)),
-    Route::new(Method::GET,  "logout",                 Access::Public,    sync_handler(logout::show)),
+    Route::new(Method::GET,  "logout",                 Access::Public,    sync_handler!(logout::show)),
     Route::new(Method::POST, "logout",                 Access::CsrfToken, async_handler!(logout::submit)),
     Route::new(Method::POST, "api/logout",             Access::CsrfToken, async_handler!(logout::submit)),
-    Route::new(Method::GET,  "signup",                 Access::Public,    sync_handler(signup::show)).of(Feature::Signup),
+    Route::new(Method::GET,  "signup",                 Access::Public,    sync_handler!(signup::show)).of(Feature::Signup),
     Route::new(Method::POST, "signup",                 Access::CsrfToken, async_handler!(signup::submit)).of(Feature::Signup),
     Route::new(Method::POST, "api/signup",             Access::CsrfToken, async_handler!(signup::submit)).of(Feature::Signup),
     Route::new(Method::GET,  "setup",                  Access::Public,    async_handler!(setup::show)),
     Route::new(Method::POST, "setup",                  Access::CsrfToken, async_handler!(setup::submit)),
-    Route::new(Method::GET,  "api/getcsrftoken",       Access::Public,    sync_handler(csrf_token::show)),
-    Route::new(Method::POST, "api/getcsrftoken",       Access::Public,    sync_handler(csrf_token::show)),
-    Route::new(Method::GET,  "api/userforsessionkey",  Access::Public,    sync_handler(user_for_session_key::show)),
-    Route::new(Method::POST, "api/userforsessionkey",  Access::CsrfToken, async_handler!(user_for_session_key::submit)),
+    Route::new(Method::GET,  "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
+    Route::new(Method::POST, "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
+    Route::new(Method::GET,  "api/userforsessionkey",  Access::LoggedIn,  sync_handler!(user_for_session_key::show)),
+    Route::new(Method::POST, "api/userforsessionkey",  Access::LoggedInWithCsrfToken, async_handler!(user_for_session_key::submit)),
 ];
 
 /// All pages.

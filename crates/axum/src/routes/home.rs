@@ -1,13 +1,12 @@
 //! The account page, the default home page of a site.
 
-use axum::response::{IntoResponse, Response};
-use crossauth_core::error::ErrorCode;
+use axum::response::Response;
 use crossauth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::HandlerResult;
 use crate::extract::CurrentUser;
-use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
 use crate::response;
@@ -56,11 +55,8 @@ impl Page for AccountPage {
 }
 
 /// `GET` the prefix
-pub(crate) fn show(info: &RequestInfo) -> Response {
-    match info.user() {
-        Some(user) => page(info, user),
-        None => Failure::new(ErrorCode::Unauthorized).with_login().into_response(),
-    }
+pub(crate) fn show(info: &RequestInfo) -> HandlerResult {
+    Ok(page(info, info.require_user()?))
 }
 
 fn page(info: &RequestInfo, user: &User) -> Response {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::HandlerResult;
 use super::login::{persistence, redirect_after_login};
 use crate::body::deserialize_flag;
+use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
@@ -63,17 +64,19 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
 /// `POST setup`
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let Submitted { form, echo } = Submitted::<SetupForm>::read(&info, request).await;
-    let result = match form {
-        Ok(form) => create_admin(&info, form, &echo).await,
-        Err(failure) => Err(failure),
-    };
+    let result = create_admin(&info, form, &echo).await;
     result.map_err(|failure| match SetupPage::with_echo(&info, &echo) {
         Some(page) if !failure.is_invalid_link() => failure.on_page(&info, || page),
         _ => failure,
     })
 }
 
-async fn create_admin(info: &RequestInfo, form: SetupForm, echo: &Echo) -> HandlerResult {
+async fn create_admin(
+    info: &RequestInfo,
+    form: Result<SetupForm, Failure>,
+    echo: &Echo,
+) -> HandlerResult {
+    let form = form?;
     let mut fields = echo.user_fields();
     fields.retain(|name, _| name == "email");
     let (username, password) = (form.username, form.password);

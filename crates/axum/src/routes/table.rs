@@ -10,6 +10,7 @@ use http::Method;
 
 use super::{HandlerResult, ROUTES};
 use crate::crossauth::Crossauth;
+use crate::failure::Failure;
 use crate::request::{RequestInfo, Surface};
 
 /// One of our routes.
@@ -32,6 +33,17 @@ pub enum Access {
     CsrfToken,
     /// The logged-in user; a safe endpoint.
     LoggedIn,
+    /// The logged-in user, in requests that pass the CSRF check.
+    LoggedInWithCsrfToken,
+}
+
+impl Access {
+    fn needs_user(self) -> bool {
+        match self {
+            Self::LoggedIn | Self::LoggedInWithCsrfToken => true,
+            Self::Public | Self::CsrfToken => false,
+        }
+    }
 }
 
 /// The feature that must be enabled for a route to exist.
@@ -51,8 +63,13 @@ pub(crate) enum Handler {
     Async(fn(RequestInfo, Request) -> BoxFuture<'static, HandlerResult>),
 }
 
-pub(super) const fn sync_handler(handler: fn(&RequestInfo) -> Response) -> Handler {
-    Handler::Sync(handler)
+/// A handler that needs neither the body nor a store; returns a `Response` or a `HandlerResult`.
+macro_rules! sync_handler {
+    ($handler:path) => {
+        $crate::routes::table::Handler::Sync(|info| {
+            axum::response::IntoResponse::into_response($handler(info))
+        })
+    };
 }
 
 /// A handler that reads the body or uses a store.
@@ -61,7 +78,7 @@ macro_rules! async_handler {
         $crate::routes::table::Handler::Async(|info, request| Box::pin($handler(info, request)))
     };
 }
-pub(super) use async_handler;
+pub(super) use {async_handler, sync_handler};
 
 impl Route {
     pub(super) const fn new(
@@ -83,9 +100,13 @@ impl Route {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
     }
 
-    /// The response of the handler.
+    /// The response of the handler, or the refusal of a visitor who must log in first. The handler
+    /// itself checks the CSRF token, which may be in the body.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
         match self.handler {
+            _ if self.access.needs_user() && info.user().is_none() => {
+                Failure::login_needed().into_response()
+            }
             Handler::Sync(handler) => handler(&info),
             Handler::Async(handler) => handler(info, request).await.into_response(),
         }

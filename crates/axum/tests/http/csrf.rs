@@ -3,7 +3,7 @@
 use crossauth_axum::{Access, Endpoint};
 use crossauth_core::account::Role;
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
 use serde_json::json;
 
 use crate::browser::{TestResponse, json_request, request, send_bare};
@@ -24,16 +24,35 @@ fn every_endpoint_is_listed_as_safe_or_unsafe() {
     for Endpoint { method, path, access, .. } in &endpoints {
         let path = path.as_str();
         let is_listed = if method == Method::GET {
-            SAFE.contains(&path) && *access != Access::CsrfToken
+            SAFE.contains(&path) && matches!(access, Access::Public | Access::LoggedIn)
         } else {
-            READ_ONLY_POSTS.contains(&path)
-                || UNSAFE.contains(&path) && *access == Access::CsrfToken
+            READ_ONLY_POSTS.contains(&path) || UNSAFE.contains(&path) && needs_token(*access)
         };
         assert!(is_listed, "{method} {path} {access:?}");
     }
     for path in UNSAFE {
         let posts = |it: &Endpoint| it.path == path && it.method == Method::POST;
         assert!(endpoints.iter().any(posts), "{path}");
+    }
+}
+
+fn needs_token(access: Access) -> bool {
+    matches!(access, Access::CsrfToken | Access::LoggedInWithCsrfToken)
+}
+
+#[tokio::test]
+async fn endpoints_for_logged_in_users_refuse_anonymous_visitors() {
+    let site = Site::new();
+    let is_for_users = |access| matches!(access, Access::LoggedIn | Access::LoggedInWithCsrfToken);
+    let endpoints = site.crossauth.endpoints();
+    let endpoints: Vec<_> = endpoints.iter().filter(|it| is_for_users(it.access)).collect();
+    assert!(endpoints.len() >= 2, "{endpoints:?}");
+    for Endpoint { method, path, .. } in endpoints {
+        let mut browser = site.browser();
+        let token = browser.csrf_token().await;
+        let request = request(method.clone(), path).header(ACCEPT, "application/json");
+        let answer = browser.send(request.header("X-CROSSAUTH-CSRF", token), "").await;
+        answer.assert_failure(401, "Unauthorized");
     }
 }
 
