@@ -128,12 +128,12 @@ pub enum PageError {
         source: io::Error,
     },
     /// A template has an error.
-    #[error("{}:{line}: {reason}", file.display())]
+    #[error("{}{}: {reason}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     Template {
         /// The file of the override, or the name of the default.
         file: PathBuf,
-        /// Line in the file, or 0 if it is not known.
-        line: usize,
+        /// Line in the file, if it is known.
+        line: Option<usize>,
         /// The error.
         reason: String,
     },
@@ -194,11 +194,11 @@ impl Pages {
         let template = self.environment.get_template(name);
         template
             .and_then(|template| template.render(Value::from_object(Layers(layers))))
-            .map_err(|error| self.locate(&error))
+            .map_err(|error| self.locate(name, &error))
     }
 
-    /// Adds the file of the template to an error.
-    fn locate(&self, error: &minijinja::Error) -> PageError {
+    /// Adds the file of the template to an error of the template `requested`.
+    fn locate(&self, requested: &str, error: &minijinja::Error) -> PageError {
         let error = innermost(error);
         let causes = [error.detail().map(str::to_owned), error.source().map(ToString::to_string)];
         let reason = causes
@@ -206,8 +206,8 @@ impl Pages {
             .flatten()
             .fold(error.kind().to_string(), |reason, cause| format!("{reason}: {cause}"));
         PageError::Template {
-            file: self.source.file(error.name().unwrap_or_default()),
-            line: error.line().unwrap_or_default(),
+            file: self.source.file(error.name().unwrap_or(requested)),
+            line: error.line(),
             reason,
         }
     }

@@ -53,7 +53,7 @@ impl Pages {
             .map(|name| Warning { file: self.source.file(&name), kind: WarningKind::Unused })
             .collect();
         for name in self.source.overrides()? {
-            self.environment.get_template(&name).map_err(|error| self.locate(&error))?;
+            self.environment.get_template(&name).map_err(|error| self.locate(&name, &error))?;
         }
         warnings.extend(self.unknown_variables(pages));
         warnings.sort();
@@ -78,7 +78,7 @@ impl Pages {
         // not use a filter that does not exist.
         let rendered = self.environment.get_template(name).and_then(|page| page.render(()));
         match rendered {
-            Err(error) if is_unknown_name(&error) => Err(self.locate(&error)),
+            Err(error) if is_unknown_name(&error) => Err(self.locate(name, &error)),
             Ok(_) | Err(_) => Ok(()),
         }
     }

@@ -124,9 +124,17 @@ impl Source {
     /// Reads a file of the directory.
     fn read(&self, name: &str) -> io::Result<String> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let target = directory.join(name).canonicalize()?;
+        let path = directory.join(name);
+        let target = path.canonicalize().map_err(|error| {
+            let is_link = is_absent(&error) && path.symlink_metadata().is_ok();
+            if is_link { io::Error::other("a broken symbolic link") } else { error }
+        })?;
         if !target.starts_with(directory) {
             return Err(io::Error::other("the link leaves the directory of templates"));
+        }
+        // Reading a pipe waits for its writer.
+        if !target.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
         }
         fs::read_to_string(target)
     }

@@ -76,8 +76,11 @@ fn emergency_page_shows_a_template_error_only_if_given_one() {
     let plain = emergency("/auth/", RequestId::new(7), None);
     assert!(plain.contains("href=\"/auth/crossauth.css?v="), "{plain}");
     assert!(plain.contains(&RequestId::new(7).to_string()) && !plain.contains("<pre"));
-    let error =
-        PageError::Template { file: "login.html".into(), line: 3, reason: "<script> & co".into() };
+    let error = PageError::Template {
+        file: "login.html".into(),
+        line: Some(3),
+        reason: "<script> & co".into(),
+    };
     let shown = emergency("/", RequestId::new(7), Some(&error));
     assert!(shown.contains("login.html:3: &lt;script&gt; &amp; co"), "{shown}");
 }

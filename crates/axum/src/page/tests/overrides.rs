@@ -188,6 +188,27 @@ fn symlinks_must_stay_in_the_directory() {
     std::os::unix::fs::symlink("../secret.html", inner.join("signup.html")).unwrap();
     let refusal = open(&inner).unwrap_err().to_string();
     assert!(refusal.contains("signup.html") && refusal.contains("leaves"), "{refusal}");
+
+    fs::remove_file(inner.join("signup.html")).unwrap();
+    std::os::unix::fs::symlink("missing.html", inner.join("signup.html")).unwrap();
+    let refusal = open(&inner).unwrap_err().to_string();
+    assert!(refusal.contains("broken symbolic link"), "{refusal}");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_read() {
+    let directory = directory(&[]);
+    let file = directory.path().join("login.html");
+    fs::create_dir(&file).unwrap();
+    let refusal = open(directory.path()).unwrap_err().to_string();
+    assert!(refusal.starts_with(file.to_str().unwrap()), "{refusal}");
+    assert!(refusal.contains("not a regular file"), "{refusal}");
+    // Reading a pipe waits for its writer.
+    fs::remove_dir(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let refusal = open(directory.path()).unwrap_err().to_string();
+    assert!(refusal.contains("not a regular file"), "{refusal}");
 }
 
 #[test]
