@@ -9,27 +9,48 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
+use super::open::Handle;
+use super::phase::Phase;
+
 /// How long to wait for the unread rest of a body.
 const DRAIN_LIMIT: Duration = Duration::from_millis(50);
 
-/// A body that is sent back to the server when the application drops it.
+/// A body that returns to its lender when the application drops it, and that records in the phase
+/// of its connection that it has not arrived whole.
 pub(super) struct BorrowedBody {
     body: Option<Incoming>,
     returned: Arc<Mutex<Option<Incoming>>>,
+    connection: Arc<Handle>,
 }
 
 /// Receives a dropped [`BorrowedBody`].
 pub(super) struct BodyReturn(Arc<Mutex<Option<Incoming>>>);
 
 impl BorrowedBody {
-    pub(super) fn new(body: Incoming) -> (Self, BodyReturn) {
+    pub(super) fn new(body: Incoming, connection: Arc<Handle>) -> (Self, BodyReturn) {
         let returned = Arc::new(Mutex::new(None));
-        (Self { body: Some(body), returned: Arc::clone(&returned) }, BodyReturn(returned))
+        let end = BodyReturn(Arc::clone(&returned));
+        (Self { body: Some(body), returned, connection }, end)
+    }
+
+    /// Records that the body is late. A body that trickles in is late since its first pause.
+    fn waits(&self) {
+        if self.connection.clock.phase() == Phase::Busy {
+            self.connection.clock.begin(Phase::Body);
+        }
+    }
+
+    /// Records that the body is not awaited any more.
+    fn ends(&self) {
+        if self.connection.clock.phase() == Phase::Body {
+            self.connection.clock.begin_untimed(Phase::Busy);
+        }
     }
 }
 
 impl Drop for BorrowedBody {
     fn drop(&mut self) {
+        self.ends();
         let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
         *returned = self.body.take();
     }
@@ -43,10 +64,18 @@ impl Body for BorrowedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(cx);
+        match &frame {
+            Poll::Pending => self.waits(),
+            Poll::Ready(None | Some(Err(_))) => self.ends(),
+            Poll::Ready(Some(Ok(_))) => {
+                if self.is_end_stream() {
+                    self.ends();
+                }
+            }
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -49,7 +49,7 @@ impl Connections {
         http.auto_date_header(can_write_date());
         let (gate, limits) = (Arc::clone(&self.gate), self.limits);
         async move {
-            let handle = &*slot.handle;
+            let handle = &slot.handle;
             let service = service_fn(|request| async {
                 handle.clock.begin_untimed(Phase::Busy);
                 let response = gate.handle(request, handle).await;

@@ -20,6 +20,10 @@ const BATCH: usize = 32;
 /// How long to wait for dismissed connections before others are dismissed.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// How long a request waits for its client, which sends the body or reads the response, before its
+/// connection may be closed for others.
+const CLIENT_GRACE: Duration = Duration::from_secs(1);
+
 /// Command: continue to serve.
 const SERVE: u8 = 0;
 /// Command: close when idle.
@@ -63,11 +67,14 @@ impl Handle {
         self.command(DISMISSED);
     }
 
-    /// Whether the connection waits for a request and has not been dismissed.
+    /// Whether the connection waits for its client and has not been told to close.
     fn is_evictable(&self) -> bool {
         match self.clock.phase() {
             Phase::New | Phase::Idle => !self.is_dismissed(),
             Phase::Head => !self.is_aborted(),
+            Phase::Body | Phase::Stalled => {
+                !self.is_aborted() && self.clock.since().elapsed() >= CLIENT_GRACE
+            }
             Phase::Busy | Phase::Responding | Phase::Lingering => false,
         }
     }
@@ -128,8 +135,9 @@ impl OpenConnections {
         Arc::new(Self { capacity, per_network, slots, open: Mutex::default() })
     }
 
-    /// Acquires a slot for a connection of `peer`. If all are in use, closes idle connections, or
-    /// waits if none is idle. `None` if the peer's network has too many that are not idle.
+    /// Acquires a slot for a connection of `peer`. If all are in use, closes connections that wait
+    /// for their client, or waits if there is none. `None` if the peer's network has too many
+    /// others.
     pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<ConnectionSlot> {
         let network = network(peer.ip());
         if self.is_full(network) && self.close_idle(Some(network)) == 0 {
@@ -160,8 +168,8 @@ impl OpenConnections {
         }
     }
 
-    /// Closes some idle connections: first those of the networks with most connections, then those
-    /// that have been idle for longest. Returns their number.
+    /// Closes some connections that wait for their client: first those of the networks with most
+    /// connections, then those that have waited for longest. Returns their number.
     pub(super) fn close_idle(&self, of: Option<IpAddr>) -> usize {
         let open = self.lock();
         let mut waiting: Vec<(Reverse<usize>, Instant, &Arc<Handle>)> = open
@@ -179,9 +187,13 @@ impl OpenConnections {
             waiting.select_nth_unstable_by_key(count - 1, |(held, since, _)| (*held, *since));
         }
         for (_, _, handle) in &waiting[..count] {
-            // One that has sent part of a head would not become idle soon.
-            let order = if handle.clock.phase() == Phase::Head { ABORTED } else { DISMISSED };
-            handle.command(order);
+            handle.command(match handle.clock.phase() {
+                // One in the middle of a request would not become idle soon.
+                Phase::Head | Phase::Body | Phase::Stalled => ABORTED,
+                Phase::New | Phase::Busy | Phase::Responding | Phase::Idle | Phase::Lingering => {
+                    DISMISSED
+                }
+            });
         }
         count
     }
@@ -275,6 +287,20 @@ mod tests {
         busy.handle.clock.begin_untimed(Phase::Busy);
         assert_eq!(open.close_idle(None), 0);
         assert!(!busy.handle.is_dismissed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_wait_for_their_client_are_closed_for_others() {
+        for phase in [Phase::Body, Phase::Stalled] {
+            let open = OpenConnections::new(2, Some(2));
+            let slow = open.admit(peer("192.0.2.1")).await.unwrap();
+            slow.handle.clock.begin(phase);
+            assert_eq!(open.close_idle(None), 0);
+            tokio::time::advance(CLIENT_GRACE).await;
+            assert_eq!(open.close_idle(None), 1);
+            assert!(slow.handle.is_aborted());
+            assert_eq!(open.close_idle(None), 0);
+        }
     }
 
     #[tokio::test]

@@ -26,8 +26,12 @@ pub(super) enum Phase {
     Head,
     /// A request is being handled.
     Busy,
+    /// A request is being handled and its body has not arrived whole.
+    Body,
     /// The response is being sent.
     Responding,
+    /// The response is being sent, and the client has not read what was sent before.
+    Stalled,
     /// The last response has been sent; the next request has not begun.
     Idle,
     /// The last response has been sent; further input is discarded.
@@ -52,8 +56,10 @@ impl PhaseClock {
             0 => Phase::New,
             1 => Phase::Head,
             2 => Phase::Busy,
-            3 => Phase::Responding,
-            4 => Phase::Idle,
+            3 => Phase::Body,
+            4 => Phase::Responding,
+            5 => Phase::Stalled,
+            6 => Phase::Idle,
             _ => Phase::Lingering,
         }
     }
@@ -82,7 +88,7 @@ impl PhaseClock {
             Phase::Lingering => Some(self.since() + LINGER),
             // Requests have their own limit, and `TCP_USER_TIMEOUT` limits clients that do not
             // read.
-            Phase::Busy | Phase::Responding => None,
+            Phase::Busy | Phase::Body | Phase::Responding | Phase::Stalled => None,
         }
     }
 }
@@ -108,6 +114,11 @@ mod tests {
             clock.begin(phase);
             assert_eq!((clock.phase(), clock.since()), (phase, now));
             assert_eq!(clock.deadline(LIMITS), Some(now + limit));
+        }
+        for phase in [Phase::Body, Phase::Stalled] {
+            clock.begin(phase);
+            assert_eq!((clock.phase(), clock.since()), (phase, now));
+            assert_eq!(clock.deadline(LIMITS), None);
         }
         for phase in [Phase::Busy, Phase::Responding] {
             clock.begin_untimed(phase);

@@ -2,6 +2,7 @@
 //! and a response if the application panics.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ impl Gate {
     pub(super) async fn handle(
         &self,
         request: Request<Incoming>,
-        connection: &Handle,
+        connection: &Arc<Handle>,
     ) -> Response<Body> {
         let id = self.application.crossauth.next_request_id();
         let scope = RequestScope::new(id, Some(connection.peer));
@@ -58,7 +59,7 @@ impl Gate {
     async fn handle_in_scope(
         &self,
         request: Request<Incoming>,
-        connection: &Handle,
+        connection: &Arc<Handle>,
         id: RequestId,
     ) -> Response<Body> {
         let logged = self.access_log.then(|| {
@@ -82,7 +83,11 @@ impl Gate {
     }
 
     /// The application's response, or the refusal.
-    async fn forward(&self, request: Request<Incoming>, connection: &Handle) -> Response<Body> {
+    async fn forward(
+        &self,
+        request: Request<Incoming>,
+        connection: &Arc<Handle>,
+    ) -> Response<Body> {
         if let Some(status) = self.refusal(&request) {
             if !request.body().is_end_stream() {
                 connection.leave_input_unread();
@@ -101,7 +106,7 @@ impl Gate {
     async fn forward_body<F: Future<Output = Response<Body>>>(
         &self,
         request: Request<Incoming>,
-        connection: &Handle,
+        connection: &Arc<Handle>,
         handler: impl FnOnce(Request<Body>) -> F,
     ) -> Response<Body> {
         if request.body().is_end_stream() {
@@ -110,7 +115,7 @@ impl Gate {
         let waits = request.headers().contains_key(EXPECT);
         let rest = if waits { Rest::Leave } else { Rest::Drain(self.body_limit) };
         let (parts, body) = request.into_parts();
-        let (body, returned) = BorrowedBody::new(body);
+        let (body, returned) = BorrowedBody::new(body, Arc::clone(connection));
         let body = Body::new(Limited::new(body, self.body_limit));
         let mut response = handler(Request::from_parts(parts, body)).await;
         if !returned.finish(rest).await {

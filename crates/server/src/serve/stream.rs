@@ -40,6 +40,14 @@ impl WatchedStream {
             )
     }
 
+    /// Records a write that has to wait until the client reads.
+    fn note<T>(&self, result: Poll<T>) -> Poll<T> {
+        if result.is_pending() && self.handle.clock.phase() == Phase::Responding {
+            self.handle.clock.begin(Phase::Stalled);
+        }
+        result
+    }
+
     /// Reads until the client has closed its side. Closing while the client is still sending would
     /// cause a reset, which can destroy the response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -84,7 +92,8 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.note(written)
     }
 
     fn poll_write_vectored(
@@ -92,7 +101,8 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -102,7 +112,7 @@ impl AsyncWrite for WatchedStream {
     /// Called when everything has been handed to the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if self.handle.clock.phase() == Phase::Responding {
+        if matches!(self.handle.clock.phase(), Phase::Responding | Phase::Stalled) {
             self.handle.clock.begin(Phase::Idle);
         }
         Poll::Ready(Ok(()))

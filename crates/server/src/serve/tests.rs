@@ -27,7 +27,13 @@ fn crossauth() -> Crossauth {
 
 /// Serves `app` until the end of the test; `is_available` is the result of the storage probe.
 async fn serve(app: Router, is_available: bool) -> SocketAddr {
-    let inputs = Inputs::new(Program::Server).argument("limits.request_timeout", "200ms");
+    serve_with(&[("limits.request_timeout", "200ms")], app, is_available).await
+}
+
+async fn serve_with(settings: &[(&str, &str)], app: Router, is_available: bool) -> SocketAddr {
+    let inputs = Inputs::new(Program::Server);
+    let inputs =
+        settings.iter().fold(inputs, |inputs, (name, value)| inputs.argument(*name, *value));
     let settings = inputs.load().unwrap().settings;
     let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = server.address();
@@ -85,4 +91,29 @@ async fn without_storage_the_server_is_live_but_not_ready() {
     let address = serve(Router::new(), false).await;
     assert_eq!(get_status(address, "/ready").await, "HTTP/1.1 503 Service Unavailable");
     assert_eq!(get_status(address, "/live").await, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
+async fn active_requests_are_not_closed_for_new_connections() {
+    let (begun, mut begins) = tokio::sync::mpsc::channel(1);
+    let answer = Arc::new(tokio::sync::Notify::new());
+    let ready = Arc::clone(&answer);
+    let handler = async move || {
+        begun.send(()).await.unwrap();
+        ready.notified().await;
+        "answered"
+    };
+    let app = Router::new().route("/", routing::get(handler));
+    let address = serve_with(&[("limits.connections_per_address", "1")], app, true).await;
+    let busy = tokio::spawn(get(address, "/"));
+    begins.recv().await.unwrap();
+    // One more of this address is rejected while the first is busy.
+    let refused = tokio::task::spawn_blocking(move || {
+        let mut answer = Vec::new();
+        TcpStream::connect(address).unwrap().read_to_end(&mut answer).unwrap();
+        answer
+    });
+    assert_eq!(refused.await.unwrap(), b"");
+    answer.notify_one();
+    assert!(busy.await.unwrap().ends_with("answered"));
 }

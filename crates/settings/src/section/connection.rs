@@ -31,8 +31,8 @@ impl Default for Connections {
 }
 
 section! { Connections {
-    /// Maximum number of open connections. For a further one, the connections that have been idle
-    /// for longest are closed; it waits if none is idle.
+    /// Maximum number of open connections. For a further one, connections that wait for their
+    /// client are closed; it waits if there are none.
     "limits.connections": Count<usize> => limit;
     /// Maximum number of open connections of one IPv4 address or one /64 network of IPv6. If not
     /// set, half of `limits.connections`, and no limit for loopback addresses.
