@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossauth_core::random::{SystemRandom, bytes};
 use crossauth_core::secret::ServerSecret;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 /// The data directory, created when first needed.
@@ -64,10 +67,15 @@ impl DataDirectory {
     pub(crate) fn existing_secret(&self) -> anyhow::Result<Option<ServerSecret>> {
         let path = self.secret_path();
         let shown = path.display();
-        match path.metadata() {
-            Err(error) if is_absent(&error) => return Ok(None),
+        let found = match path.metadata() {
+            Err(error) if is_absent(&error) => {
+                anyhow::ensure!(!path.is_symlink(), "{shown} is a broken symbolic link");
+                return Ok(None);
+            }
             found => found.with_context(|| format!("cannot access {shown}"))?,
         };
+        // Reading a pipe waits for its writer.
+        anyhow::ensure!(found.is_file(), "{shown} is not a regular file");
         warn_if_accessible(&path).with_context(|| format!("cannot access {shown}"))?;
         let text = read_complete(&path).with_context(|| format!("cannot read {shown}"))?;
         let secret = ServerSecret::new(text.trim_end());
@@ -147,12 +155,21 @@ fn read_complete(path: &Path) -> io::Result<Zeroizing<String>> {
 /// Warns instead of changing permissions: the directory may have other uses. Files in it are
 /// created with private permissions in any case.
 fn warn_if_accessible(path: &Path) -> io::Result<()> {
-    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    let found = fs::metadata(path)?;
+    let (mode, shown) = (found.permissions().mode() & 0o777, path.display());
     if mode & 0o077 != 0 {
-        let path = path.display();
-        tracing::warn!(%path, mode = format!("{mode:o}"), "other users of this machine have access");
+        let mode = format!("{mode:o}");
+        tracing::warn!(path = %shown, mode, "other users of this machine have access");
+    }
+    if !is_trusted(found.uid()) {
+        tracing::warn!(path = %shown, owner = found.uid(), "belongs to another user of this machine");
     }
     Ok(())
+}
+
+/// Whether files of this user can be changed only by the server and by root.
+fn is_trusted(owner: u32) -> bool {
+    owner == 0 || owner == geteuid().as_raw()
 }
 
 #[cfg(test)]
@@ -222,5 +239,22 @@ mod tests {
         let data = DataDirectory::at(parent.path());
         assert!(data.secret().is_err());
         assert_eq!(fs::read_to_string(parent.path().join("secret")).unwrap(), "short");
+    }
+
+    #[test]
+    fn secret_that_is_not_a_regular_file_is_reported() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(parent.path());
+        let secret = parent.path().join("secret");
+        let problem = || data.secret().unwrap_err().to_string();
+        fs::create_dir(&secret).unwrap();
+        assert!(problem().ends_with("is not a regular file"), "{}", problem());
+        fs::remove_dir(&secret).unwrap();
+        std::os::unix::fs::symlink("nowhere", &secret).unwrap();
+        assert!(problem().ends_with("is a broken symbolic link"), "{}", problem());
+        fs::remove_file(&secret).unwrap();
+        // Reading a pipe waits for its writer.
+        assert!(std::process::Command::new("mkfifo").arg(&secret).status().unwrap().success());
+        assert!(problem().ends_with("is not a regular file"), "{}", problem());
     }
 }

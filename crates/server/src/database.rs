@@ -184,12 +184,18 @@ async fn inspect_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<()> {
 fn check_file(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     let mut head = Vec::new();
-    match File::open(path) {
+    let cannot_read = || format!("cannot read the database {shown}");
+    match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        file => file
-            .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head))
-            .with_context(|| format!("cannot read the database {shown}"))?,
-    };
+        // Reading a pipe waits for its writer.
+        found => anyhow::ensure!(
+            found.with_context(cannot_read)?.is_file(),
+            "{shown} is not a regular file"
+        ),
+    }
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head))
+        .with_context(cannot_read)?;
     anyhow::ensure!(head.is_empty() || head == MAGIC, "{shown} is not a SQLite database");
     Ok(())
 }

@@ -149,6 +149,7 @@ fn check_reports_each_problem_of_a_start_once() {
             "crossauth: templates = \"nowhere\": the directory does not exist (command line)",
         ),
         (["--set", "database.path=junk.db"], "crossauth: junk.db is not a SQLite database"),
+        (["--set", "database.path=data"], "crossauth: data is not a regular file"),
         (["--data", "file/data"], "crossauth: cannot create the data directory file/data: "),
         (["--data", "data"], "crossauth: cannot use data/secret: "),
         (["--set", "listen=127.0.0.1:0\nx"], "crossauth: listen = "),
