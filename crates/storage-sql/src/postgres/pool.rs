@@ -18,6 +18,9 @@ use crate::database::{Statement, Value};
 
 /// How long to wait for a connection before the caller gets `Unavailable`.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for the rows of a read-only statement, which the database may delay for a lock,
+/// before the caller gets `Unavailable`.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is idle before the operating system sends TCP keepalive probes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Maximum number of prepared statements per connection.
@@ -73,14 +76,8 @@ impl Pool {
         limit: usize,
     ) -> Result<Vec<Row>, StorageError> {
         let mut pooled = self.acquire().await?;
-        match pooled.connection()?.query(statement, params, limit).await {
-            // The server closed the connection, and maybe the idle ones with it.
-            Err(error) if is_lost(&error) => {
-                pooled.replace().await?.query(statement, params, limit).await
-            }
-            result => result,
-        }
-        .map_err(storage_error)
+        let answer = timeout(READ_TIMEOUT, pooled.read(statement, params, limit)).await;
+        answer.unwrap_or_else(|_| Err(StorageError::unavailable("a statement takes too long")))
     }
 
     /// Waits until every connection is returned; then closes the pool.
@@ -104,6 +101,22 @@ impl PooledConnection<'_> {
         self.connection.as_mut().ok_or_else(|| StorageError::bug("the connection was discarded"))
     }
 
+    async fn read(
+        &mut self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        match self.connection()?.query(statement, params, limit).await {
+            // The server closed the connection, and maybe the idle ones with it.
+            Err(error) if is_lost(&error) => {
+                self.replace().await?.query(statement, params, limit).await
+            }
+            result => result,
+        }
+        .map_err(storage_error)
+    }
+
     /// Closes the connection and opens a new one in its place.
     pub(super) async fn replace(&mut self) -> Result<&mut Connection, StorageError> {
         self.connection = None;
@@ -114,8 +127,11 @@ impl PooledConnection<'_> {
 
 impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
-        let connection = self.connection.take();
-        self.pool.idle.lock().extend(connection.filter(Connection::is_usable));
+        match self.connection.take() {
+            Some(connection) if connection.is_usable() => self.pool.idle.lock().push(connection),
+            Some(connection) => connection.cancel(),
+            None => {}
+        }
     }
 }
 
@@ -125,6 +141,8 @@ pub(super) struct Connection {
     prepared: HashMap<Statement, tokio_postgres::Statement>,
     /// A transaction has begun and has not been committed or rolled back.
     pub(super) in_transaction: bool,
+    /// A statement was sent and has not been answered. Another would wait for it.
+    is_busy: bool,
 }
 
 impl Connection {
@@ -138,16 +156,29 @@ impl Connection {
         })?;
         // If it ends with an error, the client reports that error, too.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { client, prepared: HashMap::new(), in_transaction: false })
+        Ok(Self { client, prepared: HashMap::new(), in_transaction: false, is_busy: false })
     }
 
     fn is_usable(&self) -> bool {
-        !self.in_transaction && !self.client.is_closed()
+        !self.in_transaction && !self.is_busy && !self.client.is_closed()
+    }
+
+    /// Asks the server to cancel a statement whose caller has given up, so that it does not go on
+    /// after the connection is closed.
+    fn cancel(self) {
+        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| self.is_busy);
+        if let Some(runtime) = runtime {
+            let token = self.client.cancel_token();
+            runtime.spawn(timeout(ACQUIRE_TIMEOUT, async move { token.cancel_query(NoTls).await }));
+        }
     }
 
     /// Runs a statement without parameters or result.
-    pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
-        self.client.batch_execute(sql).await
+    pub(super) async fn run(&mut self, sql: &str) -> Result<(), Error> {
+        self.is_busy = true;
+        let result = self.client.batch_execute(sql).await;
+        self.is_busy = false;
+        result
     }
 
     /// Runs a statement that changes rows; returns the number of rows.
@@ -156,8 +187,12 @@ impl Connection {
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, Error> {
-        let prepared = self.prepare(statement).await?;
-        let result = self.client.execute_raw(&prepared, params.iter().map(Param)).await;
+        self.is_busy = true;
+        let result = match self.prepare(statement).await {
+            Ok(prepared) => self.client.execute_raw(&prepared, params.iter().map(Param)).await,
+            Err(error) => Err(error),
+        };
+        self.is_busy = false;
         self.drop_outdated(statement, result)
     }
 
@@ -168,8 +203,12 @@ impl Connection {
         params: &[Value<'_>],
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
-        let prepared = self.prepare(statement).await?;
-        let result = self.rows(&prepared, params, limit).await;
+        self.is_busy = true;
+        let result = match self.prepare(statement).await {
+            Ok(prepared) => self.rows(&prepared, params, limit).await,
+            Err(error) => Err(error),
+        };
+        self.is_busy = false;
         self.drop_outdated(statement, result)
     }
 

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crossauth_core::key::Key;
-use crossauth_storage_sql::database::{Database, Statement, Value};
+use crossauth_core::storage::StorageErrorKind;
+use crossauth_storage_sql::database::{Database, Row, Statement, Value};
+use crossauth_storage_sql::postgres::Options;
+use crossauth_testkit::postgres::server;
 use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 use super::PostgresSchema;
 use crate::driver::{NOW, driver_tests, insert};
@@ -86,6 +91,32 @@ async fn lost_idle_connections_are_replaced() {
          WHERE pid <> pg_backend_pid() AND query LIKE '%indisputable%'",
     );
     assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn abandoned_statement_does_not_hold_its_connection() {
+    let options = Options { connections: 1, ..Options::default() };
+    let database = options.open(&server().empty_schema()).await.unwrap();
+    let (keys, database) = (database.storage().keys, database.database());
+    let endless = Statement::new("SELECT 'interminable', pg_sleep(3600)");
+    // By the caller.
+    let find = timeout(Duration::from_millis(200), database.find(&endless, &[], |_| Ok(())));
+    assert!(find.await.is_err());
+    assert_eq!(keys.find("s:1").await.unwrap(), None);
+    // By the pool.
+    let error = database.find(&endless, &[], |_| Ok(())).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+    assert_eq!(keys.find("s:1").await.unwrap(), None);
+    // The server does not go on with them.
+    let running = Statement::new(
+        "SELECT count(*) > 0 FROM pg_stat_activity
+         WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%interminable%'",
+    );
+    let is_running = async || {
+        let decode = |row: &dyn Row| Ok(row.value(0)? == Value::Bool(true));
+        database.find(&running, &[], decode).await.unwrap().unwrap()
+    };
+    timeout(Duration::from_secs(30), async { while is_running().await {} }).await.unwrap();
 }
 
 #[tokio::test]
