@@ -19,6 +19,7 @@ use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::log;
 use crate::process;
+use crate::report::printable;
 
 /// Exit code for wrong usage or configuration.
 const EXIT_CONFIG: u8 = 2;
@@ -103,7 +104,7 @@ fn report<'a>(problems: impl Iterator<Item = &'a str>) -> ExitCode {
     let mut stderr = io::stderr().lock();
     for problem in problems {
         // If standard error is closed, the exit code still reports the failure.
-        let _ = writeln!(stderr, "crossauth: {problem}");
+        let _ = writeln!(stderr, "crossauth: {}", printable(problem));
     }
     ExitCode::from(EXIT_CONFIG)
 }

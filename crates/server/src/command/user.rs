@@ -235,7 +235,7 @@ fn format_time(time: Option<Timestamp>) -> String {
 fn show(user: &User, json: bool) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     if json {
-        writeln!(stdout, "{}", serde_json::to_string(user)?)?;
+        writeln!(stdout, "{}", crate::report::json(user)?)?;
         return Ok(());
     }
     let id = user.id.to_string();
@@ -283,7 +283,7 @@ async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
     }
     for user in &users {
         if page.json {
-            writeln!(stdout, "{}", serde_json::to_string(user)?)?;
+            writeln!(stdout, "{}", crate::report::json(user)?)?;
         } else {
             writeln!(stdout, "{}", row(user))?;
         }

@@ -98,6 +98,37 @@ fn accounts_are_listed_in_pages() {
 }
 
 #[test]
+fn stored_names_are_escaped_for_the_terminal() {
+    let mut server = start(&[]);
+    server.stop();
+    let evil = "\u{1b}[2J\u{9b}31m\u{202e}eve\r\nroot";
+    let database = server.directory().join("crossauth-data/crossauth.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let insert = "INSERT INTO crossauth_users (username, username_normalized, email, \
+                  email_normalized, state, factor1, factor2, admin) \
+                  VALUES (?1, ?1, ?1, ?1, ?1, ?1, ?1, 0)";
+    database.execute(insert, [evil]).unwrap();
+    drop(database);
+    for arguments in [
+        &["user", "list"][..],
+        &["user", "list", "--json"],
+        &["user", "show", evil],
+        &["user", "sessions", evil],
+        &["user", "disable", evil],
+        &["user", "show", "\u{1b}[2J"],
+        &["config", "check", "--config", "\u{1b}[2J\nno"],
+        &["serve", "--data", "crossauth-data/secret/\u{9b}31m"],
+    ] {
+        let output = run(server.directory(), arguments);
+        for text in [text(&output.stdout), text(&output.stderr)] {
+            let is_hidden = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+            assert!(!text.contains(is_hidden), "{arguments:?}: {text:?}");
+        }
+        assert!(!(output.stdout.is_empty() && output.stderr.is_empty()), "{arguments:?}");
+    }
+}
+
+#[test]
 fn rejected_account_is_explained_and_exits_with_1() {
     let directory = tempfile::tempdir().unwrap();
     assert!(add(directory.path(), &["alice"]).status.success());
