@@ -153,13 +153,17 @@ impl Sqlite {
         Ok(Self(Arc::new(Connections { readers, scanner, writer })))
     }
 
-    /// A connection for a look-up: this thread's, or another one if that is in use.
+    /// A connection for a look-up: the first that is free, or else this thread's.
+    ///
+    /// The first has the pages that were read most recently in its cache. If each thread preferred
+    /// another one, each would read and keep the same pages.
     fn reader(&self) -> Option<MutexGuard<'_, Connection>> {
         let readers = &self.0.readers;
-        let start = THREAD.with(|thread| *thread) % readers.len().max(1);
-        let (before, from) = readers.split_at(start);
-        let free = from.iter().chain(before).find_map(|reader| reader.try_lock());
-        free.or_else(|| from.first().map(|reader| reader.lock()))
+        let free = readers.iter().find_map(|reader| reader.try_lock());
+        free.or_else(|| {
+            let own = THREAD.with(|thread| *thread) % readers.len().max(1);
+            readers.get(own).map(|reader| reader.lock())
+        })
     }
 }
 
@@ -170,8 +174,7 @@ fn share(connection: Connection) -> Shared {
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The number of this thread: each thread of a runtime prefers one connection, whose cache is
-    /// warm.
+    /// The number of this thread: threads that must wait do not all wait for one connection.
     static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
