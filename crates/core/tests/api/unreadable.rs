@@ -13,7 +13,7 @@ use crossauth_core::signup::SignupRequest;
 use crate::site::{PASSWORD, Site, form};
 
 #[tokio::test]
-async fn login_answers_as_for_a_wrong_password() {
+async fn login_is_indistinguishable_from_a_wrong_password() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     assert!(matches!(site.log_in("bob", PASSWORD).await, LoginOutcome::LoggedIn(_)));
@@ -24,9 +24,9 @@ async fn login_answers_as_for_a_wrong_password() {
     }
 }
 
-/// Of many attempts at once, the hasher refuses those that its queue has no room for.
+/// Of many concurrent attempts, the hasher refuses those that do not fit into its queue.
 #[tokio::test]
-async fn login_spends_a_hash_like_any_other() {
+async fn login_occupies_the_hasher_like_any_other() {
     let site = Site::with(|config| {
         let params = Argon2idParams { memory_kib: 8192, passes: 1, lanes: 1 };
         let one = NonZeroUsize::MIN;

@@ -30,7 +30,7 @@ pub(crate) struct Readiness {
 /// A health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HealthCheck {
-    /// `/live`: succeeds as long as the server answers requests.
+    /// `/live`: succeeds as long as the server handles requests.
     Live,
     /// `/ready`, and the default checks of load balancers: `OPTIONS /` and `OPTIONS *`.
     Ready,

@@ -77,7 +77,7 @@ impl Gate {
         if let Some((began, method, path)) = logged {
             let status = response.status().as_u16();
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(%method, path, status, micros, "answered");
+            tracing::info!(%method, path, status, micros, "request handled");
         }
         response
     }

@@ -85,7 +85,7 @@ fn responses_during_shutdown_close_the_connection() {
 }
 
 #[test]
-fn request_in_flight_when_the_listener_closes_is_answered() {
+fn request_in_flight_when_the_listener_closes_completes() {
     let mut server = start(&[]);
     let mut connections: Vec<_> = (0..20).map(|_| KeepAlive::new(&server)).collect();
     for connection in &mut connections[..10] {

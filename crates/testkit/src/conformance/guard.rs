@@ -84,8 +84,8 @@ pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
 /// The first administrator is created, and changes are made, under the guard that there is none.
 pub(super) async fn first_administrator_is_created_while_there_is_none(storage: &Storage) {
     let bob = create_bob(storage).await;
-    let unguarded = UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() };
-    let guarded = Change { user: unguarded, guard: Guard::NoAdmin, ..Change::default() };
+    let no_factor2 = UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() };
+    let guarded = Change { user: no_factor2, guard: Guard::NoAdmin, ..Change::default() };
     change(storage, &bob.id, &guarded).await;
     let first = create_first_admin(storage, "root").await;
     assert!(matches!(first, Created::Done(_)), "{first:?}");

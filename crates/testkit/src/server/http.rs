@@ -42,7 +42,7 @@ pub fn read_to_end(stream: &mut TcpStream) -> String {
             Ok(0) => break,
             Ok(length) => bytes.extend_from_slice(&chunk[..length]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
-            Err(error) => panic!("the server neither answers nor closes: {error}"),
+            Err(error) => panic!("the server neither responds nor closes: {error}"),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
