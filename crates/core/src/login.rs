@@ -10,9 +10,7 @@
 //!     let attempt = LoginAttempt::new(name, Password::new(typed));
 //!     Ok(match auth.login.attempt(attempt).await? {
 //!         LoginOutcome::LoggedIn(session) => Some(*session),
-//!         LoginOutcome::WrongCredentials
-//!         | LoginOutcome::Refused(_)
-//!         | LoginOutcome::Unreadable => None,
+//!         LoginOutcome::WrongCredentials | LoginOutcome::Refused(_) => None,
 //!     })
 //! }
 //! ```
