@@ -266,6 +266,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn look_ups_of_all_threads_use_one_connection_while_it_is_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { readers: 3, ..Options::default() };
+        let storage = options.open(directory.path().join("test.db")).await.unwrap();
+        let database = storage.database();
+        let address = |reader: &Connection| std::ptr::from_ref(reader).addr();
+        let elsewhere = || {
+            let look_up = || address(&database.reader().unwrap());
+            std::thread::scope(|scope| scope.spawn(look_up).join().unwrap())
+        };
+        let first = address(&database.reader().unwrap());
+        assert_eq!([elsewhere(), elsewhere(), elsewhere()], [first; 3]);
+        let held = database.reader().unwrap();
+        assert_eq!(address(&held), first);
+        assert_ne!(elsewhere(), first);
+    }
+
+    #[tokio::test]
     async fn every_statement_except_the_list_of_users_uses_an_index() {
         let storage = memory().await.unwrap();
         let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
