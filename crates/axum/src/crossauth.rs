@@ -62,9 +62,9 @@ pub struct Config {
 
 /// Accounts, sessions and pages for an Axum application. Cheap to clone.
 ///
-/// [`builder`](Self::builder) makes one, [`mount`](Self::mount) adds its routes to an application
+/// [`builder`](Self::builder) creates one, [`mount`](Self::mount) adds its routes to an application
 /// and protects it, [`auth`](Self::auth) has the use cases behind the routes, and
-/// [`tasks`](Self::tasks) does the work beside requests.
+/// [`tasks`](Self::tasks) runs background work.
 #[derive(Clone)]
 pub struct Crossauth(Arc<Parts>);
 
