@@ -7,6 +7,7 @@ mod cookie;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossauth_core::crypto::random_value;
 use crossauth_core::error::Numbering;
@@ -40,6 +41,8 @@ pub struct Config {
     pub login_redirect: String,
     /// Where to redirect after a logout without a destination.
     pub logout_redirect: String,
+    /// The `form-action` directive of pages whose forms lead on; empty if they may lead anywhere.
+    pub(crate) form_action: String,
     /// The session cookie.
     pub session_cookie: CookieOptions,
     /// The CSRF cookie.
@@ -73,6 +76,8 @@ struct Parts {
     config: Config,
     pages: Pages,
     random: Arc<dyn Random>,
+    /// Whether a session cookie with a signature of another secret was seen.
+    foreign_cookie: AtomicBool,
 }
 
 impl fmt::Debug for Crossauth {
@@ -88,7 +93,8 @@ impl Crossauth {
     }
 
     fn new(auth: Auth, config: Config, pages: Pages, random: Arc<dyn Random>) -> Self {
-        Self(Arc::new(Parts { auth, config, pages, random }))
+        let foreign_cookie = AtomicBool::new(false);
+        Self(Arc::new(Parts { auth, config, pages, random, foreign_cookie }))
     }
 
     /// Issues a one-time link, valid for 24 hours, that creates the first administrator; `None` if
@@ -119,6 +125,13 @@ impl Crossauth {
     /// Whether both are the same instance.
     pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether this is the first call.
+    fn is_first_foreign_cookie(&self) -> bool {
+        // A plain read first: a write would be contended by every such request.
+        !self.0.foreign_cookie.load(Ordering::Relaxed)
+            && !self.0.foreign_cookie.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn pages(&self) -> &Pages {

@@ -40,9 +40,9 @@ pub(crate) fn json(headers: &mut HeaderMap, config: &Config) {
 pub(crate) enum FormAction {
     /// Only our origin.
     Own,
-    /// Any origin, for forms whose response redirects to an address of the application. Browsers
-    /// apply `form-action` to every redirect, so the policy cannot list them.
-    Anywhere,
+    /// As configured, for forms whose response redirects to an address of the application. Browsers
+    /// apply `form-action` to every redirect, so without a list of origins any is allowed.
+    Configured,
 }
 
 pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str, action: FormAction) {
@@ -58,7 +58,7 @@ pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str, action
     );
     let form_action = match action {
         FormAction::Own => "form-action 'self'; ",
-        FormAction::Anywhere => "",
+        FormAction::Configured => &config.form_action,
     };
     let policy = format!(
         "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \

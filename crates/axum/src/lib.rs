@@ -67,7 +67,7 @@ pub use extract::{
 };
 pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
-pub use origin::{BaseUrl, InvalidBaseUrl, Transport};
+pub use origin::{BaseUrl, InvalidBaseUrl, InvalidFormOrigin, Transport, parse_form_origin};
 pub use page::PageError;
 pub use rejection::Rejection;
 pub use request_id::{REQUEST_ID, RequestId, RequestScope};

@@ -7,11 +7,14 @@
 //! - Clients other than browsers send neither. Then the CSRF token decides.
 //! - The `Host` of a request without our `Origin` must be ours, against DNS rebinding.
 
+mod form;
 mod host;
 
 use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName, Uri};
 use url::{Host, Url};
+
+pub use form::{InvalidFormOrigin, parse_form_origin};
 
 /// The URL under which users reach the site.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -61,6 +61,9 @@ pub(crate) enum Credential {
     /// A session cookie that was refused. The request is anonymous, and the response removes the
     /// cookie.
     Refused,
+    /// A session cookie that is not signed with our secret. The request is anonymous, and the cookie
+    /// stays: it may belong to another application on the same host.
+    Foreign,
 }
 
 /// The surface of a response.
@@ -147,7 +150,7 @@ impl RequestInfoInner {
     pub(crate) fn session(&self) -> Option<&Session> {
         match self.credential.get() {
             Some(Credential::Session(session)) => Some(session),
-            Some(Credential::Refused) | None => None,
+            Some(Credential::Refused | Credential::Foreign) | None => None,
         }
     }
 
@@ -198,10 +201,7 @@ impl RequestInfoInner {
 
     /// Whether the request has one of our cookies, which browsers send automatically.
     pub(crate) fn carries_our_cookies(&self) -> bool {
-        self.session().is_some()
-            || self.duplicate_session_cookie
-            || self.refused_session_cookie()
-            || self.csrf.has_cookie()
+        self.credential.get().is_some() || self.duplicate_session_cookie || self.csrf.has_cookie()
     }
 
     /// The state of the CSRF cookie and token.

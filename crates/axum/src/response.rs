@@ -59,7 +59,7 @@ fn render<P: Page>(
         Ok(html) => {
             let mut response = (status, html).into_response();
             let action =
-                if P::REDIRECTS_TO_APPLICATION { FormAction::Anywhere } else { FormAction::Own };
+                if P::REDIRECTS_TO_APPLICATION { FormAction::Configured } else { FormAction::Own };
             headers::page(response.headers_mut(), config, &nonce, action);
             response
         }

@@ -1,7 +1,11 @@
 //! Additional fields of the sign-up form, described by the application.
 
+mod kind;
+
 use crossauth_core::form::{Field, FieldError, Rule, label};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+pub use kind::FieldKind;
 
 /// An additional field of the sign-up form and the account.
 ///
@@ -25,48 +29,6 @@ pub struct SignupField {
     pub(crate) required: bool,
     pub(crate) choices: Vec<(String, String)>,
     pub(crate) autocomplete: Option<String>,
-}
-
-/// The type of a field and of its form control.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FieldKind {
-    /// One line of text.
-    Text,
-    /// An e-mail address.
-    Email,
-    /// A telephone number.
-    Phone,
-    /// A number, stored as a number.
-    Number,
-    /// A date.
-    Date,
-    /// The URL of a page.
-    Url,
-}
-
-impl FieldKind {
-    /// The `type` of the control.
-    pub(crate) fn control(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Email => "email",
-            Self::Phone => "tel",
-            Self::Number => "number",
-            Self::Date => "date",
-            Self::Url => "url",
-        }
-    }
-
-    /// The value for `autocomplete`.
-    pub(crate) fn autocomplete(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "tel",
-            Self::Url => "url",
-            Self::Text | Self::Number | Self::Date => "on",
-        }
-    }
 }
 
 impl SignupField {
@@ -124,7 +86,7 @@ impl SignupField {
         Self { autocomplete: Some(token.into()), ..self }
     }
 
-    /// Validates a value: text, or a number for a number field.
+    /// Validates a value and converts it to what is stored.
     fn check(&self, value: Option<&Value>) -> Result<Option<Value>, Rule> {
         let value = match value {
             None | Some(Value::Null) => None,
@@ -138,18 +100,15 @@ impl SignupField {
         if !self.choices.is_empty() && !value.as_str().is_some_and(is_chosen) {
             return Err(Rule::Choice);
         }
-        match (self.kind, value) {
-            (FieldKind::Number, Value::String(text)) => {
-                let number = text.trim().parse::<Number>().map_err(|_| Rule::Format)?;
-                Ok(Some(Value::Number(number)))
-            }
-            (FieldKind::Number, value) if !value.is_number() => Err(Rule::Format),
-            _ => Ok(Some(value.clone())),
+        // The use case validates the address of the account.
+        if self.name == "email" {
+            return Ok(Some(value.clone()));
         }
+        self.kind.check(value).map(Some)
     }
 }
 
-/// Validates the described fields, and converts numbers.
+/// Validates the described fields, and converts numbers and URLs. Removes invalid ones.
 pub(crate) fn check(fields: &[SignupField], entered: &mut Map<String, Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for field in fields {
@@ -160,8 +119,15 @@ pub(crate) fn check(fields: &[SignupField], entered: &mut Map<String, Value>) ->
             Ok(None) => {
                 entered.remove(&field.name);
             }
-            Err(rule) if field.name == "email" => errors.push(FieldError::new(Field::Email, rule)),
-            Err(rule) => errors.push(FieldError::new(Field::Extra(field.name.clone()), rule)),
+            Err(rule) => {
+                // Reported here, so not again by the use case.
+                entered.remove(&field.name);
+                let wrong = match field.name.as_str() {
+                    "email" => Field::Email,
+                    name => Field::Extra(name.to_owned()),
+                };
+                errors.push(FieldError::new(wrong, rule));
+            }
         }
     }
     errors
@@ -190,7 +156,8 @@ mod tests {
         let kept = json!({"email": "a@b.example", "team": "red", "age": 7});
         assert_eq!(checked(good), (vec![], kept));
         let bad = json!({"email": " ", "team": "blue", "age": "seven"});
-        assert_eq!(checked(bad).0, [Rule::Missing, Rule::Choice, Rule::Format]);
+        let number = Rule::Custom("must be a number".into());
+        assert_eq!(checked(bad), (vec![Rule::Missing, Rule::Choice, number], json!({})));
         let sparse = json!({"email": "a@b.example", "team": "", "age": ""});
         assert_eq!(checked(sparse), (vec![], json!({"email": "a@b.example"})));
     }

@@ -1,4 +1,10 @@
 //! Deletes expired keys, in small steps that leave capacity for requests.
+//!
+//! A clock that is wrong must not delete keys that are valid. Two facts speak for a clock: it has
+//! run as evenly as the monotonic one since the process started; and when the process started, the
+//! store had a key created shortly before. Without the second, the clock may have been set far
+//! ahead while no process ran, or no one may have used the site for long; keys are then deleted
+//! only after days, because an expired key that is kept is harmless.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,6 +23,12 @@ const INTERVAL: Duration = Duration::from_mins(10);
 /// wrong clock at the start must not delete valid sessions.
 const LONG_EXPIRED: Duration = Duration::from_hours(365 * 24);
 
+/// How long before the start the newest key may have been created for the clock to be plausible.
+const PAUSE: Duration = Duration::from_hours(30 * 24);
+
+/// How long a clock that is not plausible must have been steady before keys are deleted.
+const PROBATION: Duration = Duration::from_hours(7 * 24);
+
 /// Number of keys deleted per step.
 const STEP: u32 = 500;
 
@@ -29,9 +41,9 @@ pub(crate) fn purge_loop(
 }
 
 async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
-    let mut detector = ClockJumpDetector::new(&*clock);
+    let mut trust = Trust::new(&*clock);
     while let Some(keys) = keys.upgrade() {
-        match purge(&*keys, detector.horizon(&*clock)).await {
+        match round(&*keys, &mut trust, &*clock).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired keys removed"),
             Err(error) => tracing::warn!(%error, "cannot remove expired keys; trying again later"),
@@ -41,28 +53,63 @@ async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Compares the wall clock with the monotonic one, to detect that it was set.
-struct ClockJumpDetector {
-    wall: Timestamp,
-    monotonic: Instant,
+async fn round(
+    keys: &dyn KeyStore,
+    trust: &mut Trust,
+    clock: &dyn Clock,
+) -> Result<u64, StorageError> {
+    trust.follow(clock);
+    if trust.plausible.is_none() {
+        let plausible = keys.any_created(trust.wall - PAUSE, trust.wall).await?;
+        trust.plausible = Some(plausible);
+        if !plausible {
+            tracing::debug!(
+                days = PAUSE.as_secs() / 86_400,
+                "no key was created in the days before the start; expired keys are deleted once \
+                 the clock has been steady for a week"
+            );
+        }
+    }
+    match trust.horizon(clock) {
+        Some(horizon) => purge(keys, horizon).await,
+        None => Ok(0),
+    }
 }
 
-impl ClockJumpDetector {
+/// How far the wall clock is trusted.
+struct Trust {
+    /// The wall clock when it began to be steady.
+    wall: Timestamp,
+    /// The monotonic clock at the same moment.
+    monotonic: Instant,
+    /// Whether the keys in the store speak for the clock; `None` if not yet known.
+    plausible: Option<bool>,
+}
+
+impl Trust {
     fn new(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), monotonic: Instant::now() }
+        Self { wall: clock.now(), monotonic: Instant::now(), plausible: None }
     }
 
-    /// Keys that expired before this time may be deleted.
-    fn horizon(&mut self, clock: &dyn Clock) -> Timestamp {
-        let (now, elapsed) = (clock.now(), self.monotonic.elapsed());
-        let expected = self.wall + elapsed;
+    /// Compares the wall clock with the monotonic one, and starts again if it was set.
+    fn follow(&mut self, clock: &dyn Clock) {
+        let (now, expected) = (clock.now(), self.wall + self.monotonic.elapsed());
         if now > expected + CLOCK_SKEW || now < expected - CLOCK_SKEW {
             tracing::warn!(
                 "the system clock was changed; expired keys are deleted once it has been steady"
             );
             *self = Self::new(clock);
         }
-        if self.monotonic.elapsed() >= INTERVAL { now } else { now - LONG_EXPIRED }
+    }
+
+    /// Keys that expired before this time may be deleted; `None` if none may be.
+    fn horizon(&self, clock: &dyn Clock) -> Option<Timestamp> {
+        let (now, steady) = (clock.now(), self.monotonic.elapsed());
+        match self.plausible {
+            Some(true) if steady >= INTERVAL => Some(now),
+            Some(true) => Some(now - LONG_EXPIRED),
+            Some(false) | None => (steady >= PROBATION).then_some(now),
+        }
     }
 }
 

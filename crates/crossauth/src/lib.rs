@@ -148,9 +148,9 @@ pub use crossauth_axum::{
     Access, Admin, BaseUrl, BeginSession, BeginSessionError, BodyLimits, BuildError, Builder,
     Config, CookieConfig, CrossSite, Crossauth, CrossauthFuture, CrossauthLayer, CrossauthService,
     CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser, EndSession, Endpoint, FieldKind,
-    ForeignTarget, ForwardedHeader, HostPrefix, InvalidBaseUrl, NextPath, PageError, Proxies,
-    REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope, Session, SignupField, Site,
-    SiteConfig, Transport, Visitor, account_page, not_found,
+    ForeignTarget, ForwardedHeader, HostPrefix, InvalidBaseUrl, InvalidFormOrigin, NextPath,
+    PageError, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope, Session,
+    SignupField, Site, SiteConfig, Transport, Visitor, account_page, not_found,
 };
 #[cfg(feature = "settings")]
 #[doc(inline)]

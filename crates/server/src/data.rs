@@ -1,5 +1,7 @@
 //! The data directory: the database and the generated secret, with private permissions.
 
+mod owner;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{
@@ -16,6 +18,8 @@ use crossauth_core::random::{SystemRandom, bytes};
 use crossauth_core::secret::ServerSecret;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
+
+pub(crate) use owner::warn_if_foreign;
 
 /// The data directory, created when first needed.
 #[derive(Debug, Clone)]
@@ -36,6 +40,11 @@ impl DataDirectory {
             .create(&self.0)
             .with_context(|| format!("cannot create the data directory {directory}"))?;
         warn_if_accessible(&self.0).with_context(|| format!("cannot access {directory}"))
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Default path of the database.

@@ -15,7 +15,7 @@ use crossauth_storage_sql::sqlite::{Options, Sqlite};
 use crossauth_storage_sql::{OpenWarning, SqlStorage, TableMap};
 use rustix::fs::{Access, access};
 
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, warn_if_foreign};
 use crate::serve::Probe;
 
 /// The first bytes of every SQLite database.
@@ -34,6 +34,7 @@ pub(crate) enum Database {
 impl Database {
     /// Opens the database; creates a SQLite file if it does not exist.
     pub(crate) async fn open(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Self> {
+        warn_if_of_others(settings, data);
         if let Some(url) = &settings.database.url {
             return Self::open_server(settings, url).await;
         }
@@ -49,6 +50,7 @@ impl Database {
         settings: &Settings,
         data: &DataDirectory,
     ) -> anyhow::Result<Self> {
+        warn_if_of_others(settings, data);
         if let Some(url) = &settings.database.url {
             return Self::open_server(settings, url).await;
         }
@@ -137,6 +139,14 @@ fn table_map(settings: &Settings) -> TableMap {
     TableMap { time_zone: settings.database.time_zone.clone(), ..map }
 }
 
+/// Warns if the SQLite file or the data directory belongs to another user.
+fn warn_if_of_others(settings: &Settings, data: &DataDirectory) {
+    match &settings.database.url {
+        Some(_) => warn_if_foreign(&[data.path()]),
+        None => warn_if_foreign(&[&path(settings, data), data.path()]),
+    }
+}
+
 /// The path of the SQLite file.
 fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())
@@ -145,6 +155,7 @@ fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
 /// Reports the errors that opening the database would, without creating or changing anything. A
 /// missing database is not an error.
 pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    warn_if_of_others(settings, data);
     if let Some(url) = &settings.database.url {
         return inspect_server(settings, url).await;
     }

@@ -11,7 +11,9 @@ mod text;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub(crate) use address::{Domain, FilePath, Hosts, Listen, LocalPath, Networks, Prefix, Url};
+pub(crate) use address::{
+    Domain, FilePath, Hosts, Listen, LocalPath, Networks, Origins, Prefix, Url,
+};
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};

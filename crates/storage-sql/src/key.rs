@@ -132,6 +132,13 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         Ok(())
     }
 
+    async fn any_created(&self, from: Timestamp, until: Timestamp) -> Result<bool, StorageError> {
+        let schema = &self.sql.schema;
+        let [from, until] = [from, until].map(|it| schema.compared_time(&schema.keys.created, it));
+        let found = self.database.scan(&self.sql.any_created, &[from, until], |_| ()).await?;
+        Ok(!found.is_empty())
+    }
+
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
         let schema = &self.sql.schema;
         let now = schema.compared_time(&schema.keys.expires, now);

@@ -175,6 +175,7 @@ suite! {
         touch_moves_forward_only,
         touch_corrects_a_use_ahead_of_the_clock,
         purge_removes_expired_keys_up_to_its_limit,
+        key_is_found_by_when_it_was_created,
         application_fields_survive,
         hostile_text_survives,
     ]

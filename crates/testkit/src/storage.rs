@@ -274,6 +274,10 @@ impl KeyStore for TestStorage {
         outcome
     }
 
+    async fn any_created(&self, from: Timestamp, until: Timestamp) -> Result<bool, StorageError> {
+        pass_on!(self, "keys.any_created", keys.any_created(from, until))
+    }
+
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
         pass_on!(self, "keys.purge", keys.purge(now, limit))
     }

@@ -17,7 +17,8 @@ use crossauth_core::{Auth, AuthConfig, Sources};
 use ipnet::IpNet;
 
 use super::check::{
-    BuildError, add_host_prefix, check_cookies, csrf_header, footer_links, prefix, target,
+    BuildError, add_host_prefix, check_cookies, csrf_header, footer_links, form_action, prefix,
+    target,
 };
 use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConfig};
 use super::{Config, Crossauth};
@@ -139,6 +140,12 @@ impl Builder {
     /// Where to redirect after a logout without a destination; `/` if not set.
     pub fn logout_redirect(mut self, target: impl Into<String>) -> Self {
         self.site.logout_redirect = Some(target.into());
+        self
+    }
+
+    /// The origins, besides our own, to which our forms may lead after a redirect; any if not set.
+    pub fn form_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.site.form_origins = Some(origins.into_iter().map(Into::into).collect());
         self
     }
 
@@ -345,6 +352,7 @@ impl Builder {
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
+            form_action: form_action(site.form_origins.as_deref())?,
             signup_fields: self.signup_fields.clone(),
             visible_fields: match &site.visible_fields {
                 Some(fields) => fields.clone(),

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use super::Config;
 use super::config::{HostPrefix, SiteConfig};
-use crate::origin::InvalidBaseUrl;
+use crate::origin::{InvalidBaseUrl, InvalidFormOrigin, parse_form_origin};
 use crate::page::{FooterLink, PageError};
 
 /// Why building failed.
@@ -47,6 +47,9 @@ pub enum BuildError {
     /// The URL of a footer link is invalid.
     #[error("{0} must be a path or begin with https://, http:// or mailto:")]
     Link(&'static str),
+    /// An entry of the origins to which forms may lead is not an origin.
+    #[error(transparent)]
+    FormOrigin(#[from] InvalidFormOrigin),
     /// A template is missing or invalid.
     #[error(transparent)]
     Pages(#[from] PageError),
@@ -73,6 +76,18 @@ pub(super) fn footer_links(site: &SiteConfig) -> Result<Vec<FooterLink>, BuildEr
             }
         })
         .collect()
+}
+
+/// The `form-action` directive of pages whose forms lead on.
+pub(super) fn form_action(origins: Option<&[String]>) -> Result<String, InvalidFormOrigin> {
+    let Some(origins) = origins else { return Ok(String::new()) };
+    let mut directive = "form-action 'self'".to_owned();
+    for origin in origins {
+        directive.push(' ');
+        directive.push_str(&parse_form_origin(origin)?);
+    }
+    directive.push_str("; ");
+    Ok(directive)
 }
 
 pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {

@@ -30,6 +30,11 @@ pub struct SiteConfig {
     pub login_redirect: Option<String>,
     /// Where to redirect after a logout without a destination. If not set, `/`.
     pub logout_redirect: Option<String>,
+    /// The origins, besides our own, to which our forms may lead after a redirect, such as
+    /// `https://app.example.com`. They are listed in the `form-action` directive of the content
+    /// security policy. If not set, forms may lead to any origin: browsers apply `form-action` to
+    /// every redirect, and the pages of an application may redirect anywhere.
+    pub form_origins: Option<Vec<String>>,
     /// URL of the privacy policy, linked in the footer of every page: a path, or a URL that begins
     /// with `https://`, `http://` or `mailto:`.
     pub privacy_url: Option<String>,
@@ -57,6 +62,7 @@ impl Default for SiteConfig {
             name: "Crossauth".to_owned(),
             login_redirect: None,
             logout_redirect: None,
+            form_origins: None,
             privacy_url: None,
             terms_url: None,
             help_url: None,

@@ -43,6 +43,22 @@ impl Crossauth {
         self.delete(headers, &self.config().csrf_cookie, duplicate.then_some(request));
     }
 
+    /// Warns of a session cookie that is not signed with our secret: the first time in a warning,
+    /// later only at the level `debug`, because any client can send one.
+    pub(crate) fn report_foreign_cookie(&self) {
+        let cookie = self.config().session_cookie.name.as_str();
+        if self.is_first_foreign_cookie() {
+            tracing::warn!(
+                cookie,
+                "a session cookie is not signed with this site's secret and is ignored; either the \
+                 secret was changed, or another application on this host uses the same cookie name \
+                 (setting session.cookie_name); further ones are not reported"
+            );
+        } else {
+            tracing::debug!(cookie, "a session cookie is not signed with this site's secret");
+        }
+    }
+
     /// Removes a cookie and, if the request had a duplicate, every variant that another host of the
     /// same domain can have set.
     fn delete(

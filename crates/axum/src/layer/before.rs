@@ -24,8 +24,9 @@ impl UnauthenticatedRequest {
         let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
         let info = RequestInfo::read(crossauth, request, &cookies);
         let id = cookies.session.value().map(|cookie| crossauth.auth().sessions.read_id(cookie));
-        let session = id.transpose().unwrap_or_else(|refused| {
-            info.scope.enter(|| refuse_cookie(&info, &refused));
+        let session = id.transpose().unwrap_or_else(|_| {
+            info.scope.enter(|| crossauth.report_foreign_cookie());
+            info.authenticate(Credential::Foreign);
             None
         });
         Self { info, session }

@@ -58,7 +58,6 @@ pub(crate) struct LoggedInPage {
 
 #[derive(Serialize)]
 struct Body<'a> {
-    ok: bool,
     user: Option<VisibleUser<'a>>,
 }
 
@@ -72,6 +71,9 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 }
 
 /// `POST login`, `POST api/login`
+///
+/// A client that is logged in already authenticates again, as the same user or another: its old
+/// session ends when the new one begins, and stays when the login fails.
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let Submitted { form, echo } = Submitted::<LoginForm>::read(&info, request).await;
     let result = match form {
@@ -82,15 +84,9 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn log_in(info: &RequestInfo, form: LoginForm) -> HandlerResult {
-    if let (Surface::Api, Some(user)) = (info.surface, info.user()) {
-        let user = Some(VisibleUser::new(&info.crossauth, user));
-        return Ok(response::json(info, &Body { ok: false, user }));
-    }
     let persist = persistence(info, form.persist);
     let session = attempt(info, &form.username, form.password, persist).await?;
-    Ok(logged_in(info, session, form.next.as_ref(), |user| {
-        response::json(info, &Body { ok: true, user })
-    }))
+    Ok(logged_in(info, session, form.next.as_ref(), |user| response::json_ok(info, Body { user })))
 }
 
 /// Logs in the user of the form, in place of the logged-in user.

@@ -269,6 +269,45 @@ async fn sign_up_fields_have_types_choices_and_requirements() {
 }
 
 #[tokio::test]
+async fn a_value_that_a_browser_would_refuse_is_refused_at_its_field() {
+    let kinds = [
+        ("born", FieldKind::Date, "2026-02-30", "2024-02-29"),
+        ("site", FieldKind::Url, "javascript:alert(1)", "https://bob.example/"),
+        ("mobile", FieldKind::Phone, "none", "+43 1 234567"),
+        ("age", FieldKind::Number, "seven", ".5"),
+        ("work", FieldKind::Email, "bob@", "bob@example.com"),
+    ];
+    let fields = kinds.map(|(name, kind, ..)| SignupField::new(name).kind(kind));
+    let site = Site::with(|site| site.signup_fields(fields));
+    let mut browser = site.browser();
+    assert!(browser.get("/signup").await.body.contains("type=\"number\""));
+    for (name, _, wrong, _) in kinds {
+        let field = format!("user_{name}");
+        let form = [("username", "bob"), ("password", PASSWORD), ("repeat_password", PASSWORD)];
+        let mut page = form.to_vec();
+        page.push((field.as_str(), wrong));
+        let page = browser.submit("/signup", &page).await;
+        page.assert_page(400, "aria-invalid=\"true\"");
+        assert!(page.body.contains(&format!("id=\"{field}-error\"")), "{}", page.body);
+        for value in [json!(wrong), json!(true), json!({})] {
+            let mut body = json!({"username": "bob", "password": PASSWORD});
+            body[&field] = value;
+            let response = browser.post("/api/signup", body).await;
+            response.assert_failure(400, "FormEntry");
+            let messages = response.json()["fieldErrors"][&field].clone();
+            assert_eq!(messages.as_array().unwrap().len(), 1, "{}", response.body);
+        }
+    }
+    let mut body = json!({"username": "bob", "password": PASSWORD});
+    for (name, _, _, right) in kinds {
+        body[format!("user_{name}")] = json!(right);
+    }
+    assert_eq!(browser.post("/api/signup", body).await.status, 200);
+    let (bob, _) = site.found("bob").await.unwrap();
+    assert_eq!((&bob.extra["born"], &bob.extra["age"]), (&json!("2024-02-29"), &json!(0.5)));
+}
+
+#[tokio::test]
 async fn second_submission_of_sign_up_redirects_like_the_first() {
     let site = Site::new();
     let mut browser = site.browser();

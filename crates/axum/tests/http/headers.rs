@@ -1,5 +1,6 @@
 //! Headers of our responses.
 
+use crossauth_axum::Crossauth;
 use crossauth_core::account::Role;
 use crossauth_core::user::NewUser;
 use serde_json::json;
@@ -7,7 +8,7 @@ use serde_json::json;
 use http::Method;
 
 use crate::browser::{TestResponse, request};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, SECRET, Site, test_storage};
 
 #[tokio::test]
 async fn csp_forbids_external_resources_inline_scripts_and_framing() {
@@ -41,6 +42,34 @@ async fn csp_forbids_external_resources_inline_scripts_and_framing() {
     policies.sort();
     policies.dedup();
     assert_eq!(policies.len(), pages.len(), "a nonce came twice");
+}
+
+#[tokio::test]
+async fn listed_origins_are_the_only_ones_to_which_a_form_may_lead() {
+    for (origins, directive) in [
+        (&[][..], "form-action 'self'"),
+        (
+            &["https://App.example.com/", "http://localhost:5173"][..],
+            "form-action 'self' https://app.example.com http://localhost:5173",
+        ),
+    ] {
+        let site = Site::with(|site| site.form_origins(origins.iter().copied()));
+        let mut bob = site.logged_in("bob").await;
+        let mut stranger = site.browser();
+        for page in [
+            bob.get("/").await,
+            stranger.get("/login").await,
+            stranger.get("/signup").await,
+            stranger.submit("/login", &[("username", "bob"), ("password", "x")]).await,
+        ] {
+            assert!(directives(&page).contains(&directive.to_owned()), "{:?}", directives(&page));
+        }
+        let error = directives(&stranger.get("/nowhere").await);
+        assert!(error.contains(&"form-action 'self'".to_owned()), "{error:?}");
+    }
+    let bad = Crossauth::builder().secret(SECRET).form_origins(["https://a.example;script-src *"]);
+    let bad = bad.storage(test_storage().storage()).build().unwrap_err();
+    assert!(bad.to_string().contains("is not an origin"), "{bad}");
 }
 
 #[tokio::test]

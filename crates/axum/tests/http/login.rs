@@ -189,11 +189,6 @@ async fn login_replaces_the_session_of_another_user() {
     site.account("alice", Role::User).await;
     let mut browser = site.logged_in("bob").await;
     let mut old = browser.copy();
-    // The JSON twin returns the logged-in user, as upstream does.
-    let response = browser.log_in("alice", PASSWORD).await;
-    assert_eq!(response.status, 200);
-    assert_eq!(response.json()["ok"], json!(false));
-    assert_eq!(response.json()["user"]["username"], json!("bob"));
     let shown = browser.get("/login?next=/reports").await;
     assert_eq!((shown.status.as_u16(), shown.location()), (302, Some("/reports")));
     let wrong = browser.submit("/login", &credentials("alice", "wrong")).await;
@@ -203,6 +198,29 @@ async fn login_replaces_the_session_of_another_user() {
     assert_eq!((page.status.as_u16(), page.location()), (302, Some("/")));
     assert_eq!(browser.whoami().await.as_deref(), Some("alice"));
     assert_eq!(old.whoami().await, None);
+}
+
+#[tokio::test]
+async fn an_api_login_while_logged_in_replaces_the_session_and_a_failed_one_keeps_it() {
+    let site = Site::new();
+    site.account("alice", Role::User).await;
+    let mut browser = site.logged_in("bob").await;
+    let mut old = browser.copy();
+    let wrong = browser.log_in("alice", "Wrong-Horse-7").await;
+    wrong.assert_failure(401, "UsernameOrPasswordInvalid");
+    wrong.assert_no_session();
+    assert_eq!(old.whoami().await.as_deref(), Some("bob"));
+    for name in ["bob", "alice"] {
+        let before = browser.cookies["SESSIONID"].clone();
+        let response = browser.log_in(name, PASSWORD).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.json()["ok"], json!(true));
+        assert_eq!(response.json()["user"]["username"], json!(name));
+        assert_ne!(browser.cookies["SESSIONID"], before);
+        assert_eq!(browser.whoami().await.as_deref(), Some(name));
+        assert_eq!(old.whoami().await, None, "the session before has ended");
+        old = browser.copy();
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ impl Clock for TestClock {
 async fn store(expiries: &[Option<Timestamp>]) -> Arc<dyn KeyStore> {
     let keys = MemoryStorage::new(Normalization::default()).storage().keys;
     for (index, expires) in expiries.iter().enumerate() {
-        let mut key = Key::new(format!("s:{index}"), None, Timestamp::from_secs(0));
+        let mut key = Key::new(format!("s:{index}"), None, NOW - DAY);
         key.expires = *expires;
         keys.insert(&key).await.unwrap();
     }
@@ -68,17 +68,39 @@ async fn keys_are_removed_once_the_clock_has_been_steady() {
 
 #[tokio::test(start_paused = true)]
 async fn clock_that_jumps_ahead_and_back_deletes_no_valid_key() {
-    let keys = store(&[Some(NOW + 30 * DAY)]).await;
+    let keys = store(&[Some(NOW + 10 * DAY)]).await;
     let clock = Arc::new(TestClock::new());
     let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));
     tokio::time::sleep(INTERVAL / 2).await;
-    for ahead in [60 * DAY, Duration::ZERO, 60 * DAY, Duration::ZERO] {
+    for ahead in [20 * DAY, Duration::ZERO, 20 * DAY, Duration::ZERO] {
         clock.set_ahead(ahead);
         tokio::time::sleep(INTERVAL).await;
         assert_eq!(count(&*keys).await, 1, "{ahead:?}");
     }
-    clock.set_ahead(60 * DAY);
+    clock.set_ahead(20 * DAY);
     tokio::time::sleep(3 * INTERVAL).await;
     assert_eq!(count(&*keys).await, 0, "a steady clock is trusted");
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_steady_clock_far_ahead_of_every_key_deletes_none_for_a_week() {
+    let keys = store(&[Some(NOW + DAY), Some(NOW + 400 * DAY)]).await;
+    let clock = Arc::new(TestClock::new());
+    clock.set_ahead(5 * 365 * DAY);
+    for _ in 0..3 {
+        // A process that starts with the wrong clock, more than once.
+        let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));
+        tokio::time::sleep(DAY).await;
+        assert_eq!(count(&*keys).await, 2);
+        tasks.abort();
+    }
+    let tasks = tokio::spawn(purge_loop(&keys, clock.clone()));
+    let new = Key::new("s:new", None, clock.now());
+    keys.insert(&new).await.unwrap();
+    tokio::time::sleep(DAY).await;
+    assert_eq!(count(&*keys).await, 3, "a key made by the wrong clock does not speak for it");
+    tokio::time::sleep(PROBATION).await;
+    assert_eq!(count(&*keys).await, 1, "a site that was not used for long is tidied in the end");
     tasks.abort();
 }

@@ -72,6 +72,9 @@ pub trait KeyStore: Send + Sync {
     /// [`CLOCK_SKEW`](crate::key::CLOCK_SKEW) later: a clock was wrong then.
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError>;
 
+    /// Whether a key was created at or after `from` and before `until`.
+    async fn any_created(&self, from: Timestamp, until: Timestamp) -> Result<bool, StorageError>;
+
     /// Deletes up to `limit` keys that expired before `now`. Returns their number.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }

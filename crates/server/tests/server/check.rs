@@ -1,6 +1,7 @@
 //! `config check` on a database that exists: it finds the errors of a start, and changes nothing.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::chown;
 use std::path::Path;
 
 #[cfg(feature = "postgres")]
@@ -36,6 +37,29 @@ fn check_does_not_change_the_database() {
     let (code, stderr) = check(directory.path(), &[]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(files(directory.path()) == before, "{:?}", files(directory.path()).keys());
+}
+
+#[test]
+fn data_directory_of_another_user_is_reported_with_both_users() {
+    let directory = start(&[]).into_directory();
+    let data = directory.path().join("crossauth-data");
+    let commands = [&["config", "check"][..], &["user", "list"]];
+    for command in commands {
+        let said = String::from_utf8(run(directory.path(), command).stderr).unwrap();
+        assert!(!said.contains("another user"), "{said}");
+    }
+    // Only the superuser can give a file away; the unit tests cover the rule itself.
+    let given =
+        [data.clone(), data.join("crossauth.db")].map(|path| chown(path, Some(65_534), None));
+    if given.iter().any(Result::is_err) {
+        return;
+    }
+    for command in commands {
+        let said = String::from_utf8(run(directory.path(), command).stderr).unwrap();
+        let lines: Vec<_> = said.lines().filter(|line| line.contains("another user")).collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        assert!(lines[0].contains("owner=nobody (65534) process=root (0)"), "{said}");
+    }
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
-use crossauth_testkit::server::{TIME_LIMIT, read_to_end, status};
+use crossauth_testkit::server::{Server, TIME_LIMIT, read_to_end, status};
 
-use crate::account::log_in;
+use crate::account::{PASSWORD, answer, log_in};
 use crate::process::{crossauth, run_with_input, start};
 
 /// A process that ends with its test.
@@ -95,4 +95,34 @@ fn failed_login_is_logged_with_the_address_of_the_client() {
         assert!(lines[0].contains(spelling), "{}", lines[0]);
         assert!(success.contains(spelling), "{success}");
     }
+}
+
+#[test]
+fn session_cookie_of_another_secret_is_reported_once() {
+    let mut server = start(&[]);
+    let form = format!(r#"{{"username":"bob","password":"{PASSWORD}"}}"#);
+    let answer = answer(&server, "/api/signup", &form);
+    let cookie = answer.split_once("SESSIONID=").unwrap().1.split(';').next().unwrap();
+    let page = |server: &Server| {
+        let head = "GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+        server.exchange(format!("{head}Cookie: SESSIONID={cookie}\r\n\r\n").as_bytes())
+    };
+    assert_eq!(status(&page(&server)), 302);
+    assert!(!server.log().contains("is not signed"), "{}", server.log());
+    let secret = server.directory().join("crossauth-data/secret");
+    std::fs::write(secret, "a secret in the place of the generated one").unwrap();
+    server.restart();
+    for _ in 0..3 {
+        let page = page(&server);
+        assert_eq!(status(&page), 200);
+        assert!(!page.contains("SESSIONID"), "{page}");
+    }
+    server.stop();
+    let log = server.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("is not signed")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    for told in ["WARN", "the secret was changed", "session.cookie_name", "cookie=\"SESSIONID\""] {
+        assert!(lines[0].contains(told), "{told}: {log}");
+    }
+    assert!(!log.contains(cookie.split('.').next().unwrap()), "{log}");
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crossauth_axum::BaseUrl;
+use crossauth_axum::{BaseUrl, parse_form_origin};
 use crossauth_core::cookie::CookieOptions;
 use ipnet::IpNet;
 
@@ -47,6 +47,24 @@ impl Kind for Url {
 
     fn show(value: &BaseUrl) -> Option<String> {
         Some(value.as_str().to_owned())
+    }
+}
+
+/// Origins to which forms may lead.
+pub(crate) struct Origins;
+
+impl Kind for Origins {
+    type Value = Vec<String>;
+    const EXPECTS: &'static str = "a list of origins such as `https://app.example.com`";
+
+    fn parse(raw: &Raw) -> Result<Vec<String>, Reason> {
+        let origins = List::parse(raw)?;
+        let parsed = origins.iter().map(|origin| parse_form_origin(origin));
+        parsed.collect::<Result<_, _>>().map_err(|_| Reason::expected(Self::EXPECTS))
+    }
+
+    fn show(value: &Vec<String>) -> Option<String> {
+        Some(value.join(","))
     }
 }
 

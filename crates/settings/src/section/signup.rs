@@ -26,9 +26,9 @@ section! { Signup {
     "signup.editable_fields": List => config.editable_fields, upstream "USER_EDITABLE_FIELDS";
     /// Fields of the sign-up form, which users may set. Each is a table: `name`, such as `email`
     /// for the address of the account; and where the default is not right, `label`, `hint` (a
-    /// sentence below the field), `type` (`text`, `email`, `phone`, `number`, `date`, `url`),
-    /// `required`, `choices` (values, or tables of `value` and `label`) and `autocomplete` (as in
-    /// HTML).
+    /// sentence below the field), `type` (`text`, `email`, `phone`, `number`, `date`, `url`, whose
+    /// values are checked), `required`, `choices` (values, or tables of `value` and `label`) and
+    /// `autocomplete` (as in HTML).
     "signup.fields": SignupFields => fields;
     /// Usernames that cannot be taken at sign-up, such as `admin`. Administrators can create them.
     "signup.reserved_names": Usernames => config.reserved_names;

@@ -8,7 +8,8 @@ use crossauth_core::secret::ServerSecret;
 
 use super::section;
 use crate::kind::{
-    Choice, FilePath, Flag, List, LocalPath, Optional, Prefix, SecretText, Text, Url, words,
+    Choice, FilePath, Flag, List, LocalPath, Optional, Origins, Prefix, SecretText, Text, Url,
+    words,
 };
 use crate::rule::Rules;
 
@@ -53,6 +54,11 @@ section! { Site {
     /// Where to redirect after a logout without a destination. If not set, `prefix` on the server
     /// and `/` in an application.
     "logout_redirect": Optional<LocalPath> => config.logout_redirect;
+    /// The origins, besides the site's own, to which forms of our pages may lead after a redirect,
+    /// such as `https://app.example.com`; an empty list for none. If not set, any. Browsers block
+    /// the others (`form-action` of the content security policy), also where the application
+    /// itself redirects from `next` to another origin.
+    "form_origins": Optional<Origins> => config.form_origins;
     /// URL of the privacy policy, linked in the footer of every page: a path, or a URL that begins
     /// with `https://`, `http://` or `mailto:`.
     "privacy_url": Optional<Text> => config.privacy_url;

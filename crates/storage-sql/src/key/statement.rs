@@ -34,6 +34,8 @@ pub(crate) struct KeySql {
     pub(crate) list_owned: List,
     pub(crate) list_anonymous: List,
     pub(crate) touch: Option<Statement>,
+    /// Finds a key that was created in a period.
+    pub(crate) any_created: Statement,
     pub(crate) purge: Statement,
 }
 
@@ -42,6 +44,7 @@ impl KeySql {
         let keys = &schema.keys;
         let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
         let expires = schema.comparable_time(keys.expires.quoted());
+        let created = schema.comparable_time(keys.created.quoted());
         let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // Not `LIKE`: prefixes may contain wildcards.
@@ -71,6 +74,9 @@ impl KeySql {
             list_owned: List::new(&schema, &format!("{owned} AND {prefixed}")),
             list_anonymous: List::new(&schema, &of_kind),
             touch: touch(&schema),
+            any_created: Statement::new(format!(
+                "SELECT 1 FROM {table} WHERE {created} >= ? AND {created} < ? LIMIT 1"
+            )),
             // MySQL accepts `LIMIT` only in a nested subquery.
             purge: Statement::new(format!(
                 "DELETE FROM {table} WHERE {value} IN (SELECT {value} FROM \
@@ -177,7 +183,7 @@ fn insert_columns(keys: &Keys) -> Vec<&str> {
 
 #[cfg(test)]
 impl KeySql {
-    /// Every statement except the inserts.
+    /// Every statement except the inserts, and the one that runs once at the start of a process.
     pub(crate) fn all(&self) -> Vec<Statement> {
         let always = [
             &self.find,

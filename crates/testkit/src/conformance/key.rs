@@ -176,6 +176,22 @@ pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 0);
 }
 
+/// The first moment of a period belongs to it, the last does not.
+pub(super) async fn key_is_found_by_when_it_was_created(storage: &Storage) {
+    let any = async |from, until| storage.keys.any_created(from, until).await.unwrap();
+    assert!(!any(NOW - HOUR, NOW + HOUR).await);
+    insert_key(storage, "s:1", None).await;
+    for (from, until, found) in [
+        (NOW - HOUR, NOW + HOUR, true),
+        (NOW, NOW + HOUR, true),
+        (NOW - HOUR, NOW, false),
+        (NOW + HOUR, NOW + HOUR * 2, false),
+        (NOW + HOUR, NOW - HOUR, false),
+    ] {
+        assert_eq!(any(from, until).await, found, "{from:?} {until:?}");
+    }
+}
+
 /// Application fields keep their type; null is the same as absent.
 pub(super) async fn application_fields_survive(storage: &Storage) {
     let extra = fields([("name", json!("laptop")), ("uses", json!(3)), ("shared", json!(false))]);

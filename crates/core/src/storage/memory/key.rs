@@ -59,6 +59,11 @@ impl KeyStore for MemoryStorage {
         Ok(())
     }
 
+    async fn any_created(&self, from: Timestamp, until: Timestamp) -> Result<bool, StorageError> {
+        let state = self.state.lock();
+        Ok(state.keys.values().any(|key| key.created >= from && key.created < until))
+    }
+
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
         let mut left = limit;
         Ok(self.state.lock().delete_keys(|key| {

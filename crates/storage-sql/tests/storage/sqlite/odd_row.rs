@@ -15,6 +15,7 @@ use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH, Schema};
 
 /// 2026-01-01T00:00:00Z
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
+const DAY: Duration = Duration::from_hours(24);
 
 const PAST: [&str; 6] = [
     "1577836800.0",
@@ -50,6 +51,17 @@ async fn expired_keys_are_purged_in_every_time_format() {
     for number in 6..10 {
         let key = keys.find(&format!("s:{number}")).await.unwrap().unwrap();
         assert!(key.expires.unwrap() > NOW);
+    }
+}
+
+#[tokio::test]
+async fn key_is_found_by_its_creation_however_it_is_written() {
+    for created in PAST {
+        let opened = foreign::open(&Schema { time: "text", ..PYCROSSAUTH }, "").await;
+        opened.sql(&format!("INSERT INTO Key (value, created) VALUES ('s:1', {created})"));
+        let keys = opened.storage().keys;
+        assert!(keys.any_created(NOW - DAY * 7 * 365, NOW).await.unwrap(), "{created}");
+        assert!(!keys.any_created(NOW - DAY * 365, NOW).await.unwrap(), "{created}");
     }
 }
 
