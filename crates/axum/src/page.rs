@@ -23,8 +23,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minijinja::Environment;
 use minijinja::value::{Serde, Value};
+use minijinja::{Environment, ErrorKind};
 use serde::Serialize;
 
 pub(crate) use asset::{Asset, version as asset_version};
@@ -200,11 +200,16 @@ impl Pages {
     /// Adds the file of the template to an error of the template `requested`.
     fn locate(&self, requested: &str, error: &minijinja::Error) -> PageError {
         let error = innermost(error);
+        let error_kind = if error.kind() == ErrorKind::OutOfFuel {
+            "takes too many steps; a loop is too long".to_owned()
+        } else {
+            error.kind().to_string()
+        };
         let causes = [error.detail().map(str::to_owned), error.source().map(ToString::to_string)];
         let reason = causes
             .into_iter()
             .flatten()
-            .fold(error.kind().to_string(), |reason, cause| format!("{reason}: {cause}"));
+            .fold(error_kind, |reason, cause| format!("{reason}: {cause}"));
         PageError::Template {
             file: self.source.file(error.name().unwrap_or(requested)),
             line: error.line(),

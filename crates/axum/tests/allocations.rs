@@ -52,7 +52,10 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
     let floor = count(&bare, plain).await;
     let site = crossauth.site_with(application());
     let mounted: Router = crossauth.mount(application());
+    let page = || Request::get("/login").header("accept", "text/html").body(Body::empty()).unwrap();
     let figures = [
+        // The engine makes a value of each macro, argument and intermediate text.
+        ("login page", count(&site, page).await - floor, 270),
         // One is the boxed future of the service.
         ("site, anonymous", count(&site, plain).await - floor, 5),
         ("site, CurrentUser", count(&site, user).await - floor, 10),

@@ -170,7 +170,8 @@ fn warn_if_accessible(path: &Path) -> io::Result<()> {
         let mode = format!("{mode:o}");
         tracing::warn!(path = %shown, mode, "other users of this machine have access");
     }
-    if !is_trusted(found.uid()) {
+    // The directory is reported with the database, by `warn_if_foreign`.
+    if !found.is_dir() && !is_trusted(found.uid()) {
         tracing::warn!(path = %shown, owner = found.uid(), "belongs to another user of this machine");
     }
     Ok(())

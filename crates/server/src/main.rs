@@ -17,6 +17,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if let Err(limited) = process::check_address_space() {
+        let _ = writeln!(std::io::stderr(), "crossauth: {limited}");
+        return ExitCode::FAILURE;
+    }
     let code = match command::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 //! reports it as an error instead.
 
 use std::collections::TryReserveError;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -22,6 +23,31 @@ const OTHER_THREADS: usize = 4;
 
 /// Memory besides that of password hashing.
 const OTHER_MEMORY: usize = 32 * 1024 * 1024;
+
+/// Address space below which the allocator may abort the process wherever it asks for memory.
+const ADDRESS_SPACE: u64 = 128 * 1024 * 1024;
+
+/// The operating system limits the address space to fewer bytes than [`ADDRESS_SPACE`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TooLittleAddressSpace(u64);
+
+impl fmt::Display for TooLittleAddressSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (limit, needed) = (self.0 / (1024 * 1024), ADDRESS_SPACE / (1024 * 1024));
+        write!(
+            f,
+            "the limit of address space is {limit} MiB; at least {needed} MiB are needed (ulimit -v)"
+        )
+    }
+}
+
+/// Checks the limit of address space. Allocates nothing, so that it can be the first of all checks.
+pub(crate) fn check_address_space() -> Result<(), TooLittleAddressSpace> {
+    match getrlimit(Resource::As).current {
+        Some(limit) if limit < ADDRESS_SPACE => Err(TooLittleAddressSpace(limit)),
+        Some(_) | None => Ok(()),
+    }
+}
 
 /// Checks that the process can have the files, threads and memory that a server needs.
 pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {

@@ -89,6 +89,15 @@ pub trait Database: Clone + Send + Sync + 'static {
 /// The callback that [`Transaction::query`] calls for each row until it returns `Break`.
 pub type EachRow<'f> = dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, StorageError> + Send + 'f;
 
+/// A statement that changes rows, with its parameters.
+#[derive(Debug, Clone)]
+pub struct Write<'a> {
+    /// The statement.
+    pub statement: Statement,
+    /// Its parameters.
+    pub params: Vec<Value<'a>>,
+}
+
 /// A transaction in progress.
 #[async_trait]
 pub trait Transaction: Send {
@@ -99,6 +108,15 @@ pub trait Transaction: Send {
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, StorageError>;
+
+    /// Runs statements that change rows, in their order. A driver may send them all before it reads
+    /// the first result. Returns the error of the first that fails.
+    async fn execute_all(&mut self, writes: &[Write<'_>]) -> Result<(), StorageError> {
+        for write in writes {
+            self.execute(&write.statement, &write.params).await?;
+        }
+        Ok(())
+    }
 
     /// Runs a statement that returns rows and calls `each` with them.
     async fn query(

@@ -235,6 +235,9 @@ fn describe(error: &Error) -> String {
 }
 
 #[cfg(test)]
+mod plan;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -64,9 +64,11 @@ impl SessionSql {
         transaction: &mut dyn Transaction,
         start: &OwnedStart,
     ) -> Result<Started, StorageError> {
+        let ended = start.replaces.as_deref().map(|replaced| self.keys.deletion(replaced));
         let Some(id) = &start.key.userid else {
-            self.keys.insert(transaction, &start.key, None, None).await?;
-            self.end_replaced(transaction, start).await?;
+            let begun = self.keys.insertion(&start.key, None, None)?;
+            let writes: Vec<_> = std::iter::once(begun).chain(ended).collect();
+            transaction.execute_all(&writes).await?;
             return Ok(Started::Begun(None));
         };
         let Some(stored) = self.users.lock(transaction, id).await?.into_user()? else {
@@ -80,23 +82,13 @@ impl SessionSql {
             Ok((user, _)) => user,
             Err(refusal) => return Ok(Started::Refused(refusal)),
         };
-        self.keys.insert(transaction, &start.key, Some(id), epoch).await?;
-        self.end_replaced(transaction, start).await?;
+        let mut writes = vec![self.keys.insertion(&start.key, Some(id), epoch)?];
+        writes.extend(ended);
         for kind in &start.revoke {
-            self.keys.revoke(transaction, id, *kind, None).await?;
+            writes.push(self.keys.revocation(id, *kind, None)?);
         }
+        transaction.execute_all(&writes).await?;
         Ok(Started::Begun(Some(Box::new(user))))
-    }
-
-    async fn end_replaced(
-        &self,
-        transaction: &mut dyn Transaction,
-        start: &OwnedStart,
-    ) -> Result<(), StorageError> {
-        if let Some(replaced) = &start.replaces {
-            self.keys.delete(transaction, replaced).await?;
-        }
-        Ok(())
     }
 }
 

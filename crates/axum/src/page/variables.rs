@@ -107,7 +107,9 @@ impl Object for Layers {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let values = self.0.iter().filter_map(|layer| layer.get_attr(key).ok());
+        // Asking a layer that is undefined makes an error, which allocates.
+        let layers = self.0.iter().filter(|layer| !layer.is_undefined());
+        let values = layers.filter_map(|layer| layer.get_attr(key).ok());
         values.into_iter().find(|value| !value.is_undefined())
     }
 

@@ -14,12 +14,15 @@ fn limited(limit: &str) -> Program {
 #[test]
 fn error_for_a_low_limit_is_one_line() {
     let directory = tempfile::tempdir().unwrap();
-    for (limit, told) in [
-        ("-n 16", "the limit of open files is 16"),
-        ("-v 60000", "cannot "),
-        ("-v 30000", "cannot "),
+    let costly = ["--set", "password.argon2_memory=128MiB"];
+    for (limit, arguments, told) in [
+        ("-n 16", &[][..], "the limit of open files is 16"),
+        ("-v 60000", &[], "the limit of address space is 58 MiB; at least 128 MiB"),
+        // So little that the allocator may fail at any moment.
+        ("-v 34000", &[], "the limit of address space is 33 MiB; at least 128 MiB"),
+        ("-v 140000", &costly, "cannot "),
     ] {
-        let arguments = ["--listen", "127.0.0.1:0"];
+        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
         let output = limited(limit).arguments(&arguments).run_in(directory.path());
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");

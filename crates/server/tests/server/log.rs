@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use crossauth_testkit::server::{Server, TIME_LIMIT, read_to_end, status};
 
-use crate::account::{PASSWORD, answer, log_in};
+use crate::account::{PASSWORD, log_in, post_json};
 use crate::process::{crossauth, run_with_input, start};
 
 /// A process that ends with its test.
@@ -101,8 +101,8 @@ fn failed_login_is_logged_with_the_address_of_the_client() {
 fn session_cookie_of_another_secret_is_reported_once() {
     let mut server = start(&[]);
     let form = format!(r#"{{"username":"bob","password":"{PASSWORD}"}}"#);
-    let answer = answer(&server, "/api/signup", &form);
-    let cookie = answer.split_once("SESSIONID=").unwrap().1.split(';').next().unwrap();
+    let response = post_json(&server, "/api/signup", &form);
+    let cookie = response.split_once("SESSIONID=").unwrap().1.split(';').next().unwrap();
     let page = |server: &Server| {
         let head = "GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
         server.exchange(format!("{head}Cookie: SESSIONID={cookie}\r\n\r\n").as_bytes())

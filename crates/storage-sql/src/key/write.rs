@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::prefix_params;
 use super::statement::KeySql;
-use crate::database::{Row, Transaction, Value};
+use crate::database::{Row, Transaction, Value, Write};
 use crate::user::values;
 
 impl KeySql {
@@ -19,6 +19,18 @@ impl KeySql {
         userid: Option<&UserId>,
         epoch: Option<u64>,
     ) -> Result<(), StorageError> {
+        let Write { statement, params } = self.insertion(key, userid, epoch)?;
+        transaction.execute(&statement, &params).await?;
+        Ok(())
+    }
+
+    /// The statement of [`insert`](Self::insert).
+    pub(crate) fn insertion<'k>(
+        &'k self,
+        key: &'k Key,
+        userid: Option<&'k UserId>,
+        epoch: Option<u64>,
+    ) -> Result<Write<'k>, StorageError> {
         let keys = &self.schema.keys;
         let mut assignments = vec![
             (keys.value.quoted.as_str(), Value::text(&key.value)),
@@ -38,9 +50,8 @@ impl KeySql {
             assignments.push((field.quoted(), Value::Integer(epoch)));
         }
         assignments.extend(keys.extra.encode(&Map::new(), &key.extra)?);
-        let statement = self.insert.statement(&assignments);
-        transaction.execute(&statement, &values(assignments)).await?;
-        Ok(())
+        let statement = self.insert.statement(&assignments).into_owned();
+        Ok(Write { statement, params: values(assignments) })
     }
 
     /// Deletes a key, if it exists.
@@ -51,6 +62,11 @@ impl KeySql {
     ) -> Result<(), StorageError> {
         transaction.execute(&self.delete, &[Value::text(value)]).await?;
         Ok(())
+    }
+
+    /// The statement of [`delete`](Self::delete).
+    pub(crate) fn deletion<'v>(&self, value: &'v str) -> Write<'v> {
+        Write { statement: self.delete.clone(), params: vec![Value::text(value)] }
     }
 
     /// Removes a one-time key of exactly this owner; returns whether it existed.
@@ -80,20 +96,29 @@ impl KeySql {
         kind: KeyPrefix,
         except: Option<&str>,
     ) -> Result<(), StorageError> {
-        if kind.has_owner() {
-            let [length, prefix] = prefix_params(kind);
-            // A boolean disables the exception. For a null parameter not every database could
-            // determine the type.
-            let (no_exception, except) =
-                (Value::from(except.is_none()), except.unwrap_or_default());
-            let params =
-                [self.owner(Some(userid))?, length, prefix, no_exception, Value::text(except)];
-            transaction.execute(&self.revoke_owned, &params).await?;
-        } else {
-            let params = self.anonymous_params(kind);
-            transaction.execute(&self.revoke_anonymous, &params).await?;
-        }
+        let Write { statement, params } = self.revocation(userid, kind, except)?;
+        transaction.execute(&statement, &params).await?;
         Ok(())
+    }
+
+    /// The statement of [`revoke`](Self::revoke).
+    pub(crate) fn revocation<'v>(
+        &self,
+        userid: &'v UserId,
+        kind: KeyPrefix,
+        except: Option<&'v str>,
+    ) -> Result<Write<'v>, StorageError> {
+        if !kind.has_owner() {
+            let params = self.anonymous_params(kind).to_vec();
+            return Ok(Write { statement: self.revoke_anonymous.clone(), params });
+        }
+        let [length, prefix] = prefix_params(kind);
+        // A boolean disables the exception. For a null parameter not every database could
+        // determine the type.
+        let (no_exception, except) = (Value::from(except.is_none()), except.unwrap_or_default());
+        let owner = self.owner(Some(userid))?;
+        let params = vec![owner, length, prefix, no_exception, Value::text(except)];
+        Ok(Write { statement: self.revoke_owned.clone(), params })
     }
 
     /// Raises the epoch of a user's key to the user's current epoch, which was just raised. A key of

@@ -10,7 +10,9 @@ use tokio_postgres::error::SqlState;
 
 use super::pool::{Connection, Pool, PooledConnection, is_lost};
 use super::storage_error;
-use crate::database::{BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value};
+use crate::database::{
+    BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value, Write,
+};
 
 /// How often a transaction is retried.
 const MAX_RETRIES: u32 = 3;
@@ -134,6 +136,11 @@ impl Transaction for PostgresTransaction<'_> {
         params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
         let result = self.connection.execute(statement, params).await;
+        self.record(result)
+    }
+
+    async fn execute_all(&mut self, writes: &[Write<'_>]) -> Result<(), StorageError> {
+        let result = self.connection.execute_all(writes).await;
         self.record(result)
     }
 

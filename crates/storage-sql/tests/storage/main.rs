@@ -3,6 +3,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod driver;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod guide;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]

@@ -3,6 +3,7 @@
 mod conformance;
 mod foreign;
 mod opening;
+mod round_trip;
 mod transaction;
 mod unreadable;
 

@@ -37,6 +37,32 @@ fn file_of_the_same_name_replaces_a_default() {
 }
 
 #[test]
+fn methods_of_python_work_in_templates_of_upstream() {
+    let text = "{{ username.upper() }} {{ siteName.replace('N', 'M') }} \
+                {% for name, value in {'a': '<b>'}.items() %}{{ name }}={{ value }}{% endfor %}";
+    let directory = directory(&[("login.jinja2", text)]);
+    let pages = open(directory.path()).unwrap();
+    let html = html_of(&pages, LOGIN, json!({"username": "<ada>", "siteName": "North"}));
+    assert_eq!(html, "&lt;ADA&gt; Morth a=&lt;b&gt;");
+    let wrong = problem(&[("login.jinja2", "{{ username.nonsense() }}")]);
+    assert!(wrong.contains("nonsense"), "{wrong}");
+}
+
+#[test]
+fn a_loop_that_does_not_end_is_refused_at_the_start() {
+    let many =
+        "{% for a in range(90000) %}{% for b in range(90000) %}{{ a }}{% endfor %}{% endfor %}";
+    for (text, line) in [(many.to_owned(), 1), (format!("\n{many}"), 2)] {
+        let problem = problem(&[("login.html", &text)]);
+        assert!(problem.contains(&format!("login.html:{line}: takes too many steps")), "{problem}");
+    }
+    // A long list is not one.
+    let long = "{% for a in range(5000) %}<option>{{ a }}</option>{% endfor %}";
+    let directory = directory(&[("login.html", long)]);
+    assert!(login(&open(directory.path()).unwrap()).ends_with("<option>4999</option>"));
+}
+
+#[test]
 fn override_may_extend_defaults_and_other_files() {
     let directory = directory(&[
         ("base.html", "<main>{% block content %}{% endblock %}{% include 'part.njk' %}</main>"),

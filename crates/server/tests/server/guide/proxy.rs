@@ -1,6 +1,7 @@
 //! `docs/how-to/reverse-proxy.md`: login through nginx and Caddy with its configuration.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -19,6 +20,9 @@ use crate::process::{crossauth, run_with_input};
 const GUIDE: &str = "reverse-proxy.md";
 const SITE: &str = "id.example.com";
 
+/// The file with the address at which nginx speaks TLS.
+const ENCRYPTED: &str = "encrypted";
+
 /// The client's address, which differs from the proxy's.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
@@ -26,7 +30,7 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 struct Proxy {
     process: Child,
     address: SocketAddr,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Drop for Proxy {
@@ -56,7 +60,7 @@ fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Proxy {
         let (directory, address) = (tempfile::tempdir().unwrap(), free_address());
         let mut command = command(directory.path(), address);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let mut proxy = Proxy { process, address, _directory: directory };
+        let mut proxy = Proxy { process, address, directory };
         let mut ended = false;
         wait_until("the proxy accepts connections or ends", || {
             ended = proxy.process.try_wait().unwrap().is_some();
@@ -75,7 +79,9 @@ fn nginx(server: &Server) -> Proxy {
         let [site, socket] = snippets(GUIDE, "nginx").try_into().unwrap();
         let site = replace(&site, "server 127.0.0.1:3000", &format!("server {server}"));
         let site = replace(&site, "listen 80;", &format!("listen {};", free_address()));
-        let listen = format!("listen {address}; listen {} ssl;", free_address());
+        let encrypted = free_address();
+        fs::write(directory.join(ENCRYPTED), encrypted.to_string()).unwrap();
+        let listen = format!("listen {address}; listen {encrypted} ssl;");
         let site = replace(&site, "listen 443 ssl;", &listen);
         let site = replace(&site, "/etc/letsencrypt/live/id.example.com/", "");
         let site = replace(&site, "    location / {", &format!("{socket}\n    location / {{"));
@@ -169,6 +175,31 @@ async fn logs_in(proxy: impl Fn(&Server) -> Proxy) {
 #[tokio::test]
 async fn nginx_of_the_guide_forwards_a_login() {
     logs_in(nginx).await;
+}
+
+#[test]
+fn nginx_as_in_the_guide_serves_pages_over_tls() {
+    let server = server();
+    let proxy = nginx(&server);
+    let directory = proxy.directory.path();
+    let address = fs::read_to_string(directory.join(ENCRYPTED)).unwrap();
+    let get = |host: &str| {
+        let mut client = Command::new("openssl");
+        client.args(["s_client", "-quiet", "-verify_return_error", "-CAfile", "fullchain.pem"]);
+        client.args(["-connect", &address, "-servername", host, "-verify_hostname", host]);
+        client.current_dir(directory).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = client.stderr(Stdio::null()).spawn().unwrap();
+        let head = format!("GET /login HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        // It may have refused the certificate and ended.
+        let _ = client.stdin.take().unwrap().write_all(head.as_bytes());
+        String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let page = get(SITE);
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    let head = page.to_ascii_lowercase();
+    assert!(head.contains("strict-transport-security: max-age="), "{page}");
+    assert!(head.contains("set-cookie: __host-csrftoken=") && page.contains("Log in"), "{page}");
+    assert_eq!(get("other.example.com"), "", "the certificate is for the site alone");
 }
 
 #[tokio::test]

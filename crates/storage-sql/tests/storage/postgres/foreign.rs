@@ -10,6 +10,7 @@ use crossauth_testkit::storage::create_user;
 use serde_json::json;
 
 use super::PostgresSchema;
+use crate::guide;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
@@ -68,6 +69,25 @@ fn ddl(schema: &Schema, columns: &str) -> String {
             created {time} NOT NULL, expires {time}, lastactive {time}, data text {key_fields}
         );"
     )
+}
+
+#[tokio::test]
+async fn names_that_are_addresses_of_others_are_found_by_the_query_of_the_guide() {
+    for schema in [&PYCROSSAUTH, &CROSSAUTHJS] {
+        let opened = open(schema).await;
+        let users = schema.names[0];
+        for (id, username, email) in guide::USERS {
+            let id = match schema.userid {
+                "uuid" => format!("'00000000-0000-0000-0000-00000000000{id}'"),
+                _ => id.to_string(),
+            };
+            opened.sql(&format!(
+                "INSERT INTO {users} (id, username, email) VALUES ({id}, '{username}', {email})"
+            ));
+        }
+        let found = guide::ambiguous_names(opened.database.database(), users).await;
+        assert_eq!(found, guide::expected());
+    }
 }
 
 #[tokio::test]

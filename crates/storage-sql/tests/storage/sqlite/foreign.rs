@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Map, json};
 
 use super::SqliteFile;
+use crate::guide;
 
 /// Differences between the schemas of upstream.
 pub(crate) struct Schema {
@@ -84,6 +85,21 @@ fn ddl(
             id integer PRIMARY KEY, userid {userid} REFERENCES {users} (id), name text
         );"
     )
+}
+
+#[tokio::test]
+async fn names_that_are_addresses_of_others_are_found_by_the_query_of_the_guide() {
+    for schema in [&PYCROSSAUTH, &CROSSAUTHJS] {
+        let opened = open(schema, "").await;
+        let users = schema.names[0];
+        for (id, username, email) in guide::USERS {
+            opened.sql(&format!(
+                "INSERT INTO {users} (id, username, email) VALUES ({id}, '{username}', {email})"
+            ));
+        }
+        let found = guide::ambiguous_names(opened.database.database(), users).await;
+        assert_eq!(found, guide::expected());
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::UserUpdate",
             "storage-sql::Dialect",
             "storage-sql::Value",
+            "storage-sql::Write",
         ],
     ),
     (
