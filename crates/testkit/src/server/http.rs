@@ -42,6 +42,8 @@ pub fn read_to_end(stream: &mut TcpStream) -> String {
             Ok(0) => break,
             Ok(length) => bytes.extend_from_slice(&chunk[..length]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            // A read with a time limit is not resumed after a signal.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("the server neither responds nor closes: {error}"),
         }
     }
