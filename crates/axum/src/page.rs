@@ -32,6 +32,8 @@ pub(crate) use emergency::emergency;
 pub(crate) use error_page::ErrorPage;
 use source::Source;
 use variables::Layers;
+#[cfg(test)]
+pub(crate) use variables::sample_user;
 pub(crate) use variables::{Common, FooterLink, Problem};
 
 /// A page. Its serialized fields are the variables of its template, besides those of [`Common`].

@@ -45,3 +45,22 @@ impl Serialize for VisibleUser<'_> {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::page::sample_user;
+
+    #[test]
+    fn application_fields_do_not_shadow_ours() {
+        let fields = ["admin", "ID", "team"].map(str::to_owned);
+        let extra = [("admin", json!(true)), ("ID", json!(7)), ("team", json!("red"))];
+        let extra = Map::from_iter(extra.map(|(name, value)| (name.to_owned(), value)));
+        let user = User { admin: false, extra, ..sample_user() };
+        let shown = serde_json::to_string(&VisibleUser { user: &user, fields: &fields }).unwrap();
+        assert!(shown.contains(r#""admin":false"#) && shown.contains(r#""team":"red""#), "{shown}");
+        assert!(!shown.contains("true") && !shown.contains("ID"), "{shown}");
+    }
+}

@@ -82,7 +82,7 @@ impl From<ErrorBody> for Problem {
 }
 
 /// A sample user, to check templates.
-pub(super) fn sample_user() -> User {
+pub(crate) fn sample_user() -> User {
     User {
         id: UserId::Integer(1),
         username: "ada".into(),

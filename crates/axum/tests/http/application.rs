@@ -9,6 +9,7 @@ use crossauth_axum::{
 };
 use crossauth_core::account::Role;
 use http::Method;
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -84,6 +85,45 @@ async fn error_of_a_malformed_form_names_the_field() {
     response.assert_failure(400, "BadRequest");
     assert_eq!(response.json()["fieldErrors"], json!({"count": ["Count has the wrong type"]}));
     assert!(!response.body.contains("secret"));
+}
+
+/// A body with a CSRF token.
+type WithToken<'a> = &'a dyn Fn(&str) -> String;
+
+#[tokio::test]
+async fn csrf_token_is_required_in_bodies_of_every_media_type() {
+    let mut bob = bob(Router::new().route("/order", post(order))).await;
+    let token = bob.csrf_token().await;
+    let form = |token: &str| format!("count=5&size=large&csrfToken={token}");
+    let json = |token: &str| json!({"count": 5, "size": "large", "csrfToken": token}).to_string();
+    let multipart = |token: &str| {
+        let parts = [("count", "5"), ("size", "large"), ("csrfToken", token)];
+        let part = |(name, value): (&str, &str)| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        format!("{}--b--\r\n", parts.map(part).concat())
+    };
+    let bodies: [(&str, WithToken<'_>); 3] = [
+        ("application/x-www-form-urlencoded", &form),
+        ("application/json", &json),
+        ("multipart/form-data; boundary=b", &multipart),
+    ];
+    for path in ["/order", "/api/logout"] {
+        for (media_type, body) in bodies {
+            let typed = || request(Method::POST, path).header(CONTENT_TYPE, media_type);
+            for wrong in ["", "wrong", &token[1..]] {
+                let response = bob.send(typed(), body(wrong)).await;
+                assert_eq!(response.status, 401, "{path} {media_type}: {}", response.body);
+            }
+            // A log-out would end the session for the media types after it.
+            if path == "/order" {
+                let response = bob.send(typed(), body(&token)).await;
+                assert_eq!(response.status, 200, "{path} {media_type}: {}", response.body);
+            }
+        }
+    }
+    let logout = request(Method::POST, "/api/logout").header(CONTENT_TYPE, bodies[2].0);
+    assert_eq!(bob.send(logout, multipart(&token)).await.status, 200);
 }
 
 #[tokio::test]
