@@ -26,7 +26,7 @@ use crate::measure::session_check::PATH;
 const QUERY: &str = "\
     SELECT k.value, k.userid, k.created, k.expires, k.lastactive, k.data, k.extra, \
         u.id, u.username, u.username_normalized, u.email, u.email_normalized, u.state, \
-        u.factor1, u.factor2, u.admin, u.extra \
+        u.factor1, u.factor2, u.admin, u.created, u.extra \
     FROM crossauth_keys k LEFT JOIN crossauth_users u ON u.id = k.userid WHERE k.value = ?1";
 
 /// Serves until the process is terminated.

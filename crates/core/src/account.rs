@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::clock::Clock;
 use crate::deps::Deps;
 use crate::form::{Field, FieldError, Rule, Unit};
 use crate::password::{HashError, Hasher, PasswordPolicy};
@@ -83,12 +84,18 @@ pub enum AccountError {
 pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
+    clock: Arc<dyn Clock>,
     policy: PasswordPolicy,
 }
 
 impl Accounts {
     pub(crate) fn new(deps: &Deps, policy: PasswordPolicy) -> Self {
-        Self { users: deps.storage.users.clone(), hasher: deps.hasher.clone(), policy }
+        Self {
+            users: deps.storage.users.clone(),
+            hasher: deps.hasher.clone(),
+            clock: deps.clock.clone(),
+            policy,
+        }
     }
 
     /// The rules for new passwords.
@@ -118,6 +125,7 @@ impl Accounts {
                 String::new()
             }
         });
+        user.created = Some(self.clock.now());
         for (name, value) in &form.fields {
             if value.as_str() == Some("") {
                 continue;

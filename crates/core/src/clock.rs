@@ -3,6 +3,9 @@
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -26,6 +29,12 @@ impl Timestamp {
     /// Whole seconds since the Unix epoch, rounded down.
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// The time in UTC as RFC 3339, to the second: `2026-01-01T00:00:00Z`; `None` outside the years
+    /// 0 to 9999.
+    pub fn to_rfc3339(self) -> Option<String> {
+        OffsetDateTime::from_unix_timestamp(self.as_secs()).ok()?.format(&Rfc3339).ok()
     }
 
     /// The time since `earlier`; zero if that is later than `self`.

@@ -22,7 +22,7 @@ pub use change::{
 };
 pub use key::{KeyPosition, KeyStore, UpdateDataError};
 pub use session::{AdmitError, SessionStart, SessionStore, Started, StoredSession};
-pub use user::{StoredUser, UserStore};
+pub use user::{StoredUser, UserPage, UserStore};
 
 #[expect(unused_imports, reason = "named in the documentation above")]
 use crate::user::User;

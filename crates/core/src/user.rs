@@ -12,6 +12,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
+
 pub use factor::FactorName;
 pub use field::is_reserved_field;
 pub use id::UserId;
@@ -24,20 +26,16 @@ pub use state::{Refusal, StateChecks, StateEvent, UserState};
 /// An account. Contains no secret, so it can be shown to its user.
 ///
 /// Serializes to the JSON of the `user` member of the API: an application field with a [reserved
-/// name](is_reserved_field) is left out, so that it cannot shadow one of our fields. `id`,
-/// `username_normalized` and `email_normalized` are set by the storage.
+/// name](is_reserved_field) is left out, so that it cannot shadow one of our fields. `id` is set by
+/// the storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Identifies the user; never reused.
     pub id: UserId,
     /// The username as entered.
     pub username: String,
-    /// The normalized form of the username.
-    pub username_normalized: String,
     /// The e-mail address as entered.
     pub email: Option<String>,
-    /// The normalized form of the e-mail address.
-    pub email_normalized: Option<String>,
     /// The state of the account.
     pub state: UserState,
     /// The first factor.
@@ -46,6 +44,8 @@ pub struct User {
     pub factor2: Option<FactorName>,
     /// Whether the user is an administrator.
     pub admin: bool,
+    /// When the account was created; `None` if the storage has no record of it.
+    pub created: Option<Timestamp>,
     /// Fields of the application.
     pub extra: Map<String, Value>,
 }
@@ -62,14 +62,22 @@ impl Serialize for User {
         map.serialize_entry("factor1", &self.factor1)?;
         map.serialize_entry("factor2", FactorName::text(self.factor2.as_ref()))?;
         map.serialize_entry("admin", &self.admin)?;
-        for (name, value) in self.extra.iter().filter(|(name, _)| !is_reserved_field(name)) {
-            map.serialize_entry(name, value)?;
+        let created = self.created.and_then(Timestamp::to_rfc3339);
+        if let Some(created) = &created {
+            map.serialize_entry("created", created)?;
+        }
+        // Not reserved: a mapped table may have a column of this name.
+        let is_shown = |name: &str| created.is_none() || name != "created";
+        for (name, value) in &self.extra {
+            if !is_reserved_field(name) && is_shown(name) {
+                map.serialize_entry(name, value)?;
+            }
         }
         map.end()
     }
 }
 
-/// A user to be stored; the storage adds the id and the normalized forms.
+/// A user to be stored; the storage adds the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
     /// The username as entered.
@@ -84,6 +92,8 @@ pub struct NewUser {
     pub factor2: Option<FactorName>,
     /// Whether the user is an administrator.
     pub admin: bool,
+    /// When the account is created; `None` if that is unknown.
+    pub created: Option<Timestamp>,
     /// Fields of the application.
     pub extra: Map<String, Value>,
 }
@@ -98,8 +108,15 @@ impl NewUser {
             factor1: FactorName::PASSWORD,
             factor2: None,
             admin: false,
+            created: None,
             extra: Map::new(),
         }
+    }
+
+    /// The stored user with this id.
+    pub fn with_id(self, id: UserId) -> User {
+        let Self { username, email, state, factor1, factor2, admin, created, extra } = self;
+        User { id, username, email, state, factor1, factor2, admin, created, extra }
     }
 }
 
@@ -145,6 +162,42 @@ pub struct UserUpdate {
     pub extra: Map<String, Value>,
 }
 
+impl UserUpdate {
+    /// Applies the update to a user in memory.
+    pub fn apply(self, user: &mut User) {
+        let Self { username, email, state, factor1, factor2, admin, extra } = self;
+        user.username = username.unwrap_or_else(|| std::mem::take(&mut user.username));
+        email.apply(&mut user.email);
+        user.state = state.unwrap_or_else(|| user.state.clone());
+        user.factor1 = factor1.unwrap_or_else(|| user.factor1.clone());
+        factor2.apply(&mut user.factor2);
+        user.admin = admin.unwrap_or(user.admin);
+        for (name, value) in extra {
+            if value.is_null() {
+                user.extra.remove(&name);
+            } else {
+                user.extra.insert(name, value);
+            }
+        }
+    }
+}
+
+impl From<&NewUser> for UserUpdate {
+    /// The update that writes every field of a new user that can change later.
+    fn from(new: &NewUser) -> Self {
+        let NewUser { username, email, state, factor1, factor2, admin, created: _, extra } = new;
+        Self {
+            username: Some(username.clone()),
+            email: email.clone().map_or(Patch::Clear, Patch::Set),
+            state: Some(state.clone()),
+            factor1: Some(factor1.clone()),
+            factor2: factor2.clone().map_or(Patch::Clear, Patch::Set),
+            admin: Some(*admin),
+            extra: extra.clone(),
+        }
+    }
+}
+
 /// The stored credentials of a user. `Debug` is redacted.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct UserSecrets {
@@ -185,18 +238,7 @@ mod tests {
     use super::*;
 
     fn user(extra: Map<String, Value>) -> User {
-        User {
-            id: UserId::Integer(1),
-            username: "Bob".into(),
-            username_normalized: "bob".into(),
-            email: None,
-            email_normalized: None,
-            state: UserState::Active,
-            factor1: FactorName::PASSWORD,
-            factor2: None,
-            admin: false,
-            extra,
-        }
+        NewUser { extra, ..NewUser::named("Bob") }.with_id(UserId::Integer(1))
     }
 
     #[test]
@@ -215,5 +257,17 @@ mod tests {
 
         extra.insert("phone".into(), json!("1"));
         assert_eq!(serde_json::to_value(user(extra)).unwrap()["phone"], "1");
+    }
+
+    #[test]
+    fn time_of_creation_is_ours_where_it_is_known_and_else_the_applications() {
+        let mut extra = Map::new();
+        extra.insert("created".into(), json!("by hand"));
+        let mut bob = user(extra);
+        assert_eq!(serde_json::to_value(&bob).unwrap()["created"], "by hand");
+        bob.created = Some(Timestamp::from_millis(1_767_225_600_123));
+        let text = serde_json::to_string(&bob).unwrap();
+        assert_eq!(text.matches("\"created\"").count(), 1, "{text}");
+        assert!(text.contains("\"created\":\"2026-01-01T00:00:00Z\""), "{text}");
     }
 }

@@ -51,6 +51,7 @@
 )]
 
 mod column;
+mod columns;
 
 pub mod database;
 mod extra;
@@ -70,7 +71,8 @@ mod user;
 mod uuid;
 
 pub use open::{OpenError, OpenWarning, SqlStorage};
-pub use table_map::{KeyTable, Management, SecretsTable, TableMap, UserTable};
+pub use record::UserTable;
+pub use table_map::{KeyTable, Management, SecretsTable, TableMap};
 pub use time_encoding::TimeEncoding;
 #[doc(hidden)]
 pub use time_encoding::decode_time;

@@ -1,5 +1,6 @@
 //! Decoding of rows: each file lists the columns of a record beside their decoding.
 
+mod id;
 mod key;
 mod secrets;
 mod user;
@@ -15,9 +16,11 @@ use crate::column::{Field, is_true};
 use crate::database::{Row, Value};
 use crate::time_encoding::Times;
 
+pub(crate) use id::{IdKind, decode_id};
 pub(crate) use key::Keys;
 pub(crate) use secrets::Secrets;
-pub(crate) use user::{IdKind, Users, decode_id};
+pub use user::UserTable;
+pub(crate) use user::{UserChange, UserRow, Users};
 
 /// The values of one record within a row.
 #[derive(Clone, Copy)]
@@ -30,6 +33,10 @@ pub(crate) struct Cells<'r> {
 impl<'r> Cells<'r> {
     pub(crate) fn new(row: &'r dyn Row, before: usize) -> Self {
         Self { row, before }
+    }
+
+    pub(crate) fn cell<'f>(&self, field: &'f Field) -> Cell<'r, 'f> {
+        Cell { cells: *self, field }
     }
 
     pub(crate) fn get(&self, field: &Field) -> Result<Value<'r>, Problem> {
@@ -52,11 +59,6 @@ impl<'r> Cells<'r> {
         Ok(text.flatten().unwrap_or_default())
     }
 
-    /// A boolean; false if the column is missing or null.
-    pub(crate) fn boolean(&self, field: Option<&Field>) -> Result<bool, Problem> {
-        Ok(field.map(|field| self.get(field)).transpose()?.is_some_and(|value| is_true(&value)))
-    }
-
     /// A credential epoch; `None` if the column is missing.
     pub(crate) fn epoch(&self, field: Option<&Field>) -> Result<Option<u64>, Problem> {
         let Some(field) = field else { return Ok(None) };
@@ -65,12 +67,58 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn user_id(&self, field: &Field) -> Result<Option<UserId>, Problem> {
-        user::decode_id(self.get(field)?).map_err(|problem| Problem::column(field, problem))
+        decode_id(self.get(field)?).map_err(|problem| Problem::column(field, problem))
     }
 
     pub(crate) fn time(&self, field: &Field, times: &Times) -> Result<Option<Timestamp>, Problem> {
         let value = self.get(field)?;
         times.decode(&value).map_err(|problem| Problem::column(field, problem))
+    }
+}
+
+/// The value of one column within a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Cell<'r, 'f> {
+    cells: Cells<'r>,
+    field: &'f Field,
+}
+
+impl<'r> Cell<'r, '_> {
+    /// Text, or `None` if it is null.
+    pub(crate) fn optional_text(&self) -> Result<Option<Cow<'r, str>>, Problem> {
+        self.cells.optional_text(self.field)
+    }
+
+    pub(crate) fn text(&self) -> Result<Cow<'r, str>, Problem> {
+        self.cells.text(self.field)
+    }
+
+    /// Text; empty if it is null.
+    pub(crate) fn text_or_empty(&self) -> Result<Cow<'r, str>, Problem> {
+        Ok(self.optional_text()?.unwrap_or_default())
+    }
+
+    /// A boolean; false if it is null.
+    pub(crate) fn boolean(&self) -> Result<bool, Problem> {
+        Ok(is_true(&self.cells.get(self.field)?))
+    }
+
+    /// A credential epoch.
+    pub(crate) fn epoch(&self) -> Result<u64, Problem> {
+        let epoch = self.cells.epoch(Some(self.field))?;
+        epoch.ok_or_else(|| Problem::column(self.field, "is not a credential epoch"))
+    }
+
+    /// A time in milliseconds, or `None` if it is null.
+    pub(crate) fn millis(&self) -> Result<Option<Timestamp>, Problem> {
+        let value = self.cells.get(self.field)?;
+        if value == Value::Null {
+            return Ok(None);
+        }
+        match value.integer() {
+            Ok(millis) => Ok(Some(Timestamp::from_millis(millis))),
+            Err(_) => Err(Problem::column(self.field, "is not a time in milliseconds")),
+        }
     }
 }
 

@@ -66,13 +66,13 @@ impl Schema {
             users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
         }
         let mut keys = Keys::new(keys, map, extra)?;
-        if users.credential_epoch.is_none() || keys.epoch.is_none() {
+        if users.columns.credential_epoch.is_none() || keys.epoch.is_none() {
             // Each is useless without the other.
-            users.credential_epoch = None;
+            users.columns.credential_epoch = None;
             keys.epoch = None;
         }
         let mut warnings = Vec::new();
-        if let Some(email) = &users.email {
+        if let Some(email) = &users.columns.email {
             warnings.extend(required_column(&map.users.table, email));
         }
         warnings.extend(required(&map.users.table, &users.extra));

@@ -56,7 +56,7 @@ impl SessionSql {
         }
         let before = keys.selected.len();
         let Some(user) = users.decode(row, before)? else { return Ok(None) };
-        Ok(Some(StoredSession::of(key, user, users.decode_epoch(row, before)?)))
+        Ok(Some(StoredSession::of(key, user.user, user.epoch)))
     }
 
     async fn start(

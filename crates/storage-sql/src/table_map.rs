@@ -3,6 +3,7 @@
 use crossauth_core::user::Normalization;
 
 use crate::TimeEncoding;
+use crate::record::UserTable;
 
 /// Names of tables and columns, and how values are stored in them.
 ///
@@ -41,34 +42,6 @@ pub enum Management {
     Managed,
     /// Another program; the tables are used as found.
     External,
-}
-
-/// The users' table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserTable {
-    /// Name of the table.
-    pub table: String,
-    /// User id: integers, assigned by the database, or text, random and assigned by this crate.
-    pub id: String,
-    /// Username as entered.
-    pub username: String,
-    /// Normalized form of the username. Optional: without it, usernames are looked up as entered.
-    pub username_normalized: String,
-    /// E-mail address. Optional: without it, users have none.
-    pub email: String,
-    /// Normalized form of the e-mail address. Optional: without it, addresses are looked up as
-    /// entered.
-    pub email_normalized: String,
-    /// State of the account.
-    pub state: String,
-    /// The first factor.
-    pub factor1: String,
-    /// The second factor. Optional.
-    pub factor2: String,
-    /// Whether the user is an administrator. Optional: without it, no user is.
-    pub admin: String,
-    /// Credential epoch: counts the changes of the user's credentials. Optional.
-    pub credential_epoch: String,
 }
 
 /// The table of the users' secrets.
@@ -153,25 +126,6 @@ impl TableMap {
 
 fn dependents<const N: usize>(tables: [&str; N]) -> Vec<(String, String)> {
     tables.into_iter().map(|table| (table.into(), "userid".into())).collect()
-}
-
-impl UserTable {
-    /// A table of this name with the usual column names.
-    pub fn named(table: &str) -> Self {
-        Self {
-            table: table.into(),
-            id: "id".into(),
-            username: "username".into(),
-            username_normalized: "username_normalized".into(),
-            email: "email".into(),
-            email_normalized: "email_normalized".into(),
-            state: "state".into(),
-            factor1: "factor1".into(),
-            factor2: "factor2".into(),
-            admin: "admin".into(),
-            credential_epoch: "credential_epoch".into(),
-        }
-    }
 }
 
 impl SecretsTable {

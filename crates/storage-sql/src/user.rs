@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::storage::{
-    Change, Changed, Created, Deleted, Effects, Guard, StorageError, StoredUser, UserStore,
+    Change, Changed, Created, Deleted, Effects, Guard, StorageError, StoredUser, UserPage,
+    UserStore,
 };
-use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
+use crossauth_core::user::{NewUser, UserId, UserSecrets};
 
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
@@ -157,18 +158,26 @@ impl<D: Database> UserStore for SqlUserStore<D> {
             .await
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
-        let limit = Value::from(i64::from(limit));
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
+        let limit_value = Value::from(i64::from(limit));
         let sql = Arc::clone(&self.sql);
-        let decode = move |row: &dyn Row| sql.schema.users.decode(row, 0).transpose();
+        let decode = move |row: &dyn Row| {
+            let users = &sql.schema.users;
+            (users.decode_lookup_name(row, 0), users.decode(row, 0).transpose())
+        };
         let rows = match after {
-            None => self.database.scan(&self.sql.list, &[limit], decode).await?,
+            None => self.database.scan(&self.sql.list, &[limit_value], decode).await?,
             Some(after) => {
-                let params = [Value::text(after), limit];
+                let params = [Value::text(after), limit_value];
                 self.database.scan(&self.sql.list_after, &params, decode).await?
             }
         };
-        skip_bad_rows(rows.into_iter().flatten().collect())
+        // A row that cannot be decoded counts: behind it there may be others.
+        let is_full = u32::try_from(rows.len()) == Ok(limit);
+        let (mut names, users): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let next = names.pop().flatten().filter(|_| is_full);
+        let users = skip_bad_rows(users.into_iter().flatten().collect())?;
+        Ok(UserPage { users: users.into_iter().map(|row| row.user).collect(), next })
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {

@@ -97,6 +97,7 @@ suite! {
         user_without_secrets_is_found,
         ids_are_not_reused,
         users_are_listed_in_pages,
+        time_of_creation_is_kept_or_unknown,
         has_admin_reflects_the_users,
         application_fields_survive,
         hostile_text_survives,

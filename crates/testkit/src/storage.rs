@@ -24,7 +24,7 @@ use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{
     Change, Changed, Created, Deleted, Effects, Guard, KeyPosition, KeyStore, SessionStart,
     SessionStore, Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError,
-    UserStore,
+    UserPage, UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -226,7 +226,7 @@ impl UserStore for TestStorage {
         pass_on!(self, "users.delete", users.delete(id, guard, effects))
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
         pass_on!(self, "users.list", users.list(after, limit))
     }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crossauth_core::error::ErrorBody;
 use crossauth_core::form::{Field, FieldError, Rule};
-use crossauth_core::user::{FactorName, User, UserId, UserState};
+use crossauth_core::user::{NewUser, User, UserId};
 use minijinja::value::{Enumerator, Object, Value};
 use serde::Serialize;
-use serde_json::Map;
 
 use crate::request_id::RequestId;
 use crate::visible_user::VisibleUser;
@@ -83,18 +82,8 @@ impl From<ErrorBody> for Problem {
 
 /// A sample user, to check templates.
 pub(crate) fn sample_user() -> User {
-    User {
-        id: UserId::Integer(1),
-        username: "ada".into(),
-        username_normalized: "ada".into(),
-        email: Some("ada@example.com".into()),
-        email_normalized: Some("ada@example.com".into()),
-        state: UserState::Active,
-        factor1: FactorName::PASSWORD,
-        factor2: None,
-        admin: true,
-        extra: Map::new(),
-    }
+    let email = Some("ada@example.com".into());
+    NewUser { email, admin: true, ..NewUser::named("ada") }.with_id(UserId::Integer(1))
 }
 
 /// Layers of maps: a variable is looked up in the first map that has it.

@@ -1,9 +1,11 @@
 //! The account page, the default home page of a site.
 
 use axum::response::Response;
+use crossauth_core::clock::Timestamp;
 use crossauth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::HandlerResult;
 use crate::extract::CurrentUser;
@@ -16,6 +18,9 @@ use crate::signup_field::SignupField;
 #[derive(Serialize)]
 pub(crate) struct AccountPage {
     next: &'static str,
+    /// The day on which the account was created, in UTC.
+    #[serde(rename = "memberSince")]
+    member_since: Option<String>,
     facts: Vec<Fact>,
 }
 
@@ -49,8 +54,8 @@ impl Page for AccountPage {
     const REDIRECTS_TO_APPLICATION: bool = true;
 
     fn sample() -> Self {
-        let fact = Fact { label: "Member since".into(), value: "1 March 2026".into() };
-        Self { next: "/after", facts: vec![fact] }
+        let fact = Fact { label: "Phone".into(), value: "+43 1 234".into() };
+        Self { next: "/after", member_since: Some("1 March 2026".into()), facts: vec![fact] }
     }
 }
 
@@ -62,7 +67,14 @@ pub(crate) fn show(info: &RequestInfo) -> HandlerResult {
 fn page(info: &RequestInfo, user: &User) -> Response {
     let fields = info.crossauth.config().signup_fields.iter();
     let facts = fields.filter_map(|field| Fact::new(field, user.extra.get(&field.name)?));
-    response::page(info, &AccountPage { next: "", facts: facts.collect() })
+    let member_since = user.created.and_then(day);
+    response::page(info, &AccountPage { next: "", member_since, facts: facts.collect() })
+}
+
+/// The day of a moment in UTC: `1 March 2026`.
+fn day(moment: Timestamp) -> Option<String> {
+    let date = OffsetDateTime::from_unix_timestamp(moment.as_secs()).ok()?.date();
+    Some(format!("{} {} {}", date.day(), date.month(), date.year()))
 }
 
 /// The account page, for an application without its own.

@@ -7,7 +7,7 @@ use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
 use crossauth_core::signup::Registration;
-use crossauth_core::user::User;
+use crossauth_core::user::{Normalization, User};
 use serde::{Deserialize, Serialize};
 
 use super::HandlerResult;
@@ -138,8 +138,9 @@ pub(super) fn resend(info: &RequestInfo, failure: Failure, echo: &Echo) -> Handl
 }
 
 fn is_name_of(typed: &str, user: &User) -> bool {
-    let is = |name: &str| name.eq_ignore_ascii_case(typed.trim());
-    is(&user.username) || is(&user.username_normalized) || user.email.as_deref().is_some_and(is)
+    let typed = Normalization::Nfkc.apply(typed);
+    let is = |name: &str| Normalization::Nfkc.apply(name) == typed;
+    is(&user.username) || user.email.as_deref().is_some_and(is)
 }
 
 /// An unticked checkbox is absent from a page's form, which means `false`. For JSON, an absent

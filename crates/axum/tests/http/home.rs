@@ -16,6 +16,7 @@ async fn account_page_shows_username_and_logout_button() {
     page.assert_page(200, "root");
     assert!(page.text().contains("Administrator"));
     assert!(page.text().contains("action=\"/logout\""));
+    assert!(page.text().contains("<dt>Member since</dt><dd>1 January 2026</dd>"), "{}", page.body);
     let page = site.logged_in("bob").await.get("/").await;
     assert!(!page.text().contains("Administrator"));
 }

@@ -153,7 +153,7 @@ async fn invalid_characters_in_a_name_are_rejected_at_signup_and_match_no_user_a
         response.assert_failure(401, "UsernameOrPasswordInvalid");
         assert!(response.headers.values().all(|value| !value.as_bytes().contains(&b'\n')));
     }
-    assert_eq!(site.storage.users.list(None, 10).await.unwrap().len(), 1);
+    assert_eq!(site.storage.users.list(None, 10).await.unwrap().users.len(), 1);
 }
 
 #[tokio::test]

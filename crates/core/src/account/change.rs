@@ -11,6 +11,7 @@ use crate::secret::Password;
 use crate::session::SessionId;
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
+    UserPage,
 };
 use crate::user::{
     EmailAddress, NewUser, Patch, ReservedNames, SecretsUpdate, StateEvent, User, UserId,
@@ -234,8 +235,8 @@ impl Accounts {
     }
 
     /// Lists up to `limit` users in the order of their normalized usernames, starting after
-    /// `after`, a normalized username.
-    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
+    /// `after`, the [`next`](UserPage::next) of the previous page.
+    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
         self.users.list(after, limit).await
     }
 

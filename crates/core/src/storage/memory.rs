@@ -23,7 +23,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
 
 use super::Storage;
 use crate::key::Key;
@@ -68,18 +67,11 @@ struct State {
 
 struct Account {
     user: User,
+    /// The normalized form of the username.
+    username: String,
+    /// The normalized form of the e-mail address.
+    email: Option<String>,
     secrets: UserSecrets,
     /// The credential epoch: how often the user's sessions were ended.
     epoch: u64,
-}
-
-/// Writes application fields; null deletes a field.
-fn merge(fields: &mut Map<String, Value>, changes: &Map<String, Value>) {
-    for (name, value) in changes {
-        if value.is_null() {
-            fields.remove(name);
-        } else {
-            fields.insert(name.clone(), value.clone());
-        }
-    }
 }

@@ -74,6 +74,15 @@ impl StoredUser {
     }
 }
 
+/// A page of a list of users.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UserPage {
+    /// The users, without those whose row cannot be decoded.
+    pub users: Vec<User>,
+    /// The normalized username after which the next page starts; `None` if there are no more users.
+    pub next: Option<String>,
+}
+
 /// Users and their secrets.
 ///
 /// Implementations normalise usernames and e-mail addresses on writing and on looking up, by their
@@ -124,8 +133,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<Deleted, StorageError>;
 
     /// Lists up to `limit` users in the order of their normalized usernames, starting after
-    /// `after`, the last normalized username of the previous page.
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError>;
+    /// `after`, the [`next`](UserPage::next) of the previous page.
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError>;
 
     /// Whether any user is an administrator.
     async fn has_admin(&self) -> Result<bool, StorageError>;

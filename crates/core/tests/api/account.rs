@@ -217,6 +217,24 @@ async fn new_administrator_makes_setup_links_invalid() {
 }
 
 #[tokio::test]
+async fn account_has_the_time_of_its_creation_on_every_path() {
+    let site = Site::new();
+    let now = || Some(crossauth_core::clock::Clock::now(&site.clock));
+    let begin = now();
+    assert_eq!(site.account("bob", Role::User).await.created, begin);
+    site.clock.advance(std::time::Duration::from_hours(1));
+    let SignupOutcome::LoggedIn(session) =
+        site.auth.signup.sign_up(SignupRequest::new(form("carol", PASSWORD))).await.unwrap();
+    assert_eq!(session.user.unwrap().created, now());
+    let token = site.auth.setup.issue_token().await.unwrap().unwrap();
+    let request = SignupRequest::new(form("root", PASSWORD));
+    let session = site.auth.setup.create_admin(&token, request).await.unwrap();
+    assert_eq!(session.user.unwrap().created, now());
+    let update = AccountUpdate { role: Some(Role::Administrator), ..AccountUpdate::default() };
+    assert_eq!(site.auth.accounts.update("bob", update).await.unwrap().created, begin);
+}
+
+#[tokio::test]
 async fn setup_link_that_outlives_the_check_for_administrators_creates_no_second_one() {
     let site = Site::new();
     let setup = &site.auth.setup;

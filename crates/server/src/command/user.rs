@@ -7,12 +7,10 @@ use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, AccountUpdate, Role};
 use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind};
+use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind, UserPage};
 use crossauth_core::user::{Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::password::{self, Origin};
 use crate::cli::{AddUser, DeleteUser, ListUsers, SetPassword, UserCommand};
@@ -227,9 +225,7 @@ fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
 
 /// Formats a time in UTC.
 fn format_time(time: Option<Timestamp>) -> String {
-    let time = time
-        .and_then(|at| OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000)).ok());
-    time.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
+    time.and_then(Timestamp::to_rfc3339).unwrap_or_else(|| "-".to_owned())
 }
 
 fn show(user: &User, json: bool) -> anyhow::Result<()> {
@@ -238,13 +234,14 @@ fn show(user: &User, json: bool) -> anyhow::Result<()> {
         writeln!(stdout, "{}", crate::report::json(user)?)?;
         return Ok(());
     }
-    let id = user.id.to_string();
+    let (id, created) = (user.id.to_string(), format_time(user.created));
     let facts = [
         ("username", user.username.as_str()),
         ("id", &id),
         ("email", user.email.as_deref().unwrap_or("-")),
         ("state", user.state.as_str()),
         ("role", role(user)),
+        ("created", &created),
     ];
     for (name, value) in facts {
         writeln!(stdout, "{name}: {}", value.escape_debug())?;
@@ -273,9 +270,9 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
 }
 
 async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
-    let users = auth.accounts.list(page.after.as_deref(), page.limit).await?;
+    let UserPage { users, next } = auth.accounts.list(page.after.as_deref(), page.limit).await?;
     let mut stdout = io::stdout().lock();
-    if users.is_empty() {
+    if users.is_empty() && next.is_none() {
         let more = if page.after.is_some() { "more " } else { "" };
         writeln!(io::stderr(), "there are no {more}accounts")?;
     } else if !page.json {
@@ -288,9 +285,8 @@ async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
             writeln!(stdout, "{}", row(user))?;
         }
     }
-    if let Some(last) = users.last().filter(|_| u32::try_from(users.len()) == Ok(page.limit)) {
-        let after = last.username_normalized.escape_debug();
-        writeln!(io::stderr(), "there may be more: --after '{after}'")?;
+    if let Some(next) = next {
+        writeln!(io::stderr(), "there may be more: --after '{}'", next.escape_debug())?;
     }
     Ok(())
 }

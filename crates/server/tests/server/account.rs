@@ -215,6 +215,8 @@ fn account_is_shown_changed_and_deleted() {
         assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
     }
     assert!(shown.contains("phone: +43 1\n"), "{shown}");
+    let created = shown.lines().find_map(|line| line.strip_prefix("created: ")).unwrap();
+    assert!(created.starts_with("20") && created.ends_with('Z'), "{created}");
     user(path, &["set", "alice", "phone="]);
     user(path, &["set-email", "alice", ""]);
     let shown = user(path, &["show", "alice", "--json"]);

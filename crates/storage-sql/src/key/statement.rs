@@ -153,7 +153,8 @@ fn touch(schema: &Schema) -> Option<Statement> {
 
 fn renew(schema: &Schema) -> Option<Statement> {
     let Schema { users, keys, .. } = schema;
-    let (epoch, credential_epoch) = keys.epoch.as_ref().zip(users.credential_epoch.as_ref())?;
+    let (epoch, credential_epoch) =
+        keys.epoch.as_ref().zip(users.columns.credential_epoch.as_ref())?;
     Some(Statement::new(format!(
         "UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {value} = ? AND {userid} = ? \
          AND {epoch} = (SELECT {credential_epoch} - 1 FROM {users} WHERE {id} = ?)",
@@ -168,7 +169,7 @@ fn renew(schema: &Schema) -> Option<Statement> {
 }
 
 /// The columns that are usually written for a new key.
-fn insert_columns(keys: &Keys) -> Vec<&str> {
+fn insert_columns(keys: &Keys) -> Vec<String> {
     let fields = [
         Some(&keys.userid),
         Some(&keys.created),
@@ -178,7 +179,7 @@ fn insert_columns(keys: &Keys) -> Vec<&str> {
         keys.epoch.as_ref(),
     ];
     let columns = fields.into_iter().flatten().map(Field::quoted);
-    std::iter::once(keys.value.quoted.as_str()).chain(columns).collect()
+    std::iter::once(keys.value.quoted.as_str()).chain(columns).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -2,14 +2,138 @@
 
 use std::borrow::Cow;
 
+use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
-use crossauth_core::user::{FactorName, Normalization, User, UserId, UserState};
+use crossauth_core::user::{
+    FactorName, NewUser, Normalization, Patch, User, UserState, UserUpdate,
+};
 
+use super::id::IdKind;
 use super::{Cells, Problem};
-use crate::column::{Column, Field, Table};
+use crate::column::{Field, Table};
+use crate::columns::columns;
 use crate::database::{Row, Value};
 use crate::extra::Extra;
-use crate::{OpenError, TableMap, uuid};
+use crate::{OpenError, TableMap};
+
+/// A row of users without its secrets.
+pub(crate) struct UserRow {
+    pub(crate) user: User,
+    /// The credential epoch; `None` if the database has no such column.
+    pub(crate) epoch: Option<u64>,
+}
+
+/// A new user, or a change of one.
+pub(crate) struct UserChange<'v> {
+    /// The fields that can change.
+    pub(crate) update: &'v UserUpdate,
+    /// The user, if it is new.
+    pub(crate) new: Option<&'v NewUser>,
+    pub(crate) normalization: Normalization,
+}
+
+columns! {
+    /// The users' table.
+    pub struct UserTable {
+        /// User id: integers, assigned by the database, or text, random and assigned by this crate.
+        pub id: String
+    }
+
+    /// The columns of the users' table, apart from the id and the application's own.
+    pub(crate) struct UserColumns;
+
+    read(row: UserRow, cell);
+    write(change: UserChange);
+
+    mapped {
+        /// Username as entered.
+        username: Required {
+            read { row.user.username = cell.text()?.into_owned(); }
+            write { change.update.username.as_deref().map(Value::text) }
+        }
+        /// Normalized form of the username. Optional: without it, usernames are looked up as entered.
+        username_normalized: Optional {
+            write {
+                let name = change.update.username.as_deref();
+                name.map(|name| Value::text(change.normalization.apply(name)))
+            }
+        }
+        /// E-mail address. Optional: without it, users have none.
+        email: Optional {
+            read { row.user.email = cell.optional_text()?.map(Cow::into_owned); }
+            write { patched(&change.update.email, |email| Value::text(email.as_str())) }
+        }
+        /// Normalized form of the e-mail address. Optional: without it, addresses are looked up as
+        /// entered.
+        email_normalized: Optional {
+            write {
+                let normalized = |email: &String| Value::text(change.normalization.apply(email));
+                patched(&change.update.email, normalized)
+            }
+        }
+        /// State of the account.
+        state: Required {
+            // Null in rows that were inserted before the column was added.
+            read { row.user.state = cell.optional_text()?.map_or(UserState::Active, |state| UserState::from(&*state)); }
+            write { change.update.state.as_ref().map(|state| Value::text(state.as_str())) }
+        }
+        /// The first factor.
+        factor1: Required {
+            read { row.user.factor1 = FactorName::from(&*cell.text_or_empty()?); }
+            write { change.update.factor1.as_ref().map(|factor| Value::text(factor.as_str())) }
+        }
+        /// The second factor. Optional.
+        factor2: Optional {
+            read { row.user.factor2 = FactorName::optional(&cell.text_or_empty()?); }
+            write {
+                match &change.update.factor2 {
+                    Patch::Keep => None,
+                    Patch::Set(factor) => Some(Value::text(FactorName::text(Some(factor)))),
+                    Patch::Clear => Some(Value::text(FactorName::text(None))),
+                }
+            }
+        }
+        /// Whether the user is an administrator. Optional: without it, no user is.
+        admin: Optional {
+            read { row.user.admin = cell.boolean()?; }
+            write { change.update.admin.map(Value::from) }
+        }
+        /// Credential epoch: counts the changes of the user's credentials. Optional.
+        credential_epoch: Optional {
+            read { row.epoch = Some(cell.epoch()?); }
+        }
+    }
+
+    own {
+        /// When the account was created, in milliseconds; null in older rows.
+        created {
+            read { row.user.created = cell.millis()?; }
+            write {
+                let created = change.new.and_then(|user| user.created);
+                created.map(|at: Timestamp| Value::Integer(at.as_millis()))
+            }
+        }
+    }
+}
+
+impl UserTable {
+    /// A table of this name with the usual column names.
+    pub fn named(table: &str) -> Self {
+        Self::with_declared_names(table)
+    }
+}
+
+/// The value that a patch writes; `None` if it keeps the stored one.
+fn patched<'v, T>(
+    patch: &'v Patch<T>,
+    encode: impl FnOnce(&'v T) -> Value<'v>,
+) -> Option<Value<'v>> {
+    match patch {
+        Patch::Keep => None,
+        Patch::Set(value) => Some(encode(value)),
+        Patch::Clear => Some(Value::Null),
+    }
+}
 
 /// The users' table.
 #[derive(Debug, Clone)]
@@ -18,15 +142,9 @@ pub(crate) struct Users {
     pub(crate) table: String,
     pub(crate) id: Field,
     pub(crate) id_kind: IdKind,
-    pub(crate) username: Field,
-    pub(crate) username_normalized: Option<Field>,
-    pub(crate) email: Option<Field>,
-    pub(crate) email_normalized: Option<Field>,
-    pub(crate) state: Field,
-    pub(crate) factor1: Field,
-    pub(crate) factor2: Option<Field>,
-    pub(crate) admin: Option<Field>,
-    pub(crate) credential_epoch: Option<Field>,
+    pub(crate) columns: UserColumns,
+    /// The column by which usernames are looked up.
+    pub(crate) lookup_name: Field,
     pub(crate) extra: Extra,
     pub(crate) normalization: Normalization,
     /// What to select for [`decode`](Self::decode).
@@ -41,19 +159,18 @@ impl Users {
     ) -> Result<Self, OpenError> {
         let names = &map.users;
         let id = table.select(&names.id)?;
+        let columns = UserColumns::select(&mut table, names, map.management)?;
+        let lookup_name = columns.username_normalized.as_ref().or(columns.username.as_ref());
+        let lookup_name = lookup_name.cloned().ok_or_else(|| OpenError::MissingColumn {
+            table: names.table.clone(),
+            column: names.username.clone(),
+        })?;
         Ok(Self {
             table: table.quoted.clone(),
             id_kind: IdKind::of(&id.column),
             id,
-            username: table.select(&names.username)?,
-            username_normalized: table.select_optional(&names.username_normalized)?,
-            email: table.select_optional(&names.email)?,
-            email_normalized: table.select_optional(&names.email_normalized)?,
-            state: table.select(&names.state)?,
-            factor1: table.select(&names.factor1)?,
-            factor2: table.select_optional(&names.factor2)?,
-            admin: table.select_optional(&names.admin)?,
-            credential_epoch: table.select_optional(&names.credential_epoch)?,
+            columns,
+            lookup_name,
             extra: extra(&mut table)?,
             normalization: map.normalization,
             selected: table.into_selected(),
@@ -65,73 +182,39 @@ impl Users {
         &self,
         row: &dyn Row,
         before: usize,
-    ) -> Result<Option<User>, StorageError> {
+    ) -> Result<Option<UserRow>, StorageError> {
         let cells = Cells::new(row, before);
         let id = cells.user_id(&self.id).map_err(|problem| problem.of_row(&self.table, "?"))?;
         let Some(id) = id else { return Ok(None) };
-        self.decode_fields(cells, id.clone())
-            .map(Some)
-            .map_err(|problem| problem.of_row(&self.table, id))
+        let mut row = UserRow { user: NewUser::named("").with_id(id), epoch: None };
+        match self.decode_fields(&mut row, cells) {
+            Ok(()) => Ok(Some(row)),
+            Err(problem) => Err(problem.of_row(&self.table, row.user.id)),
+        }
     }
 
-    fn decode_fields(&self, cells: Cells<'_>, id: UserId) -> Result<User, Problem> {
-        let username = cells.text(&self.username)?.into_owned();
-        let email = self.email.as_ref().map(|field| cells.optional_text(field)).transpose()?;
-        let email = email.flatten().map(Cow::into_owned);
-        Ok(User {
-            id,
-            username_normalized: match &self.username_normalized {
-                Some(field) => cells
-                    .optional_text(field)?
-                    .map_or_else(|| self.normalization.apply(&username), Cow::into_owned),
-                None => username.clone(),
-            },
-            email_normalized: match (&self.email_normalized, &email) {
-                (Some(field), Some(email)) => Some(
-                    cells
-                        .optional_text(field)?
-                        .map_or_else(|| self.normalization.apply(email), Cow::into_owned),
-                ),
-                (_, email) => email.clone(),
-            },
-            username,
-            email,
-            // Null in rows that were inserted before the column was added.
-            state: match cells.optional_text(&self.state)? {
-                Some(state) => UserState::from(&*state),
-                None => UserState::Active,
-            },
-            factor1: FactorName::from(&*cells.text_or_empty(Some(&self.factor1))?),
-            factor2: FactorName::optional(&cells.text_or_empty(self.factor2.as_ref())?),
-            admin: cells.boolean(self.admin.as_ref())?,
-            extra: self.extra.decode(cells)?,
-        })
+    fn decode_fields(&self, row: &mut UserRow, cells: Cells<'_>) -> Result<(), Problem> {
+        self.columns.read(row, cells)?;
+        row.user.extra = self.extra.decode(cells)?;
+        Ok(())
     }
 
-    /// The credential epoch in the same row; `None` if the database has no such column.
-    pub(crate) fn decode_epoch(
-        &self,
-        row: &dyn Row,
-        before: usize,
-    ) -> Result<Option<u64>, StorageError> {
-        Cells::new(row, before)
-            .epoch(self.credential_epoch.as_ref())
-            .map_err(|problem| problem.of_row(&self.table, "?"))
-    }
-
-    /// The column by which usernames are looked up.
-    pub(crate) fn lookup_name(&self) -> &Field {
-        self.username_normalized.as_ref().unwrap_or(&self.username)
+    /// The normalized form of the username in a row that [`decode`](Self::decode) may not be able to
+    /// decode.
+    pub(crate) fn decode_lookup_name(&self, row: &dyn Row, before: usize) -> Option<String> {
+        let name = Cells::new(row, before).optional_text(&self.lookup_name).ok().flatten();
+        name.map(Cow::into_owned)
     }
 
     /// The column by which e-mail addresses are looked up.
     pub(crate) fn lookup_address(&self) -> Option<&Field> {
-        self.email.as_ref().map(|email| self.email_normalized.as_ref().unwrap_or(email))
+        let UserColumns { email, email_normalized, .. } = &self.columns;
+        email.as_ref().map(|email| email_normalized.as_ref().unwrap_or(email))
     }
 
     /// The form in which a username is looked up.
     pub(crate) fn lookup_username(&self, username: &str) -> String {
-        match self.username_normalized {
+        match self.columns.username_normalized {
             Some(_) => self.normalization.apply(username),
             None => username.to_owned(),
         }
@@ -139,83 +222,9 @@ impl Users {
 
     /// The form in which an e-mail address is looked up.
     pub(crate) fn lookup_email(&self, email: &str) -> String {
-        match self.email_normalized {
+        match self.columns.email_normalized {
             Some(_) => self.normalization.apply(email),
             None => email.to_owned(),
         }
-    }
-}
-
-/// The type of user ids in this database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IdKind {
-    Integer,
-    Text,
-    /// UUIDs in a column of type `uuid`, as text in Rust.
-    Uuid,
-    /// UUIDs stored as 16 bytes, as text in Rust.
-    UuidBytes,
-}
-
-impl IdKind {
-    /// The kind that a column is declared as. In a database without strict types, stored ids may
-    /// differ.
-    fn of(column: &Column) -> Self {
-        if column.sql_type == "uuid" {
-            return Self::Uuid;
-        }
-        let numeric =
-            ["int", "serial", "numeric"].iter().any(|name| column.sql_type.contains(name));
-        if numeric { Self::Integer } else { Self::Text }
-    }
-
-    /// The kind of a stored id.
-    pub(crate) fn of_value(value: &Value<'_>) -> Option<Self> {
-        match value {
-            Value::Integer(_) => Some(Self::Integer),
-            Value::Text(_) => Some(Self::Text),
-            Value::Bytes(bytes) if bytes.len() == 16 => Some(Self::UuidBytes),
-            Value::Null | Value::Bool(_) | Value::Real(_) | Value::Bytes(_) | Value::Time(_) => {
-                None
-            }
-        }
-    }
-
-    /// The id as a parameter of a comparison. An id of another kind becomes null, which equals no
-    /// id.
-    pub(crate) fn lookup_value(self, id: &UserId) -> Value<'_> {
-        self.column_value(id).unwrap_or(Value::Null)
-    }
-
-    /// The id as a parameter to store.
-    pub(crate) fn column_value(self, id: &UserId) -> Result<Value<'_>, StorageError> {
-        match (self, id) {
-            (Self::Integer, UserId::Integer(id)) => Ok(Value::Integer(*id)),
-            (Self::Text, UserId::Text(id)) => Ok(Value::text(id)),
-            (Self::Uuid, UserId::Text(id)) if uuid::parse(id).is_some() => Ok(Value::text(id)),
-            (Self::Uuid, _) => Err(StorageError::corrupt("user ids in this database are UUIDs")),
-            (Self::UuidBytes, UserId::Text(id)) => match uuid::parse(id) {
-                Some(bytes) => Ok(Value::bytes(bytes.to_vec())),
-                None => Err(StorageError::corrupt("user ids in this database are UUIDs")),
-            },
-            (Self::Integer, UserId::Text(_))
-            | (Self::Text | Self::UuidBytes, UserId::Integer(_)) => {
-                Err(StorageError::corrupt("user ids in this database are of another type"))
-            }
-        }
-    }
-}
-
-/// Decodes a stored user id; `None` if it is null.
-pub(crate) fn decode_id(value: Value<'_>) -> Result<Option<UserId>, &'static str> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Integer(id) => Ok(Some(UserId::Integer(id))),
-        Value::Text(id) => Ok(Some(UserId::Text(id.into_owned()))),
-        Value::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_ref()) {
-            Ok(bytes) => Ok(Some(UserId::Text(uuid::format(bytes)))),
-            Err(_) => Err("is not a UUID"),
-        },
-        Value::Bool(_) | Value::Real(_) | Value::Time(_) => Err("is neither an integer nor text"),
     }
 }

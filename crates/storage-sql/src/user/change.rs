@@ -283,8 +283,8 @@ impl AccountSql {
         let decode = |row: &dyn Row| Ok(users.decode(row, 0).transpose());
         let admins = transaction.list(statement, &[], decode).await?;
         let mut admins = skip_bad_rows(admins.into_iter().flatten().collect())?;
-        admins.retain(|admin| admin.state != UserState::Disabled);
-        Ok(matches!(&*admins, [only] if only.id == *id))
+        admins.retain(|admin| admin.user.state != UserState::Disabled);
+        Ok(matches!(&*admins, [only] if only.user.id == *id))
     }
 
     /// Consumes the required token; returns whether it existed.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::{StorageError, StoredUser};
+use crossauth_core::user::{NewUser, UserUpdate};
 
 use crate::column::{Field, select_list};
 use crate::database::{Row, Statement, Value};
 use crate::extra::Assignments;
-use crate::record::{Secrets, Users};
+use crate::record::{Secrets, UserChange, UserRow, Users};
 use crate::schema::Schema;
 
 /// The statements, built once from the schema of the database.
@@ -45,7 +47,7 @@ impl UserSql {
         let Schema { users, secrets, dialect, .. } = schema.as_ref();
         let (table, id) = (&users.table, users.id.quoted());
         let userid = &secrets.userid.quoted;
-        let name = users.lookup_name().quoted();
+        let name = users.lookup_name.quoted();
         let columns = select_list(&users.selected, "u");
         let by = |column: &str| {
             let secret_columns = select_list(&secrets.selected, "s");
@@ -76,30 +78,30 @@ impl UserSql {
             )),
             epoch: Statement::new(format!(
                 "SELECT {} FROM {table} WHERE {id} = ?",
-                users.credential_epoch.as_ref().map_or("NULL", Field::quoted)
+                users.columns.credential_epoch.as_ref().map_or("NULL", Field::quoted)
             )),
-            raise_epoch: users.credential_epoch.as_ref().map(|epoch| {
+            raise_epoch: users.columns.credential_epoch.as_ref().map(|epoch| {
                 let epoch = epoch.quoted();
                 Statement::new(format!("UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {id} = ?"))
             }),
             id_by_username: id_by(name),
             id_by_email: users.lookup_address().map(|address| id_by(address.quoted())),
-            lock_admins: users.admin.as_ref().map(|admin| {
+            lock_admins: users.columns.admin.as_ref().map(|admin| {
                 let is_admin = dialect.is_true(&admin.column);
                 Statement::new(format!(
                     "SELECT {columns} FROM {table} AS u WHERE {is_admin} ORDER BY u.{id}{}",
                     dialect.for_update()
                 ))
             }),
-            lock_address: users.email.as_ref().and_then(|_| dialect.advisory_lock()),
-            lock_admin_creation: users.admin.as_ref().and_then(|_| dialect.advisory_lock()),
+            lock_address: users.columns.email.as_ref().and_then(|_| dialect.advisory_lock()),
+            lock_admin_creation: users.columns.admin.as_ref().and_then(|_| dialect.advisory_lock()),
             insert: Insert::new(&users.table, insert_columns(users)),
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             delete_dependents: delete_dependents(&schema),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {id} = ?")),
             list: list(""),
             list_after: list(&format!("WHERE u.{name} > ?")),
-            has_admin: users.admin.as_ref().map(|admin| {
+            has_admin: users.columns.admin.as_ref().map(|admin| {
                 let is_admin = dialect.is_true(&admin.column);
                 Statement::new(format!("SELECT 1 FROM {table} WHERE {is_admin} LIMIT 1"))
             }),
@@ -110,31 +112,24 @@ impl UserSql {
     /// Decodes a user with secrets, as selected by the look-up statements.
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Option<StoredUser>, StorageError> {
         let Schema { users, secrets, .. } = self.schema.as_ref();
-        let Some(user) = users.decode(row, 0)? else { return Ok(None) };
-        let epoch = users.decode_epoch(row, 0)?;
+        let Some(UserRow { user, epoch }) = users.decode(row, 0)? else { return Ok(None) };
         let secrets = secrets.decode(row, users.selected.len())?;
         Ok(Some(StoredUser::new(user, secrets, epoch)))
     }
 }
 
 /// The columns that are usually written for a new user.
-fn insert_columns(users: &Users) -> Vec<&str> {
-    let fields = [
-        Some(&users.username),
-        users.username_normalized.as_ref(),
-        users.email.as_ref(),
-        users.email_normalized.as_ref(),
-        Some(&users.state),
-        Some(&users.factor1),
-        users.factor2.as_ref(),
-        users.admin.as_ref(),
-    ];
-    fields.into_iter().flatten().map(Field::quoted).collect()
+fn insert_columns(users: &Users) -> Vec<String> {
+    let new = NewUser { created: Some(Timestamp::from_millis(0)), ..NewUser::named("") };
+    let update = UserUpdate::from(&new);
+    let normalization = users.normalization;
+    let change = UserChange { update: &update, new: Some(&new), normalization };
+    users.columns.write(&change).into_iter().map(|(column, _)| column.to_owned()).collect()
 }
 
 /// The columns that are usually written for new secrets.
-fn insert_secret_columns(secrets: &Secrets) -> Vec<&str> {
-    vec![secrets.password.quoted(), &secrets.userid.quoted]
+fn insert_secret_columns(secrets: &Secrets) -> Vec<String> {
+    vec![secrets.password.column.quoted.clone(), secrets.userid.quoted.clone()]
 }
 
 fn delete_dependents(schema: &Schema) -> Vec<Statement> {
@@ -158,9 +153,8 @@ pub(crate) struct Insert {
 }
 
 impl Insert {
-    pub(crate) fn new(table: &str, columns: Vec<&str>) -> Self {
-        let statement = insert(table, &columns);
-        let columns = columns.into_iter().map(str::to_owned).collect();
+    pub(crate) fn new(table: &str, columns: Vec<String>) -> Self {
+        let statement = insert(table, &columns.iter().map(String::as_str).collect::<Vec<_>>());
         Self { table: table.to_owned(), columns, statement }
     }
 

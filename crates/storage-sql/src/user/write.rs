@@ -1,14 +1,14 @@
 //! Writes rows of users and secrets within a transaction.
 
 use crossauth_core::storage::{StorageError, StorageErrorKind, StoredUser};
-use crossauth_core::user::{FactorName, NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
+use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
 use super::statement::{UserSql, update, values};
 use crate::column::Field;
 use crate::database::{Row, Statement, Transaction, Value};
 use crate::extra::Assignments;
-use crate::record::{IdKind, decode_id};
+use crate::record::{IdKind, UserChange, decode_id};
 
 /// A user whose row is locked.
 pub(crate) enum Locked {
@@ -81,16 +81,8 @@ impl UserSql {
         user: &NewUser,
     ) -> Result<UserId, StorageError> {
         let users = &self.schema.users;
-        let change = UserUpdate {
-            username: Some(user.username.clone()),
-            email: user.email.clone().map_or(Patch::Clear, Patch::Set),
-            state: Some(user.state.clone()),
-            factor1: Some(user.factor1.clone()),
-            factor2: user.factor2.clone().map_or(Patch::Clear, Patch::Set),
-            admin: Some(user.admin),
-            extra: user.extra.clone(),
-        };
-        let mut assignments = self.assignments(&change, &Map::new())?;
+        let update = UserUpdate::from(user);
+        let mut assignments = self.assignments(&update, Some(user), &Map::new())?;
         if users.id_kind != IdKind::Integer {
             let random = self.schema.dialect.random_id(users.id_kind);
             let random = Statement::new(format!("SELECT {random}"));
@@ -113,7 +105,7 @@ impl UserSql {
         stored: &Map<String, Json>,
     ) -> Result<(), StorageError> {
         let users = &self.schema.users;
-        let assignments = self.assignments(change, stored)?;
+        let assignments = self.assignments(change, None, stored)?;
         if !assignments.is_empty() {
             let statement = update(&users.table, &assignments, users.id.quoted());
             let mut params = values(assignments);
@@ -125,34 +117,14 @@ impl UserSql {
 
     fn assignments<'v>(
         &'v self,
-        change: &'v UserUpdate,
+        update: &'v UserUpdate,
+        new: Option<&'v NewUser>,
         stored: &Map<String, Json>,
     ) -> Result<Assignments<'v>, StorageError> {
         let users = &self.schema.users;
-        let mut assignments = Assignments::new();
-        let mut write = |field: Option<&'v Field>, value: Option<Value<'v>>| {
-            assignments.extend(field.map(Field::quoted).zip(value));
-        };
-        let username = change.username.as_deref();
-        write(Some(&users.username), username.map(Value::text));
-        let normalized = username.map(|name| Value::text(users.normalization.apply(name)));
-        write(users.username_normalized.as_ref(), normalized);
-        write(users.email.as_ref(), patch_value(&change.email, Value::text));
-        let normalized = |email: &'v str| Value::text(users.normalization.apply(email));
-        write(users.email_normalized.as_ref(), patch_value(&change.email, normalized));
-        write(Some(&users.state), change.state.as_ref().map(|state| Value::text(state.as_str())));
-        write(
-            Some(&users.factor1),
-            change.factor1.as_ref().map(|factor| Value::text(factor.as_str())),
-        );
-        let factor2 = match &change.factor2 {
-            Patch::Keep => None,
-            Patch::Set(factor) => Some(FactorName::text(Some(factor))),
-            Patch::Clear => Some(FactorName::text(None)),
-        };
-        write(users.factor2.as_ref(), factor2.map(Value::text));
-        write(users.admin.as_ref(), change.admin.map(Value::from));
-        assignments.extend(users.extra.encode(stored, &change.extra)?);
+        let change = UserChange { update, new, normalization: users.normalization };
+        let mut assignments = users.columns.write(&change);
+        assignments.extend(users.extra.encode(stored, &update.extra)?);
         Ok(assignments)
     }
 
@@ -188,18 +160,6 @@ impl UserSql {
         let statement = self.insert_secrets.statement(&assignments);
         transaction.execute(&statement, &values(assignments)).await?;
         Ok(())
-    }
-}
-
-/// The value that a patch writes; `None` if it keeps the stored one.
-fn patch_value<'v>(
-    patch: &'v Patch<String>,
-    encode: impl FnOnce(&'v str) -> Value<'v>,
-) -> Option<Value<'v>> {
-    match patch {
-        Patch::Keep => None,
-        Patch::Set(text) => Some(encode(text)),
-        Patch::Clear => Some(Value::Null),
     }
 }
 

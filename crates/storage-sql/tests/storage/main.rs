@@ -1,6 +1,7 @@
 //! The stores on each database.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod created;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod driver;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

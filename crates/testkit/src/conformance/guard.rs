@@ -133,7 +133,7 @@ pub(super) async fn one_of_many_first_administrators_is_created(storage: &Storag
     .await;
     let done = results.into_iter().filter(|done| *done).count();
     assert!(done <= 1, "{done} first administrators");
-    let admins = storage.users.list(None, 100).await.unwrap();
+    let admins = storage.users.list(None, 100).await.unwrap().users;
     assert_eq!(admins.len(), done + 1);
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
         async move { users.change(&id, &disable()).await.unwrap() }
     })
     .await;
-    let users = storage.users.list(None, 10).await.unwrap();
+    let users = storage.users.list(None, 10).await.unwrap().users;
     assert_eq!(users.iter().filter(|user| user.state == UserState::Active).count(), 1);
 }
 

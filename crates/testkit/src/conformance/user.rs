@@ -1,20 +1,19 @@
 //! Rules for user stores.
 
-use crossauth_core::storage::{Change, Changed, Created, Effects, Guard, Storage};
+use crossauth_core::storage::{Change, Changed, Created, Effects, Guard, Storage, UserPage};
 use crossauth_core::user::{NewUser, Patch, UserId, UserSecrets, UserState, UserUpdate};
 use serde_json::json;
 
 use super::sample::{
-    HOSTILE, bob, create, create_admin, create_bob, create_named, fields, race, secrets, stored,
-    update,
+    HOSTILE, NOW, bob, create, create_admin, create_bob, create_named, fields, race, secrets,
+    stored, update,
 };
 
 /// A created user is found by id, username and e-mail address, with the secrets.
 pub(super) async fn created_user_is_found_by_id_name_and_address(storage: &Storage) {
     let user = create_bob(storage).await;
-    assert_eq!((user.username.as_str(), user.username_normalized.as_str()), ("Bob", "bob"));
+    assert_eq!(user.username, "Bob");
     assert_eq!(user.email.as_deref(), Some("Bob@Example.com"));
-    assert_eq!(user.email_normalized.as_deref(), Some("bob@example.com"));
     assert_eq!(user.state, UserState::Active);
     let users = &storage.users;
     let by_id = users.find_by_id(&user.id).await.unwrap().unwrap();
@@ -143,7 +142,7 @@ pub(super) async fn rejected_user_leaves_no_rows(storage: &Storage) {
         storage.users.create(&carol, &secrets("first"), Guard::None, &Effects::default()).await;
     assert_eq!(created.unwrap(), Created::EmailTaken);
     assert_eq!(storage.users.find_by_username("carol").await.unwrap(), None);
-    assert_eq!(storage.users.list(None, 10).await.unwrap().len(), 1);
+    assert_eq!(storage.users.list(None, 10).await.unwrap().users.len(), 1);
     let carol = create(storage, &NewUser::named("carol"), &UserSecrets::default()).await;
     assert_eq!(stored(storage, &carol.id).await.1, UserSecrets::default());
 }
@@ -183,21 +182,36 @@ pub(super) async fn user_without_secrets_is_found(storage: &Storage) {
 
 /// Pages are ordered by normalized username, without gap or overlap.
 pub(super) async fn users_are_listed_in_pages(storage: &Storage) {
-    assert_eq!(storage.users.list(None, 10).await.unwrap(), []);
+    assert_eq!(storage.users.list(None, 10).await.unwrap().users, []);
     for name in ["Dave", "alice", "Carol", "bob", "eve"] {
         create_named(storage, name).await;
     }
-    let names = async |after: Option<&str>, limit| -> Vec<String> {
-        let page = storage.users.list(after, limit).await.unwrap();
-        page.into_iter().map(|user| user.username).collect()
+    let page = async |after: Option<&str>, limit| -> (Vec<String>, Option<String>) {
+        let UserPage { users, next } = storage.users.list(after, limit).await.unwrap();
+        (users.into_iter().map(|user| user.username).collect(), next)
     };
-    assert_eq!(names(None, 2).await, ["alice", "bob"]);
-    assert_eq!(names(Some("bob"), 2).await, ["Carol", "Dave"]);
-    assert_eq!(names(Some("dave"), 2).await, ["eve"]);
-    assert_eq!(names(Some("bobby"), 1).await, ["Carol"]);
-    assert_eq!(names(Some("eve"), 2).await, [""; 0]);
-    assert_eq!(names(None, 0).await, [""; 0]);
-    assert_eq!(names(None, u32::MAX).await.len(), 5);
+    let next = |name: &str| Some(name.to_owned());
+    assert_eq!(page(None, 2).await, (names(["alice", "bob"]), next("bob")));
+    assert_eq!(page(Some("bob"), 2).await, (names(["Carol", "Dave"]), next("dave")));
+    assert_eq!(page(Some("dave"), 2).await, (names(["eve"]), None));
+    assert_eq!(page(Some("bobby"), 1).await, (names(["Carol"]), next("carol")));
+    assert_eq!(page(Some("eve"), 2).await, (Vec::new(), None));
+    assert_eq!(page(None, 0).await, (Vec::new(), None));
+    assert_eq!(page(None, u32::MAX).await.0.len(), 5);
+}
+
+fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).into()
+}
+
+/// The time of creation survives changes. A mapped database may have no column for it.
+pub(super) async fn time_of_creation_is_kept_or_unknown(storage: &Storage) {
+    let bob = NewUser { created: Some(NOW), ..bob() };
+    let bob = create(storage, &bob, &UserSecrets::default()).await;
+    assert!(matches!(bob.created, Some(NOW) | None), "{:?}", bob.created);
+    let change = UserUpdate { admin: Some(true), ..UserUpdate::default() };
+    assert_eq!(update(storage, &bob.id, &change).await.created, bob.created);
+    assert_eq!(create_named(storage, "carol").await.created, None);
 }
 
 /// Application fields keep their type; null is the same as absent.
@@ -237,7 +251,7 @@ pub(super) async fn hostile_text_survives(storage: &Storage) {
         let found = storage.users.find_by_username(text).await.unwrap().unwrap();
         assert_eq!(found.regardless_of_state(), (user, secrets));
     }
-    assert_eq!(storage.users.list(None, 100).await.unwrap().len(), HOSTILE.len());
+    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), HOSTILE.len());
 }
 
 /// The id of a deleted user is not reused.

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Account, MemoryStorage, State, merge};
+use super::{Account, MemoryStorage, State};
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
-    UserStore,
+    UserPage, UserStore,
 };
-use crate::user::{NewUser, User, UserId, UserSecrets, UserState, UserUpdate};
+use crate::user::{NewUser, User, UserId, UserSecrets, UserState};
 
 #[async_trait]
 impl UserStore for MemoryStorage {
@@ -17,19 +17,19 @@ impl UserStore for MemoryStorage {
 
     async fn find_by_username(&self, username: &str) -> Result<Option<StoredUser>, StorageError> {
         let name = self.normalization.apply(username);
-        Ok(self.state.lock().account(|user| user.username_normalized == name))
+        Ok(self.state.lock().account(|account| account.username == name))
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError> {
         let email = Some(self.normalization.apply(email));
-        Ok(self.state.lock().account(|user| user.email_normalized == email))
+        Ok(self.state.lock().account(|account| account.email == email))
     }
 
     async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
         let name = self.normalization.apply(name);
         let state = self.state.lock();
-        let by_name = state.account(|user| user.username_normalized == name);
-        let by_email = || state.account(|user| user.email_normalized.as_ref() == Some(&name));
+        let by_name = state.account(|account| account.username == name);
+        let by_email = || state.account(|account| account.email.as_ref() == Some(&name));
         Ok(by_name.or_else(by_email).map(|found| found.id().clone()))
     }
 
@@ -45,8 +45,10 @@ impl UserStore for MemoryStorage {
             return Ok(Created::GuardFailed);
         }
         let id = UserId::Integer(state.last_id + 1);
-        let user = self.user(id.clone(), user);
-        match state.duplicate(&user) {
+        let mut user = user.clone().with_id(id.clone());
+        user.extra.retain(|_, value| !value.is_null());
+        let account = self.account(user, secrets.clone(), 0);
+        match state.duplicate(&account) {
             Some(Duplicate::Username) => return Ok(Created::UsernameTaken),
             Some(Duplicate::Email) => return Ok(Created::EmailTaken),
             None => {}
@@ -56,7 +58,6 @@ impl UserStore for MemoryStorage {
             return Ok(Created::TokenGone);
         }
         state.last_id += 1;
-        let account = Account { user, secrets: secrets.clone(), epoch: 0 };
         let stored = account.stored();
         state.users.insert(id.clone(), account);
         state.apply_effects(&id, effects)?;
@@ -77,7 +78,8 @@ impl UserStore for MemoryStorage {
             let Some(next) = changed.state.after(event) else { return Ok(Changed::NotAllowed) };
             changed.state = next;
         }
-        self.apply(user.clone(), &mut changed);
+        user.clone().apply(&mut changed);
+        let mut changed = self.account(changed, account.secrets.clone(), account.epoch);
         match state.duplicate(&changed) {
             Some(Duplicate::Username) => return Ok(Changed::UsernameTaken),
             Some(Duplicate::Email) => return Ok(Changed::EmailTaken),
@@ -87,11 +89,9 @@ impl UserStore for MemoryStorage {
         if !state.has_token(effects.consume, Some(id)) {
             return Ok(Changed::TokenGone);
         }
-        if let Some(account) = state.users.get_mut(id) {
-            account.user = changed;
-            secrets.password.clone().apply(&mut account.secrets.password);
-            secrets.totpsecret.clone().apply(&mut account.secrets.totpsecret);
-        }
+        secrets.password.clone().apply(&mut changed.secrets.password);
+        secrets.totpsecret.clone().apply(&mut changed.secrets.totpsecret);
+        state.users.insert(id.clone(), changed);
         state.apply_effects(id, effects)?;
         let stored = state.users.get(id).map(Account::stored);
         Ok(stored.map_or(Changed::NoSuchUser, |stored| Changed::Done(Box::new(stored))))
@@ -119,16 +119,19 @@ impl UserStore for MemoryStorage {
         Ok(removed.map_or(Deleted::NoSuchUser, |account| Deleted::Done(Box::new(account.user))))
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StorageError> {
-        let state = self.state.lock();
-        let mut users: Vec<&User> = state
-            .users
-            .values()
-            .map(|account| &account.user)
-            .filter(|user| after.is_none_or(|after| user.username_normalized.as_str() > after))
-            .collect();
-        users.sort_by(|a, b| a.username_normalized.cmp(&b.username_normalized));
-        Ok(users.into_iter().take(limit as usize).cloned().collect())
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
+        let (state, limit) = (self.state.lock(), limit as usize);
+        let accounts = state.users.values();
+        let is_later = |name: &str| after.is_none_or(|after| name > after);
+        let mut page: Vec<&Account> =
+            accounts.filter(|account| is_later(&account.username)).collect();
+        page.sort_by(|a, b| a.username.cmp(&b.username));
+        page.truncate(limit);
+        let last = page.last().filter(|_| page.len() == limit);
+        Ok(UserPage {
+            next: last.map(|last| last.username.clone()),
+            users: page.into_iter().map(|account| account.user.clone()).collect(),
+        })
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
@@ -137,35 +140,10 @@ impl UserStore for MemoryStorage {
 }
 
 impl MemoryStorage {
-    fn user(&self, id: UserId, new: &NewUser) -> User {
-        let mut user = User {
-            id,
-            username: new.username.clone(),
-            username_normalized: self.normalization.apply(&new.username),
-            email: new.email.clone(),
-            email_normalized: new.email.as_deref().map(|email| self.normalization.apply(email)),
-            state: new.state.clone(),
-            factor1: new.factor1.clone(),
-            factor2: new.factor2.clone(),
-            admin: new.admin,
-            extra: new.extra.clone(),
-        };
-        user.extra.retain(|_, value| !value.is_null());
-        user
-    }
-
-    fn apply(&self, change: UserUpdate, user: &mut User) {
-        if let Some(username) = change.username {
-            user.username_normalized = self.normalization.apply(&username);
-            user.username = username;
-        }
-        change.email.apply(&mut user.email);
-        user.email_normalized = user.email.as_deref().map(|email| self.normalization.apply(email));
-        user.state = change.state.unwrap_or_else(|| user.state.clone());
-        user.factor1 = change.factor1.unwrap_or_else(|| user.factor1.clone());
-        change.factor2.apply(&mut user.factor2);
-        user.admin = change.admin.unwrap_or(user.admin);
-        merge(&mut user.extra, &change.extra);
+    fn account(&self, user: User, secrets: UserSecrets, epoch: u64) -> Account {
+        let username = self.normalization.apply(&user.username);
+        let email = user.email.as_deref().map(|email| self.normalization.apply(email));
+        Account { user, username, email, secrets, epoch }
     }
 }
 
@@ -190,21 +168,21 @@ enum Refused {
 }
 
 impl State {
-    fn account(&self, matches: impl Fn(&User) -> bool) -> Option<StoredUser> {
-        self.users.values().find(|account| matches(&account.user)).map(Account::stored)
+    fn account(&self, matches: impl Fn(&Account) -> bool) -> Option<StoredUser> {
+        self.users.values().find(|account| matches(account)).map(Account::stored)
     }
 
-    /// Which of the user's name and address another user has, as a name or as an address.
-    fn duplicate(&self, user: &User) -> Option<Duplicate> {
+    /// Which of the account's name and address another one has, as a name or as an address.
+    fn duplicate(&self, account: &Account) -> Option<Duplicate> {
         let is_taken_by_another = |text: &str| {
-            let others = self.users.values().map(|other| &other.user).filter(|o| o.id != user.id);
-            others.into_iter().any(|other| {
-                other.username_normalized == text || other.email_normalized.as_deref() == Some(text)
-            })
+            let others = self.users.values().filter(|other| other.user.id != account.user.id);
+            others
+                .into_iter()
+                .any(|other| other.username == text || other.email.as_deref() == Some(text))
         };
-        if is_taken_by_another(&user.username_normalized) {
+        if is_taken_by_another(&account.username) {
             Some(Duplicate::Username)
-        } else if user.email_normalized.as_deref().is_some_and(is_taken_by_another) {
+        } else if account.email.as_deref().is_some_and(is_taken_by_another) {
             Some(Duplicate::Email)
         } else {
             None

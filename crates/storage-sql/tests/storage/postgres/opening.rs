@@ -8,6 +8,7 @@ use crossauth_testkit::postgres::server;
 use crossauth_testkit::storage::create_user;
 
 use super::{PostgresSchema, foreign};
+use crate::created;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_migrations_succeed() {
@@ -26,7 +27,15 @@ async fn concurrent_migrations_succeed() {
         task.await.unwrap();
     }
     let storage = postgres::open(&address).await.unwrap().storage();
-    assert_eq!(storage.users.list(None, 100).await.unwrap().len(), 8);
+    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), 8);
+}
+
+#[tokio::test]
+async fn older_schema_gets_the_columns_that_it_lacks() {
+    let opened = PostgresSchema::open().await;
+    opened.sql(created::OLDER);
+    let migrated = postgres::open(&opened.address).await.unwrap();
+    created::is_known_of_new_accounts_only(&migrated.storage()).await;
 }
 
 #[tokio::test]

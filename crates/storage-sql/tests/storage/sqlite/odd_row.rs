@@ -131,8 +131,8 @@ async fn nulls_in_rows_from_before_the_column_are_decoded() {
     let session = storage.sessions.find("s:1").await.unwrap().unwrap();
     let (_, user) = session.admit(StateChecks::ALL).unwrap();
     let user = user.unwrap();
-    assert_eq!((user.username_normalized.as_str(), user.state), ("bob", UserState::Active));
-    assert_eq!(user.email_normalized.as_deref(), Some("bob@x.com"));
+    assert_eq!((user.username.as_str(), user.state), ("Bob", UserState::Active));
+    assert_eq!((user.email.as_deref(), user.created), (Some("Bob@x.com"), None));
     // As upstream does.
     assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
 }

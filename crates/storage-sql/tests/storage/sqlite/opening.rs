@@ -7,6 +7,7 @@ use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 
 use super::SqliteFile;
+use crate::created;
 
 #[tokio::test]
 async fn stored_data_survives_reopening() {
@@ -37,7 +38,15 @@ async fn concurrent_migrations_succeed() {
         task.await.unwrap();
     }
     let storage = sqlite::open(path).await.unwrap().storage();
-    assert_eq!(storage.users.list(None, 100).await.unwrap().len(), 8);
+    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), 8);
+}
+
+#[tokio::test]
+async fn older_schema_gets_the_columns_that_it_lacks() {
+    let opened = SqliteFile::open(Options::default()).await;
+    opened.sql(created::OLDER);
+    let migrated = sqlite::open(opened.path()).await.unwrap();
+    created::is_known_of_new_accounts_only(&migrated.storage()).await;
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::Storage",
             "core::StorageError",
             "core::User",
+            "core::UserPage",
             "core::UserId",
             "core::UserSecrets",
             "core::UserUpdate",
