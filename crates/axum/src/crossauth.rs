@@ -4,6 +4,7 @@ mod builder;
 mod check;
 mod config;
 mod cookie;
+mod delivery;
 
 use std::fmt;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ impl Crossauth {
     where
         S: Clone + Send + Sync + 'static,
     {
-        self.router_of(&[Feature::Always, Feature::Signup])
+        self.router_of(Feature::ROUTER)
     }
 
     /// The assets of our pages. Outside the layer, because they do not need a session.
@@ -133,7 +133,7 @@ pub(crate) async fn not_found_in_site(info: RequestInfo) -> HandlerResult {
     }
 }
 
-fn page_not_found() -> Failure {
+pub(crate) fn page_not_found() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is nothing at this address")

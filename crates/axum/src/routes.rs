@@ -9,6 +9,7 @@ pub(crate) mod csrf_token;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod preview;
 pub(crate) mod setup;
 pub(crate) mod signup;
 mod table;
@@ -46,6 +47,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
     Route::new(Method::GET,  "api/userforsessionkey",  Access::LoggedIn,  sync_handler!(user_for_session_key::show)),
     Route::new(Method::POST, "api/userforsessionkey",  Access::LoggedInWithCsrfToken, async_handler!(user_for_session_key::submit)),
+    Route::new(Method::GET,  "dev/outbox",             Access::Public,    sync_handler!(preview::show)).of(Feature::Preview),
 ];
 
 /// All pages.
@@ -56,5 +58,6 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<signup::SignupPage>(),
     PageEntry::of::<home::AccountPage>(),
     PageEntry::of::<setup::SetupPage>(),
+    PageEntry::of::<preview::PreviewPage>(),
     PageEntry::of::<ErrorPage>(),
 ];

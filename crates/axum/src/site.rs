@@ -32,7 +32,7 @@ pub struct Site {
 impl Crossauth {
     /// A standalone site: our routes, the account page at the prefix, and 404 for everything else.
     pub fn site(&self) -> Site {
-        let features = &[Feature::Always, Feature::Signup, Feature::Home];
+        let features = Feature::SITE;
         self.site_of(features, Router::new().fallback(not_found_in_site))
     }
 
@@ -48,7 +48,7 @@ impl Crossauth {
     /// # }
     /// ```
     pub fn site_with(&self, application: Router) -> Site {
-        self.site_of(&[Feature::Always, Feature::Signup], application)
+        self.site_of(Feature::ROUTER, application)
     }
 
     fn site_of(&self, features: &'static [Feature], application: Router) -> Site {

@@ -8,12 +8,14 @@ use std::task::Poll;
 
 use crate::account::Accounts;
 use crate::clock::{Clock, SystemClock};
-use crate::crypto::{SignatureForm, Signer};
+use crate::crypto::{InvalidKey, SignatureForm, Signer};
 use crate::csrf::Csrf;
 use crate::deps::Deps;
 use crate::hooks::Hooks;
 use crate::housekeeping;
 use crate::login::Login;
+use crate::message::Messages;
+use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::random::{Random, SystemRandom};
 use crate::secret::ServerSecret;
@@ -39,6 +41,8 @@ pub struct AuthConfig {
     pub signup: SignupConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
+    /// How messages to users are rendered and sent.
+    pub delivery: Delivery,
 }
 
 impl AuthConfig {
@@ -52,6 +56,7 @@ impl AuthConfig {
             password_policy: PasswordPolicy::default(),
             signup: SignupConfig::default(),
             hooks: Hooks::default(),
+            delivery: Delivery::default(),
         }
     }
 }
@@ -76,6 +81,18 @@ impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sources")
     }
+}
+
+/// The configuration of the use cases is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthConfigError {
+    /// The hasher cannot work as configured.
+    #[error(transparent)]
+    Hasher(#[from] HasherConfigError),
+    /// No key can be derived from the secret.
+    #[error("the keys that encrypt stored values cannot be derived from the secret")]
+    Key(#[from] InvalidKey),
 }
 
 macro_rules! opaque {
@@ -104,6 +121,10 @@ pub struct Auth {
     pub accounts: Arc<Accounts>,
     /// Creates the first administrator.
     pub setup: Setup,
+    /// Composes messages to users.
+    pub messages: Arc<Messages>,
+    /// The messages that wait to be sent.
+    pub outbox: Arc<Outbox>,
     deps: Deps,
 }
 
@@ -113,16 +134,21 @@ impl Auth {
         config: AuthConfig,
         storage: &Storage,
         sources: &Sources,
-    ) -> Result<Self, HasherConfigError> {
+    ) -> Result<Self, AuthConfigError> {
         let Sources { clock, random } = sources.clone();
+        let messages = Messages::new(&config.secret, clock.clone(), random.clone())?;
+        let messages = Arc::new(messages);
         let deps = Deps {
             storage: storage.clone(),
             signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
             hasher: Arc::new(Hasher::new(config.hasher, random.clone())?),
             hooks: config.hooks,
+            messages,
             clock,
             random,
         };
+        let (store, clock) = (deps.storage.outbox.clone(), deps.clock.clone());
+        let outbox = Outbox::new(store, clock, deps.messages.clone(), config.delivery);
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
         let login = Arc::new(Login::new(&deps, sessions.clone()));
@@ -130,6 +156,8 @@ impl Auth {
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
             signup: Signup::new(accounts.clone(), sessions.clone(), login.clone(), config.signup),
             setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
+            messages: deps.messages.clone(),
+            outbox: Arc::new(outbox),
             login,
             accounts,
             sessions,
@@ -137,20 +165,24 @@ impl Auth {
         })
     }
 
-    /// The background tasks: deleting expired keys, and recording when sessions were last used.
+    /// The background tasks: sending messages, deleting expired keys and old messages, and recording
+    /// when sessions were last used.
     /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
     /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
     /// another runtime, too.
     pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
-        let purge = housekeeping::purge_loop(&self.deps.storage.keys, self.deps.clock.clone());
+        let Deps { storage, clock, .. } = &self.deps;
+        let purge = housekeeping::purge_loop(&storage.keys, &storage.outbox, clock.clone());
         let record = self.sessions.record_activity();
+        let send = self.outbox.clone().run();
         async move {
-            let (mut purge, mut record) = (pin!(purge), pin!(record));
+            let (mut purge, mut record, mut send) = (pin!(purge), pin!(record), pin!(send));
             poll_fn(|context| {
-                // Both end with this `Auth`, but the purge may detect that only ten minutes later.
-                let purged = purge.as_mut().poll(context);
+                // The first ends with this `Auth`; the purge may detect that ten minutes later.
                 let recorded = record.as_mut().poll(context);
-                if purged.is_ready() || recorded.is_ready() {
+                let purged = purge.as_mut().poll(context);
+                let stopped = send.as_mut().poll(context);
+                if recorded.is_ready() || purged.is_ready() || stopped.is_ready() {
                     Poll::Ready(())
                 } else {
                     Poll::Pending

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::crypto::Signer;
 use crate::hooks::Hooks;
+use crate::message::Messages;
 use crate::password::Hasher;
 use crate::random::Random;
 use crate::storage::Storage;
@@ -17,4 +18,5 @@ pub(crate) struct Deps {
     pub(crate) signer: Arc<Signer>,
     pub(crate) hasher: Arc<Hasher>,
     pub(crate) hooks: Hooks,
+    pub(crate) messages: Arc<Messages>,
 }

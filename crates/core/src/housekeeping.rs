@@ -1,4 +1,5 @@
-//! Deletes expired keys, in small steps that leave capacity for requests.
+//! Deletes expired keys and messages that were given up long ago, in small steps that leave capacity
+//! for requests.
 //!
 //! A clock that is wrong must not delete keys that are valid. Two facts speak for a clock: it has
 //! run as evenly as the monotonic one since the process started; and when the process started, the
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
 use crate::key::CLOCK_SKEW;
-use crate::storage::{KeyStore, StorageError};
+use crate::outbox;
+use crate::storage::{KeyStore, OutboxStore, StorageError};
 
 /// Time between two rounds, and how long the clock must have been steady before a round deletes all
 /// expired keys.
@@ -29,32 +31,34 @@ const PAUSE: Duration = Duration::from_hours(30 * 24);
 /// How long a clock that is not plausible must have been steady before keys are deleted.
 const PROBATION: Duration = Duration::from_hours(7 * 24);
 
-/// Number of keys deleted per step.
+/// Number of rows deleted per step.
 const STEP: u32 = 500;
 
-/// Deletes expired keys now and every ten minutes, while the store is in use.
+/// Deletes expired rows now and every ten minutes, while the stores are in use.
 pub(crate) fn purge_loop(
     keys: &Arc<dyn KeyStore>,
+    outbox: &Arc<dyn OutboxStore>,
     clock: Arc<dyn Clock>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    run(Arc::downgrade(keys), clock)
+    run(Arc::downgrade(keys), Arc::downgrade(outbox), clock)
 }
 
-async fn run(keys: Weak<dyn KeyStore>, clock: Arc<dyn Clock>) {
+async fn run(keys: Weak<dyn KeyStore>, outbox: Weak<dyn OutboxStore>, clock: Arc<dyn Clock>) {
     let mut trust = Trust::new(&*clock);
-    while let Some(keys) = keys.upgrade() {
-        match round(&*keys, &mut trust, &*clock).await {
+    while let (Some(keys), Some(outbox)) = (keys.upgrade(), outbox.upgrade()) {
+        match round(&*keys, &*outbox, &mut trust, &*clock).await {
             Ok(0) => {}
-            Ok(removed) => tracing::debug!(removed, "expired keys removed"),
+            Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
             Err(error) => tracing::warn!(%error, "cannot remove expired keys; trying again later"),
         }
-        drop(keys);
+        drop((keys, outbox));
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
 async fn round(
     keys: &dyn KeyStore,
+    outbox: &dyn OutboxStore,
     trust: &mut Trust,
     clock: &dyn Clock,
 ) -> Result<u64, StorageError> {
@@ -71,7 +75,10 @@ async fn round(
         }
     }
     match trust.horizon(clock) {
-        Some(horizon) => purge(keys, horizon).await,
+        Some(horizon) => {
+            let expired = purge(|limit| keys.purge(horizon, limit)).await?;
+            Ok(expired + purge(|limit| outbox.purge(horizon - outbox::KEPT, limit)).await?)
+        }
         None => Ok(0),
     }
 }
@@ -113,10 +120,14 @@ impl Trust {
     }
 }
 
-async fn purge(keys: &dyn KeyStore, horizon: Timestamp) -> Result<u64, StorageError> {
+/// Deletes rows in steps, until there are no more.
+async fn purge<F>(delete: impl Fn(u32) -> F) -> Result<u64, StorageError>
+where
+    F: Future<Output = Result<u64, StorageError>>,
+{
     let mut removed = 0;
     loop {
-        let step = keys.purge(horizon, STEP).await?;
+        let step = delete(STEP).await?;
         removed += step;
         if step < u64::from(STEP) {
             return Ok(removed);

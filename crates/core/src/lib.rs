@@ -54,6 +54,8 @@ pub mod hooks;
 mod housekeeping;
 pub mod key;
 pub mod login;
+pub mod message;
+pub mod outbox;
 pub mod password;
 pub mod random;
 pub mod secret;
@@ -63,4 +65,4 @@ pub mod signup;
 pub mod storage;
 pub mod user;
 
-pub use auth::{Auth, AuthConfig, Sources};
+pub use auth::{Auth, AuthConfig, AuthConfigError, Sources};

@@ -4,12 +4,13 @@
 //! of an account has a guard and [`Effects`]. Users are returned as [`StoredUser`], from which a
 //! use case gets the [`User`] only by specifying the state checks to make.
 //!
-//! To add one more store, implement the three ports, over the same rows, and run the conformance
+//! To add one more store, implement the four ports, over the same rows, and run the conformance
 //! suites of `crossauth-testkit` on it.
 
 mod change;
 mod key;
 pub mod memory;
+mod outbox;
 mod session;
 mod user;
 
@@ -21,6 +22,7 @@ pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
 pub use key::{KeyPosition, KeyStore, UpdateDataError};
+pub use outbox::{ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, Settlement};
 pub use session::{AdmitError, SessionStart, SessionStore, Started, StoredSession};
 pub use user::{StoredUser, UserPage, UserStore};
 
@@ -36,6 +38,8 @@ pub struct Storage {
     pub keys: Arc<dyn KeyStore>,
     /// Sessions with their users, over the same rows as the other two.
     pub sessions: Arc<dyn SessionStore>,
+    /// Messages that wait to be sent, which operations of users and sessions add to.
+    pub outbox: Arc<dyn OutboxStore>,
 }
 
 impl fmt::Debug for Storage {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `axum` | routes, pages, extractors and the layer for Axum |
 //! | `sqlite`, `postgres` | the storage |
+//! | `mail` | e-mail by SMTP and text messages by Twilio |
 //! | `settings` | a builder from a TOML file and the environment |
 //! | `testkit` | logged-in users for the tests of an application |
 //!
@@ -132,12 +133,13 @@
     ),
     doc = include_str!("../../../docs/how-to/cookbook.md")
 )]
+#![cfg_attr(all(doctest, feature = "axum", feature = "mail"), doc = include_str!("../../../docs/how-to/mail.md"))]
 
 /// Users, sessions, use cases and storage ports, independent of any web framework.
 pub mod domain {
     pub use crossauth_core::{
         Auth, AuthConfig, Sources, account, clock, cookie, crypto, csrf, error, form, hooks, key,
-        login, password, random, secret, session, setup, signup, storage, user,
+        login, message, outbox, password, random, secret, session, setup, signup, storage, user,
     };
 }
 
@@ -152,6 +154,8 @@ pub use crossauth_axum::{
     PageError, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope, Session,
     SignupField, Site, SiteConfig, Transport, Visitor, account_page, not_found,
 };
+#[cfg(feature = "mail")]
+pub use crossauth_mail as mail;
 #[cfg(feature = "settings")]
 #[doc(inline)]
 pub use crossauth_settings as settings;

@@ -85,7 +85,10 @@ impl Cli {
                 | Command::Config(ConfigCommand::Check(options) | ConfigCommand::Show(options)),
             ) => options.add_to(inputs),
             Some(
-                Command::Migrate | Command::User(_) | Command::Config(ConfigCommand::Reference),
+                Command::Migrate
+                | Command::User(_)
+                | Command::Outbox(_)
+                | Command::Config(ConfigCommand::Reference),
             )
             | None => inputs,
         }
@@ -117,6 +120,9 @@ pub(crate) enum Command {
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Show and retry messages to users that were not sent
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
 }
 
 impl Default for Command {
@@ -167,6 +173,43 @@ pub(crate) enum UserCommand {
     EndSessions(NamedUser),
     /// Delete an account with all that belongs to it
     Delete(DeleteUser),
+}
+
+/// Commands for messages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// List messages that wait to be sent, the newest first; not what they say
+    List(ListMessages),
+    /// Send messages again that wait or were given up; a running server sends them
+    Retry(RetryMessages),
+}
+
+/// Messages to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListMessages {
+    /// List the messages whose sending was given up instead; they are kept for 30 days
+    #[arg(long)]
+    pub(crate) dead: bool,
+    /// Maximum number of messages
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Messages to send again.
+#[derive(Debug, Args)]
+pub(crate) struct RetryMessages {
+    /// Their ids, as listed
+    #[arg(value_name = "ID", required_unless_present_any = ["waiting", "dead"])]
+    pub(crate) ids: Vec<String>,
+    /// All that wait
+    #[arg(long)]
+    pub(crate) waiting: bool,
+    /// All whose sending was given up
+    #[arg(long)]
+    pub(crate) dead: bool,
 }
 
 /// A new account.

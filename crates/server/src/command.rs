@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod outbox;
 mod password;
 mod serve;
 mod user;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use crossauth_core::clock::Timestamp;
 use crossauth_settings::{Configuration, Inputs, Problems, Program, Settings};
 use tokio::runtime::Builder;
 
@@ -52,6 +54,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Reference) => return config::reference(),
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
         Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,
+        Command::Outbox(command) => {
+            wait_for(Builder::new_current_thread(), outbox::run(settings, command))?;
+        }
         Command::User(command) => {
             wait_for(Builder::new_current_thread(), user::run(settings, command))?;
         }
@@ -94,6 +99,11 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     Database::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "the database is up to date")?;
     Ok(())
+}
+
+/// Formats a time in UTC.
+fn format_time(time: Option<Timestamp>) -> String {
+    time.and_then(Timestamp::to_rfc3339).unwrap_or_else(|| "-".to_owned())
 }
 
 fn load(cli: &Cli) -> Result<Configuration, Problems> {

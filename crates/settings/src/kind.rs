@@ -4,6 +4,7 @@
 mod address;
 mod choice;
 mod field;
+mod mail;
 mod number;
 mod secret;
 mod text;
@@ -16,6 +17,7 @@ pub(crate) use address::{
 };
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
+pub(crate) use mail::{Line, Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub use secret::DatabaseUrl;
 pub(crate) use secret::{PepperText, PostgresUrl, SecretText};

@@ -52,6 +52,14 @@ impl<'a> Rules<'a> {
         }
     }
 
+    /// Whether each of `keys` that was given was given in one of `variables`.
+    pub(crate) fn is_only_in(&self, variables: &[&str], keys: &[&str]) -> bool {
+        keys.iter().filter_map(|key| self.entries.get(key)).all(|entry| match &entry.source {
+            Source::Variable(name) => variables.contains(&name.as_str()),
+            Source::Default | Source::File(_) | Source::Argument => false,
+        })
+    }
+
     fn problem(&self, keys: &[&'static str], reason: &str) -> Problem {
         if let Some(entry) = self.entries.get(keys[0]) {
             let problem = Problem::new(keys[0], reason, entry.source.clone());

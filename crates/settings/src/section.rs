@@ -6,6 +6,7 @@ mod cookie;
 mod database;
 pub(crate) mod limit;
 mod log;
+mod mail;
 mod password;
 mod request;
 mod server;
@@ -13,16 +14,19 @@ mod session;
 mod shutdown;
 mod signup;
 mod site;
+mod sms;
 
 pub use connection::Connections;
 pub use cookie::Cookies;
 pub use database::{Database, Tables};
 pub use log::{Log, LogFormat, LogLevel};
+pub use mail::Mail;
 pub use password::{PasswordScheme, Passwords};
 pub use server::Server;
 pub use shutdown::Shutdown;
 pub use signup::Signup;
 pub use site::Site;
+pub use sms::Sms;
 
 use crate::entry::Reader;
 pub use crate::kind::DatabaseUrl;
@@ -43,6 +47,8 @@ pub struct Setting {
     pub doc: &'static str,
     /// Other names in the environment: those of Crossauth for Python and TypeScript.
     pub upstream: &'static [&'static str],
+    /// Other names in the environment that do not begin with `CROSSAUTH_`, as upstream has them.
+    pub bare: &'static [&'static str],
     pub(crate) default: fn() -> Option<String>,
 }
 
@@ -60,7 +66,8 @@ impl Setting {
     /// All its names in the environment.
     pub fn variables(&self) -> impl Iterator<Item = String> {
         let upstream = self.upstream.iter().map(|name| format!("CROSSAUTH_{name}"));
-        std::iter::once(self.variable()).chain(self.alias.map(variable)).chain(upstream)
+        let bare = self.bare.iter().map(|&name| name.to_owned());
+        std::iter::once(self.variable()).chain(self.alias.map(variable)).chain(upstream).chain(bare)
     }
 
     /// Whether `key` is its name or alias in the file.
@@ -95,7 +102,8 @@ macro_rules! section {
     ($type:ty { $(
         $(#[doc = $doc:literal])+
         $key:literal: $kind:ty => $($field:ident).+
-            $(, alias $alias:literal)? $(, upstream $($upstream:literal)+)?;
+            $(, alias $alias:literal)? $(, upstream $($upstream:literal)+)?
+            $(, bare $bare:literal)?;
     )+ }) => {
         impl $crate::section::Section for $type {
             const SETTINGS: &'static [$crate::section::Setting] = &[ $( $crate::section::Setting {
@@ -105,6 +113,7 @@ macro_rules! section {
                 secrecy: <$kind as $crate::kind::Kind>::SECRECY,
                 doc: concat!($($doc),+),
                 upstream: &[$($($upstream),+)?],
+                bare: &[$($bare)?],
                 default: || {
                     <$kind as $crate::kind::Kind>::show(&<$type>::default().$($field).+)
                 },

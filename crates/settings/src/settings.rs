@@ -1,19 +1,25 @@
 //! All sections together.
 
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
+
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
 use crossauth_core::error::Numbering;
+use crossauth_core::outbox::{Delivery, MailTransport, Preview, SmsTransport};
 use crossauth_core::password::HasherConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
+use crossauth_mail::{MessageFiles, TemplateConfig, Templates};
 
 use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Passwords, Section, Server, Setting, Shutdown, Signup,
-    Site, Tables, limit,
+    Connections, Cookies, Database, Log, Mail, Passwords, Section, Server, Setting, Shutdown,
+    Signup, Site, Sms, Tables, limit,
 };
 
 macro_rules! sections {
@@ -54,6 +60,10 @@ sections! {
     cookies: Cookies, Application;
     /// Password hashing.
     passwords: Passwords, Application;
+    /// The mail server, and what e-mails are made of.
+    mail: Mail, Application;
+    /// The gateway for text messages.
+    sms: Sms, Application;
     /// Limits of request bodies.
     bodies: BodyLimits, Application;
     /// Limits of the server's connections.
@@ -86,6 +96,8 @@ impl Settings {
         }
         self.cookies.check(&self.site, rules);
         self.passwords.check(self.database.tables, rules);
+        self.mail.check(rules);
+        self.sms.check(rules);
         limit::check(&self.bodies, rules);
     }
 
@@ -104,6 +116,29 @@ impl Settings {
             signup: self.signup.config.clone(),
             ..AuthConfig::new(secret)
         }
+    }
+
+    /// How messages are rendered and sent. In development, they are shown instead.
+    pub fn delivery(&self) -> Result<Delivery, Box<dyn Error + Send + Sync>> {
+        let templates = TemplateConfig {
+            directory: self.site.config.templates.clone(),
+            reload: self.site.config.reload_templates || self.site.dev,
+            files: self.message_files(),
+        };
+        let mail = self.mail.transport()?.map(|smtp| Arc::new(smtp) as Arc<dyn MailTransport>);
+        let sms = self.sms.transport()?.map(|twilio| Arc::new(twilio) as Arc<dyn SmsTransport>);
+        let renderer = Arc::new(Templates::new(templates)?);
+        let preview = self.site.dev.then(Preview::new);
+        Ok(Delivery { renderer, mail, sms, preview, ..Delivery::default() })
+    }
+
+    fn message_files(&self) -> BTreeMap<&'static str, MessageFiles> {
+        let code = MessageFiles { sms: self.sms.body.clone(), ..self.mail.code.clone() };
+        BTreeMap::from([
+            ("email_verification", self.mail.verification.clone()),
+            ("password_reset", self.mail.reset.clone()),
+            ("login_code", code),
+        ])
     }
 
     /// A builder with these settings. The storage must still be set, and the secret if the settings
@@ -128,6 +163,7 @@ impl Settings {
             .signup(self.signup.config.clone())
             .signup_fields(self.signup.fields.clone())
             .hasher(self.hasher())
+            .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());
         match &site.secret {
             Some(secret) => builder.secret(secret.expose()),

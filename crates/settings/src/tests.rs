@@ -4,6 +4,7 @@ use crate::kind::Secrecy;
 use crate::{Configuration, Inputs, Problems, Program};
 
 mod cookie;
+mod mail;
 mod password;
 mod signup;
 
@@ -196,19 +197,18 @@ fn unknown_variable_is_a_problem_with_the_nearest_name() {
 #[test]
 fn messages_do_not_contain_secrets() {
     let silent = "canary";
-    for outcome in [
-        from_file(&format!("secret = '{silent}'")),
-        from_file(&format!("secret = ['{silent}']")),
-        from_file(&format!("secrt = '{silent}'")),
-        from_file(&format!("secret = '{silent}\n")),
-        from_file(&format!("base_url = 'https://user:{silent}@auth.example.com'")),
-        from_environment(&[("CROSSAUTH_SECRET", silent)]),
-        from_environment(&[("CROSSAUTH_SECRTE", silent)]),
-        from_arguments(&[("secret", silent)]),
-        from_arguments(&[("secrt", silent)]),
-        from_arguments(&[("password.pepper", silent)]),
+    for messages in [
+        messages(from_file(&format!("secret = '{silent}'"))),
+        messages(from_file(&format!("secret = ['{silent}']"))),
+        messages(from_file(&format!("secrt = '{silent}'"))),
+        messages(from_file(&format!("secret = '{silent}\n"))),
+        messages(from_file(&format!("base_url = 'https://user:{silent}@auth.example.com'"))),
+        messages(from_environment(&[("CROSSAUTH_SECRET", silent)])),
+        messages(from_environment(&[("CROSSAUTH_SECRTE", silent)])),
+        messages(from_arguments(&[("secret", silent)])),
+        messages(from_arguments(&[("secrt", silent)])),
+        messages(from_arguments(&[("password.pepper", silent)])),
     ] {
-        let messages = messages(outcome);
         assert!(!messages.is_empty());
         assert!(!messages.contains(silent), "{messages}");
     }

@@ -58,6 +58,7 @@ mod extra;
 mod key;
 mod migration;
 mod open;
+mod outbox;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;

@@ -96,15 +96,66 @@ fn accounts(dialect: Dialect) -> Group {
     Group { name: "accounts", versions }
 }
 
-/// Migrates our tables to their latest version, in one transaction.
-pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<(), OpenError> {
-    let mut groups = Vec::new();
+/// Messages that wait to be sent. Ours beside the tables of another program, too.
+fn outbox(dialect: Dialect) -> Group {
+    let versions: &[&[&str]] = match dialect {
+        Dialect::Sqlite => &[&[
+            "CREATE TABLE crossauth_outbox (
+                id TEXT NOT NULL PRIMARY KEY,
+                kind TEXT NOT NULL,
+                userid TEXT,
+                created INTEGER NOT NULL,
+                due INTEGER NOT NULL,
+                expires INTEGER NOT NULL,
+                lease INTEGER NOT NULL DEFAULT 0,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                died INTEGER,
+                error TEXT,
+                payload TEXT NOT NULL
+            ) WITHOUT ROWID",
+            "CREATE INDEX crossauth_outbox_by_due ON crossauth_outbox (due) WHERE died IS NULL",
+            "CREATE INDEX crossauth_outbox_by_death ON crossauth_outbox (died) \
+             WHERE died IS NOT NULL",
+        ]],
+        Dialect::Postgres => &[&[
+            "CREATE TABLE crossauth_outbox (
+                id TEXT COLLATE \"C\" PRIMARY KEY,
+                kind TEXT NOT NULL,
+                userid TEXT,
+                created BIGINT NOT NULL,
+                due BIGINT NOT NULL,
+                expires BIGINT NOT NULL,
+                lease BIGINT NOT NULL DEFAULT 0,
+                attempts BIGINT NOT NULL DEFAULT 0,
+                died BIGINT,
+                error TEXT,
+                payload TEXT NOT NULL
+            )",
+            "CREATE INDEX crossauth_outbox_by_due ON crossauth_outbox (due) WHERE died IS NULL",
+            "CREATE INDEX crossauth_outbox_by_death ON crossauth_outbox (died) \
+             WHERE died IS NOT NULL",
+        ]],
+    };
+    Group { name: "outbox", versions }
+}
+
+/// The groups of tables that are ours: not those that the table map names in a database of another
+/// program.
+fn groups(dialect: Dialect, map: &TableMap) -> Vec<Group> {
+    let mut groups = vec![outbox(dialect)];
     if map.management == Management::Managed {
-        groups.push(accounts(database.dialect()));
+        groups.push(accounts(dialect));
     }
-    if groups.is_empty() {
+    groups
+}
+
+/// Migrates our tables to their latest version, in one transaction. If they have it, writes nothing:
+/// the database may be one that can only be read, or the user may not create tables.
+pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<(), OpenError> {
+    if is_current(database, map).await? {
         return Ok(());
     }
+    let groups = groups(database.dialect(), map);
     let input = (groups, database.dialect().lock_schema());
     let newer = database
         .transaction(input, |transaction, (groups, lock)| {
@@ -132,18 +183,21 @@ pub(crate) async fn is_current(
     database: &impl Database,
     map: &TableMap,
 ) -> Result<bool, OpenError> {
-    if map.management != Management::Managed {
-        return Ok(true);
-    }
     if Table::find_optional(database, "crossauth_schema").await?.is_none() {
         return Ok(false);
     }
-    let group = accounts(database.dialect());
-    let (select, params) = (Statement::new(FIND_VERSION), [Value::text(group.name)]);
-    let found = database.find(&select, &params, |row| row.value(0)?.integer()).await?;
-    let (found, known) = (found.unwrap_or(0), group.versions.len());
-    let known = i64::try_from(known).map_err(StorageError::corrupt)?;
-    if found > known { Err(OpenError::Newer { found, known }) } else { Ok(found == known) }
+    let mut is_current = true;
+    for group in groups(database.dialect(), map) {
+        let (select, params) = (Statement::new(FIND_VERSION), [Value::text(group.name)]);
+        let found = database.find(&select, &params, |row| row.value(0)?.integer()).await?;
+        let (found, known) = (found.unwrap_or(0), group.versions.len());
+        let known = i64::try_from(known).map_err(StorageError::corrupt)?;
+        if found > known {
+            return Err(OpenError::Newer { found, known });
+        }
+        is_current &= found == known;
+    }
+    Ok(is_current)
 }
 
 const FIND_VERSION: &str =

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use crossauth_core::storage::{Storage, StorageError};
 
-use crate::TableMap;
 use crate::database::{BoxFuture, Database, Statement};
 use crate::key::SqlKeyStore;
 use crate::migration::{is_current, migrate};
+use crate::outbox::{Enqueued, SqlOutboxStore};
 use crate::schema::Schema;
 use crate::session::SqlSessionStore;
 use crate::user::SqlUserStore;
+use crate::{Management, TableMap};
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,7 @@ pub(crate) async fn inspect(
     database: &impl Database,
     map: &TableMap,
 ) -> Result<Vec<OpenWarning>, OpenError> {
-    if is_current(database, map).await? {
+    if is_current(database, map).await? || map.management == Management::External {
         return Ok(Schema::find(database, map).await?.warnings);
     }
     Ok(Vec::new())
@@ -148,10 +149,12 @@ impl<D: Database> SqlStorage<D> {
         Box::pin(async move {
             migrate(&database, &map).await?;
             let schema = Arc::new(Schema::find(&database, &map).await?);
+            let enqueued = Enqueued::default();
             let storage = Storage {
-                users: Arc::new(SqlUserStore::new(database.clone(), &schema)),
+                users: Arc::new(SqlUserStore::new(database.clone(), &schema, &enqueued)),
                 keys: Arc::new(SqlKeyStore::new(database.clone(), &schema)),
-                sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema)),
+                sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema, &enqueued)),
+                outbox: Arc::new(SqlOutboxStore::new(database.clone(), &schema, &enqueued)),
             };
             let users = &schema.users.table;
             let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::message::Message;
 use crossauth_core::storage::{
     CredentialVersion, SessionStart, SessionStore, Started, StorageError, StoredSession,
 };
@@ -12,6 +13,7 @@ use crossauth_core::user::StateChecks;
 use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
+use crate::outbox::{Enqueued, OutboxSql};
 use crate::schema::Schema;
 use crate::user::UserSql;
 
@@ -19,6 +21,7 @@ use crate::user::UserSql;
 pub(crate) struct SqlSessionStore<D> {
     database: D,
     sql: Arc<SessionSql>,
+    enqueued: Enqueued,
 }
 
 pub(crate) struct SessionSql {
@@ -26,6 +29,7 @@ pub(crate) struct SessionSql {
     pub(crate) find: Statement,
     users: UserSql,
     keys: KeySql,
+    outbox: OutboxSql,
 }
 
 impl SessionSql {
@@ -45,6 +49,7 @@ impl SessionSql {
             find: Statement::new(find),
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
+            outbox: OutboxSql::new(schema),
         }
     }
 
@@ -67,7 +72,8 @@ impl SessionSql {
         let ended = start.replaces.as_deref().map(|replaced| self.keys.deletion(replaced));
         let Some(id) = &start.key.userid else {
             let begun = self.keys.insertion(&start.key, None, None)?;
-            let writes: Vec<_> = std::iter::once(begun).chain(ended).collect();
+            let messages = self.outbox.insertions(&start.send, None);
+            let writes: Vec<_> = std::iter::once(begun).chain(ended).chain(messages).collect();
             transaction.execute_all(&writes).await?;
             return Ok(Started::Begun(None));
         };
@@ -87,6 +93,7 @@ impl SessionSql {
         for kind in &start.revoke {
             writes.push(self.keys.revocation(id, *kind, None)?);
         }
+        writes.extend(self.outbox.insertions(&start.send, Some(id)));
         transaction.execute_all(&writes).await?;
         Ok(Started::Begun(Some(Box::new(user))))
     }
@@ -99,24 +106,26 @@ struct OwnedStart {
     credentials: Option<CredentialVersion>,
     checks: StateChecks,
     revoke: Vec<KeyPrefix>,
+    send: Vec<Message>,
 }
 
 impl From<SessionStart<'_>> for OwnedStart {
     fn from(start: SessionStart<'_>) -> Self {
-        let SessionStart { key, replaces, credentials, checks, revoke } = start;
+        let SessionStart { key, replaces, credentials, checks, revoke, send } = start;
         Self {
             key: key.clone(),
             replaces: replaces.map(str::to_owned),
             credentials: credentials.cloned(),
             checks,
             revoke: revoke.to_vec(),
+            send: send.to_vec(),
         }
     }
 }
 
 impl<D: Database> SqlSessionStore<D> {
-    pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
-        Self { database, sql: Arc::new(SessionSql::new(schema)) }
+    pub(crate) fn new(database: D, schema: &Arc<Schema>, enqueued: &Enqueued) -> Self {
+        Self { database, sql: Arc::new(SessionSql::new(schema)), enqueued: enqueued.clone() }
     }
 }
 
@@ -130,8 +139,11 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         let input = (Arc::clone(&self.sql), OwnedStart::from(start));
-        self.database
+        let started = self
+            .database
             .transaction(input, |transaction, (sql, start)| Box::pin(sql.start(transaction, start)))
-            .await
+            .await?;
+        self.enqueued.note(start.send);
+        Ok(started)
     }
 }

@@ -243,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::key::KeySql;
+    use crate::outbox::OutboxSql;
     use crate::schema::Schema;
     use crate::session::SessionSql;
     use crate::user::UserSql;
@@ -284,13 +285,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_statement_except_the_list_of_users_uses_an_index() {
+    async fn every_statement_except_lists_uses_an_index() {
         let storage = memory().await.unwrap();
         let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
         let schema = Arc::new(schema);
         let connection = storage.database().reader().unwrap();
         let mut statements = vec![SessionSql::new(&schema).find];
         statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
+        statements.extend(OutboxSql::new(&schema).all());
         let keys = KeySql::new(schema);
         statements.extend(keys.all());
         for statement in &statements {

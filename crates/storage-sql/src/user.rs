@@ -16,6 +16,7 @@ use crossauth_core::user::{NewUser, UserId, UserSecrets};
 
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
+use crate::outbox::{Enqueued, OutboxSql};
 use crate::record::decode_id;
 use crate::schema::Schema;
 
@@ -28,6 +29,7 @@ pub(crate) struct SqlUserStore<D> {
     database: D,
     sql: Arc<UserSql>,
     accounts: Arc<AccountSql>,
+    enqueued: Enqueued,
 }
 
 /// The body of a transaction with a shared input.
@@ -38,13 +40,14 @@ type Body<I, T> =
 const MAX_ATTEMPTS: usize = 3;
 
 impl<D: Database> SqlUserStore<D> {
-    pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
+    pub(crate) fn new(database: D, schema: &Arc<Schema>, enqueued: &Enqueued) -> Self {
         let accounts = AccountSql {
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
+            outbox: OutboxSql::new(schema),
         };
         let sql = Arc::new(UserSql::new(Arc::clone(schema)));
-        Self { database, sql, accounts: Arc::new(accounts) }
+        Self { database, sql, accounts: Arc::new(accounts), enqueued: enqueued.clone() }
     }
 
     /// Runs a transaction, and retries it on a conflict: a concurrent transaction has taken the
@@ -127,20 +130,26 @@ impl<D: Database> UserStore for SqlUserStore<D> {
             OwnedGuard::from(guard),
             OwnedEffects::from(effects),
         );
-        self.retry_conflicts(Arc::new(input), |transaction, input| {
-            let (accounts, (user, secrets), guard, effects) = &**input;
-            Box::pin(accounts.create(transaction, user, secrets, guard, effects))
-        })
-        .await
+        let created = self
+            .retry_conflicts(Arc::new(input), |transaction, input| {
+                let (accounts, (user, secrets), guard, effects) = &**input;
+                Box::pin(accounts.create(transaction, user, secrets, guard, effects))
+            })
+            .await?;
+        self.enqueued.note(effects.send);
+        Ok(created)
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
         let input = (Arc::clone(&self.accounts), id.clone(), OwnedChange::from(change));
-        self.retry_conflicts(Arc::new(input), |transaction, input| {
-            let (accounts, id, change) = &**input;
-            Box::pin(accounts.change(transaction, id, change))
-        })
-        .await
+        let changed = self
+            .retry_conflicts(Arc::new(input), |transaction, input| {
+                let (accounts, id, change) = &**input;
+                Box::pin(accounts.change(transaction, id, change))
+            })
+            .await?;
+        self.enqueued.note(change.effects.send);
+        Ok(changed)
     }
 
     async fn delete(
@@ -149,13 +158,16 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Deleted, StorageError> {
-        let effects = OwnedEffects::from(effects);
-        let input = (Arc::clone(&self.accounts), id.clone(), OwnedGuard::from(guard), effects);
-        self.database
+        let owned = OwnedEffects::from(effects);
+        let input = (Arc::clone(&self.accounts), id.clone(), OwnedGuard::from(guard), owned);
+        let deleted = self
+            .database
             .transaction(input, |transaction, (accounts, id, guard, effects)| {
                 Box::pin(accounts.delete(transaction, id, guard, effects))
             })
-            .await
+            .await?;
+        self.enqueued.note(effects.send);
+        Ok(deleted)
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {

@@ -2,9 +2,10 @@
 //!
 //! Each rule is a function that takes an empty [`Storage`](crossauth_core::storage::Storage) and
 //! panics if the rule is violated. There is one suite for each port:
-//! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests) and
-//! [`session_store_tests!`](crate::session_store_tests); [`store_tests!`](crate::store_tests) runs
-//! all three. A rule that is in no suite does not compile.
+//! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests),
+//! [`session_store_tests!`](crate::session_store_tests) and
+//! [`outbox_store_tests!`](crate::outbox_store_tests); [`store_tests!`](crate::store_tests) runs all
+//! of them. A rule that is in no suite does not compile.
 //!
 //! To add a rule, write a `pub async fn` in the module of its subject and name it in the suite
 //! below.
@@ -21,6 +22,7 @@ mod data;
 mod effect;
 mod guard;
 mod key;
+mod outbox;
 mod sample;
 mod session;
 mod user;
@@ -219,6 +221,34 @@ suite! {
     ]
 }
 
+suite! {
+    ($)
+    /// Generates one test per rule of [`OutboxStore`](crossauth_core::storage::OutboxStore).
+    outbox_store_tests
+    outbox [
+        enqueued_message_is_claimed_whole,
+        hostile_text_survives,
+        messages_are_claimed_when_they_are_due,
+        taken_id_conflicts_and_nothing_is_stored,
+        message_is_due_again_when_its_lease_ends,
+        sent_message_is_gone,
+        failed_message_is_due_later,
+        dead_message_is_kept_but_not_sent,
+        outcome_of_an_earlier_attempt_does_not_count,
+        message_is_queued_again,
+        leased_message_that_is_queued_again_keeps_its_lease,
+        messages_are_listed_in_pages_from_the_newest,
+        purge_removes_old_dead_messages_up_to_its_limit,
+        messages_of_an_account_are_sent_if_it_changes,
+        message_with_a_taken_id_stops_its_change,
+        messages_of_a_session_are_sent_if_it_starts,
+    ]
+    raced [
+        each_message_is_claimed_once_per_lease,
+        one_of_many_settlements_finds_the_message,
+    ]
+}
+
 /// Generates one test per rule of all ports.
 ///
 /// See [`user_store_tests!`](crate::user_store_tests) for its argument.
@@ -228,5 +258,6 @@ macro_rules! store_tests {
         $crate::user_store_tests!($make);
         $crate::key_store_tests!($make);
         $crate::session_store_tests!($make);
+        $crate::outbox_store_tests!($make);
     };
 }

@@ -1,6 +1,6 @@
 //! Test support for Crossauth: conformance suites for stores, a fixed clock, seeded randomness,
-//! and, with the features of these names, the `server` binary as a process and a headless
-//! `browser`.
+//! and, with the features of these names, the `server` binary as a process, a headless `browser`, a
+//! `postgres` database, and a server that receives `mail`.
 //!
 //! To add one more store, run the suites on it:
 //!
@@ -19,6 +19,8 @@
 pub mod browser;
 pub mod clock;
 pub mod conformance;
+#[cfg(feature = "mail")]
+pub mod mail;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod random;

@@ -32,7 +32,7 @@ pub use rustix::process::Signal;
 use tempfile::TempDir;
 
 pub use self::http::{read_to_end, status};
-use self::process::Process;
+pub(crate) use self::process::Process;
 
 /// Default time limit of every operation; see [`Program::time_limit`].
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -221,6 +221,11 @@ impl Server {
     /// Stops it and restarts it at the same address.
     pub fn restart(&mut self) {
         self.stop();
+        self.resume();
+    }
+
+    /// Starts it again at the same address after it has ended.
+    pub fn resume(&mut self) {
         (self.process, self.address) = self.program.serve(self.directory.path(), self.address);
     }
 

@@ -21,10 +21,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
+use crossauth_core::message::Message;
 use crossauth_core::storage::{
-    Change, Changed, Created, Deleted, Effects, Guard, KeyPosition, KeyStore, SessionStart,
-    SessionStore, Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError,
-    UserPage, UserStore,
+    Change, Changed, Created, Deleted, Effects, Guard, KeyPosition, KeyStore, ListedMessage,
+    MessagePosition, MessageState, OutboxStore, Queued, SessionStart, SessionStore, Settlement,
+    Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError, UserPage,
+    UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -81,6 +83,7 @@ impl TestStorage {
             users: Arc::new(self.clone()),
             keys: Arc::new(self.clone()),
             sessions: Arc::new(self.clone()),
+            outbox: Arc::new(self.clone()),
         }
     }
 
@@ -291,6 +294,57 @@ impl SessionStore for TestStorage {
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         pass_on!(self, "sessions.start", sessions.start(start))
+    }
+}
+
+#[async_trait]
+impl OutboxStore for TestStorage {
+    async fn enqueue(&self, messages: &[Message]) -> Result<(), StorageError> {
+        pass_on!(self, "outbox.enqueue", outbox.enqueue(messages))
+    }
+
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Queued>, StorageError> {
+        pass_on!(self, "outbox.claim", outbox.claim(now, lease_until, limit))
+    }
+
+    async fn settle(
+        &self,
+        id: &str,
+        attempts: u32,
+        settlement: &Settlement,
+    ) -> Result<bool, StorageError> {
+        pass_on!(self, "outbox.settle", outbox.settle(id, attempts, settlement))
+    }
+
+    async fn list(
+        &self,
+        state: MessageState,
+        after: Option<MessagePosition<'_>>,
+        limit: u32,
+    ) -> Result<Vec<ListedMessage>, StorageError> {
+        pass_on!(self, "outbox.list", outbox.list(state, after, limit))
+    }
+
+    async fn requeue(
+        &self,
+        id: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<bool, StorageError> {
+        pass_on!(self, "outbox.requeue", outbox.requeue(id, now, expires))
+    }
+
+    async fn purge(&self, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        pass_on!(self, "outbox.purge", outbox.purge(before, limit))
+    }
+
+    async fn enqueued(&self) {
+        self.0.inner.outbox.enqueued().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The builder of [`Crossauth`].
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
 use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
+use crossauth_core::outbox::Delivery;
 use crossauth_core::password::{HasherConfig, PasswordPolicy};
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
@@ -21,6 +23,7 @@ use super::check::{
     target,
 };
 use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConfig};
+use super::delivery::message_variables;
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -70,6 +73,8 @@ pub struct Builder {
     password_policy: PasswordPolicy,
     sources: Sources,
     hooks: Hooks,
+    pub(super) delivery: Delivery,
+    pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -313,8 +318,10 @@ impl Builder {
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
+        self.delivery_error.take().map_or(Ok(()), |error| Err(BuildError::Delivery(error)))?;
         self.describe_fields();
         let config = self.config()?;
+        self.delivery.site.extend(message_variables(&config));
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
         let policy = self.password_policy.for_site(&self.site.name);
@@ -325,6 +332,7 @@ impl Builder {
             signature_form: self.cookies.signature_form,
             signup: self.signup,
             hooks: self.hooks,
+            delivery: self.delivery,
             ..AuthConfig::new(secret)
         };
         let auth = Auth::new(auth, &storage, &self.sources)?;

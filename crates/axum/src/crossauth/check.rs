@@ -1,7 +1,9 @@
 //! Validation of the options.
 
+use std::error::Error;
+
+use crossauth_core::AuthConfigError;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie};
-use crossauth_core::password::HasherConfigError;
 use crossauth_core::secret::WeakSecret;
 use http::HeaderName;
 
@@ -41,9 +43,12 @@ pub enum BuildError {
     /// The two cookies have the same name.
     #[error("the session cookie and the CSRF cookie must have different names")]
     CookieNames,
-    /// The configuration of password hashing is invalid.
+    /// The configuration of the use cases is invalid, such as that of password hashing.
     #[error(transparent)]
-    Hasher(#[from] HasherConfigError),
+    Auth(#[from] AuthConfigError),
+    /// Messages to users cannot be sent as configured.
+    #[error("messages to users cannot be sent: {0}")]
+    Delivery(Box<dyn Error + Send + Sync>),
     /// The URL of a footer link is invalid.
     #[error("{0} must be a path or begin with https://, http:// or mailto:")]
     Link(&'static str),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crossauth_core::message::is_message_template;
 use minijinja::{Error, ErrorKind, TemplateSource};
 
 use super::{PageEntry, PageError, Template, template};
@@ -67,7 +68,7 @@ impl Source {
     /// The overrides to check, used or not.
     pub(super) fn overrides(&self) -> Result<BTreeSet<String>, PageError> {
         let mut names = self.files()?;
-        names.retain(|name| has_extension(name, &EXTENSIONS[..1]));
+        names.retain(|name| has_extension(name, &EXTENSIONS[..1]) && !is_message_template(name));
         Ok(names)
     }
 
@@ -77,7 +78,9 @@ impl Source {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let texts: Vec<_> = used.iter().filter_map(|name| self.read(name).ok()).collect();
         let is_mentioned = |name: &String| texts.iter().any(|text| text.contains(name.as_str()));
-        let unused = files.into_iter().filter(|name| !used.contains(name) && !is_mentioned(name));
+        let is_page = |name: &String| !is_message_template(name);
+        let unused = files.into_iter().filter(|name| is_page(name) && !used.contains(name));
+        let unused = unused.filter(|name| !is_mentioned(name));
         Ok(unused.collect())
     }
 

@@ -54,6 +54,17 @@ pub(crate) enum Feature {
     Signup,
     /// The account page as the home page of a site.
     Home,
+    /// The page of messages that were not sent, in development.
+    Preview,
+}
+
+impl Feature {
+    /// The features of a router that is mounted in an application.
+    pub(crate) const ROUTER: &'static [Self] = &[Self::Always, Self::Signup, Self::Preview];
+
+    /// The features of a site of its own.
+    pub(crate) const SITE: &'static [Self] =
+        &[Self::Always, Self::Signup, Self::Preview, Self::Home];
 }
 
 /// A handler, synchronous or asynchronous.
@@ -139,7 +150,7 @@ impl Crossauth {
             path: self.path(route.path),
             access: route.access,
         };
-        self.routes_of(&[Feature::Always, Feature::Signup]).map(endpoint).collect()
+        self.routes_of(Feature::ROUTER).map(endpoint).collect()
     }
 
     /// The routes of these features that are enabled.
@@ -152,6 +163,7 @@ impl Crossauth {
     fn is_enabled(&self, route: &Route) -> bool {
         match route.feature {
             Feature::Always | Feature::Home => true,
+            Feature::Preview => self.auth().outbox.preview().is_some(),
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }
     }
@@ -171,8 +183,7 @@ impl Crossauth {
 
     /// The surface of a request to one of our routes.
     pub(crate) fn surface_of(&self, method: &Method, path: &str) -> Option<Surface> {
-        let features = [Feature::Always, Feature::Signup];
-        self.route_of(&features, method, path).map(Route::surface)
+        self.route_of(Feature::ROUTER, method, path).map(Route::surface)
     }
 
     /// The route from which a path differs only by a trailing slash: the prefix without it, or a
@@ -183,7 +194,6 @@ impl Crossauth {
             return Some(prefix.to_owned());
         }
         let path = path.strip_suffix('/')?;
-        let features = [Feature::Always, Feature::Signup];
-        self.route_of(&features, &Method::GET, path).map(|_| path.to_owned())
+        self.route_of(Feature::ROUTER, &Method::GET, path).map(|_| path.to_owned())
     }
 }

@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod outage;
 mod password;
+mod preview;
 mod redirect;
 mod session;
 mod setup;

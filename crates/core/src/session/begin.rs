@@ -8,6 +8,7 @@ use super::{Persistence, SessionId, Sessions};
 use crate::clock::Timestamp;
 use crate::crypto::{StoredValue, random_token, stored_value};
 use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
+use crate::message::Message;
 use crate::storage::{CredentialVersion, SessionStart, Started, StorageError, UpdateDataError};
 use crate::user::{Refusal, StateChecks, User};
 
@@ -50,6 +51,8 @@ pub struct BeginOptions<'a> {
     pub credentials: Option<&'a CredentialVersion>,
     /// Kinds of keys of the user that are deleted in the same transaction.
     pub revoke: &'a [KeyPrefix],
+    /// Messages that are sent if the session begins.
+    pub send: &'a [Message],
     /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
     /// anonymous session never does.
     pub persist: Option<Persistence>,
@@ -116,6 +119,7 @@ impl Sessions {
                 credentials: beginning.credentials,
                 checks: StateChecks::ALL,
                 revoke: beginning.revoke,
+                send: beginning.send,
             };
             return Ok(match self.store.start(start).await {
                 Ok(Started::Begun(user)) => {

@@ -2,6 +2,7 @@
 
 use super::StoredUser;
 use crate::key::{Key, KeyPrefix};
+use crate::message::Message;
 use crate::user::{SecretsUpdate, StateEvent, User, UserUpdate};
 
 /// A change of one account. The store applies it in one transaction.
@@ -75,6 +76,8 @@ pub struct Effects<'a> {
     pub replaces: Option<&'a str>,
     /// Keys to store. Their owner becomes the user.
     pub issue: &'a [Key],
+    /// Messages to send. One about no account is about this one.
+    pub send: &'a [Message],
 }
 
 /// Which of a user's sessions end with a change.

@@ -15,6 +15,7 @@
 //! ```
 
 mod key;
+mod outbox;
 mod session;
 mod user;
 
@@ -23,6 +24,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use outbox::Stored;
 
 use super::Storage;
 use crate::key::Key;
@@ -33,12 +37,13 @@ use crate::user::{Normalization, User, UserId, UserSecrets};
 pub struct MemoryStorage {
     normalization: Normalization,
     state: Arc<Mutex<State>>,
+    enqueued: Arc<Notify>,
 }
 
 impl MemoryStorage {
     /// An empty storage.
     pub fn new(normalization: Normalization) -> Self {
-        Self { normalization, state: Arc::default() }
+        Self { normalization, state: Arc::default(), enqueued: Arc::default() }
     }
 
     /// The stores, for the use cases.
@@ -47,6 +52,7 @@ impl MemoryStorage {
             users: Arc::new(self.clone()),
             keys: Arc::new(self.clone()),
             sessions: Arc::new(self.clone()),
+            outbox: Arc::new(self.clone()),
         }
     }
 }
@@ -62,6 +68,7 @@ impl fmt::Debug for MemoryStorage {
 struct State {
     users: BTreeMap<UserId, Account>,
     keys: HashMap<String, Key>,
+    outbox: BTreeMap<String, Stored>,
     last_id: i64,
 }
 

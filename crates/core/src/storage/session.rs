@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{CredentialVersion, StorageError};
 use crate::key::{Key, KeyPrefix};
+use crate::message::Message;
 use crate::user::{Refusal, StateChecks, User};
 
 /// A session from storage, whose credential epoch and user state have not been checked yet.
@@ -60,6 +61,8 @@ pub struct SessionStart<'a> {
     pub checks: StateChecks,
     /// Kinds of keys of the user to delete.
     pub revoke: &'a [KeyPrefix],
+    /// Messages to send. One about no account is about the user.
+    pub send: &'a [Message],
 }
 
 /// The outcome of starting a session. Nothing was changed unless it is [`Begun`](Self::Begun).
@@ -83,8 +86,8 @@ pub trait SessionStore: Send + Sync {
     /// [`BadRow`](super::StorageErrorKind::BadRow) if either cannot be decoded.
     async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError>;
 
-    /// Checks the user, stores the new session's key, and deletes the replaced session and the keys
-    /// to revoke, in one transaction.
+    /// Checks the user, stores the new session's key and the messages to send, and deletes the
+    /// replaced session and the keys to revoke, in one transaction.
     ///
     /// [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError>;

@@ -5,6 +5,7 @@ mod account;
 mod decoders;
 mod error_reference;
 mod hasher;
+mod outbox;
 mod session;
 mod site;
 mod unreadable;

@@ -5,13 +5,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, AccountUpdate, Role};
-use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
+use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind, UserPage};
 use crossauth_core::user::{Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
 
+use super::format_time;
 use super::password::{self, Origin};
 use crate::cli::{AddUser, DeleteUser, ListUsers, SetPassword, UserCommand};
 use crate::data::DataDirectory;
@@ -221,11 +222,6 @@ fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
     }
     let (created, last) = (format_time(Some(key.created)), format_time(key.lastactive));
     writeln!(stdout, "{created:<22} {last:<22} {}", format_time(key.expires))
-}
-
-/// Formats a time in UTC.
-fn format_time(time: Option<Timestamp>) -> String {
-    time.and_then(Timestamp::to_rfc3339).unwrap_or_else(|| "-".to_owned())
 }
 
 fn show(user: &User, json: bool) -> anyhow::Result<()> {

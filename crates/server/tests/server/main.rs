@@ -8,6 +8,7 @@ mod connection;
 mod guide;
 mod limit;
 mod log;
+mod mail;
 #[cfg(target_os = "linux")]
 mod memory;
 mod migration;

@@ -37,7 +37,7 @@ pub(crate) fn read(
     problems: &mut Vec<Problem>,
 ) -> Found {
     let mut found = Found::default();
-    for (name, value) in own_variables(variables) {
+    for (name, value) in own_variables(program, variables) {
         let source = Source::Variable(name.clone());
         if name == CONFIG_FILE {
             found.file = Some(value).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -49,6 +49,9 @@ pub(crate) fn read(
                 }
                 Err(reason) => problems.push(Problem::new(setting.key, reason, source)),
             }
+        } else if !name.starts_with(PREFIX) {
+            // Such as the path of a file for a setting that is not a secret.
+            found.ignored.push(name);
         } else if is_foreign(&name[PREFIX.len()..], &value) {
             found.ignored.push(name);
         } else {
@@ -58,11 +61,18 @@ pub(crate) fn read(
     found
 }
 
-fn own_variables(variables: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
-    let has_prefix = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+fn own_variables(
+    program: Program,
+    variables: Vec<(OsString, OsString)>,
+) -> Vec<(String, OsString)> {
+    let bare = |name: &str| program.settings().any(|setting| setting.bare.contains(&name));
+    let is_bare = |name: &str| bare(name) || name.strip_suffix("_FILE").is_some_and(bare);
+    let is_own = |name: &OsStr| {
+        name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) || name.to_str().is_some_and(is_bare)
+    };
     let mut own: Vec<_> = variables
         .into_iter()
-        .filter(|(name, _)| has_prefix(name))
+        .filter(|(name, _)| is_own(name))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .collect();
     own.sort();

@@ -39,6 +39,14 @@ impl Dialect {
         }
     }
 
+    /// As [`for_update`](Self::for_update), but leaves out rows that other transactions have locked.
+    pub(crate) fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// A statement that prevents other processes from migrating until the transaction ends.
     pub(crate) fn lock_schema(self) -> Option<Statement> {
         match self {

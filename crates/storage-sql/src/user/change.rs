@@ -9,11 +9,13 @@ use super::statement::UserSql;
 use super::write::Locked;
 use crate::database::{Row, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
+use crate::outbox::OutboxSql;
 
 /// The statements that an account operation needs.
 pub(super) struct AccountSql {
     pub(super) users: UserSql,
     pub(super) keys: KeySql,
+    pub(super) outbox: OutboxSql,
 }
 
 enum Taken {
@@ -156,6 +158,7 @@ impl AccountSql {
         for kind in &effects.revoke {
             self.keys.revoke(transaction, id, *kind, None).await?;
         }
+        self.outbox.insert(transaction, &effects.send, Some(id)).await?;
         let param = [self.users.schema.users.id_kind.column_value(id)?];
         for statement in &self.users.delete_dependents {
             transaction.execute(statement, &param).await?;
@@ -326,7 +329,7 @@ impl AccountSql {
                 self.keys.insert(transaction, key, Some(id), epoch).await?;
             }
         }
-        Ok(())
+        self.outbox.insert(transaction, &effects.send, Some(id)).await
     }
 
     async fn end_sessions(

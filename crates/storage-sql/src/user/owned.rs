@@ -1,6 +1,7 @@
 //! A change of an account that its transaction owns: a retry needs it again.
 
 use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::message::Message;
 use crossauth_core::storage::{Change, CredentialVersion, Effects, EndSessions, Guard};
 use crossauth_core::user::{SecretsUpdate, StateEvent, UserUpdate};
 
@@ -30,6 +31,7 @@ pub(super) struct OwnedEffects {
     pub(super) revoke: Vec<KeyPrefix>,
     pub(super) replaces: Option<String>,
     pub(super) issue: Vec<Key>,
+    pub(super) send: Vec<Message>,
 }
 
 /// Owned [`EndSessions`], for a transaction.
@@ -79,7 +81,7 @@ impl From<Guard<'_>> for OwnedGuard {
 
 impl From<&Effects<'_>> for OwnedEffects {
     fn from(effects: &Effects<'_>) -> Self {
-        let Effects { consume, sessions, revoke, replaces, issue } = *effects;
+        let Effects { consume, sessions, revoke, replaces, issue, send } = *effects;
         Self {
             consume: consume.map(str::to_owned),
             sessions: match sessions {
@@ -90,6 +92,7 @@ impl From<&Effects<'_>> for OwnedEffects {
             revoke: revoke.to_vec(),
             replaces: replaces.map(str::to_owned),
             issue: issue.to_vec(),
+            send: send.to_vec(),
         }
     }
 }

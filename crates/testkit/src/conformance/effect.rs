@@ -234,6 +234,7 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
         revoke: &[KeyPrefix::EmailVerification],
         replaces: Some("s:1"),
         issue: &issue,
+        send: &[],
     };
     let refused = Change { secrets: new_password("new"), effects, ..Change::default() };
     let taken = UserUpdate { username: Some("carol".into()), ..UserUpdate::default() };

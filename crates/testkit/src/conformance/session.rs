@@ -249,6 +249,7 @@ fn start(key: &Key) -> SessionStart<'_> {
         credentials: None,
         checks: StateChecks::ALL,
         revoke: &[],
+        send: &[],
     }
 }
 

@@ -12,14 +12,14 @@ use super::pause;
 
 /// A running process, killed when dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     time_limit: Duration,
 }
 
 impl Process {
-    pub(super) fn spawn(mut command: Command, time_limit: Duration) -> Self {
+    pub(crate) fn spawn(mut command: Command, time_limit: Duration) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
         Self { child, lines, time_limit }
@@ -30,7 +30,7 @@ impl Process {
     }
 
     /// The next line of its standard output; `None` at its end.
-    pub(super) fn line(&self, log: impl FnOnce() -> String) -> Option<String> {
+    pub(crate) fn line(&self, log: impl FnOnce() -> String) -> Option<String> {
         match self.lines.recv_timeout(self.time_limit) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -47,6 +47,15 @@ impl Process {
     pub(super) fn wait(&mut self, log: impl FnOnce() -> String) -> ExitStatus {
         let status = ended(&mut self.child, self.time_limit);
         status.unwrap_or_else(|| panic!("still running after {:?}; {}", self.time_limit, log()))
+    }
+}
+
+#[cfg(feature = "mail")]
+impl Process {
+    /// Kills the process and waits until it has ended.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

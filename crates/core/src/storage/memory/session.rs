@@ -17,7 +17,7 @@ impl SessionStore for MemoryStorage {
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
-        let SessionStart { key, replaces, credentials, checks, revoke } = start;
+        let SessionStart { key, replaces, credentials, checks, revoke, send } = start;
         let mut state = self.state.lock();
         let mut user = None;
         if let Some(id) = &key.userid {
@@ -32,6 +32,7 @@ impl SessionStore for MemoryStorage {
                 Err(refusal) => return Ok(Started::Refused(refusal)),
             }
         }
+        state.refuse_taken_messages(send)?;
         state.insert_key(key)?;
         if let Some(replaced) = replaces {
             state.keys.remove(replaced);
@@ -39,6 +40,8 @@ impl SessionStore for MemoryStorage {
         if let Some(id) = &key.userid {
             state.revoke(id, revoke);
         }
+        state.insert_messages(send, key.userid.as_ref());
+        self.note_messages(send);
         Ok(Started::Begun(user))
     }
 }

@@ -53,7 +53,7 @@ impl UserStore for MemoryStorage {
             Some(Duplicate::Email) => return Ok(Created::EmailTaken),
             None => {}
         }
-        state.refuse_taken_keys(effects)?;
+        state.refuse_taken_ids(effects)?;
         if !state.has_token(effects.consume, None) {
             return Ok(Created::TokenGone);
         }
@@ -61,6 +61,7 @@ impl UserStore for MemoryStorage {
         let stored = account.stored();
         state.users.insert(id.clone(), account);
         state.apply_effects(&id, effects)?;
+        self.note_messages(effects.send);
         Ok(Created::Done(Box::new(stored)))
     }
 
@@ -85,7 +86,7 @@ impl UserStore for MemoryStorage {
             Some(Duplicate::Email) => return Ok(Changed::EmailTaken),
             None => {}
         }
-        state.refuse_taken_keys(effects)?;
+        state.refuse_taken_ids(effects)?;
         if !state.has_token(effects.consume, Some(id)) {
             return Ok(Changed::TokenGone);
         }
@@ -93,6 +94,7 @@ impl UserStore for MemoryStorage {
         secrets.totpsecret.clone().apply(&mut changed.secrets.totpsecret);
         state.users.insert(id.clone(), changed);
         state.apply_effects(id, effects)?;
+        self.note_messages(effects.send);
         let stored = state.users.get(id).map(Account::stored);
         Ok(stored.map_or(Changed::NoSuchUser, |stored| Changed::Done(Box::new(stored))))
     }
@@ -113,7 +115,9 @@ impl UserStore for MemoryStorage {
         if !state.has_token(effects.consume, Some(id)) {
             return Ok(Deleted::TokenGone);
         }
+        state.refuse_taken_messages(effects.send)?;
         state.apply_effects(id, effects)?;
+        self.note_messages(effects.send);
         state.delete_keys(|key| key.userid.as_ref() == Some(id));
         let removed = state.users.remove(id);
         Ok(removed.map_or(Deleted::NoSuchUser, |account| Deleted::Done(Box::new(account.user))))
@@ -218,15 +222,15 @@ impl State {
         })
     }
 
-    fn refuse_taken_keys(&self, effects: &Effects<'_>) -> Result<(), StorageError> {
+    fn refuse_taken_ids(&self, effects: &Effects<'_>) -> Result<(), StorageError> {
         if effects.issue.iter().any(|key| self.keys.contains_key(&key.value)) {
             return Err(StorageError::conflict("the key exists"));
         }
-        Ok(())
+        self.refuse_taken_messages(effects.send)
     }
 
     fn apply_effects(&mut self, id: &UserId, effects: &Effects<'_>) -> Result<(), StorageError> {
-        let Effects { consume, sessions, revoke, replaces, issue } = *effects;
+        let Effects { consume, sessions, revoke, replaces, issue, send } = *effects;
         if let Some(token) = consume {
             self.keys.remove(token);
         }
@@ -240,6 +244,7 @@ impl State {
             key.userid = Some(id.clone());
             self.insert_key(&key)?;
         }
+        self.insert_messages(send, Some(id));
         Ok(())
     }
 

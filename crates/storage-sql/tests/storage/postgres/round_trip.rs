@@ -34,6 +34,7 @@ async fn session_starts_in_five_round_trips_and_is_checked_in_one() {
             credentials: None,
             checks: StateChecks::ALL,
             revoke: &[KeyPrefix::PasswordReset],
+            send: &[],
         };
         assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
     };

@@ -35,12 +35,30 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        says: "settings know core and axum, whose options they are",
+        says: "settings know core, axum and mail, whose options they are",
         forbids: |from, to| {
             from.folder == "crates/settings"
                 && ours(to)
-                && !["crossauth-core", "crossauth-axum"].contains(&to.name.as_str())
+                && !["crossauth-core", "crossauth-axum", "crossauth-mail"]
+                    .contains(&to.name.as_str())
                 && to.usage == Usage::Product
+        },
+    },
+    Rule {
+        says: "mail knows core alone",
+        forbids: |from, to| {
+            from.folder == "crates/mail"
+                && ours(to)
+                && to.name != "crossauth-core"
+                && to.usage == Usage::Product
+        },
+    },
+    Rule {
+        says: "only mail names a mail library or TLS",
+        forbids: |from, to| {
+            to.usage == Usage::Product
+                && from.folder != "crates/mail"
+                && MAIL_LIBRARIES.contains(&to.name.as_str())
         },
     },
     Rule {
@@ -73,6 +91,7 @@ const RULES: &[Rule] = &[
 const FACADE: &str = "crates/crossauth";
 const WEB_FRAMEWORKS: &[&str] =
     &["actix-web", "axum", "axum-core", "axum-extra", "axum-server", "poem", "rocket", "warp"];
+const MAIL_LIBRARIES: &[&str] = &["lettre", "rustls", "tokio-rustls"];
 const DATABASE_DRIVERS: &[&str] =
     &["ldap3", "mysql_async", "redis", "rusqlite", "sqlx", "tokio-postgres"];
 
@@ -125,6 +144,8 @@ fn each_rule_forbids_its_dependency() {
         ("crates/oauth-server", "axum", None, Usage::Product),
         ("crates/storage-redis", "crossauth-oauth", Some("crates/oauth"), Usage::Product),
         ("crates/settings", "crossauth-storage-sql", Some("crates/storage-sql"), Usage::Product),
+        ("crates/mail", "crossauth-axum", Some("crates/axum"), Usage::Product),
+        ("crates/axum", "lettre", None, Usage::Product),
         ("crates/axum", "rusqlite", None, Usage::Product),
         ("crates/server", "crossauth-testkit", Some("crates/testkit"), Usage::Product),
         ("crates/crossauth", "serde", None, Usage::Product),

@@ -1,0 +1,95 @@
+//! Sends the messages that wait in storage.
+//!
+//! Messages are rows, written in the transaction that causes them, and sent afterwards by a worker
+//! that is part of [`Auth::tasks`](crate::Auth::tasks). Each process may run one: a worker leases
+//! what it sends. A message that is not sent is retried after 30 seconds, then after twice as long
+//! each time, up to an hour; it is given up when it [expires](crate::message::Message::expires), or
+//! when its receiver refuses it for good.
+//!
+//! Of each message one is sent, with one exception: if the process is killed after a mail server
+//! has accepted the message and before that is stored, it is sent again after its lease has ended,
+//! with the same `Message-ID`, by which mail programs recognise duplicates.
+
+mod attempt;
+mod preview;
+mod transport;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::message::{Channel, Message, Messages};
+use crate::storage::{ListedMessage, MessagePosition, MessageState, OutboxStore, StorageError};
+
+use attempt::Attempts;
+pub use preview::{Preview, PreviewedMessage};
+pub use transport::{
+    Delivery, Mail, MailTransport, PlainText, RenderError, Rendered, Renderer, SendError,
+    SmsTransport,
+};
+
+/// How long a message that was queued again is tried.
+const SECOND_LIFE: Duration = Duration::from_hours(24);
+
+/// How long messages are kept whose sending was given up.
+pub(crate) const KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// The messages that wait to be sent.
+pub struct Outbox {
+    store: Arc<dyn OutboxStore>,
+    clock: Arc<dyn Clock>,
+    attempts: Attempts,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outbox")
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        store: Arc<dyn OutboxStore>,
+        clock: Arc<dyn Clock>,
+        messages: Arc<Messages>,
+        delivery: Delivery,
+    ) -> Self {
+        let attempts = Attempts { clock: clock.clone(), messages, delivery };
+        Self { store, clock, attempts }
+    }
+
+    /// Stores messages to send, where nothing else is stored with them.
+    pub async fn enqueue(&self, messages: &[Message]) -> Result<(), StorageError> {
+        self.store.enqueue(messages).await
+    }
+
+    /// Lists up to `limit` messages, the newest first, starting after `after`.
+    pub async fn list(
+        &self,
+        state: MessageState,
+        after: Option<MessagePosition<'_>>,
+        limit: u32,
+    ) -> Result<Vec<ListedMessage>, StorageError> {
+        self.store.list(state, after, limit).await
+    }
+
+    /// Makes a message that waits, or whose sending was given up, due now, and tries it for a day.
+    /// Returns whether it existed.
+    pub async fn retry(&self, id: &str) -> Result<bool, StorageError> {
+        let now = self.clock.now();
+        self.store.requeue(id, now, now + SECOND_LIFE).await
+    }
+
+    /// Whether messages of this kind reach anyone. Where they do not, links and codes cannot be
+    /// used.
+    pub fn can_send(&self, channel: Channel) -> bool {
+        self.attempts.delivery.can_send(channel)
+    }
+
+    /// The messages that were not sent but are shown to developers; `None` unless in development.
+    pub fn preview(&self) -> Option<&Preview> {
+        self.attempts.delivery.preview.as_ref()
+    }
+}

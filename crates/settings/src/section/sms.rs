@@ -1,0 +1,76 @@
+//! Text messages.
+
+use crossauth_core::secret::Password;
+use crossauth_mail::{SetupError, Twilio, TwilioConfig};
+
+use super::section;
+use crate::kind::{Line, Optional, SecretLine};
+use crate::rule::Rules;
+
+/// The gateway for text messages.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Sms {
+    /// The number or name that messages come from.
+    pub from: Option<String>,
+    /// The id of the account at Twilio.
+    pub account_sid: Option<String>,
+    /// Its token.
+    pub auth_token: Option<Password>,
+    /// The URL of the gateway.
+    pub gateway: Option<String>,
+    /// The file of the text.
+    pub body: Option<String>,
+}
+
+section! { Sms {
+    /// The number or name that text messages come from.
+    "sms.from": Optional<Line> => from, upstream "SMS_AUTHENTICATOR_FROM";
+    /// The id of the account at Twilio that sends text messages. If not set, none are sent.
+    "sms.twilio_account_sid": Optional<Line> => account_sid, bare "TWILIO_ACCOUNT_SID";
+    /// The token of that account.
+    "sms.twilio_auth_token": Optional<SecretLine> => auth_token, bare "TWILIO_AUTH_TOKEN";
+    /// The URL of the gateway: of a region of Twilio, or of another gateway with the same
+    /// interface. If not set, `https://api.twilio.com`.
+    "sms.twilio_url": Optional<Line> => gateway;
+    /// The file of the text with a login code in the directory `templates`, instead of
+    /// `mail/login_code.sms.txt`.
+    "sms.login_code_body": Optional<Line> => body, upstream "SMS_AUTHENTICATOR_BODY";
+} }
+
+impl Sms {
+    /// The transport; `None` if no gateway is set.
+    pub(crate) fn transport(&self) -> Result<Option<Twilio>, SetupError> {
+        let (Some(from), Some(sid), Some(token)) =
+            (&self.from, &self.account_sid, &self.auth_token)
+        else {
+            return Ok(None);
+        };
+        let config = TwilioConfig::new(sid, token.clone(), from);
+        let gateway = self.gateway.clone().unwrap_or_else(|| config.gateway.clone());
+        Twilio::new(TwilioConfig { gateway, ..config }).map(Some)
+    }
+
+    pub(crate) fn check(&self, rules: &mut Rules<'_>) {
+        let all: [(&'static str, bool); 3] = [
+            ("sms.from", self.from.is_some()),
+            ("sms.twilio_account_sid", self.account_sid.is_some()),
+            ("sms.twilio_auth_token", self.auth_token.is_some()),
+        ];
+        let is_any = all.iter().any(|(_, is_set)| *is_set);
+        // An application may use the account for its own messages.
+        let is_shared = rules.is_only_in(
+            &["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"],
+            &["sms.from", "sms.twilio_account_sid", "sms.twilio_auth_token"],
+        );
+        for (key, is_set) in all {
+            let given = all.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| *key);
+            let keys: Vec<_> = std::iter::once(key).chain(given).collect();
+            let reason = "is missing: text messages need a sender, an account and its token";
+            rules.require(is_set || !is_any || is_shared, &keys, reason);
+        }
+        if let Err(error) = self.transport() {
+            rules.require(false, &["sms.twilio_url", "sms.twilio_account_sid"], &error.to_string());
+        }
+    }
+}
