@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::deps::Deps;
+use crate::enrolment::EnrolmentError;
+use crate::factor::FactorError;
 use crate::form::{Field, FieldError, Rule, Unit};
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
@@ -69,6 +71,12 @@ pub enum AccountError {
     /// The change would leave no enabled administrator.
     #[error("this is the last administrator")]
     LastAdmin,
+    /// The second factor is not offered.
+    #[error("this second factor is not available")]
+    FactorUnavailable,
+    /// The second factor failed.
+    #[error(transparent)]
+    Factor(FactorError),
     /// The required one-time token is no longer valid.
     #[error("the link is not valid any more")]
     TokenGone,
@@ -78,6 +86,16 @@ pub enum AccountError {
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<EnrolmentError> for AccountError {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Hash(error) => Self::Hash(error),
+            EnrolmentError::Factor(error) => Self::Factor(error),
+            EnrolmentError::Storage(error) => Self::Storage(error),
+        }
+    }
 }
 
 /// Creates, changes and deletes accounts on behalf of an administrator or the application.

@@ -7,22 +7,29 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::account::Accounts;
+use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::{InvalidKey, SignatureForm, Signer};
 use crate::csrf::Csrf;
 use crate::deps::Deps;
+use crate::device::Devices;
+use crate::enrolment::Enrolment;
+use crate::factor::{FactorConfig, FactorDeps, Factors};
 use crate::hooks::Hooks;
 use crate::housekeeping;
 use crate::login::Login;
 use crate::message::Messages;
 use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
+use crate::protected::Protection;
 use crate::random::{Random, SystemRandom};
+use crate::recovery::RecoveryCodes;
 use crate::secret::ServerSecret;
 use crate::session::{SessionConfig, Sessions};
 use crate::setup::Setup;
 use crate::signup::{Signup, SignupConfig};
 use crate::storage::Storage;
+use crate::vault::Vault;
 
 /// Configuration of the use cases.
 #[derive(Debug)]
@@ -39,6 +46,8 @@ pub struct AuthConfig {
     pub password_policy: PasswordPolicy,
     /// Who may sign up.
     pub signup: SignupConfig,
+    /// The second factors.
+    pub factors: FactorConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -55,6 +64,7 @@ impl AuthConfig {
             hasher: HasherConfig::default(),
             password_policy: PasswordPolicy::default(),
             signup: SignupConfig::default(),
+            factors: FactorConfig::default(),
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -105,7 +115,7 @@ macro_rules! opaque {
     )*};
 }
 
-opaque! { Accounts Auth Csrf Login Sessions Setup Signup }
+opaque! { Accounts Auth Csrf Devices Enrolment Login Protection RecoveryCodes Sessions Setup Signup }
 
 /// All use cases.
 pub struct Auth {
@@ -115,6 +125,16 @@ pub struct Auth {
     pub csrf: Csrf,
     /// Logs users in.
     pub login: Arc<Login>,
+    /// The configured second factors.
+    pub factors: Arc<Factors>,
+    /// Sets up, changes and turns off second factors.
+    pub enrolment: Arc<Enrolment>,
+    /// Demands the second factor for requests.
+    pub protection: Protection,
+    /// Counts and replaces recovery codes.
+    pub recovery: RecoveryCodes,
+    /// Lists and forgets known devices.
+    pub devices: Arc<Devices>,
     /// Creates accounts at the request of their users.
     pub signup: Signup,
     /// Creates, changes and deletes accounts on behalf of an administrator.
@@ -138,11 +158,15 @@ impl Auth {
         let Sources { clock, random } = sources.clone();
         let messages = Messages::new(&config.secret, clock.clone(), random.clone())?;
         let messages = Arc::new(messages);
+        let factor_deps =
+            FactorDeps { messages: messages.clone(), clock: clock.clone(), random: random.clone() };
         let deps = Deps {
             storage: storage.clone(),
             signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
             hasher: Arc::new(Hasher::new(config.hasher, random.clone())?),
             hooks: config.hooks,
+            vault: Arc::new(Vault::new(&config.secret, random.clone())?),
+            factors: Arc::new(Factors::new(&config.factors, &factor_deps)),
             messages,
             clock,
             random,
@@ -151,13 +175,32 @@ impl Auth {
         let outbox = Outbox::new(store, clock, deps.messages.clone(), config.delivery);
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
-        let login = Arc::new(Login::new(&deps, sessions.clone()));
+        let challenges = Arc::new(Challenges::new(&deps));
+        let devices = Arc::new(Devices::new(&deps));
+        let (keeper, known) = (sessions.clone(), devices.clone());
+        let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known));
+        let fresh_for = config.factors.fresh_for;
+        let (keeper, door) = (sessions.clone(), login.clone());
+        let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, fresh_for);
+        let enrolment = Arc::new(enrolment);
         Ok(Self {
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
-            signup: Signup::new(accounts.clone(), sessions.clone(), login.clone(), config.signup),
+            signup: Signup::new(
+                accounts.clone(),
+                sessions.clone(),
+                login.clone(),
+                enrolment.clone(),
+                deps.factors.clone(),
+                config.signup,
+            ),
             setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
             messages: deps.messages.clone(),
             outbox: Arc::new(outbox),
+            factors: deps.factors.clone(),
+            protection: Protection::new(challenges.clone(), sessions.clone()),
+            recovery: RecoveryCodes::new(&deps, challenges),
+            enrolment,
+            devices,
             login,
             accounts,
             sessions,
@@ -172,7 +215,7 @@ impl Auth {
     /// another runtime, too.
     pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
         let Deps { storage, clock, .. } = &self.deps;
-        let purge = housekeeping::purge_loop(&storage.keys, &storage.outbox, clock.clone());
+        let purge = housekeeping::purge_loop(storage, clock.clone());
         let record = self.sessions.record_activity();
         let send = self.outbox.clone().run();
         async move {

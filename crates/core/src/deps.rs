@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::crypto::Signer;
+use crate::factor::Factors;
 use crate::hooks::Hooks;
 use crate::message::Messages;
 use crate::password::Hasher;
 use crate::random::Random;
 use crate::storage::Storage;
+use crate::vault::Vault;
 
 /// Passed to each use case, which clones what it needs.
 pub(crate) struct Deps {
@@ -19,4 +21,6 @@ pub(crate) struct Deps {
     pub(crate) hasher: Arc<Hasher>,
     pub(crate) hooks: Hooks,
     pub(crate) messages: Arc<Messages>,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) vault: Arc<Vault>,
 }

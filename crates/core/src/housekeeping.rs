@@ -1,5 +1,5 @@
-//! Deletes expired keys and messages that were given up long ago, in small steps that leave capacity
-//! for requests.
+//! Deletes expired keys and counters, and messages that were given up long ago, in small steps that
+//! leave capacity for requests.
 //!
 //! A clock that is wrong must not delete keys that are valid. Two facts speak for a clock: it has
 //! run as evenly as the monotonic one since the process started; and when the process started, the
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::clock::{Clock, Timestamp};
 use crate::key::CLOCK_SKEW;
 use crate::outbox;
-use crate::storage::{KeyStore, OutboxStore, StorageError};
+use crate::storage::{AttemptStore, KeyStore, OutboxStore, Storage, StorageError};
 
 /// Time between two rounds, and how long the clock must have been steady before a round deletes all
 /// expired keys.
@@ -36,22 +36,29 @@ const STEP: u32 = 500;
 
 /// Deletes expired rows now and every ten minutes, while the stores are in use.
 pub(crate) fn purge_loop(
-    keys: &Arc<dyn KeyStore>,
-    outbox: &Arc<dyn OutboxStore>,
+    storage: &Storage,
     clock: Arc<dyn Clock>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    run(Arc::downgrade(keys), Arc::downgrade(outbox), clock)
+    let Storage { keys, outbox, attempts, .. } = storage;
+    run(Arc::downgrade(keys), Arc::downgrade(outbox), Arc::downgrade(attempts), clock)
 }
 
-async fn run(keys: Weak<dyn KeyStore>, outbox: Weak<dyn OutboxStore>, clock: Arc<dyn Clock>) {
+async fn run(
+    keys: Weak<dyn KeyStore>,
+    outbox: Weak<dyn OutboxStore>,
+    attempts: Weak<dyn AttemptStore>,
+    clock: Arc<dyn Clock>,
+) {
     let mut trust = Trust::new(&*clock);
-    while let (Some(keys), Some(outbox)) = (keys.upgrade(), outbox.upgrade()) {
-        match round(&*keys, &*outbox, &mut trust, &*clock).await {
+    while let (Some(keys), Some(outbox), Some(attempts)) =
+        (keys.upgrade(), outbox.upgrade(), attempts.upgrade())
+    {
+        match round(&*keys, &*outbox, &*attempts, &mut trust, &*clock).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
             Err(error) => tracing::warn!(%error, "cannot remove expired keys; trying again later"),
         }
-        drop((keys, outbox));
+        drop((keys, outbox, attempts));
         tokio::time::sleep(INTERVAL).await;
     }
 }
@@ -59,6 +66,7 @@ async fn run(keys: Weak<dyn KeyStore>, outbox: Weak<dyn OutboxStore>, clock: Arc
 async fn round(
     keys: &dyn KeyStore,
     outbox: &dyn OutboxStore,
+    attempts: &dyn AttemptStore,
     trust: &mut Trust,
     clock: &dyn Clock,
 ) -> Result<u64, StorageError> {
@@ -76,7 +84,8 @@ async fn round(
     }
     match trust.horizon(clock) {
         Some(horizon) => {
-            let expired = purge(|limit| keys.purge(horizon, limit)).await?;
+            let expired = purge(|limit| keys.purge(horizon, limit)).await?
+                + purge(|limit| attempts.purge(horizon, limit)).await?;
             Ok(expired + purge(|limit| outbox.purge(horizon - outbox::KEPT, limit)).await?)
         }
         None => Ok(0),

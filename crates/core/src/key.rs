@@ -66,6 +66,8 @@ key_prefixes! {
     UserCode = "uc:",
     /// A device that has passed the second factor.
     KnownDevice = "kd:",
+    /// A recovery code, which stands in for the second factor once.
+    RecoveryCode = "rc:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
 }

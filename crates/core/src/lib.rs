@@ -43,26 +43,35 @@
 
 pub mod account;
 mod auth;
+mod challenge;
 pub mod clock;
 pub mod cookie;
 pub mod crypto;
 pub mod csrf;
 mod deps;
+pub mod device;
+pub mod enrolment;
 pub mod error;
+pub mod factor;
 pub mod form;
 pub mod hooks;
 mod housekeeping;
 pub mod key;
 pub mod login;
 pub mod message;
+mod notice;
 pub mod outbox;
 pub mod password;
+pub mod protected;
 pub mod random;
+pub mod recovery;
 pub mod secret;
 pub mod session;
 pub mod setup;
 pub mod signup;
 pub mod storage;
 pub mod user;
+mod vault;
 
 pub use auth::{Auth, AuthConfig, AuthConfigError, Sources};
+pub use challenge::{RECOVERY_CODE, Rejection};

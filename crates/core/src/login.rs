@@ -1,23 +1,42 @@
-//! Login with a username or e-mail address and a password.
+//! Login with a username or e-mail address and a password, and with the second factor of the
+//! account.
 //!
 //! ```
 //! use crossauth_core::Auth;
-//! use crossauth_core::login::{LoginAttempt, LoginError, LoginOutcome};
+//! use crossauth_core::login::{LoginAttempt, LoginError, LoginOutcome, SecondFactorNeeded};
 //! use crossauth_core::secret::Password;
 //! use crossauth_core::session::NewSession;
 //!
-//! async fn log_in(auth: &Auth, name: &str, typed: &str) -> Result<Option<NewSession>, LoginError> {
+//! enum Next {
+//!     Welcome(Box<NewSession>),
+//!     AskForCode(Box<SecondFactorNeeded>),
+//!     TryAgain,
+//! }
+//!
+//! async fn log_in(auth: &Auth, name: &str, typed: &str) -> Result<Next, LoginError> {
 //!     let attempt = LoginAttempt::new(name, Password::new(typed));
 //!     Ok(match auth.login.attempt(attempt).await? {
-//!         LoginOutcome::LoggedIn(session) => Some(*session),
-//!         LoginOutcome::WrongCredentials | LoginOutcome::Refused(_) => None,
+//!         LoginOutcome::LoggedIn(session) => Next::Welcome(session),
+//!         LoginOutcome::SecondFactor(needed) => Next::AskForCode(needed),
+//!         LoginOutcome::WrongCredentials
+//!         | LoginOutcome::Refused(_)
+//!         | LoginOutcome::PasswordChange(_)
+//!         | LoginOutcome::FactorReset(_)
+//!         | LoginOutcome::TooMany { .. } => Next::TryAgain,
 //!     })
 //! }
 //! ```
 
+mod required;
+mod second_factor;
+
 use std::sync::Arc;
 
+use crate::challenge::Challenges;
+use crate::clock::Timestamp;
 use crate::deps::Deps;
+use crate::device::Devices;
+use crate::factor::{Demand, FactorError};
 use crate::key::{KeyPrefix, Owner};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
@@ -26,7 +45,12 @@ use crate::storage::{
     Change, Changed, CredentialVersion, Guard, StorageError, StorageErrorKind, StoredUser,
     UserStore,
 };
-use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks};
+use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks, UserId};
+
+pub use required::RequiredChange;
+pub use second_factor::{
+    PendingLogin, Resent, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
+};
 
 /// One attempt to log in.
 #[derive(Debug)]
@@ -39,12 +63,29 @@ pub struct LoginAttempt<'a> {
     pub persist: Option<Persistence>,
     /// The current session of the browser, which ends when the new one begins.
     pub replaces: Option<Replaced<'a>>,
+    /// The value of the cookie of a [known device](crate::device).
+    pub device: Option<&'a str>,
+}
+
+/// The browser that a login comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Door<'a> {
+    /// Whether the cookie outlives the browser; `None` for the configured default.
+    pub persist: Option<Persistence>,
+    /// The current session of the browser, which ends when the new one begins.
+    pub replaces: Option<Replaced<'a>>,
+    /// The value of the cookie of a [known device](crate::device).
+    pub device: Option<&'a str>,
 }
 
 impl<'a> LoginAttempt<'a> {
     /// An attempt from a browser without a session, with the configured persistence.
     pub fn new(username: &'a str, password: Password) -> Self {
-        Self { username, password, persist: None, replaces: None }
+        Self { username, password, persist: None, replaces: None, device: None }
+    }
+
+    fn door(&self) -> Door<'a> {
+        Door { persist: self.persist, replaces: self.replaces, device: self.device }
     }
 }
 
@@ -53,11 +94,24 @@ impl<'a> LoginAttempt<'a> {
 pub enum LoginOutcome {
     /// The password is correct and a session has begun.
     LoggedIn(Box<NewSession>),
+    /// The password is correct, and the second factor is awaited.
+    SecondFactor(Box<SecondFactorNeeded>),
+    /// The password is correct, and must be changed first. The session is anonymous, and permits
+    /// that.
+    PasswordChange(Box<NewSession>),
+    /// The password is correct, and a second factor must be set up first. The session is anonymous,
+    /// and permits that.
+    FactorReset(Box<NewSession>),
     /// There is no such user, the password is wrong, or the row of the account cannot be decoded.
     /// Responses must not reveal which.
     WrongCredentials,
     /// The password is correct, but the account's state does not allow login.
     Refused(Refusal),
+    /// The password is correct, but too many codes were sent.
+    TooMany {
+        /// When the next one may be sent.
+        retry_at: Timestamp,
+    },
 }
 
 /// Login failed for a technical reason.
@@ -66,9 +120,24 @@ pub enum LoginError {
     /// No capacity for hashing at the moment.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The second factor failed.
+    #[error(transparent)]
+    Factor(FactorError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<FactorError> for LoginError {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::Storage(error) => Self::Storage(error),
+            other @ (FactorError::NotEnrolled
+            | FactorError::InvalidEmail
+            | FactorError::InvalidPhone
+            | FactorError::Failed(_)) => Self::Factor(other),
+        }
+    }
 }
 
 /// Logs users in.
@@ -76,14 +145,28 @@ pub struct Login {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
     sessions: Arc<Sessions>,
+    challenges: Arc<Challenges>,
+    devices: Arc<Devices>,
 }
 
 impl Login {
-    pub(crate) fn new(deps: &Deps, sessions: Arc<Sessions>) -> Self {
-        Self { users: deps.storage.users.clone(), hasher: deps.hasher.clone(), sessions }
+    pub(crate) fn new(
+        deps: &Deps,
+        sessions: Arc<Sessions>,
+        challenges: Arc<Challenges>,
+        devices: Arc<Devices>,
+    ) -> Self {
+        Self {
+            users: deps.storage.users.clone(),
+            hasher: deps.hasher.clone(),
+            sessions,
+            challenges,
+            devices,
+        }
     }
 
-    /// Verifies the password and, if the account's state allows it, begins a session.
+    /// Verifies the password and, if the account's state allows it and it has no second factor,
+    /// begins a session.
     ///
     /// Takes the same time whether or not the user exists and can be decoded. The state of an account is revealed only
     /// to those who know its password.
@@ -120,14 +203,53 @@ impl Login {
             tracing::info!(user, "login failed");
             return Ok(Some(LoginOutcome::WrongCredentials));
         };
-        if let Some(refusal) = refusal(found) {
-            return Ok(Some(LoginOutcome::Refused(refusal)));
+        if let Some(refusal) = found.refusal(StateChecks::ALL) {
+            return self.refuse(found, refusal, attempt.door()).await;
         }
         let credentials = match upgrade {
             None => found.credentials(),
             Some(hash) => self.upgrade(found, hash).await?,
         };
-        self.begin(found, &credentials, attempt).await
+        self.proceed(found, &credentials, attempt.door()).await
+    }
+
+    /// Continues the login of a user whose first factor the caller has verified: the state of the
+    /// account and its second factor decide as after a password.
+    pub async fn admit(&self, user: &UserId, door: Door<'_>) -> Result<LoginOutcome, LoginError> {
+        let Some(found) = self.users.find_by_id(user).await? else {
+            return Ok(LoginOutcome::WrongCredentials);
+        };
+        let outcome = match found.refusal(StateChecks::ALL) {
+            Some(refusal) => self.refuse(&found, refusal, door).await?,
+            None => self.proceed(&found, &found.credentials(), door).await?,
+        };
+        Ok(outcome.unwrap_or(LoginOutcome::WrongCredentials))
+    }
+
+    /// Decides what the account demands beyond the first factor; `None` if the credentials changed
+    /// in this moment.
+    async fn proceed(
+        &self,
+        found: &StoredUser,
+        credentials: &CredentialVersion,
+        door: Door<'_>,
+    ) -> Result<Option<LoginOutcome>, LoginError> {
+        let mut account = self.challenges.open(found.clone())?;
+        account.credentials = credentials.clone();
+        match self.challenges.factors.demand(&account.user) {
+            Demand::Nothing => {}
+            Demand::Reset => return self.require_factor(&account, door).await,
+            Demand::Factor(factor) => {
+                let is_known = match door.device {
+                    Some(cookie) => self.devices.is_known(cookie, found).await?,
+                    None => false,
+                };
+                if !is_known {
+                    return self.begin_second_factor(&account, factor, door).await;
+                }
+            }
+        }
+        self.begin(found.id(), credentials, door).await
     }
 
     /// Finds the user with this username or, if there is none, with this e-mail address.
@@ -140,23 +262,26 @@ impl Login {
 
     async fn begin(
         &self,
-        user: &StoredUser,
+        user: &UserId,
         credentials: &CredentialVersion,
-        attempt: &LoginAttempt<'_>,
+        door: Door<'_>,
     ) -> Result<Option<LoginOutcome>, LoginError> {
         let beginning = BeginOptions {
-            replaces: attempt.replaces,
+            replaces: door.replaces,
             credentials: Some(credentials),
             revoke: &[KeyPrefix::PasswordReset],
-            persist: attempt.persist,
+            persist: door.persist,
             ..BeginOptions::default()
         };
-        Ok(match self.sessions.begin(Owner::User(user.id()), beginning).await? {
+        Ok(match self.sessions.begin(Owner::User(user), beginning).await? {
             Begun::Session(session) => {
-                tracing::info!(user = %user.id(), session = %session.id.digest(), "logged in");
+                tracing::info!(%user, session = %session.id.digest(), "logged in");
                 Some(LoginOutcome::LoggedIn(session))
             }
-            Begun::NoSuchUser | Begun::CredentialsChanged => None,
+            Begun::NoSuchUser
+            | Begun::CredentialsChanged
+            | Begun::AlreadyUsed
+            | Begun::SessionGone => None,
             Begun::Refused(refusal) => Some(LoginOutcome::Refused(refusal)),
         })
     }
@@ -183,16 +308,11 @@ impl Login {
             | Changed::GuardFailed
             | Changed::LastAdmin
             | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::SessionGone
             | Changed::UsernameTaken
             | Changed::EmailTaken
             | Changed::DoneUnreadable => found.credentials(),
         })
     }
-}
-
-/// Why a user who knows the password may not log in.
-fn refusal(found: &StoredUser) -> Option<Refusal> {
-    // Second factors are not supported yet, and one that is set must not be skipped.
-    let second_factor = found.has_second_factor().then_some(Refusal::Factor2ResetNeeded);
-    found.refusal(StateChecks::ALL).or(second_factor)
 }

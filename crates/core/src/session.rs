@@ -23,6 +23,7 @@ mod activity;
 mod begin;
 mod first;
 mod id;
+mod rotate;
 mod unreadable;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use unreadable::Unreadable;
 pub use begin::{BeginOptions, Begun, NewSession, Replaced};
 pub(crate) use first::NewAccount;
 pub use id::SessionId;
+pub(crate) use rotate::With;
 
 /// How long sessions live.
 #[derive(Debug, Clone, PartialEq, Eq)]

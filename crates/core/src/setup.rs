@@ -99,7 +99,8 @@ impl Setup {
         if !self.is_valid(token).await? {
             return Err(SetupError::InvalidLink);
         }
-        let SignupRequest { form, persist, replaces } = request;
+        // The account gets its second factor at its next login, if it must have one.
+        let SignupRequest { form, factor2: _, persist, replaces } = request;
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
-use crate::form::{Field, Rule};
-use crate::login::{Login, LoginAttempt, LoginError, LoginOutcome};
+use crate::clock::Timestamp;
+use crate::enrolment::{Begun, Enrolment, EnrolmentError, SignupFactor};
+use crate::factor::{Factor, Factors};
+use crate::form::{Field, FieldError, Rule};
+use crate::login::{Door, Login, LoginAttempt, LoginOutcome};
 use crate::password::Lane;
 use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
-use crate::storage::{Guard, StorageError, StorageErrorKind};
-use crate::user::{NewUser, ReservedNames, User, is_reserved_field};
+use crate::storage::{Effects, Guard, StorageError, StorageErrorKind, StoredUser};
+use crate::user::{
+    FactorName, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
+};
 
 /// Configuration of sign-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub enum Registration {
 pub struct SignupRequest<'a> {
     /// The form. Fields that are not editable are ignored.
     pub form: AccountForm,
+    /// The second factor, `none` or empty for none; `None` for the configured default.
+    pub factor2: Option<&'a str>,
     /// Whether the cookie outlives the browser; `None` for the configured default.
     pub persist: Option<Persistence>,
     /// The current session of the browser, which ends when the new one begins.
@@ -54,7 +61,7 @@ pub struct SignupRequest<'a> {
 impl SignupRequest<'_> {
     /// A request from a browser without a session, with the configured persistence.
     pub fn new(form: AccountForm) -> Self {
-        Self { form, persist: None, replaces: None }
+        Self { form, factor2: None, persist: None, replaces: None }
     }
 }
 
@@ -63,6 +70,17 @@ impl SignupRequest<'_> {
 pub enum SignupOutcome {
     /// The account was created and a session has begun.
     LoggedIn(Box<NewSession>),
+    /// The account was created, and its second factor waits to be set up. Signing up once more with
+    /// the same password continues there.
+    SetUpFactor(Box<SignupFactor>),
+    /// Exactly this account exists, and the password is its own: its login goes on, as after the
+    /// first factor.
+    Existing(LoginOutcome),
+    /// The account was created, but too many codes were sent to its address or number.
+    TooMany {
+        /// When the next one may be sent.
+        retry_at: Timestamp,
+    },
 }
 
 /// Creates accounts at the request of their users.
@@ -70,6 +88,8 @@ pub struct Signup {
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     login: Arc<Login>,
+    enrolment: Arc<Enrolment>,
+    factors: Arc<Factors>,
     config: SignupConfig,
 }
 
@@ -78,9 +98,11 @@ impl Signup {
         accounts: Arc<Accounts>,
         sessions: Arc<Sessions>,
         login: Arc<Login>,
+        enrolment: Arc<Enrolment>,
+        factors: Arc<Factors>,
         config: SignupConfig,
     ) -> Self {
-        Self { accounts, sessions, login, config }
+        Self { accounts, sessions, login, enrolment, factors, config }
     }
 
     /// Configuration of sign-up.
@@ -88,7 +110,8 @@ impl Signup {
         &self.config
     }
 
-    /// Creates an account and begins its first session, in one transaction.
+    /// Creates an account and begins its first session, in one transaction. With a second factor,
+    /// begins to set that up instead.
     ///
     /// If a form is submitted twice, for example by a double click, the second request logs in: its
     /// username, address and password are those of the existing account.
@@ -100,7 +123,8 @@ impl Signup {
             return Err(AccountError::SignupClosed);
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
-        let user = self.accounts.check(&request.form, &self.config.reserved_names)?;
+        let mut user = self.accounts.check(&request.form, &self.config.reserved_names)?;
+        let factor = self.chosen_factor(&request, &user)?;
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
         match self.accounts.find(&user.username).await {
             Ok(Some(existing)) => return self.repeat(request, &user, &existing).await,
@@ -108,6 +132,10 @@ impl Signup {
             Err(error) => return self.refuse_unreadable(request, error).await,
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
+        if let Some(factor) = factor {
+            expect_factor(&mut user, &**factor);
+            return self.sign_up_with_factor(request, user, &secrets).await;
+        }
         let (persist, replaces) = (request.persist, request.replaces);
         let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
         let guard = Guard::None;
@@ -141,14 +169,95 @@ impl Signup {
             return Err(taken(Field::Username));
         }
         let (persist, replaces) = (request.persist, request.replaces);
-        let attempt = LoginAttempt { username: &user.username, password, persist, replaces };
+        let attempt =
+            LoginAttempt { persist, replaces, ..LoginAttempt::new(&user.username, password) };
+        let door = request_door(persist, replaces);
         match self.login.attempt(attempt).await {
             Ok(LoginOutcome::LoggedIn(session)) => Ok(SignupOutcome::LoggedIn(session)),
+            Ok(LoginOutcome::Refused(Refusal::TwoFactorIncomplete)) => {
+                let stored = self.enrolment.account(&existing.id).await?;
+                let stored = stored.ok_or_else(|| taken(Field::Username))?;
+                self.set_up(stored, request.factor2, door).await
+            }
+            Ok(
+                outcome @ (LoginOutcome::SecondFactor(_)
+                | LoginOutcome::PasswordChange(_)
+                | LoginOutcome::FactorReset(_)
+                | LoginOutcome::TooMany { .. }),
+            ) => Ok(SignupOutcome::Existing(outcome)),
             Ok(LoginOutcome::WrongCredentials | LoginOutcome::Refused(_)) => {
                 Err(taken(Field::Username))
             }
-            Err(LoginError::Hash(error)) => Err(error.into()),
-            Err(LoginError::Storage(error)) => Err(error.into()),
+            Err(error) => Err(EnrolmentError::from(error).into()),
+        }
+    }
+
+    /// The second factor that a form chooses, which the account can have.
+    fn chosen_factor(
+        &self,
+        request: &SignupRequest<'_>,
+        user: &NewUser,
+    ) -> Result<Option<&Arc<dyn Factor>>, AccountError> {
+        let factor = match request.factor2 {
+            Some(name) => self.factors.choose(name).map_err(|_| AccountError::FactorUnavailable)?,
+            None => self.factors.default_choice(),
+        };
+        let missing = factor.and_then(|factor| Factors::missing_field(&**factor, user));
+        match missing {
+            None => Ok(factor),
+            Some("email") => Err(form_error(Field::Email)),
+            Some(field) => Err(form_error(Field::Extra(field.to_owned()))),
+        }
+    }
+
+    /// Creates an account that waits for its second factor, then begins to set that up. If this is
+    /// interrupted, signing up once more continues.
+    async fn sign_up_with_factor(
+        &self,
+        request: SignupRequest<'_>,
+        user: NewUser,
+        secrets: &UserSecrets,
+    ) -> Result<SignupOutcome, AccountError> {
+        match self.accounts.insert(&user, secrets, Guard::None, Effects::default()).await {
+            Ok(stored) => {
+                tracing::info!(user = %stored.id(), "signed up; the second factor is awaited");
+                let door = request_door(request.persist, request.replaces);
+                self.set_up(stored, None, door).await
+            }
+            Err(error) if is_username_taken(&error) => {
+                let existing = self.accounts.find(&user.username).await?.ok_or(error)?;
+                Box::pin(self.repeat(request, &user, &existing)).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins to set up the second factor of an account: the chosen one, or that of the account.
+    async fn set_up(
+        &self,
+        stored: StoredUser,
+        chosen: Option<&str>,
+        door: Door<'_>,
+    ) -> Result<SignupOutcome, AccountError> {
+        let chosen = chosen.and_then(FactorName::optional);
+        let factor = chosen.or_else(|| stored.second_factor().cloned());
+        let factor = factor.ok_or(AccountError::FactorUnavailable)?;
+        match self.enrolment.begin_sign_up(stored, &factor, door).await? {
+            Ok(waiting) => Ok(SignupOutcome::SetUpFactor(Box::new(waiting))),
+            Err(Begun::TooMany { retry_at }) => Ok(SignupOutcome::TooMany { retry_at }),
+            Err(Begun::InvalidEmail) => Err(form_error(Field::Email)),
+            Err(Begun::InvalidPhone) => Err(form_error(Field::Extra("phone".into()))),
+            Err(
+                Begun::Waiting { .. }
+                | Begun::TurnedOff { .. }
+                | Begun::NeedsFactor
+                | Begun::NeedsPassword
+                | Begun::WrongPassword
+                | Begun::Unavailable
+                | Begun::NoSecret
+                | Begun::NotPermitted
+                | Begun::Refused(_),
+            ) => Err(AccountError::FactorUnavailable),
         }
     }
 
@@ -175,4 +284,25 @@ impl Signup {
 fn is_username_taken(error: &AccountError) -> bool {
     let AccountError::Form(errors) = error else { return false };
     errors.iter().any(|error| error.field == Field::Username && error.rule == Rule::Taken)
+}
+
+fn form_error(field: Field) -> AccountError {
+    AccountError::Form(vec![FieldError::new(field, Rule::Format)])
+}
+
+fn request_door(persist: Option<Persistence>, replaces: Option<Replaced<'_>>) -> Door<'_> {
+    Door { persist, replaces, device: None }
+}
+
+/// Makes a new account wait for its second factor. A factor that proves the address leaves no need
+/// to verify it once more.
+fn expect_factor(user: &mut NewUser, factor: &dyn Factor) {
+    let description = factor.describe();
+    let must_verify = user.state == UserState::AwaitingEmailVerification;
+    user.state = if must_verify && !description.proves_email {
+        UserState::AwaitingTwoFactorSetupAndEmailVerification
+    } else {
+        UserState::AwaitingTwoFactorSetup
+    };
+    user.factor2 = Some(description.name.clone());
 }

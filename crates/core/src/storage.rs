@@ -4,27 +4,33 @@
 //! of an account has a guard and [`Effects`]. Users are returned as [`StoredUser`], from which a
 //! use case gets the [`User`] only by specifying the state checks to make.
 //!
-//! To add one more store, implement the four ports, over the same rows, and run the conformance
+//! To add one more store, implement the ports, over the same rows, and run the conformance
 //! suites of `crossauth-testkit` on it.
 
+mod attempt;
 mod change;
 mod key;
 pub mod memory;
 mod outbox;
 mod session;
 mod user;
+mod uses;
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+pub use attempt::{AttemptStore, Charge, Charged};
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
 pub use key::{KeyPosition, KeyStore, UpdateDataError};
 pub use outbox::{ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, Settlement};
-pub use session::{AdmitError, SessionStart, SessionStore, Started, StoredSession};
+pub use session::{
+    AdmitError, SessionStart, SessionStore, SessionUpdate, Started, StoredSession, Updated,
+};
 pub use user::{StoredUser, UserPage, UserStore};
+pub use uses::{TotpStep, Uses};
 
 #[expect(unused_imports, reason = "named in the documentation above")]
 use crate::user::User;
@@ -40,6 +46,8 @@ pub struct Storage {
     pub sessions: Arc<dyn SessionStore>,
     /// Messages that wait to be sent, which operations of users and sessions add to.
     pub outbox: Arc<dyn OutboxStore>,
+    /// Counters of attempts.
+    pub attempts: Arc<dyn AttemptStore>,
 }
 
 impl fmt::Debug for Storage {

@@ -50,6 +50,7 @@
     doc = include_str!("../../../docs/explanation/storage.md")
 )]
 
+mod attempt;
 mod column;
 mod columns;
 
@@ -69,6 +70,7 @@ pub mod sqlite;
 mod table_map;
 mod time_encoding;
 mod user;
+mod uses;
 mod uuid;
 
 pub use open::{OpenError, OpenWarning, SqlStorage};

@@ -96,6 +96,40 @@ fn accounts(dialect: Dialect) -> Group {
     Group { name: "accounts", versions }
 }
 
+/// What protects accounts beside users and keys: in every database, also beside the tables of
+/// another program.
+fn protection(dialect: Dialect) -> Group {
+    let versions: &[&[&str]] = match dialect {
+        Dialect::Sqlite => &[&[
+            "CREATE TABLE crossauth_attempts (
+                subject TEXT NOT NULL PRIMARY KEY,
+                count INTEGER NOT NULL,
+                expires INTEGER NOT NULL
+            ) WITHOUT ROWID",
+            "CREATE INDEX crossauth_attempts_by_expiry ON crossauth_attempts (expires)",
+            "CREATE TABLE crossauth_totp_steps (
+                userid TEXT NOT NULL PRIMARY KEY,
+                secret TEXT NOT NULL,
+                step INTEGER NOT NULL
+            ) WITHOUT ROWID",
+        ]],
+        Dialect::Postgres => &[&[
+            "CREATE TABLE crossauth_attempts (
+                subject TEXT COLLATE \"C\" PRIMARY KEY,
+                count BIGINT NOT NULL,
+                expires BIGINT NOT NULL
+            )",
+            "CREATE INDEX crossauth_attempts_by_expiry ON crossauth_attempts (expires)",
+            "CREATE TABLE crossauth_totp_steps (
+                userid TEXT COLLATE \"C\" PRIMARY KEY,
+                secret TEXT NOT NULL,
+                step BIGINT NOT NULL
+            )",
+        ]],
+    };
+    Group { name: "protection", versions }
+}
+
 /// Messages that wait to be sent. Ours beside the tables of another program, too.
 fn outbox(dialect: Dialect) -> Group {
     let versions: &[&[&str]] = match dialect {
@@ -142,7 +176,7 @@ fn outbox(dialect: Dialect) -> Group {
 /// The groups of tables that are ours: not those that the table map names in a database of another
 /// program.
 fn groups(dialect: Dialect, map: &TableMap) -> Vec<Group> {
-    let mut groups = vec![outbox(dialect)];
+    let mut groups = vec![outbox(dialect), protection(dialect)];
     if map.management == Management::Managed {
         groups.push(accounts(dialect));
     }

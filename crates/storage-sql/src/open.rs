@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossauth_core::storage::{Storage, StorageError};
 
+use crate::attempt::SqlAttemptStore;
 use crate::database::{BoxFuture, Database, Statement};
 use crate::key::SqlKeyStore;
 use crate::migration::{is_current, migrate};
@@ -155,6 +156,7 @@ impl<D: Database> SqlStorage<D> {
                 keys: Arc::new(SqlKeyStore::new(database.clone(), &schema)),
                 sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema, &enqueued)),
                 outbox: Arc::new(SqlOutboxStore::new(database.clone(), &schema, &enqueued)),
+                attempts: Arc::new(SqlAttemptStore::new(database.clone())),
             };
             let users = &schema.users.table;
             let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));

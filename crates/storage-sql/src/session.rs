@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::message::Message;
 use crossauth_core::storage::{
-    CredentialVersion, SessionStart, SessionStore, Started, StorageError, StoredSession,
+    CredentialVersion, SessionStart, SessionStore, SessionUpdate, Started, StorageError,
+    StoredSession, UpdateDataError, Updated, Uses,
 };
-use crossauth_core::user::StateChecks;
+use crossauth_core::user::{StateChecks, UserId};
 
 use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
@@ -16,6 +17,7 @@ use crate::key::KeySql;
 use crate::outbox::{Enqueued, OutboxSql};
 use crate::schema::Schema;
 use crate::user::UserSql;
+use crate::uses::{UsesSql, can_replace};
 
 /// [`SessionStore`] over SQL.
 pub(crate) struct SqlSessionStore<D> {
@@ -30,6 +32,7 @@ pub(crate) struct SessionSql {
     users: UserSql,
     keys: KeySql,
     outbox: OutboxSql,
+    uses: UsesSql,
 }
 
 impl SessionSql {
@@ -50,6 +53,7 @@ impl SessionSql {
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
             outbox: OutboxSql::new(schema),
+            uses: UsesSql::new(),
         }
     }
 
@@ -71,6 +75,9 @@ impl SessionSql {
     ) -> Result<Started, StorageError> {
         let ended = start.replaces.as_deref().map(|replaced| self.keys.deletion(replaced));
         let Some(id) = &start.key.userid else {
+            if !self.can_replace(transaction, start).await? {
+                return Ok(Started::SessionGone);
+            }
             let begun = self.keys.insertion(&start.key, None, None)?;
             let messages = self.outbox.insertions(&start.send, None);
             let writes: Vec<_> = std::iter::once(begun).chain(ended).chain(messages).collect();
@@ -88,14 +95,70 @@ impl SessionSql {
             Ok((user, _)) => user,
             Err(refusal) => return Ok(Started::Refused(refusal)),
         };
+        if !self.can_replace(transaction, start).await? {
+            return Ok(Started::SessionGone);
+        }
+        if !self.uses.are_unused(transaction, &self.keys, id, start.uses.as_ref()).await? {
+            return Ok(Started::AlreadyUsed);
+        }
+        self.uses.use_up(transaction, &self.keys, id, start.uses.as_ref()).await?;
         let mut writes = vec![self.keys.insertion(&start.key, Some(id), epoch)?];
         writes.extend(ended);
         for kind in &start.revoke {
             writes.push(self.keys.revocation(id, *kind, None)?);
         }
+        for key in &start.issue {
+            writes.push(self.keys.insertion(key, Some(id), epoch)?);
+        }
         writes.extend(self.outbox.insertions(&start.send, Some(id)));
         transaction.execute_all(&writes).await?;
         Ok(Started::Begun(Some(Box::new(user))))
+    }
+
+    async fn can_replace(
+        &self,
+        transaction: &mut dyn Transaction,
+        start: &OwnedStart,
+    ) -> Result<bool, StorageError> {
+        let replaced = start.replaces.as_deref();
+        can_replace(transaction, &self.keys, replaced, start.must_replace).await
+    }
+
+    async fn update(
+        &self,
+        transaction: &mut dyn Transaction,
+        update: &OwnedUpdate,
+    ) -> Result<Result<Updated, UpdateDataError>, StorageError> {
+        let uses = update.uses.as_ref();
+        // The row of the user is locked before that of the key everywhere.
+        if let Some((id, _)) = uses
+            && self.users.lock(transaction, id).await?.into_user()?.is_none()
+        {
+            return Ok(Ok(Updated::NoSuchUser));
+        }
+        let Some(key) = self.keys.find_locked(transaction, &update.session).await? else {
+            return Ok(Err(UpdateDataError::NotFound));
+        };
+        let expects = update.expects.as_ref().map(|(path, text)| (&**path, &**text));
+        match key.data.has_text(expects) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ok(Updated::Unexpected)),
+            Err(error) => return Ok(Err(error.into())),
+        }
+        if let Some((id, uses)) = uses
+            && !self.uses.are_unused(transaction, &self.keys, id, Some(uses)).await?
+        {
+            return Ok(Ok(Updated::AlreadyUsed));
+        }
+        let (session, changes) = (&update.session, &update.changes);
+        if let Err(error) = self.keys.update_data(transaction, session, changes).await? {
+            return Ok(Err(error));
+        }
+        if let Some((id, uses)) = uses {
+            self.uses.use_up(transaction, &self.keys, id, Some(uses)).await?;
+        }
+        self.outbox.insert(transaction, &update.send, None).await?;
+        Ok(Ok(Updated::Done))
     }
 }
 
@@ -103,21 +166,59 @@ impl SessionSql {
 struct OwnedStart {
     key: Key,
     replaces: Option<String>,
+    must_replace: bool,
+    uses: Option<Uses>,
     credentials: Option<CredentialVersion>,
     checks: StateChecks,
     revoke: Vec<KeyPrefix>,
+    issue: Vec<Key>,
     send: Vec<Message>,
+}
+
+/// An owned [`SessionUpdate`], for a transaction.
+struct OwnedUpdate {
+    session: String,
+    changes: Vec<DataChange>,
+    expects: Option<(String, String)>,
+    uses: Option<(UserId, Uses)>,
+    send: Vec<Message>,
+}
+
+impl From<SessionUpdate<'_>> for OwnedUpdate {
+    fn from(update: SessionUpdate<'_>) -> Self {
+        let SessionUpdate { session, changes, expects, uses, send } = update;
+        Self {
+            session: session.to_owned(),
+            changes: changes.to_vec(),
+            expects: expects.map(|(path, text)| (path.to_owned(), text.to_owned())),
+            uses: uses.map(|(id, uses)| (id.clone(), uses.clone())),
+            send: send.to_vec(),
+        }
+    }
 }
 
 impl From<SessionStart<'_>> for OwnedStart {
     fn from(start: SessionStart<'_>) -> Self {
-        let SessionStart { key, replaces, credentials, checks, revoke, send } = start;
+        let SessionStart {
+            key,
+            replaces,
+            must_replace,
+            uses,
+            credentials,
+            checks,
+            revoke,
+            issue,
+            send,
+        } = start;
         Self {
             key: key.clone(),
             replaces: replaces.map(str::to_owned),
+            must_replace,
+            uses: uses.cloned(),
             credentials: credentials.cloned(),
             checks,
             revoke: revoke.to_vec(),
+            issue: issue.to_vec(),
             send: send.to_vec(),
         }
     }
@@ -145,5 +246,17 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
             .await?;
         self.enqueued.note(start.send);
         Ok(started)
+    }
+
+    async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
+        let input = (Arc::clone(&self.sql), OwnedUpdate::from(update));
+        let updated = self
+            .database
+            .transaction(input, |transaction, (sql, update)| {
+                Box::pin(sql.update(transaction, update))
+            })
+            .await?;
+        self.enqueued.note(update.send);
+        updated
     }
 }

@@ -19,6 +19,7 @@ use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::{Enqueued, OutboxSql};
 use crate::record::decode_id;
 use crate::schema::Schema;
+use crate::uses::UsesSql;
 
 use change::AccountSql;
 use owned::{OwnedChange, OwnedEffects, OwnedGuard};
@@ -44,6 +45,7 @@ impl<D: Database> SqlUserStore<D> {
         let accounts = AccountSql {
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
+            uses: UsesSql::new(),
             outbox: OutboxSql::new(schema),
         };
         let sql = Arc::new(UserSql::new(Arc::clone(schema)));

@@ -3,9 +3,10 @@
 //! Each rule is a function that takes an empty [`Storage`](crossauth_core::storage::Storage) and
 //! panics if the rule is violated. There is one suite for each port:
 //! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests),
-//! [`session_store_tests!`](crate::session_store_tests) and
-//! [`outbox_store_tests!`](crate::outbox_store_tests); [`store_tests!`](crate::store_tests) runs all
-//! of them. A rule that is in no suite does not compile.
+//! [`session_store_tests!`](crate::session_store_tests),
+//! [`outbox_store_tests!`](crate::outbox_store_tests) and
+//! [`attempt_store_tests!`](crate::attempt_store_tests); [`store_tests!`](crate::store_tests) runs
+//! all of them. A rule that is in no suite does not compile.
 //!
 //! To add a rule, write a `pub async fn` in the module of its subject and name it in the suite
 //! below.
@@ -17,6 +18,7 @@
 // A rule that is in no suite is dead code.
 #![deny(dead_code)]
 
+mod attempt;
 mod change;
 mod data;
 mod effect;
@@ -25,6 +27,7 @@ mod key;
 mod outbox;
 mod sample;
 mod session;
+mod single_use;
 mod user;
 
 /// Application fields of users for these tests, with their SQL types.
@@ -219,6 +222,25 @@ suite! {
         no_session_outlives_a_new_password,
         no_session_begins_for_a_disabled_account,
     ]
+    single_use [
+        step_is_accepted_only_if_it_is_later_than_the_last,
+        steps_of_another_secret_do_not_count,
+        steps_of_another_user_do_not_count,
+        step_of_a_change_begins_no_session,
+        key_is_used_once_and_by_its_owner_only,
+        refused_change_uses_nothing_up,
+        session_that_must_replace_another_begins_once,
+        keys_issued_with_a_session_belong_to_its_user,
+        data_is_changed_only_if_it_is_expected,
+        messages_of_a_session_are_sent_if_its_data_changes,
+    ]
+    raced [
+        one_step_begins_one_session,
+        one_recovery_code_begins_one_session,
+        one_pending_session_is_replaced_once,
+        one_step_permits_one_change,
+        one_waiting_request_is_confirmed_once,
+    ]
 }
 
 suite! {
@@ -249,6 +271,24 @@ suite! {
     ]
 }
 
+suite! {
+    ($)
+    /// Generates one test per rule of [`AttemptStore`](crossauth_core::storage::AttemptStore).
+    attempt_store_tests
+    attempt [
+        attempts_are_refused_after_the_limit,
+        counters_of_other_subjects_are_not_charged,
+        exhausted_counter_leaves_the_others_uncharged,
+        counter_starts_again_after_its_window,
+        counter_from_the_future_expires_after_its_window,
+        refund_gives_one_attempt_back,
+        purge_removes_expired_counters_up_to_its_limit,
+    ]
+    raced [
+        concurrent_attempts_do_not_exceed_the_limit,
+    ]
+}
+
 /// Generates one test per rule of all ports.
 ///
 /// See [`user_store_tests!`](crate::user_store_tests) for its argument.
@@ -259,5 +299,6 @@ macro_rules! store_tests {
         $crate::key_store_tests!($make);
         $crate::session_store_tests!($make);
         $crate::outbox_store_tests!($make);
+        $crate::attempt_store_tests!($make);
     };
 }

@@ -23,10 +23,10 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::message::Message;
 use crossauth_core::storage::{
-    Change, Changed, Created, Deleted, Effects, Guard, KeyPosition, KeyStore, ListedMessage,
-    MessagePosition, MessageState, OutboxStore, Queued, SessionStart, SessionStore, Settlement,
-    Started, Storage, StorageError, StoredSession, StoredUser, UpdateDataError, UserPage,
-    UserStore,
+    AttemptStore, Change, Changed, Charge, Charged, Created, Deleted, Effects, Guard, KeyPosition,
+    KeyStore, ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, SessionStart,
+    SessionStore, SessionUpdate, Settlement, Started, Storage, StorageError, StoredSession,
+    StoredUser, UpdateDataError, Updated, UserPage, UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -83,6 +83,7 @@ impl TestStorage {
             users: Arc::new(self.clone()),
             keys: Arc::new(self.clone()),
             sessions: Arc::new(self.clone()),
+            attempts: Arc::new(self.clone()),
             outbox: Arc::new(self.clone()),
         }
     }
@@ -294,6 +295,25 @@ impl SessionStore for TestStorage {
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         pass_on!(self, "sessions.start", sessions.start(start))
+    }
+
+    async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
+        pass_on!(self, "sessions.update", sessions.update(update))
+    }
+}
+
+#[async_trait]
+impl AttemptStore for TestStorage {
+    async fn charge(&self, charges: &[Charge], now: Timestamp) -> Result<Charged, StorageError> {
+        pass_on!(self, "attempts.charge", attempts.charge(charges, now))
+    }
+
+    async fn refund(&self, subjects: &[&str]) -> Result<(), StorageError> {
+        pass_on!(self, "attempts.refund", attempts.refund(subjects))
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        pass_on!(self, "attempts.purge", attempts.purge(now, limit))
     }
 }
 

@@ -139,7 +139,10 @@ impl Crossauth {
         match self.auth().sessions.begin(owner, BeginOptions::default()).await? {
             Begun::Session(session) => Ok(BeginSession(Arc::new(*session))),
             Begun::Refused(refusal) => Err(refusal.into()),
-            Begun::NoSuchUser | Begun::CredentialsChanged => Err(BeginSessionError::NoSuchUser),
+            Begun::NoSuchUser
+            | Begun::CredentialsChanged
+            | Begun::AlreadyUsed
+            | Begun::SessionGone => Err(BeginSessionError::NoSuchUser),
         }
     }
 

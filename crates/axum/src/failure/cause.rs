@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossauth_core::account::AccountError;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::ErrorCode;
+use crossauth_core::factor::FactorError;
 use crossauth_core::form::{self, FieldError, FieldMessages};
 use crossauth_core::login::LoginError;
 use crossauth_core::password::HashError;
@@ -67,7 +68,20 @@ impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Hash(error) => error.into(),
+            LoginError::Factor(error) => error.into(),
             LoginError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<FactorError> for Failure {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::NotEnrolled => Self::new(ErrorCode::Factor2ResetNeeded),
+            FactorError::InvalidEmail => Self::new(ErrorCode::InvalidEmail),
+            FactorError::InvalidPhone => Self::new(ErrorCode::InvalidPhoneNumber),
+            FactorError::Storage(error) => error.into(),
+            FactorError::Failed(error) => Self::internal().caused_by(Cause::Factor(error.into())),
         }
     }
 }
@@ -89,6 +103,10 @@ impl From<AccountError> for Failure {
             }
             AccountError::LastAdmin => Self::new(ErrorCode::Forbidden)
                 .message("This is the last administrator. Make another one first"),
+            AccountError::FactorUnavailable => {
+                Self::new(ErrorCode::Forbidden).message("This second factor is not available")
+            }
+            AccountError::Factor(error) => error.into(),
             AccountError::TokenGone => {
                 Self::new(ErrorCode::InvalidKey).message("This link has been used or is too old")
             }

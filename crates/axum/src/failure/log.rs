@@ -1,5 +1,6 @@
 //! Logging of failures, once, when the layer renders them.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use crossauth_core::storage::StorageError;
@@ -13,6 +14,7 @@ pub(super) enum Cause {
     Storage(Arc<StorageError>),
     NoCapacity,
     HashFailed,
+    Factor(Arc<dyn Error + Send + Sync>),
 }
 
 impl Failure {
@@ -21,6 +23,7 @@ impl Failure {
             Some(Cause::Storage(error)) => tracing::error!(%error, "storage failed"),
             Some(Cause::NoCapacity) => tracing::warn!("no capacity for hashing passwords"),
             Some(Cause::HashFailed) => tracing::error!("a password could not be hashed"),
+            Some(Cause::Factor(error)) => tracing::error!(%error, "a second factor failed"),
             None => {}
         }
         if let Some(reason) = self.0.csrf {

@@ -7,7 +7,7 @@ use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
 use crossauth_core::signup::Registration;
-use crossauth_core::user::{Normalization, User};
+use crossauth_core::user::{Normalization, Refusal, User};
 use serde::{Deserialize, Serialize};
 
 use super::HandlerResult;
@@ -97,12 +97,16 @@ pub(super) async fn attempt(
     persist: Option<Persistence>,
 ) -> Result<NewSession, Failure> {
     let replaces = info.replaced_session();
-    let attempt = LoginAttempt { username, password, persist, replaces };
+    let attempt = LoginAttempt { username, password, persist, replaces, device: None };
     match info.crossauth.auth().login.attempt(attempt).await? {
         LoginOutcome::LoggedIn(session) => Ok(*session),
         LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
+        LoginOutcome::PasswordChange(_) => Err(Refusal::PasswordChangeNeeded.into()),
+        LoginOutcome::SecondFactor(_)
+        | LoginOutcome::FactorReset(_)
+        | LoginOutcome::TooMany { .. } => Err(Refusal::Factor2ResetNeeded.into()),
     }
 }
 

@@ -82,7 +82,7 @@ async fn create_admin(
     let (username, password) = (form.username, form.password);
     let account = AccountForm { username, password, repeat: Some(form.repeat_password), fields };
     let (persist, replaces) = (persistence(info, form.persist), info.replaced_session());
-    let request = SignupRequest { form: account, persist, replaces };
+    let request = SignupRequest { persist, replaces, ..SignupRequest::new(account) };
     let session = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
     let response = redirect_after_login(info, None);
     Ok(response::with_session(response, SessionChange::begin(*session)))

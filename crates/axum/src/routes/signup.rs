@@ -125,8 +125,17 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerRe
         errors.extend(other_errors(info, &account));
         return Err(AccountError::Form(errors).into());
     }
-    let request = SignupRequest { form: account, persist, replaces: info.replaced_session() };
-    let SignupOutcome::LoggedIn(session) = info.crossauth.auth().signup.sign_up(request).await?;
+    let replaces = info.replaced_session();
+    // Pages and endpoints for second factors are not there yet.
+    let request = SignupRequest { form: account, factor2: Some(""), persist, replaces };
+    let session = match info.crossauth.auth().signup.sign_up(request).await? {
+        SignupOutcome::LoggedIn(session) => session,
+        SignupOutcome::SetUpFactor(_)
+        | SignupOutcome::Existing(_)
+        | SignupOutcome::TooMany { .. } => {
+            return Err(AccountError::FactorUnavailable.into());
+        }
+    };
     Ok(logged_in(info, *session, form.next.as_ref(), |user| {
         response::json_ok(info, Body { user, email_verification_needed: false })
     }))

@@ -150,7 +150,7 @@ impl Accounts {
             secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
             effects: Effects {
                 sessions: EndSessions::All,
-                revoke: &[KeyPrefix::PasswordReset],
+                revoke: &[KeyPrefix::PasswordReset, KeyPrefix::KnownDevice],
                 ..Effects::default()
             },
             ..Change::default()
@@ -172,8 +172,12 @@ impl Accounts {
         };
         let mut revoke = Vec::new();
         if user.email != Patch::Keep {
-            // Links that were sent to the old address.
-            revoke.extend([KeyPrefix::PasswordReset, KeyPrefix::EmailVerification]);
+            // Links that were sent to the old address, and devices that its owner remembered.
+            revoke.extend([
+                KeyPrefix::PasswordReset,
+                KeyPrefix::EmailVerification,
+                KeyPrefix::KnownDevice,
+            ]);
         }
         if user.admin == Some(true) {
             revoke.push(KeyPrefix::Setup);
@@ -230,7 +234,7 @@ impl Accounts {
             Deleted::NoSuchUser => Err(AccountError::NoSuchUser),
             Deleted::LastAdmin => Err(AccountError::LastAdmin),
             Deleted::GuardFailed => Err(unrequested_condition("a password guard")),
-            Deleted::TokenGone => Err(unrequested_condition("a token")),
+            Deleted::TokenGone | Deleted::AlreadyUsed => Err(unrequested_condition("a token")),
         }
     }
 
@@ -268,7 +272,9 @@ impl Accounts {
             Changed::UsernameTaken => Err(taken(Field::Username)),
             Changed::EmailTaken => Err(taken(Field::Email)),
             Changed::GuardFailed => Err(unrequested_condition("a password guard")),
-            Changed::TokenGone => Err(unrequested_condition("a token")),
+            Changed::TokenGone | Changed::AlreadyUsed | Changed::SessionGone => {
+                Err(unrequested_condition("a token"))
+            }
         }
     }
 }

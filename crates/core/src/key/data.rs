@@ -125,6 +125,14 @@ impl KeyData {
         }
     }
 
+    /// Whether the data has this text at this path; true if none is expected.
+    pub fn has_text(&self, expected: Option<(&str, &str)>) -> Result<bool, DataError> {
+        let Some((path, text)) = expected else { return Ok(true) };
+        let object = Value::Object(self.object()?);
+        let found = path.split('.').try_fold(&object, |place, name| place.get(name));
+        Ok(found.and_then(Value::as_str) == Some(text))
+    }
+
     /// Applies all `changes`, or none if one is an error.
     pub fn changed(&self, changes: &[DataChange]) -> Result<Self, DataError> {
         let mut object = self.object()?;

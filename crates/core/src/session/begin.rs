@@ -1,6 +1,7 @@
 //! Beginning of sessions, of users or anonymous.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::crypto::{StoredValue, random_token, stored_value};
 use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
 use crate::message::Message;
-use crate::storage::{CredentialVersion, SessionStart, Started, StorageError, UpdateDataError};
+use crate::storage::{
+    CredentialVersion, SessionStart, Started, StorageError, UpdateDataError, Uses,
+};
 use crate::user::{Refusal, StateChecks, User};
 
 /// Attempts to generate an unused session id.
@@ -20,16 +23,29 @@ pub(super) const ID_ATTEMPTS: usize = 10;
 pub struct Replaced<'a> {
     id: &'a SessionId,
     anonymous_data: Option<&'a KeyData>,
+    of_user: bool,
 }
 
 impl<'a> Replaced<'a> {
     /// The session with this id and key, whose data can be carried over.
     pub fn new(id: &'a SessionId, key: &'a Key) -> Self {
-        Self { id, anonymous_data: key.userid.is_none().then_some(&key.data) }
+        let of_user = key.userid.is_some();
+        Self { id, anonymous_data: (!of_user).then_some(&key.data), of_user }
+    }
+
+    /// The id of a session of a user; `None` for an anonymous one.
+    pub(crate) fn users_session(&self) -> Option<&'a SessionId> {
+        self.of_user.then_some(self.id)
+    }
+
+    /// The data of the application in an anonymous session.
+    pub(crate) fn application_data(&self) -> Map<String, Value> {
+        let data = self.anonymous_data.and_then(|data| data.application_object().ok());
+        data.unwrap_or_default()
     }
 
     /// The value of its key in storage.
-    pub(super) fn stored_value(&self) -> StoredValue {
+    pub(crate) fn stored_value(&self) -> StoredValue {
         stored_value(KeyPrefix::Session, self.id.expose())
     }
 }
@@ -37,7 +53,7 @@ impl<'a> Replaced<'a> {
 impl<'a> From<&'a SessionId> for Replaced<'a> {
     /// The session with this id; its data is not carried over.
     fn from(id: &'a SessionId) -> Self {
-        Self { id, anonymous_data: None }
+        Self { id, anonymous_data: None, of_user: false }
     }
 }
 
@@ -53,6 +69,14 @@ pub struct BeginOptions<'a> {
     pub revoke: &'a [KeyPrefix],
     /// Messages that are sent if the session begins.
     pub send: &'a [Message],
+    /// Whether the session does not begin if the replaced one does not exist.
+    pub must_replace: bool,
+    /// What is used up; the session does not begin if any of it is used up already.
+    pub uses: Option<&'a Uses>,
+    /// Other keys of the user that are stored in the same transaction.
+    pub issue: &'a [Key],
+    /// When the session expires at the latest, from now on; `None` for the configured maximum only.
+    pub lifetime: Option<Duration>,
     /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
     /// anonymous session never does.
     pub persist: Option<Persistence>,
@@ -80,6 +104,10 @@ pub enum Begun {
     CredentialsChanged,
     /// The user's state does not allow it.
     Refused(Refusal),
+    /// A code was used before.
+    AlreadyUsed,
+    /// The session that must be replaced does not exist.
+    SessionGone,
 }
 
 /// A new session, to be sent to the browser.
@@ -116,9 +144,12 @@ impl Sessions {
             let start = SessionStart {
                 key: &key,
                 replaces: replaces.as_deref(),
+                must_replace: beginning.must_replace,
+                uses: beginning.uses,
                 credentials: beginning.credentials,
                 checks: StateChecks::ALL,
                 revoke: beginning.revoke,
+                issue: beginning.issue,
                 send: beginning.send,
             };
             return Ok(match self.store.start(start).await {
@@ -128,6 +159,8 @@ impl Sessions {
                 Ok(Started::NoSuchUser) => Begun::NoSuchUser,
                 Ok(Started::CredentialsChanged) => Begun::CredentialsChanged,
                 Ok(Started::Refused(refusal)) => Begun::Refused(refusal),
+                Ok(Started::AlreadyUsed) => Begun::AlreadyUsed,
+                Ok(Started::SessionGone) => Begun::SessionGone,
                 Err(error) if error.is_conflict() => continue,
                 Err(error) => return Err(error),
             });
@@ -145,7 +178,11 @@ impl Sessions {
         let beginning = BeginOptions { data, ..BeginOptions::default() };
         match self.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(*session),
-            Begun::NoSuchUser | Begun::CredentialsChanged | Begun::Refused(_) => {
+            Begun::NoSuchUser
+            | Begun::CredentialsChanged
+            | Begun::Refused(_)
+            | Begun::AlreadyUsed
+            | Begun::SessionGone => {
                 let error = "the store reports a user of an anonymous session";
                 Err(StorageError::bug(error).into())
             }
@@ -166,7 +203,8 @@ impl Sessions {
             Owner::NewUser | Owner::Anonymous => None,
         };
         let mut key = Key::new("", userid, self.clock.now());
-        key.expires = self.config.max_age.map(|age| key.created + age);
+        let ages = [self.config.max_age, beginning.lifetime];
+        key.expires = ages.into_iter().flatten().min().map(|age| key.created + age);
         if owner != Owner::Anonymous {
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
         }

@@ -1,6 +1,6 @@
 //! A change of an account, with its guard and its effects.
 
-use super::StoredUser;
+use super::{StoredUser, Uses};
 use crate::key::{Key, KeyPrefix};
 use crate::message::Message;
 use crate::user::{SecretsUpdate, StateEvent, User, UserUpdate};
@@ -66,6 +66,9 @@ pub struct Effects<'a> {
     /// exist, nothing changes. Its owner must be the account; when an account is created, it must
     /// have no owner.
     pub consume: Option<&'a str>,
+    /// What is used up. If any of it is used up already, nothing changes. Ignored when an account
+    /// is created.
+    pub uses: Option<&'a Uses>,
     /// Which sessions of the user end.
     pub sessions: EndSessions<'a>,
     /// Kinds of keys that are deleted: the user's keys of these kinds. Of kinds without owner, such
@@ -74,6 +77,8 @@ pub struct Effects<'a> {
     /// The stored value of the key of a session that one of the issued keys replaces. It is
     /// deleted, if it exists.
     pub replaces: Option<&'a str>,
+    /// Whether nothing changes if the replaced session does not exist.
+    pub must_replace: bool,
     /// Keys to store. Their owner becomes the user.
     pub issue: &'a [Key],
     /// Messages to send. One about no account is about this one.
@@ -146,6 +151,10 @@ pub enum Changed {
     LastAdmin,
     /// The required one-time key does not exist.
     TokenGone,
+    /// A code was used before.
+    AlreadyUsed,
+    /// The session that must be replaced does not exist.
+    SessionGone,
     /// Another account has the new username.
     UsernameTaken,
     /// Another account has the new e-mail address.
@@ -168,4 +177,6 @@ pub enum Deleted {
     LastAdmin,
     /// The required one-time key does not exist.
     TokenGone,
+    /// A code was used before.
+    AlreadyUsed,
 }

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod attempt;
 mod key;
 mod outbox;
 mod session;
@@ -28,7 +29,7 @@ use tokio::sync::Notify;
 
 use outbox::Stored;
 
-use super::Storage;
+use super::{Storage, TotpStep};
 use crate::key::Key;
 use crate::user::{Normalization, User, UserId, UserSecrets};
 
@@ -53,6 +54,7 @@ impl MemoryStorage {
             keys: Arc::new(self.clone()),
             sessions: Arc::new(self.clone()),
             outbox: Arc::new(self.clone()),
+            attempts: Arc::new(self.clone()),
         }
     }
 }
@@ -69,6 +71,8 @@ struct State {
     users: BTreeMap<UserId, Account>,
     keys: HashMap<String, Key>,
     outbox: BTreeMap<String, Stored>,
+    attempts: HashMap<String, attempt::Counter>,
+    totp_steps: HashMap<UserId, TotpStep>,
     last_id: i64,
 }
 

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{CredentialVersion, StorageError};
-use crate::key::{Key, KeyPrefix};
+use super::{CredentialVersion, StorageError, UpdateDataError, Uses};
+use crate::key::{DataChange, Key, KeyPrefix};
 use crate::message::Message;
-use crate::user::{Refusal, StateChecks, User};
+use crate::user::{Refusal, StateChecks, User, UserId};
 
 /// A session from storage, whose credential epoch and user state have not been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +55,50 @@ pub struct SessionStart<'a> {
     pub key: &'a Key,
     /// The stored value of the replaced session, which is deleted.
     pub replaces: Option<&'a str>,
+    /// Whether the session does not start if the replaced one does not exist.
+    pub must_replace: bool,
+    /// What is used up. If any of it is used up already, the session does not start. Ignored for
+    /// anonymous sessions.
+    pub uses: Option<&'a Uses>,
     /// The verified credentials; the session does not start if they have changed.
     pub credentials: Option<&'a CredentialVersion>,
     /// The state checks to make.
     pub checks: StateChecks,
     /// Kinds of keys of the user to delete.
     pub revoke: &'a [KeyPrefix],
+    /// Other keys to store. Their owner becomes the user.
+    pub issue: &'a [Key],
     /// Messages to send. One about no account is about the user.
     pub send: &'a [Message],
+}
+
+/// A change of the data of a session, with everything that happens in the same transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionUpdate<'a> {
+    /// The stored value of the session.
+    pub session: &'a str,
+    /// All changes are applied, or none.
+    pub changes: &'a [DataChange],
+    /// A path in the data and the text that must be there; otherwise nothing changes.
+    pub expects: Option<(&'a str, &'a str)>,
+    /// What a user uses up. If any of it is used up already, nothing changes.
+    pub uses: Option<(&'a UserId, &'a Uses)>,
+    /// Messages to send.
+    pub send: &'a [Message],
+}
+
+/// The outcome of changing the data of a session. Nothing was changed unless it is
+/// [`Done`](Self::Done).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// The data was changed.
+    Done,
+    /// The data is not the expected.
+    Unexpected,
+    /// A code was used before.
+    AlreadyUsed,
+    /// There is no such user.
+    NoSuchUser,
 }
 
 /// The outcome of starting a session. Nothing was changed unless it is [`Begun`](Self::Begun).
@@ -76,6 +112,10 @@ pub enum Started {
     CredentialsChanged,
     /// The user's state does not allow it.
     Refused(Refusal),
+    /// A code was used before.
+    AlreadyUsed,
+    /// The session that must be replaced does not exist.
+    SessionGone,
 }
 
 /// Sessions with their users.
@@ -86,9 +126,12 @@ pub trait SessionStore: Send + Sync {
     /// [`BadRow`](super::StorageErrorKind::BadRow) if either cannot be decoded.
     async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError>;
 
-    /// Checks the user, stores the new session's key and the messages to send, and deletes the
-    /// replaced session and the keys to revoke, in one transaction.
+    /// Checks the user, uses up what works once, stores the new session's key, deletes the replaced
+    /// session and the keys to revoke, and stores the issued keys, in one transaction.
     ///
     /// [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError>;
+
+    /// Changes the data of a session, in one transaction.
+    async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, StorageError};
-use crate::user::{NewUser, Refusal, StateChecks, User, UserId, UserSecrets};
+use crate::user::{FactorName, NewUser, Refusal, StateChecks, User, UserId, UserSecrets};
 
 /// A user from storage, whose state has not been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,11 @@ impl StoredUser {
     /// Whether login requires a second factor.
     pub fn has_second_factor(&self) -> bool {
         self.user.factor2.is_some()
+    }
+
+    /// The second factor.
+    pub fn second_factor(&self) -> Option<&FactorName> {
+        self.user.factor2.as_ref()
     }
 
     /// Identifies the current credentials.

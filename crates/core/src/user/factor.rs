@@ -16,6 +16,18 @@ impl FactorName {
     /// A password that Crossauth verifies.
     pub const PASSWORD: Self = Self(Cow::Borrowed("localpassword"));
 
+    /// Codes of an authenticator application.
+    pub const TOTP: Self = Self(Cow::Borrowed("totp"));
+
+    /// Codes by e-mail.
+    pub const EMAIL: Self = Self(Cow::Borrowed("email"));
+
+    /// Codes by SMS.
+    pub const SMS: Self = Self(Cow::Borrowed("sms"));
+
+    /// A fixed code, for development.
+    pub const DUMMY: Self = Self(Cow::Borrowed("dummyFactor2"));
+
     /// The text for "no factor" in forms and settings.
     pub const NONE: &'static str = "none";
 
@@ -49,7 +61,10 @@ impl From<&str> for FactorName {
         match name {
             "localpassword" => Self::PASSWORD,
             Self::PASSWORD_IN_SCHEMAS => Self(Cow::Borrowed(Self::PASSWORD_IN_SCHEMAS)),
-            "totp" => Self(Cow::Borrowed("totp")),
+            "totp" => Self::TOTP,
+            "email" => Self::EMAIL,
+            "sms" => Self::SMS,
+            "dummyFactor2" => Self::DUMMY,
             other => Self(Cow::Owned(other.to_owned())),
         }
     }

@@ -223,8 +223,9 @@ async fn account_has_the_time_of_its_creation_on_every_path() {
     let begin = now();
     assert_eq!(site.account("bob", Role::User).await.created, begin);
     site.clock.advance(std::time::Duration::from_hours(1));
-    let SignupOutcome::LoggedIn(session) =
-        site.auth.signup.sign_up(SignupRequest::new(form("carol", PASSWORD))).await.unwrap();
+    let request = SignupRequest::new(form("carol", PASSWORD));
+    let outcome = site.auth.signup.sign_up(request).await.unwrap();
+    let SignupOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
     assert_eq!(session.user.unwrap().created, now());
     let token = site.auth.setup.issue_token().await.unwrap().unwrap();
     let request = SignupRequest::new(form("root", PASSWORD));
@@ -260,7 +261,8 @@ async fn login_takes_one_look_up_and_one_transaction() {
     assert!(site.is_accepted(&session).await);
     assert_eq!(site.storage.take_calls(), ["sessions.find"]);
     let request = SignupRequest::new(form("carol", PASSWORD));
-    let SignupOutcome::LoggedIn(_) = site.auth.signup.sign_up(request).await.unwrap();
+    let outcome = site.auth.signup.sign_up(request).await.unwrap();
+    assert!(matches!(outcome, SignupOutcome::LoggedIn(_)), "{outcome:?}");
     // A taken name is detected before hashing.
     assert_eq!(site.storage.take_calls(), ["users.find_by_username", "users.create"]);
 }
@@ -278,7 +280,8 @@ async fn signing_up_ends_the_anonymous_session_and_keeps_what_the_application_ch
     let before = site.auth.sessions.check(&anonymous.cookie).await.unwrap();
     let replaces = Some(Replaced::new(&before.id, &before.key));
     let request = SignupRequest { replaces, ..SignupRequest::new(form("carol", PASSWORD)) };
-    let SignupOutcome::LoggedIn(session) = site.auth.signup.sign_up(request).await.unwrap();
+    let outcome = site.auth.signup.sign_up(request).await.unwrap();
+    let SignupOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
     assert!(!site.is_accepted(&anonymous).await);
     let session = site.auth.sessions.check(&session.cookie).await.unwrap();
     assert_eq!(session.user.unwrap().username, "carol");

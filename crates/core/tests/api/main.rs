@@ -6,6 +6,7 @@ mod decoders;
 mod error_reference;
 mod hasher;
 mod outbox;
+mod second_factor;
 mod session;
 mod site;
 mod unreadable;

@@ -48,6 +48,7 @@ async fn login_occupies_the_hasher_like_any_other() {
                 password,
                 persist: None,
                 replaces: None,
+                device: None,
             })
         });
         let outcomes = join_all(attempts).await;
@@ -83,7 +84,7 @@ async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
 async fn name_is_taken_at_sign_up() {
     let site = Site::new();
     let sign_up = async || {
-        let request = SignupRequest { form: form("bob", PASSWORD), persist: None, replaces: None };
+        let request = SignupRequest::new(form("bob", PASSWORD));
         site.auth.signup.sign_up(request).await
     };
     assert!(sign_up().await.is_ok());

@@ -136,7 +136,7 @@ impl KeySql {
         Ok(())
     }
 
-    pub(super) async fn update_data(
+    pub(crate) async fn update_data(
         &self,
         transaction: &mut dyn Transaction,
         value: &str,
@@ -156,7 +156,8 @@ impl KeySql {
         Ok(Ok(()))
     }
 
-    async fn find_locked(
+    /// Finds a key and locks it until the transaction ends.
+    pub(crate) async fn find_locked(
         &self,
         transaction: &mut dyn Transaction,
         value: &str,

@@ -10,12 +10,14 @@ use super::write::Locked;
 use crate::database::{Row, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::OutboxSql;
+use crate::uses::{UsesSql, can_replace};
 
 /// The statements that an account operation needs.
 pub(super) struct AccountSql {
     pub(super) users: UserSql,
     pub(super) keys: KeySql,
     pub(super) outbox: OutboxSql,
+    pub(super) uses: UsesSql,
 }
 
 enum Taken {
@@ -119,13 +121,18 @@ impl AccountSql {
             Some(Taken::Email) => return Ok(Changed::EmailTaken),
             None => {}
         }
-        if !self.consume(transaction, &change.effects, Some(id)).await? {
+        let effects = &change.effects;
+        if let Some(refused) = self.refusal_by_uses(transaction, id, effects).await? {
+            return Ok(refused);
+        }
+        if !self.consume(transaction, effects, Some(id)).await? {
             return Ok(Changed::TokenGone);
         }
+        self.uses.use_up(transaction, &self.keys, id, effects.uses.as_ref()).await?;
         let fields = before.map(|before| before.extra).unwrap_or_default();
         self.users.update(transaction, id, &update, &fields).await?;
         self.users.write_secrets(transaction, id, &change.secrets).await?;
-        self.apply(transaction, id, &change.effects).await?;
+        self.apply(transaction, id, effects).await?;
         match self.users.lock(transaction, id).await? {
             Locked::User(stored) => Ok(Changed::Done(stored)),
             Locked::Unreadable(_) => Ok(Changed::DoneUnreadable),
@@ -152,9 +159,13 @@ impl AccountSql {
             Some(Refused::LastAdmin) => return Ok(Deleted::LastAdmin),
             None => {}
         }
+        if !self.uses.are_unused(transaction, &self.keys, id, effects.uses.as_ref()).await? {
+            return Ok(Deleted::AlreadyUsed);
+        }
         if !self.consume(transaction, effects, Some(id)).await? {
             return Ok(Deleted::TokenGone);
         }
+        self.uses.forget(transaction, id).await?;
         for kind in &effects.revoke {
             self.keys.revoke(transaction, id, *kind, None).await?;
         }
@@ -288,6 +299,22 @@ impl AccountSql {
         let mut admins = skip_bad_rows(admins.into_iter().flatten().collect())?;
         admins.retain(|admin| admin.user.state != UserState::Disabled);
         Ok(matches!(&*admins, [only] if only.user.id == *id))
+    }
+
+    /// Whether what a change uses up, or the session that it must replace, is gone already.
+    async fn refusal_by_uses(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+        effects: &OwnedEffects,
+    ) -> Result<Option<Changed>, StorageError> {
+        if !self.uses.are_unused(transaction, &self.keys, id, effects.uses.as_ref()).await? {
+            return Ok(Some(Changed::AlreadyUsed));
+        }
+        let replaced = effects.replaces.as_deref();
+        let can_replace =
+            can_replace(transaction, &self.keys, replaced, effects.must_replace).await?;
+        Ok((!can_replace).then_some(Changed::SessionGone))
     }
 
     /// Consumes the required token; returns whether it existed.

@@ -2,7 +2,7 @@
 
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::message::Message;
-use crossauth_core::storage::{Change, CredentialVersion, Effects, EndSessions, Guard};
+use crossauth_core::storage::{Change, CredentialVersion, Effects, EndSessions, Guard, Uses};
 use crossauth_core::user::{SecretsUpdate, StateEvent, UserUpdate};
 
 /// An owned [`Change`], for a transaction.
@@ -27,9 +27,11 @@ pub(super) enum OwnedGuard {
 /// Owned [`Effects`], for a transaction.
 pub(super) struct OwnedEffects {
     pub(super) consume: Option<String>,
+    pub(super) uses: Option<Uses>,
     pub(super) sessions: OwnedEndSessions,
     pub(super) revoke: Vec<KeyPrefix>,
     pub(super) replaces: Option<String>,
+    pub(super) must_replace: bool,
     pub(super) issue: Vec<Key>,
     pub(super) send: Vec<Message>,
 }
@@ -81,9 +83,11 @@ impl From<Guard<'_>> for OwnedGuard {
 
 impl From<&Effects<'_>> for OwnedEffects {
     fn from(effects: &Effects<'_>) -> Self {
-        let Effects { consume, sessions, revoke, replaces, issue, send } = *effects;
+        let Effects { consume, uses, sessions, revoke, replaces, must_replace, issue, send } =
+            *effects;
         Self {
             consume: consume.map(str::to_owned),
+            uses: uses.cloned(),
             sessions: match sessions {
                 EndSessions::Keep => OwnedEndSessions::Keep,
                 EndSessions::All => OwnedEndSessions::All,
@@ -91,6 +95,7 @@ impl From<&Effects<'_>> for OwnedEffects {
             },
             revoke: revoke.to_vec(),
             replaces: replaces.map(str::to_owned),
+            must_replace,
             issue: issue.to_vec(),
             send: send.to_vec(),
         }

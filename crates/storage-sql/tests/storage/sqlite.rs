@@ -2,6 +2,7 @@
 
 mod conformance;
 mod durability;
+mod factor;
 mod fault;
 mod foreign;
 mod odd_row;

@@ -230,9 +230,11 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
     let issue = [Key::new("e:new", None, NOW)];
     let effects = Effects {
         consume: Some("p:token"),
+        uses: None,
         sessions: EndSessions::All,
         revoke: &[KeyPrefix::EmailVerification],
         replaces: Some("s:1"),
+        must_replace: false,
         issue: &issue,
         send: &[],
     };

@@ -10,9 +10,9 @@ use crossauth_core::storage::{
     Change, Changed, Created, Deleted, Effects, Guard, ListedMessage, MessageState, Queued,
     SessionStart, Settlement, Started, Storage, StorageErrorKind,
 };
-use crossauth_core::user::{NewUser, StateChecks, StateEvent, UserSecrets, UserUpdate};
+use crossauth_core::user::{NewUser, StateEvent, UserSecrets, UserUpdate};
 
-use super::sample::{HOSTILE, HOUR, NOW, change, create_bob, create_named, insert_key, race};
+use super::sample::{self, HOSTILE, HOUR, NOW, change, create_bob, create_named, insert_key, race};
 
 const LEASE: Duration = Duration::from_mins(5);
 
@@ -371,8 +371,7 @@ fn sending(messages: &[Message]) -> Change<'_> {
 }
 
 fn start<'a>(key: &'a Key, send: &'a [Message]) -> SessionStart<'a> {
-    let checks = StateChecks::ALL;
-    SessionStart { key, replaces: None, credentials: None, checks, revoke: &[], send }
+    SessionStart { send, ..sample::start(key) }
 }
 
 async fn claim(storage: &Storage, now: Timestamp) -> Vec<Queued> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
 use crossauth_core::storage::{
-    Change, Changed, Created, Effects, EndSessions, Guard, Storage, StoredUser,
+    Change, Changed, Created, Effects, EndSessions, Guard, SessionStart, Storage, StoredUser,
 };
 use crossauth_core::user::{
     NewUser, Patch, SecretsUpdate, StateChecks, User, UserId, UserSecrets, UserUpdate,
@@ -136,4 +136,19 @@ pub(super) async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'stat
         results.push(task.await.unwrap());
     }
     results
+}
+
+/// The start of a session, which checks the state only.
+pub(super) fn start(key: &Key) -> SessionStart<'_> {
+    SessionStart {
+        key,
+        replaces: None,
+        must_replace: false,
+        uses: None,
+        credentials: None,
+        checks: StateChecks::ALL,
+        revoke: &[],
+        issue: &[],
+        send: &[],
+    }
 }

@@ -10,8 +10,8 @@ use crossauth_core::user::{
 };
 
 use super::sample::{
-    HOUR, NOW, change, create_bob, create_named, found, insert_key, is_admitted, password_change,
-    present, race, update, without_epoch,
+    self, HOUR, NOW, change, create_bob, create_named, found, insert_key, is_admitted,
+    password_change, present, race, update, without_epoch,
 };
 
 /// A session is found together with its user.
@@ -243,14 +243,7 @@ pub(super) async fn no_session_begins_for_a_disabled_account(storage: &Storage) 
 
 /// A start that replaces `s:old` and checks the state only.
 fn start(key: &Key) -> SessionStart<'_> {
-    SessionStart {
-        key,
-        replaces: Some("s:old"),
-        credentials: None,
-        checks: StateChecks::ALL,
-        revoke: &[],
-        send: &[],
-    }
+    SessionStart { replaces: Some("s:old"), ..sample::start(key) }
 }
 
 /// Key and user of a session that must be accepted.

@@ -45,10 +45,7 @@ impl KeyStore for MemoryStorage {
         value: &str,
         changes: &[DataChange],
     ) -> Result<(), UpdateDataError> {
-        let mut state = self.state.lock();
-        let key = state.keys.get_mut(value).ok_or(UpdateDataError::NotFound)?;
-        key.data = key.data.changed(changes)?;
-        Ok(())
+        self.state.lock().update_data(value, changes)
     }
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
@@ -75,6 +72,23 @@ impl KeyStore for MemoryStorage {
 }
 
 impl State {
+    pub(super) fn update_data(
+        &mut self,
+        value: &str,
+        changes: &[DataChange],
+    ) -> Result<(), UpdateDataError> {
+        let key = self.keys.get_mut(value).ok_or(UpdateDataError::NotFound)?;
+        key.data = key.data.changed(changes)?;
+        Ok(())
+    }
+
+    /// Stores a key that becomes the user's.
+    pub(super) fn issue(&mut self, id: &UserId, key: &Key) -> Result<(), StorageError> {
+        let mut key = key.clone();
+        key.userid = Some(id.clone());
+        self.insert_key(&key)
+    }
+
     pub(super) fn insert_key(&mut self, key: &Key) -> Result<(), StorageError> {
         if self.keys.contains_key(&key.value) {
             return Err(StorageError::conflict("the key exists"));

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::{Account, MemoryStorage};
-use crate::storage::{SessionStart, SessionStore, Started, StorageError, StoredSession};
+use crate::storage::{
+    SessionStart, SessionStore, SessionUpdate, Started, StorageError, StoredSession,
+    UpdateDataError, Updated,
+};
 
 #[async_trait]
 impl SessionStore for MemoryStorage {
@@ -17,7 +20,17 @@ impl SessionStore for MemoryStorage {
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
-        let SessionStart { key, replaces, credentials, checks, revoke, send } = start;
+        let SessionStart {
+            key,
+            replaces,
+            must_replace,
+            uses,
+            credentials,
+            checks,
+            revoke,
+            issue,
+            send,
+        } = start;
         let mut state = self.state.lock();
         let mut user = None;
         if let Some(id) = &key.userid {
@@ -32,16 +45,52 @@ impl SessionStore for MemoryStorage {
                 Err(refusal) => return Ok(Started::Refused(refusal)),
             }
         }
+        if must_replace && !replaces.is_some_and(|key| state.keys.contains_key(key)) {
+            return Ok(Started::SessionGone);
+        }
+        if key.userid.as_ref().is_some_and(|id| !state.is_unused(id, uses)) {
+            return Ok(Started::AlreadyUsed);
+        }
+        state.refuse_taken_keys(issue)?;
         state.refuse_taken_messages(send)?;
         state.insert_key(key)?;
         if let Some(replaced) = replaces {
             state.keys.remove(replaced);
         }
         if let Some(id) = &key.userid {
+            state.use_up(id, uses);
             state.revoke(id, revoke);
+            for key in issue {
+                state.issue(id, key)?;
+            }
         }
         state.insert_messages(send, key.userid.as_ref());
         self.note_messages(send);
         Ok(Started::Begun(user))
+    }
+
+    async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
+        let SessionUpdate { session, changes, expects, uses, send } = update;
+        let mut state = self.state.lock();
+        let key = state.keys.get(session).ok_or(UpdateDataError::NotFound)?;
+        if !key.data.has_text(expects)? {
+            return Ok(Updated::Unexpected);
+        }
+        if let Some((id, uses)) = uses {
+            if !state.users.contains_key(id) {
+                return Ok(Updated::NoSuchUser);
+            }
+            if !state.is_unused(id, Some(uses)) {
+                return Ok(Updated::AlreadyUsed);
+            }
+        }
+        state.refuse_taken_messages(send)?;
+        state.update_data(session, changes)?;
+        if let Some((id, uses)) = uses {
+            state.use_up(id, Some(uses));
+        }
+        state.insert_messages(send, None);
+        self.note_messages(send);
+        Ok(Updated::Done)
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Account, MemoryStorage, State};
+use crate::key::Key;
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
     UserPage, UserStore,
@@ -90,6 +91,13 @@ impl UserStore for MemoryStorage {
         if !state.has_token(effects.consume, Some(id)) {
             return Ok(Changed::TokenGone);
         }
+        if !state.is_unused(id, effects.uses) {
+            return Ok(Changed::AlreadyUsed);
+        }
+        if effects.must_replace && !effects.replaces.is_some_and(|key| state.keys.contains_key(key))
+        {
+            return Ok(Changed::SessionGone);
+        }
         secrets.password.clone().apply(&mut changed.secrets.password);
         secrets.totpsecret.clone().apply(&mut changed.secrets.totpsecret);
         state.users.insert(id.clone(), changed);
@@ -115,10 +123,14 @@ impl UserStore for MemoryStorage {
         if !state.has_token(effects.consume, Some(id)) {
             return Ok(Deleted::TokenGone);
         }
+        if !state.is_unused(id, effects.uses) {
+            return Ok(Deleted::AlreadyUsed);
+        }
         state.refuse_taken_messages(effects.send)?;
         state.apply_effects(id, effects)?;
         self.note_messages(effects.send);
         state.delete_keys(|key| key.userid.as_ref() == Some(id));
+        state.totp_steps.remove(id);
         let removed = state.users.remove(id);
         Ok(removed.map_or(Deleted::NoSuchUser, |account| Deleted::Done(Box::new(account.user))))
     }
@@ -216,33 +228,38 @@ impl State {
     }
 
     /// Whether the one-time key exists and belongs to `owner`; true if none is required.
-    fn has_token(&self, token: Option<&str>, owner: Option<&UserId>) -> bool {
+    pub(super) fn has_token(&self, token: Option<&str>, owner: Option<&UserId>) -> bool {
         token.is_none_or(|value| {
             self.keys.get(value).is_some_and(|key| key.userid.as_ref() == owner)
         })
     }
 
     fn refuse_taken_ids(&self, effects: &Effects<'_>) -> Result<(), StorageError> {
-        if effects.issue.iter().any(|key| self.keys.contains_key(&key.value)) {
-            return Err(StorageError::conflict("the key exists"));
-        }
+        self.refuse_taken_keys(effects.issue)?;
         self.refuse_taken_messages(effects.send)
     }
 
+    pub(super) fn refuse_taken_keys(&self, issued: &[Key]) -> Result<(), StorageError> {
+        if issued.iter().any(|key| self.keys.contains_key(&key.value)) {
+            return Err(StorageError::conflict("the key exists"));
+        }
+        Ok(())
+    }
+
     fn apply_effects(&mut self, id: &UserId, effects: &Effects<'_>) -> Result<(), StorageError> {
-        let Effects { consume, sessions, revoke, replaces, issue, send } = *effects;
+        let Effects { consume, uses, sessions, revoke, replaces, issue, send, must_replace: _ } =
+            *effects;
         if let Some(token) = consume {
             self.keys.remove(token);
         }
+        self.use_up(id, uses);
         self.end_sessions(id, sessions);
         self.revoke(id, revoke);
         if let Some(replaced) = replaces {
             self.keys.remove(replaced);
         }
         for key in issue {
-            let mut key = key.clone();
-            key.userid = Some(id.clone());
-            self.insert_key(&key)?;
+            self.issue(id, key)?;
         }
         self.insert_messages(send, Some(id));
         Ok(())

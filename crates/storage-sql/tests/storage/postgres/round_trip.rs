@@ -31,9 +31,12 @@ async fn session_starts_in_five_round_trips_and_is_checked_in_one() {
         let start = SessionStart {
             key: &Key::new(value, Some(bob.id.clone()), NOW),
             replaces,
+            must_replace: false,
+            uses: None,
             credentials: None,
             checks: StateChecks::ALL,
             revoke: &[KeyPrefix::PasswordReset],
+            issue: &[],
             send: &[],
         };
         assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));

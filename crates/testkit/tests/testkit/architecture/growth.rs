@@ -10,6 +10,17 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
     (
         Reason::MatchedByCallers,
         &[
+            "core::Completed",
+            "core::Demand",
+            "core::EnrolmentError",
+            "core::FactorError",
+            "core::NewCodes",
+            "core::Protected",
+            "core::Purpose",
+            "core::Rejection",
+            "core::RequiredChange",
+            "core::Resent",
+            "core::SecondFactorOutcome",
             "axum::BeginSessionError",
             "core::AccountError",
             "core::Begun",
@@ -40,6 +51,15 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
     (
         Reason::BuiltAsLiteral,
         &[
+            "core::Acceptance",
+            "core::Assurance",
+            "core::Challenge",
+            "core::Description",
+            "core::Door",
+            "core::FactorConfig",
+            "core::SecondFactorAttempt",
+            "core::SetUpAttempt",
+            "core::StoredRequest",
             "axum::BodyLimits",
             "axum::CookieConfig",
             "axum::Proxies",
@@ -80,6 +100,12 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
     (
         Reason::ImplementedByStores,
         &[
+            "core::Charge",
+            "core::Charged",
+            "core::SessionUpdate",
+            "core::TotpStep",
+            "core::Updated",
+            "core::Uses",
             "core::Change",
             "core::Changed",
             "core::Created",
@@ -119,6 +145,10 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
     (
         Reason::Complete,
         &[
+            "core::Kind",
+            "core::Roles",
+            "core::State",
+            "core::Verdict",
             "axum::CsrfForm",
             "axum::CsrfToken",
             "axum::Transport",

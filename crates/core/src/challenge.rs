@@ -1,0 +1,364 @@
+//! Pending challenges: made, stored in a session, and answered within limits.
+
+mod limit;
+mod pending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::clock::{Clock, Timestamp};
+use crate::crypto::{hash, random_token, stored_value};
+use crate::deps::Deps;
+use crate::factor::{
+    Acceptance, Challenge, Description, Factor, FactorError, Factors, Purpose, Response, State,
+    Subject, Verdict,
+};
+use crate::key::KeyPrefix;
+use crate::message::{Message, MessageKind};
+use crate::notice::Notices;
+use crate::random::Random;
+use crate::recovery::normalized;
+use crate::storage::{
+    AttemptStore, Change, Charged, CredentialVersion, Guard, KeyStore, StorageError, StoredUser,
+    UserStore, Uses,
+};
+use crate::user::{Patch, SecretsUpdate, User, UserId, UserSecrets};
+use crate::vault::{Vault, is_encrypted};
+
+pub(crate) use pending::{
+    FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required,
+};
+
+/// The field of a response with a recovery code.
+pub const RECOVERY_CODE: &str = "recovery_code";
+
+/// More recovery codes than any user has.
+const MAX_CODES: u32 = 100;
+
+/// Why a response to a challenge is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The code is wrong, missing, or was used before.
+    #[error("the code is wrong")]
+    Wrong,
+    /// The code was correct, but has expired.
+    #[error("the code has expired")]
+    Expired,
+    /// Too many attempts were made. The response was not judged.
+    #[error("there were too many attempts")]
+    TooMany {
+        /// When the next attempt is allowed.
+        retry_at: Timestamp,
+    },
+    /// Nothing is pending in this session, or what was pending is not valid any more: it has
+    /// expired or was completed, or the account has changed. It must be begun again.
+    #[error("nothing is pending in this session")]
+    Gone,
+}
+
+/// A user whose secrets are decrypted.
+pub(crate) struct Account {
+    pub(crate) user: User,
+    pub(crate) secrets: UserSecrets,
+    pub(crate) credentials: CredentialVersion,
+    /// Whether the table of the secrets is ours: no other program reads it.
+    pub(crate) is_ours: bool,
+    /// Whether the stored TOTP secret is not encrypted.
+    pub(crate) is_plain: bool,
+}
+
+impl Account {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { user: &self.user, secrets: &self.secrets }
+    }
+
+    /// Identifies account and credentials, so that a pending challenge ends with either.
+    pub(crate) fn digest(&self) -> String {
+        digest(&self.user.id, &self.credentials)
+    }
+}
+
+/// Identifies the credentials of an account, without revealing them.
+pub(crate) fn digest(id: &UserId, credentials: &CredentialVersion) -> String {
+    match credentials {
+        CredentialVersion::Epoch(epoch) => hash(&format!("{id} epoch {epoch}")),
+        CredentialVersion::Password(password) => {
+            hash(&format!("{id} password {}", password.as_deref().unwrap_or_default()))
+        }
+    }
+}
+
+/// A challenge that was made, to be stored in a session.
+pub(crate) struct Made {
+    pub(crate) pending: Pending,
+    pub(crate) shown: Map<String, Value>,
+    pub(crate) send: Vec<Message>,
+}
+
+/// Making a challenge failed.
+pub(crate) enum MakeError {
+    TooMany { retry_at: Timestamp },
+    Factor(FactorError),
+}
+
+impl From<FactorError> for MakeError {
+    fn from(error: FactorError) -> Self {
+        Self::Factor(error)
+    }
+}
+
+impl From<StorageError> for MakeError {
+    fn from(error: StorageError) -> Self {
+        Self::Factor(error.into())
+    }
+}
+
+/// A response that was judged.
+pub(crate) enum Judged {
+    Accepted(Box<Accepted>),
+    Rejected(Rejection),
+}
+
+/// A correct response. What it permits must use up [`Acceptance::uses`] in the same transaction.
+pub(crate) struct Accepted {
+    pub(crate) acceptance: Acceptance,
+    /// Whether a recovery code was used in place of the factor.
+    pub(crate) by_recovery_code: bool,
+    /// The charged counters, to be given back after success.
+    charged: Vec<String>,
+}
+
+/// Makes challenges and judges responses.
+pub(crate) struct Challenges {
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) notices: Notices,
+    keys: Arc<dyn KeyStore>,
+    users: Arc<dyn UserStore>,
+    attempts: Arc<dyn AttemptStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Challenges {
+    pub(crate) fn new(deps: &Deps) -> Self {
+        Self {
+            factors: deps.factors.clone(),
+            vault: deps.vault.clone(),
+            notices: Notices::new(deps.messages.clone()),
+            keys: deps.storage.keys.clone(),
+            users: deps.storage.users.clone(),
+            attempts: deps.storage.attempts.clone(),
+            clock: deps.clock.clone(),
+            random: deps.random.clone(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Decrypts the secrets of a stored user.
+    pub(crate) fn open(&self, stored: StoredUser) -> Result<Account, StorageError> {
+        let (credentials, is_ours) = (stored.credentials(), stored.epoch().is_some());
+        let (user, secrets) = stored.regardless_of_state();
+        let is_plain = secrets.totpsecret.as_deref().is_some_and(|secret| !is_encrypted(secret));
+        let secrets = self.vault.open_secrets(secrets)?;
+        Ok(Account { user, secrets, credentials, is_ours, is_plain })
+    }
+
+    /// The account of a user.
+    pub(crate) async fn account(&self, id: &UserId) -> Result<Option<Account>, StorageError> {
+        self.users.find_by_id(id).await?.map(|stored| self.open(stored)).transpose()
+    }
+
+    /// The account of a pending challenge; `None` if the challenge is not valid any more.
+    pub(crate) async fn account_of(
+        &self,
+        pending: &Pending,
+    ) -> Result<Option<Account>, StorageError> {
+        if pending.is_expired(self.now()) {
+            return Ok(None);
+        }
+        let account = self.account(&pending.userid).await?;
+        Ok(account.filter(|account| account.digest() == pending.credentials))
+    }
+
+    /// Makes a challenge. One that continues `previous` keeps its count of attempts.
+    pub(crate) async fn make(
+        &self,
+        account: &Account,
+        factor: &Arc<dyn Factor>,
+        purpose: Purpose,
+        previous: Option<&Pending>,
+        lifetime: Duration,
+    ) -> Result<Made, MakeError> {
+        let description = factor.describe();
+        self.charge_sending(account, description).await?;
+        let state = previous.and_then(|pending| self.state(pending));
+        let challenge = factor.challenge(&account.subject(), purpose, state.as_ref()).await?;
+        let Challenge { shown, state, send } = challenge;
+        let new_id = || random_token(&*self.random);
+        let pending = Pending {
+            username: account.user.username.clone(),
+            userid: account.user.id.clone(),
+            factor2: description.name.clone(),
+            secrets: self.vault.seal_state(&state)?,
+            credentials: account.digest(),
+            challenge: previous.map_or_else(new_id, |pending| pending.challenge.clone()),
+            expires: (self.now() + lifetime).as_millis(),
+        };
+        Ok(Made { pending, shown, send })
+    }
+
+    /// How many recovery codes a user has left.
+    pub(crate) async fn recovery_codes(&self, user: &UserId) -> Result<usize, StorageError> {
+        let prefix = KeyPrefix::RecoveryCode;
+        Ok(self.keys.list_for_user(Some(user), prefix, None, MAX_CODES).await?.len())
+    }
+
+    /// The notice that a recovery code is about to be used.
+    pub(crate) async fn recovery_notice(
+        &self,
+        account: &Account,
+    ) -> Result<Option<Message>, StorageError> {
+        let left = self.recovery_codes(&account.user.id).await?.saturating_sub(1);
+        let variables = [("left", left.into())];
+        self.notices.compose(MessageKind::RecoveryCodeUsed, &account.user, &variables)
+    }
+
+    fn state(&self, pending: &Pending) -> Option<State> {
+        self.vault.open_state(&pending.secrets)
+    }
+
+    /// Charges the counters, then judges the response, or the recovery code in its place.
+    pub(crate) async fn judge(
+        &self,
+        account: &Account,
+        pending: &Pending,
+        purpose: Purpose,
+        fields: &Map<String, Value>,
+    ) -> Result<Judged, FactorError> {
+        let Some(factor) = self.factors.find(&pending.factor2) else {
+            return Ok(Judged::Rejected(Rejection::Gone));
+        };
+        let response = Response::of(factor.describe(), fields);
+        // Setting a factor up needs that factor.
+        let typed = fields.get(RECOVERY_CODE).filter(|_| purpose != Purpose::SetUp);
+        let typed = typed.and_then(Value::as_str).filter(|code| !code.is_empty());
+        if response.is_empty() && typed.is_none() {
+            return Ok(Judged::Rejected(Rejection::Wrong));
+        }
+        let counters = limit::answer(pending, purpose);
+        let charged = counters.iter().map(|charge| charge.subject.clone()).collect();
+        if let Charged::Exhausted { retry_at } = self.attempts.charge(&counters, self.now()).await?
+        {
+            return Ok(Judged::Rejected(Rejection::TooMany { retry_at }));
+        }
+        let (verdict, by_recovery_code) = match typed {
+            Some(code) if response.is_empty() => (judge_recovery_code(code), true),
+            _ => {
+                let Some(state) = self.state(pending) else {
+                    return Ok(Judged::Rejected(Rejection::Gone));
+                };
+                let subject = account.subject();
+                (factor.verify(&subject, purpose, &state, &response).await?, false)
+            }
+        };
+        Ok(match verdict {
+            Verdict::Accepted(acceptance) => {
+                let accepted = Accepted { acceptance, by_recovery_code, charged };
+                Judged::Accepted(Box::new(accepted))
+            }
+            Verdict::Wrong => {
+                tracing::info!(user = %account.user.id, factor = %pending.factor2, "wrong code");
+                Judged::Rejected(Rejection::Wrong)
+            }
+            Verdict::Expired => Judged::Rejected(Rejection::Expired),
+        })
+    }
+
+    /// Gives back what a successful response was charged, and encrypts a secret that was stored in
+    /// plain text where no other program reads it.
+    pub(crate) async fn succeeded(&self, account: &Account, accepted: &Accepted) {
+        let sending = limit::sending(&account.user.id);
+        let subjects = accepted.charged.iter().map(String::as_str).chain([sending.as_str()]);
+        let subjects: Vec<&str> = subjects.collect();
+        if let Err(error) = self.attempts.refund(&subjects).await {
+            tracing::warn!(%error, "cannot give back the attempt of a correct code");
+        }
+        if account.is_plain
+            && account.is_ours
+            && let Err(error) = self.encrypt_secret(account).await
+        {
+            tracing::warn!(%error, user = %account.user.id, "cannot encrypt a TOTP secret");
+        }
+    }
+
+    async fn encrypt_secret(&self, account: &Account) -> Result<(), StorageError> {
+        let Some(secret) = account.secrets.totpsecret.clone() else { return Ok(()) };
+        let totpsecret = Patch::Set(secret);
+        let secrets = SecretsUpdate { totpsecret, ..SecretsUpdate::default() };
+        let change = Change {
+            secrets: self.vault.seal_secrets(secrets)?,
+            guard: Guard::CredentialsAre(&account.credentials),
+            ..Change::default()
+        };
+        self.users.change(&account.user.id, &change).await.map(drop)
+    }
+
+    /// Charges the password of a logged-in user, who must type it once more.
+    pub(crate) async fn charge_password(&self, id: &UserId) -> Result<Charged, StorageError> {
+        self.attempts.charge(&[limit::password(id)], self.now()).await
+    }
+
+    /// Gives the attempt of a correct password back.
+    pub(crate) async fn refund_password(&self, id: &UserId) -> Result<(), StorageError> {
+        self.attempts.refund(&[&limit::password(id).subject]).await
+    }
+
+    /// Charges sending a code once more for the same challenge.
+    pub(crate) async fn charge_resending(
+        &self,
+        pending: &Pending,
+    ) -> Result<Charged, StorageError> {
+        self.attempts.charge(&[limit::resending(pending)], self.now()).await
+    }
+
+    async fn charge_sending(
+        &self,
+        account: &Account,
+        factor: &Description,
+    ) -> Result<(), MakeError> {
+        if factor.channel.is_none() {
+            return Ok(());
+        }
+        let recipient = recipient(&account.user, factor);
+        let charges = limit::sendings(&account.user.id, &factor.name, recipient.as_deref());
+        match self.attempts.charge(&charges, self.now()).await? {
+            Charged::Ok => Ok(()),
+            Charged::Exhausted { retry_at } => {
+                tracing::warn!(user = %account.user.id, "too many codes were asked for");
+                Err(MakeError::TooMany { retry_at })
+            }
+        }
+    }
+}
+
+/// The verdict about a recovery code: whether it exists is found out when it is used up.
+fn judge_recovery_code(typed: &str) -> Verdict {
+    let Some(code) = normalized(typed) else { return Verdict::Wrong };
+    let key = String::from(stored_value(KeyPrefix::RecoveryCode, &code));
+    let uses = Uses { key: Some(key), ..Uses::default() };
+    Verdict::Accepted(Acceptance { uses, ..Acceptance::default() })
+}
+
+/// The address or number to which a factor sends.
+fn recipient(user: &User, factor: &Description) -> Option<String> {
+    match factor.bound_field? {
+        "email" => Some(user.email.as_deref().unwrap_or(&user.username).to_lowercase()),
+        field => user.extra.get(field)?.as_str().map(str::to_owned),
+    }
+}

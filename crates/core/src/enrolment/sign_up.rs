@@ -1,0 +1,53 @@
+//! Setting up the second factor of a new account.
+
+use serde_json::{Map, Value};
+
+use super::begin::refused;
+use super::{Begun, Enrolment, EnrolmentError, LIFETIME};
+use crate::challenge::{Made, PendingFactor, Reason};
+use crate::factor::Purpose;
+use crate::login::Door;
+use crate::session::{NewSession, Persistence};
+use crate::storage::StoredUser;
+use crate::user::FactorName;
+
+/// A sign-up that waits for its second factor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignupFactor {
+    /// The anonymous session in which it waits.
+    pub session: Box<NewSession>,
+    /// The factor.
+    pub factor: FactorName,
+    /// What the browser is shown.
+    pub shown: Map<String, Value>,
+}
+
+impl Enrolment {
+    /// Begins to set up a factor of an account that was created before, whose password the caller
+    /// has checked: the first time, or where a sign-up was left.
+    pub(crate) async fn begin_sign_up(
+        &self,
+        stored: StoredUser,
+        factor: &FactorName,
+        door: Door<'_>,
+    ) -> Result<Result<SignupFactor, Begun>, EnrolmentError> {
+        let Some(factor) = self.challenges.factors.find(factor) else {
+            return Ok(Err(Begun::Unavailable));
+        };
+        let account = self.challenges.open(stored)?;
+        let made = self.challenges.make(&account, factor, Purpose::SetUp, None, LIFETIME).await;
+        let Made { pending, shown, send } = match made {
+            Ok(made) => made,
+            Err(error) => return refused(error).map(Err),
+        };
+        let slot = PendingFactor {
+            pending,
+            reason: Reason::Signup,
+            two_factor_initiated: false,
+            persist: door.persist.map(|persist| persist == Persistence::Persistent),
+        };
+        let session = self.login.wait_in_new_session(&slot, &send, door, LIFETIME).await?;
+        Ok(Ok(SignupFactor { session, factor: slot.pending.factor2, shown }))
+    }
+}

@@ -1,0 +1,333 @@
+//! The second step of a login: begin, complete, send again, cancel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Door, Login, LoginError, LoginOutcome};
+use crate::challenge::{
+    Accepted, Account, Judged, Made, MakeError, PendingFactor, Reason, Rejection,
+};
+use crate::device::{MAX_NAME_LEN, NewDevice};
+use crate::factor::{Factor, FactorError, Purpose};
+use crate::key::{DataChange, KeyData, KeyPrefix, Owner, Slot};
+use crate::message::{Message, MessageKind};
+use crate::session::{BeginOptions, Begun, NewSession, Persistence, Replaced, Session, With};
+use crate::storage::{Charged, StorageError, UpdateDataError};
+use crate::user::{FactorName, Refusal};
+
+/// How long a login waits for its second factor.
+const LIFETIME: Duration = Duration::from_mins(15);
+
+/// A login that waits for the second factor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SecondFactorNeeded {
+    /// The anonymous session in which the login waits. `None` if it waits in the session of the
+    /// user who is logged in, which goes on until the login is complete.
+    pub session: Option<Box<NewSession>>,
+    /// The factor.
+    pub factor: FactorName,
+    /// What the browser is shown.
+    pub shown: Map<String, Value>,
+}
+
+/// A login that waits in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingLogin {
+    /// The username.
+    pub username: String,
+    /// The factor.
+    pub factor: FactorName,
+    /// Whether the cookie of the session outlives the browser, if the login says.
+    pub persist: Option<Persistence>,
+}
+
+/// The response to the challenge of the second factor.
+#[derive(Debug)]
+pub struct SecondFactorAttempt<'a> {
+    /// The current session of the browser.
+    pub session: &'a Session,
+    /// The fields of the request. Only those of the factor and `recovery_code` are read.
+    pub fields: &'a Map<String, Value>,
+    /// Whether the cookie outlives the browser; `None` for what the login said.
+    pub persist: Option<Persistence>,
+    /// The name of the device, usually from its description of itself, if the second factor is not
+    /// to be asked for on it again.
+    pub remember: Option<&'a str>,
+}
+
+impl<'a> SecondFactorAttempt<'a> {
+    /// A response on a device that is not remembered, with the persistence that the login said.
+    pub fn new(session: &'a Session, fields: &'a Map<String, Value>) -> Self {
+        Self { session, fields, persist: None, remember: None }
+    }
+}
+
+/// The outcome of the second step of a login.
+#[derive(Debug)]
+pub enum SecondFactorOutcome {
+    /// The session of the user has begun.
+    LoggedIn {
+        /// The session.
+        session: Box<NewSession>,
+        /// The cookie of the device, if it is remembered.
+        device: Option<NewDevice>,
+    },
+    /// The response is rejected.
+    Rejected(Rejection),
+    /// The account's state does not allow login.
+    Refused(Refusal),
+}
+
+/// The outcome of asking for a code once more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resent {
+    /// Another code was sent; the one before is not valid any more.
+    Sent {
+        /// What the browser is shown.
+        shown: Map<String, Value>,
+    },
+    /// The factor sends no codes.
+    NothingToSend,
+    /// It was not sent: [`Rejection::TooMany`] or [`Rejection::Gone`].
+    Rejected(Rejection),
+}
+
+impl Login {
+    /// The login that waits in a session; `None` if there is none or it has expired.
+    pub fn pending(&self, session: &Session) -> Option<PendingLogin> {
+        let slot = self.pending_login(session)?;
+        let persist = slot.persistence();
+        let (username, factor) = (slot.pending.username, slot.pending.factor2);
+        Some(PendingLogin { username, factor, persist })
+    }
+
+    /// Verifies the second factor, or a recovery code in its place, and begins the session of the
+    /// user in place of the one in which the login waited.
+    pub async fn complete(
+        &self,
+        attempt: SecondFactorAttempt<'_>,
+    ) -> Result<SecondFactorOutcome, LoginError> {
+        const GONE: SecondFactorOutcome = SecondFactorOutcome::Rejected(Rejection::Gone);
+        let Some(slot) = self.pending_login(attempt.session) else { return Ok(GONE) };
+        let Some(account) = self.challenges.account_of(&slot.pending).await? else {
+            return Ok(GONE);
+        };
+        if account.user.factor2.as_ref() != Some(&slot.pending.factor2) {
+            return Ok(GONE);
+        }
+        let fields = attempt.fields;
+        let judged = self.challenges.judge(&account, &slot.pending, Purpose::Login, fields);
+        match judged.await? {
+            Judged::Rejected(rejection) => Ok(SecondFactorOutcome::Rejected(rejection)),
+            Judged::Accepted(accepted) => self.log_in(&attempt, &slot, &account, &accepted).await,
+        }
+    }
+
+    async fn log_in(
+        &self,
+        attempt: &SecondFactorAttempt<'_>,
+        slot: &PendingFactor,
+        account: &Account,
+        accepted: &Accepted,
+    ) -> Result<SecondFactorOutcome, LoginError> {
+        let device = attempt.remember.map(|name| self.devices.make(Some(name)));
+        let send = self.notices_of_login(account, accepted, attempt.remember).await?;
+        let beginning = BeginOptions {
+            replaces: Some(Replaced::new(&attempt.session.id, &attempt.session.key)),
+            must_replace: true,
+            credentials: Some(&account.credentials),
+            uses: Some(&accepted.acceptance.uses),
+            revoke: &[KeyPrefix::PasswordReset],
+            issue: device.as_ref().map_or(&[], |(_, key)| std::slice::from_ref(key)),
+            send: &send,
+            persist: attempt.persist.or_else(|| slot.persistence()),
+            ..BeginOptions::default()
+        };
+        let user = &account.user.id;
+        Ok(match self.sessions.begin(Owner::User(user), beginning).await? {
+            Begun::Session(session) => {
+                self.challenges.succeeded(account, accepted).await;
+                let factor = &slot.pending.factor2;
+                tracing::info!(%user, %factor, session = %session.id.digest(), "logged in");
+                SecondFactorOutcome::LoggedIn { session, device: device.map(|(device, _)| device) }
+            }
+            Begun::AlreadyUsed => {
+                tracing::warn!(%user, "a code was presented again, or never existed");
+                SecondFactorOutcome::Rejected(Rejection::Wrong)
+            }
+            Begun::NoSuchUser | Begun::CredentialsChanged | Begun::SessionGone => {
+                SecondFactorOutcome::Rejected(Rejection::Gone)
+            }
+            Begun::Refused(refusal) => SecondFactorOutcome::Refused(refusal),
+        })
+    }
+
+    async fn notices_of_login(
+        &self,
+        account: &Account,
+        accepted: &Accepted,
+        device: Option<&str>,
+    ) -> Result<Vec<Message>, StorageError> {
+        let mut send = Vec::new();
+        if accepted.by_recovery_code {
+            send.extend(self.challenges.recovery_notice(account).await?);
+        }
+        if let Some(name) = device {
+            let name: String = name.chars().take(MAX_NAME_LEN).collect();
+            let time = self.challenges.now().to_rfc3339();
+            let device = [("device", name.into()), ("time", time.into())];
+            let notices = &self.challenges.notices;
+            send.extend(notices.compose(MessageKind::NewDevice, &account.user, &device)?);
+        }
+        Ok(send)
+    }
+
+    /// Sends another code to the user of a waiting login. The one before is not valid any more, and
+    /// the count of wrong codes goes on.
+    pub async fn resend(&self, session: &Session) -> Result<Resent, LoginError> {
+        let gone = Resent::Rejected(Rejection::Gone);
+        let Some(mut slot) = self.pending_login(session) else { return Ok(gone) };
+        let Some(account) = self.challenges.account_of(&slot.pending).await? else {
+            return Ok(gone);
+        };
+        let Some(factor) = self.challenges.factors.find(&slot.pending.factor2) else {
+            return Ok(gone);
+        };
+        if factor.describe().channel.is_none() {
+            return Ok(Resent::NothingToSend);
+        }
+        let charged = self.challenges.charge_resending(&slot.pending).await?;
+        if let Charged::Exhausted { retry_at } = charged {
+            return Ok(Resent::Rejected(Rejection::TooMany { retry_at }));
+        }
+        let before = &slot.pending;
+        let made = self.challenges.make(&account, factor, Purpose::Login, Some(before), LIFETIME);
+        let Made { pending, shown, send } = match made.await {
+            Ok(made) => made,
+            Err(MakeError::TooMany { retry_at }) => {
+                return Ok(Resent::Rejected(Rejection::TooMany { retry_at }));
+            }
+            Err(MakeError::Factor(error)) => return Err(error.into()),
+        };
+        // The session does not live longer for it.
+        let expires = before.expires;
+        slot.pending = pending;
+        slot.pending.expires = expires;
+        let change = DataChange::slot(&slot).map_err(StorageError::bug)?;
+        let with = With { send: &send, ..With::default() };
+        match self.sessions.change(&session.id, &[change], with).await {
+            Ok(_) => Ok(Resent::Sent { shown }),
+            Err(UpdateDataError::NotFound) => Ok(gone),
+            Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error).into()),
+            Err(UpdateDataError::Storage(error)) => Err(error.into()),
+        }
+    }
+
+    /// Gives a waiting login up; returns whether there was one.
+    pub async fn cancel(&self, session: &Session) -> Result<bool, LoginError> {
+        if self.pending_login(session).is_none() {
+            return Ok(false);
+        }
+        let change = DataChange::remove_slot::<PendingFactor>();
+        match self.sessions.change(&session.id, &[change], With::default()).await {
+            Ok(_) => Ok(true),
+            Err(UpdateDataError::NotFound) => Ok(false),
+            Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error).into()),
+            Err(UpdateDataError::Storage(error)) => Err(error.into()),
+        }
+    }
+
+    /// Begins to wait for the second factor: in an anonymous session or, if a user is logged in, in
+    /// theirs, which ends only when the login is complete.
+    pub(super) async fn begin_second_factor(
+        &self,
+        account: &Account,
+        factor: &Arc<dyn Factor>,
+        door: Door<'_>,
+    ) -> Result<Option<LoginOutcome>, LoginError> {
+        let made = self.challenges.make(account, factor, Purpose::Login, None, LIFETIME).await;
+        let Made { pending, shown, send } = match made {
+            Ok(made) => made,
+            Err(MakeError::TooMany { retry_at }) => {
+                return Ok(Some(LoginOutcome::TooMany { retry_at }));
+            }
+            Err(MakeError::Factor(FactorError::NotEnrolled)) => {
+                tracing::error!(user = %account.user.id, "the second factor is not set up");
+                return Ok(Some(LoginOutcome::Refused(Refusal::Factor2ResetNeeded)));
+            }
+            Err(MakeError::Factor(error)) => return Err(error.into()),
+        };
+        let slot = PendingFactor {
+            pending,
+            reason: Reason::Login,
+            two_factor_initiated: true,
+            persist: door.persist.map(|persist| persist == Persistence::Persistent),
+        };
+        let session = self.wait(&slot, &send, door).await?;
+        let factor = slot.pending.factor2;
+        let needed = SecondFactorNeeded { session, factor, shown };
+        Ok(Some(LoginOutcome::SecondFactor(Box::new(needed))))
+    }
+
+    /// Stores a login that waits; returns the session if it is a new one.
+    async fn wait(
+        &self,
+        slot: &PendingFactor,
+        send: &[Message],
+        door: Door<'_>,
+    ) -> Result<Option<Box<NewSession>>, StorageError> {
+        if let Some(id) = door.replaces.and_then(|old| old.users_session()) {
+            let change = DataChange::slot(slot).map_err(StorageError::bug)?;
+            let with = With { send, ..With::default() };
+            match self.sessions.change(id, &[change], with).await {
+                Ok(_) => return Ok(None),
+                // It ended in this moment.
+                Err(UpdateDataError::NotFound) => {}
+                Err(UpdateDataError::Data(error)) => return Err(StorageError::corrupt(error)),
+                Err(UpdateDataError::Storage(error)) => return Err(error),
+            }
+        }
+        self.wait_in_new_session(slot, send, door, LIFETIME).await.map(Some)
+    }
+
+    /// Stores what waits for a factor in a new anonymous session, which replaces the present one.
+    pub(crate) async fn wait_in_new_session(
+        &self,
+        slot: &PendingFactor,
+        send: &[Message],
+        door: Door<'_>,
+        lifetime: Duration,
+    ) -> Result<Box<NewSession>, StorageError> {
+        let change = DataChange::slot(slot).map_err(StorageError::bug)?;
+        let kept = door.replaces.map(|old| old.application_data()).unwrap_or_default();
+        let data = KeyData::from_object(&kept).changed(&[change]).map_err(StorageError::corrupt)?;
+        let (replaces, lifetime) = (door.replaces, Some(lifetime));
+        let beginning = BeginOptions { replaces, send, lifetime, data, ..BeginOptions::default() };
+        match self.sessions.begin(Owner::Anonymous, beginning).await? {
+            Begun::Session(session) => Ok(session),
+            Begun::NoSuchUser
+            | Begun::CredentialsChanged
+            | Begun::Refused(_)
+            | Begun::AlreadyUsed
+            | Begun::SessionGone => {
+                Err(StorageError::bug("the store reports a user of an anonymous session"))
+            }
+        }
+    }
+
+    fn pending_login(&self, session: &Session) -> Option<PendingFactor> {
+        let slot = session.key.data.slot::<PendingFactor>();
+        let slot = slot.inspect_err(|error| {
+            tracing::warn!(%error, slot = PendingFactor::NAME, "a pending login is unreadable");
+        });
+        slot.ok().flatten().filter(|slot| {
+            slot.reason == Reason::Login
+                && slot.two_factor_initiated
+                && !slot.pending.is_expired(self.challenges.now())
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! What works once: one-time keys, the steps of TOTP codes, and sessions that must be replaced.
+//!
+//! All checks precede the first write, so that a refusal leaves nothing behind. The row of the user
+//! is locked in between.
+
+use crossauth_core::storage::{StorageError, TotpStep, Uses};
+use crossauth_core::user::UserId;
+
+use crate::database::{Row, Statement, Transaction, Value};
+use crate::key::KeySql;
+
+/// The statements about steps of TOTP codes, whose table is ours in every database.
+pub(crate) struct UsesSql {
+    find: Statement,
+    write: Statement,
+    delete: Statement,
+}
+
+impl UsesSql {
+    pub(crate) fn new() -> Self {
+        Self {
+            find: Statement::new("SELECT secret, step FROM crossauth_totp_steps WHERE userid = ?"),
+            write: Statement::new(
+                "INSERT INTO crossauth_totp_steps (userid, secret, step) VALUES (?, ?, ?) \
+                 ON CONFLICT (userid) DO UPDATE SET secret = excluded.secret, step = excluded.step",
+            ),
+            delete: Statement::new("DELETE FROM crossauth_totp_steps WHERE userid = ?"),
+        }
+    }
+
+    /// Whether everything that a user, whose row is locked, uses up is there and unused.
+    pub(crate) async fn are_unused(
+        &self,
+        transaction: &mut dyn Transaction,
+        keys: &KeySql,
+        id: &UserId,
+        uses: Option<&Uses>,
+    ) -> Result<bool, StorageError> {
+        let Some(uses) = uses else { return Ok(true) };
+        if let Some(key) = &uses.key {
+            let found = keys.find_locked(transaction, key).await?;
+            if found.is_none_or(|key| key.userid.as_ref() != Some(id)) {
+                return Ok(false);
+            }
+        }
+        match &uses.totp_step {
+            Some(step) => self.is_later(transaction, id, step).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn is_later(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+        used: &TotpStep,
+    ) -> Result<bool, StorageError> {
+        let decode = |row: &dyn Row| {
+            let secret = row.value(0)?.into_text().map_err(StorageError::bad_row)?;
+            Ok((secret.unwrap_or_default().into_owned(), row.value(1)?.integer()?))
+        };
+        let params = [Value::text(id.to_string())];
+        let last = transaction.find(&self.find, &params, decode).await?;
+        Ok(last.is_none_or(|(secret, step)| {
+            secret != used.secret || u64::try_from(step).is_ok_and(|step| step < used.step)
+        }))
+    }
+
+    /// Uses up what [`Self::are_unused`].
+    pub(crate) async fn use_up(
+        &self,
+        transaction: &mut dyn Transaction,
+        keys: &KeySql,
+        id: &UserId,
+        uses: Option<&Uses>,
+    ) -> Result<(), StorageError> {
+        let Some(uses) = uses else { return Ok(()) };
+        if let Some(key) = &uses.key {
+            keys.delete(transaction, key).await?;
+        }
+        if let Some(TotpStep { secret, step }) = &uses.totp_step {
+            let step = i64::try_from(*step).map_err(StorageError::corrupt)?;
+            let params = [Value::text(id.to_string()), Value::text(secret), Value::Integer(step)];
+            transaction.execute(&self.write, &params).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the steps of a user who is deleted.
+    pub(crate) async fn forget(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+    ) -> Result<(), StorageError> {
+        transaction.execute(&self.delete, &[Value::text(id.to_string())]).await?;
+        Ok(())
+    }
+}
+
+/// Whether a session that must be replaced, if any, exists. Locks it.
+pub(crate) async fn can_replace(
+    transaction: &mut dyn Transaction,
+    keys: &KeySql,
+    replaced: Option<&str>,
+    must_replace: bool,
+) -> Result<bool, StorageError> {
+    match replaced {
+        _ if !must_replace => Ok(true),
+        Some(value) => Ok(keys.find_locked(transaction, value).await?.is_some()),
+        None => Ok(false),
+    }
+}
