@@ -58,14 +58,19 @@ pub(crate) enum FieldValue {
 }
 
 impl Fields {
-    /// Parses a body by its media type; an empty one has no fields.
+    /// Reads a body and parses it by its media type; an empty one has no fields.
     pub(crate) async fn read(
         headers: &HeaderMap,
         body: Body,
         limits: BodyLimits,
     ) -> Result<Self, Failure> {
-        let media_type = media_type(headers);
         let bytes = read_all(headers, body, limits).await?;
+        Self::parse(headers, bytes).await
+    }
+
+    /// Parses a body that was read.
+    pub(crate) async fn parse(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Failure> {
+        let media_type = media_type(headers);
         let fields = match media_type.as_deref() {
             _ if bytes.is_empty() => Self::default(),
             Some("application/json") => json::parse(&bytes)?,
@@ -205,7 +210,12 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next()?.trim().to_ascii_lowercase())
 }
 
-async fn read_all(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Failure> {
+/// Reads a body within limits.
+pub(crate) async fn read_all(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+) -> Result<Bytes, Failure> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(unsupported_media_type());
     }

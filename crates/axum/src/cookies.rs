@@ -76,6 +76,12 @@ impl<'a> RequestCookies<'a> {
     }
 }
 
+/// One cookie of this name, if a request has exactly one.
+pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let names = CookieNames { session: name, csrf: "" };
+    RequestCookies::read(headers, names).session.value()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,21 +5,26 @@ mod check;
 mod config;
 mod cookie;
 mod delivery;
+mod factor;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::random_value;
 use crossauth_core::error::Numbering;
-use crossauth_core::random::{Random, bytes};
+use crossauth_core::random::bytes;
 use crossauth_core::storage::StorageError;
-use crossauth_core::{Auth, cookie::CookieOptions};
+use crossauth_core::{Auth, Sources, cookie::CookieOptions};
 use http::HeaderName;
 
 pub use builder::Builder;
 pub use check::BuildError;
-pub use config::{CookieConfig, CrossSite, CsrfIssue, HostPrefix, RequestConfig, SiteConfig};
+pub use config::{
+    CookieConfig, CrossSite, CsrfIssue, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig,
+};
 
 use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
@@ -48,6 +53,10 @@ pub struct Config {
     pub session_cookie: CookieOptions,
     /// The CSRF cookie.
     pub csrf_cookie: CookieOptions,
+    /// The cookie of a known device.
+    pub device_cookie: CookieOptions,
+    /// The names of the endpoints that demand the second factor, without slashes around them.
+    pub(crate) protected: Vec<String>,
     /// The request and response header for CSRF tokens.
     pub csrf_header: HeaderName,
     /// Limits of request bodies.
@@ -76,7 +85,7 @@ struct Parts {
     auth: Auth,
     config: Config,
     pages: Pages,
-    random: Arc<dyn Random>,
+    sources: Sources,
     /// Whether a session cookie with a signature of another secret was seen.
     foreign_cookie: AtomicBool,
 }
@@ -93,9 +102,9 @@ impl Crossauth {
         Builder::default()
     }
 
-    fn new(auth: Auth, config: Config, pages: Pages, random: Arc<dyn Random>) -> Self {
+    fn new(auth: Auth, config: Config, pages: Pages, sources: Sources) -> Self {
         let foreign_cookie = AtomicBool::new(false);
-        Self(Arc::new(Parts { auth, config, pages, random, foreign_cookie }))
+        Self(Arc::new(Parts { auth, config, pages, sources, foreign_cookie }))
     }
 
     /// Issues a one-time link, valid for 24 hours, that creates the first administrator; `None` if
@@ -146,10 +155,14 @@ impl Crossauth {
 
     /// Generates an id for a request; see [`RequestScope`](crate::RequestScope).
     pub fn next_request_id(&self) -> RequestId {
-        RequestId::new(u64::from_be_bytes(bytes(&*self.0.random)))
+        RequestId::new(u64::from_be_bytes(bytes(&*self.0.sources.random)))
     }
 
     pub(crate) fn next_nonce(&self) -> String {
-        random_value(&*self.0.random, 16)
+        random_value(&*self.0.sources.random, 16)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.sources.clock.now()
     }
 }

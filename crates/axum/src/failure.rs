@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
+use crossauth_core::Rejection;
+use crossauth_core::clock::Timestamp;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use crossauth_core::form::FieldMessages;
@@ -147,6 +149,36 @@ impl Failure {
             .message("The server is busy or starting up. Please try again in a moment");
         failure.0.retry_after = Some(RETRY_AFTER);
         failure
+    }
+
+    /// Too many attempts were made: 429, retry later.
+    pub(crate) fn too_many(retry_at: Timestamp, now: Timestamp) -> Self {
+        let wait = retry_at.since(now).as_secs() + 1;
+        let minutes = wait.div_ceil(60);
+        let unit = if minutes == 1 { "minute" } else { "minutes" };
+        let mut failure = Self::new(ErrorCode::SlowDown)
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .message(format!("There were too many attempts. Please try again in {minutes} {unit}"));
+        failure.0.retry_after = Some(u32::try_from(wait).unwrap_or(u32::MAX));
+        failure
+    }
+
+    /// A second factor is not accepted.
+    pub(crate) fn rejected(rejection: Rejection, now: Timestamp) -> Self {
+        match rejection {
+            Rejection::Wrong => Self::new(ErrorCode::InvalidToken)
+                .message("This code is not valid. Please try again"),
+            Rejection::Expired => {
+                Self::new(ErrorCode::Expired).message("This code has expired. Please begin again")
+            }
+            Rejection::TooMany { retry_at } => Self::too_many(retry_at, now),
+            Rejection::Gone => Self::new(ErrorCode::Unauthorized)
+                .message("No code is expected here, or it took too long. Please begin again"),
+        }
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.0.code
     }
 
     /// An internal error (500). The cause is only logged.

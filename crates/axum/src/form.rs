@@ -32,25 +32,33 @@ impl<F: Form> Submitted<F> {
     /// Reads and checks the form. A request whose headers show that it is forged is refused before
     /// its body is read.
     pub(crate) async fn read(info: &RequestInfo, request: Request) -> Self {
-        let (parts, body) = request.into_parts();
-        let checked = check_before_body(info, &parts);
-        let limits = info.crossauth.config().body_limits;
-        let fields = match checked {
-            Err(error) => Err(failed_check(info, error)),
-            Ok(_) => Fields::read(&parts.headers, body, limits).await,
-        };
-        let (fields, mut outcome) = match fields {
-            Ok(fields) => (fields, Ok(())),
-            Err(failure) => (Fields::default(), Err(failure)),
-        };
-        if outcome.is_ok() && checked == Ok(CsrfCheck::NeedsBody) {
-            let token = fields.csrf_token();
-            let later = info.check_csrf(&parts.headers, token);
-            outcome = later.map_err(|error| failed_check(info, error));
-        }
-        let echo = Echo(fields.without(F::SECRET));
+        let (fields, outcome) = read_fields(info, request).await;
+        let echo = Echo::of(&fields, F::SECRET);
         Self { form: outcome.and_then(|()| fields.into_typed()), echo }
     }
+}
+
+/// The fields of a form, and the failure to read or to check it.
+pub(crate) async fn read_fields(
+    info: &RequestInfo,
+    request: Request,
+) -> (Fields, Result<(), Failure>) {
+    let (parts, body) = request.into_parts();
+    let checked = check_before_body(info, &parts);
+    let limits = info.crossauth.config().body_limits;
+    let fields = match checked {
+        Err(error) => Err(failed_check(info, error)),
+        Ok(_) => Fields::read(&parts.headers, body, limits).await,
+    };
+    let (fields, mut outcome) = match fields {
+        Ok(fields) => (fields, Ok(())),
+        Err(failure) => (Fields::default(), Err(failure)),
+    };
+    if outcome.is_ok() && checked == Ok(CsrfCheck::NeedsBody) {
+        let later = info.check_csrf(&parts.headers, fields.csrf_token());
+        outcome = later.map_err(|error| failed_check(info, error));
+    }
+    (fields, outcome)
 }
 
 /// The result of the CSRF check of the headers.
@@ -86,6 +94,11 @@ pub(crate) fn failed_check(info: &RequestInfo, error: CsrfError) -> Failure {
 }
 
 impl Echo {
+    /// The fields except those with these names.
+    pub(crate) fn of(fields: &Fields, secret: &[&str]) -> Self {
+        Self(fields.without(secret))
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.text(name)
     }

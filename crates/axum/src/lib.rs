@@ -42,6 +42,7 @@ mod layer;
 mod next;
 mod origin;
 mod page;
+mod protection;
 mod rejection;
 mod request;
 mod request_id;
@@ -59,7 +60,7 @@ mod visitor;
 pub use body::BodyLimits;
 pub use crossauth::{
     BuildError, Builder, Config, CookieConfig, CrossSite, Crossauth, CsrfIssue, HostPrefix,
-    RequestConfig, SiteConfig,
+    ProtectedEndpoints, RequestConfig, SiteConfig,
 };
 pub use extract::{
     Admin, BeginSession, BeginSessionError, CsrfChecked, CsrfForm, CsrfToken, CurrentUser,
@@ -69,6 +70,7 @@ pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};
 pub use origin::{BaseUrl, InvalidBaseUrl, InvalidFormOrigin, Transport, parse_form_origin};
 pub use page::PageError;
+pub use protection::require_factor;
 pub use rejection::Rejection;
 pub use request_id::{REQUEST_ID, RequestId, RequestScope};
 pub use router::not_found;

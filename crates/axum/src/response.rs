@@ -20,6 +20,15 @@ pub(crate) fn page<P: Page>(info: &RequestInfo, page: &P) -> Response {
     render(info, StatusCode::OK, page, None)
 }
 
+/// A page that reports an earlier failure.
+pub(crate) fn page_with_problem<P: Page>(
+    info: &RequestInfo,
+    page: &P,
+    failure: &Failure,
+) -> Response {
+    render(info, StatusCode::OK, page, Some(body(info, failure)))
+}
+
 /// Renders a page with a form again, with its errors.
 pub(crate) fn form_with_errors<P: Page>(
     info: &RequestInfo,

@@ -10,6 +10,7 @@ pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod preview;
+pub(crate) mod second_factor;
 pub(crate) mod setup;
 pub(crate) mod signup;
 mod table;
@@ -35,6 +36,15 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "login",                  Access::Public,    sync_handler!(login::show)),
     Route::new(Method::POST, "login",                  Access::CsrfToken, async_handler!(login::submit)),
     Route::new(Method::POST, "api/login",              Access::CsrfToken, async_handler!(login::submit)),
+    Route::new(Method::GET,  "loginfactor2",           Access::Public,    sync_handler!(second_factor::show_login)).of(Feature::Factor2),
+    Route::new(Method::POST, "loginfactor2",           Access::CsrfToken, async_handler!(second_factor::log_in)).of(Feature::Factor2),
+    Route::new(Method::POST, "api/loginfactor2",       Access::CsrfToken, async_handler!(second_factor::log_in)).of(Feature::Factor2),
+    Route::new(Method::POST, "resendfactor2",          Access::CsrfToken, async_handler!(second_factor::resend)).of(Feature::Factor2),
+    Route::new(Method::POST, "api/resendfactor2",      Access::CsrfToken, async_handler!(second_factor::resend)).of(Feature::Factor2),
+    Route::new(Method::GET,  "factor2",                Access::Public,    sync_handler!(second_factor::show)).of(Feature::Factor2),
+    Route::new(Method::POST, "cancelfactor2",          Access::CsrfToken, async_handler!(second_factor::cancel)).of(Feature::Factor2),
+    Route::new(Method::POST, "api/cancelfactor2",      Access::CsrfToken, async_handler!(second_factor::cancel)).of(Feature::Factor2),
+    Route::new(Method::GET,  "api/cancelfactor2",      Access::Public,    sync_handler!(second_factor::cancel_by_get)).of(Feature::Factor2),
     Route::new(Method::GET,  "logout",                 Access::Public,    sync_handler!(logout::show)),
     Route::new(Method::POST, "logout",                 Access::CsrfToken, async_handler!(logout::submit)),
     Route::new(Method::POST, "api/logout",             Access::CsrfToken, async_handler!(logout::submit)),
@@ -54,6 +64,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<login::LoginPage>(),
     PageEntry::of::<login::LoggedInPage>(),
+    PageEntry::of::<second_factor::Factor2Page>(),
     PageEntry::of::<logout::LogoutPage>(),
     PageEntry::of::<signup::SignupPage>(),
     PageEntry::of::<home::AccountPage>(),

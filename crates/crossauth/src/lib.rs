@@ -101,6 +101,10 @@
 //!         LoginOutcome::LoggedIn(session) => println!("cookie: {}", session.cookie),
 //!         LoginOutcome::WrongCredentials => println!("wrong username or password"),
 //!         LoginOutcome::Refused(refusal) => println!("{refusal}"),
+//!         LoginOutcome::SecondFactor(needed) => println!("code of {} needed", needed.factor),
+//!         LoginOutcome::PasswordChange(_) => println!("the password must be changed first"),
+//!         LoginOutcome::FactorReset(_) => println!("a second factor must be set up first"),
+//!         LoginOutcome::TooMany { .. } => println!("too many codes were sent"),
 //!     }
 //!     Ok(())
 //! }
@@ -138,8 +142,9 @@
 /// Users, sessions, use cases and storage ports, independent of any web framework.
 pub mod domain {
     pub use crossauth_core::{
-        Auth, AuthConfig, Sources, account, clock, cookie, crypto, csrf, error, form, hooks, key,
-        login, message, outbox, password, random, secret, session, setup, signup, storage, user,
+        Auth, AuthConfig, RECOVERY_CODE, Rejection, Sources, account, clock, cookie, crypto, csrf,
+        device, enrolment, error, factor, form, hooks, key, login, message, outbox, password,
+        protected, random, recovery, secret, session, setup, signup, storage, user,
     };
 }
 
@@ -151,8 +156,9 @@ pub use crossauth_axum::{
     Config, CookieConfig, CrossSite, Crossauth, CrossauthFuture, CrossauthLayer, CrossauthService,
     CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser, EndSession, Endpoint, FieldKind,
     ForeignTarget, ForwardedHeader, HostPrefix, InvalidBaseUrl, InvalidFormOrigin, NextPath,
-    PageError, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope, Session,
-    SignupField, Site, SiteConfig, Transport, Visitor, account_page, not_found,
+    PageError, ProtectedEndpoints, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId,
+    RequestScope, Session, SignupField, Site, SiteConfig, Transport, Visitor, account_page,
+    not_found, require_factor,
 };
 #[cfg(feature = "mail")]
 pub use crossauth_mail as mail;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
+use crossauth_core::factor::FactorConfig;
 use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
 use crossauth_core::outbox::Delivery;
 use crossauth_core::password::{HasherConfig, PasswordPolicy};
@@ -16,14 +17,14 @@ use crossauth_core::session::SessionConfig;
 use crossauth_core::signup::{Registration, SignupConfig};
 use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Sources};
-use ipnet::IpNet;
 
 use super::check::{
     BuildError, add_host_prefix, check_cookies, csrf_header, footer_links, form_action, prefix,
     target,
 };
-use super::config::{CookieConfig, CrossSite, HostPrefix, RequestConfig, SiteConfig};
+use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig};
 use super::delivery::message_variables;
+use super::factor::{default_factors, protected};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -64,11 +65,13 @@ pub struct Builder {
     site: SiteConfig,
     invalid_base_url: Option<InvalidBaseUrl>,
     cookies: CookieConfig,
-    requests: RequestConfig,
-    body_limits: BodyLimits,
+    pub(super) requests: RequestConfig,
+    pub(super) body_limits: BodyLimits,
     session: SessionConfig,
     signup: SignupConfig,
     signup_fields: Vec<SignupField>,
+    pub(super) factors: Option<FactorConfig>,
+    pub(super) protected: ProtectedEndpoints,
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
     sources: Sources,
@@ -196,37 +199,6 @@ impl Builder {
         self
     }
 
-    /// Accepted proxies, hosts and origins of requests.
-    pub fn requests(mut self, config: RequestConfig) -> Self {
-        self.requests = config;
-        self
-    }
-
-    /// Networks whose `X-Forwarded-For` header is trusted, such as that of a load balancer.
-    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        self.requests.proxies.networks = networks.into_iter().collect();
-        self
-    }
-
-    /// Host names, besides that of the base URL, under which browsers reach the application.
-    pub fn allowed_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
-        self.requests.allowed_hosts = hosts.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Allows unsafe cross-site requests and WebSocket handshakes with our cookies to the
-    /// application's routes. Each handler must then check the origin of a request.
-    pub fn danger_allow_cross_site_requests(mut self) -> Self {
-        self.requests.cross_site = CrossSite::DangerAllowed;
-        self
-    }
-
-    /// Limits of request bodies.
-    pub fn body_limits(mut self, limits: BodyLimits) -> Self {
-        self.body_limits = limits;
-        self
-    }
-
     /// Lifetimes of sessions.
     pub fn session(mut self, config: SessionConfig) -> Self {
         self.session = config;
@@ -325,18 +297,20 @@ impl Builder {
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
         let policy = self.password_policy.for_site(&self.site.name);
+        let factors = self.factors.unwrap_or_else(|| default_factors(self.site.name));
         let auth = AuthConfig {
             session: self.session,
             hasher: self.hasher,
             password_policy: policy,
             signature_form: self.cookies.signature_form,
             signup: self.signup,
+            factors,
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)
         };
         let auth = Auth::new(auth, &storage, &self.sources)?;
-        Ok(Crossauth::new(auth, config, pages, self.sources.random))
+        Ok(Crossauth::new(auth, config, pages, self.sources))
     }
 
     /// Describes each field that users may set, and lets them set each that is described.
@@ -368,6 +342,8 @@ impl Builder {
             },
             session_cookie: self.cookies.session.clone(),
             csrf_cookie: self.cookies.csrf.clone(),
+            device_cookie: self.cookies.device.clone(),
+            protected: protected(&self.protected, &prefix(&site.prefix)?),
             csrf_header: csrf_header(&self.cookies.csrf_header)?,
             body_limits: self.body_limits,
             requests: self.requests.clone(),
@@ -375,7 +351,9 @@ impl Builder {
             error_codes: site.error_codes,
             base_url,
         };
-        for cookie in [&mut config.session_cookie, &mut config.csrf_cookie] {
+        for cookie in
+            [&mut config.session_cookie, &mut config.csrf_cookie, &mut config.device_cookie]
+        {
             cookie.secure &= secure;
         }
         add_host_prefix(self.cookies.host_prefix, &mut config);

@@ -40,8 +40,8 @@ pub enum BuildError {
     /// Browsers would refuse a cookie with these options.
     #[error(transparent)]
     Cookie(#[from] InvalidCookie),
-    /// The two cookies have the same name.
-    #[error("the session cookie and the CSRF cookie must have different names")]
+    /// Two of the cookies have the same name.
+    #[error("the cookies of sessions, CSRF tokens and known devices must have different names")]
     CookieNames,
     /// The configuration of the use cases is invalid, such as that of password hashing.
     #[error(transparent)]
@@ -96,6 +96,7 @@ pub(super) fn form_action(origins: Option<&[String]>) -> Result<String, InvalidF
 }
 
 pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
+    let device = &mut config.device_cookie;
     let cookies = [&mut config.session_cookie, &mut config.csrf_cookie];
     let possible = |cookie: &&mut CookieOptions| {
         cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/")
@@ -106,17 +107,21 @@ pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
         HostPrefix::Never => false,
     };
     if added {
-        for cookie in cookies {
+        let device = (wanted == HostPrefix::Always || possible(&device)).then_some(device);
+        for cookie in cookies.into_iter().chain(device) {
             cookie.name = format!("__Host-{}", cookie.name);
         }
     }
 }
 
 pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
-    if config.session_cookie.name == config.csrf_cookie.name {
-        return Err(BuildError::CookieNames);
+    let cookies = [&config.session_cookie, &config.csrf_cookie, &config.device_cookie];
+    for (index, cookie) in cookies.iter().enumerate() {
+        if cookies[..index].iter().any(|other| other.name == cookie.name) {
+            return Err(BuildError::CookieNames);
+        }
     }
-    for cookie in [&config.session_cookie, &config.csrf_cookie] {
+    for cookie in cookies {
         cookie.check()?;
     }
     Ok(())

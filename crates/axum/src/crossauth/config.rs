@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
 use crossauth_core::crypto::SignatureForm;
+use crossauth_core::device::DEVICE_COOKIE;
 use crossauth_core::error::Numbering;
 
 use crate::origin::BaseUrl;
@@ -81,9 +82,12 @@ pub struct CookieConfig {
     pub session: CookieOptions,
     /// The CSRF cookie. `Secure` is removed if the base URL is not https.
     pub csrf: CookieOptions,
+    /// The cookie of a device on which the second factor is not asked for again. `Secure` is removed
+    /// if the base URL is not https.
+    pub device: CookieOptions,
     /// The request and response header for CSRF tokens.
     pub csrf_header: String,
-    /// Whether both names begin with `__Host-`.
+    /// Whether the names begin with `__Host-`.
     pub host_prefix: HostPrefix,
     /// Which responses set the CSRF cookie.
     pub csrf_issue: CsrfIssue,
@@ -97,6 +101,7 @@ impl Default for CookieConfig {
         Self {
             session: CookieOptions::new(SESSION_COOKIE),
             csrf: CookieOptions::new(CSRF_COOKIE),
+            device: CookieOptions::new(DEVICE_COOKIE),
             csrf_header: "X-CROSSAUTH-CSRF".to_owned(),
             host_prefix: HostPrefix::Auto,
             csrf_issue: CsrfIssue::WithToken,
@@ -117,6 +122,34 @@ pub enum HostPrefix {
     Always,
     /// Never; for databases and front ends that are shared with upstream.
     Never,
+}
+
+/// The endpoints that demand the second factor of users who have one, as names after the prefix such
+/// as `updateuser` or `/api/updateuser`. Those that replace or remove an account, its second factor
+/// or its recovery codes always demand it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtectedEndpoints {
+    /// Pages (upstream's `factor2_protected_page_endpoints`).
+    pub pages: Vec<String>,
+    /// JSON endpoints (upstream's `factor2_protected_api_endpoints`).
+    pub apis: Vec<String>,
+}
+
+impl Default for ProtectedEndpoints {
+    /// Changes of the password, of the profile and of the second factor.
+    fn default() -> Self {
+        let names = [
+            "requestpasswordreset",
+            "updateuser",
+            "changepassword",
+            "resetpassword",
+            "changefactor2",
+        ];
+        Self {
+            pages: names.map(|name| format!("/{name}")).to_vec(),
+            apis: names.map(|name| format!("/api/{name}")).to_vec(),
+        }
+    }
 }
 
 /// Which responses set the CSRF cookie.

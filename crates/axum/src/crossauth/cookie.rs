@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SetCookie};
 use crossauth_core::csrf;
+use crossauth_core::device::NewDevice;
 use crossauth_core::session::NewSession;
 use http::{HeaderMap, HeaderValue, header};
 
@@ -41,6 +42,12 @@ impl Crossauth {
     pub(crate) fn delete_csrf_cookie(&self, headers: &mut HeaderMap, request: &RequestInfoInner) {
         let duplicate = request.csrf_state().is_ambiguous();
         self.delete(headers, &self.config().csrf_cookie, duplicate.then_some(request));
+    }
+
+    /// Sets the cookie of a device on which the second factor is not asked for again.
+    pub(crate) fn set_device_cookie(&self, headers: &mut HeaderMap, device: &NewDevice) {
+        let options = &self.config().device_cookie;
+        append(headers, options, SetCookie::new(options, &device.cookie, Some(device.expires)));
     }
 
     /// Warns of a session cookie that is not signed with our secret: the first time in a warning,

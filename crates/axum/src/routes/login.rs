@@ -1,17 +1,20 @@
 //! `login`, `api/login`: login with username and password.
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
 use crossauth_core::signup::Registration;
 use crossauth_core::user::{Normalization, Refusal, User};
+use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
-use super::HandlerResult;
+use super::{HandlerResult, second_factor};
 use crate::body::deserialize_flag;
+use crate::cookies;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
@@ -61,6 +64,14 @@ struct Body<'a> {
     user: Option<VisibleUser<'a>>,
 }
 
+/// Where a login leads, and for how long.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Destination {
+    pub(super) next: Option<NextPath>,
+    /// `on` if the session should outlive the browser, otherwise empty.
+    pub(super) persist: &'static str,
+}
+
 /// `GET login`
 pub(crate) fn show(info: &RequestInfo) -> Response {
     let next = next::in_query(&info.uri);
@@ -75,39 +86,87 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 /// A client that is logged in already authenticates again, as the same user or another: its old
 /// session ends when the new one begins, and stays when the login fails.
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let device = known_device(&info, request.headers()).map(str::to_owned);
     let Submitted { form, echo } = Submitted::<LoginForm>::read(&info, request).await;
     let result = match form {
-        Ok(form) => log_in(&info, form).await,
+        Ok(form) => log_in(&info, form, &echo, device.as_deref()).await,
         Err(failure) => resend(&info, failure, &echo),
     };
     result.map_err(|failure| failure.on_page(&info, || LoginPage::with_echo(&info, &echo)))
 }
 
-async fn log_in(info: &RequestInfo, form: LoginForm) -> HandlerResult {
-    let persist = persistence(info, form.persist);
-    let session = attempt(info, &form.username, form.password, persist).await?;
-    Ok(logged_in(info, session, form.next.as_ref(), |user| response::json_ok(info, Body { user })))
+/// The cookie of a known device.
+pub(super) fn known_device<'a>(info: &RequestInfo, headers: &'a HeaderMap) -> Option<&'a str> {
+    cookies::find(headers, &info.crossauth.config().device_cookie.name)
 }
 
-/// Logs in the user of the form, in place of the logged-in user.
-pub(super) async fn attempt(
+async fn log_in(
     info: &RequestInfo,
-    username: &str,
-    password: Password,
-    persist: Option<Persistence>,
-) -> Result<NewSession, Failure> {
+    form: LoginForm,
+    echo: &Echo,
+    device: Option<&str>,
+) -> HandlerResult {
+    let persist = persistence(info, form.persist);
+    let (username, password) = (form.username.as_str(), form.password);
     let replaces = info.replaced_session();
-    let attempt = LoginAttempt { username, password, persist, replaces, device: None };
-    match info.crossauth.auth().login.attempt(attempt).await? {
-        LoginOutcome::LoggedIn(session) => Ok(*session),
+    let attempt = LoginAttempt { username, password, persist, replaces, device };
+    let outcome = info.crossauth.auth().login.attempt(attempt).await?;
+    let destination = Destination { next: form.next, persist: echo.persist() };
+    admitted(info, outcome, &destination, |user| response::json_ok(info, Body { user }))
+}
+
+/// The response to a checked first factor: the user is logged in, is asked for the second factor,
+/// or must change something first. `json` is the response of the endpoint to a login.
+pub(super) fn admitted(
+    info: &RequestInfo,
+    outcome: LoginOutcome,
+    destination: &Destination,
+    json: impl FnOnce(Option<VisibleUser<'_>>) -> Response,
+) -> HandlerResult {
+    let change = |refusal, session, page| must_change(info, refusal, session, page, destination);
+    match outcome {
+        LoginOutcome::LoggedIn(session) => {
+            Ok(logged_in(info, *session, destination.next.as_ref(), json))
+        }
+        LoginOutcome::SecondFactor(needed) => Ok(second_factor::ask(info, *needed, destination)),
+        LoginOutcome::PasswordChange(session) => {
+            change(Refusal::PasswordChangeNeeded, *session, "changepassword")
+        }
+        LoginOutcome::FactorReset(session) => {
+            change(Refusal::Factor2ResetNeeded, *session, "changefactor2")
+        }
         LoginOutcome::WrongCredentials => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
             .message("Invalid username or password")),
         LoginOutcome::Refused(refusal) => Err(refusal.into()),
-        LoginOutcome::PasswordChange(_) => Err(Refusal::PasswordChangeNeeded.into()),
-        LoginOutcome::SecondFactor(_)
-        | LoginOutcome::FactorReset(_)
-        | LoginOutcome::TooMany { .. } => Err(Refusal::Factor2ResetNeeded.into()),
+        LoginOutcome::TooMany { retry_at } => {
+            Err(Failure::too_many(retry_at, info.crossauth.now()))
+        }
     }
+}
+
+/// Sends a user, who must change something before the login, to the page for it, with the session
+/// that permits it. A program gets the error with that session.
+fn must_change(
+    info: &RequestInfo,
+    refusal: Refusal,
+    session: NewSession,
+    page: &str,
+    destination: &Destination,
+) -> HandlerResult {
+    let path = info.crossauth.path(page);
+    if !info.crossauth.has_endpoint(&Method::GET, &path) {
+        return Err(refusal.into());
+    }
+    let response = match info.surface {
+        Surface::Page => {
+            let login = response::login_path(info, destination.next.as_ref());
+            let next = form_urlencoded::byte_serialize(login.as_bytes());
+            let next: String = next.collect();
+            response::redirect(info, &format!("{path}?required=true&next={next}"))
+        }
+        Surface::Api => Failure::from(refusal).into_response(),
+    };
+    Ok(response::with_session(response, SessionChange::begin(session)))
 }
 
 /// The response that begins a user's session: a redirect, or the JSON of the endpoint.
@@ -196,7 +255,7 @@ impl Page for LoggedInPage {
 }
 
 impl LoggedInPage {
-    fn new(info: &RequestInfo, echo: &Echo) -> Self {
+    pub(super) fn new(info: &RequestInfo, echo: &Echo) -> Self {
         let next = echo.next();
         Self { login_path: response::login_path(info, next.as_ref()), next }
     }
@@ -208,7 +267,7 @@ impl LoginPage {
         Self { signup_enabled: signup.registration == Registration::Open, ..Self::default() }
     }
 
-    fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {
+    pub(super) fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {
         let (next, username) = (echo.next(), echo.owned("username"));
         Self { next, username, persist: echo.persist(), ..Self::new(info) }
     }

@@ -25,6 +25,7 @@ mod outage;
 mod password;
 mod preview;
 mod redirect;
+mod second_factor;
 mod session;
 mod setup;
 mod signup;

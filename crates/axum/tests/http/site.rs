@@ -21,8 +21,21 @@ pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
 /// The unsafe routes.
-pub(crate) const UNSAFE: [&str; 7] =
-    ["/login", "/api/login", "/logout", "/api/logout", "/signup", "/api/signup", "/setup"];
+pub(crate) const UNSAFE: [&str; 13] = [
+    "/login",
+    "/api/login",
+    "/loginfactor2",
+    "/api/loginfactor2",
+    "/resendfactor2",
+    "/api/resendfactor2",
+    "/cancelfactor2",
+    "/api/cancelfactor2",
+    "/logout",
+    "/api/logout",
+    "/signup",
+    "/api/signup",
+    "/setup",
+];
 
 pub(crate) struct Site {
     pub(crate) crossauth: Crossauth,

@@ -62,6 +62,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::StoredRequest",
             "axum::BodyLimits",
             "axum::CookieConfig",
+            "axum::ProtectedEndpoints",
             "axum::Proxies",
             "axum::RequestConfig",
             "axum::SiteConfig",

@@ -1,0 +1,40 @@
+//! Options of requests.
+
+use ipnet::IpNet;
+
+use super::builder::Builder;
+use super::config::{CrossSite, RequestConfig};
+use crate::body::BodyLimits;
+
+impl Builder {
+    /// Accepted proxies, hosts and origins of requests.
+    pub fn requests(mut self, config: RequestConfig) -> Self {
+        self.requests = config;
+        self
+    }
+
+    /// Networks whose `X-Forwarded-For` header is trusted, such as that of a load balancer.
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.requests.proxies.networks = networks.into_iter().collect();
+        self
+    }
+
+    /// Host names, besides that of the base URL, under which browsers reach the application.
+    pub fn allowed_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.requests.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Allows unsafe cross-site requests and WebSocket handshakes with our cookies to the
+    /// application's routes. Each handler must then check the origin of a request.
+    pub fn danger_allow_cross_site_requests(mut self) -> Self {
+        self.requests.cross_site = CrossSite::DangerAllowed;
+        self
+    }
+
+    /// Limits of request bodies.
+    pub fn body_limits(mut self, limits: BodyLimits) -> Self {
+        self.body_limits = limits;
+        self
+    }
+}

@@ -1,0 +1,345 @@
+//! `loginfactor2`, `factor2`, `resendfactor2`, `cancelfactor2`: the second factor of a login, and of
+//! requests that need it.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use crossauth_core::error::ErrorCode;
+use crossauth_core::login::{
+    PendingLogin, Resent, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
+};
+use crossauth_core::protected::WaitingRequest;
+use crossauth_core::session::{Persistence, Session};
+use crossauth_core::user::FactorName;
+use crossauth_core::{RECOVERY_CODE, Rejection};
+use http::header::{ALLOW, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::HandlerResult;
+use super::login::{Destination, LoggedInPage, LoginPage, logged_in};
+use crate::body::deserialize_flag;
+use crate::failure::Failure;
+use crate::form::{Echo, read_fields};
+use crate::next::{self, NextPath};
+use crate::page::{Page, Template, template};
+use crate::protection::without_factor;
+use crate::request::{RequestInfo, Surface};
+use crate::response;
+use crate::session_change::SessionChange;
+use crate::visible_user::VisibleUser;
+
+/// Where the form of a login is sent, as upstream's pages name it.
+const LOGIN_ACTION: &str = "loginfactor2";
+
+/// Fields that are never echoed.
+const SECRET: &[&str] = &["otp", RECOVERY_CODE];
+
+/// The fields of the form, except those of the factor.
+#[derive(Deserialize, Default)]
+struct SecondFactorForm {
+    #[serde(default, deserialize_with = "next::deserialize_lenient")]
+    next: Option<NextPath>,
+    #[serde(default, deserialize_with = "deserialize_flag")]
+    persist: Option<bool>,
+    #[serde(default, deserialize_with = "deserialize_flag")]
+    remember_device: Option<bool>,
+}
+
+/// Variables of `factor2.html`.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Factor2Page {
+    /// Where the form is sent.
+    action: String,
+    factor2: String,
+    /// The name of the factor for users.
+    factor2_name: String,
+    /// The masked address or number to which a code was sent.
+    sent_to: Option<String>,
+    /// Whether the page belongs to a login, where the device can be remembered.
+    logs_in: bool,
+    /// Whether another code can be sent.
+    can_resend: bool,
+    next: Option<NextPath>,
+    persist: &'static str,
+    message: Option<&'static str>,
+}
+
+/// The JSON of a login that waits for the second factor.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Needed<'a> {
+    two_factor_required: bool,
+    factor2: &'a str,
+    #[serde(flatten)]
+    shown: Map<String, Value>,
+}
+
+/// The JSON of a completed login.
+#[derive(Serialize)]
+struct Body<'a> {
+    user: Option<VisibleUser<'a>>,
+}
+
+/// Asks for the second factor of a login.
+pub(super) fn ask(
+    info: &RequestInfo,
+    needed: SecondFactorNeeded,
+    destination: &Destination,
+) -> Response {
+    let SecondFactorNeeded { session, factor, shown, .. } = needed;
+    let response = match info.surface {
+        Surface::Page => {
+            let page = Factor2Page::for_login(info, &factor, Some(&shown));
+            let Destination { next, persist } = destination.clone();
+            response::page(info, &Factor2Page { next, persist, ..page })
+        }
+        Surface::Api => {
+            let (factor2, shown) = (factor.as_str(), without_factor(shown));
+            response::json_ok(info, Needed { two_factor_required: true, factor2, shown })
+        }
+    };
+    match session {
+        Some(session) => response::with_session(response, SessionChange::begin(*session)),
+        None => response,
+    }
+}
+
+/// `GET loginfactor2`: the page of a login that waits, once more.
+pub(crate) fn show_login(info: &RequestInfo) -> Response {
+    let next = next::in_query(&info.uri);
+    match info.session().and_then(|session| pending(info, session)) {
+        Some(pending) => {
+            let page = Factor2Page::for_login(info, &pending.factor, None);
+            response::page(info, &Factor2Page { next, persist: persist(&pending), ..page })
+        }
+        None => response::redirect(info, &response::login_path(info, next.as_ref())),
+    }
+}
+
+/// `POST loginfactor2`, `POST api/loginfactor2`
+pub(crate) async fn log_in(info: RequestInfo, request: Request) -> HandlerResult {
+    let device = device_name(request.headers());
+    let (fields, read) = read_fields(&info, request).await;
+    let (echo, values) = (Echo::of(&fields, SECRET), fields.with_prefix(""));
+    let form = read.and_then(|()| fields.into_typed::<SecondFactorForm>());
+    let result = match form {
+        Ok(form) => complete(&info, &form, &values, &device).await,
+        Err(failure) => Err(failure),
+    };
+    result.map_err(|failure| ask_again(&info, failure, &echo))
+}
+
+async fn complete(
+    info: &RequestInfo,
+    form: &SecondFactorForm,
+    fields: &Map<String, Value>,
+    device: &str,
+) -> HandlerResult {
+    let gone = || Failure::rejected(Rejection::Gone, info.crossauth.now());
+    let session = info.session().ok_or_else(gone)?;
+    let persist = form.persist.map(|persists| {
+        if persists { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
+    });
+    let remember = form.remember_device.unwrap_or(false).then_some(device);
+    let attempt =
+        SecondFactorAttempt { persist, remember, ..SecondFactorAttempt::new(session, fields) };
+    match info.crossauth.auth().login.complete(attempt).await? {
+        SecondFactorOutcome::LoggedIn { session, device } => {
+            let next = form.next.as_ref();
+            let json = |user: Option<VisibleUser<'_>>| response::json_ok(info, Body { user });
+            let mut response = logged_in(info, *session, next, json);
+            if let Some(device) = device {
+                info.crossauth.set_device_cookie(response.headers_mut(), &device);
+            }
+            Ok(response)
+        }
+        SecondFactorOutcome::Rejected(rejection) => {
+            Err(Failure::rejected(rejection, info.crossauth.now()))
+        }
+        SecondFactorOutcome::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Shows the page for the code again while the login waits; otherwise the login page or, to a user
+/// who is logged in, who that is.
+fn ask_again(info: &RequestInfo, failure: Failure, echo: &Echo) -> Failure {
+    let waiting = info.session().and_then(|session| pending(info, session));
+    match waiting.filter(|_| failure.code() != ErrorCode::Unauthorized) {
+        Some(pending) => {
+            let page = Factor2Page::for_login(info, &pending.factor, None);
+            let (next, persist) = (echo.next(), persist(&pending));
+            failure.on_page(info, || Factor2Page { next, persist, ..page })
+        }
+        None if info.user().is_some() => failure.on_page(info, || LoggedInPage::new(info, echo)),
+        None => failure.on_page(info, || LoginPage::with_echo(info, echo)),
+    }
+}
+
+/// `POST resendfactor2`, `POST api/resendfactor2`: sends another code for a login that waits.
+pub(crate) async fn resend(info: RequestInfo, request: Request) -> HandlerResult {
+    let (fields, read) = read_fields(&info, request).await;
+    let echo = Echo::of(&fields, SECRET);
+    let result = match read {
+        Ok(()) => send_again(&info, &echo).await,
+        Err(failure) => Err(failure),
+    };
+    result.map_err(|failure| ask_again(&info, failure, &echo))
+}
+
+async fn send_again(info: &RequestInfo, echo: &Echo) -> HandlerResult {
+    let gone = || Failure::rejected(Rejection::Gone, info.crossauth.now());
+    let session = info.session().ok_or_else(gone)?;
+    let pending = pending(info, session).ok_or_else(gone)?;
+    let shown = match info.crossauth.auth().login.resend(session).await? {
+        Resent::Sent { shown } => shown,
+        Resent::NothingToSend => {
+            return Err(Failure::new(ErrorCode::BadRequest)
+                .message("The codes of this second factor are not sent"));
+        }
+        Resent::Rejected(rejection) => {
+            return Err(Failure::rejected(rejection, info.crossauth.now()));
+        }
+    };
+    Ok(match info.surface {
+        Surface::Page => {
+            let page = Factor2Page {
+                next: echo.next(),
+                persist: persist(&pending),
+                message: Some("We have sent another code. The one before is not valid any more."),
+                ..Factor2Page::for_login(info, &pending.factor, Some(&shown))
+            };
+            response::page(info, &page)
+        }
+        Surface::Api => {
+            let (factor2, shown) = (pending.factor.as_str(), without_factor(shown));
+            response::json_ok(info, Needed { two_factor_required: true, factor2, shown })
+        }
+    })
+}
+
+/// `GET factor2`: the page for the code of a request that waits.
+pub(crate) fn show(info: &RequestInfo) -> Response {
+    let protection = &info.crossauth.auth().protection;
+    let Some(waiting) = info.session().and_then(|session| protection.waiting(session)) else {
+        return Failure::rejected(Rejection::Gone, info.crossauth.now()).into_response();
+    };
+    let page = Factor2Page::for_request(info, waiting);
+    match reported_error(info) {
+        Some(failure) => response::page_with_problem(info, &page, &failure),
+        None => response::page(info, &page),
+    }
+}
+
+/// The failure that the query reports.
+fn reported_error(info: &RequestInfo) -> Option<Failure> {
+    let query = info.uri.query()?;
+    let (_, name) =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error")?;
+    let code = ErrorCode::from_name(&name)?;
+    let is_wrong_code = code == ErrorCode::InvalidToken;
+    let wrong_code = || Failure::rejected(Rejection::Wrong, info.crossauth.now());
+    Some(if is_wrong_code { wrong_code() } else { Failure::new(code) })
+}
+
+/// `POST cancelfactor2`, `POST api/cancelfactor2`: gives up the login or the request that waits.
+pub(crate) async fn cancel(info: RequestInfo, request: Request) -> HandlerResult {
+    let (fields, read) = read_fields(&info, request).await;
+    read?;
+    let session = info.session().ok_or_else(|| Failure::new(ErrorCode::Unauthorized))?;
+    let auth = info.crossauth.auth();
+    let waiting = auth.protection.waiting(session);
+    auth.login.cancel(session).await?;
+    auth.protection.cancel(session).await?;
+    if info.surface == Surface::Api {
+        #[derive(Serialize)]
+        struct Nothing {}
+        return Ok(response::json_ok(&info, Nothing {}));
+    }
+    let next = Echo::of(&fields, SECRET).next();
+    Ok(match waiting.and_then(|waiting| page_of(&info, &waiting)) {
+        Some(page) => response::redirect(&info, &page),
+        None if info.user().is_some() => {
+            response::redirect(&info, &info.crossauth.config().login_redirect)
+        }
+        None => response::redirect(&info, &response::login_path(&info, next.as_ref())),
+    })
+}
+
+/// The page whose form a request that waits comes from.
+fn page_of(info: &RequestInfo, waiting: &WaitingRequest) -> Option<String> {
+    let path = waiting.url.split('?').next().unwrap_or_default();
+    info.crossauth.has_endpoint(&Method::GET, path).then(|| waiting.url.clone())
+}
+
+/// `GET api/cancelfactor2`, with which upstream cancels.
+pub(crate) fn cancel_by_get(_: &RequestInfo) -> Response {
+    let failure = Failure::new(ErrorCode::BadRequest)
+        .status(StatusCode::METHOD_NOT_ALLOWED)
+        .message("Use POST api/cancelfactor2 with a CSRF token");
+    let mut response = failure.into_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn pending(info: &RequestInfo, session: &Session) -> Option<PendingLogin> {
+    info.crossauth.auth().login.pending(session)
+}
+
+fn persist(pending: &PendingLogin) -> &'static str {
+    if pending.persist == Some(Persistence::Persistent) { "on" } else { "" }
+}
+
+/// What the browser calls itself.
+fn device_name(headers: &HeaderMap) -> String {
+    let name = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    name.unwrap_or("Unknown device").to_owned()
+}
+
+impl Factor2Page {
+    fn for_login(
+        info: &RequestInfo,
+        factor: &FactorName,
+        shown: Option<&Map<String, Value>>,
+    ) -> Self {
+        let sent_to = shown.and_then(|shown| shown.get("sentTo")?.as_str()).map(str::to_owned);
+        let known = info.crossauth.auth().factors.find(factor);
+        let can_resend = known.is_some_and(|factor| factor.describe().channel.is_some());
+        let action = LOGIN_ACTION.into();
+        Self { action, logs_in: true, can_resend, sent_to, ..Self::of(info, factor) }
+    }
+
+    pub(crate) fn for_request(info: &RequestInfo, waiting: WaitingRequest) -> Self {
+        Self { action: waiting.url, ..Self::of(info, &waiting.factor) }
+    }
+
+    fn of(info: &RequestInfo, factor: &FactorName) -> Self {
+        let known = info.crossauth.auth().factors.find(factor);
+        let name = known.map(|factor| factor.describe().friendly_name.clone());
+        Self {
+            factor2: factor.to_string(),
+            factor2_name: name.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Page for Factor2Page {
+    const TEMPLATE: Template = template!("factor2.html");
+    const REDIRECTS_TO_APPLICATION: bool = true;
+
+    fn sample() -> Self {
+        Self {
+            action: LOGIN_ACTION.into(),
+            factor2: "email".into(),
+            factor2_name: "Email OTP".into(),
+            sent_to: Some("a…@example.com".into()),
+            logs_in: true,
+            can_resend: true,
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            persist: "on",
+            message: Some("We have sent another code."),
+        }
+    }
+}
