@@ -100,6 +100,15 @@ impl Failure {
         self.message(message)
     }
 
+    /// Attributes the messages to a field.
+    #[must_use]
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        for message in &self.0.messages {
+            self.0.fields.add(name.to_owned(), message.clone());
+        }
+        self
+    }
+
     /// Sets a status other than the code's own.
     #[must_use]
     pub(crate) fn status(mut self, status: StatusCode) -> Self {

@@ -118,6 +118,11 @@ impl Echo {
         if self.0.flag("persist").unwrap_or(false) { "on" } else { "" }
     }
 
+    /// All fields that can be echoed, for second factors, which read their own.
+    pub(crate) fn fields(&self) -> Map<String, Value> {
+        self.0.with_prefix("")
+    }
+
     /// The fields that begin with `user_`, without that prefix.
     pub(crate) fn user_fields(&self) -> Map<String, Value> {
         self.0.with_prefix("user_")

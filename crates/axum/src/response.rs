@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
+use crossauth_core::session::NewSession;
 use crossauth_core::user::User;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
@@ -29,6 +30,23 @@ pub(crate) fn page_with_problem<P: Page>(
     render(info, StatusCode::OK, page, Some(body(info, failure)))
 }
 
+/// A page, in the session that its response begins.
+pub(crate) fn page_in<P: Page>(info: &RequestInfo, page: &P, session: NewSession) -> Response {
+    let csrf = &info.crossauth.auth().csrf;
+    let viewer = Viewer {
+        csrf_token: csrf.form_value(&csrf.token(Some(&session.id))),
+        user: session.user.as_ref(),
+    };
+    let response = render_for(info, StatusCode::OK, page, None, viewer);
+    with_session(response, SessionChange::begin(session))
+}
+
+/// Who sees a page.
+struct Viewer<'a> {
+    csrf_token: String,
+    user: Option<&'a User>,
+}
+
 /// Renders a page with a form again, with its errors.
 pub(crate) fn form_with_errors<P: Page>(
     info: &RequestInfo,
@@ -50,16 +68,27 @@ fn render<P: Page>(
     page: &P,
     problem: Option<ErrorBody>,
 ) -> Response {
+    let viewer = Viewer { csrf_token: info.csrf_form_value(), user: info.user() };
+    render_for(info, status, page, problem, viewer)
+}
+
+fn render_for<P: Page>(
+    info: &RequestInfo,
+    status: StatusCode,
+    page: &P,
+    problem: Option<ErrorBody>,
+    viewer: Viewer<'_>,
+) -> Response {
     let config = info.crossauth.config();
     let nonce = info.crossauth.next_nonce();
     let common = Common {
         lang: "en",
         url_prefix: &config.prefix,
         site_name: &config.site_name,
-        csrf_token: info.csrf_form_value(),
+        csrf_token: viewer.csrf_token,
         csp_nonce: &nonce,
         request_id: info.id,
-        user: info.user().map(|user| VisibleUser::new(&info.crossauth, user)),
+        user: viewer.user.map(|user| VisibleUser::new(&info.crossauth, user)),
         message: None,
         links: &config.footer_links,
     };

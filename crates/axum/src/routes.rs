@@ -5,11 +5,15 @@
 //! a line to [`ROUTES`].
 
 pub(crate) mod asset;
+pub(crate) mod change_factor2;
+pub(crate) mod configure_factor2;
 pub(crate) mod csrf_token;
+pub(crate) mod device;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod preview;
+pub(crate) mod recovery_codes;
 pub(crate) mod second_factor;
 pub(crate) mod setup;
 pub(crate) mod signup;
@@ -32,7 +36,7 @@ pub(crate) type HandlerResult = Result<Response, Failure>;
 /// All routes. Paths are relative to the prefix.
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
-    Route::new(Method::GET,  "",                       Access::LoggedIn,  sync_handler!(home::show)).of(Feature::Home),
+    Route::new(Method::GET,  "",                       Access::LoggedIn,  async_handler!(home::show)).of(Feature::Home),
     Route::new(Method::GET,  "login",                  Access::Public,    sync_handler!(login::show)),
     Route::new(Method::POST, "login",                  Access::CsrfToken, async_handler!(login::submit)),
     Route::new(Method::POST, "api/login",              Access::CsrfToken, async_handler!(login::submit)),
@@ -51,6 +55,19 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "signup",                 Access::Public,    sync_handler!(signup::show)).of(Feature::Signup),
     Route::new(Method::POST, "signup",                 Access::CsrfToken, async_handler!(signup::submit)).of(Feature::Signup),
     Route::new(Method::POST, "api/signup",             Access::CsrfToken, async_handler!(signup::submit)).of(Feature::Signup),
+    Route::new(Method::GET,  "configurefactor2",       Access::Public,    async_handler!(configure_factor2::show)).of(Feature::Factor2),
+    Route::new(Method::POST, "configurefactor2",       Access::CsrfToken, async_handler!(configure_factor2::submit)).of(Feature::Factor2),
+    Route::new(Method::GET,  "api/configurefactor2",   Access::Public,    async_handler!(configure_factor2::show)).of(Feature::Factor2),
+    Route::new(Method::POST, "api/configurefactor2",   Access::CsrfToken, async_handler!(configure_factor2::submit)).of(Feature::Factor2),
+    Route::new(Method::GET,  "changefactor2",          Access::Public,    sync_handler!(change_factor2::show)).of(Feature::Factor2),
+    Route::new(Method::POST, "changefactor2",          Access::CsrfToken, async_handler!(change_factor2::submit)).of(Feature::Factor2).with_factor(),
+    Route::new(Method::POST, "api/changefactor2",      Access::CsrfToken, async_handler!(change_factor2::submit)).of(Feature::Factor2).with_factor(),
+    Route::new(Method::GET,  "recoverycodes",          Access::LoggedIn,  async_handler!(recovery_codes::show)).of(Feature::Factor2),
+    Route::new(Method::POST, "recoverycodes",          Access::CsrfToken, async_handler!(recovery_codes::submit)).of(Feature::Factor2).with_factor(),
+    Route::new(Method::POST, "api/recoverycodes",      Access::CsrfToken, async_handler!(recovery_codes::submit)).of(Feature::Factor2).with_factor(),
+    Route::new(Method::GET,  "api/devices",            Access::LoggedIn,  async_handler!(device::list)).of(Feature::Factor2),
+    Route::new(Method::POST, "forgetdevice",           Access::CsrfToken, async_handler!(device::forget)).of(Feature::Factor2),
+    Route::new(Method::POST, "api/forgetdevice",       Access::CsrfToken, async_handler!(device::forget)).of(Feature::Factor2),
     Route::new(Method::GET,  "setup",                  Access::Public,    async_handler!(setup::show)),
     Route::new(Method::POST, "setup",                  Access::CsrfToken, async_handler!(setup::submit)),
     Route::new(Method::GET,  "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
@@ -68,6 +85,9 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<logout::LogoutPage>(),
     PageEntry::of::<signup::SignupPage>(),
     PageEntry::of::<home::AccountPage>(),
+    PageEntry::of::<configure_factor2::ConfigureFactor2Page>(),
+    PageEntry::of::<change_factor2::ChangeFactor2Page>(),
+    PageEntry::of::<recovery_codes::RecoveryCodesPage>(),
     PageEntry::of::<setup::SetupPage>(),
     PageEntry::of::<preview::PreviewPage>(),
     PageEntry::of::<ErrorPage>(),

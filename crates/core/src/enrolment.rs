@@ -197,6 +197,13 @@ impl Enrolment {
         Ok(account.map(|account| (slot, account)))
     }
 
+    /// Whether the user of a session must type the password to set up a first factor: the login is
+    /// not fresh.
+    pub fn needs_password(&self, session: &Session) -> bool {
+        let has_factor = session.user.as_ref().is_none_or(|user| user.factor2.is_some());
+        !has_factor && !self.is_fresh(session)
+    }
+
     fn is_fresh(&self, session: &Session) -> bool {
         let age = self.clock.now().since(session.key.created);
         session.key.created <= self.clock.now() && age < self.fresh_for

@@ -138,6 +138,7 @@
     doc = include_str!("../../../docs/how-to/cookbook.md")
 )]
 #![cfg_attr(all(doctest, feature = "axum", feature = "mail"), doc = include_str!("../../../docs/how-to/mail.md"))]
+#![cfg_attr(all(doctest, feature = "axum"), doc = include_str!("../../../docs/how-to/second-factors.md"))]
 
 /// Users, sessions, use cases and storage ports, independent of any web framework.
 pub mod domain {

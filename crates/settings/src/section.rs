@@ -4,6 +4,7 @@
 mod connection;
 mod cookie;
 mod database;
+mod factor;
 pub(crate) mod limit;
 mod log;
 mod mail;
@@ -19,6 +20,7 @@ mod sms;
 pub use connection::Connections;
 pub use cookie::Cookies;
 pub use database::{Database, Tables};
+pub use factor::SecondFactors;
 pub use log::{Log, LogFormat, LogLevel};
 pub use mail::Mail;
 pub use password::{PasswordScheme, Passwords};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
 use crossauth_core::error::Numbering;
+use crossauth_core::factor::FactorConfig;
 use crossauth_core::outbox::{Delivery, MailTransport, Preview, SmsTransport};
 use crossauth_core::password::HasherConfig;
 use crossauth_core::secret::ServerSecret;
@@ -18,8 +19,8 @@ use crate::problem::Problem;
 use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Mail, Passwords, Section, Server, Setting, Shutdown,
-    Signup, Site, Sms, Tables, limit,
+    Connections, Cookies, Database, Log, Mail, Passwords, SecondFactors, Section, Server, Setting,
+    Shutdown, Signup, Site, Sms, Tables, limit,
 };
 
 macro_rules! sections {
@@ -60,6 +61,8 @@ sections! {
     cookies: Cookies, Application;
     /// Password hashing.
     passwords: Passwords, Application;
+    /// Second factors.
+    second_factors: SecondFactors, Application;
     /// The mail server, and what e-mails are made of.
     mail: Mail, Application;
     /// The gateway for text messages.
@@ -98,12 +101,18 @@ impl Settings {
         self.passwords.check(self.database.tables, rules);
         self.mail.check(rules);
         self.sms.check(rules);
+        self.second_factors.check(&self.site, &self.mail, &self.sms, rules);
         limit::check(&self.bodies, rules);
     }
 
     /// The configuration of the hasher.
     pub fn hasher(&self) -> HasherConfig {
         self.passwords.hasher(self.database.tables)
+    }
+
+    /// The configuration of second factors.
+    pub fn factors(&self) -> FactorConfig {
+        self.second_factors.config(&self.site, &self.mail, &self.sms)
     }
 
     /// The configuration of the use cases alone, for commands that manage accounts.
@@ -114,6 +123,7 @@ impl Settings {
             hasher: self.hasher(),
             password_policy: self.passwords.policy.clone().for_site(&self.site.config.name),
             signup: self.signup.config.clone(),
+            factors: self.factors(),
             ..AuthConfig::new(secret)
         }
     }
@@ -162,6 +172,7 @@ impl Settings {
             .session(self.session.clone())
             .signup(self.signup.config.clone())
             .signup_fields(self.signup.fields.clone())
+            .factors(self.factors())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

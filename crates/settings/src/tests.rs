@@ -4,6 +4,7 @@ use crate::kind::Secrecy;
 use crate::{Configuration, Inputs, Problems, Program};
 
 mod cookie;
+mod factor;
 mod mail;
 mod password;
 mod signup;

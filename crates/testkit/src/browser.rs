@@ -161,6 +161,12 @@ impl Browser {
         self.one(&path).await.click().await.unwrap();
     }
 
+    /// Opens the details whose summary is this text.
+    pub async fn open_details(&self, summary: &str) {
+        let path = format!("//summary[normalize-space(.)='{summary}']");
+        self.one(&path).await.click().await.unwrap();
+    }
+
     /// Types into the focused element.
     pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) {
         self.focused().await.send_keys(keys).await.unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossauth_core::account::AccountError;
 use crossauth_core::csrf::CsrfError;
+use crossauth_core::enrolment::EnrolmentError;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::factor::FactorError;
 use crossauth_core::form::{self, FieldError, FieldMessages};
@@ -70,6 +71,16 @@ impl From<LoginError> for Failure {
             LoginError::Hash(error) => error.into(),
             LoginError::Factor(error) => error.into(),
             LoginError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<EnrolmentError> for Failure {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Hash(error) => error.into(),
+            EnrolmentError::Factor(error) => error.into(),
+            EnrolmentError::Storage(error) => error.into(),
         }
     }
 }

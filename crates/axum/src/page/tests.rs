@@ -172,10 +172,11 @@ fn account_page_describes_the_state_of_the_user() {
     let plain = shown(json!({"username": "bob", "state": "awaitingemailverification"}));
     assert!(plain.contains("Email not confirmed yet") && !plain.contains("Administrator"));
     assert!(!plain.contains("Second step"), "no feature is shown that is not in use");
-    let custom =
-        shown(json!({"username": "b", "state": "onholiday", "admin": true, "factor2": "totp"}));
+    let custom = shown(json!({"username": "b", "state": "onholiday", "admin": true}));
     assert!(custom.contains("onholiday") && custom.contains("Administrator"));
-    assert!(custom.contains("<dt>Second step at login</dt><dd>On</dd>"));
+    let factor = json!({"secondFactors": true, "factor2Name": "Email OTP", "recoveryCodesLeft": 1});
+    let html = html(ACCOUNT, merged(json!({"user": {"username": "b"}}), factor));
+    assert!(html.contains("Email OTP. You have 1 recovery code left."), "{html}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The account page, the default home page of a site.
 
-use axum::response::Response;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use crossauth_core::clock::Timestamp;
 use crossauth_core::user::User;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::HandlerResult;
+use super::change_factor2::FactorSummary;
 use crate::extract::CurrentUser;
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
@@ -22,6 +24,8 @@ pub(crate) struct AccountPage {
     #[serde(rename = "memberSince")]
     member_since: Option<String>,
     facts: Vec<Fact>,
+    #[serde(flatten)]
+    factor: FactorSummary,
 }
 
 /// A fact about the account.
@@ -55,20 +59,24 @@ impl Page for AccountPage {
 
     fn sample() -> Self {
         let fact = Fact { label: "Phone".into(), value: "+43 1 234".into() };
-        Self { next: "/after", member_since: Some("1 March 2026".into()), facts: vec![fact] }
+        let member_since = Some("1 March 2026".into());
+        let factor = FactorSummary::sample();
+        Self { next: "/after", member_since, facts: vec![fact], factor }
     }
 }
 
 /// `GET` the prefix
-pub(crate) fn show(info: &RequestInfo) -> HandlerResult {
-    Ok(page(info, info.require_user()?))
+pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
+    page(&info, info.require_user()?).await
 }
 
-fn page(info: &RequestInfo, user: &User) -> Response {
+async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
     let fields = info.crossauth.config().signup_fields.iter();
     let facts = fields.filter_map(|field| Fact::new(field, user.extra.get(&field.name)?));
     let member_since = user.created.and_then(day);
-    response::page(info, &AccountPage { next: "", member_since, facts: facts.collect() })
+    let facts = facts.collect();
+    let factor = FactorSummary::of(info, user).await?;
+    Ok(response::page(info, &AccountPage { next: "", member_since, facts, factor }))
 }
 
 /// The day of a moment in UTC: `1 March 2026`.
@@ -81,5 +89,5 @@ fn day(moment: Timestamp) -> Option<String> {
 ///
 /// Anonymous visitors are redirected to the login page.
 pub async fn account_page(user: CurrentUser) -> Response {
-    page(user.info(), &user)
+    page(user.info(), &user).await.into_response()
 }

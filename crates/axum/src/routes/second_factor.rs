@@ -93,7 +93,12 @@ pub(super) fn ask(
         Surface::Page => {
             let page = Factor2Page::for_login(info, &factor, Some(&shown));
             let Destination { next, persist } = destination.clone();
-            response::page(info, &Factor2Page { next, persist, ..page })
+            let page = Factor2Page { next, persist, ..page };
+            // The form needs the token of the session in which the login waits.
+            return match session {
+                Some(session) => response::page_in(info, &page, *session),
+                None => response::page(info, &page),
+            };
         }
         Surface::Api => {
             let (factor2, shown) = (factor.as_str(), without_factor(shown));

@@ -3,7 +3,9 @@
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::{AccountError, AccountForm};
+use crossauth_core::enrolment::SignupFactor;
 use crossauth_core::error::ErrorCode;
+use crossauth_core::factor::Offered;
 use crossauth_core::form::FieldError;
 use crossauth_core::secret::Password;
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
@@ -12,14 +14,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::HandlerResult;
-use super::login::{self, logged_in, persistence, redirect_after_login};
+use super::configure_factor2::ConfigureFactor2Page;
+use super::login::{self, Destination, admitted, logged_in, persistence, redirect_after_login};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
-use crate::request::RequestInfo;
+use crate::request::{RequestInfo, Surface};
 use crate::response;
+use crate::session_change::SessionChange;
 use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
@@ -31,6 +35,8 @@ pub(crate) struct SignupForm {
     #[serde(default, deserialize_with = "deserialize_present")]
     repeat_password: Option<Password>,
     factor1: Option<FactorName>,
+    /// The second factor; absent for the default.
+    #[serde(default, deserialize_with = "deserialize_choice")]
     factor2: Option<String>,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -50,18 +56,9 @@ pub(crate) struct SignupPage {
     persist: &'static str,
     username: Option<String>,
     fields: Vec<Field>,
-    allowed_factor2: Vec<FactorChoice>,
-    factor2: &'static str,
+    allowed_factor2: Vec<Offered>,
+    factor2: String,
     password_hint: String,
-}
-
-/// A second factor to choose from.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FactorChoice {
-    name: &'static str,
-    friendly_name: &'static str,
-    has_secrets: bool,
 }
 
 /// An account field that users may set.
@@ -84,11 +81,14 @@ struct Choice {
     label: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     user: Option<VisibleUser<'a>>,
     email_verification_needed: bool,
+    /// What a second factor shows that is being set up.
+    #[serde(flatten)]
+    shown: Map<String, Value>,
 }
 
 /// `GET signup`
@@ -111,7 +111,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerResult {
-    check_factors(&form)?;
+    check_first_factor(&form)?;
     let persist = persistence(info, form.persist);
     let mut fields = echo.user_fields();
     let mut errors = signup_field::check(&info.crossauth.config().signup_fields, &mut fields);
@@ -126,19 +126,38 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerRe
         return Err(AccountError::Form(errors).into());
     }
     let replaces = info.replaced_session();
-    // Pages and endpoints for second factors are not there yet.
-    let request = SignupRequest { form: account, factor2: Some(""), persist, replaces };
-    let session = match info.crossauth.auth().signup.sign_up(request).await? {
-        SignupOutcome::LoggedIn(session) => session,
-        SignupOutcome::SetUpFactor(_)
-        | SignupOutcome::Existing(_)
-        | SignupOutcome::TooMany { .. } => {
-            return Err(AccountError::FactorUnavailable.into());
+    let factor2 = form.factor2.as_deref();
+    let request = SignupRequest { form: account, factor2, persist, replaces };
+    match info.crossauth.auth().signup.sign_up(request).await? {
+        SignupOutcome::LoggedIn(session) => {
+            Ok(logged_in(info, *session, form.next.as_ref(), |user| {
+                response::json_ok(info, Body { user, ..Body::default() })
+            }))
         }
-    };
-    Ok(logged_in(info, *session, form.next.as_ref(), |user| {
-        response::json_ok(info, Body { user, email_verification_needed: false })
-    }))
+        SignupOutcome::SetUpFactor(waiting) => Ok(set_up_factor(info, *waiting, form.next)),
+        SignupOutcome::Existing(outcome) => {
+            let destination = Destination { next: form.next, persist: echo.persist() };
+            admitted(info, outcome, &destination, |user| {
+                response::json_ok(info, Body { user, ..Body::default() })
+            })
+        }
+        SignupOutcome::TooMany { retry_at } => {
+            Err(Failure::too_many(retry_at, info.crossauth.now()))
+        }
+    }
+}
+
+/// The response to a sign-up that waits for its second factor.
+fn set_up_factor(info: &RequestInfo, waiting: SignupFactor, next: Option<NextPath>) -> Response {
+    let SignupFactor { session, factor, shown, .. } = waiting;
+    let page = ConfigureFactor2Page::new(info, &factor, shown, next);
+    match info.surface {
+        Surface::Page => response::page_in(info, &page, *session),
+        Surface::Api => {
+            let body = Body { shown: page.into_shown(), ..Body::default() };
+            response::with_session(response::json_ok(info, body), SessionChange::begin(*session))
+        }
+    }
 }
 
 /// Other errors of a form, so that all are reported at once.
@@ -157,15 +176,32 @@ fn deserialize_present<'de, D: Deserializer<'de>>(
     Password::deserialize(deserializer).map(Some)
 }
 
-fn check_factors(form: &SignupForm) -> Result<(), Failure> {
+/// Deserializes a choice: null and empty text choose nothing, which is not the default.
+fn deserialize_choice<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
+}
+
+fn check_first_factor(form: &SignupForm) -> Result<(), Failure> {
     if form.factor1.as_ref().is_some_and(|factor| !factor.is_password()) {
         let failure = Failure::new(ErrorCode::BadRequest);
         return Err(failure.message("factor1 must be localpassword or left out"));
     }
-    if form.factor2.as_deref().and_then(FactorName::optional).is_some() {
-        return Err(Failure::new(ErrorCode::Forbidden).message("This second factor is not allowed"));
-    }
     Ok(())
+}
+
+/// The factors whose codes can be sent to a field of the form, and those that send none.
+fn offered_factors(info: &RequestInfo) -> Vec<Offered> {
+    let factors = &info.crossauth.auth().factors;
+    let fields = &info.crossauth.config().signup_fields;
+    let is_possible = |offered: &Offered| {
+        let factor = factors.find(&FactorName::from(offered.name.as_str()));
+        let field = factor.and_then(|factor| factor.describe().bound_field);
+        field.is_none_or(|name| fields.iter().any(|field| field.name == name))
+    };
+    let offered = if factors.any() { factors.offered() } else { Vec::new() };
+    offered.into_iter().filter(is_possible).collect()
 }
 
 impl Page for SignupPage {
@@ -188,15 +224,8 @@ impl Page for SignupPage {
                     Some(&"north".into()),
                 ),
             ],
-            allowed_factor2: vec![
-                FactorChoice { name: "none", friendly_name: "None", has_secrets: false },
-                FactorChoice {
-                    name: "totp",
-                    friendly_name: "Authenticator app",
-                    has_secrets: true,
-                },
-            ],
-            factor2: "totp",
+            allowed_factor2: Offered::samples(),
+            factor2: "totp".into(),
             password_hint: "At least 8 characters.".into(),
         }
     }
@@ -205,7 +234,9 @@ impl Page for SignupPage {
 impl SignupPage {
     fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {
         let (next, username) = (echo.next(), echo.owned("username"));
-        Self { next, username, persist: echo.persist(), ..Self::new(info, &echo.user_fields()) }
+        let page = Self::new(info, &echo.user_fields());
+        let factor2 = echo.owned("factor2").unwrap_or_default();
+        Self { next, username, persist: echo.persist(), factor2, ..page }
     }
 
     fn new(info: &RequestInfo, entered: &Map<String, Value>) -> Self {
@@ -213,7 +244,8 @@ impl SignupPage {
         let fields = fields.iter().map(|field| Field::new(field, entered.get(&field.name)));
         let fields = fields.collect();
         let password_hint = info.crossauth.auth().accounts.password_policy().describe();
-        Self { fields, password_hint, ..Self::default() }
+        let allowed_factor2 = offered_factors(info);
+        Self { fields, allowed_factor2, password_hint, ..Self::default() }
     }
 }
 

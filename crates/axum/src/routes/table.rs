@@ -113,7 +113,6 @@ impl Route {
     }
 
     /// Demands the second factor of users who have one.
-    #[expect(dead_code, reason = "for endpoints that replace a second factor")]
     pub(super) const fn with_factor(mut self) -> Self {
         self.demands_factor = true;
         self

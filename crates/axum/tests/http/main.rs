@@ -7,9 +7,11 @@
 
 mod browser;
 mod cookie;
+mod factor;
 mod site;
 
 mod application;
+mod change_factor2;
 mod csrf;
 mod csrf_token;
 mod embedding;
@@ -24,10 +26,12 @@ mod logout;
 mod outage;
 mod password;
 mod preview;
+mod recovery_codes;
 mod redirect;
 mod second_factor;
 mod session;
 mod setup;
 mod signup;
+mod signup_factor;
 mod template;
 mod user_for_session_key;

@@ -74,7 +74,7 @@ async fn each_invalid_field_has_an_error_code_and_creates_no_account() {
         (json!({"user_email": "nonsense", "username": "b"}), 400, "FormEntry", 42),
         (json!({"user_email": "nonsense", "repeat_password": "x"}), 400, "FormEntry", 42),
         (json!({"factor1": "oidc"}), 400, "BadRequest", 43),
-        (json!({"factor2": "totp"}), 403, "Forbidden", 19),
+        (json!({"factor2": "nonsense"}), 403, "Forbidden", 19),
         (json!({"password": ["Correct-Horse-7"]}), 400, "BadRequest", 43),
         (json!({"password": null}), 400, "BadRequest", 43),
     ] {

@@ -21,7 +21,7 @@ pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
 /// The unsafe routes.
-pub(crate) const UNSAFE: [&str; 13] = [
+pub(crate) const UNSAFE: [&str; 21] = [
     "/login",
     "/api/login",
     "/loginfactor2",
@@ -30,6 +30,14 @@ pub(crate) const UNSAFE: [&str; 13] = [
     "/api/resendfactor2",
     "/cancelfactor2",
     "/api/cancelfactor2",
+    "/configurefactor2",
+    "/api/configurefactor2",
+    "/changefactor2",
+    "/api/changefactor2",
+    "/recoverycodes",
+    "/api/recoverycodes",
+    "/forgetdevice",
+    "/api/forgetdevice",
     "/logout",
     "/api/logout",
     "/signup",

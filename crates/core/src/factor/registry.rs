@@ -123,6 +123,18 @@ pub struct Offered {
     pub has_secrets: bool,
 }
 
+impl Offered {
+    /// Choices to check templates with.
+    pub fn samples() -> Vec<Self> {
+        let sample = |name: &str, friendly_name: &str| Self {
+            name: name.into(),
+            friendly_name: friendly_name.into(),
+            has_secrets: name == "totp",
+        };
+        vec![sample(FactorName::NONE, "None"), sample("totp", "Authenticator app")]
+    }
+}
+
 /// The factor is not configured or not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this second factor is not available")]

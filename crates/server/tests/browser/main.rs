@@ -9,5 +9,6 @@ mod markup;
 mod page;
 mod redirect;
 mod screenshot;
+mod second_factor;
 mod setup;
 mod steps;

@@ -39,7 +39,7 @@ async fn every_page_fits_wide_and_narrow_windows_and_follows_its_security_policy
 }
 
 /// Checks the open page in both sizes and schemes, and keeps screenshots.
-async fn look(browser: &Browser, server: &Server, name: &str) {
+pub(crate) async fn look(browser: &Browser, server: &Server, name: &str) {
     // 320 also corresponds to 640 at 200 % zoom.
     for (width, height) in [(1200, 800), (320, 640)] {
         for scheme in [ColorScheme::Light, ColorScheme::Dark] {

@@ -1,0 +1,50 @@
+use crossauth_core::factor::Configured;
+
+use super::{from_environment, from_file, messages};
+
+const MAIL: &str =
+    "mail.from = 'a@b.example'\nmail.smtp_host = 'localhost'\nmail.smtp_tls = 'none'\n";
+
+fn offered(text: &str) -> Vec<String> {
+    let settings = from_file(text).unwrap().settings;
+    let config = settings.factors();
+    config.second.iter().map(|factor| format!("{factor:?}")).collect()
+}
+
+#[test]
+fn factors_are_those_whose_codes_can_be_sent() {
+    assert_eq!(offered(""), ["Totp"]);
+    assert_eq!(offered(MAIL), ["Totp", "Email"]);
+    assert_eq!(offered("dev = true"), ["Totp", "Email", "Sms"]);
+}
+
+#[test]
+fn authenticator_applications_show_the_name_of_the_site() {
+    let settings = from_file("site_name = 'Northwind'").unwrap().settings;
+    let Configured::Totp { issuer } = &settings.factors().second[0] else { panic!() };
+    assert_eq!(issuer, "Northwind");
+}
+
+#[test]
+fn factor_that_is_not_set_up_is_reported() {
+    for (text, reason) in [
+        ("factor2.allowed = ['email']", "`email` needs a mail server"),
+        ("factor2.allowed = ['none', 'sms']", "`sms` needs a gateway"),
+        ("factor2.allowed = ['totp', 'retina']", "may have `none`, `totp`, `email` and `sms`"),
+    ] {
+        let problems = messages(from_file(text));
+        assert!(problems.contains(reason), "{problems}");
+    }
+    let settings = from_file(&format!("factor2.allowed = ['totp', 'email']\n{MAIL}")).unwrap();
+    assert_eq!(settings.settings.factors().allowed, ["totp", "email"]);
+}
+
+#[test]
+fn upstreams_name_is_read_and_its_own_factors_only_warn() {
+    let allowed = [("CROSSAUTH_ALLOWED_FACTOR2", "none,totp,dummyFactor2")];
+    let configuration = from_environment(&allowed).unwrap();
+    assert_eq!(configuration.settings.factors().allowed, ["none", "totp", "dummyFactor2"]);
+    assert_eq!(configuration.warnings().len(), 1, "{:?}", configuration.warnings());
+    let nobody = from_environment(&[("CROSSAUTH_ALLOWED_FACTOR2", "dummyFactor2")]);
+    assert!(nobody.is_err());
+}
