@@ -1,6 +1,7 @@
 //! Passwords: hashing, verification, and the policy for new ones.
 
 mod argon2id;
+mod foreign;
 mod hasher;
 pub mod pbkdf2;
 mod policy;
@@ -9,6 +10,7 @@ mod queue;
 mod scheme;
 
 pub use argon2id::Argon2idParams;
+pub use foreign::{FirebaseParams, ForeignVerdict, InvalidFirebaseParams, PasswordVerifier};
 pub use hasher::{HashError, Hasher, HasherConfig, HasherConfigError, Lane};
 pub use policy::{Composition, PasswordPolicy};
 pub use scheme::{NewHashes, Verification};

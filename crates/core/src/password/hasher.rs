@@ -16,6 +16,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use super::argon2id::Memory;
+use super::foreign::{FirebaseParams, PasswordVerifier};
 use super::pbkdf2::{self, Padding, Pepper};
 use super::queue::{Idle, Queue};
 use super::scheme::{NewHashes, Scheme, Verification};
@@ -31,7 +32,7 @@ const NICE: i32 = 10;
 ///
 /// Argon2id with 19 MiB and two passes, no pepper, one thread for each core, 64 waiting jobs in
 /// each lane.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HasherConfig {
     /// How new passwords are hashed. Stored hashes of every scheme are verified.
     pub new_hashes: NewHashes,
@@ -40,6 +41,10 @@ pub struct HasherConfig {
     /// Whether new PBKDF2 hashes are padded, so that the Python Crossauth reads them. It reads only
     /// SHA-256 without a pepper.
     pub pbkdf2_padding: Padding,
+    /// The parameters of the Firebase project whose hashes are verified.
+    pub firebase: Option<FirebaseParams>,
+    /// Verifiers for hashes in formats of the application, asked in turn.
+    pub verifiers: Vec<Arc<dyn PasswordVerifier>>,
     /// Number of threads; one per core if not set.
     pub threads: Option<NonZeroUsize>,
     /// Maximum number of waiting jobs per lane.
@@ -52,9 +57,26 @@ impl Default for HasherConfig {
             new_hashes: NewHashes::default(),
             pepper: None,
             pbkdf2_padding: Padding::default(),
+            firebase: None,
+            verifiers: Vec::new(),
             threads: None,
             queue: NonZeroUsize::MIN.saturating_add(63),
         }
+    }
+}
+
+impl fmt::Debug for HasherConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { new_hashes, pepper, pbkdf2_padding, firebase, verifiers, threads, queue } = self;
+        f.debug_struct("HasherConfig")
+            .field("new_hashes", new_hashes)
+            .field("pepper", pepper)
+            .field("pbkdf2_padding", pbkdf2_padding)
+            .field("firebase", firebase)
+            .field("verifiers", &verifiers.len())
+            .field("threads", threads)
+            .field("queue", queue)
+            .finish()
     }
 }
 
@@ -127,7 +149,8 @@ impl Hasher {
         let (public, public_jobs) = bounded(config.queue.get());
         let queue = Arc::new(Queue::new(trusted_jobs, public_jobs));
         let HasherConfig { new_hashes: new, pepper, pbkdf2_padding: padding, .. } = config;
-        let scheme = Scheme { new, pepper, padding, random };
+        let HasherConfig { firebase, verifiers, .. } = config;
+        let scheme = Scheme { new, pepper, padding, firebase, verifiers, random };
         for index in 0..threads.map_or(1, NonZeroUsize::get) {
             let (scheme, queue) = (scheme.clone(), queue.clone());
             thread::Builder::new()

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::argon2id::{Argon2idParams, Memory, PhcString};
+use super::foreign::{FirebaseParams, ForeignHash, ForeignVerdict, PasswordVerifier};
 use super::pbkdf2::{self, EncodedHash, Padding, Pepper, PepperFlag};
 use crate::crypto::random_salt;
 use crate::random::{Random, bytes};
@@ -53,13 +54,18 @@ pub(crate) struct Scheme {
     pub(crate) new: NewHashes,
     pub(crate) pepper: Option<Pepper>,
     pub(crate) padding: Padding,
+    pub(crate) firebase: Option<FirebaseParams>,
+    pub(crate) verifiers: Vec<Arc<dyn PasswordVerifier>>,
     pub(crate) random: Arc<dyn Random>,
 }
 
 /// A parsed stored hash.
-enum Stored {
+enum Stored<'a> {
     Argon2id(PhcString),
     Pbkdf2(EncodedHash),
+    Foreign(ForeignHash),
+    /// A format that only the verifiers of the application may know.
+    Application(&'a str),
     /// A marker for "no password".
     None,
     /// Unrecognised format, or parameters that exceed the limits.
@@ -99,7 +105,7 @@ impl Scheme {
     ) -> Result<Verification, argon2::Error> {
         let stored = self.read(stored);
         if matches!(stored, Stored::Corrupt) {
-            tracing::warn!("cannot parse a stored password hash; the login is refused");
+            warn_of_corrupt_hash();
         }
         let composed = nfc(password);
         if self.matches(&composed, &stored, memory)? {
@@ -121,12 +127,14 @@ impl Scheme {
     fn matches(
         &self,
         password: &str,
-        stored: &Stored,
+        stored: &Stored<'_>,
         memory: &mut Memory,
     ) -> Result<bool, argon2::Error> {
         match stored {
             Stored::Argon2id(hash) => hash.matches(password, memory),
             Stored::Pbkdf2(hash) => Ok(hash.matches(password, self.pepper.as_ref())),
+            Stored::Foreign(hash) => hash.matches(password, memory),
+            Stored::Application(hash) => self.ask_application(password, hash, memory),
             Stored::None | Stored::Corrupt => {
                 self.hash_as_typed(password, memory)?;
                 Ok(false)
@@ -134,8 +142,27 @@ impl Scheme {
         }
     }
 
+    /// Asks the verifiers of the application in turn. A hash that none knows is refused.
+    fn ask_application(
+        &self,
+        password: &str,
+        stored: &str,
+        memory: &mut Memory,
+    ) -> Result<bool, argon2::Error> {
+        for verifier in &self.verifiers {
+            match verifier.verify(password, stored) {
+                ForeignVerdict::Match => return Ok(true),
+                ForeignVerdict::Mismatch => return Ok(false),
+                ForeignVerdict::UnknownFormat => {}
+            }
+        }
+        warn_of_corrupt_hash();
+        self.hash_as_typed(password, memory)?;
+        Ok(false)
+    }
+
     /// Whether a new hash would have the same scheme and cost.
-    fn is_current(&self, stored: &Stored) -> bool {
+    fn is_current(&self, stored: &Stored<'_>) -> bool {
         match stored {
             Stored::Argon2id(hash) => self.new == NewHashes::Argon2id(hash.params),
             Stored::Pbkdf2(hash) => {
@@ -143,25 +170,40 @@ impl Scheme {
                     && hash.pepper == PepperFlag::of(self.pepper.as_ref())
                     && hash.reads_as(self.padding)
             }
+            Stored::Foreign(_) | Stored::Application(_) => false,
             Stored::None | Stored::Corrupt => false,
         }
     }
 
-    fn read(&self, stored: Option<&str>) -> Stored {
+    fn read<'a>(&self, stored: Option<&'a str>) -> Stored<'a> {
         let Some(stored) = stored.filter(|stored| !is_sentinel(stored)) else {
             return Stored::None;
         };
         if let Some(hash) = PhcString::parse(stored) {
             return Stored::Argon2id(hash);
         }
-        match EncodedHash::parse(stored) {
-            Ok(hash) if hash.is_checkable(self.pepper.as_ref()) => Stored::Pbkdf2(hash),
-            Ok(_) | Err(_) => Stored::Corrupt,
+        if let Ok(hash) = EncodedHash::parse(stored) {
+            let checkable = hash.is_checkable(self.pepper.as_ref());
+            return if checkable { Stored::Pbkdf2(hash) } else { Stored::Corrupt };
+        }
+        match ForeignHash::parse(stored, self.firebase.as_ref()) {
+            Some(hash) => Stored::Foreign(hash),
+            None if self.verifiers.is_empty() || ForeignHash::is_known_format(stored) => {
+                Stored::Corrupt
+            }
+            None => Stored::Application(stored),
         }
     }
 }
 
-/// Whether upstream stores this for users without a local password.
+fn warn_of_corrupt_hash() {
+    tracing::warn!("cannot parse a stored password hash; the login is refused");
+}
+
+/// Whether upstream, Django (`!…`) or another system (`*`) stores this for users without a local
+/// password.
 fn is_sentinel(stored: &str) -> bool {
-    stored.is_empty() || stored == "********" || stored.ends_with(":DISABLED:DISABLED")
+    stored.is_empty()
+        || stored.starts_with(['!', '*'])
+        || stored.ends_with(":DISABLED:DISABLED")
 }

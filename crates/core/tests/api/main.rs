@@ -4,6 +4,7 @@
 mod account;
 mod decoders;
 mod error_reference;
+mod foreign_hash;
 mod hasher;
 mod outbox;
 mod second_factor;
