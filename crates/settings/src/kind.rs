@@ -20,7 +20,7 @@ pub(crate) use field::SignupFields;
 pub(crate) use mail::{Line, Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub use secret::DatabaseUrl;
-pub(crate) use secret::{PepperText, PostgresUrl, SecretText};
+pub(crate) use secret::{FirebaseKey, PepperText, PostgresUrl, SecretText};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 
 /// A raw value: one text, or several if the source has lists.

@@ -11,8 +11,8 @@ mod scrypt;
 use super::argon2id::{Memory, PhcString};
 use bcrypt::BcryptHash;
 use django::Pbkdf2Hash;
-pub use firebase::{FirebaseParams, InvalidFirebaseParams};
 use firebase::FirebaseHash;
+pub use firebase::{FirebaseParams, InvalidFirebaseParams};
 use scrypt::ScryptHash;
 
 /// Maximum length of a parsed hash, in bytes.

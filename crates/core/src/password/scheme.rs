@@ -203,7 +203,5 @@ fn warn_of_corrupt_hash() {
 /// Whether upstream, Django (`!…`) or another system (`*`) stores this for users without a local
 /// password.
 fn is_sentinel(stored: &str) -> bool {
-    stored.is_empty()
-        || stored.starts_with(['!', '*'])
-        || stored.ends_with(":DISABLED:DISABLED")
+    stored.is_empty() || stored.starts_with(['!', '*']) || stored.ends_with(":DISABLED:DISABLED")
 }

@@ -37,7 +37,7 @@ fn vectors() -> Vectors {
 
 fn firebase() -> FirebaseParams {
     let Firebase { signer_key, salt_separator } = vectors().firebase;
-    FirebaseParams::new(&signer_key, &salt_separator).unwrap()
+    FirebaseParams::new(&signer_key).unwrap().with_salt_separator(&salt_separator).unwrap()
 }
 
 fn config() -> HasherConfig {
@@ -59,9 +59,10 @@ async fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verification {
 
 /// A hash that the software made from [`PASSWORD`].
 fn hash_by(made_by: &str) -> String {
-    let found = vectors().hashes.into_iter().find(|vector| {
-        vector.made_by == made_by && vector.password == PASSWORD
-    });
+    let found = vectors()
+        .hashes
+        .into_iter()
+        .find(|vector| vector.made_by == made_by && vector.password == PASSWORD);
     found.unwrap().hash
 }
 
@@ -93,9 +94,10 @@ async fn hashes_of_other_software_match_their_password_only_and_are_upgraded() {
 #[tokio::test]
 async fn l9_passwords_that_bcrypt_would_cut_are_refused() {
     let hasher = hasher(config());
-    let cut = vectors().hashes.into_iter().find(|vector| {
-        vector.made_by == "bcrypt" && vector.password.len() == 72
-    });
+    let cut = vectors()
+        .hashes
+        .into_iter()
+        .find(|vector| vector.made_by == "bcrypt" && vector.password.len() == 72);
     let Vector { password, hash, .. } = cut.unwrap();
     assert!(matches!(verify(&hasher, &password, &hash).await, Verification::Match { .. }));
     for wrong in [format!("{password}x"), format!("{password}y"), "x".repeat(1000)] {
@@ -111,9 +113,10 @@ async fn l9_passwords_that_bcrypt_would_cut_are_refused() {
 #[tokio::test]
 async fn l9_every_byte_of_a_long_password_counts_where_django_hashes_it_first() {
     let hasher = hasher(config());
-    let long = vectors().hashes.into_iter().find(|vector| {
-        vector.made_by == "django bcrypt_sha256" && vector.password.len() == 200
-    });
+    let long = vectors()
+        .hashes
+        .into_iter()
+        .find(|vector| vector.made_by == "django bcrypt_sha256" && vector.password.len() == 200);
     let Vector { password, hash, .. } = long.unwrap();
     assert!(matches!(verify(&hasher, &password, &hash).await, Verification::Match { .. }));
     for wrong in [&password[..199], &password[..72], &format!("{}z", &password[..199])] {
@@ -129,10 +132,18 @@ async fn l12_hashes_out_of_bounds_or_corrupt_fail_closed() {
     let cases: &[(&str, &str, &[&str])] = &[
         ("bcrypt", "$04$", &["$15$", "$31$", "$32$", "$99$", "$03$", "$4$", "$004$", "$-4$", "$$"]),
         ("bcrypt", "$2a$", &["$2x$", "$2$", "$2c$", "2a$", "$3a$"]),
-        ("scrypt", "ln=10", &["ln=18", "ln=21", "ln=64", "ln=255", "ln=0", "ln=-1", "ln=", "ln=+10"]),
+        (
+            "scrypt",
+            "ln=10",
+            &["ln=18", "ln=21", "ln=64", "ln=255", "ln=0", "ln=-1", "ln=", "ln=+10"],
+        ),
         ("scrypt", "r=8", &["r=0", "r=33", "r=4294967295", "r=08", "x=8"]),
         ("scrypt", "p=1$", &["p=0$", "p=17$", "p=4294967295$", "p=1,q=1$", "p=1$$"]),
-        ("django scrypt", "$1024$", &["$1000$", "$0$", "$1$", "$4194304$", "$18446744073709551616$"]),
+        (
+            "django scrypt",
+            "$1024$",
+            &["$1000$", "$0$", "$1$", "$4194304$", "$18446744073709551616$"],
+        ),
         ("django scrypt", "$8$5$", &["$8$4294967295$", "$32$16$8$", "$8$", "$0$5$"]),
         ("django pbkdf2_sha256", "$1000$", &["$2000001$", "$4294967296$", "$0$", "$-1$", "$$"]),
         ("django pbkdf2_sha256", "sha256", &["sha512", "sha384", "md5", "sha"]),
@@ -190,12 +201,16 @@ async fn hashes_of_firebase_need_the_parameters_of_their_project() {
     let stored = hash_by("firebase");
     let without = hasher(HasherConfig { firebase: None, ..config() });
     assert_eq!(verify(&without, PASSWORD, &stored).await, Verification::Mismatch);
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
-    let other = FirebaseParams::new(key, "Bw==").unwrap();
+    let key =
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+    let other = FirebaseParams::new(key).unwrap();
     let other = hasher(HasherConfig { firebase: Some(other), ..config() });
     assert_eq!(verify(&other, PASSWORD, &stored).await, Verification::Mismatch);
-    assert!(FirebaseParams::new("not base64", "Bw==").is_err());
-    assert!(FirebaseParams::new("AAAA", "Bw==").is_err());
+    let other = firebase().with_salt_separator("CA==").unwrap();
+    let other = hasher(HasherConfig { firebase: Some(other), ..config() });
+    assert_eq!(verify(&other, PASSWORD, &stored).await, Verification::Mismatch);
+    assert!(FirebaseParams::new("not base64").is_err() && FirebaseParams::new("AAAA").is_err());
+    assert!(firebase().with_salt_separator("?").is_err());
     assert!(!format!("{:?}", config()).contains("jxspr"));
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crossauth_core::password::FirebaseParams;
 use crossauth_core::password::pbkdf2::Pepper;
 use crossauth_core::secret::ServerSecret;
 
@@ -43,6 +44,23 @@ impl Kind for PepperText {
     }
 
     fn show(_: &Pepper) -> Option<String> {
+        None
+    }
+}
+
+/// The signer key of a Firebase project.
+pub(crate) struct FirebaseKey;
+
+impl Kind for FirebaseKey {
+    type Value = FirebaseParams;
+    const EXPECTS: &'static str = "the base64 of 16 to 64 bytes, as in the Firebase console";
+    const SECRECY: Secrecy = Secrecy::Secret;
+
+    fn parse(raw: &Raw) -> Result<FirebaseParams, Reason> {
+        FirebaseParams::new(raw.text()?.trim()).map_err(|_| Reason::expected(Self::EXPECTS))
+    }
+
+    fn show(_: &FirebaseParams) -> Option<String> {
         None
     }
 }

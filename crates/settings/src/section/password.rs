@@ -4,11 +4,14 @@ use std::num::NonZeroUsize;
 
 use crossauth_core::password::pbkdf2::{self, Digest, Padding};
 use crossauth_core::password::{
-    Argon2idParams, Composition, HasherConfig, HasherConfigError, NewHashes, PasswordPolicy,
+    Argon2idParams, Composition, FirebaseParams, HasherConfig, HasherConfigError,
+    InvalidFirebaseParams, NewHashes, PasswordPolicy,
 };
 
 use super::{Tables, section};
-use crate::kind::{Choice, Count, Flag, Kibibytes, List, Optional, PepperText, words};
+use crate::kind::{
+    Choice, Count, FirebaseKey, Flag, Kibibytes, List, Optional, PepperText, Text, words,
+};
 use crate::rule::Rules;
 
 /// Password hashing.
@@ -27,6 +30,8 @@ pub struct Passwords {
     pub pepper_enabled: bool,
     /// Whether PBKDF2 hashes are padded, if set explicitly.
     pub padding: Option<Padding>,
+    /// The salt separator of the Firebase project, in base64, if set explicitly.
+    pub firebase_salt_separator: Option<String>,
     /// The rules for new passwords.
     pub policy: PasswordPolicy,
 }
@@ -96,6 +101,11 @@ section! { Passwords {
     /// A secret of at least 16 bytes that is added to PBKDF2 hashes if `password.pepper_enabled` is
     /// set. If it is lost, the passwords hashed with it can no longer be verified.
     "password.pepper": Optional<PepperText> => hasher.pepper, upstream "HASHER_SECRET";
+    /// The signer key (`base64_signer_key`) of a Firebase project whose password hashes are in the
+    /// database.
+    "password.firebase_signer_key": Optional<FirebaseKey> => hasher.firebase;
+    /// The salt separator (`base64_salt_separator`) of that project. If not set, `Bw==`.
+    "password.firebase_salt_separator": Optional<Text> => firebase_salt_separator;
     /// Number of threads that hash passwords. If not set, one per processor.
     "password.threads": Optional<Count<NonZeroUsize>> => hasher.threads;
     /// Maximum number of passwords that wait for a thread, at most 65536; beyond that, requests are
@@ -112,7 +122,17 @@ impl Passwords {
             new_hashes: self.new_hashes(),
             pepper: self.hasher.pepper.clone().filter(|_| self.pepper_enabled),
             pbkdf2_padding: self.padding.unwrap_or(padding),
+            firebase: self.firebase().unwrap_or_default(),
             ..self.hasher.clone()
+        }
+    }
+
+    /// The parameters of the Firebase project, if any.
+    fn firebase(&self) -> Result<Option<FirebaseParams>, InvalidFirebaseParams> {
+        match (self.hasher.firebase.clone(), &self.firebase_salt_separator) {
+            (Some(params), Some(separator)) => params.with_salt_separator(separator).map(Some),
+            (params, None) => Ok(params),
+            (None, Some(_)) => Err(InvalidFirebaseParams),
         }
     }
 
@@ -152,6 +172,15 @@ impl Passwords {
             &["password.queue"],
             "must be at most 65536: with a longer queue, clients would time out before their turn",
         );
+        rules.require(
+            self.firebase().is_ok(),
+            &["password.firebase_salt_separator", "password.firebase_signer_key"],
+            "must be base64 as in the Firebase console, and needs `password.firebase_signer_key`",
+        );
+        self.check_cost(rules);
+    }
+
+    fn check_cost(&self, rules: &mut Rules<'_>) {
         match self.scheme {
             PasswordScheme::Argon2id => rules.require(
                 self.argon2id.are_within_limits(),

@@ -65,3 +65,24 @@ fn pepper_under_its_upstream_name_warns_until_it_is_enabled() {
     assert!(configuration.settings.hasher().pepper.is_some());
     assert!(configuration.warnings().is_empty());
 }
+
+#[test]
+fn hashes_of_firebase_need_the_signer_key_and_never_show_it() {
+    const KEY: &str = "password.firebase_signer_key = 'AAECAwQFBgcICQoLDA0ODw=='\n";
+    assert!(from_file("").unwrap().settings.hasher().firebase.is_none());
+    for separator in ["", "password.firebase_salt_separator = 'Bw=='"] {
+        let configuration = from_file(&format!("{KEY}{separator}")).unwrap();
+        assert!(configuration.settings.hasher().firebase.is_some());
+        assert!(!format!("{:?}", configuration.settings).contains("AAECAw"));
+    }
+    for (file, named) in [
+        ("password.firebase_signer_key = 'AAEC'".to_owned(), "password.firebase_signer_key"),
+        ("password.firebase_signer_key = '?'".to_owned(), "password.firebase_signer_key"),
+        ("password.firebase_salt_separator = 'Bw=='".to_owned(), "firebase_salt_separator"),
+        (format!("{KEY}password.firebase_salt_separator = '?'"), "firebase_salt_separator"),
+    ] {
+        let messages = messages(from_file(&file));
+        assert!(messages.contains(named) && messages.contains("Firebase console"), "{messages}");
+        assert!(!messages.contains("AAECAw"), "{messages}");
+    }
+}

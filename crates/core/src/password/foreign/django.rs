@@ -17,9 +17,7 @@ pub(super) fn parse(text: &str) -> Option<ForeignHash> {
         "pbkdf2_sha256" => Pbkdf2Hash::parse(Digest::Sha256, rest).map(ForeignHash::Pbkdf2),
         "pbkdf2_sha1" => Pbkdf2Hash::parse(Digest::Sha1, rest).map(ForeignHash::Pbkdf2),
         "bcrypt" => BcryptHash::parse(rest).map(ForeignHash::Bcrypt),
-        "bcrypt_sha256" => {
-            BcryptHash::parse_of(rest, Input::HexSha256).map(ForeignHash::Bcrypt)
-        }
+        "bcrypt_sha256" => BcryptHash::parse_of(rest, Input::HexSha256).map(ForeignHash::Bcrypt),
         "argon2" => PhcString::parse(&text["argon2".len()..]).map(ForeignHash::Argon2id),
         "scrypt" => parse_scrypt(rest).map(ForeignHash::Scrypt),
         _ => None,

@@ -40,15 +40,28 @@ pub struct FirebaseParams {
 pub struct InvalidFirebaseParams;
 
 impl FirebaseParams {
-    /// The parameters `base64_signer_key` and `base64_salt_separator` of a project.
-    pub fn new(signer_key: &str, salt_separator: &str) -> Result<Self, InvalidFirebaseParams> {
-        let decode = |text: &str| STANDARD.decode(text).map_err(|_| InvalidFirebaseParams);
+    /// The parameters of a project with this `base64_signer_key` and the salt separator that
+    /// Firebase gives to projects, `Bw==`.
+    pub fn new(signer_key: &str) -> Result<Self, InvalidFirebaseParams> {
         let signer_key = Arc::new(Zeroizing::new(decode(signer_key)?));
-        let salt_separator = decode(salt_separator)?;
-        let fits =
-            SIGNER_KEY_LEN.contains(&signer_key.len()) && salt_separator.len() <= MAX_SALT_LEN;
-        if fits { Ok(Self { signer_key, salt_separator }) } else { Err(InvalidFirebaseParams) }
+        if !SIGNER_KEY_LEN.contains(&signer_key.len()) {
+            return Err(InvalidFirebaseParams);
+        }
+        Ok(Self { signer_key, salt_separator: vec![7] })
     }
+
+    /// With another `base64_salt_separator`.
+    pub fn with_salt_separator(self, separator: &str) -> Result<Self, InvalidFirebaseParams> {
+        let salt_separator = decode(separator)?;
+        if salt_separator.len() > MAX_SALT_LEN {
+            return Err(InvalidFirebaseParams);
+        }
+        Ok(Self { salt_separator, ..self })
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, InvalidFirebaseParams> {
+    STANDARD.decode(text).map_err(|_| InvalidFirebaseParams)
 }
 
 impl PartialEq for FirebaseParams {

@@ -64,9 +64,8 @@ pub(in crate::password) struct ScryptHash {
 impl ScryptHash {
     /// A hash within the limits; `None` for any other.
     pub(super) fn new(cost: Cost, salt: Vec<u8>, hash: Vec<u8>) -> Option<Self> {
-        let fits = cost.is_within_limits()
-            && salt.len() <= MAX_SALT_LEN
-            && HASH_LEN.contains(&hash.len());
+        let fits =
+            cost.is_within_limits() && salt.len() <= MAX_SALT_LEN && HASH_LEN.contains(&hash.len());
         fits.then_some(Self { cost, salt, hash })
     }
 
