@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use crossauth_core::csrf::CsrfError;
+use crossauth_core::hooks::Submission;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -121,6 +122,17 @@ impl Echo {
     /// All fields that can be echoed, for second factors, which read their own.
     pub(crate) fn fields(&self) -> Map<String, Value> {
         self.0.with_prefix("")
+    }
+
+    /// The request for the hooks.
+    pub(crate) fn submission(&self, info: &RequestInfo) -> Submission {
+        let mut fields = self.fields();
+        fields.remove("csrfToken");
+        Submission {
+            fields,
+            address: info.visitor.address(),
+            user_agent: info.visitor.user_agent().map(str::to_owned),
+        }
     }
 
     /// The fields that begin with `user_`, without that prefix.

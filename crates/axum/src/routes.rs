@@ -12,9 +12,12 @@ pub(crate) mod device;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod password;
 pub(crate) mod preview;
+pub(crate) mod profile;
 pub(crate) mod recovery_codes;
 pub(crate) mod second_factor;
+pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod signup;
 mod table;
@@ -68,6 +71,20 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "api/devices",            Access::LoggedIn,  async_handler!(device::list)).of(Feature::Factor2),
     Route::new(Method::POST, "forgetdevice",           Access::CsrfToken, async_handler!(device::forget)).of(Feature::Factor2),
     Route::new(Method::POST, "api/forgetdevice",       Access::CsrfToken, async_handler!(device::forget)).of(Feature::Factor2),
+    Route::new(Method::GET,  "changepassword",         Access::Public,    sync_handler!(password::show)),
+    Route::new(Method::POST, "changepassword",         Access::CsrfToken, async_handler!(password::submit)).with_factor(),
+    Route::new(Method::POST, "api/changepassword",     Access::CsrfToken, async_handler!(password::submit)).with_factor(),
+    Route::new(Method::GET,  "updateuser",             Access::LoggedIn,  sync_handler!(profile::show_update)),
+    Route::new(Method::POST, "updateuser",             Access::LoggedInWithCsrfToken, async_handler!(profile::update)).with_factor(),
+    Route::new(Method::POST, "api/updateuser",         Access::LoggedInWithCsrfToken, async_handler!(profile::update)).with_factor(),
+    Route::new(Method::GET,  "deleteuser",             Access::LoggedIn,  sync_handler!(profile::show_delete)),
+    Route::new(Method::POST, "deleteuser",             Access::LoggedInWithCsrfToken, async_handler!(profile::delete)).with_factor(),
+    Route::new(Method::POST, "api/deleteuser",         Access::LoggedInWithCsrfToken, async_handler!(profile::delete)).with_factor(),
+    Route::new(Method::GET,  "api/sessions",           Access::LoggedIn,  async_handler!(session::list)),
+    Route::new(Method::POST, "endsession/{id}",        Access::LoggedInWithCsrfToken, async_handler!(session::end)),
+    Route::new(Method::POST, "api/endsession/{id}",    Access::LoggedInWithCsrfToken, async_handler!(session::end)),
+    Route::new(Method::POST, "endothersessions",       Access::LoggedInWithCsrfToken, async_handler!(session::end_others)),
+    Route::new(Method::POST, "api/endothersessions",   Access::LoggedInWithCsrfToken, async_handler!(session::end_others)),
     Route::new(Method::GET,  "setup",                  Access::Public,    async_handler!(setup::show)),
     Route::new(Method::POST, "setup",                  Access::CsrfToken, async_handler!(setup::submit)),
     Route::new(Method::GET,  "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
@@ -88,6 +105,9 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<configure_factor2::ConfigureFactor2Page>(),
     PageEntry::of::<change_factor2::ChangeFactor2Page>(),
     PageEntry::of::<recovery_codes::RecoveryCodesPage>(),
+    PageEntry::of::<password::ChangePasswordPage>(),
+    PageEntry::of::<profile::UpdateUserPage>(),
+    PageEntry::of::<profile::DeleteUserPage>(),
     PageEntry::of::<setup::SetupPage>(),
     PageEntry::of::<preview::PreviewPage>(),
     PageEntry::of::<ErrorPage>(),

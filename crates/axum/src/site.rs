@@ -111,7 +111,7 @@ impl Site {
         let to = match path {
             _ if !is_whole_host => return self.asset(request),
             "/favicon.ico" => self.crossauth.path("crossauth.svg"),
-            "/.well-known/change-password" => self.crossauth.path(""),
+            "/.well-known/change-password" => self.crossauth.path("changepassword"),
             "/robots.txt" => return Some("User-agent: *\nDisallow: /\n".into_response()),
             _ => return self.asset(request),
         };

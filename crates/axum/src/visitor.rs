@@ -1,11 +1,13 @@
-//! The visitor of a request: the client's address, resolved through trusted proxies.
+//! The visitor of a request: the client's address, resolved through trusted proxies, and its
+//! `User-Agent`.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
-use http::header::FORWARDED;
+use crossauth_core::visitor;
+use http::header::{FORWARDED, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::rejection::Rejection;
@@ -16,7 +18,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Maximum number of evaluated entries of a forwarding header.
 const MAX_HOPS: usize = 32;
 
-/// The network address of the client of a request.
+/// The network address and the device of the client of a request.
 ///
 /// The address is that of the connection, or the one reported by trusted proxies (see
 /// [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)). The server must provide it:
@@ -31,9 +33,10 @@ const MAX_HOPS: usize = 32;
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(address));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Visitor {
     address: Option<IpAddr>,
+    user_agent: Option<HeaderValue>,
 }
 
 impl Visitor {
@@ -42,8 +45,21 @@ impl Visitor {
         self.address
     }
 
+    /// The `User-Agent` header, if it is visible ASCII.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_ref()?.to_str().ok()
+    }
+
+    /// The visitor for the use cases.
+    pub fn to_core(&self) -> visitor::Visitor<'_> {
+        visitor::Visitor { address: self.address, user_agent: self.user_agent() }
+    }
+
     pub(crate) fn read(peer: Option<SocketAddr>, headers: &HeaderMap, proxies: &Proxies) -> Self {
-        Self { address: peer.map(|peer| proxies.client(peer.ip(), headers)) }
+        Self {
+            address: peer.map(|peer| proxies.client(peer.ip(), headers)),
+            user_agent: headers.get(USER_AGENT).cloned(),
+        }
     }
 }
 
@@ -51,7 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        Ok(RequestInfo::from_request_parts(parts, state).await?.visitor)
+        Ok(RequestInfo::from_request_parts(parts, state).await?.visitor.clone())
     }
 }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod change;
+mod hook;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::deps::Deps;
 use crate::enrolment::EnrolmentError;
 use crate::factor::FactorError;
 use crate::form::{Field, FieldError, Rule, Unit};
+use crate::hooks::{Hooks, PasswordOwner, Submission};
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
 use crate::storage::{StorageError, UserStore};
@@ -29,6 +31,7 @@ use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_fi
 
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
+pub(crate) use hook::Editor;
 
 /// Maximum length of an application field, in characters.
 const MAX_FIELD_LEN: usize = 1000;
@@ -44,12 +47,20 @@ pub struct AccountForm {
     pub repeat: Option<Password>,
     /// Application fields, and `email`.
     pub fields: Map<String, Value>,
+    /// The request, for the [hooks](crate::hooks).
+    pub submission: Submission,
 }
 
 impl AccountForm {
     /// A form with only a username and a password.
     pub fn new(username: impl Into<String>, password: Password) -> Self {
-        Self { username: username.into(), password, repeat: None, fields: Map::new() }
+        Self {
+            username: username.into(),
+            password,
+            repeat: None,
+            fields: Map::new(),
+            submission: Submission::default(),
+        }
     }
 }
 
@@ -103,6 +114,7 @@ pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
     clock: Arc<dyn Clock>,
+    hooks: Hooks,
     policy: PasswordPolicy,
 }
 
@@ -112,6 +124,7 @@ impl Accounts {
             users: deps.storage.users.clone(),
             hasher: deps.hasher.clone(),
             clock: deps.clock.clone(),
+            hooks: deps.hooks.clone(),
             policy,
         }
     }
@@ -159,11 +172,28 @@ impl Accounts {
                 user.extra.insert(name.clone(), value.clone());
             }
         }
-        errors.extend(self.check_password(&form.password, &form.username, user.email.as_deref()));
+        if errors.is_empty() {
+            match self.complete(user.clone(), form, reserved) {
+                Ok(completed) => user = completed,
+                Err(found) => errors.extend(found),
+            }
+        }
+        let username = if user.username.is_empty() { &form.username } else { &user.username };
+        errors.extend(self.check_password(&form.password, username, user.email.as_deref()));
         if form.repeat.as_ref().is_some_and(|repeat| *repeat != form.password) {
             errors.push(FieldError::new(Field::RepeatPassword, Rule::Mismatch));
         }
         if errors.is_empty() { Ok(user) } else { Err(AccountError::Form(errors)) }
+    }
+
+    /// The rules that a new password of this user, by name and address, violates.
+    pub(crate) fn check_new_password(
+        &self,
+        password: &Password,
+        (username, email): (&str, Option<&str>),
+    ) -> Vec<FieldError> {
+        let rules = self.violated_rules(password, username, email);
+        rules.into_iter().map(|rule| FieldError::new(Field::NewPassword, rule)).collect()
     }
 
     fn check_password(
@@ -172,8 +202,23 @@ impl Accounts {
         username: &str,
         email: Option<&str>,
     ) -> Vec<FieldError> {
-        let rules = self.policy.check(password, username, email);
+        let rules = self.violated_rules(password, username, email);
         rules.into_iter().map(|rule| FieldError::new(Field::Password, rule)).collect()
+    }
+
+    /// The rules of the policy and of the application.
+    fn violated_rules(
+        &self,
+        password: &Password,
+        username: &str,
+        email: Option<&str>,
+    ) -> Vec<Rule> {
+        let mut rules = self.policy.check(password, username, email);
+        if let Some(validate) = &self.hooks.validate_password {
+            let messages = validate(password, PasswordOwner { username, email });
+            rules.extend(messages.into_iter().map(Rule::Custom));
+        }
+        rules
     }
 }
 

@@ -21,6 +21,8 @@ use crate::login::Login;
 use crate::message::Messages;
 use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
+use crate::password_change::PasswordChanges;
+use crate::profile::Profile;
 use crate::protected::Protection;
 use crate::random::{Random, SystemRandom};
 use crate::recovery::RecoveryCodes;
@@ -115,7 +117,10 @@ macro_rules! opaque {
     )*};
 }
 
-opaque! { Accounts Auth Csrf Devices Enrolment Login Protection RecoveryCodes Sessions Setup Signup }
+opaque! {
+    Accounts Auth Csrf Devices Enrolment Login PasswordChanges Profile Protection RecoveryCodes
+    Sessions Setup Signup
+}
 
 /// All use cases.
 pub struct Auth {
@@ -139,6 +144,10 @@ pub struct Auth {
     pub signup: Signup,
     /// Creates, changes and deletes accounts on behalf of an administrator.
     pub accounts: Arc<Accounts>,
+    /// Changes passwords at the request of their users.
+    pub password_change: PasswordChanges,
+    /// Changes accounts at the request of their owners.
+    pub profile: Profile,
     /// Creates the first administrator.
     pub setup: Setup,
     /// Composes messages to users.
@@ -183,7 +192,10 @@ impl Auth {
         let (keeper, door) = (sessions.clone(), login.clone());
         let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, fresh_for);
         let enrolment = Arc::new(enrolment);
+        let editable_fields = config.signup.editable_fields.clone();
         Ok(Self {
+            password_change: PasswordChanges::new(&deps, accounts.clone(), sessions.clone()),
+            profile: Profile::new(&deps, accounts.clone(), editable_fields),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
             signup: Signup::new(
                 accounts.clone(),

@@ -35,6 +35,8 @@ pub enum Field {
     Email,
     /// `password`
     Password,
+    /// `new_password`
+    NewPassword,
     /// `repeat_password`
     RepeatPassword,
     /// `old_password`
@@ -135,6 +137,7 @@ impl Field {
             Self::Username => "username",
             Self::Email => "user_email",
             Self::Password => "password",
+            Self::NewPassword => "new_password",
             Self::RepeatPassword => "repeat_password",
             Self::OldPassword => "old_password",
             Self::Code => "code",
@@ -148,6 +151,7 @@ impl Field {
             Self::Username => "Username",
             Self::Email => "Email",
             Self::Password => "Password",
+            Self::NewPassword => "New password",
             Self::RepeatPassword => "Repeated password",
             Self::OldPassword => "Current password",
             Self::Code => "Code",
@@ -178,7 +182,7 @@ impl Rule {
             Self::End => "must not end with a dot",
             Self::Character => match field {
                 Field::Username => "may contain only letters, digits and . _ - + @ '",
-                Field::Password => "must not contain a NUL character",
+                Field::Password | Field::NewPassword => "must not contain a NUL character",
                 Field::Email
                 | Field::RepeatPassword
                 | Field::OldPassword
@@ -202,6 +206,7 @@ impl Rule {
                 Field::Email => "is already in use",
                 Field::Username
                 | Field::Password
+                | Field::NewPassword
                 | Field::RepeatPassword
                 | Field::OldPassword
                 | Field::Code
@@ -211,6 +216,7 @@ impl Rule {
                 Field::Username => "is reserved, please choose another",
                 Field::Email
                 | Field::Password
+                | Field::NewPassword
                 | Field::RepeatPassword
                 | Field::OldPassword
                 | Field::Code

@@ -62,6 +62,8 @@ pub mod message;
 mod notice;
 pub mod outbox;
 pub mod password;
+pub mod password_change;
+pub mod profile;
 pub mod protected;
 pub mod random;
 pub mod recovery;
@@ -72,6 +74,7 @@ pub mod signup;
 pub mod storage;
 pub mod user;
 mod vault;
+pub mod visitor;
 
 pub use auth::{Auth, AuthConfig, AuthConfigError, Sources};
 pub use challenge::{RECOVERY_CODE, Rejection};

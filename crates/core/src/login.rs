@@ -46,6 +46,7 @@ use crate::storage::{
     UserStore,
 };
 use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks, UserId};
+use crate::visitor::Visitor;
 
 pub use required::RequiredChange;
 pub use second_factor::{
@@ -65,6 +66,8 @@ pub struct LoginAttempt<'a> {
     pub replaces: Option<Replaced<'a>>,
     /// The value of the cookie of a [known device](crate::device).
     pub device: Option<&'a str>,
+    /// The visitor.
+    pub visitor: Visitor<'a>,
 }
 
 /// The browser that a login comes from.
@@ -76,16 +79,20 @@ pub struct Door<'a> {
     pub replaces: Option<Replaced<'a>>,
     /// The value of the cookie of a [known device](crate::device).
     pub device: Option<&'a str>,
+    /// The visitor.
+    pub visitor: Visitor<'a>,
 }
 
 impl<'a> LoginAttempt<'a> {
     /// An attempt from a browser without a session, with the configured persistence.
     pub fn new(username: &'a str, password: Password) -> Self {
-        Self { username, password, persist: None, replaces: None, device: None }
+        let Door { persist, replaces, device, visitor } = Door::default();
+        Self { username, password, persist, replaces, device, visitor }
     }
 
     fn door(&self) -> Door<'a> {
-        Door { persist: self.persist, replaces: self.replaces, device: self.device }
+        let Self { persist, replaces, device, visitor, .. } = *self;
+        Door { persist, replaces, device, visitor }
     }
 }
 
@@ -271,6 +278,7 @@ impl Login {
             credentials: Some(credentials),
             revoke: &[KeyPrefix::PasswordReset],
             persist: door.persist,
+            visitor: door.visitor,
             ..BeginOptions::default()
         };
         Ok(match self.sessions.begin(Owner::User(user), beginning).await? {

@@ -21,8 +21,10 @@
 
 mod activity;
 mod begin;
+mod client;
 mod first;
 mod id;
+mod list;
 mod rotate;
 mod unreadable;
 
@@ -33,20 +35,26 @@ use crate::clock::{Clock, Timestamp};
 use crate::cookie::SESSION_MAX_AGE;
 use crate::crypto::{Signer, stored_value};
 use crate::deps::Deps;
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, SessionVerdict};
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
     AdmitError, KeyStore, SessionStore, StorageError, StorageErrorKind, UpdateDataError,
 };
 use crate::user::{Refusal, StateChecks, User};
+use crate::visitor::Visitor;
 use activity::Activity;
 use unreadable::Unreadable;
 
 pub use begin::{BeginOptions, Begun, NewSession, Replaced};
 pub(crate) use first::NewAccount;
 pub use id::SessionId;
+pub use list::{EndedSession, ListedSession};
 pub(crate) use rotate::With;
+
+/// How often the use of a session is recorded if there is no idle time-out: only for the list of
+/// sessions.
+const RECORD_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How long sessions live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +180,15 @@ impl Sessions {
 
     /// The session with an id from a cookie: the rest of [`check`](Self::check).
     pub async fn find(&self, id: SessionId) -> Result<Session, SessionRefused> {
+        self.find_for(id, Visitor::default()).await
+    }
+
+    /// Same as [`find`](Self::find), for a visitor that the hooks judge.
+    pub async fn find_for(
+        &self,
+        id: SessionId,
+        visitor: Visitor<'_>,
+    ) -> Result<Session, SessionRefused> {
         let value = stored_value(KeyPrefix::Session, id.expose());
         let found = match self.store.find(&value).await {
             Ok(found) => found,
@@ -190,6 +207,11 @@ impl Sessions {
             return Err(SessionRefused::Expired);
         }
         if self.hooks.session_filter.as_ref().is_some_and(|filter| !filter(&key)) {
+            return Err(SessionRefused::Filtered);
+        }
+        if let Some(validate) = &self.hooks.validate_session
+            && validate(&key, user.as_ref(), visitor) == SessionVerdict::Refused
+        {
             return Err(SessionRefused::Filtered);
         }
         self.record_use(&key, now);
@@ -212,9 +234,9 @@ impl Sessions {
     }
 
     fn record_use(&self, key: &Key, now: Timestamp) {
-        let Some(timeout) = self.config.idle_timeout else { return };
+        let interval = self.config.idle_timeout.map_or(RECORD_INTERVAL, |timeout| timeout / 10);
         let recorded = last_use(key);
-        let is_due = now.since(recorded) >= timeout / 10 || recorded > now + CLOCK_SKEW;
+        let is_due = now.since(recorded) >= interval || recorded > now + CLOCK_SKEW;
         if key.userid.is_some() && is_due {
             self.activity.note(&key.value, now);
         }

@@ -100,14 +100,14 @@ impl Setup {
             return Err(SetupError::InvalidLink);
         }
         // The account gets its second factor at its next login, if it must have one.
-        let SignupRequest { form, factor2: _, persist, replaces } = request;
+        let SignupRequest { form, factor2: _, persist, replaces, visitor } = request;
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let value = stored_value(KeyPrefix::Setup, token);
         let guard = Guard::NoAdmin;
         let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value), guard };
-        let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
+        let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
         let id = session.user.as_ref().map(|user| user.id.to_string());
         tracing::warn!(user = id, username = ?user.username, "first administrator created");

@@ -14,6 +14,7 @@ use crate::storage::{Effects, Guard, StorageError, StorageErrorKind, StoredUser}
 use crate::user::{
     FactorName, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
 };
+use crate::visitor::Visitor;
 
 /// Configuration of sign-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +57,20 @@ pub struct SignupRequest<'a> {
     pub persist: Option<Persistence>,
     /// The current session of the browser, which ends when the new one begins.
     pub replaces: Option<Replaced<'a>>,
+    /// The visitor.
+    pub visitor: Visitor<'a>,
 }
 
-impl SignupRequest<'_> {
+impl<'a> SignupRequest<'a> {
     /// A request from a browser without a session, with the configured persistence.
     pub fn new(form: AccountForm) -> Self {
-        Self { form, factor2: None, persist: None, replaces: None }
+        let visitor = Visitor::default();
+        Self { form, factor2: None, persist: None, replaces: None, visitor }
+    }
+
+    fn door(&self) -> Door<'a> {
+        let Self { persist, replaces, visitor, .. } = *self;
+        Door { persist, replaces, device: None, visitor }
     }
 }
 
@@ -136,8 +145,8 @@ impl Signup {
             expect_factor(&mut user, &**factor);
             return self.sign_up_with_factor(request, user, &secrets).await;
         }
-        let (persist, replaces) = (request.persist, request.replaces);
-        let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
+        let Door { persist, replaces, visitor, .. } = request.door();
+        let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let guard = Guard::None;
         let account = NewAccount { user: &user, secrets: &secrets, token: None, guard };
         match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
@@ -163,15 +172,19 @@ impl Signup {
         user: &NewUser,
         existing: &User,
     ) -> Result<SignupOutcome, AccountError> {
+        let door = request.door();
         let password = request.form.password;
         if existing.username != user.username || existing.email != user.email {
             self.accounts.verify_dummy(password, Lane::Public).await?;
             return Err(taken(Field::Username));
         }
-        let (persist, replaces) = (request.persist, request.replaces);
-        let attempt =
-            LoginAttempt { persist, replaces, ..LoginAttempt::new(&user.username, password) };
-        let door = request_door(persist, replaces);
+        let Door { persist, replaces, visitor, .. } = door;
+        let attempt = LoginAttempt {
+            persist,
+            replaces,
+            visitor,
+            ..LoginAttempt::new(&user.username, password)
+        };
         match self.login.attempt(attempt).await {
             Ok(LoginOutcome::LoggedIn(session)) => Ok(SignupOutcome::LoggedIn(session)),
             Ok(LoginOutcome::Refused(Refusal::TwoFactorIncomplete)) => {
@@ -221,7 +234,7 @@ impl Signup {
         match self.accounts.insert(&user, secrets, Guard::None, Effects::default()).await {
             Ok(stored) => {
                 tracing::info!(user = %stored.id(), "signed up; the second factor is awaited");
-                let door = request_door(request.persist, request.replaces);
+                let door = request.door();
                 self.set_up(stored, None, door).await
             }
             Err(error) if is_username_taken(&error) => {
@@ -288,10 +301,6 @@ fn is_username_taken(error: &AccountError) -> bool {
 
 fn form_error(field: Field) -> AccountError {
     AccountError::Form(vec![FieldError::new(field, Rule::Format)])
-}
-
-fn request_door(persist: Option<Persistence>, replaces: Option<Replaced<'_>>) -> Door<'_> {
-    Door { persist, replaces, device: None }
 }
 
 /// Makes a new account wait for its second factor. A factor that proves the address leaves no need

@@ -40,9 +40,10 @@ impl Session {
         self.0.user()
     }
 
-    /// The session data when the request arrived; empty if it is not an object.
+    /// The application's data in the session when the request arrived; empty if it is not an object.
     pub fn data(&self) -> Map<String, Value> {
-        self.checked().and_then(|checked| checked.key.data.object().ok()).unwrap_or_default()
+        let data = self.checked().map(|checked| checked.key.data.application_object());
+        data.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Applies all `changes` to the session data, or none.

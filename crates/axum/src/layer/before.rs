@@ -63,7 +63,7 @@ impl UnauthenticatedRequest {
 /// request.
 async fn authenticate(info: &RequestInfo, session: Option<SessionId>) -> Result<(), Failure> {
     let Some(id) = session else { return Ok(()) };
-    match info.crossauth.auth().sessions.find(id).await {
+    match info.crossauth.auth().sessions.find_for(id, info.visitor.to_core()).await {
         Ok(session) => info.authenticate(Credential::Session(session)),
         Err(SessionRefused::Storage(error)) => return Err(error.into()),
         Err(refused) => refuse_cookie(info, &refused),

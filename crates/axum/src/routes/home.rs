@@ -10,7 +10,9 @@ use time::OffsetDateTime;
 
 use super::HandlerResult;
 use super::change_factor2::FactorSummary;
+use super::session::SessionEntry;
 use crate::extract::CurrentUser;
+use crate::next::NextPath;
 use crate::page::{Audience, Page, Template, template};
 use crate::request::RequestInfo;
 use crate::response;
@@ -26,6 +28,9 @@ pub(crate) struct AccountPage {
     facts: Vec<Fact>,
     #[serde(flatten)]
     factor: FactorSummary,
+    /// The path of the page, to return to.
+    here: Option<NextPath>,
+    sessions: Vec<SessionEntry>,
 }
 
 /// A fact about the account.
@@ -61,7 +66,8 @@ impl Page for AccountPage {
         let fact = Fact { label: "Phone".into(), value: "+43 1 234".into() };
         let member_since = Some("1 March 2026".into());
         let factor = FactorSummary::sample();
-        Self { next: "/after", member_since, facts: vec![fact], factor }
+        let (here, sessions) = (NextPath::parse("/").ok(), SessionEntry::samples());
+        Self { next: "/after", member_since, facts: vec![fact], factor, here, sessions }
     }
 }
 
@@ -76,11 +82,14 @@ async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
     let member_since = user.created.and_then(day);
     let facts = facts.collect();
     let factor = FactorSummary::of(info, user).await?;
-    Ok(response::page(info, &AccountPage { next: "", member_since, facts, factor }))
+    let here = info.uri.path_and_query().and_then(|path| NextPath::parse(path.as_str()).ok());
+    let sessions = SessionEntry::all(info).await?;
+    let page = AccountPage { next: "", member_since, facts, factor, here, sessions };
+    Ok(response::page(info, &page))
 }
 
 /// The day of a moment in UTC: `1 March 2026`.
-fn day(moment: Timestamp) -> Option<String> {
+pub(super) fn day(moment: Timestamp) -> Option<String> {
     let date = OffsetDateTime::from_unix_timestamp(moment.as_secs()).ok()?.date();
     Some(format!("{} {} {}", date.day(), date.month(), date.year()))
 }

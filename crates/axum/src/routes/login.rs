@@ -109,7 +109,8 @@ async fn log_in(
     let persist = persistence(info, form.persist);
     let (username, password) = (form.username.as_str(), form.password);
     let replaces = info.replaced_session();
-    let attempt = LoginAttempt { username, password, persist, replaces, device };
+    let visitor = info.visitor.to_core();
+    let attempt = LoginAttempt { username, password, persist, replaces, device, visitor };
     let outcome = info.crossauth.auth().login.attempt(attempt).await?;
     let destination = Destination { next: form.next, persist: echo.persist() };
     admitted(info, outcome, &destination, |user| response::json_ok(info, Body { user }))

@@ -80,9 +80,11 @@ async fn create_admin(
     let mut fields = echo.user_fields();
     fields.retain(|name, _| name == "email");
     let (username, password) = (form.username, form.password);
-    let account = AccountForm { username, password, repeat: Some(form.repeat_password), fields };
+    let (repeat, submission) = (Some(form.repeat_password), echo.submission(info));
+    let account = AccountForm { username, password, repeat, fields, submission };
     let (persist, replaces) = (persistence(info, form.persist), info.replaced_session());
-    let request = SignupRequest { persist, replaces, ..SignupRequest::new(account) };
+    let visitor = info.visitor.to_core();
+    let request = SignupRequest { persist, replaces, visitor, ..SignupRequest::new(account) };
     let session = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
     let response = redirect_after_login(info, None);
     Ok(response::with_session(response, SessionChange::begin(*session)))

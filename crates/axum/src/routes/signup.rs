@@ -63,7 +63,7 @@ pub(crate) struct SignupPage {
 
 /// An account field that users may set.
 #[derive(Serialize)]
-struct Field {
+pub(super) struct Field {
     name: String,
     label: String,
     r#type: &'static str,
@@ -120,14 +120,15 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerRe
         password: form.password.clone(),
         repeat: form.repeat_password,
         fields,
+        submission: echo.submission(info),
     };
     if !errors.is_empty() {
         errors.extend(other_errors(info, &account));
         return Err(AccountError::Form(errors).into());
     }
-    let replaces = info.replaced_session();
+    let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
     let factor2 = form.factor2.as_deref();
-    let request = SignupRequest { form: account, factor2, persist, replaces };
+    let request = SignupRequest { form: account, factor2, persist, replaces, visitor };
     match info.crossauth.auth().signup.sign_up(request).await? {
         SignupOutcome::LoggedIn(session) => {
             Ok(logged_in(info, *session, form.next.as_ref(), |user| {
@@ -170,7 +171,7 @@ fn other_errors(info: &RequestInfo, form: &AccountForm) -> Vec<FieldError> {
 }
 
 /// Deserializes a field that is present even if it is empty.
-fn deserialize_present<'de, D: Deserializer<'de>>(
+pub(super) fn deserialize_present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Password>, D::Error> {
     Password::deserialize(deserializer).map(Some)
@@ -250,7 +251,7 @@ impl SignupPage {
 }
 
 impl Field {
-    fn new(field: &SignupField, entered: Option<&Value>) -> Self {
+    pub(super) fn new(field: &SignupField, entered: Option<&Value>) -> Self {
         let choice = |(value, label): &(String, String)| Choice {
             value: value.clone(),
             label: label.clone(),

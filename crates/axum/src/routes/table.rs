@@ -17,7 +17,7 @@ use crate::request::{RequestInfo, Surface};
 /// One of our routes.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// The path after the prefix.
+    /// The path after the prefix. A last segment such as `{id}` stands for any text without `/`.
     pub(crate) path: &'static str,
     access: Access,
     feature: Feature,
@@ -123,6 +123,17 @@ impl Route {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
     }
 
+    /// The parameter at the end of the path after the prefix; `None` if the path is not one of this
+    /// route. A route without parameter has an empty one.
+    pub(crate) fn parameter<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.path.split_once('{') {
+            None => (self.path == path).then_some(""),
+            Some((start, _)) => {
+                path.strip_prefix(start).filter(|rest| !rest.is_empty() && !rest.contains('/'))
+            }
+        }
+    }
+
     /// The response of the handler, or the refusal of a visitor who must log in first. The handler
     /// itself checks the CSRF token, which may be in the body.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
@@ -206,7 +217,8 @@ impl Crossauth {
         path: &str,
     ) -> Option<&'static Route> {
         let name = path.strip_prefix(self.config().prefix.as_str())?;
-        let is_requested = |route: &&Route| route.path == name && route.method == *method;
+        let is_requested =
+            |route: &&Route| route.method == *method && route.parameter(name).is_some();
         let route = ROUTES.iter().find(is_requested)?;
         (features.contains(&route.feature) && self.is_enabled(route)).then_some(route)
     }

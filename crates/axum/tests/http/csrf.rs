@@ -7,10 +7,10 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
 use serde_json::json;
 
 use crate::browser::{TestResponse, json_request, request, send_bare};
-use crate::site::{PASSWORD, Site, UNSAFE};
+use crate::site::{PASSWORD, Site, UNSAFE, UNSAFE_OF_USERS};
 
 /// The safe routes.
-const SAFE: [&str; 15] = [
+const SAFE: [&str; 19] = [
     "/login",
     "/loginfactor2",
     "/factor2",
@@ -23,7 +23,11 @@ const SAFE: [&str; 15] = [
     "/api/devices",
     "/setup",
     "/logout",
+    "/changepassword",
+    "/updateuser",
+    "/deleteuser",
     "/api/getcsrftoken",
+    "/api/sessions",
     "/api/userforsessionkey",
     "/",
 ];
@@ -41,11 +45,13 @@ fn every_endpoint_is_listed_as_safe_or_unsafe() {
         let is_listed = if method == Method::GET {
             SAFE.contains(&path) && matches!(access, Access::Public | Access::LoggedIn)
         } else {
-            READ_ONLY_POSTS.contains(&path) || UNSAFE.contains(&path) && needs_token(*access)
+            READ_ONLY_POSTS.contains(&path)
+                || UNSAFE.contains(&path) && needs_token(*access)
+                || UNSAFE_OF_USERS.contains(&path) && needs_token(*access)
         };
         assert!(is_listed, "{method} {path} {access:?}");
     }
-    for path in UNSAFE {
+    for path in UNSAFE.into_iter().chain(UNSAFE_OF_USERS) {
         let posts = |it: &Endpoint| it.path == path && it.method == Method::POST;
         assert!(endpoints.iter().any(posts), "{path}");
     }

@@ -104,7 +104,7 @@ async fn robots_favicon_and_change_password_are_served() {
     let icon = site.browser().get("/favicon.ico").await;
     assert_eq!((icon.status.as_u16(), icon.location()), (302, Some("/crossauth.svg")));
     let password = site.browser().get("/.well-known/change-password").await;
-    assert_eq!((password.status.as_u16(), password.location()), (302, Some("/")));
+    assert_eq!((password.status.as_u16(), password.location()), (302, Some("/changepassword")));
     for response in [robots, icon, password] {
         assert!(response.set_cookies().is_empty());
     }

@@ -137,7 +137,6 @@ async fn each_inactive_state_has_an_error_code_and_begins_no_session() {
         ("awaitingemailverification", 12, "EmailNotVerified"),
         ("awaitingtwofactorsetup", 13, "TwoFactorIncomplete"),
         ("awaitingtwofactorsetupandemailverification", 13, "TwoFactorIncomplete"),
-        ("passwordchangeneeded", 28, "PasswordChangeNeeded"),
         ("passwordresetneeded", 29, "PasswordResetNeeded"),
         ("passwordandfactor2resetneeded", 29, "PasswordResetNeeded"),
     ] {

@@ -147,8 +147,12 @@ async fn storage_round_trips_are_bounded_per_kind_of_request() {
     }
     assert_eq!(browser.log_in("bob", PASSWORD).await.status, 200);
     assert_eq!(storage.take_calls(), ["users.find_by_username", "sessions.start"]);
-    for path in ["/", "/account", "/nowhere", "/api/getcsrftoken", "/api/userforsessionkey"] {
+    for path in ["/account", "/nowhere", "/api/getcsrftoken", "/api/userforsessionkey"] {
         browser.get(path).await;
         assert_eq!(storage.take_calls(), ["sessions.find"], "{path}");
+    }
+    for path in ["/", "/api/sessions"] {
+        browser.get(path).await;
+        assert_eq!(storage.take_calls(), ["sessions.find", "keys.list_for_user"], "{path}");
     }
 }

@@ -135,3 +135,52 @@ async fn malformed_hash_matches_no_password() {
 async fn stored_hash(site: &Site) -> String {
     site.found("bob").await.unwrap().1.password.unwrap()
 }
+
+/// Of "correct horse battery staple", made by bcrypt, passlib and Django for Python.
+const FOREIGN_HASHES: [&str; 3] = [
+    "$2b$12$lamrPhDH.frDBx6RWmVL5.HbnjfahnTYC0fECbL6OnOH6DDpzHmFy",
+    "$scrypt$ln=16,r=8,p=1$eM9Z632vtbb2nhPC2NvbGw$pLmWBNEw+oiaSOunQs/ppO9jWf0ExirclofPW2yo6V0",
+    "argon2$argon2id$v=19$m=102400,t=2,p=8$bHo1WHNPeUlQSm5vRFpLS3paalc0bQ$\
+     OvI6Its7Dh01QnXt9/SICTf8/2Uc/1IHomecoW9wWyw",
+];
+
+#[tokio::test]
+async fn hashes_of_other_software_are_replaced_at_the_first_login() {
+    let site = Site::new();
+    let password = "correct horse battery staple";
+    for (index, hash) in FOREIGN_HASHES.into_iter().enumerate() {
+        let name = format!("user{index}");
+        site.stored(NewUser::named(&name), Some(hash)).await;
+        let wrong = site.browser().log_in(&name, "correct horse battery stable").await;
+        wrong.assert_failure(401, "UsernameOrPasswordInvalid");
+        assert_eq!(site.found(&name).await.unwrap().1.password.as_deref(), Some(hash));
+        assert_eq!(site.browser().log_in(&name, password).await.status, 200, "{hash}");
+        let new = site.found(&name).await.unwrap().1.password.unwrap();
+        assert!(new.starts_with("$argon2id$"), "{new}");
+        assert_eq!(site.browser().log_in(&name, password).await.status, 200, "{new}");
+        let wrong = site.browser().log_in(&name, "correct horse battery stable").await;
+        wrong.assert_failure(401, "UsernameOrPasswordInvalid");
+    }
+}
+
+#[tokio::test]
+async fn l12_corrupt_and_unknown_hashes_answer_like_a_wrong_password() {
+    let site = Site::new();
+    let wrong = site.browser().log_in("nobody", "x").await;
+    for (index, hash) in [
+        "$2b$31$lamrPhDH.frDBx6RWmVL5.HbnjfahnTYC0fECbL6OnOH6DDpzHmFy",
+        "$P$BPlIiO5xdHmThnjjSyJ1jBICfPkpay1",
+        "x",
+        "!",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("user{index}");
+        site.stored(NewUser::named(&name), Some(hash)).await;
+        for password in ["correct horse battery staple", hash] {
+            let response = site.browser().log_in(&name, password).await;
+            assert_eq!(response.shape(), wrong.shape(), "{hash}");
+        }
+    }
+}

@@ -45,6 +45,20 @@ pub(crate) const UNSAFE: [&str; 21] = [
     "/setup",
 ];
 
+/// The unsafe routes for logged-in users, with an id that does not exist.
+pub(crate) const UNSAFE_OF_USERS: [&str; 10] = [
+    "/changepassword",
+    "/api/changepassword",
+    "/updateuser",
+    "/api/updateuser",
+    "/deleteuser",
+    "/api/deleteuser",
+    "/endsession/{id}",
+    "/api/endsession/{id}",
+    "/endothersessions",
+    "/api/endothersessions",
+];
+
 pub(crate) struct Site {
     pub(crate) crossauth: Crossauth,
     pub(crate) storage: Storage,

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{AccountError, AccountForm, Accounts, Role, check_field};
+use super::{AccountError, AccountForm, Accounts, Editor, Role, check_field};
 use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
+use crate::hooks::Submission;
 use crate::key::KeyPrefix;
 use crate::password::{HashError, Lane};
 use crate::secret::Password;
@@ -165,6 +166,19 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
         update: AccountUpdate,
     ) -> Result<User, AccountError> {
+        self.update_as(account, update, &Submission::default(), Editor::Administrator).await
+    }
+
+    /// Changes fields of an account at the request of `editor`.
+    pub(crate) async fn update_as(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        update: AccountUpdate,
+        submission: &Submission,
+        editor: Editor,
+    ) -> Result<User, AccountError> {
+        let account = account.into();
+        let (id, update) = self.complete_update(account, update, submission, editor).await?;
         let user = checked(update)?;
         let guard = match user.admin {
             Some(false) => Guard::NotTheLastAdmin,
@@ -184,7 +198,7 @@ impl Accounts {
         }
         let effects = Effects { revoke: &revoke, ..Effects::default() };
         let change = Change { user, guard, effects, ..Change::default() };
-        self.change_readable(&self.resolve(account).await?, &change).await
+        self.change_readable(&id, &change).await
     }
 
     /// Disables an account and ends its sessions, even if its row cannot be decoded.
@@ -244,7 +258,10 @@ impl Accounts {
         self.users.list(after, limit).await
     }
 
-    async fn resolve(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
+    pub(super) async fn resolve(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+    ) -> Result<UserId, AccountError> {
         match account.into() {
             AccountRef::Id(id) => Ok(id.clone()),
             AccountRef::Name(name) => self.find_id(name).await?.ok_or(AccountError::NoSuchUser),

@@ -5,8 +5,10 @@ use serde::de::DeserializeOwned;
 
 use super::{DataChange, DataError};
 
-/// Top-level fields of a session's data that belong to Crossauth, by their upstream names.
-const RESERVED: [&str; 5] = ["2fa", "pre2fa", "passwordchange", "factor2change", "oauth"];
+/// Top-level fields of a session's data that belong to Crossauth: by their upstream names, and our
+/// own.
+const RESERVED: [&str; 6] =
+    ["2fa", "pre2fa", "passwordchange", "factor2change", "oauth", "crossauth"];
 
 /// Whether a top-level field of a session's data belongs to Crossauth. Applications own all others.
 pub fn is_reserved_slot(name: &str) -> bool {

@@ -305,8 +305,14 @@ impl Login {
         let change = DataChange::slot(slot).map_err(StorageError::bug)?;
         let kept = door.replaces.map(|old| old.application_data()).unwrap_or_default();
         let data = KeyData::from_object(&kept).changed(&[change]).map_err(StorageError::corrupt)?;
-        let (replaces, lifetime) = (door.replaces, Some(lifetime));
-        let beginning = BeginOptions { replaces, send, lifetime, data, ..BeginOptions::default() };
+        let beginning = BeginOptions {
+            replaces: door.replaces,
+            visitor: door.visitor,
+            send,
+            lifetime: Some(lifetime),
+            data,
+            ..BeginOptions::default()
+        };
         match self.sessions.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(session),
             Begun::NoSuchUser

@@ -49,6 +49,7 @@ pub trait PasswordVerifier: Send + Sync {
 
 /// The result of comparing a password with a hash in a format of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ForeignVerdict {
     /// The password is correct. A new hash replaces the stored one.
     Match,

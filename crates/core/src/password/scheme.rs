@@ -170,8 +170,7 @@ impl Scheme {
                     && hash.pepper == PepperFlag::of(self.pepper.as_ref())
                     && hash.reads_as(self.padding)
             }
-            Stored::Foreign(_) | Stored::Application(_) => false,
-            Stored::None | Stored::Corrupt => false,
+            Stored::Foreign(_) | Stored::Application(_) | Stored::None | Stored::Corrupt => false,
         }
     }
 

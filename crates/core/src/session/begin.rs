@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::client::Client;
 use super::{Persistence, SessionId, Sessions};
 use crate::clock::Timestamp;
 use crate::crypto::{StoredValue, random_token, stored_value};
@@ -14,6 +15,7 @@ use crate::storage::{
     CredentialVersion, SessionStart, Started, StorageError, UpdateDataError, Uses,
 };
 use crate::user::{Refusal, StateChecks, User};
+use crate::visitor::Visitor;
 
 /// Attempts to generate an unused session id.
 pub(super) const ID_ATTEMPTS: usize = 10;
@@ -22,7 +24,7 @@ pub(super) const ID_ATTEMPTS: usize = 10;
 #[derive(Debug, Clone, Copy)]
 pub struct Replaced<'a> {
     id: &'a SessionId,
-    anonymous_data: Option<&'a KeyData>,
+    data: Option<&'a KeyData>,
     of_user: bool,
 }
 
@@ -30,7 +32,7 @@ impl<'a> Replaced<'a> {
     /// The session with this id and key, whose data can be carried over.
     pub fn new(id: &'a SessionId, key: &'a Key) -> Self {
         let of_user = key.userid.is_some();
-        Self { id, anonymous_data: (!of_user).then_some(&key.data), of_user }
+        Self { id, data: Some(&key.data), of_user }
     }
 
     /// The id of a session of a user; `None` for an anonymous one.
@@ -40,8 +42,13 @@ impl<'a> Replaced<'a> {
 
     /// The data of the application in an anonymous session.
     pub(crate) fn application_data(&self) -> Map<String, Value> {
-        let data = self.anonymous_data.and_then(|data| data.application_object().ok());
+        let data = self.anonymous_data().and_then(|data| data.application_object().ok());
         data.unwrap_or_default()
+    }
+
+    /// The data of an anonymous session.
+    fn anonymous_data(&self) -> Option<&'a KeyData> {
+        self.data.filter(|_| !self.of_user)
     }
 
     /// The value of its key in storage.
@@ -53,7 +60,7 @@ impl<'a> Replaced<'a> {
 impl<'a> From<&'a SessionId> for Replaced<'a> {
     /// The session with this id; its data is not carried over.
     fn from(id: &'a SessionId) -> Self {
-        Self { id, anonymous_data: None, of_user: false }
+        Self { id, data: None, of_user: false }
     }
 }
 
@@ -80,6 +87,8 @@ pub struct BeginOptions<'a> {
     /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
     /// anonymous session never does.
     pub persist: Option<Persistence>,
+    /// The visitor whose session begins.
+    pub visitor: Visitor<'a>,
     /// Initial data of the session.
     pub data: KeyData,
     /// Key columns of the application, besides those of
@@ -209,8 +218,13 @@ impl Sessions {
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
         }
         key.data = self.initial_data(owner, beginning);
+        if owner != Owner::Anonymous || beginning.visitor != Visitor::default() {
+            let persist = beginning.persist.unwrap_or(self.config.persist);
+            let replaced = beginning.replaces.and_then(|old| old.data);
+            key.data = Client::new(beginning.visitor, replaced, persist).write_to(key.data);
+        }
         if let Some(add) = &self.hooks.add_to_session {
-            key.extra = add(owner);
+            key.extra = add(owner, beginning.visitor);
         }
         key.extra.extend(beginning.extra.clone());
         key
@@ -218,7 +232,7 @@ impl Sessions {
 
     /// The initial data: as given, or carried over from an anonymous session at login.
     fn initial_data(&self, owner: Owner<'_>, beginning: &BeginOptions<'_>) -> KeyData {
-        let anonymous = beginning.replaces.and_then(|old| old.anonymous_data);
+        let anonymous = beginning.replaces.and_then(|old| old.anonymous_data());
         match (&self.hooks.carry_over, anonymous) {
             (Some(carry_over), Some(data)) if owner != Owner::Anonymous => {
                 // Invalid data must not make a login fail.
@@ -239,7 +253,10 @@ impl Sessions {
         user: Option<Box<User>>,
     ) -> NewSession {
         let persist = match user {
-            Some(_) => beginning.persist.unwrap_or(self.config.persist),
+            Some(_) => {
+                let recorded = || Client::of(&key.data).persistence();
+                beginning.persist.or_else(recorded).unwrap_or(self.config.persist)
+            }
             None => Persistence::UntilBrowserCloses,
         };
         let cookie_expires = match persist {

@@ -270,7 +270,7 @@ async fn login_takes_one_look_up_and_one_transaction() {
 #[tokio::test]
 async fn signing_up_ends_the_anonymous_session_and_keeps_what_the_application_chooses() {
     let site = Site::with(|config| {
-        config.hooks.add_to_session = Some(Arc::new(|owner| {
+        config.hooks.add_to_session = Some(Arc::new(|owner, _| {
             Map::from_iter([("shared".into(), (owner == Owner::NewUser).into())])
         }));
         config.hooks.carry_over = Some(Arc::new(|data| data));

@@ -141,9 +141,9 @@ impl Site {
     }
 
     async fn first_step(&self, username: &str, door: Door<'_>) -> LoginOutcome {
-        let Door { persist, replaces, device } = door;
+        let Door { persist, replaces, device, visitor } = door;
         let attempt = LoginAttempt::new(username, Password::new(PASSWORD));
-        let attempt = LoginAttempt { persist, replaces, device, ..attempt };
+        let attempt = LoginAttempt { persist, replaces, device, visitor, ..attempt };
         self.auth.login.attempt(attempt).await.unwrap()
     }
 

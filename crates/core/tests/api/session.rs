@@ -93,14 +93,14 @@ async fn login_carries_over_the_data_selected_by_the_hook() {
     let outcome = site.auth.login.attempt(attempt).await.unwrap();
     let LoginOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
     let key = site.auth.sessions.check(&session.cookie).await.unwrap().key;
-    assert_eq!(json!(key.data.object().unwrap()), json!({"cart": [7]}));
+    assert_eq!(json!(key.data.application_object().unwrap()), json!({"cart": [7]}));
     assert!(!site.is_accepted(&anonymous).await);
 
     let plain = Site::new();
     plain.account("bob", Role::User).await;
     let session = plain.session("bob").await;
     let key = plain.auth.sessions.check(&session.cookie).await.unwrap().key;
-    assert_eq!(key.data.object().unwrap(), Map::new());
+    assert_eq!(key.data.application_object().unwrap(), Map::new());
 }
 
 #[tokio::test]

@@ -43,13 +43,7 @@ async fn login_occupies_the_hasher_like_any_other() {
         }
         let attempts = (0..20).map(|_| {
             let (username, password) = ("bob", Password::new(PASSWORD));
-            site.auth.login.attempt(LoginAttempt {
-                username,
-                password,
-                persist: None,
-                replaces: None,
-                device: None,
-            })
+            site.auth.login.attempt(LoginAttempt::new(username, password))
         });
         let outcomes = join_all(attempts).await;
         let is_busy =

@@ -21,54 +21,66 @@ fn focused(html: &str) -> Vec<String> {
     tags.map(|tag| tag.attribute("name").unwrap().to_owned()).collect()
 }
 
+/// Pages, the actions of their forms, and the fields of these.
+const FORMS: [(&str, &str, &[&str]); 13] = [
+    (LOGIN, "login", &["csrfToken", "next", "username", "password", "persist"]),
+    (
+        SIGNUP,
+        "signup",
+        &[
+            "csrfToken",
+            "next",
+            "username",
+            "user_email",
+            "user_region",
+            "password",
+            "repeat_password",
+            "factor2",
+            "factor2",
+            "persist",
+        ],
+    ),
+    (
+        SETUP,
+        "setup",
+        &["csrfToken", "token", "username", "user_email", "password", "repeat_password", "persist"],
+    ),
+    (ACCOUNT, "logout", &["csrfToken", "next"]),
+    ("logout.html", "logout", &["csrfToken", "next"]),
+    ("loggedin.html", "logout", &["csrfToken", "next"]),
+    (ACCOUNT, "endsession/two", &["csrfToken", "next"]),
+    (ACCOUNT, "endothersessions", &["csrfToken", "next"]),
+    (
+        "changepassword.html",
+        "changepassword",
+        &[
+            "csrfToken",
+            "next",
+            "required",
+            "username",
+            "old_password",
+            "new_password",
+            "repeat_password",
+        ],
+    ),
+    (
+        "changefactor2.html",
+        "changefactor2",
+        &["csrfToken", "next", "factor2", "factor2", "password"],
+    ),
+    ("configurefactor2.html", "configurefactor2", &["csrfToken", "next", "otp"]),
+    ("updateuser.html", "updateuser", &["csrfToken", "user_phone"]),
+    ("deleteuser.html", "deleteuser", &["csrfToken", "next", "password"]),
+];
+
 #[test]
 fn forms_post_the_fields_of_the_contract() {
-    let expected: [(&str, &str, &[&str]); 8] = [
-        (LOGIN, "login", &["csrfToken", "next", "username", "password", "persist"]),
-        (
-            SIGNUP,
-            "signup",
-            &[
-                "csrfToken",
-                "next",
-                "username",
-                "user_email",
-                "user_region",
-                "password",
-                "repeat_password",
-                "factor2",
-                "factor2",
-                "persist",
-            ],
-        ),
-        (
-            SETUP,
-            "setup",
-            &[
-                "csrfToken",
-                "token",
-                "username",
-                "user_email",
-                "password",
-                "repeat_password",
-                "persist",
-            ],
-        ),
-        (ACCOUNT, "logout", &["csrfToken", "next"]),
-        ("logout.html", "logout", &["csrfToken", "next"]),
-        ("loggedin.html", "logout", &["csrfToken", "next"]),
-        (
-            "changefactor2.html",
-            "changefactor2",
-            &["csrfToken", "next", "factor2", "factor2", "password"],
-        ),
-        ("configurefactor2.html", "configurefactor2", &["csrfToken", "next", "otp"]),
-    ];
-    for (page, action, names) in expected {
+    for (page, action, names) in FORMS {
         let html = html(page, sample(page));
         let start = format!(" method=\"post\" action=\"/auth/{action}\">");
-        let form = html.split("<form").find(|form| form.starts_with(&start)).unwrap();
-        let form = form.split("</form>").next().unwrap();
+        let form = html.split("<form").find(|form| form.starts_with(&start));
+        let form = form.unwrap_or_else(|| panic!("{page}: {action}")).split("</form>").next();
+        let form = form.unwrap();
         let tags = tags(form);
         let sent: Vec<_> = tags.iter().filter_map(|tag| tag.attribute("name")).collect();
         assert_eq!(sent, names, "{page}");

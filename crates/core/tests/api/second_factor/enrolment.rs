@@ -45,7 +45,7 @@ async fn confirmed_factor_is_demanded_and_gives_a_new_session_and_ten_recovery_c
     assert_ne!(new.id, session.id, "the id is new");
     assert!(!site.is_accepted(&other).await, "other sessions end");
     assert!(site.auth.sessions.find(session.id).await.is_err());
-    assert_eq!(site.checked(&new).await.key.data.object().unwrap(), fields([]));
+    assert_eq!(site.checked(&new).await.key.data.application_object().unwrap(), fields([]));
     site.clock.advance(STEP);
     assert!(site.logs_in("bob", &otp(&site.code(&secret))).await);
 }

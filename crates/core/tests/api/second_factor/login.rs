@@ -223,7 +223,7 @@ async fn data_of_an_anonymous_session_outlives_both_steps() {
     let outcome = site.second_step(&waiting, &otp(&site.code(&bob.phone))).await;
     let SecondFactorOutcome::LoggedIn { session, .. } = outcome else { panic!("{outcome:?}") };
     let key = site.checked(&session).await.key;
-    assert_eq!(key.data.object().unwrap(), cart);
+    assert_eq!(key.data.application_object().unwrap(), cart);
 }
 
 #[tokio::test]

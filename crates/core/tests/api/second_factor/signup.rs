@@ -20,17 +20,15 @@ async fn try_sign_up(
     before: Option<&Session>,
 ) -> Result<SignupOutcome, AccountError> {
     let replaces = before.map(|session| Replaced::new(&session.id, &session.key));
-    let request = SignupRequest { form, factor2, persist: None, replaces };
+    let request = SignupRequest { factor2, replaces, ..SignupRequest::new(form) };
     site.auth.signup.sign_up(request).await
 }
 
 fn form(username: &str, password: &str, email: Option<&str>) -> AccountForm {
     let email = email.map(|email| ("email".to_owned(), email.into()));
     AccountForm {
-        username: username.into(),
-        password: Password::new(password),
-        repeat: None,
         fields: email.into_iter().collect(),
+        ..AccountForm::new(username, Password::new(password))
     }
 }
 

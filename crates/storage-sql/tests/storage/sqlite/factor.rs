@@ -43,12 +43,8 @@ impl Site {
         let sources =
             Sources { clock: Arc::new(clock.clone()), random: Arc::new(SeededRandom::default()) };
         let auth = Auth::new(config, &opened.storage(), &sources).unwrap();
-        let form = AccountForm {
-            username: "bob".into(),
-            password: Password::new(PASSWORD),
-            repeat: None,
-            fields: Map::new(),
-        };
+        let form =
+            AccountForm { fields: Map::new(), ..AccountForm::new("bob", Password::new(PASSWORD)) };
         auth.accounts.create(form, Role::User).await.unwrap();
         let [users, secrets, _] = schema.names;
         opened.sql(&format!(

@@ -1,0 +1,151 @@
+//! `changepassword`, `api/changepassword`: a new password for the logged-in user.
+
+use axum::extract::Request;
+use crossauth_core::error::ErrorCode;
+use crossauth_core::login::{Door, RequiredChange};
+use crossauth_core::password_change::{PasswordChangeOutcome, PasswordChangeRequest};
+use crossauth_core::secret::Password;
+use serde::{Deserialize, Serialize};
+
+use super::HandlerResult;
+use super::login::{Destination, admitted};
+use crate::failure::Failure;
+use crate::form::{Form, Submitted};
+use crate::next::{self, NextPath};
+use crate::page::{Audience, Page, Template, template};
+use crate::request::{RequestInfo, Surface};
+use crate::response;
+use crate::session_change::SessionChange;
+
+const CHANGED: &str = "Your password has been changed.";
+
+/// The fields of the form.
+#[derive(Deserialize)]
+pub(crate) struct ChangePasswordForm {
+    old_password: Password,
+    new_password: Password,
+    #[serde(default, deserialize_with = "super::signup::deserialize_present")]
+    repeat_password: Option<Password>,
+    #[serde(default, deserialize_with = "next::deserialize_lenient")]
+    next: Option<NextPath>,
+}
+
+impl Form for ChangePasswordForm {
+    const SECRET: &'static [&'static str] = &["old_password", "new_password", "repeat_password"];
+}
+
+/// Variables of `changepassword.html`.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangePasswordPage {
+    next: Option<NextPath>,
+    /// Whether the password must be changed before the user is logged in.
+    required: bool,
+    password_hint: String,
+    /// Present once the password has been changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    changed: bool,
+}
+
+#[derive(Serialize)]
+struct Body {
+    message: &'static str,
+}
+
+/// `GET changepassword`
+pub(crate) fn show(info: &RequestInfo) -> HandlerResult {
+    if info.user().is_none() && !is_required(info) {
+        return Err(Failure::login_needed());
+    }
+    Ok(response::page(info, &ChangePasswordPage::new(info, next::in_query(&info.uri))))
+}
+
+/// Whether the session is that of a user who must change the password before they are logged in.
+fn is_required(info: &RequestInfo) -> bool {
+    let required = |session| info.crossauth.auth().login.required_change(session);
+    info.session().and_then(required) == Some(RequiredChange::Password)
+}
+
+/// `POST changepassword`, `POST api/changepassword`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<ChangePasswordForm>::read(&info, request).await;
+    let result = match form {
+        Ok(form) if is_required(&info) => change_required(&info, form).await,
+        Ok(form) => change(&info, form).await,
+        Err(failure) => Err(failure),
+    };
+    result.map_err(|failure| failure.on_page(&info, || ChangePasswordPage::new(&info, echo.next())))
+}
+
+async fn change(info: &RequestInfo, form: ChangePasswordForm) -> HandlerResult {
+    let session = info.session().ok_or_else(Failure::login_needed)?;
+    let (request, next) = form.into_parts();
+    let outcome = info.crossauth.auth().password_change.change(session, request).await?;
+    let session = match outcome {
+        PasswordChangeOutcome::Changed(session) => *session,
+        PasswordChangeOutcome::WrongPassword => return Err(wrong_password()),
+        PasswordChangeOutcome::NotLoggedIn => return Err(Failure::login_needed()),
+    };
+    let response = match (info.surface, next) {
+        (Surface::Page, Some(next)) => response::redirect(info, next.as_str()),
+        (Surface::Page, None) => {
+            let (message, changed) = (Some(CHANGED), true);
+            let page = ChangePasswordPage { message, changed, ..ChangePasswordPage::default() };
+            response::page(info, &page)
+        }
+        (Surface::Api, _) => response::json_ok(info, Body { message: CHANGED }),
+    };
+    Ok(response::with_session(response, SessionChange::begin(session)))
+}
+
+/// Changes the password of a user who must do so first, then continues the login.
+async fn change_required(info: &RequestInfo, form: ChangePasswordForm) -> HandlerResult {
+    let auth = info.crossauth.auth();
+    let session = info.session().ok_or_else(Failure::login_needed)?;
+    let found = auth.login.password_change_of(session).await?;
+    let found = found.ok_or_else(Failure::login_needed)?;
+    let (request, next) = form.into_parts();
+    let changed = auth.password_change.change_required(&found, request).await?;
+    let user = changed.ok_or_else(wrong_password)?;
+    let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
+    let door = Door { replaces, visitor, ..Door::default() };
+    let outcome = auth.login.admit(&user.id, door).await?;
+    let destination = Destination { next, persist: "" };
+    admitted(info, outcome, &destination, |_| response::json_ok(info, Body { message: CHANGED }))
+}
+
+fn wrong_password() -> Failure {
+    let failure = Failure::new(ErrorCode::UsernameOrPasswordInvalid);
+    failure.field("old_password", "Current password is wrong".into())
+}
+
+impl ChangePasswordForm {
+    fn into_parts(self) -> (PasswordChangeRequest, Option<NextPath>) {
+        let Self { old_password: old, new_password: new, repeat_password: repeat, next } = self;
+        (PasswordChangeRequest { old, new, repeat }, next)
+    }
+}
+
+impl ChangePasswordPage {
+    fn new(info: &RequestInfo, next: Option<NextPath>) -> Self {
+        let password_hint = info.crossauth.auth().accounts.password_policy().describe();
+        Self { next, required: is_required(info), password_hint, ..Self::default() }
+    }
+}
+
+impl Page for ChangePasswordPage {
+    const TEMPLATE: Template = template!("changepassword.html");
+    const AUDIENCE: Audience = Audience::Anyone;
+    const REDIRECTS_TO_APPLICATION: bool = true;
+
+    fn sample() -> Self {
+        Self {
+            next: NextPath::parse("/after?a=b&c=d").ok(),
+            required: true,
+            password_hint: "At least 8 characters.".into(),
+            message: None,
+            changed: false,
+        }
+    }
+}

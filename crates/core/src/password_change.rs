@@ -1,0 +1,240 @@
+//! Change of the password by the user.
+//!
+//! ```
+//! use crossauth_core::Auth;
+//! use crossauth_core::account::AccountError;
+//! use crossauth_core::password_change::{PasswordChangeOutcome, PasswordChangeRequest};
+//! use crossauth_core::secret::Password;
+//! use crossauth_core::session::{NewSession, Session};
+//!
+//! async fn change(
+//!     auth: &Auth,
+//!     session: &Session,
+//!     old: Password,
+//!     new: Password,
+//! ) -> Result<Option<NewSession>, AccountError> {
+//!     let request = PasswordChangeRequest::new(old, new);
+//!     Ok(match auth.password_change.change(session, request).await? {
+//!         PasswordChangeOutcome::Changed(session) => Some(*session),
+//!         PasswordChangeOutcome::WrongPassword | PasswordChangeOutcome::NotLoggedIn => None,
+//!     })
+//! }
+//! ```
+
+use std::slice;
+use std::sync::Arc;
+
+use crate::account::{AccountError, Accounts};
+use crate::challenge::PasswordChange;
+use crate::deps::Deps;
+use crate::form::{Field, FieldError, Rule};
+use crate::key::{KeyPrefix, Slot};
+use crate::message::MessageKind;
+use crate::notice::Notices;
+use crate::password::{Hasher, Lane, Verification};
+use crate::secret::Password;
+use crate::session::{NewSession, Replaced, Session, Sessions};
+use crate::storage::{
+    Change, Changed, CredentialVersion, Effects, EndSessions, Guard, StorageError, StoredUser,
+    UserStore,
+};
+use crate::user::{Patch, SecretsUpdate, StateEvent, User};
+
+/// A request to change the password.
+#[derive(Debug)]
+pub struct PasswordChangeRequest {
+    /// The current password.
+    pub old: Password,
+    /// The new one.
+    pub new: Password,
+    /// The new one once more, if the form has it.
+    pub repeat: Option<Password>,
+}
+
+impl PasswordChangeRequest {
+    /// A request of a form without a repeated password.
+    pub fn new(old: Password, new: Password) -> Self {
+        Self { old, new, repeat: None }
+    }
+}
+
+/// The outcome of a request to change the password.
+#[derive(Debug)]
+pub enum PasswordChangeOutcome {
+    /// The password was changed, and its user is notified by e-mail. All sessions, known devices
+    /// and reset links of the user have ended; this session continues the one of the request under
+    /// a new id.
+    Changed(Box<NewSession>),
+    /// The current password is wrong, or was changed in this moment.
+    WrongPassword,
+    /// The session is anonymous or has ended, or its user was deleted.
+    NotLoggedIn,
+}
+
+/// Changes passwords at the request of their users.
+pub struct PasswordChanges {
+    users: Arc<dyn UserStore>,
+    hasher: Arc<Hasher>,
+    accounts: Arc<Accounts>,
+    sessions: Arc<Sessions>,
+    notices: Notices,
+}
+
+impl PasswordChanges {
+    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, sessions: Arc<Sessions>) -> Self {
+        let (users, hasher) = (deps.storage.users.clone(), deps.hasher.clone());
+        let notices = Notices::new(deps.messages.clone());
+        Self { users, hasher, accounts, sessions, notices }
+    }
+
+    /// Changes the password of the logged-in user, who must know the current one.
+    ///
+    /// The new password must be accepted by the policy and differ from the current one.
+    pub async fn change(
+        &self,
+        session: &Session,
+        request: PasswordChangeRequest,
+    ) -> Result<PasswordChangeOutcome, AccountError> {
+        let Some(user) = &session.user else { return Ok(PasswordChangeOutcome::NotLoggedIn) };
+        let Some(found) = self.users.find_by_id(&user.id).await? else {
+            return Ok(PasswordChangeOutcome::NotLoggedIn);
+        };
+        if !self.verify(&found, user, &request).await? {
+            return Ok(PasswordChangeOutcome::WrongPassword);
+        }
+        self.store(session, &found, user, request.new).await
+    }
+
+    /// Changes the password of a user who must do so before they are logged in: `found` is the
+    /// account that their session [permits](crate::login::Login::password_change_of) to change. On
+    /// success, returns the user, whose login then [continues](crate::login::Login::admit).
+    pub async fn change_required(
+        &self,
+        found: &StoredUser,
+        request: PasswordChangeRequest,
+    ) -> Result<Option<User>, AccountError> {
+        let user = found.clone().regardless_of_state().0;
+        if !self.verify(found, &user, &request).await? {
+            return Ok(None);
+        }
+        let hash = self.hasher.hash(request.new, Lane::Trusted).await?;
+        let credentials = found.credentials();
+        let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
+        let change = change(hash, &credentials, Effects { send: notice.as_slice(), ..ENDS });
+        match self.users.change(found.id(), &change).await? {
+            Changed::Done(stored) => {
+                tracing::info!(user = %found.id(), "password changed, as required");
+                Ok(Some(stored.regardless_of_state().0))
+            }
+            Changed::GuardFailed | Changed::NoSuchUser => Ok(None),
+            Changed::NotAllowed => Err(AccountError::NotAllowed),
+            Changed::SessionGone
+            | Changed::LastAdmin
+            | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::UsernameTaken
+            | Changed::EmailTaken
+            | Changed::DoneUnreadable => Err(unexpected()),
+        }
+    }
+
+    /// Checks the new password, then the current one.
+    async fn verify(
+        &self,
+        found: &StoredUser,
+        user: &User,
+        request: &PasswordChangeRequest,
+    ) -> Result<bool, AccountError> {
+        let PasswordChangeRequest { old, new, repeat } = request;
+        let owner = (user.username.as_str(), user.email.as_deref());
+        let mut errors = self.accounts.check_new_password(new, owner);
+        if repeat.as_ref().is_some_and(|repeat| repeat != new) {
+            errors.push(FieldError::new(Field::RepeatPassword, Rule::Mismatch));
+        }
+        if errors.is_empty() && old == new {
+            let rule = Rule::Custom("must differ from the current one".into());
+            errors.push(FieldError::new(Field::NewPassword, rule));
+        }
+        if !errors.is_empty() {
+            return Err(AccountError::Form(errors));
+        }
+        let verification =
+            self.hasher.verify(old.clone(), found.password_hash(), Lane::Trusted).await?;
+        let matches = matches!(verification, Verification::Match { .. });
+        if !matches {
+            tracing::info!(user = %found.id(), "password not changed: the current one is wrong");
+        }
+        Ok(matches)
+    }
+
+    /// Stores the new password of a user whose credentials were verified, unless they have changed
+    /// since, and continues their session under a new id.
+    async fn store(
+        &self,
+        session: &Session,
+        found: &StoredUser,
+        user: &User,
+        new: Password,
+    ) -> Result<PasswordChangeOutcome, AccountError> {
+        let hash = self.hasher.hash(new, Lane::Trusted).await?;
+        let replaced = Replaced::new(&session.id, &session.key).stored_value();
+        let (id, key) = self.sessions.prepare_rotated(session, PasswordChange::NAME);
+        let credentials = found.credentials();
+        let notice = self.notices.compose(MessageKind::PasswordChanged, user, &[])?;
+        let effects = Effects {
+            replaces: Some(&replaced),
+            must_replace: true,
+            issue: slice::from_ref(&key),
+            send: notice.as_slice(),
+            ..ENDS
+        };
+        let change = change(hash, &credentials, effects);
+        match self.users.change(found.id(), &change).await? {
+            Changed::Done(stored) => {
+                tracing::info!(user = %found.id(), "password changed");
+                let user = stored.regardless_of_state().0;
+                let session = self.sessions.prepared(id, &key, None, user);
+                Ok(PasswordChangeOutcome::Changed(Box::new(session)))
+            }
+            Changed::GuardFailed => Ok(PasswordChangeOutcome::WrongPassword),
+            Changed::NoSuchUser | Changed::SessionGone => Ok(PasswordChangeOutcome::NotLoggedIn),
+            Changed::NotAllowed => Err(AccountError::NotAllowed),
+            Changed::LastAdmin
+            | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::UsernameTaken
+            | Changed::EmailTaken
+            | Changed::DoneUnreadable => Err(unexpected()),
+        }
+    }
+}
+
+/// What ends with a password.
+const ENDS: Effects<'static> = Effects {
+    consume: None,
+    uses: None,
+    sessions: EndSessions::All,
+    revoke: &[KeyPrefix::PasswordReset, KeyPrefix::KnownDevice],
+    replaces: None,
+    must_replace: false,
+    issue: &[],
+    send: &[],
+};
+
+fn change<'a>(
+    hash: String,
+    credentials: &'a CredentialVersion,
+    effects: Effects<'a>,
+) -> Change<'a> {
+    Change {
+        secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
+        event: Some(StateEvent::PasswordChanged),
+        guard: Guard::CredentialsAre(credentials),
+        effects,
+        ..Change::default()
+    }
+}
+
+fn unexpected() -> AccountError {
+    StorageError::bug("unexpected outcome of a change of the password").into()
+}

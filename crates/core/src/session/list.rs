@@ -1,0 +1,103 @@
+//! The sessions of a user, for themselves.
+
+use std::net::IpAddr;
+
+use super::client::Client;
+use super::{Session, Sessions, last_use};
+use crate::clock::Timestamp;
+use crate::crypto::{equal, hash};
+use crate::key::{Key, KeyPrefix};
+use crate::storage::StorageError;
+
+/// Maximum number of listed sessions; older ones are left out.
+const MAX_LISTED: u32 = 500;
+
+/// A session of a user, as shown to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedSession {
+    /// Identifies the session in this list. It is a digest, and no credential.
+    pub id: String,
+    /// Whether it is the session that asks.
+    pub current: bool,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was last used; up to an hour may be missing.
+    pub last_active: Timestamp,
+    /// When it expires; `None` for never.
+    pub expires: Option<Timestamp>,
+    /// The device on which it began, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
+    /// The network address from which it began, if known.
+    pub address: Option<IpAddr>,
+}
+
+/// The outcome of ending a listed session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedSession {
+    /// Another session of the user has ended.
+    Other,
+    /// The session that asks has ended.
+    Current,
+    /// The user has no session with this id.
+    NotFound,
+}
+
+impl Sessions {
+    /// The live sessions of the user of `session`, the newest first, at most 500. Empty for an
+    /// anonymous session.
+    pub async fn list(&self, session: &Session) -> Result<Vec<ListedSession>, StorageError> {
+        let keys = self.keys_beside(session).await?;
+        Ok(keys.iter().map(|key| listed(key, session)).collect())
+    }
+
+    /// Ends the session with this [id](ListedSession::id), if it belongs to the user of `session`.
+    pub async fn end_listed(
+        &self,
+        session: &Session,
+        id: &str,
+    ) -> Result<EndedSession, StorageError> {
+        let keys = self.keys_beside(session).await?;
+        let found = keys.into_iter().find(|key| equal(list_id(key).as_bytes(), id.as_bytes()));
+        let Some(key) = found else { return Ok(EndedSession::NotFound) };
+        // Of concurrent requests, each that found it reports that it has ended.
+        self.keys.delete(&key.value).await?;
+        let current = key.value == session.key.value;
+        Ok(if current { EndedSession::Current } else { EndedSession::Other })
+    }
+
+    /// The keys of the live sessions of the user of `session`.
+    async fn keys_beside(&self, session: &Session) -> Result<Vec<Key>, StorageError> {
+        let Some(user) = &session.user else { return Ok(Vec::new()) };
+        let now = self.clock.now();
+        let prefix = KeyPrefix::Session;
+        let keys = self.keys.list_for_user(Some(&user.id), prefix, None, MAX_LISTED).await?;
+        // Sessions of an older epoch have ended, even if another engine still has them.
+        let is_live = |key: &Key| {
+            key.epoch == session.key.epoch && !key.is_expired(now) && !self.is_idle(key, now)
+        };
+        let mut live: Vec<Key> = keys.into_iter().filter(is_live).collect();
+        if !live.iter().any(|key| key.value == session.key.value) {
+            live.push(session.key.clone());
+        }
+        Ok(live)
+    }
+}
+
+fn listed(key: &Key, session: &Session) -> ListedSession {
+    let Client { device, address, .. } = Client::of(&key.data);
+    ListedSession {
+        id: list_id(key),
+        current: key.value == session.key.value,
+        created: key.created,
+        last_active: last_use(key),
+        expires: key.expires,
+        device,
+        address,
+    }
+}
+
+/// A digest of the stored value, which is itself a digest of the secret id.
+fn list_id(key: &Key) -> String {
+    hash(&key.value)
+}
