@@ -159,6 +159,10 @@ async fn b12_request_without_the_field_does_not_turn_the_factor_off() {
         assert!(response.json()["fieldErrors"]["factor2"].is_array(), "{}", response.body);
         site.clock.advance(STEP);
     }
+    bob.browser.submit(PAGE, &[("next", "/a")]).await;
+    let page = bob.browser.submit(PAGE, &[("otp", &*site.totp_code(&bob.secret))]).await;
+    page.assert_page(400, "value=\"/a\"");
+    site.clock.advance(STEP);
     assert_eq!(factor_of(&site, "bob").await, Some(FactorName::TOTP));
     // The stored request counts, not what comes with the code.
     let asked = bob.browser.post(API, json!({"factor2": "dummyFactor2"})).await;

@@ -101,6 +101,26 @@ async fn pages_of_a_sign_up_with_an_authenticator_application() {
 }
 
 #[tokio::test]
+async fn codes_that_were_not_sent_are_shown_in_development() {
+    for (factor2, to) in [("email", "bob@x.org"), ("sms", "+431234567")] {
+        let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+        let mut browser = site.browser();
+        let page = browser.submit("/signup", &form(factor2, "/reports")).await;
+        page.assert_page(200, to);
+        site.crossauth.auth().outbox.send_now().await.unwrap();
+        let outbox = browser.get("/dev/outbox").await.text();
+        assert!(outbox.contains(to), "{outbox}");
+        let words = outbox.split(|c: char| !c.is_ascii_alphanumeric());
+        let code = words
+            .into_iter()
+            .find(|word| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        let form = [("otp", code.unwrap()), ("next", "/reports")];
+        browser.submit("/configurefactor2", &form).await.assert_page(200, "href=\"/reports\"");
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{factor2}");
+    }
+}
+
+#[tokio::test]
 async fn form_of_a_login_that_waits_has_the_token_of_its_new_session() {
     let site = Site::with_factors(&[]);
     let secret = site.enrolled_browser("bob").await.secret;

@@ -82,9 +82,10 @@ async fn authenticator_app_remembered_device_and_lost_phone_without_scripts() {
     log_out_and_in(&browser, &server).await;
     browser.expect("Remembered devices").await;
 
-    browser.forget_cookies().await;
-    browser.open(&server.url("/login")).await;
-    log_in(&browser, "alice", PASSWORD).await;
+    browser.click("Forget").await;
+    browser.expect("10 recovery codes left").await;
+    assert!(!browser.text().await.contains("Remembered devices"));
+    log_out_and_in(&browser, &server).await;
     browser.expect("Enter your code").await;
     browser.open_details("Use a recovery code").await;
     browser.fill("Recovery code", &codes[0].to_lowercase()).await;
