@@ -173,6 +173,7 @@ impl Settings {
             .signup(self.signup.config.clone())
             .signup_fields(self.signup.fields.clone())
             .factors(self.factors())
+            .protected_endpoints(self.second_factors.protected.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

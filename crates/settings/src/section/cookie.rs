@@ -18,6 +18,8 @@ pub struct Cookies {
     pub session_secure: Option<bool>,
     /// Explicit `Secure` attribute of the CSRF cookie.
     pub csrf_secure: Option<bool>,
+    /// Explicit `Secure` attribute of the cookie of known devices.
+    pub device_secure: Option<bool>,
 }
 
 words! { SameSite, "`strict`, `lax` or `none`" {
@@ -75,6 +77,23 @@ section! { Cookies {
     "csrf.secure": Optional<Flag> => csrf_secure, upstream "CSRF_COOKIE_SECURE";
     /// Whether the CSRF cookie is hidden from scripts in the page.
     "csrf.http_only": Flag => config.csrf.http_only, upstream "CSRF_COOKIE_HTTPONLY";
+    /// The name of the cookie of a device on which the second factor is not asked for again.
+    "known_device.cookie_name": CookieName => config.device.name, upstream "KNOWNDEVICE_COOKIE_NAME";
+    /// The domain of that cookie; if not set, the exact host.
+    "known_device.domain": Optional<Domain> => config.device.domain,
+        upstream "KNOWNDEVICE_COOKIE_DOMAIN";
+    /// The path of that cookie.
+    "known_device.path": Optional<LocalPath> => config.device.path,
+        upstream "KNOWNDEVICE_COOKIE_PATH";
+    /// Which cross-site requests carry that cookie: none, top-level navigation, or all.
+    "known_device.same_site": Choice<SameSite> => config.device.same_site,
+        upstream "KNOWNDEVICE_COOKIE_SAMESITE";
+    /// Whether that cookie is sent over https only. Follows from `base_url`; a value that
+    /// contradicts it is an error.
+    "known_device.secure": Optional<Flag> => device_secure, upstream "KNOWNDEVICE_COOKIE_SECURE";
+    /// Whether that cookie is hidden from scripts in the page.
+    "known_device.http_only": Flag => config.device.http_only,
+        upstream "KNOWNDEVICE_COOKIE_HTTPONLY";
     /// Which responses set the CSRF cookie: those that contain a token, or every response to a GET
     /// request, as Crossauth for Python and TypeScript does.
     "csrf.issue": Choice<CsrfIssue> => config.csrf_issue;
@@ -103,12 +122,21 @@ impl Cookies {
         let agrees = |secure: Option<bool>| secure.is_none_or(|secure| secure == https);
         rules.require(agrees(self.session_secure), &["session.secure", "base_url"], SECURE);
         rules.require(agrees(self.csrf_secure), &["csrf.secure", "base_url"], SECURE);
+        let keys = ["known_device.secure", "base_url"];
+        rules.require(agrees(self.device_secure), &keys, SECURE);
+        check_cookie(&self.config.device, &DEVICE_KEYS, https, rules);
         check_cookie(&self.config.session, &SESSION_KEYS, https, rules);
         check_cookie(&self.config.csrf, &CSRF_KEYS, https, rules);
         rules.require(
             self.config.csrf.name != self.config.session.name,
             &["csrf.cookie_name", "session.cookie_name"],
             "must differ from `session.cookie_name`",
+        );
+        let others = [&self.config.csrf.name, &self.config.session.name];
+        rules.require(
+            !others.contains(&&self.config.device.name),
+            &["known_device.cookie_name", "csrf.cookie_name", "session.cookie_name"],
+            "must differ from the names of the other cookies",
         );
         let for_one_host =
             |cookie: &CookieOptions| cookie.domain.is_none() && cookie.path.as_deref() == Some("/");
@@ -127,6 +155,12 @@ type Keys = [&'static str; 4];
 
 const SESSION_KEYS: Keys =
     ["session.cookie_name", "session.domain", "session.path", "session.same_site"];
+const DEVICE_KEYS: Keys = [
+    "known_device.cookie_name",
+    "known_device.domain",
+    "known_device.path",
+    "known_device.same_site",
+];
 const CSRF_KEYS: Keys = ["csrf.cookie_name", "csrf.domain", "csrf.path", "csrf.same_site"];
 
 /// Checks the requirements of browsers.

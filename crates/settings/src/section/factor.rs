@@ -1,17 +1,55 @@
 //! Second factors.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crossauth_axum::ProtectedEndpoints;
 use crossauth_core::factor::{Configured, FactorConfig};
+use crossauth_core::user::FactorName;
 
 use super::{Mail, Site, Sms, section};
-use crate::kind::List;
+use crate::kind::{List, Optional, Span, Text};
 use crate::rule::Rules;
 
-/// Which second factors users may have.
-#[derive(Debug, Clone, Default)]
+/// The longest lifetime of a code that is sent.
+const MAX_CODE_LIFETIME: Duration = Duration::from_mins(10);
+
+/// Which second factors users may have, and what demands them.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SecondFactors {
     /// Their names, with `none` for no second factor; empty for `none` and every configured one.
     pub allowed: Vec<String>,
+    /// The name of the site in authenticator applications. If not set, the name of the site.
+    pub app_name: Option<String>,
+    /// The name of authenticator applications for users.
+    pub totp_name: Option<String>,
+    /// The name of codes by e-mail for users.
+    pub email_name: Option<String>,
+    /// The name of codes by SMS for users.
+    pub sms_name: Option<String>,
+    /// How long a code that was sent is valid.
+    pub code_lifetime: Duration,
+    /// How long after a login the password need not be typed again.
+    pub fresh_for: Duration,
+    /// The endpoints that demand the factor.
+    pub protected: ProtectedEndpoints,
+}
+
+impl Default for SecondFactors {
+    fn default() -> Self {
+        let FactorConfig { code_lifetime, fresh_for, .. } = FactorConfig::default();
+        Self {
+            allowed: Vec::new(),
+            app_name: None,
+            totp_name: None,
+            email_name: None,
+            sms_name: None,
+            code_lifetime,
+            fresh_for,
+            protected: ProtectedEndpoints::default(),
+        }
+    }
 }
 
 section! { SecondFactors {
@@ -20,19 +58,51 @@ section! { SecondFactors {
     /// `none`, every account needs a second factor. If not set, `none`, `totp`, and `email` and
     /// `sms` where such messages can be sent.
     "factor2.allowed": List => allowed, upstream "ALLOWED_FACTOR2";
+    /// The name of the site in authenticator applications. If not set, `site_name`.
+    "factor2.app_name": Optional<Text> => app_name;
+    /// What users read for `totp`. If not set, `Authenticator app`.
+    "factor2.totp_name": Optional<Text> => totp_name;
+    /// What users read for `email`. If not set, `Email OTP`.
+    "factor2.email_name": Optional<Text> => email_name;
+    /// What users read for `sms`. If not set, `SMS OTP`.
+    "factor2.sms_name": Optional<Text> => sms_name;
+    /// How long a code that was sent is valid; ten minutes at most.
+    "factor2.code_lifetime": Span => code_lifetime,
+        upstream "EMAIL_AUTHENTICATOR_TOKEN_EXPIRES" "SMS_AUTHENTICATOR_TOKEN_EXPIRES";
+    /// How long after a login the password need not be typed again to set up a second factor.
+    "factor2.fresh_for": Span => fresh_for;
+    /// The pages whose forms demand the second factor of users who have one, as names after the
+    /// prefix. Those that replace or remove an account, its factor or its recovery codes always do.
+    "factor2.protected_pages": List => protected.pages,
+        upstream "FACTOR2_PROTECTED_PAGE_ENDPOINTS";
+    /// The same for JSON endpoints.
+    "factor2.protected_api": List => protected.apis, upstream "FACTOR2_PROTECTED_API_ENDPOINTS";
 } }
 
 impl SecondFactors {
     /// The configuration of the use cases.
     pub(crate) fn config(&self, site: &Site, mail: &Mail, sms: &Sms) -> FactorConfig {
-        let mut second = vec![Configured::Totp { issuer: site.config.name.clone() }];
+        let issuer = self.app_name.as_ref().unwrap_or(&site.config.name).clone();
+        let mut second = vec![Configured::Totp { issuer }];
         if site.dev || mail.host.is_some() {
             second.push(Configured::Email);
         }
         if site.dev || sms.account_sid.is_some() {
             second.push(Configured::Sms);
         }
-        FactorConfig { second, allowed: self.allowed.clone(), ..FactorConfig::default() }
+        let names = [
+            (FactorName::TOTP, &self.totp_name),
+            (FactorName::EMAIL, &self.email_name),
+            (FactorName::SMS, &self.sms_name),
+        ];
+        let names = names.into_iter().filter_map(|(name, given)| Some((name, given.clone()?)));
+        FactorConfig {
+            second,
+            allowed: self.allowed.clone(),
+            friendly_names: names.collect::<HashMap<_, _>>(),
+            code_lifetime: self.code_lifetime,
+            fresh_for: self.fresh_for,
+        }
     }
 
     pub(crate) fn check(&self, site: &Site, mail: &Mail, sms: &Sms, rules: &mut Rules<'_>) {
@@ -55,6 +125,9 @@ impl SecondFactors {
             };
             rules.require_unless_in(&upstream, can_be_had, keys, reason);
         }
+        let fits = !self.code_lifetime.is_zero() && self.code_lifetime <= MAX_CODE_LIFETIME;
+        let reason = "must be between one second and ten minutes";
+        rules.require(fits, &["factor2.code_lifetime"], reason);
         let is_usable = |name: &String| match name.as_str() {
             "" | "none" | "totp" => true,
             "email" => site.dev || mail.host.is_some(),

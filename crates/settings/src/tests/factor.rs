@@ -1,4 +1,5 @@
 use crossauth_core::factor::Configured;
+use crossauth_core::user::FactorName;
 
 use super::{from_environment, from_file, messages};
 
@@ -47,4 +48,38 @@ fn upstreams_name_is_read_and_its_own_factors_only_warn() {
     assert_eq!(configuration.warnings().len(), 1, "{:?}", configuration.warnings());
     let nobody = from_environment(&[("CROSSAUTH_ALLOWED_FACTOR2", "dummyFactor2")]);
     assert!(nobody.is_err());
+}
+
+#[test]
+fn names_lifetimes_protected_endpoints_and_the_cookie_of_devices_can_be_set() {
+    let settings = from_file("factor2.app_name = 'Shop'\nfactor2.totp_name = 'Phone app'");
+    let config = settings.unwrap().settings.factors();
+    assert!(matches!(&config.second[..], [Configured::Totp { issuer }] if issuer == "Shop"));
+    assert_eq!(config.friendly_names[&FactorName::TOTP], "Phone app");
+    let settings = from_environment(&[
+        ("CROSSAUTH_EMAIL_AUTHENTICATOR_TOKEN_EXPIRES", "120"),
+        ("CROSSAUTH_FACTOR2_PROTECTED_PAGE_ENDPOINTS", "[\"/updateuser\"]"),
+        ("CROSSAUTH_FACTOR2_PROTECTED_API_ENDPOINTS", "[\"/api/updateuser\"]"),
+        ("CROSSAUTH_KNOWNDEVICE_COOKIE_NAME", "DEVICE"),
+        ("CROSSAUTH_KNOWNDEVICE_COOKIE_SAMESITE", "strict"),
+    ]);
+    let settings = settings.unwrap().settings;
+    assert_eq!(settings.factors().code_lifetime.as_secs(), 120);
+    assert_eq!(settings.second_factors.protected.pages, ["/updateuser"]);
+    assert_eq!(settings.second_factors.protected.apis, ["/api/updateuser"]);
+    assert_eq!(settings.cookies.config.device.name, "DEVICE");
+}
+
+#[test]
+fn impossible_lifetimes_and_cookies_are_reported() {
+    for (text, expected) in [
+        ("factor2.code_lifetime = '1h'", "factor2.code_lifetime = \"1h\": must be between"),
+        ("factor2.code_lifetime = 0", "must be between one second and ten minutes"),
+        ("known_device.cookie_name = 'SESSIONID'", "must differ from the names"),
+        ("known_device.secure = true", "if and only if `base_url` is https"),
+        ("known_device.same_site = 'none'", "browsers accept `none` only over https"),
+    ] {
+        let found = messages(from_file(text));
+        assert!(found.contains(expected), "{text}: {found}");
+    }
 }
