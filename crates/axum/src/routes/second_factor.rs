@@ -10,6 +10,7 @@ use crossauth_core::login::{
 use crossauth_core::protected::WaitingRequest;
 use crossauth_core::session::{Persistence, Session};
 use crossauth_core::user::FactorName;
+use crossauth_core::visitor::Visitor;
 use crossauth_core::{RECOVERY_CODE, Rejection};
 use http::header::{ALLOW, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -296,10 +297,11 @@ fn persist(pending: &PendingLogin) -> &'static str {
     if pending.persist == Some(Persistence::Persistent) { "on" } else { "" }
 }
 
-/// What the browser calls itself.
+/// A short name of the browser and its system.
 fn device_name(headers: &HeaderMap) -> String {
-    let name = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    name.unwrap_or("Unknown device").to_owned()
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let visitor = Visitor { address: None, user_agent };
+    visitor.device().unwrap_or_else(|| "Unknown device".to_owned())
 }
 
 impl Factor2Page {

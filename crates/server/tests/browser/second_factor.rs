@@ -78,6 +78,7 @@ async fn authenticator_app_remembered_device_and_lost_phone_without_scripts() {
     browser.field("Do not ask for a code").await.click().await.unwrap();
     browser.click("Continue").await;
     browser.expect("Remembered devices").await;
+    browser.expect("Chrome on Linux").await;
 
     log_out_and_in(&browser, &server).await;
     browser.expect("Remembered devices").await;
