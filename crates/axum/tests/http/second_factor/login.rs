@@ -176,3 +176,24 @@ async fn accounts_that_must_set_a_factor_up_are_refused_where_there_is_no_page_f
     let response = site.browser().log_in("bob", PASSWORD).await;
     response.assert_failure(403, "PasswordChangeNeeded");
 }
+
+#[tokio::test]
+async fn users_who_must_change_something_first_are_sent_to_the_page_for_it() {
+    let site = Site::with(|site| super::all_factors(site).prefix("/auth/"));
+    let user = site.with_factor("bob", FactorName::from("gone")).await;
+    let fields = [("username", "bob"), ("password", PASSWORD), ("next", "/after")];
+    let next = "next=%2Fauth%2Flogin%3Fnext%3D%252Fafter";
+    let mut browser = site.browser();
+    browser.prefix = "/auth/";
+    let response = browser.submit("/auth/login", &fields).await;
+    let expected = format!("/auth/changefactor2?required=true&{next}");
+    assert_eq!((response.status.as_u16(), response.location()), (302, Some(&*expected)));
+    assert_eq!(browser.get(&expected).await.status, 200);
+    site.change(&user, UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() }).await;
+    site.set_state(&user, "passwordchangeneeded").await;
+    let response = browser.submit("/auth/login", &fields).await;
+    let expected = format!("/auth/changepassword?required=true&{next}");
+    assert_eq!((response.status.as_u16(), response.location()), (302, Some(&*expected)));
+    assert_eq!(browser.whoami().await, None);
+    assert_eq!(browser.get(&expected).await.status, 200);
+}
