@@ -6,6 +6,7 @@ mod config;
 mod cookie;
 mod delivery;
 mod factor;
+mod fields;
 mod request;
 
 use std::fmt;

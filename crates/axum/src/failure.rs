@@ -216,6 +216,11 @@ impl Failure {
         self.0.code == ErrorCode::InvalidKey
     }
 
+    /// Whether a mailed link is not accepted, so that its form need not be shown again.
+    pub(crate) fn is_about_a_link(&self) -> bool {
+        matches!(self.0.code, ErrorCode::InvalidKey | ErrorCode::Expired | ErrorCode::UserNotActive)
+    }
+
     /// The form with this failure, if one is set.
     pub(crate) fn render_form(&self, info: &RequestInfo) -> Option<Response> {
         self.0.form.as_ref().map(|form| form.0(info, self))

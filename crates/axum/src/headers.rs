@@ -68,6 +68,12 @@ pub(crate) fn page(headers: &mut HeaderMap, config: &Config, nonce: &str, action
     headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(text("default-src 'none'")));
 }
 
+/// The address of the page contains a secret: it is not sent to anyone, not even to our site. Its
+/// form is sent with `Origin: null` then, and is recognised by Fetch Metadata and its token.
+pub(crate) fn hide_address(headers: &mut HeaderMap) {
+    headers.insert(REFERRER_POLICY, text("no-referrer"));
+}
+
 pub(crate) fn redirect(headers: &mut HeaderMap, config: &Config) {
     always(headers, config);
 }

@@ -48,6 +48,10 @@ pub(crate) trait Page: Serialize {
     /// redirect to another origin.
     const REDIRECTS_TO_APPLICATION: bool = false;
 
+    /// Whether the address of the page has the token of a mailed link, which browsers must not send
+    /// to anyone as `Referer`.
+    const HAS_SECRET_ADDRESS: bool = false;
+
     /// A sample with a value for every variable, to check templates.
     fn sample() -> Self
     where

@@ -99,6 +99,9 @@ fn render_for<P: Page>(
             let action =
                 if P::REDIRECTS_TO_APPLICATION { FormAction::Configured } else { FormAction::Own };
             headers::page(response.headers_mut(), config, &nonce, action);
+            if P::HAS_SECRET_ADDRESS {
+                headers::hide_address(response.headers_mut());
+            }
             response
         }
         Err(error) => {

@@ -102,7 +102,7 @@ fn trailing_slash_redirect(info: &RequestInfo) -> Option<axum::response::Respons
     Some(response::redirect(info, &to))
 }
 
-async fn method_not_allowed() -> Failure {
+pub(crate) async fn method_not_allowed() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
         .message("This address does not accept requests with this method")

@@ -16,12 +16,17 @@ pub(crate) mod password;
 pub(crate) mod preview;
 pub(crate) mod profile;
 pub(crate) mod recovery_codes;
+pub(crate) mod request_password_reset;
+pub(crate) mod resend_verification;
+pub(crate) mod reset_password;
+pub(crate) mod restore_email;
 pub(crate) mod second_factor;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod signup;
 mod table;
 pub(crate) mod user_for_session_key;
+pub(crate) mod verify_email;
 
 use axum::response::Response;
 use http::Method;
@@ -31,7 +36,7 @@ use crate::page::{ErrorPage, PageEntry};
 
 pub use table::{Access, Endpoint};
 pub(crate) use table::{Feature, Route};
-use table::{async_handler, sync_handler};
+use table::{async_handler, sync_handler, token_of};
 
 /// The result of a handler.
 pub(crate) type HandlerResult = Result<Response, Failure>;
@@ -91,6 +96,22 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/getcsrftoken",       Access::Public,    sync_handler!(csrf_token::show)),
     Route::new(Method::GET,  "api/userforsessionkey",  Access::LoggedIn,  sync_handler!(user_for_session_key::show)),
     Route::new(Method::POST, "api/userforsessionkey",  Access::LoggedInWithCsrfToken, async_handler!(user_for_session_key::submit)),
+    Route::new(Method::GET,  "verifyemail/{token}",     Access::Link,      async_handler!(verify_email::show)).of(Feature::EmailVerification),
+    Route::new(Method::GET,  "api/verifyemail/{token}", Access::Link,      async_handler!(verify_email::follow)).of(Feature::EmailVerification),
+    Route::new(Method::POST, "verifyemail",             Access::CsrfToken, async_handler!(verify_email::submit)).of(Feature::EmailVerification),
+    Route::new(Method::POST, "api/verifyemail",         Access::CsrfToken, async_handler!(verify_email::submit)).of(Feature::EmailVerification),
+    Route::new(Method::GET,  "resendverification",      Access::Public,    sync_handler!(resend_verification::show)).of(Feature::EmailVerification),
+    Route::new(Method::POST, "resendverification",      Access::CsrfToken, async_handler!(resend_verification::submit)).of(Feature::EmailVerification),
+    Route::new(Method::POST, "api/resendverification",  Access::CsrfToken, async_handler!(resend_verification::submit)).of(Feature::EmailVerification),
+    Route::new(Method::GET,  "restoreemail/{token}",    Access::Link,      async_handler!(restore_email::show)).of(Feature::AddressRestore),
+    Route::new(Method::POST, "restoreemail",            Access::CsrfToken, async_handler!(restore_email::submit)).of(Feature::AddressRestore),
+    Route::new(Method::POST, "api/restoreemail",        Access::CsrfToken, async_handler!(restore_email::submit)).of(Feature::AddressRestore),
+    Route::new(Method::GET,  "requestpasswordreset",    Access::Public,    sync_handler!(request_password_reset::show)).of(Feature::PasswordReset),
+    Route::new(Method::POST, "requestpasswordreset",    Access::CsrfToken, async_handler!(request_password_reset::submit)).of(Feature::PasswordReset),
+    Route::new(Method::POST, "api/requestpasswordreset", Access::CsrfToken, async_handler!(request_password_reset::submit)).of(Feature::PasswordReset),
+    Route::new(Method::GET,  "resetpassword/{token}",   Access::Link,      async_handler!(reset_password::show)).of(Feature::PasswordReset),
+    Route::new(Method::POST, "resetpassword",           Access::CsrfToken, async_handler!(reset_password::submit)).of(Feature::PasswordReset),
+    Route::new(Method::POST, "api/resetpassword",       Access::CsrfToken, async_handler!(reset_password::submit)).of(Feature::PasswordReset),
     Route::new(Method::GET,  "dev/outbox",             Access::Public,    sync_handler!(preview::show)).of(Feature::Preview),
 ];
 
@@ -110,5 +131,11 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<profile::DeleteUserPage>(),
     PageEntry::of::<setup::SetupPage>(),
     PageEntry::of::<preview::PreviewPage>(),
+    PageEntry::of::<verify_email::VerifyEmailPage>(),
+    PageEntry::of::<verify_email::EmailVerifiedPage>(),
+    PageEntry::of::<resend_verification::ResendVerificationPage>(),
+    PageEntry::of::<restore_email::RestoreEmailPage>(),
+    PageEntry::of::<request_password_reset::RequestPasswordResetPage>(),
+    PageEntry::of::<reset_password::ResetPasswordPage>(),
     PageEntry::of::<ErrorPage>(),
 ];

@@ -13,15 +13,19 @@ use crate::crypto::{InvalidKey, SignatureForm, Signer};
 use crate::csrf::Csrf;
 use crate::deps::Deps;
 use crate::device::Devices;
+use crate::email_link::Activation;
+use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::Enrolment;
 use crate::factor::{FactorConfig, FactorDeps, Factors};
 use crate::hooks::Hooks;
 use crate::housekeeping;
 use crate::login::Login;
-use crate::message::Messages;
+use crate::mail_request::{MailRequestWorker, MailRequests};
+use crate::message::{Channel, Messages};
 use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::password_change::PasswordChanges;
+use crate::password_reset::{PasswordReset, PasswordResetConfig};
 use crate::profile::Profile;
 use crate::protected::Protection;
 use crate::random::{Random, SystemRandom};
@@ -29,7 +33,7 @@ use crate::recovery::RecoveryCodes;
 use crate::secret::ServerSecret;
 use crate::session::{SessionConfig, Sessions};
 use crate::setup::Setup;
-use crate::signup::{Signup, SignupConfig};
+use crate::signup::{Signup, SignupConfig, SignupParts};
 use crate::storage::Storage;
 use crate::vault::Vault;
 
@@ -50,6 +54,10 @@ pub struct AuthConfig {
     pub signup: SignupConfig,
     /// The second factors.
     pub factors: FactorConfig,
+    /// Verification of e-mail addresses.
+    pub email_verification: EmailVerificationConfig,
+    /// Reset of passwords by e-mail.
+    pub password_reset: PasswordResetConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -67,6 +75,8 @@ impl AuthConfig {
             password_policy: PasswordPolicy::default(),
             signup: SignupConfig::default(),
             factors: FactorConfig::default(),
+            email_verification: EmailVerificationConfig::default(),
+            password_reset: PasswordResetConfig::default(),
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -105,6 +115,9 @@ pub enum AuthConfigError {
     /// No key can be derived from the secret.
     #[error("the keys that encrypt stored values cannot be derived from the secret")]
     Key(#[from] InvalidKey),
+    /// A feature that needs mail is switched on, and mail cannot be sent.
+    #[error("{0} is enabled, but no mail can be sent: configure a mail server or disable it")]
+    NoMail(&'static str),
 }
 
 macro_rules! opaque {
@@ -148,12 +161,17 @@ pub struct Auth {
     pub password_change: PasswordChanges,
     /// Changes accounts at the request of their owners.
     pub profile: Profile,
+    /// Verifies and changes e-mail addresses.
+    pub email_verification: Arc<EmailVerification>,
+    /// Resets passwords by e-mail.
+    pub password_reset: Arc<PasswordReset>,
     /// Creates the first administrator.
     pub setup: Setup,
     /// Composes messages to users.
     pub messages: Arc<Messages>,
     /// The messages that wait to be sent.
     pub outbox: Arc<Outbox>,
+    mail_requests: Arc<MailRequestWorker>,
     deps: Deps,
 }
 
@@ -165,46 +183,46 @@ impl Auth {
         sources: &Sources,
     ) -> Result<Self, AuthConfigError> {
         let Sources { clock, random } = sources.clone();
-        let messages = Messages::new(&config.secret, clock.clone(), random.clone())?;
-        let messages = Arc::new(messages);
-        let factor_deps =
-            FactorDeps { messages: messages.clone(), clock: clock.clone(), random: random.clone() };
+        let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
         let deps = Deps {
             storage: storage.clone(),
             signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
             hasher: Arc::new(Hasher::new(config.hasher, random.clone())?),
             hooks: config.hooks,
             vault: Arc::new(Vault::new(&config.secret, random.clone())?),
-            factors: Arc::new(Factors::new(&config.factors, &factor_deps)),
+            factors: Arc::new(factors(&config.factors, &messages, sources)),
             messages,
             clock,
             random,
         };
-        let (store, clock) = (deps.storage.outbox.clone(), deps.clock.clone());
-        let outbox = Outbox::new(store, clock, deps.messages.clone(), config.delivery);
+        let outbox = outbox(&deps, config.delivery);
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps));
         let (keeper, known) = (sessions.clone(), devices.clone());
         let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known));
-        let fresh_for = config.factors.fresh_for;
-        let (keeper, door) = (sessions.clone(), login.clone());
+        let (keeper, door, fresh_for) = (sessions.clone(), login.clone(), config.factors.fresh_for);
         let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, fresh_for);
         let enrolment = Arc::new(enrolment);
-        let editable_fields = config.signup.editable_fields.clone();
+        let configs = (config.email_verification, config.password_reset);
+        let mail_requests = mail_requests(&deps, configs, &outbox, &accounts, &login)?;
+        let parts = SignupParts {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            login: login.clone(),
+            enrolment: enrolment.clone(),
+            factors: deps.factors.clone(),
+            verification: mail_requests.verification.clone(),
+        };
         Ok(Self {
             password_change: PasswordChanges::new(&deps, accounts.clone(), sessions.clone()),
-            profile: Profile::new(&deps, accounts.clone(), editable_fields),
+            profile: Profile::new(&deps, accounts.clone(), config.signup.editable_fields.clone()),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
-            signup: Signup::new(
-                accounts.clone(),
-                sessions.clone(),
-                login.clone(),
-                enrolment.clone(),
-                deps.factors.clone(),
-                config.signup,
-            ),
+            signup: Signup::new(parts, config.signup),
+            email_verification: mail_requests.verification.clone(),
+            password_reset: mail_requests.reset.clone(),
+            mail_requests,
             setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
             messages: deps.messages.clone(),
             outbox: Arc::new(outbox),
@@ -220,8 +238,15 @@ impl Auth {
         })
     }
 
-    /// The background tasks: sending messages, deleting expired keys and old messages, and recording
-    /// when sessions were last used.
+    /// Handles the requests for mail that wait, such as those to reset a password, which the
+    /// [`tasks`](Self::tasks) do otherwise. For a graceful shutdown, after the last request was
+    /// answered, and for tests.
+    pub async fn handle_mail_requests(&self) {
+        self.mail_requests.handle_waiting().await;
+    }
+
+    /// The background tasks: sending messages, handling requests for mail, deleting expired keys and
+    /// old messages, and recording when sessions were last used.
     /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
     /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
     /// another runtime, too.
@@ -230,20 +255,65 @@ impl Auth {
         let purge = housekeeping::purge_loop(storage, clock.clone());
         let record = self.sessions.record_activity();
         let send = self.outbox.clone().run();
+        let requested = self.mail_requests.run();
         async move {
             let (mut purge, mut record, mut send) = (pin!(purge), pin!(record), pin!(send));
+            let mut requested = pin!(requested);
             poll_fn(|context| {
                 // The first ends with this `Auth`; the purge may detect that ten minutes later.
                 let recorded = record.as_mut().poll(context);
                 let purged = purge.as_mut().poll(context);
                 let stopped = send.as_mut().poll(context);
-                if recorded.is_ready() || purged.is_ready() || stopped.is_ready() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
+                let handled = requested.as_mut().poll(context);
+                let all = [recorded, purged, stopped, handled];
+                if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
         }
+    }
+}
+
+fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {
+    let Deps { storage, clock, messages, .. } = deps;
+    Outbox::new(storage.outbox.clone(), clock.clone(), messages.clone(), delivery)
+}
+
+fn factors(config: &FactorConfig, messages: &Arc<Messages>, sources: &Sources) -> Factors {
+    let Sources { clock, random } = sources.clone();
+    Factors::new(config, &FactorDeps { messages: messages.clone(), clock, random })
+}
+
+/// The use cases that mail links, with the queue of their requests.
+fn mail_requests(
+    deps: &Deps,
+    (verification, reset): (EmailVerificationConfig, PasswordResetConfig),
+    outbox: &Outbox,
+    accounts: &Arc<Accounts>,
+    login: &Arc<Login>,
+) -> Result<Arc<MailRequestWorker>, AuthConfigError> {
+    let can_send = outbox.can_send(Channel::Email);
+    let (accounts, login) = (accounts.clone(), login.clone());
+    let verifies = is_on(verification.activation, can_send, "e-mail verification")?;
+    let resets = is_on(reset.activation, can_send, "password reset")?;
+    let requests = Arc::new(MailRequests::default());
+    let queue = requests.clone();
+    let verification = EmailVerification::new(deps, queue, verification.lifetime, verifies, resets);
+    let queue = requests.clone();
+    let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
+    let (verification, reset) = (Arc::new(verification), Arc::new(reset));
+    Ok(Arc::new(MailRequestWorker { requests, verification, reset }))
+}
+
+/// Whether a feature that needs mail is on.
+fn is_on(
+    activation: Activation,
+    can_send: bool,
+    feature: &'static str,
+) -> Result<bool, AuthConfigError> {
+    match activation {
+        Activation::WhereMailCanBeSent => Ok(can_send),
+        Activation::On if can_send => Ok(true),
+        Activation::On => Err(AuthConfigError::NoMail(feature)),
+        Activation::Off => Ok(false),
     }
 }

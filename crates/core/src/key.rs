@@ -68,6 +68,8 @@ key_prefixes! {
     KnownDevice = "kd:",
     /// A recovery code, which stands in for the second factor once.
     RecoveryCode = "rc:",
+    /// The link that takes a change of the e-mail address back.
+    AddressRestore = "ra:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
 }

@@ -233,6 +233,24 @@ impl Login {
         Ok(outcome.unwrap_or(LoginOutcome::WrongCredentials))
     }
 
+    /// Begins a session for a user who has just set a password, if a login takes no more than that:
+    /// neither a second factor nor anything that the state of the account demands.
+    pub(crate) async fn admit_with_password(
+        &self,
+        found: &StoredUser,
+        door: Door<'_>,
+    ) -> Result<Option<Box<NewSession>>, LoginError> {
+        let account = self.challenges.open(found.clone())?;
+        let demand = self.challenges.factors.demand(&account.user);
+        if found.refusal(StateChecks::ALL).is_some() || !matches!(demand, Demand::Nothing) {
+            return Ok(None);
+        }
+        match self.begin(found.id(), &found.credentials(), door).await? {
+            Some(LoginOutcome::LoggedIn(session)) => Ok(Some(session)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Decides what the account demands beyond the first factor; `None` if the credentials changed
     /// in this moment.
     async fn proceed(

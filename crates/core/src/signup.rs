@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::clock::Timestamp;
+use crate::email_verification::EmailVerification;
 use crate::enrolment::{Begun, Enrolment, EnrolmentError, SignupFactor};
 use crate::factor::{Factor, Factors};
 use crate::form::{Field, FieldError, Rule};
@@ -12,7 +13,8 @@ use crate::password::Lane;
 use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{Effects, Guard, StorageError, StorageErrorKind, StoredUser};
 use crate::user::{
-    FactorName, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
+    EmailAddress, FactorName, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState,
+    is_reserved_field,
 };
 use crate::visitor::Visitor;
 
@@ -79,6 +81,9 @@ impl<'a> SignupRequest<'a> {
 pub enum SignupOutcome {
     /// The account was created and a session has begun.
     LoggedIn(Box<NewSession>),
+    /// If the address has no account, this one was created, and a link to verify the address was
+    /// sent. If it has one, its owner is notified, and nothing was created.
+    VerifyEmail,
     /// The account was created, and its second factor waits to be set up. Signing up once more with
     /// the same password continues there.
     SetUpFactor(Box<SignupFactor>),
@@ -99,19 +104,24 @@ pub struct Signup {
     login: Arc<Login>,
     enrolment: Arc<Enrolment>,
     factors: Arc<Factors>,
+    verification: Arc<EmailVerification>,
     config: SignupConfig,
 }
 
+/// The use cases that a sign-up takes.
+pub(crate) struct SignupParts {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) login: Arc<Login>,
+    pub(crate) enrolment: Arc<Enrolment>,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) verification: Arc<EmailVerification>,
+}
+
 impl Signup {
-    pub(crate) fn new(
-        accounts: Arc<Accounts>,
-        sessions: Arc<Sessions>,
-        login: Arc<Login>,
-        enrolment: Arc<Enrolment>,
-        factors: Arc<Factors>,
-        config: SignupConfig,
-    ) -> Self {
-        Self { accounts, sessions, login, enrolment, factors, config }
+    pub(crate) fn new(parts: SignupParts, config: SignupConfig) -> Self {
+        let SignupParts { accounts, sessions, login, enrolment, factors, verification } = parts;
+        Self { accounts, sessions, login, enrolment, factors, verification, config }
     }
 
     /// Configuration of sign-up.
@@ -120,7 +130,8 @@ impl Signup {
     }
 
     /// Creates an account and begins its first session, in one transaction. With a second factor,
-    /// begins to set that up instead.
+    /// begins to set that up instead. Where addresses must be verified, sends the link in the same
+    /// transaction and begins no session.
     ///
     /// If a form is submitted twice, for example by a double click, the second request logs in: its
     /// username, address and password are those of the existing account.
@@ -133,6 +144,12 @@ impl Signup {
         }
         request.form.fields.retain(|name, _| self.is_editable(name));
         let mut user = self.accounts.check(&request.form, &self.config.reserved_names)?;
+        if self.verification.is_enabled() {
+            if EmailVerification::address_of(&user).is_none() {
+                return Err(AccountError::Form(vec![FieldError::new(Field::Email, Rule::Missing)]));
+            }
+            user.state = UserState::AwaitingEmailVerification;
+        }
         let factor = self.chosen_factor(&request, &user)?;
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
         match self.accounts.find(&user.username).await {
@@ -145,6 +162,9 @@ impl Signup {
             expect_factor(&mut user, &**factor);
             return self.sign_up_with_factor(request, user, &secrets).await;
         }
+        if self.verification.is_enabled() {
+            return self.sign_up_unverified(request, user, &secrets).await;
+        }
         let Door { persist, replaces, visitor, .. } = request.door();
         let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let guard = Guard::None;
@@ -154,12 +174,7 @@ impl Signup {
                 tracing::info!(session = %session.id.digest(), "signed up");
                 Ok(SignupOutcome::LoggedIn(session))
             }
-            Err(error) if is_username_taken(&error) => {
-                // By another request in this moment, perhaps by the same form.
-                let existing = self.accounts.find(&user.username).await?.ok_or(error)?;
-                self.repeat(request, &user, &existing).await
-            }
-            Err(error) => Err(error),
+            Err(error) => self.refused(error, request, &user).await,
         }
     }
 
@@ -176,7 +191,7 @@ impl Signup {
         let password = request.form.password;
         if existing.username != user.username || existing.email != user.email {
             self.accounts.verify_dummy(password, Lane::Public).await?;
-            return Err(taken(Field::Username));
+            return self.username_taken(user);
         }
         let Door { persist, replaces, visitor, .. } = door;
         let attempt = LoginAttempt {
@@ -192,6 +207,10 @@ impl Signup {
                 let stored = stored.ok_or_else(|| taken(Field::Username))?;
                 self.set_up(stored, request.factor2, door).await
             }
+            Ok(LoginOutcome::Refused(Refusal::EmailNotVerified)) => {
+                self.verification.request_for(&existing.id)?;
+                Ok(SignupOutcome::VerifyEmail)
+            }
             Ok(
                 outcome @ (LoginOutcome::SecondFactor(_)
                 | LoginOutcome::PasswordChange(_)
@@ -199,10 +218,77 @@ impl Signup {
                 | LoginOutcome::TooMany { .. }),
             ) => Ok(SignupOutcome::Existing(outcome)),
             Ok(LoginOutcome::WrongCredentials | LoginOutcome::Refused(_)) => {
-                Err(taken(Field::Username))
+                self.username_taken(user)
             }
             Err(error) => Err(EnrolmentError::from(error).into()),
         }
+    }
+
+    /// The outcome for a username that another account has, as its name or as its address. Where
+    /// addresses are verified, it does not reveal which addresses have accounts.
+    fn username_taken(&self, user: &NewUser) -> Result<SignupOutcome, AccountError> {
+        let is_address = EmailAddress::parse(&user.username);
+        match is_address {
+            Ok(address) if self.verification.is_enabled() => {
+                self.address_taken(address.into_string())
+            }
+            Ok(_) | Err(_) => Err(taken(Field::Username)),
+        }
+    }
+
+    fn address_taken(&self, address: String) -> Result<SignupOutcome, AccountError> {
+        self.verification.report_use(address)?;
+        Ok(SignupOutcome::VerifyEmail)
+    }
+
+    /// Creates an account that waits for the verification of its address, and sends the link.
+    async fn sign_up_unverified(
+        &self,
+        request: SignupRequest<'_>,
+        user: NewUser,
+        secrets: &UserSecrets,
+    ) -> Result<SignupOutcome, AccountError> {
+        match self.insert_with_link(&user, secrets).await {
+            Ok(stored) => {
+                tracing::info!(user = %stored.id(), "signed up; the address must be verified");
+                Ok(SignupOutcome::VerifyEmail)
+            }
+            Err(error) => self.refused(error, request, &user).await,
+        }
+    }
+
+    /// The outcome where the store refused an account: another request may have created it in this
+    /// moment, perhaps by the same form.
+    async fn refused(
+        &self,
+        error: AccountError,
+        request: SignupRequest<'_>,
+        user: &NewUser,
+    ) -> Result<SignupOutcome, AccountError> {
+        if is_taken(&error, &Field::Username) {
+            return match self.accounts.find(&user.username).await? {
+                Some(existing) => Box::pin(self.repeat(request, user, &existing)).await,
+                None => Err(error),
+            };
+        }
+        match EmailVerification::address_of(user) {
+            Some(address) if self.verification.is_enabled() && is_taken(&error, &Field::Email) => {
+                self.address_taken(address)
+            }
+            Some(_) | None => Err(error),
+        }
+    }
+
+    async fn insert_with_link(
+        &self,
+        user: &NewUser,
+        secrets: &UserSecrets,
+    ) -> Result<StoredUser, AccountError> {
+        let link =
+            self.verification.link_for(user)?.map(|link| (vec![link.key], vec![link.message]));
+        let (issue, send) = link.unwrap_or_default();
+        let effects = Effects { issue: &issue, send: &send, ..Effects::default() };
+        self.accounts.insert(user, secrets, Guard::None, effects).await
     }
 
     /// The second factor that a form chooses, which the account can have.
@@ -231,17 +317,13 @@ impl Signup {
         user: NewUser,
         secrets: &UserSecrets,
     ) -> Result<SignupOutcome, AccountError> {
-        match self.accounts.insert(&user, secrets, Guard::None, Effects::default()).await {
+        match self.insert_with_link(&user, secrets).await {
             Ok(stored) => {
                 tracing::info!(user = %stored.id(), "signed up; the second factor is awaited");
                 let door = request.door();
                 self.set_up(stored, None, door).await
             }
-            Err(error) if is_username_taken(&error) => {
-                let existing = self.accounts.find(&user.username).await?.ok_or(error)?;
-                Box::pin(self.repeat(request, &user, &existing)).await
-            }
-            Err(error) => Err(error),
+            Err(error) => self.refused(error, request, &user).await,
         }
     }
 
@@ -294,9 +376,9 @@ impl Signup {
     }
 }
 
-fn is_username_taken(error: &AccountError) -> bool {
+fn is_taken(error: &AccountError, field: &Field) -> bool {
     let AccountError::Form(errors) = error else { return false };
-    errors.iter().any(|error| error.field == Field::Username && error.rule == Rule::Taken)
+    errors.iter().any(|error| error.field == *field && error.rule == Rule::Taken)
 }
 
 fn form_error(field: Field) -> AccountError {

@@ -100,6 +100,7 @@ impl Server {
             idle: settings.connections.keep_alive,
         };
         let readiness = Arc::clone(&application.readiness);
+        let crossauth = application.crossauth.clone();
         let connections = Connections::new(Gate::new(application, settings), limits);
         let stages = self.stages(settings);
         let listener = Arc::new(self.listener);
@@ -112,7 +113,12 @@ impl Server {
         tracing::info!("stopping");
         readiness.begin_draining();
         tokio::select! {
-            () = drain(listener, accepting, &open, stages) => {}
+            () = async {
+                drain(listener, accepting, &open, stages).await;
+                // Mail that the last requests have requested, such as a link to reset a password.
+                let asked_for = crossauth.auth().handle_mail_requests();
+                let _ = tokio::time::timeout(stages.unfinished, asked_for).await;
+            } => {}
             () = signals.next() => {
                 tracing::warn!("stopped with unfinished requests: received a second signal");
             }

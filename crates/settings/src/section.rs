@@ -4,11 +4,13 @@
 mod connection;
 mod cookie;
 mod database;
+pub(crate) mod email_verification;
 mod factor;
 pub(crate) mod limit;
 mod log;
 mod mail;
 mod password;
+pub(crate) mod password_reset;
 mod request;
 mod server;
 mod session;
@@ -30,9 +32,14 @@ pub use signup::Signup;
 pub use site::Site;
 pub use sms::Sms;
 
+use std::time::Duration;
+
+use crossauth_core::email_link::Activation;
+
 use crate::entry::Reader;
 pub use crate::kind::DatabaseUrl;
 use crate::kind::Secrecy;
+use crate::rule::Rules;
 
 /// The declaration of a setting.
 #[derive(Debug)]
@@ -138,3 +145,18 @@ macro_rules! alias {
 }
 
 pub(crate) use {alias, section};
+
+/// The rules of a feature that mails links: without mail it cannot be on.
+pub(crate) fn check_links(
+    (activation, enabled): (Activation, &'static str),
+    (lifetime, expires): (Duration, &'static str),
+    can_send: bool,
+    rules: &mut Rules<'_>,
+) {
+    rules.require(
+        activation != Activation::On || can_send,
+        &[enabled, "mail.smtp_host"],
+        "needs mail, which cannot be sent: set `mail.smtp_host`",
+    );
+    rules.require(!lifetime.is_zero(), &[expires], "links would never be valid: set a longer time");
+}

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
+use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::error::Numbering;
 use crossauth_core::factor::FactorConfig;
 use crossauth_core::outbox::{Delivery, MailTransport, Preview, SmsTransport};
 use crossauth_core::password::HasherConfig;
+use crossauth_core::password_reset::PasswordResetConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
 use crossauth_mail::{MessageFiles, TemplateConfig, Templates};
@@ -20,7 +22,7 @@ use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
     Connections, Cookies, Database, Log, Mail, Passwords, SecondFactors, Section, Server, Setting,
-    Shutdown, Signup, Site, Sms, Tables, limit,
+    Shutdown, Signup, Site, Sms, Tables, email_verification, limit, password_reset,
 };
 
 macro_rules! sections {
@@ -67,6 +69,10 @@ sections! {
     mail: Mail, Application;
     /// The gateway for text messages.
     sms: Sms, Application;
+    /// Verification of e-mail addresses.
+    email_verification: EmailVerificationConfig, Application;
+    /// Reset of passwords by e-mail.
+    password_reset: PasswordResetConfig, Application;
     /// Limits of request bodies.
     bodies: BodyLimits, Application;
     /// Limits of the server's connections.
@@ -102,6 +108,9 @@ impl Settings {
         self.mail.check(rules);
         self.sms.check(rules);
         self.second_factors.check(&self.site, &self.mail, &self.sms, rules);
+        let can_send = self.mail.host.is_some() || self.site.dev;
+        email_verification::check(&self.email_verification, can_send, rules);
+        password_reset::check(&self.password_reset, can_send, rules);
         limit::check(&self.bodies, rules);
     }
 
@@ -174,6 +183,8 @@ impl Settings {
             .signup_fields(self.signup.fields.clone())
             .factors(self.factors())
             .protected_endpoints(self.second_factors.protected.clone())
+            .email_verification(self.email_verification.clone())
+            .password_reset(self.password_reset.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
+use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::factor::FactorConfig;
 use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
 use crossauth_core::outbox::Delivery;
 use crossauth_core::password::{HasherConfig, PasswordPolicy};
+use crossauth_core::password_reset::PasswordResetConfig;
 use crossauth_core::random::Random;
 use crossauth_core::secret::{ServerSecret, WeakSecret};
 use crossauth_core::session::SessionConfig;
@@ -25,6 +27,7 @@ use super::check::{
 use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig};
 use super::delivery::message_variables;
 use super::factor::{default_factors, protected};
+use super::fields::{describe_fields, verifies_email};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -75,6 +78,8 @@ pub struct Builder {
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
     sources: Sources,
+    pub(super) email_verification: EmailVerificationConfig,
+    pub(super) password_reset: PasswordResetConfig,
     hooks: Hooks,
     pub(super) delivery: Delivery,
     pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
@@ -291,7 +296,9 @@ impl Builder {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
         self.delivery_error.take().map_or(Ok(()), |error| Err(BuildError::Delivery(error)))?;
-        self.describe_fields();
+        let activation = self.email_verification.activation;
+        let verifies_email = verifies_email(activation, &self.delivery);
+        describe_fields(&mut self.signup, &mut self.signup_fields, verifies_email);
         let config = self.config()?;
         self.delivery.site.extend(message_variables(&config));
         let pages = Pages::new(routes::PAGES, self.site.templates)?;
@@ -305,23 +312,14 @@ impl Builder {
             signature_form: self.cookies.signature_form,
             signup: self.signup,
             factors,
+            email_verification: self.email_verification,
+            password_reset: self.password_reset,
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)
         };
         let auth = Auth::new(auth, &storage, &self.sources)?;
         Ok(Crossauth::new(auth, config, pages, self.sources))
-    }
-
-    /// Describes each field that users may set, and lets them set each that is described.
-    fn describe_fields(&mut self) {
-        for name in std::mem::take(&mut self.signup.editable_fields) {
-            if !self.signup_fields.iter().any(|field| field.name == name) {
-                self.signup_fields.push(SignupField::new(name));
-            }
-        }
-        let names = self.signup_fields.iter().map(|field| field.name.clone());
-        self.signup.editable_fields = names.collect();
     }
 
     fn config(&self) -> Result<Config, BuildError> {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crossauth_core::account::AccountError;
 use crossauth_core::csrf::CsrfError;
+use crossauth_core::email_link::LinkError;
 use crossauth_core::enrolment::EnrolmentError;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::factor::FactorError;
 use crossauth_core::form::{self, FieldError, FieldMessages};
 use crossauth_core::login::LoginError;
 use crossauth_core::password::HashError;
+use crossauth_core::password_reset::{ResetError, ResetRequestError};
 use crossauth_core::setup::SetupError;
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_core::user::Refusal;
@@ -123,6 +125,52 @@ impl From<AccountError> for Failure {
             }
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Invalid => Self::new(ErrorCode::InvalidKey)
+                .message("This link is not valid: it has been used, or there is a newer one"),
+            LinkError::Expired => Self::new(ErrorCode::Expired)
+                .message("This link is too old. Please ask for a new one"),
+            LinkError::NotActive => Self::new(ErrorCode::UserNotActive),
+            LinkError::AddressTaken => {
+                Self::new(ErrorCode::UserExists).message("Another account has this email address")
+            }
+            LinkError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetRequestError> for Failure {
+    fn from(error: ResetRequestError) -> Self {
+        match error {
+            ResetRequestError::InvalidEmail(error) => {
+                Self::new(ErrorCode::InvalidEmail).field("email", error.to_string())
+            }
+            ResetRequestError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Failure {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::Link(error) => error.into(),
+            ResetError::Form(fields) => {
+                let is_mismatch = form::error_code(&fields) == ErrorCode::PasswordMatch;
+                // The codes of upstream.
+                let code =
+                    if is_mismatch { ErrorCode::PasswordMatch } else { ErrorCode::PasswordFormat };
+                let mut failure = Self::new(code);
+                failure.0.messages = fields.iter().map(FieldError::message).collect();
+                failure.0.fields = FieldMessages::from(&*fields);
+                failure
+            }
+            ResetError::Hash(error) => error.into(),
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct LoginPage {
     persist: &'static str,
     username: Option<String>,
     signup_enabled: bool,
+    password_reset_enabled: bool,
+    email_verification_enabled: bool,
 }
 
 /// Variables of `loggedin.html`, for a logged-in user who tries to log in as another.
@@ -238,6 +240,8 @@ impl Page for LoginPage {
             persist: "on",
             username: Some("ada".into()),
             signup_enabled: true,
+            password_reset_enabled: true,
+            email_verification_enabled: true,
         }
     }
 }
@@ -264,8 +268,13 @@ impl LoggedInPage {
 
 impl LoginPage {
     fn new(info: &RequestInfo) -> Self {
-        let signup = info.crossauth.auth().signup.config();
-        Self { signup_enabled: signup.registration == Registration::Open, ..Self::default() }
+        let auth = info.crossauth.auth();
+        Self {
+            signup_enabled: auth.signup.config().registration == Registration::Open,
+            password_reset_enabled: auth.password_reset.is_enabled(),
+            email_verification_enabled: auth.email_verification.is_enabled(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn with_echo(info: &RequestInfo, echo: &Echo) -> Self {

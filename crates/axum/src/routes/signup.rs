@@ -27,6 +27,9 @@ use crate::session_change::SessionChange;
 use crate::signup_field::{self, SignupField};
 use crate::visible_user::VisibleUser;
 
+/// As upstream says it.
+const CHECK_EMAIL: &str = "Please check your email to finish signing up.";
+
 /// The fields of the form, except those that begin with `user_`.
 #[derive(Deserialize)]
 pub(crate) struct SignupForm {
@@ -59,6 +62,8 @@ pub(crate) struct SignupPage {
     allowed_factor2: Vec<Offered>,
     factor2: String,
     password_hint: String,
+    /// Set after a sign-up that waits for the verification of the address.
+    message: Option<&'static str>,
 }
 
 /// An account field that users may set.
@@ -130,6 +135,7 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerRe
     let factor2 = form.factor2.as_deref();
     let request = SignupRequest { form: account, factor2, persist, replaces, visitor };
     match info.crossauth.auth().signup.sign_up(request).await? {
+        SignupOutcome::VerifyEmail => Ok(verification_pending(info, form.next, echo)),
         SignupOutcome::LoggedIn(session) => {
             Ok(logged_in(info, *session, form.next.as_ref(), |user| {
                 response::json_ok(info, Body { user, ..Body::default() })
@@ -157,6 +163,21 @@ fn set_up_factor(info: &RequestInfo, waiting: SignupFactor, next: Option<NextPat
         Surface::Api => {
             let body = Body { shown: page.into_shown(), ..Body::default() };
             response::with_session(response::json_ok(info, body), SessionChange::begin(*session))
+        }
+    }
+}
+
+/// The answer for an account whose address must be verified: the same if there is one already.
+fn verification_pending(info: &RequestInfo, next: Option<NextPath>, echo: &Echo) -> Response {
+    match info.surface {
+        Surface::Page => {
+            let message = Some(CHECK_EMAIL);
+            let page = SignupPage { next, message, ..SignupPage::with_echo(info, echo) };
+            response::page(info, &page)
+        }
+        Surface::Api => {
+            let body = Body { email_verification_needed: true, ..Body::default() };
+            response::json_ok(info, body)
         }
     }
 }
@@ -228,6 +249,7 @@ impl Page for SignupPage {
             allowed_factor2: Offered::samples(),
             factor2: "totp".into(),
             password_hint: "At least 8 characters.".into(),
+            message: Some(CHECK_EMAIL),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The type of the route table, with the list of endpoints and look-ups derived from it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use crossauth_core::message::Channel;
 use crossauth_core::signup::Registration;
 use futures_util::future::BoxFuture;
 use http::Method;
@@ -13,6 +15,14 @@ use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::protection::{Checked, protect};
 use crate::request::{RequestInfo, Surface};
+
+/// The end of a path with the token of a mailed link.
+const TOKEN: &str = "{token}";
+
+/// The token at the end of the path of a request.
+pub(crate) fn token_of(request: &Request) -> &str {
+    request.uri().path().rsplit('/').next().unwrap_or_default()
+}
 
 /// One of our routes.
 pub(crate) struct Route {
@@ -38,13 +48,15 @@ pub enum Access {
     LoggedIn,
     /// The logged-in user, in requests that pass the CSRF check.
     LoggedInWithCsrfToken,
+    /// Anyone with the token of a mailed link, which is part of the path.
+    Link,
 }
 
 impl Access {
     fn needs_user(self) -> bool {
         match self {
             Self::LoggedIn | Self::LoggedInWithCsrfToken => true,
-            Self::Public | Self::CsrfToken => false,
+            Self::Public | Self::CsrfToken | Self::Link => false,
         }
     }
 }
@@ -61,16 +73,37 @@ pub(crate) enum Feature {
     Home,
     /// The page of messages that were not sent, in development.
     Preview,
+    /// Verification of e-mail addresses.
+    EmailVerification,
+    /// Reset of passwords by e-mail.
+    PasswordReset,
+    /// Links that take a change of address back, which need mail.
+    AddressRestore,
 }
 
 impl Feature {
     /// The features of a router that is mounted in an application.
-    pub(crate) const ROUTER: &'static [Self] =
-        &[Self::Always, Self::Factor2, Self::Signup, Self::Preview];
+    pub(crate) const ROUTER: &'static [Self] = &[
+        Self::Always,
+        Self::Factor2,
+        Self::Signup,
+        Self::Preview,
+        Self::EmailVerification,
+        Self::PasswordReset,
+        Self::AddressRestore,
+    ];
 
     /// The features of a site of its own.
-    pub(crate) const SITE: &'static [Self] =
-        &[Self::Always, Self::Factor2, Self::Signup, Self::Preview, Self::Home];
+    pub(crate) const SITE: &'static [Self] = &[
+        Self::Always,
+        Self::Factor2,
+        Self::Signup,
+        Self::Preview,
+        Self::EmailVerification,
+        Self::PasswordReset,
+        Self::AddressRestore,
+        Self::Home,
+    ];
 }
 
 /// A handler, synchronous or asynchronous.
@@ -121,6 +154,11 @@ impl Route {
     /// The surface of the route: pages or JSON.
     pub(crate) fn surface(&self) -> Surface {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
+    }
+
+    /// The path without the token, if it has one.
+    fn before_token(&self) -> Option<&'static str> {
+        self.path.strip_suffix(TOKEN)
     }
 
     /// The parameter at the end of the path after the prefix; `None` if the path is not one of this
@@ -205,6 +243,9 @@ impl Crossauth {
             Feature::Always | Feature::Home => true,
             Feature::Factor2 => self.auth().factors.any(),
             Feature::Preview => self.auth().outbox.preview().is_some(),
+            Feature::EmailVerification => self.auth().email_verification.is_enabled(),
+            Feature::PasswordReset => self.auth().password_reset.is_enabled(),
+            Feature::AddressRestore => self.auth().outbox.can_send(Channel::Email),
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }
     }
@@ -226,6 +267,25 @@ impl Crossauth {
     /// Whether one of our routes has this method and path, and is enabled.
     pub(crate) fn has_endpoint(&self, method: &Method, path: &str) -> bool {
         self.route_of(Feature::ROUTER, method, path).is_some()
+    }
+
+    /// A path as it may be logged: without the token of a mailed link.
+    ///
+    /// ```
+    /// # fn example(crossauth: &crossauth_axum::Crossauth) {
+    /// assert_eq!(crossauth.loggable_path("/resetpassword/Z4tSjq8hQ2mJ3k"), "/resetpassword/{token}");
+    /// assert_eq!(crossauth.loggable_path("/login"), "/login");
+    /// # }
+    /// ```
+    pub fn loggable_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let Some(name) = path.strip_prefix(self.config().prefix.as_str()) else {
+            return Cow::Borrowed(path);
+        };
+        let mut links = ROUTES.iter().filter_map(Route::before_token);
+        match links.find(|before| name.starts_with(before)) {
+            Some(before) => Cow::Owned(self.path(&format!("{before}{TOKEN}"))),
+            None => Cow::Borrowed(path),
+        }
     }
 
     /// The surface of a request to one of our routes.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::browser::{Browser, TestResponse};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, unverified};
 
 const NEW: &str = "Another-Horse-8";
 
@@ -179,7 +179,7 @@ async fn of_concurrent_changes_exactly_one_succeeds() {
 
 #[tokio::test]
 async fn l23_owner_is_notified_by_mail() {
-    let site = Site::with(crossauth_axum::Builder::preview_messages);
+    let site = Site::with(|site| site.preview_messages().email_verification(unverified()));
     let form = json!({"username": "bob", "password": PASSWORD, "user_email": "bob@example.com"});
     let mut bob = site.browser();
     assert_eq!(bob.post("/api/signup", form).await.status, 200);

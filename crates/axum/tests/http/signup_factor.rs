@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, TestResponse};
 use crate::factor::{STEP, factors};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, unverified};
 
 async fn sign_up(browser: &mut Browser, fields: Value) -> TestResponse {
     let mut body = json!({
@@ -103,7 +103,9 @@ async fn pages_of_a_sign_up_with_an_authenticator_application() {
 #[tokio::test]
 async fn codes_that_were_not_sent_are_shown_in_development() {
     for (factor2, to) in [("email", "bob@x.org"), ("sms", "+431234567")] {
-        let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+        let site = Site::with(|site| {
+            site.preview_messages().email_verification(unverified()).factors(factors(&[]))
+        });
         let mut browser = site.browser();
         let page = browser.submit("/signup", &form(factor2, "/reports")).await;
         page.assert_page(200, to);

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use axum::Router;
 use crossauth_axum::{Builder, Crossauth};
 use crossauth_core::account::{AccountForm, Role};
+use crossauth_core::clock::Clock;
+use crossauth_core::email_link::Activation;
+use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::key::KeyPrefix;
+use crossauth_core::message::MessageKind;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
 use crossauth_core::storage::memory::MemoryStorage;
-use crossauth_core::storage::{Change, Storage, StoredUser};
-use crossauth_core::user::{NewUser, Normalization, User, UserSecrets, UserUpdate};
+use crossauth_core::storage::{Change, Settlement, Storage, StoredUser};
+use crossauth_core::user::{NewUser, Normalization, Patch, User, UserSecrets, UserUpdate};
 use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
 use crossauth_testkit::storage::{TestStorage, change_user, create_user};
@@ -131,11 +135,54 @@ impl Site {
         self.change(user, UserUpdate { state: Some(state.into()), ..UserUpdate::default() }).await;
     }
 
+    /// A site that verifies addresses and resets passwords by mail.
+    pub(crate) fn with_mail() -> Self {
+        Self::with(Builder::preview_messages)
+    }
+
+    /// An account with [`PASSWORD`] and an address.
+    pub(crate) async fn account_with(&self, username: &str, email: &str) -> User {
+        let user = self.account(username, Role::User).await;
+        let email = Patch::Set(email.to_owned());
+        self.change(&user, UserUpdate { email, ..UserUpdate::default() }).await;
+        self.found(username).await.unwrap().0
+    }
+
+    /// The messages that were asked for since the last call.
+    pub(crate) async fn mail(&self) -> Vec<Mail> {
+        self.crossauth.auth().handle_mail_requests().await;
+        let now = self.clock.now();
+        let later = now + std::time::Duration::from_hours(1);
+        let mut mail = Vec::new();
+        for queued in self.storage.outbox.claim(now, later, 100).await.unwrap() {
+            let message = queued.message;
+            let content = self.crossauth.auth().messages.open(&message).unwrap();
+            let sent = Settlement::Sent;
+            self.storage.outbox.settle(&message.id, queued.attempts, &sent).await.unwrap();
+            let to = content.to.address().to_owned();
+            mail.push(Mail { kind: message.kind, to, variables: content.variables });
+        }
+        mail
+    }
+
+    /// The one message that was asked for since the last call.
+    pub(crate) async fn one_mail(&self, kind: MessageKind, to: &str) -> Mail {
+        let mut mail = self.mail().await;
+        let kinds: Vec<_> = mail.iter().map(|mail| (mail.kind.clone(), mail.to.clone())).collect();
+        assert_eq!(kinds, [(kind, to.to_owned())]);
+        mail.remove(0)
+    }
+
     /// How many sessions of `user` are stored.
     pub(crate) async fn count_sessions(&self, user: &User) -> usize {
         let keys = &self.storage.keys;
         let all = keys.list_for_user(Some(&user.id), KeyPrefix::Session, None, u32::MAX).await;
         all.unwrap().len()
+    }
+
+    /// The present time of the site.
+    pub(crate) fn now(&self) -> crossauth_core::clock::Timestamp {
+        self.clock.now()
     }
 
     /// A browser in which `username` is logged in; creates the account if it does not exist.
@@ -147,6 +194,30 @@ impl Site {
         let response = browser.log_in(username, PASSWORD).await;
         assert_eq!(response.status, 200, "{}", response.body);
         browser
+    }
+}
+
+/// Addresses need not be verified, although mail can be sent.
+pub(crate) fn unverified() -> EmailVerificationConfig {
+    EmailVerificationConfig { activation: Activation::Off, ..EmailVerificationConfig::default() }
+}
+
+/// A message to a user.
+pub(crate) struct Mail {
+    pub(crate) kind: MessageKind,
+    pub(crate) to: String,
+    variables: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Mail {
+    /// A variable of its template; empty if it has none of this name.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+
+    /// The token of its link.
+    pub(crate) fn token(&self) -> &str {
+        self.variable("token")
     }
 }
 

@@ -19,6 +19,10 @@ use crate::user::{
     UserSecrets, UserUpdate, Username,
 };
 
+/// Mailed links, which are invalid after an account was disabled.
+const LINKS: &[KeyPrefix] =
+    &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::AddressRestore];
+
 /// Identifies an account.
 #[derive(Debug, Clone, Copy)]
 pub enum AccountRef<'a> {
@@ -151,7 +155,11 @@ impl Accounts {
             secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
             effects: Effects {
                 sessions: EndSessions::All,
-                revoke: &[KeyPrefix::PasswordReset, KeyPrefix::KnownDevice],
+                revoke: &[
+                    KeyPrefix::PasswordReset,
+                    KeyPrefix::EmailVerification,
+                    KeyPrefix::KnownDevice,
+                ],
                 ..Effects::default()
             },
             ..Change::default()
@@ -190,6 +198,7 @@ impl Accounts {
             revoke.extend([
                 KeyPrefix::PasswordReset,
                 KeyPrefix::EmailVerification,
+                KeyPrefix::AddressRestore,
                 KeyPrefix::KnownDevice,
             ]);
         }
@@ -210,7 +219,7 @@ impl Accounts {
         let change = Change {
             event: Some(StateEvent::Disabled),
             guard: Guard::NotTheLastAdmin,
-            effects: Effects { sessions: EndSessions::All, ..Effects::default() },
+            effects: Effects { sessions: EndSessions::All, revoke: LINKS, ..Effects::default() },
             ..Change::default()
         };
         self.change(&id, &change).await?;
@@ -219,7 +228,7 @@ impl Accounts {
 
     /// Re-enables a disabled account: its state becomes active. Its user must log in again.
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
-        let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
+        let effects = Effects { sessions: EndSessions::All, revoke: LINKS, ..Effects::default() };
         let change = Change { event: Some(StateEvent::Enabled), effects, ..Change::default() };
         self.change_readable(&self.resolve(account).await?, &change).await
     }

@@ -96,18 +96,33 @@ impl UserState {
             )
             | (Event::TwoFactorTurnedOff, Self::Factor2ResetNeeded | Self::Active)
             | (Event::PasswordChanged, Self::PasswordChangeNeeded | Self::Active)
-            | (Event::PasswordReset, Self::PasswordResetNeeded | Self::Active) => {
-                Some(Self::Active)
-            }
-            (Event::EmailVerified, Self::AwaitingTwoFactorSetupAndEmailVerification) => {
+            | (
+                Event::PasswordReset,
+                Self::PasswordResetNeeded
+                | Self::PasswordChangeNeeded
+                | Self::AwaitingEmailVerification
+                | Self::AwaitingTwoFactorSetupAndEmailVerification
+                | Self::Active,
+            ) => Some(Self::Active),
+            (Event::EmailVerified, Self::AwaitingTwoFactorSetupAndEmailVerification)
+            | (Event::PasswordReset, Self::AwaitingTwoFactorSetup) => {
                 Some(Self::AwaitingTwoFactorSetup)
             }
             (Event::TwoFactorSetUp, Self::AwaitingTwoFactorSetupAndEmailVerification) => {
                 Some(Self::AwaitingEmailVerification)
             }
-            (Event::PasswordReset, Self::PasswordAndFactor2ResetNeeded) => {
-                Some(Self::Factor2ResetNeeded)
-            }
+            (
+                Event::PasswordReset,
+                Self::PasswordAndFactor2ResetNeeded | Self::Factor2ResetNeeded,
+            ) => Some(Self::Factor2ResetNeeded),
+            (
+                Event::PasswordResetRequired,
+                Self::Active | Self::PasswordChangeNeeded | Self::PasswordResetNeeded,
+            ) => Some(Self::PasswordResetNeeded),
+            (
+                Event::PasswordResetRequired,
+                Self::Factor2ResetNeeded | Self::PasswordAndFactor2ResetNeeded,
+            ) => Some(Self::PasswordAndFactor2ResetNeeded),
             (_, Self::Custom(name)) if event != Event::Enabled => Some(Self::Custom(name.clone())),
             _ => None,
         }
@@ -159,8 +174,10 @@ pub enum StateEvent {
     TwoFactorTurnedOff,
     /// The user changed the password with the old one.
     PasswordChanged,
-    /// The user reset the password by e-mail.
+    /// The user reset the password by e-mail, which also proves to own the address.
     PasswordReset,
+    /// The password may be known to others and must be reset by e-mail.
+    PasswordResetRequired,
     /// An administrator disabled the account.
     Disabled,
     /// An administrator re-enabled the account.
@@ -177,6 +194,7 @@ impl StateEvent {
             | Self::TwoFactorTurnedOff
             | Self::PasswordChanged
             | Self::PasswordReset
+            | Self::PasswordResetRequired
             | Self::Enabled => None,
         }
     }
@@ -282,6 +300,7 @@ mod tests {
             StateEvent::TwoFactorTurnedOff,
             StateEvent::PasswordChanged,
             StateEvent::PasswordReset,
+            StateEvent::PasswordResetRequired,
         ] {
             assert_eq!(UserState::Disabled.after(event), None, "{event:?}");
         }
@@ -303,5 +322,16 @@ mod tests {
         let both = UserState::PasswordAndFactor2ResetNeeded;
         assert_eq!(both.after(StateEvent::PasswordReset), Some(UserState::Factor2ResetNeeded));
         assert_eq!(both.after(StateEvent::TwoFactorSetUp), None);
+        let factor = UserState::Factor2ResetNeeded;
+        assert_eq!(factor.after(StateEvent::PasswordReset), Some(factor.clone()));
+        assert_eq!(factor.after(StateEvent::PasswordResetRequired), Some(both));
+    }
+
+    #[test]
+    fn a_forgotten_password_can_be_reset_in_every_state_but_disabled() {
+        for state in UserState::KNOWN {
+            let next = state.after(StateEvent::PasswordReset);
+            assert_eq!(next.is_none(), state == UserState::Disabled, "{state:?}");
+        }
     }
 }

@@ -63,8 +63,9 @@ impl Gate {
         id: RequestId,
     ) -> Response<Body> {
         let logged = self.access_log.then(|| {
-            // Only the path: a query may contain a token.
-            (Instant::now(), request.method().clone(), request.uri().path().to_owned())
+            // Only the path: a query may contain a token. Nor that of a mailed link.
+            let path = self.application.crossauth.loggable_path(request.uri().path());
+            (Instant::now(), request.method().clone(), path.into_owned())
         });
         let mut response = self.forward(request, connection).await;
         let headers = response.headers_mut();

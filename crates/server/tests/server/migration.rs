@@ -3,6 +3,7 @@
 //! Hashes, signatures and stored keys were created by upstream from the known secret, session and
 //! password; they are also in the vectors of `crossauth-core`.
 
+mod link;
 pub(crate) mod upstream;
 
 use crossauth_testkit::server::{Program, Server};
@@ -18,9 +19,15 @@ const DATABASE: &str = "upstream.db";
 
 /// The server on a database of upstream.
 fn server(upstream: &Upstream, settings: &[(&str, &str)]) -> Server {
+    server_after(upstream, "", settings)
+}
+
+/// The server on a database of upstream after further statements.
+fn server_after(upstream: &Upstream, statements: &str, settings: &[(&str, &str)]) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let database = Connection::open(directory.path().join(DATABASE)).unwrap();
     database.execute_batch(&upstream.database()).unwrap();
+    database.execute_batch(statements).unwrap();
     drop(database);
     let program = crossauth()
         .variable("CROSSAUTH_SECRET", SECRET)

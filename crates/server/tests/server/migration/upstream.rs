@@ -69,6 +69,16 @@ pub(crate) const CROSSAUTHJS: Upstream = Upstream {
 pub(crate) const UPSTREAMS: [Upstream; 3] = [PYCROSSAUTH, PYCROSSAUTH_TEXT, CROSSAUTHJS];
 
 impl Upstream {
+    /// A key of Bob with the token `AAECAwQFBgcICQoLDA0ODw`, which expires in the year 2100.
+    pub(crate) fn link(&self, prefix: &str, data: &str) -> String {
+        let Self { keys, created, expires, .. } = self;
+        let value = SESSION.replace("s:", prefix);
+        format!(
+            "INSERT INTO {keys} (value, userid, created, expires, data)
+                 VALUES ('{value}', 7, {created}, {expires}, '{data}');"
+        )
+    }
+
     /// Its tables with Bob, his password and his session in them.
     pub(crate) fn database(&self) -> String {
         let Self { users, secrets, keys, column, created, expires, hash, .. } = self;

@@ -1,0 +1,134 @@
+//! `resetpassword`, `api/resetpassword`: sets a new password by a mailed link.
+//!
+//! `GET` does not use the link up, so that mail scanners and previews do not. A password that is not
+//! allowed does not use it up either.
+
+use axum::extract::Request;
+use crossauth_core::login::Door;
+use crossauth_core::password_reset::{ResetDone, ResetForm};
+use crossauth_core::secret::Password;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{HandlerResult, token_of};
+use crate::failure::Failure;
+use crate::form::{Form, Submitted};
+use crate::page::{Page, Template, template};
+use crate::request::{RequestInfo, Surface};
+use crate::response;
+use crate::session_change::SessionChange;
+use crate::visible_user::VisibleUser;
+
+const DONE: &str = "Your password has been changed.";
+
+/// The fields of the form.
+#[derive(Deserialize)]
+pub(crate) struct ResetPasswordForm {
+    token: String,
+    new_password: Password,
+    repeat_password: Option<Password>,
+}
+
+impl Form for ResetPasswordForm {
+    const SECRET: &'static [&'static str] = &["new_password", "repeat_password"];
+}
+
+/// Variables of `resetpassword.html`.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResetPasswordPage {
+    /// `None` after the password was changed.
+    token: Option<String>,
+    password_hint: String,
+    message: Option<&'static str>,
+    /// Whether the user is logged in now.
+    logged_in: bool,
+    /// Where to go on.
+    next: String,
+}
+
+#[derive(Serialize)]
+struct Body {
+    message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Value>,
+}
+
+/// `GET resetpassword/{token}`
+pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
+    let token = token_of(&request).to_owned();
+    info.crossauth.auth().password_reset.check(&token).await?;
+    Ok(response::page(&info, &ResetPasswordPage::with(&info, token)))
+}
+
+/// `POST resetpassword`, `POST api/resetpassword`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let Submitted { form, echo } = Submitted::<ResetPasswordForm>::read(&info, request).await;
+    let answer = match form {
+        Ok(form) => reset(&info, form).await,
+        Err(failure) => Err(failure),
+    };
+    answer.map_err(|failure| match echo.owned("token") {
+        Some(token) if !failure.is_about_a_link() => {
+            failure.on_page(&info, || ResetPasswordPage::with(&info, token))
+        }
+        Some(_) | None => failure,
+    })
+}
+
+async fn reset(
+    info: &RequestInfo,
+    form: ResetPasswordForm,
+) -> Result<axum::response::Response, Failure> {
+    let ResetPasswordForm { token, new_password: password, repeat_password: repeat } = form;
+    let door = Door { replaces: info.replaced_session(), ..Door::default() };
+    let reset = &info.crossauth.auth().password_reset;
+    let ResetDone { user, session, .. } =
+        reset.reset(ResetForm { token, password, repeat }, door).await?;
+    let logged_in = session.is_some();
+    let response = match info.surface {
+        Surface::Page => {
+            let next = if logged_in {
+                info.crossauth.config().login_redirect.clone()
+            } else {
+                info.crossauth.path("login")
+            };
+            let message = Some(DONE);
+            response::page(
+                info,
+                &ResetPasswordPage { message, logged_in, next, ..Default::default() },
+            )
+        }
+        Surface::Api => {
+            let user = VisibleUser::new(&info.crossauth, &user);
+            let user = logged_in.then(|| serde_json::to_value(user).unwrap_or_default());
+            response::json_ok(info, Body { message: DONE, user })
+        }
+    };
+    Ok(match session {
+        Some(session) => response::with_session(response, SessionChange::begin(*session)),
+        None => response,
+    })
+}
+
+impl ResetPasswordPage {
+    fn with(info: &RequestInfo, token: String) -> Self {
+        let password_hint = info.crossauth.auth().accounts.password_policy().describe();
+        Self { token: Some(token), password_hint, ..Self::default() }
+    }
+}
+
+impl Page for ResetPasswordPage {
+    const TEMPLATE: Template = template!("resetpassword.html");
+    const HAS_SECRET_ADDRESS: bool = true;
+
+    fn sample() -> Self {
+        Self {
+            token: Some("Z4tSjq8hQ2mJ3kL5nP7rTw".into()),
+            password_hint: "At least 8 characters.".into(),
+            message: Some(DONE),
+            logged_in: true,
+            next: "/after".into(),
+        }
+    }
+}

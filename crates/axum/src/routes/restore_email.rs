@@ -1,0 +1,77 @@
+//! `restoreemail`, `api/restoreemail`: takes a change of the e-mail address back, by the link in the
+//! notice to the old address.
+
+use axum::extract::Request;
+use serde::{Deserialize, Serialize};
+
+use super::{HandlerResult, token_of};
+use crate::form::{Form, Submitted};
+use crate::page::{Page, Template, template};
+use crate::request::{RequestInfo, Surface};
+use crate::response;
+
+const RESET: &str = "Your email address was restored, and all devices were logged out. We have sent \
+                     you a link to set a new password";
+const DONE: &str = "Your email address was restored, and all devices were logged out. Please log in \
+                    and change your password";
+
+/// The fields of the form.
+#[derive(Deserialize)]
+pub(crate) struct RestoreEmailForm {
+    token: String,
+}
+
+impl Form for RestoreEmailForm {
+    const SECRET: &'static [&'static str] = &["token"];
+}
+
+/// Variables of `restoreemail.html`.
+#[derive(Serialize)]
+pub(crate) struct RestoreEmailPage {
+    /// `None` after the address was restored.
+    token: Option<String>,
+    email: Option<String>,
+    message: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    email: Option<String>,
+    message: &'static str,
+}
+
+/// `GET restoreemail/{token}`
+pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
+    let token = token_of(&request).to_owned();
+    let email = info.crossauth.auth().email_verification.check_restore(&token).await?;
+    let page = RestoreEmailPage { token: Some(token), email: Some(email), message: None };
+    Ok(response::page(&info, &page))
+}
+
+/// `POST restoreemail`, `POST api/restoreemail`
+pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
+    let form = Submitted::<RestoreEmailForm>::read(&info, request).await.form?;
+    let auth = info.crossauth.auth();
+    let email = auth.email_verification.restore(&form.token).await?.email;
+    let message = if auth.password_reset.is_enabled() { RESET } else { DONE };
+    Ok(match info.surface {
+        Surface::Page => {
+            let page = RestoreEmailPage { token: None, email, message: Some(message) };
+            response::page(&info, &page)
+        }
+        Surface::Api => response::json_ok(&info, Body { email, message }),
+    })
+}
+
+impl Page for RestoreEmailPage {
+    const TEMPLATE: Template = template!("restoreemail.html");
+    const HAS_SECRET_ADDRESS: bool = true;
+
+    fn sample() -> Self {
+        Self {
+            token: Some("Z4tSjq8hQ2mJ3kL5nP7rTw".into()),
+            email: Some("ada@example.com".into()),
+            message: Some(RESET),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A change of the address of an account, and `restoreemail`, which takes it back.
+
+use std::time::Duration;
+
+use crossauth_axum::Builder;
+use crossauth_core::email_link::Activation;
+use crossauth_core::email_verification::{AddressChange, EmailVerificationConfig};
+use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::message::MessageKind;
+use crossauth_core::password_reset::PasswordResetConfig;
+use crossauth_core::user::User;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::browser::TestResponse;
+use crate::site::{PASSWORD, Site};
+
+const OLD: &str = "bob@example.com";
+const NEW: &str = "bob@new.example";
+
+async fn bob(site: &Site) -> User {
+    site.found("bob").await.unwrap().0
+}
+
+async fn change(site: &Site, address: &str) -> AddressChange {
+    let verification = &site.crossauth.auth().email_verification;
+    verification.change(&bob(site).await, address).await.unwrap()
+}
+
+/// Changes the address of bob; the token that takes it back.
+async fn changed(site: &Site, to: &str) -> String {
+    let old = bob(site).await.email.unwrap();
+    assert_eq!(change(site, to).await, AddressChange::LinkSent);
+    let token = site.one_mail(MessageKind::EmailVerification, to).await.token().to_owned();
+    assert_eq!(verify(site, &token).await.status, 200);
+    assert_eq!(bob(site).await.email.as_deref(), Some(to));
+    site.one_mail(MessageKind::AddressChanged, &old).await.token().to_owned()
+}
+
+async fn verify(site: &Site, token: &str) -> TestResponse {
+    site.browser().post("/api/verifyemail", json!({ "token": token })).await
+}
+
+async fn restore(site: &Site, token: &str) -> TestResponse {
+    site.browser().post("/api/restoreemail", json!({ "token": token })).await
+}
+
+async fn site_with_bob(change: impl FnOnce(Builder) -> Builder) -> Site {
+    let site = Site::with(|site| change(site.preview_messages()));
+    site.account_with("bob", OLD).await;
+    site
+}
+
+#[tokio::test]
+async fn r12_a_new_address_counts_once_it_is_verified_and_the_old_one_is_told() {
+    let site = site_with_bob(|site| site).await;
+    assert_eq!(change(&site, NEW).await, AddressChange::LinkSent);
+    let mail = site.one_mail(MessageKind::EmailVerification, NEW).await;
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+    let body = json!({ "email": NEW });
+    site.browser().post("/api/requestpasswordreset", body).await;
+    assert!(site.mail().await.is_empty(), "an unverified address resets a password");
+    let page = site.browser().get(&format!("/verifyemail/{}", mail.token())).await;
+    page.assert_page(200, NEW);
+    let done = site.browser().submit("/verifyemail", &[("token", mail.token())]).await;
+    done.assert_page(200, &format!("Your email address is now {NEW}"));
+    assert!(done.body.contains(OLD));
+    let notice = site.one_mail(MessageKind::AddressChanged, OLD).await;
+    assert_eq!((notice.variable("username"), notice.variable("newEmail")), ("bob", NEW));
+    assert_eq!(site.browser().log_in(NEW, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn json_of_a_change_has_the_address_before() {
+    let site = site_with_bob(|site| site).await;
+    change(&site, NEW).await;
+    let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
+    let user = verify(&site, &token).await.json()["user"].clone();
+    assert_eq!((&user["email"], &user["oldEmail"]), (&json!(NEW), &json!(OLD)));
+}
+
+#[tokio::test]
+async fn r12_of_two_changes_the_newer_counts() {
+    let site = site_with_bob(|site| site).await;
+    change(&site, "one@new.example").await;
+    let one = site.mail().await.remove(0);
+    change(&site, "two@new.example").await;
+    let two = site.mail().await.remove(0);
+    verify(&site, one.token()).await.assert_failure(401, "InvalidKey");
+    assert_eq!(verify(&site, two.token()).await.status, 200);
+    assert_eq!(bob(&site).await.email.as_deref(), Some("two@new.example"));
+}
+
+#[tokio::test]
+async fn change_of_address_invalidates_links_and_known_devices() {
+    let site = site_with_bob(|site| site).await;
+    let body = json!({ "email": OLD });
+    site.browser().post("/api/requestpasswordreset", body).await;
+    let reset = site.one_mail(MessageKind::PasswordReset, OLD).await;
+    let key = Key::new("kd:device", Some(bob(&site).await.id), site.now());
+    site.storage.keys.insert(&key).await.unwrap();
+    changed(&site, NEW).await;
+    let page = site.browser().get(&format!("/resetpassword/{}", reset.token())).await;
+    assert_eq!(page.status, 401);
+    assert!(site.storage.keys.find("kd:device").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn l3_a_taken_address_is_not_told_but_its_owner_is() {
+    let site = site_with_bob(|site| site).await;
+    site.account_with("carol", "carol@example.com").await;
+    assert_eq!(change(&site, "carol@example.com").await, AddressChange::LinkSent);
+    site.one_mail(MessageKind::AccountExists, "carol@example.com").await;
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn address_that_another_account_has_by_then_is_refused() {
+    let site = site_with_bob(|site| site).await;
+    change(&site, NEW).await;
+    let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
+    site.account_with("carol", NEW).await;
+    verify(&site, &token).await.assert_failure(400, "UserExists");
+    let page = site.browser().submit("/verifyemail", &[("token", &token)]).await;
+    page.assert_page(400, "Another account has this email address");
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn ending_all_sessions_invalidates_a_pending_change() {
+    let site = site_with_bob(|site| site).await;
+    change(&site, NEW).await;
+    let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
+    site.crossauth.auth().accounts.end_sessions("bob", None).await.unwrap();
+    verify(&site, &token).await.assert_failure(401, "InvalidKey");
+}
+
+#[tokio::test]
+async fn changes_are_limited_and_checked() {
+    let site = site_with_bob(|site| site).await;
+    assert_eq!(change(&site, OLD).await, AddressChange::Unchanged);
+    let verification = &site.crossauth.auth().email_verification;
+    assert!(verification.change(&bob(&site).await, "none").await.is_err());
+    for index in 0..5 {
+        let address = format!("bob{index}@new.example");
+        assert_eq!(change(&site, &address).await, AddressChange::LinkSent);
+    }
+    assert!(matches!(change(&site, NEW).await, AddressChange::TooMany { .. }));
+    assert_eq!(site.mail().await.len(), 5);
+    site.set_state(&bob(&site).await, "disabled").await;
+    assert_eq!(change(&site, NEW).await, AddressChange::NotAllowed);
+}
+
+#[tokio::test]
+async fn without_verification_an_address_is_changed_at_once_and_the_old_one_is_told() {
+    let off = EmailVerificationConfig { activation: Activation::Off, ..Default::default() };
+    let site = site_with_bob(|site| site.email_verification(off)).await;
+    site.account_with("carol", "carol@example.com").await;
+    assert!(matches!(change(&site, NEW).await, AddressChange::Changed(_)));
+    assert_eq!(change(&site, "carol@example.com").await, AddressChange::Taken);
+    let notice = site.one_mail(MessageKind::AddressChanged, OLD).await;
+    assert_eq!(restore(&site, notice.token()).await.status, 200);
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn a_change_is_taken_back_on_pages_and_the_password_is_reset() {
+    let site = site_with_bob(|site| site).await;
+    let mut attacker = site.logged_in("bob").await;
+    let token = changed(&site, NEW).await;
+    let mut browser = site.browser();
+    let page = browser.get(&format!("/restoreemail/{token}")).await;
+    page.assert_page(200, OLD);
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(bob(&site).await.email.as_deref(), Some(NEW));
+    let done = browser.submit("/restoreemail", &[("token", &token)]).await;
+    done.assert_page(200, "Your email address was restored");
+    done.assert_no_session();
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+    assert_eq!(attacker.whoami().await, None);
+    let refused = site.browser().log_in("bob", PASSWORD).await;
+    refused.assert_failure(403, "PasswordResetNeeded");
+    let link = site.one_mail(MessageKind::PasswordReset, OLD).await;
+    let body = json!({
+        "token": link.token(), "new_password": "Another-Horse-8", "repeat_password": "Another-Horse-8",
+    });
+    assert_eq!(site.browser().post("/api/resetpassword", body).await.status, 200);
+    assert_eq!(site.browser().log_in("bob", "Another-Horse-8").await.status, 200);
+    restore(&site, &token).await.assert_failure(401, "InvalidKey");
+}
+
+#[tokio::test]
+async fn where_passwords_are_not_reset_a_restored_account_can_log_in() {
+    let off = PasswordResetConfig { activation: Activation::Off, ..Default::default() };
+    let site = site_with_bob(|site| site.password_reset(off)).await;
+    let token = changed(&site, NEW).await;
+    let answer = restore(&site, &token).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["email"]), (200, &json!(OLD)));
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+    assert!(site.mail().await.is_empty());
+}
+
+#[tokio::test]
+async fn second_change_within_72_hours_sends_no_link_to_restore() {
+    let site = site_with_bob(|site| site).await;
+    let token = changed(&site, NEW).await;
+    assert_eq!(changed(&site, "attacker@third.example").await, "");
+    assert_eq!(restore(&site, &token).await.status, 200);
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn a_change_can_be_taken_back_for_72_hours() {
+    for (age, status) in [
+        (Duration::from_hours(72) - Duration::from_millis(1), 200),
+        (Duration::from_hours(72), 401),
+    ] {
+        let site = site_with_bob(|site| site).await;
+        let token = changed(&site, NEW).await;
+        site.clock.advance(age);
+        let answer = restore(&site, &token).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn link_to_restore_is_valid_after_a_new_password_but_not_after_disabling() {
+    let site = site_with_bob(|site| site).await;
+    let token = changed(&site, NEW).await;
+    let accounts = &site.crossauth.auth().accounts;
+    let password = crossauth_core::secret::Password::new("Attacker-Horse-9");
+    accounts.set_password("bob", password).await.unwrap();
+    site.browser().get(&format!("/restoreemail/{token}")).await.assert_page(200, OLD);
+    accounts.disable("bob").await.unwrap();
+    restore(&site, &token).await.assert_failure(401, "InvalidKey");
+}
+
+#[tokio::test]
+async fn of_fifty_who_take_a_change_back_at_once_one_does() {
+    let site = site_with_bob(|site| site).await;
+    let token = changed(&site, NEW).await;
+    let mut all = JoinSet::new();
+    for _ in 0..50 {
+        let (mut browser, token) = (site.browser(), token.clone());
+        all.spawn(
+            async move { browser.post("/api/restoreemail", json!({ "token": token })).await },
+        );
+    }
+    let answers = all.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    let left = KeyPrefix::AddressRestore;
+    let id = bob(&site).await.id;
+    let left = site.storage.keys.list_for_user(Some(&id), left, None, 9).await.unwrap();
+    assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn an_address_never_verified_is_not_told() {
+    let site = Site::with_mail();
+    let form = json!({ "username": "bob", "password": PASSWORD, "user_email": OLD });
+    site.browser().post("/api/signup", form).await;
+    site.mail().await;
+    // The link for a new address of an account that still waits, as upstream can send it.
+    let value = crossauth_core::crypto::stored_value(KeyPrefix::EmailVerification, "token");
+    let mut key = Key::new(&*value, Some(bob(&site).await.id), site.now());
+    key.expires = Some(site.now() + Duration::from_hours(1));
+    key.data = crossauth_core::key::KeyData::from_text(NEW);
+    site.storage.keys.insert(&key).await.unwrap();
+    let answer = verify(&site, "token").await;
+    assert_eq!(answer.json()["user"]["state"], "active", "{}", answer.body);
+    assert_eq!(bob(&site).await.email.as_deref(), Some(NEW));
+    assert!(site.mail().await.is_empty());
+}

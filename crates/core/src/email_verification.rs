@@ -1,0 +1,278 @@
+//! E-mail verification: a link proves that a user receives mail at an address.
+//!
+//! At sign-up the account waits for it ([`UserState::AwaitingEmailVerification`]). A new address of
+//! an existing account is stored only in the token until it is verified ([`AddressChange`]). The
+//! link works once, and only the newest one is valid. Verification begins no session.
+
+mod change;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::deps::Deps;
+use crate::email_link::{Activation, EmailLinks, LinkError, LinkRequest, NewLink, ValidLink};
+use crate::factor::email;
+use crate::key::{KeyData, KeyPrefix};
+use crate::mail_request::{MailRequest, MailRequests, charge};
+use crate::message::MessageKind;
+use crate::password_reset::{ResetRequestError, find_owner};
+use crate::storage::{AttemptStore, Change, Changed, Charged, Effects, StorageError, UserStore};
+use crate::user::{EmailAddress, NewUser, StateEvent, User, UserId, UserState};
+
+pub use change::AddressChange;
+
+/// Configuration of e-mail verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailVerificationConfig {
+    /// Whether addresses must be verified.
+    pub activation: Activation,
+    /// Lifetime of a link.
+    pub lifetime: Duration,
+}
+
+impl Default for EmailVerificationConfig {
+    /// Where mail can be sent; links are valid for a day.
+    fn default() -> Self {
+        Self { activation: Activation::default(), lifetime: Duration::from_hours(24) }
+    }
+}
+
+/// An address was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The account after it.
+    pub user: User,
+    /// The address before, if it was changed.
+    pub old_email: Option<String>,
+}
+
+/// What a link stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingVerification {
+    /// The account.
+    pub user: User,
+    /// The address that is verified.
+    pub email: String,
+}
+
+/// Verifies addresses.
+pub struct EmailVerification {
+    users: Arc<dyn UserStore>,
+    attempts: Arc<dyn AttemptStore>,
+    clock: Arc<dyn Clock>,
+    links: EmailLinks,
+    requests: Arc<MailRequests>,
+    lifetime: Duration,
+    is_enabled: bool,
+    offers_reset: bool,
+}
+
+impl fmt::Debug for EmailVerification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmailVerification")
+            .field("is_enabled", &self.is_enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EmailVerification {
+    pub(crate) fn new(
+        deps: &Deps,
+        requests: Arc<MailRequests>,
+        lifetime: Duration,
+        is_enabled: bool,
+        offers_reset: bool,
+    ) -> Self {
+        Self {
+            users: deps.storage.users.clone(),
+            attempts: deps.storage.attempts.clone(),
+            clock: deps.clock.clone(),
+            links: EmailLinks::new(deps),
+            requests,
+            lifetime,
+            is_enabled,
+            offers_reset,
+        }
+    }
+
+    /// Whether addresses must be verified.
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    /// The address of an account that is about to be created, which must be verified.
+    pub(crate) fn address_of(user: &NewUser) -> Option<String> {
+        let address = user.email.as_deref().unwrap_or(&user.username);
+        EmailAddress::parse(address).ok().map(EmailAddress::into_string)
+    }
+
+    /// The link for an account that is about to be created; `None` if it need not be verified.
+    pub(crate) fn link_for(&self, user: &NewUser) -> Result<Option<NewLink>, StorageError> {
+        let waits = matches!(
+            user.state,
+            UserState::AwaitingEmailVerification
+                | UserState::AwaitingTwoFactorSetupAndEmailVerification
+        );
+        let Some(address) = Self::address_of(user).filter(|_| waits) else { return Ok(None) };
+        self.link(&address, None, &user.username, KeyData::default()).map(Some)
+    }
+
+    fn link(
+        &self,
+        to: &str,
+        user: Option<&UserId>,
+        username: &str,
+        data: KeyData,
+    ) -> Result<NewLink, StorageError> {
+        self.links.make(LinkRequest {
+            prefix: KeyPrefix::EmailVerification,
+            lifetime: self.lifetime,
+            data,
+            kind: MessageKind::EmailVerification,
+            to,
+            user,
+            variables: &[("username", username)],
+        })
+    }
+
+    /// Asks for a new link for the account with this address that waits for verification. It is
+    /// sent if there is such an account and not too many were sent to it.
+    pub async fn request(&self, address: &str) -> Result<(), ResetRequestError> {
+        let address = EmailAddress::parse(address)?;
+        let found = find_owner(&*self.users, address.as_str()).await?;
+        let request =
+            found.map_or(MailRequest::Nothing, |user| MailRequest::VerifyEmail(user.id().clone()));
+        Ok(self.requests.add(request)?)
+    }
+
+    /// Asks for a new link for an account whose password was checked.
+    pub(crate) fn request_for(&self, user: &UserId) -> Result<(), StorageError> {
+        self.requests.add(MailRequest::VerifyEmail(user.clone()))
+    }
+
+    /// Requests a notice to the owner of an address that was used in another sign-up.
+    pub(crate) fn report_use(&self, address: String) -> Result<(), StorageError> {
+        self.requests.add(MailRequest::AddressInUse(address))
+    }
+
+    /// Sends a new link to the address of an account that waits for verification.
+    pub(crate) async fn send_link(&self, id: &UserId) -> Result<(), StorageError> {
+        let Some(found) = self.users.find_by_id(id).await? else { return Ok(()) };
+        let (user, _) = found.regardless_of_state();
+        let waits = user.state.after(StateEvent::EmailVerified);
+        let waits = waits.is_some_and(|next| next != user.state);
+        let Some(address) = email(&user).filter(|_| waits) else { return Ok(()) };
+        let now = self.clock.now();
+        if charge(&*self.attempts, "email_verification", id, now).await? != Charged::Ok {
+            return Ok(());
+        }
+        let link = self.link(&address, Some(id), &user.username, KeyData::default())?;
+        let effects = Effects {
+            revoke: &[KeyPrefix::EmailVerification],
+            issue: &[link.key],
+            send: &[link.message],
+            ..Effects::default()
+        };
+        self.users.change(id, &Change { effects, ..Change::default() }).await?;
+        tracing::info!(user = %id, "a link to verify the e-mail address is sent");
+        Ok(())
+    }
+
+    /// Notifies the owner of an address that it was used for another account.
+    pub(crate) async fn tell_owner(&self, address: &str) -> Result<(), StorageError> {
+        let Some(found) = find_owner(&*self.users, address).await? else { return Ok(()) };
+        let (user, _) = found.regardless_of_state();
+        let Some(address) = email(&user) else { return Ok(()) };
+        let now = self.clock.now();
+        if user.state == UserState::Disabled
+            || charge(&*self.attempts, "account_exists", &user.id, now).await? != Charged::Ok
+        {
+            return Ok(());
+        }
+        let variables = [("username", user.username.as_str())];
+        let kind = MessageKind::AccountExists;
+        let message = self.links.compose(kind, &address, Some(&user.id), variables)?;
+        let effects = Effects { send: &[message], ..Effects::default() };
+        self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;
+        Ok(())
+    }
+
+    /// What a link stands for, if it is valid. Does not use it up.
+    pub async fn check(&self, token: &str) -> Result<PendingVerification, LinkError> {
+        let (link, user) = self.find(token).await?;
+        let email = match new_address(&link)? {
+            Some(address) => address,
+            None => email(&user).ok_or(LinkError::Invalid)?,
+        };
+        Ok(PendingVerification { user, email })
+    }
+
+    async fn find(&self, token: &str) -> Result<(ValidLink, User), LinkError> {
+        let link = self.links.find(KeyPrefix::EmailVerification, token).await?;
+        let link = link.of_present_credentials()?;
+        let (user, _) = link.user.clone().regardless_of_state();
+        if user.state == UserState::Disabled {
+            return Err(LinkError::NotActive);
+        }
+        Ok((link, user))
+    }
+
+    /// Uses a link up: verifies the address of the account, or changes it to the verified one.
+    pub async fn verify(&self, token: &str) -> Result<Verified, LinkError> {
+        let (link, user) = self.find(token).await?;
+        match new_address(&link)? {
+            Some(address) => self.change_verified(&link, &user, &address).await,
+            None => self.verify_present(&link, &user).await,
+        }
+    }
+
+    async fn verify_present(&self, link: &ValidLink, user: &User) -> Result<Verified, LinkError> {
+        email(user).ok_or(LinkError::Invalid)?;
+        let effects = Effects {
+            consume: Some(&link.key.value),
+            revoke: &[KeyPrefix::EmailVerification],
+            ..Effects::default()
+        };
+        let event = event_of(user);
+        let change = Change { event, effects, ..Change::default() };
+        let changed = self.users.change(&user.id, &change).await?;
+        let user = done(changed)?;
+        tracing::info!(user = %user.id, "e-mail address verified");
+        Ok(Verified { user, old_email: None })
+    }
+}
+
+/// The event for an account; `None` if it does not wait for verification.
+fn event_of(user: &User) -> Option<StateEvent> {
+    user.state.after(StateEvent::EmailVerified).map(|_| StateEvent::EmailVerified)
+}
+
+/// The new address that a link verifies; `None` if it verifies that of the account.
+fn new_address(link: &ValidLink) -> Result<Option<String>, LinkError> {
+    match link.key.data.as_text().trim() {
+        "" => Ok(None),
+        text => match EmailAddress::parse(text) {
+            Ok(address) => Ok(Some(address.into_string())),
+            Err(_) => Err(LinkError::Invalid),
+        },
+    }
+}
+
+fn done(changed: Changed) -> Result<User, LinkError> {
+    match changed {
+        Changed::Done(stored) => Ok(stored.regardless_of_state().0),
+        Changed::NotAllowed => Err(LinkError::NotActive),
+        Changed::EmailTaken | Changed::UsernameTaken => Err(LinkError::AddressTaken),
+        Changed::DoneUnreadable
+        | Changed::NoSuchUser
+        | Changed::GuardFailed
+        | Changed::LastAdmin
+        | Changed::TokenGone
+        | Changed::AlreadyUsed
+        | Changed::SessionGone => Err(LinkError::Invalid),
+    }
+}

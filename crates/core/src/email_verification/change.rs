@@ -1,0 +1,227 @@
+//! Changing the address of an account, and taking the change back.
+//!
+//! The old address gets a notice with a link that restores it, valid for 72 hours. Of several
+//! changes in that time only the first sends such a link: otherwise an attacker who changes the
+//! address twice would receive one, too.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{EmailVerification, Verified, done, event_of};
+use crate::clock::Timestamp;
+use crate::email_link::{LinkError, LinkRequest, ValidLink};
+use crate::factor::email;
+use crate::key::{Key, KeyData, KeyPrefix};
+use crate::mail_request::{MailRequest, charge};
+use crate::message::{Message, MessageKind};
+use crate::password_reset::{ResetRequestError, find_owner};
+use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
+use crate::user::{EmailAddress, Patch, StateEvent, User, UserState, UserUpdate};
+
+/// How long a change can be taken back.
+const RESTORE_LIFETIME: Duration = Duration::from_hours(72);
+
+/// The field of a link's data with the address to restore.
+const EMAIL: &str = "email";
+
+/// The outcome of changing an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressChange {
+    /// It is the address of the account.
+    Unchanged,
+    /// The address was changed, because addresses need not be verified.
+    Changed(Box<User>),
+    /// A link that completes the change was sent to the new address. Also reported if another
+    /// account has that address: then its owner is notified instead.
+    LinkSent,
+    /// Too many links were sent.
+    TooMany {
+        /// When the next one may be sent.
+        retry_at: Timestamp,
+    },
+    /// The account is disabled or deleted, or its address must be verified first.
+    NotAllowed,
+    /// Another account has the address. Only where addresses need not be verified.
+    Taken,
+}
+
+/// Kinds of keys that a change of address deletes.
+const REVOKED: &[KeyPrefix] =
+    &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::KnownDevice];
+
+/// Also the links that restore an address.
+const REVOKED_BY_RESTORING: &[KeyPrefix] = &[
+    KeyPrefix::PasswordReset,
+    KeyPrefix::EmailVerification,
+    KeyPrefix::KnownDevice,
+    KeyPrefix::AddressRestore,
+];
+
+/// What a change stores besides.
+struct Sequel {
+    issue: Vec<Key>,
+    send: Vec<Message>,
+}
+
+impl EmailVerification {
+    /// Changes the address of a logged-in user: where addresses must be verified, by a link that is
+    /// sent to the new address and replaces earlier ones. The caller has checked that
+    /// the user may do this.
+    pub async fn change(
+        &self,
+        user: &User,
+        address: &str,
+    ) -> Result<AddressChange, ResetRequestError> {
+        let address = EmailAddress::parse(address)?.into_string();
+        if email(user).as_deref() == Some(&*address) {
+            return Ok(AddressChange::Unchanged);
+        }
+        if user.state.after(StateEvent::PasswordResetRequired).is_none() {
+            return Ok(AddressChange::NotAllowed);
+        }
+        if !self.is_enabled() {
+            return Ok(self.change_at_once(user, &address).await?);
+        }
+        let now = self.clock.now();
+        match charge(&*self.attempts, "email_verification", &user.id, now).await? {
+            Charged::Ok => {}
+            Charged::Exhausted { retry_at } => return Ok(AddressChange::TooMany { retry_at }),
+        }
+        let owner = find_owner(&*self.users, &address).await?;
+        if owner.is_some_and(|owner| *owner.id() != user.id) {
+            self.report_use(address)?;
+            return Ok(AddressChange::LinkSent);
+        }
+        let data = KeyData::from_text(&*address);
+        let link = self.link(&address, Some(&user.id), &user.username, data)?;
+        let effects = Effects {
+            revoke: &[KeyPrefix::EmailVerification],
+            issue: &[link.key],
+            send: &[link.message],
+            ..Effects::default()
+        };
+        self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;
+        tracing::info!(user = %user.id, "a link to verify a new e-mail address is sent");
+        Ok(AddressChange::LinkSent)
+    }
+
+    async fn change_at_once(
+        &self,
+        user: &User,
+        address: &str,
+    ) -> Result<AddressChange, StorageError> {
+        match self.write(None, user, address).await {
+            Ok(user) => Ok(AddressChange::Changed(Box::new(user))),
+            Err(LinkError::AddressTaken) => Ok(AddressChange::Taken),
+            Err(LinkError::Storage(error)) => Err(error),
+            Err(LinkError::Invalid | LinkError::Expired | LinkError::NotActive) => {
+                Ok(AddressChange::NotAllowed)
+            }
+        }
+    }
+
+    /// Changes the address to the one that a link has verified.
+    pub(super) async fn change_verified(
+        &self,
+        link: &ValidLink,
+        user: &User,
+        address: &str,
+    ) -> Result<Verified, LinkError> {
+        let old_email = email(user);
+        let user = self.write(Some(link), user, address).await?;
+        Ok(Verified { user, old_email })
+    }
+
+    async fn write(
+        &self,
+        link: Option<&ValidLink>,
+        user: &User,
+        address: &str,
+    ) -> Result<User, LinkError> {
+        let Sequel { issue, send } = self.sequel(user, address).await?;
+        let change = Change {
+            user: UserUpdate { email: Patch::Set(address.to_owned()), ..UserUpdate::default() },
+            event: event_of(user),
+            effects: Effects {
+                consume: link.map(|link| link.key.value.as_str()),
+                revoke: REVOKED,
+                issue: &issue,
+                send: &send,
+                ..Effects::default()
+            },
+            ..Change::default()
+        };
+        let changed = self.users.change(&user.id, &change).await?;
+        let user = done(changed)?;
+        tracing::info!(user = %user.id, "e-mail address changed");
+        Ok(user)
+    }
+
+    /// The notice to the old address and its link. An address that was never verified gets none.
+    async fn sequel(&self, user: &User, address: &str) -> Result<Sequel, StorageError> {
+        let waits = event_of(user).is_some_and(|_| !matches!(user.state, UserState::Custom(_)));
+        let Some(old) = email(user).filter(|_| !waits) else {
+            return Ok(Sequel { issue: Vec::new(), send: Vec::new() });
+        };
+        let variables = [("username", user.username.as_str()), ("newEmail", address)];
+        let kind = MessageKind::AddressChanged;
+        if self.links.has(&user.id, KeyPrefix::AddressRestore).await? {
+            let notice = self.links.compose(kind, &old, Some(&user.id), variables)?;
+            return Ok(Sequel { issue: Vec::new(), send: vec![notice] });
+        }
+        let data = Map::from_iter([(EMAIL.to_owned(), Value::from(&*old))]);
+        let link = self.links.make(LinkRequest {
+            prefix: KeyPrefix::AddressRestore,
+            lifetime: RESTORE_LIFETIME,
+            data: KeyData::from_object(&data),
+            kind,
+            to: &old,
+            user: Some(&user.id),
+            variables: &variables,
+        })?;
+        Ok(Sequel { issue: vec![link.key], send: vec![link.message] })
+    }
+
+    /// The address that a link restores, if the link is valid. Does not use it up.
+    pub async fn check_restore(&self, token: &str) -> Result<String, LinkError> {
+        Ok(self.find_restore(token).await?.1)
+    }
+
+    async fn find_restore(&self, token: &str) -> Result<(ValidLink, String), LinkError> {
+        let link = self.links.find(KeyPrefix::AddressRestore, token).await?;
+        let object = link.key.data.object().map_err(|_| LinkError::Invalid)?;
+        let address = object.get(EMAIL).and_then(Value::as_str).ok_or(LinkError::Invalid)?;
+        let address = EmailAddress::parse(address).map_err(|_| LinkError::Invalid)?;
+        let (user, _) = link.user.clone().regardless_of_state();
+        if user.state.after(StateEvent::PasswordResetRequired).is_none() {
+            return Err(LinkError::NotActive);
+        }
+        Ok((link, address.into_string()))
+    }
+
+    /// Restores the old address of an account whose user did not change it. Others may know the
+    /// password, so sessions and known devices end, and the password must be reset by a link that
+    /// is sent to the restored address, where passwords can be reset.
+    pub async fn restore(&self, token: &str) -> Result<User, LinkError> {
+        let (link, address) = self.find_restore(token).await?;
+        let event = self.offers_reset.then_some(StateEvent::PasswordResetRequired);
+        let change = Change {
+            user: UserUpdate { email: Patch::Set(address), ..UserUpdate::default() },
+            event,
+            effects: Effects {
+                consume: Some(&link.key.value),
+                sessions: EndSessions::All,
+                revoke: REVOKED_BY_RESTORING,
+                ..Effects::default()
+            },
+            ..Change::default()
+        };
+        let user = done(self.users.change(link.user.id(), &change).await?)?;
+        tracing::warn!(user = %user.id, "the change of an e-mail address was taken back");
+        if self.offers_reset {
+            self.requests.add(MailRequest::ResetPassword(user.id.clone()))?;
+        }
+        Ok(user)
+    }
+}
