@@ -1,7 +1,7 @@
 //! Password reset: a new password by a link that is mailed.
 //!
 //! The answer to a request is the same whether or not there is an account; see
-//! [`mail_request`](crate::mail_request). The link works once and for the address that it was sent
+//! `mail_request.rs`. The link works once and for the address that it was sent
 //! to. It keeps the second factor, and ends the sessions and known devices of the account.
 //!
 //! An account whose address was never verified may have been created by another person. The link
