@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::HandlerResult;
 use super::change_factor2::FactorSummary;
+use super::profile;
 use super::session::SessionEntry;
 use crate::extract::CurrentUser;
 use crate::next::NextPath;
@@ -26,6 +27,9 @@ pub(crate) struct AccountPage {
     #[serde(rename = "memberSince")]
     member_since: Option<String>,
     facts: Vec<Fact>,
+    /// Whether the page `updateuser` has any field.
+    #[serde(rename = "detailsEditable")]
+    details_editable: bool,
     #[serde(flatten)]
     factor: FactorSummary,
     /// The path of the page, to return to.
@@ -67,7 +71,8 @@ impl Page for AccountPage {
         let member_since = Some("1 March 2026".into());
         let factor = FactorSummary::sample();
         let (here, sessions) = (NextPath::parse("/").ok(), SessionEntry::samples());
-        Self { next: "/after", member_since, facts: vec![fact], factor, here, sessions }
+        let (facts, details_editable) = (vec![fact], true);
+        Self { next: "/after", member_since, facts, details_editable, factor, here, sessions }
     }
 }
 
@@ -84,8 +89,11 @@ async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
     let factor = FactorSummary::of(info, user).await?;
     let here = info.uri.path_and_query().and_then(|path| NextPath::parse(path.as_str()).ok());
     let sessions = SessionEntry::all(info).await?;
-    let page = AccountPage { next: "", member_since, facts, factor, here, sessions };
-    Ok(response::page(info, &page))
+    let details_editable = profile::editable_fields(info).next().is_some();
+    Ok(response::page(
+        info,
+        &AccountPage { next: "", member_since, facts, details_editable, factor, here, sessions },
+    ))
 }
 
 /// The day of a moment in UTC: `1 March 2026`.

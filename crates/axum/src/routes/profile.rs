@@ -99,7 +99,7 @@ async fn update_user(info: &RequestInfo, echo: &Echo) -> HandlerResult {
     let user = info.require_user()?;
     let mut fields = echo.user_fields();
     // A field that is absent stays as it is, also a required one.
-    let described = described(info).filter(|field| fields.contains_key(&field.name));
+    let described = editable_fields(info).filter(|field| fields.contains_key(&field.name));
     let described: Vec<SignupField> = described.cloned().collect();
     let errors = signup_field::check(&described, &mut fields);
     if !errors.is_empty() {
@@ -164,15 +164,15 @@ async fn delete_user(
     Ok(response::with_session(response, SessionChange::Ended))
 }
 
-/// The fields that owners may change here.
-fn described(info: &RequestInfo) -> impl Iterator<Item = &SignupField> {
+/// The fields that owners may change with `updateuser`.
+pub(super) fn editable_fields(info: &RequestInfo) -> impl Iterator<Item = &SignupField> {
     let profile = &info.crossauth.auth().profile;
     info.crossauth.config().signup_fields.iter().filter(|field| profile.is_editable(&field.name))
 }
 
 impl UpdateUserPage {
     fn new(info: &RequestInfo, values: &Map<String, Value>) -> Self {
-        let fields = described(info).map(|field| Field::new(field, values.get(&field.name)));
+        let fields = editable_fields(info).map(|field| Field::new(field, values.get(&field.name)));
         Self { fields: fields.collect(), allowed_factor2: Vec::new(), message: None }
     }
 }
