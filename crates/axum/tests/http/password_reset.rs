@@ -1,5 +1,7 @@
 //! `requestpasswordreset`, `resetpassword`: a new password by a mailed link.
 
+mod attack;
+
 use std::time::Duration;
 
 use crossauth_axum::{Builder, Crossauth};
@@ -7,9 +9,10 @@ use crossauth_core::account::Role;
 use crossauth_core::email_link::Activation;
 use crossauth_core::message::MessageKind;
 use crossauth_core::password_reset::PasswordResetConfig;
+use http::header::USER_AGENT;
 use serde_json::json;
 
-use crate::browser::{Browser, TestResponse};
+use crate::browser::{Browser, TestResponse, json_request};
 use crate::site::{PASSWORD, Site};
 
 const EMAIL: &str = "bob@example.com";
@@ -290,4 +293,19 @@ async fn r20_a_password_that_is_refused_does_not_use_the_link_up() {
     let body = json!({ "token": token });
     browser.post("/api/resetpassword", body).await.assert_failure(400, "BadRequest");
     assert_eq!(reset(&mut browser, &token, NEW).await.status, 200);
+}
+
+#[tokio::test]
+async fn session_that_begins_with_a_reset_has_its_device() {
+    let site = site_with_bob().await;
+    let token = ask(&site).await;
+    let mut browser = site.browser();
+    let csrf = browser.csrf_token().await;
+    let request = json_request("/api/resetpassword")
+        .header("X-CROSSAUTH-CSRF", csrf)
+        .header(USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0");
+    let body = json!({ "token": token, "new_password": NEW, "repeat_password": NEW });
+    assert_eq!(browser.send(request, body.to_string()).await.status, 200);
+    let sessions = browser.get_json("/api/sessions").await.json();
+    assert_eq!(sessions["sessions"][0]["device"], json!("Firefox on Linux"), "{sessions}");
 }

@@ -4,37 +4,14 @@ use std::time::Duration;
 
 use crossauth_axum::Builder;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::message::MessageKind;
 use crossauth_core::user::{FactorName, NewUser, Patch, UserState, UserUpdate};
 use http::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::browser::{Browser, TestResponse, request};
+use super::{EMAIL, NEW, ask, reset, site_with_bob};
+use crate::browser::{TestResponse, request};
 use crate::site::{PASSWORD, Site};
-
-const EMAIL: &str = "bob@example.com";
-const NEW: &str = "Another-Horse-8";
-
-async fn site_with_bob() -> Site {
-    let site = Site::with_mail();
-    site.account_with("bob", EMAIL).await;
-    site
-}
-
-/// Asks for a link; its token.
-async fn ask(site: &Site) -> String {
-    let answer = site.browser().post("/api/requestpasswordreset", json!({ "email": EMAIL })).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    site.one_mail(MessageKind::PasswordReset, EMAIL).await.token().to_owned()
-}
-
-async fn reset(browser: &mut Browser, token: &str, password: &str) -> TestResponse {
-    let body = json!({
-        "token": token, "new_password": password, "repeat_password": password,
-    });
-    browser.post("/api/resetpassword", body).await
-}
 
 #[tokio::test]
 async fn l4_r17_answers_do_not_tell_whether_there_is_an_account() {
