@@ -2,6 +2,7 @@
 
 mod csrf;
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -176,6 +177,12 @@ impl RequestInfoInner {
     /// The user of the session, on a route for logged-in users.
     pub(crate) fn require_user(&self) -> Result<&User, Failure> {
         self.user().ok_or_else(Failure::login_needed)
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut pairs = url::form_urlencoded::parse(self.uri.query()?.as_bytes());
+        pairs.find(|(given, _)| given == name).map(|(_, value)| value)
     }
 
     /// The CSRF token for a form. The response sets the matching cookie.

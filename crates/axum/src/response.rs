@@ -171,6 +171,13 @@ pub(crate) fn json_ok(info: &RequestInfo, members: impl Serialize) -> Response {
     json(info, &Ok { ok: true, members })
 }
 
+/// `{"ok": true}`.
+pub(crate) fn json_done(info: &RequestInfo) -> Response {
+    #[derive(Serialize)]
+    struct Empty {}
+    json_ok(info, Empty {})
+}
+
 /// `{"ok": true, "user": …}`.
 pub(crate) fn json_user(info: &RequestInfo, user: &User) -> Response {
     #[derive(Serialize)]

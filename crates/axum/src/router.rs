@@ -11,7 +11,7 @@ use crate::page::Asset;
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 use crate::response;
-use crate::routes::{Feature, HandlerResult, Route, asset};
+use crate::routes::{HandlerResult, Route, Scope, asset};
 
 impl Crossauth {
     /// Adds our routes to an application and authenticates requests to all routes.
@@ -48,7 +48,7 @@ impl Crossauth {
     where
         S: Clone + Send + Sync + 'static,
     {
-        self.router_of(Feature::ROUTER)
+        self.router_in(Scope::Application)
     }
 
     /// The assets of our pages. Outside the layer, because they do not need a session.
@@ -64,12 +64,12 @@ impl Crossauth {
         })
     }
 
-    pub(crate) fn router_of<S>(&self, features: &[Feature]) -> Router<S>
+    pub(crate) fn router_in<S>(&self, scope: Scope) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
     {
         let mut router = Router::new();
-        for route in self.routes_of(features) {
+        for route in self.routes_in(scope) {
             router = router.route(&self.path(route.path), handler(route));
             if route.method == Method::GET && !route.path.is_empty() {
                 let slash = format!("{}/", self.path(route.path));

@@ -15,7 +15,7 @@ use crate::layer;
 use crate::page::Asset;
 use crate::request::RequestInfo;
 use crate::router::not_found_in_site;
-use crate::routes::{Feature, asset};
+use crate::routes::{Scope, asset};
 
 /// Our routes and those of an application as one service.
 ///
@@ -24,7 +24,7 @@ use crate::routes::{Feature, asset};
 #[derive(Clone, Debug)]
 pub struct Site {
     crossauth: Crossauth,
-    features: &'static [Feature],
+    scope: Scope,
     /// Handles requests to all other routes.
     application: Router,
 }
@@ -32,8 +32,7 @@ pub struct Site {
 impl Crossauth {
     /// A standalone site: our routes, the account page at the prefix, and 404 for everything else.
     pub fn site(&self) -> Site {
-        let features = Feature::SITE;
-        self.site_of(features, Router::new().fallback(not_found_in_site))
+        self.site_in(Scope::Site, Router::new().fallback(not_found_in_site))
     }
 
     /// Our routes and an application as one service: [`Crossauth::mount`] with less work for each
@@ -48,12 +47,12 @@ impl Crossauth {
     /// # }
     /// ```
     pub fn site_with(&self, application: Router) -> Site {
-        self.site_of(Feature::ROUTER, application)
+        self.site_in(Scope::Application, application)
     }
 
-    fn site_of(&self, features: &'static [Feature], application: Router) -> Site {
-        let application = application.merge(self.router_of(features));
-        Site { crossauth: self.clone(), features, application }
+    fn site_in(&self, scope: Scope, application: Router) -> Site {
+        let application = application.merge(self.router_in(scope));
+        Site { crossauth: self.clone(), scope, application }
     }
 }
 
@@ -91,7 +90,7 @@ impl Site {
     /// The response of our handler, or of the application.
     async fn dispatch(&self, info: RequestInfo, mut request: Request) -> Response {
         let (method, path) = (request.method(), request.uri().path());
-        if let Some(route) = self.crossauth.route_of(self.features, method, path) {
+        if let Some(route) = self.crossauth.route_of(self.scope, method, path) {
             return route.handle(info, request).await;
         }
         request.extensions_mut().insert(info);
@@ -107,7 +106,7 @@ impl Site {
             return None;
         }
         let path = request.uri().path();
-        let is_whole_host = self.features.contains(&Feature::Home);
+        let is_whole_host = self.scope == Scope::Site;
         let to = match path {
             _ if !is_whole_host => return self.asset(request),
             "/favicon.ico" => self.crossauth.path("crossauth.svg"),

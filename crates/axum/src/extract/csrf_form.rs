@@ -1,12 +1,10 @@
 //! Requests that passed the CSRF check, with and without a form.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use crossauth_core::csrf::CsrfError;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::body::Fields;
-use crate::form::{CsrfCheck, check_before_body, failed_check};
+use crate::form::{failed_check, read_fields};
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 
@@ -49,13 +47,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (mut parts, body) = request.into_parts();
         let info = RequestInfo::from_request_parts(&mut parts, state).await?;
-        let failed = |error: CsrfError| failed_check(&info, error);
-        let checked = check_before_body(&info, &parts).map_err(failed)?;
-        let limits = info.crossauth.config().body_limits;
-        let fields = Fields::read(&parts.headers, body, limits).await?;
-        if checked == CsrfCheck::NeedsBody {
-            info.check_csrf(&parts.headers, fields.csrf_token()).map_err(failed)?;
-        }
+        let (fields, read) = read_fields(&info, Request::from_parts(parts, body)).await;
+        read?;
         Ok(Self(fields.into_typed()?))
     }
 }

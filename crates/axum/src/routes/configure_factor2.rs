@@ -9,13 +9,14 @@ use crossauth_core::Rejection;
 use crossauth_core::enrolment::{Assurance, Begun, Completed, SetUpAttempt, WaitingFactor};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::protected::FactorProof;
-use crossauth_core::session::{NewSession, Persistence, Session};
+use crossauth_core::session::{NewSession, Session};
 use crossauth_core::user::{FactorName, User};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::HandlerResult;
+use super::login::{UserBody, chosen};
 use super::recovery_codes::RecoveryCodesPage;
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
@@ -73,11 +74,6 @@ struct Done<'a> {
     user: Option<VisibleUser<'a>>,
     email_verification_needed: bool,
     recovery_codes: &'a [String],
-}
-
-#[derive(Serialize)]
-struct TurnedOff<'a> {
-    user: Option<VisibleUser<'a>>,
 }
 
 const VERIFY: &str = "Please check your email to finish signing up.";
@@ -176,9 +172,7 @@ async fn configure(
         let assurance = Assurance { factor: proof, password: None };
         return begun(info, enrolment.configure(session, assurance).await?, form.next);
     }
-    let persist = form.persist.map(|persists| {
-        if persists { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
-    });
+    let persist = form.persist.map(chosen);
     let attempt = SetUpAttempt { persist, ..SetUpAttempt::new(session, &fields) };
     match enrolment.complete(attempt).await? {
         Completed::Done { user, session, recovery_codes } => {
@@ -309,7 +303,7 @@ fn turned_off(info: &RequestInfo, session: NewSession, next: Option<NextPath>) -
         Surface::Api => {
             let user = session.user.as_ref();
             let user = user.map(|user| VisibleUser::new(&info.crossauth, user));
-            let response = response::json_ok(info, TurnedOff { user });
+            let response = response::json_ok(info, UserBody { user });
             response::with_session(response, SessionChange::begin(session))
         }
     }

@@ -61,9 +61,10 @@ pub(crate) struct LoggedInPage {
     login_path: String,
 }
 
+/// The JSON of a completed login.
 #[derive(Serialize)]
-struct Body<'a> {
-    user: Option<VisibleUser<'a>>,
+pub(super) struct UserBody<'a> {
+    pub(super) user: Option<VisibleUser<'a>>,
 }
 
 /// Where a login leads, and for how long.
@@ -115,7 +116,7 @@ async fn log_in(
     let attempt = LoginAttempt { username, password, persist, replaces, device, visitor };
     let outcome = info.crossauth.auth().login.attempt(attempt).await?;
     let destination = Destination { next: form.next, persist: echo.persist() };
-    admitted(info, outcome, &destination, |user| response::json_ok(info, Body { user }))
+    admitted(info, outcome, &destination, |user| response::json_ok(info, UserBody { user }))
 }
 
 /// The response to a checked first factor: the user is logged in, is asked for the second factor,
@@ -216,11 +217,12 @@ pub(super) fn persistence(info: &RequestInfo, wanted: Option<bool>) -> Option<Pe
         Surface::Page => Some(wanted.unwrap_or(false)),
         Surface::Api => wanted,
     };
-    wanted.map(
-        |wanted| {
-            if wanted { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
-        },
-    )
+    wanted.map(chosen)
+}
+
+/// The persistence that a checkbox means.
+pub(super) fn chosen(persists: bool) -> Persistence {
+    if persists { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
 }
 
 /// The redirect after a login.

@@ -32,9 +32,6 @@ pub(crate) struct LogoutPage {
     next: Option<NextPath>,
 }
 
-#[derive(Serialize)]
-struct Empty {}
-
 /// `GET logout`: a page with a button, since a link on another site must not log users out.
 pub(crate) fn show(info: &RequestInfo) -> Response {
     let next = next::in_query(&info.uri);
@@ -65,7 +62,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 fn logged_out(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     match info.surface {
         Surface::Page => redirect_after_logout(info, next),
-        Surface::Api => response::json_ok(info, Empty {}),
+        Surface::Api => response::json_done(info),
     }
 }
 

@@ -92,7 +92,7 @@ async fn change(info: &RequestInfo, form: ChangePasswordForm) -> HandlerResult {
         (Surface::Page, None) => {
             let (message, changed) = (Some(CHANGED), true);
             let page = ChangePasswordPage { message, changed, ..ChangePasswordPage::default() };
-            response::page(info, &page)
+            return Ok(response::page_in(info, &page, session));
         }
         (Surface::Api, _) => response::json_ok(info, Body { message: CHANGED }),
     };

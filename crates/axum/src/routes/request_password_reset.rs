@@ -20,8 +20,6 @@ const SENT: &str = "If there is an account with this email address, we have sent
 #[derive(Deserialize)]
 pub(crate) struct RequestPasswordResetForm {
     email: String,
-    #[serde(default, deserialize_with = "next::deserialize_lenient")]
-    next: Option<NextPath>,
 }
 
 impl Form for RequestPasswordResetForm {
@@ -46,9 +44,7 @@ struct Body {
 
 /// `GET requestpasswordreset`
 pub(crate) fn show(info: &RequestInfo) -> Response {
-    let query = info.uri.query().unwrap_or_default();
-    let required = url::form_urlencoded::parse(query.as_bytes())
-        .any(|(name, value)| name == "required" && is_true(&value));
+    let required = info.query("required").is_some_and(|value| is_true(&value));
     let next = next::in_query(&info.uri);
     response::page(info, &RequestPasswordResetPage { next, required, ..Default::default() })
 }
@@ -68,12 +64,12 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn ask(info: &RequestInfo, form: RequestPasswordResetForm, echo: &Echo) -> HandlerResult {
-    let RequestPasswordResetForm { email, next } = form;
+    let RequestPasswordResetForm { email } = form;
     info.crossauth.auth().password_reset.request(&email).await?;
     Ok(match info.surface {
         Surface::Page => {
             let page = RequestPasswordResetPage::with_echo(Some(email), Some(SENT), echo);
-            response::page(info, &RequestPasswordResetPage { next, ..page })
+            response::page(info, &page)
         }
         Surface::Api => response::json_ok(info, Body { email, message: SENT }),
     })

@@ -8,10 +8,8 @@ use crossauth_core::login::Door;
 use crossauth_core::password_reset::{ResetDone, ResetForm};
 use crossauth_core::secret::Password;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{HandlerResult, token_of};
-use crate::failure::Failure;
+use super::{HandlerResult, parameter_of};
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -48,15 +46,15 @@ pub(crate) struct ResetPasswordPage {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct Body<'a> {
     message: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Value>,
+    user: Option<VisibleUser<'a>>,
 }
 
 /// `GET resetpassword/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
-    let token = token_of(&request).to_owned();
+    let token = parameter_of(&request);
     info.crossauth.auth().password_reset.check(&token).await?;
     Ok(response::page(&info, &ResetPasswordPage::with(&info, token)))
 }
@@ -76,17 +74,15 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
     })
 }
 
-async fn reset(
-    info: &RequestInfo,
-    form: ResetPasswordForm,
-) -> Result<axum::response::Response, Failure> {
+async fn reset(info: &RequestInfo, form: ResetPasswordForm) -> HandlerResult {
     let ResetPasswordForm { token, new_password: password, repeat_password: repeat } = form;
-    let door = Door { replaces: info.replaced_session(), ..Door::default() };
+    let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
+    let door = Door { replaces, visitor, ..Door::default() };
     let reset = &info.crossauth.auth().password_reset;
     let ResetDone { user, session, .. } =
         reset.reset(ResetForm { token, password, repeat }, door).await?;
     let logged_in = session.is_some();
-    let response = match info.surface {
+    match info.surface {
         Surface::Page => {
             let next = if logged_in {
                 info.crossauth.config().login_redirect.clone()
@@ -94,21 +90,21 @@ async fn reset(
                 info.crossauth.path("login")
             };
             let message = Some(DONE);
-            response::page(
-                info,
-                &ResetPasswordPage { message, logged_in, next, ..Default::default() },
-            )
+            let page = ResetPasswordPage { message, logged_in, next, ..Default::default() };
+            Ok(match session {
+                Some(session) => response::page_in(info, &page, *session),
+                None => response::page(info, &page),
+            })
         }
         Surface::Api => {
-            let user = VisibleUser::new(&info.crossauth, &user);
-            let user = logged_in.then(|| serde_json::to_value(user).unwrap_or_default());
-            response::json_ok(info, Body { message: DONE, user })
+            let user = logged_in.then(|| VisibleUser::new(&info.crossauth, &user));
+            let response = response::json_ok(info, Body { message: DONE, user });
+            Ok(match session {
+                Some(session) => response::with_session(response, SessionChange::begin(*session)),
+                None => response,
+            })
         }
-    };
-    Ok(match session {
-        Some(session) => response::with_session(response, SessionChange::begin(*session)),
-        None => response,
-    })
+    }
 }
 
 impl ResetPasswordPage {

@@ -4,7 +4,7 @@
 use axum::extract::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{HandlerResult, token_of};
+use super::{HandlerResult, parameter_of};
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -42,7 +42,7 @@ struct Body {
 
 /// `GET restoreemail/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
-    let token = token_of(&request).to_owned();
+    let token = parameter_of(&request);
     let email = info.crossauth.auth().email_verification.check_restore(&token).await?;
     let page = RestoreEmailPage { token: Some(token), email: Some(email), message: None };
     Ok(response::page(&info, &page))

@@ -10,15 +10,14 @@ use crossauth_core::login::{
 use crossauth_core::protected::WaitingRequest;
 use crossauth_core::session::{Persistence, Session};
 use crossauth_core::user::FactorName;
-use crossauth_core::visitor::Visitor;
 use crossauth_core::{RECOVERY_CODE, Rejection};
-use http::header::{ALLOW, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::HandlerResult;
-use super::login::{Destination, LoggedInPage, LoginPage, logged_in};
+use super::login::{Destination, LoggedInPage, LoginPage, UserBody, chosen, logged_in};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Echo, read_fields};
@@ -77,12 +76,6 @@ struct Needed<'a> {
     shown: Map<String, Value>,
 }
 
-/// The JSON of a completed login.
-#[derive(Serialize)]
-struct Body<'a> {
-    user: Option<VisibleUser<'a>>,
-}
-
 /// Asks for the second factor of a login.
 pub(super) fn ask(
     info: &RequestInfo,
@@ -126,12 +119,11 @@ pub(crate) fn show_login(info: &RequestInfo) -> Response {
 
 /// `POST loginfactor2`, `POST api/loginfactor2`
 pub(crate) async fn log_in(info: RequestInfo, request: Request) -> HandlerResult {
-    let device = device_name(request.headers());
     let (fields, read) = read_fields(&info, request).await;
     let (echo, values) = (Echo::of(&fields, SECRET), fields.with_prefix(""));
     let form = read.and_then(|()| fields.into_typed::<SecondFactorForm>());
     let result = match form {
-        Ok(form) => complete(&info, &form, &values, &device).await,
+        Ok(form) => complete(&info, &form, &values).await,
         Err(failure) => Err(failure),
     };
     result.map_err(|failure| ask_again(&info, failure, &echo))
@@ -141,20 +133,19 @@ async fn complete(
     info: &RequestInfo,
     form: &SecondFactorForm,
     fields: &Map<String, Value>,
-    device: &str,
 ) -> HandlerResult {
     let gone = || Failure::rejected(Rejection::Gone, info.crossauth.now());
     let session = info.session().ok_or_else(gone)?;
-    let persist = form.persist.map(|persists| {
-        if persists { Persistence::Persistent } else { Persistence::UntilBrowserCloses }
-    });
+    let persist = form.persist.map(chosen);
+    let device = info.visitor.to_core().device();
+    let device = device.as_deref().unwrap_or("Unknown device");
     let remember = form.remember_device.unwrap_or(false).then_some(device);
     let attempt =
         SecondFactorAttempt { persist, remember, ..SecondFactorAttempt::new(session, fields) };
     match info.crossauth.auth().login.complete(attempt).await? {
         SecondFactorOutcome::LoggedIn { session, device } => {
             let next = form.next.as_ref();
-            let json = |user: Option<VisibleUser<'_>>| response::json_ok(info, Body { user });
+            let json = |user: Option<VisibleUser<'_>>| response::json_ok(info, UserBody { user });
             let mut response = logged_in(info, *session, next, json);
             if let Some(device) = device {
                 info.crossauth.set_device_cookie(response.headers_mut(), &device);
@@ -240,10 +231,7 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
 
 /// The failure that the query reports.
 fn reported_error(info: &RequestInfo) -> Option<Failure> {
-    let query = info.uri.query()?;
-    let (_, name) =
-        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error")?;
-    let code = ErrorCode::from_name(&name)?;
+    let code = ErrorCode::from_name(&info.query("error")?)?;
     let is_wrong_code = code == ErrorCode::InvalidToken;
     let wrong_code = || Failure::rejected(Rejection::Wrong, info.crossauth.now());
     Some(if is_wrong_code { wrong_code() } else { Failure::new(code) })
@@ -259,9 +247,7 @@ pub(crate) async fn cancel(info: RequestInfo, request: Request) -> HandlerResult
     auth.login.cancel(session).await?;
     auth.protection.cancel(session).await?;
     if info.surface == Surface::Api {
-        #[derive(Serialize)]
-        struct Nothing {}
-        return Ok(response::json_ok(&info, Nothing {}));
+        return Ok(response::json_done(&info));
     }
     let next = Echo::of(&fields, SECRET).next();
     Ok(match waiting.and_then(|waiting| page_of(&info, &waiting)) {
@@ -295,13 +281,6 @@ fn pending(info: &RequestInfo, session: &Session) -> Option<PendingLogin> {
 
 fn persist(pending: &PendingLogin) -> &'static str {
     if pending.persist == Some(Persistence::Persistent) { "on" } else { "" }
-}
-
-/// A short name of the browser and its system.
-fn device_name(headers: &HeaderMap) -> String {
-    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let visitor = Visitor { address: None, user_agent };
-    visitor.device().unwrap_or_else(|| "Unknown device".to_owned())
 }
 
 impl Factor2Page {

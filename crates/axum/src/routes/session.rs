@@ -9,12 +9,11 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::session::{EndedSession, ListedSession};
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::HandlerResult;
 use super::home::day;
+use super::{HandlerResult, parameter_of};
 use crate::failure::Failure;
 use crate::form::{Form, Submitted};
 use crate::headers;
@@ -65,9 +64,6 @@ struct Body {
     sessions: Vec<SessionBody>,
 }
 
-#[derive(Serialize)]
-struct Empty {}
-
 /// `GET api/sessions`
 pub(crate) async fn list(info: RequestInfo, _: Request) -> HandlerResult {
     let sessions = listed(&info).await?.into_iter().map(SessionBody::from).collect();
@@ -76,7 +72,7 @@ pub(crate) async fn list(info: RequestInfo, _: Request) -> HandlerResult {
 
 /// `POST endsession/{id}`, `POST api/endsession/{id}`. Only the path says which session ends.
 pub(crate) async fn end(info: RequestInfo, request: Request) -> HandlerResult {
-    let id = last_segment(request.uri().path());
+    let id = parameter_of(&request);
     let next = Submitted::<EndForm>::read(&info, request).await.form?.next;
     let session = info.session().ok_or_else(Failure::login_needed)?;
     match info.crossauth.auth().sessions.end_listed(session, &id).await? {
@@ -85,7 +81,7 @@ pub(crate) async fn end(info: RequestInfo, request: Request) -> HandlerResult {
         EndedSession::Current => {
             let mut response = match info.surface {
                 Surface::Page => response::redirect(&info, &response::login_path(&info, None)),
-                Surface::Api => response::json_ok(&info, Empty {}),
+                Surface::Api => response::json_done(&info),
             };
             headers::clear_cached_pages(response.headers_mut());
             Ok(response::with_session(response, SessionChange::Ended))
@@ -105,7 +101,7 @@ pub(crate) async fn end_others(info: RequestInfo, request: Request) -> HandlerRe
 fn ended(info: &RequestInfo, next: Option<&NextPath>) -> Response {
     match info.surface {
         Surface::Page => super::login::redirect_after_login(info, next),
-        Surface::Api => response::json_ok(info, Empty {}),
+        Surface::Api => response::json_done(info),
     }
 }
 
@@ -119,11 +115,6 @@ fn no_such_session() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is no such session. It may have ended")
-}
-
-fn last_segment(path: &str) -> String {
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 impl From<ListedSession> for SessionBody {

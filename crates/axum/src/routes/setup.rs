@@ -49,10 +49,7 @@ pub(crate) struct SetupPage {
 
 /// `GET setup`
 pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
-    let query = info.uri.query().unwrap_or_default();
-    let token = url::form_urlencoded::parse(query.as_bytes())
-        .find_map(|(name, value)| (name == "token").then(|| value.into_owned()))
-        .unwrap_or_default();
+    let token = info.query("token").unwrap_or_default().into_owned();
     if !info.crossauth.auth().setup.is_valid(&token).await? {
         return Err(SetupError::InvalidLink.into());
     }

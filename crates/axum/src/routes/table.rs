@@ -9,6 +9,7 @@ use crossauth_core::message::Channel;
 use crossauth_core::signup::Registration;
 use futures_util::future::BoxFuture;
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::{HandlerResult, ROUTES};
 use crate::crossauth::Crossauth;
@@ -19,9 +20,10 @@ use crate::request::{RequestInfo, Surface};
 /// The end of a path with the token of a mailed link.
 const TOKEN: &str = "{token}";
 
-/// The token at the end of the path of a request.
-pub(crate) fn token_of(request: &Request) -> &str {
-    request.uri().path().rsplit('/').next().unwrap_or_default()
+/// The parameter at the end of the path of a request, such as a token or an id, percent-decoded.
+pub(crate) fn parameter_of(request: &Request) -> String {
+    let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// One of our routes.
@@ -42,7 +44,8 @@ pub(crate) struct Route {
 pub enum Access {
     /// Anyone; a safe endpoint.
     Public,
-    /// Requests that pass the CSRF check.
+    /// Requests that pass the CSRF check. What completes a login or makes a required change also
+    /// needs the session in which that waits.
     CsrfToken,
     /// The logged-in user; a safe endpoint.
     LoggedIn,
@@ -81,29 +84,13 @@ pub(crate) enum Feature {
     AddressRestore,
 }
 
-impl Feature {
-    /// The features of a router that is mounted in an application.
-    pub(crate) const ROUTER: &'static [Self] = &[
-        Self::Always,
-        Self::Factor2,
-        Self::Signup,
-        Self::Preview,
-        Self::EmailVerification,
-        Self::PasswordReset,
-        Self::AddressRestore,
-    ];
-
-    /// The features of a site of its own.
-    pub(crate) const SITE: &'static [Self] = &[
-        Self::Always,
-        Self::Factor2,
-        Self::Signup,
-        Self::Preview,
-        Self::EmailVerification,
-        Self::PasswordReset,
-        Self::AddressRestore,
-        Self::Home,
-    ];
+/// Where routes are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In an application, which has a home page of its own.
+    Application,
+    /// On a site of its own.
+    Site,
 }
 
 /// A handler, synchronous or asynchronous.
@@ -161,15 +148,14 @@ impl Route {
         self.path.strip_suffix(TOKEN)
     }
 
-    /// The parameter at the end of the path after the prefix; `None` if the path is not one of this
-    /// route. A route without parameter has an empty one.
-    pub(crate) fn parameter<'p>(&self, path: &'p str) -> Option<&'p str> {
-        match self.path.split_once('{') {
-            None => (self.path == path).then_some(""),
-            Some((start, _)) => {
-                path.strip_prefix(start).filter(|rest| !rest.is_empty() && !rest.contains('/'))
-            }
+    /// Whether a path after the prefix is one of this route. Called for every route on every
+    /// request.
+    fn matches(&self, path: &str) -> bool {
+        if !self.path.ends_with('}') {
+            return self.path == path;
         }
+        let start = self.path.split('{').next().unwrap_or_default();
+        path.strip_prefix(start).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
     }
 
     /// The response of the handler, or the refusal of a visitor who must log in first. The handler
@@ -228,19 +214,18 @@ impl Crossauth {
             path: self.path(route.path),
             access: route.access,
         };
-        self.routes_of(Feature::ROUTER).map(endpoint).collect()
+        self.routes_in(Scope::Application).map(endpoint).collect()
     }
 
-    /// The routes of these features that are enabled.
-    pub(crate) fn routes_of(&self, features: &[Feature]) -> impl Iterator<Item = &'static Route> {
-        ROUTES
-            .iter()
-            .filter(move |route| features.contains(&route.feature) && self.is_enabled(route))
+    /// The routes that are enabled.
+    pub(crate) fn routes_in(&self, scope: Scope) -> impl Iterator<Item = &'static Route> {
+        ROUTES.iter().filter(move |route| self.is_enabled(route, scope))
     }
 
-    fn is_enabled(&self, route: &Route) -> bool {
+    fn is_enabled(&self, route: &Route, scope: Scope) -> bool {
         match route.feature {
-            Feature::Always | Feature::Home => true,
+            Feature::Always => true,
+            Feature::Home => scope == Scope::Site,
             Feature::Factor2 => self.auth().factors.any(),
             Feature::Preview => self.auth().outbox.preview().is_some(),
             Feature::EmailVerification => self.auth().email_verification.is_enabled(),
@@ -250,23 +235,22 @@ impl Crossauth {
         }
     }
 
-    /// The route of a request, if it has one of these features.
+    /// The route of a request, if it is enabled.
     pub(crate) fn route_of(
         &self,
-        features: &[Feature],
+        scope: Scope,
         method: &Method,
         path: &str,
     ) -> Option<&'static Route> {
         let name = path.strip_prefix(self.config().prefix.as_str())?;
-        let is_requested =
-            |route: &&Route| route.method == *method && route.parameter(name).is_some();
+        let is_requested = |route: &&Route| route.method == *method && route.matches(name);
         let route = ROUTES.iter().find(is_requested)?;
-        (features.contains(&route.feature) && self.is_enabled(route)).then_some(route)
+        self.is_enabled(route, scope).then_some(route)
     }
 
     /// Whether one of our routes has this method and path, and is enabled.
     pub(crate) fn has_endpoint(&self, method: &Method, path: &str) -> bool {
-        self.route_of(Feature::ROUTER, method, path).is_some()
+        self.route_of(Scope::Application, method, path).is_some()
     }
 
     /// A path as it may be logged: without the token of a mailed link.
@@ -290,7 +274,7 @@ impl Crossauth {
 
     /// The surface of a request to one of our routes.
     pub(crate) fn surface_of(&self, method: &Method, path: &str) -> Option<Surface> {
-        self.route_of(Feature::ROUTER, method, path).map(Route::surface)
+        self.route_of(Scope::Application, method, path).map(Route::surface)
     }
 
     /// The route from which a path differs only by a trailing slash: the prefix without it, or a
@@ -301,6 +285,6 @@ impl Crossauth {
             return Some(prefix.to_owned());
         }
         let path = path.strip_suffix('/')?;
-        self.route_of(Feature::ROUTER, &Method::GET, path).map(|_| path.to_owned())
+        self.route_of(Scope::Application, &Method::GET, path).map(|_| path.to_owned())
     }
 }

@@ -11,7 +11,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{HandlerResult, token_of};
+use super::{HandlerResult, parameter_of};
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -52,7 +52,7 @@ struct Body {
 
 /// `GET verifyemail/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
-    let token = token_of(&request).to_owned();
+    let token = parameter_of(&request);
     let pending = info.crossauth.auth().email_verification.check(&token).await?;
     Ok(response::page(&info, &VerifyEmailPage { token, email: pending.email }))
 }
@@ -62,7 +62,7 @@ pub(crate) async fn follow(info: RequestInfo, request: Request) -> HandlerResult
     if info.method != Method::GET {
         return Err(method_not_allowed().await);
     }
-    verify(&info, token_of(&request)).await
+    verify(&info, &parameter_of(&request)).await
 }
 
 /// `POST verifyemail`, `POST api/verifyemail`

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::browser::json_request;
+use crate::csrf::{assert_refused, needs_token};
 use crate::site::{PASSWORD, Site, UNSAFE_OF_USERS};
 
 #[tokio::test]
@@ -71,4 +72,20 @@ async fn unsafe_routes_of_users_require_a_csrf_token() {
     }
     assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
     assert!(!site.found("bob").await.unwrap().0.extra.contains_key("phone"));
+}
+
+#[tokio::test]
+async fn every_unsafe_endpoint_of_the_table_requires_a_csrf_token() {
+    // With mail, all features are enabled.
+    let site = Site::with_mail();
+    let endpoints = site.crossauth.endpoints();
+    let endpoints: Vec<_> = endpoints.iter().filter(|it| needs_token(it.access)).collect();
+    assert!(endpoints.iter().any(|it| it.path == "/api/resetpassword"), "{endpoints:?}");
+    for endpoint in endpoints {
+        let path = endpoint.path.as_str();
+        let mut browser = site.logged_in("bob").await;
+        assert_refused(path, &browser.send(json_request(path), "{}").await);
+        assert_refused(path, &browser.submit_bare(path, &[("token", "x")]).await);
+        assert_eq!(browser.whoami().await.as_deref(), Some("bob"), "{path}");
+    }
 }
