@@ -49,6 +49,7 @@ impl UserSql {
         let userid = &secrets.userid.quoted;
         let name = users.lookup_name.quoted();
         let columns = select_list(&users.selected, "u");
+        let for_update = dialect.for_update();
         let by = |column: &str| {
             let secret_columns = select_list(&secrets.selected, "s");
             Statement::new(format!(
@@ -68,10 +69,7 @@ impl UserSql {
             by_id: by(id),
             by_username: by(name),
             by_email: users.lookup_address().map(|address| by(address.quoted())),
-            lock: Statement::new(format!(
-                "SELECT 1 FROM {table} WHERE {id} = ?{}",
-                dialect.for_update()
-            )),
+            lock: Statement::new(format!("SELECT 1 FROM {table} WHERE {id} = ?{for_update}")),
             has_secrets: Statement::new(format!(
                 "SELECT 1 FROM {} WHERE {userid} = ?",
                 secrets.table
@@ -80,19 +78,10 @@ impl UserSql {
                 "SELECT {} FROM {table} WHERE {id} = ?",
                 users.columns.credential_epoch.as_ref().map_or("NULL", Field::quoted)
             )),
-            raise_epoch: users.columns.credential_epoch.as_ref().map(|epoch| {
-                let epoch = epoch.quoted();
-                Statement::new(format!("UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {id} = ?"))
-            }),
+            raise_epoch: raise_epoch(users),
             id_by_username: id_by(name),
             id_by_email: users.lookup_address().map(|address| id_by(address.quoted())),
-            lock_admins: users.columns.admin.as_ref().map(|admin| {
-                let is_admin = dialect.is_true(&admin.column);
-                Statement::new(format!(
-                    "SELECT {columns} FROM {table} AS u WHERE {is_admin} ORDER BY u.{id}{}",
-                    dialect.for_update()
-                ))
-            }),
+            lock_admins: of_admins(&schema, &columns, &format!("ORDER BY u.{id}{for_update}")),
             lock_address: users.columns.email.as_ref().and_then(|_| dialect.advisory_lock()),
             lock_admin_creation: users.columns.admin.as_ref().and_then(|_| dialect.advisory_lock()),
             insert: Insert::new(&users.table, insert_columns(users)),
@@ -101,10 +90,7 @@ impl UserSql {
             delete: Statement::new(format!("DELETE FROM {table} WHERE {id} = ?")),
             list: list(""),
             list_after: list(&format!("WHERE u.{name} > ?")),
-            has_admin: users.columns.admin.as_ref().map(|admin| {
-                let is_admin = dialect.is_true(&admin.column);
-                Statement::new(format!("SELECT 1 FROM {table} WHERE {is_admin} LIMIT 1"))
-            }),
+            has_admin: of_admins(&schema, "1", "LIMIT 1"),
             schema,
         }
     }
@@ -116,6 +102,20 @@ impl UserSql {
         let secrets = secrets.decode(row, users.selected.len())?;
         Ok(Some(StoredUser::new(user, secrets, epoch)))
     }
+}
+
+fn raise_epoch(users: &Users) -> Option<Statement> {
+    let (table, id) = (&users.table, users.id.quoted());
+    let epoch = users.columns.credential_epoch.as_ref()?.quoted();
+    Some(Statement::new(format!("UPDATE {table} SET {epoch} = {epoch} + 1 WHERE {id} = ?")))
+}
+
+/// Selects `columns` of the administrators.
+fn of_admins(schema: &Schema, columns: &str, end: &str) -> Option<Statement> {
+    let Schema { users, dialect, .. } = schema;
+    let is_admin = dialect.is_true(&users.columns.admin.as_ref()?.column);
+    let table = &users.table;
+    Some(Statement::new(format!("SELECT {columns} FROM {table} AS u WHERE {is_admin} {end}")))
 }
 
 /// The columns that are usually written for a new user.

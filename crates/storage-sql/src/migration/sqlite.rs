@@ -1,0 +1,77 @@
+//! Our tables in SQLite.
+
+use super::Versions;
+
+/// Users, secrets and keys.
+pub(super) const ACCOUNTS: Versions = &[
+    &[
+        "CREATE TABLE crossauth_users (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            username TEXT NOT NULL,
+            username_normalized TEXT NOT NULL UNIQUE,
+            email TEXT,
+            email_normalized TEXT UNIQUE,
+            state TEXT NOT NULL,
+            factor1 TEXT NOT NULL,
+            factor2 TEXT NOT NULL,
+            admin INTEGER NOT NULL,
+            credential_epoch INTEGER NOT NULL DEFAULT 0,
+            extra TEXT
+        )",
+        "CREATE INDEX crossauth_users_by_admin ON crossauth_users (admin) WHERE admin = 1",
+        "CREATE TABLE crossauth_user_secrets (
+            userid INTEGER PRIMARY KEY REFERENCES crossauth_users (id) ON DELETE CASCADE,
+            password TEXT,
+            totpsecret TEXT
+        )",
+        "CREATE TABLE crossauth_keys (
+            value TEXT NOT NULL PRIMARY KEY,
+            userid INTEGER REFERENCES crossauth_users (id) ON DELETE CASCADE,
+            created INTEGER NOT NULL,
+            expires INTEGER,
+            lastactive INTEGER,
+            data TEXT NOT NULL,
+            epoch INTEGER NOT NULL DEFAULT 0,
+            extra TEXT
+        ) WITHOUT ROWID",
+        "CREATE INDEX crossauth_keys_by_owner ON crossauth_keys (userid, created)",
+        "CREATE INDEX crossauth_keys_by_expiry ON crossauth_keys (expires) \
+             WHERE expires IS NOT NULL",
+    ],
+    &["ALTER TABLE crossauth_users ADD COLUMN created INTEGER"],
+];
+
+/// Counters of attempts, and the last steps of TOTP codes.
+pub(super) const PROTECTION: Versions = &[&[
+    "CREATE TABLE crossauth_attempts (
+            subject TEXT NOT NULL PRIMARY KEY,
+            count INTEGER NOT NULL,
+            expires INTEGER NOT NULL
+        ) WITHOUT ROWID",
+    "CREATE INDEX crossauth_attempts_by_expiry ON crossauth_attempts (expires)",
+    "CREATE TABLE crossauth_totp_steps (
+            userid TEXT NOT NULL PRIMARY KEY,
+            secret TEXT NOT NULL,
+            step INTEGER NOT NULL
+        ) WITHOUT ROWID",
+]];
+
+/// Messages that wait to be sent.
+pub(super) const OUTBOX: Versions = &[&[
+    "CREATE TABLE crossauth_outbox (
+            id TEXT NOT NULL PRIMARY KEY,
+            kind TEXT NOT NULL,
+            userid TEXT,
+            created INTEGER NOT NULL,
+            due INTEGER NOT NULL,
+            expires INTEGER NOT NULL,
+            lease INTEGER NOT NULL DEFAULT 0,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            died INTEGER,
+            error TEXT,
+            payload TEXT NOT NULL
+        ) WITHOUT ROWID",
+    "CREATE INDEX crossauth_outbox_by_due ON crossauth_outbox (due) WHERE died IS NULL",
+    "CREATE INDEX crossauth_outbox_by_death ON crossauth_outbox (died) \
+             WHERE died IS NOT NULL",
+]];
