@@ -241,14 +241,16 @@ fn count(length: usize, unit: Unit) -> String {
 /// The code of a response that reports `errors`: that of upstream if all are of one kind, otherwise
 /// [`ErrorCode::FormEntry`].
 ///
-/// Violated password rules are `FormEntry`, as in upstream's sign-up. Endpoints that change only a
-/// password return [`ErrorCode::PasswordFormat`] instead.
+/// Rules that only a new password violates are [`ErrorCode::PasswordFormat`]. Those that the
+/// password of a new account violates are `FormEntry`, as in upstream's sign-up.
 pub fn error_code(errors: &[FieldError]) -> ErrorCode {
     let all = |is: fn(&FieldError) -> bool| !errors.is_empty() && errors.iter().all(is);
     if all(|error| error.field == Field::Email && error.rule == Rule::Format) {
         ErrorCode::InvalidEmail
     } else if all(|error| error.rule == Rule::Mismatch) {
         ErrorCode::PasswordMatch
+    } else if all(|error| matches!(error.field, Field::NewPassword | Field::RepeatPassword)) {
+        ErrorCode::PasswordFormat
     } else if all(|error| error.rule == Rule::Taken) {
         ErrorCode::UserExists
     } else {
@@ -338,6 +340,12 @@ mod tests {
         assert_eq!(error_code(&[email, mismatch]), ErrorCode::FormEntry);
         assert_eq!(error_code(&[error(Field::Password, Rule::Common)]), ErrorCode::FormEntry);
         assert_eq!(error_code(&[error(Field::Username, Rule::Format)]), ErrorCode::FormEntry);
+        let mut new = vec![error(Field::NewPassword, Rule::Common)];
+        assert_eq!(error_code(&new), ErrorCode::PasswordFormat);
+        new.push(error(Field::RepeatPassword, Rule::Mismatch));
+        assert_eq!(error_code(&new), ErrorCode::PasswordFormat);
+        new.push(error(Field::Email, Rule::Format));
+        assert_eq!(error_code(&new), ErrorCode::FormEntry);
         assert_eq!(error_code(&[]), ErrorCode::FormEntry);
     }
 

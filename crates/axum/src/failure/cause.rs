@@ -160,16 +160,7 @@ impl From<ResetError> for Failure {
     fn from(error: ResetError) -> Self {
         match error {
             ResetError::Link(error) => error.into(),
-            ResetError::Form(fields) => {
-                let is_mismatch = form::error_code(&fields) == ErrorCode::PasswordMatch;
-                // The codes of upstream.
-                let code =
-                    if is_mismatch { ErrorCode::PasswordMatch } else { ErrorCode::PasswordFormat };
-                let mut failure = Self::new(code);
-                failure.0.messages = fields.iter().map(FieldError::message).collect();
-                failure.0.fields = FieldMessages::from(&*fields);
-                failure
-            }
+            ResetError::Form(fields) => AccountError::Form(fields).into(),
             ResetError::Hash(error) => error.into(),
         }
     }

@@ -67,9 +67,9 @@ async fn l21_current_password_is_required() {
         (json!({"old_password": [PASSWORD]}), 400, "BadRequest"),
         (json!({"new_password": null}), 400, "BadRequest"),
         (json!({"repeat_password": "Different-9"}), 401, "PasswordMatch"),
-        (json!({"new_password": "short"}), 400, "FormEntry"),
-        (json!({"new_password": PASSWORD}), 400, "FormEntry"),
-        (json!({"new_password": "A1".repeat(513)}), 400, "FormEntry"),
+        (json!({"new_password": "short"}), 401, "PasswordFormat"),
+        (json!({"new_password": PASSWORD}), 401, "PasswordFormat"),
+        (json!({"new_password": "A1".repeat(513)}), 401, "PasswordFormat"),
     ] {
         let response = change(&mut bob, fields.clone()).await;
         response.assert_failure(status, code);
@@ -96,7 +96,7 @@ async fn l11_common_passwords_and_names_are_refused_at_every_door() {
         response.assert_failure(400, "FormEntry");
         assert!(response.json()["fieldErrors"]["password"].is_array(), "{predictable}");
         let response = change(&mut bob, json!({"new_password": predictable})).await;
-        response.assert_failure(400, "FormEntry");
+        response.assert_failure(401, "PasswordFormat");
         assert!(response.json()["fieldErrors"]["new_password"].is_array(), "{predictable}");
         let form = [
             ("token", setup.as_str()),
@@ -210,7 +210,7 @@ async fn required_change_comes_before_the_login_is_complete() {
     assert_eq!(bob.whoami().await, None);
     bob.get(&page).await.assert_page(200, "You must choose a new password");
     let same = [("old_password", PASSWORD), ("new_password", PASSWORD)];
-    bob.submit("/changepassword", &same).await.assert_page(400, "must differ");
+    bob.submit("/changepassword", &same).await.assert_page(401, "must differ");
     let wrong = [("old_password", "Wrong-Horse-9"), ("new_password", NEW)];
     bob.submit("/changepassword", &wrong).await.assert_page(401, "Current password is wrong");
     assert_eq!(bob.whoami().await, None);

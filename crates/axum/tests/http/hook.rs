@@ -184,7 +184,7 @@ async fn validate_password_refuses_passwords_at_every_interface() {
     assert!(matches!(accounts.create(form, Role::User).await, Err(AccountError::Form(_))));
     // It cannot accept what the policy refuses.
     let short = json!({"old_password": PASSWORD, "new_password": "short"});
-    bob.post("/api/changepassword", short).await.assert_failure(400, "FormEntry");
+    bob.post("/api/changepassword", short).await.assert_failure(401, "PasswordFormat");
 }
 
 #[tokio::test]
