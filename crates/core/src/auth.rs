@@ -131,8 +131,8 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts Auth Csrf Devices Enrolment Login PasswordChanges Profile Protection RecoveryCodes
-    Sessions Setup Signup
+    Accounts Auth Csrf Devices EmailVerification Enrolment Login PasswordChanges PasswordReset Profile
+    Protection RecoveryCodes Sessions Setup Signup
 }
 
 /// All use cases.

@@ -6,7 +6,6 @@
 
 mod change;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,14 +68,6 @@ pub struct EmailVerification {
     lifetime: Duration,
     is_enabled: bool,
     offers_reset: bool,
-}
-
-impl fmt::Debug for EmailVerification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmailVerification")
-            .field("is_enabled", &self.is_enabled)
-            .finish_non_exhaustive()
-    }
 }
 
 impl EmailVerification {

@@ -119,7 +119,7 @@ impl MailRequestWorker {
     }
 }
 
-/// Charges the counter of messages of one kind to an account. `false` if it is exhausted.
+/// Charges the counter of messages of one kind to an account.
 pub(crate) async fn charge(
     attempts: &dyn AttemptStore,
     kind: &str,

@@ -8,7 +8,6 @@
 //! proves ownership of the address: the reset also verifies it, and removes the second factor and the
 //! API keys of the account.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,14 +137,6 @@ pub struct PasswordReset {
     is_enabled: bool,
 }
 
-impl fmt::Debug for PasswordReset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordReset")
-            .field("is_enabled", &self.is_enabled)
-            .finish_non_exhaustive()
-    }
-}
-
 impl PasswordReset {
     pub(crate) fn new(
         deps: &Deps,
@@ -244,7 +235,7 @@ impl PasswordReset {
         if !errors.is_empty() {
             return Err(ResetError::Form(errors));
         }
-        let hash = self.hasher.hash(form.password, Lane::Public).await?;
+        let hash = self.hasher.hash(form.password, Lane::Trusted).await?;
         let stored = self.store(&link, &user, hash).await?;
         tracing::info!(user = %user.id, "password reset");
         let session = self.login.admit_with_password(&stored, door).await;

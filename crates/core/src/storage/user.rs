@@ -128,8 +128,8 @@ pub trait UserStore: Send + Sync {
     /// kept; an event is applied to the stored state.
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError>;
 
-    /// Deletes a user with their secrets and all keys. Of the effects, only `consume` and `revoke`
-    /// apply.
+    /// Deletes a user with their secrets and all keys. Of the effects, those on sessions and issued
+    /// keys do not apply.
     async fn delete(
         &self,
         id: &UserId,
