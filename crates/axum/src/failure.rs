@@ -12,6 +12,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use crossauth_core::form::FieldMessages;
+use crossauth_core::reauthentication::PasswordRejection;
 use http::StatusCode;
 
 use crate::page::Page;
@@ -170,6 +171,20 @@ impl Failure {
             .message(format!("There were too many attempts. Please try again in {minutes} {unit}"));
         failure.0.retry_after = Some(u32::try_from(wait).unwrap_or(u32::MAX));
         failure
+    }
+
+    /// The password of a logged-in user is not accepted. `wrong` is the field and its message.
+    pub(crate) fn password_rejected(
+        rejection: PasswordRejection,
+        (field, wrong): (&'static str, &str),
+        now: Timestamp,
+    ) -> Self {
+        match rejection {
+            PasswordRejection::Wrong => {
+                Self::new(ErrorCode::UsernameOrPasswordInvalid).field(field, wrong.to_owned())
+            }
+            PasswordRejection::TooMany { retry_at } => Self::too_many(retry_at, now),
+        }
     }
 
     /// A second factor is not accepted.

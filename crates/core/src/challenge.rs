@@ -309,16 +309,6 @@ impl Challenges {
         self.users.change(&account.user.id, &change).await.map(drop)
     }
 
-    /// Charges the password of a logged-in user, who must type it once more.
-    pub(crate) async fn charge_password(&self, id: &UserId) -> Result<Charged, StorageError> {
-        self.attempts.charge(&[limit::password(id)], self.now()).await
-    }
-
-    /// Gives the attempt of a correct password back.
-    pub(crate) async fn refund_password(&self, id: &UserId) -> Result<(), StorageError> {
-        self.attempts.refund(&[&limit::password(id).subject]).await
-    }
-
     /// Charges sending a code once more for the same challenge.
     pub(crate) async fn charge_resending(
         &self,

@@ -17,9 +17,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
 use crate::factor::{FactorError, Kind, Purpose};
 use crate::login::{Login, LoginError};
-use crate::password::{HashError, Hasher};
+use crate::password::HashError;
 use crate::protected::FactorProof;
 use crate::random::Random;
+use crate::reauthentication::Reauthentication;
 use crate::secret::Password;
 use crate::session::{NewSession, Session, Sessions};
 use crate::storage::{StorageError, StoredUser, UserStore};
@@ -132,7 +133,7 @@ pub struct Enrolment {
     users: Arc<dyn UserStore>,
     sessions: Arc<Sessions>,
     login: Arc<Login>,
-    hasher: Arc<Hasher>,
+    reauthentication: Reauthentication,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     fresh_for: Duration,
@@ -151,7 +152,7 @@ impl Enrolment {
             users: deps.storage.users.clone(),
             sessions,
             login,
-            hasher: deps.hasher.clone(),
+            reauthentication: Reauthentication::new(deps),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
             fresh_for,

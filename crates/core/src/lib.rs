@@ -70,6 +70,7 @@ pub mod password_reset;
 pub mod profile;
 pub mod protected;
 pub mod random;
+pub mod reauthentication;
 pub mod recovery;
 pub mod secret;
 pub mod session;

@@ -16,7 +16,7 @@
 //!     let request = PasswordChangeRequest::new(old, new);
 //!     Ok(match auth.password_change.change(session, request).await? {
 //!         PasswordChangeOutcome::Changed(session) => Some(*session),
-//!         PasswordChangeOutcome::WrongPassword | PasswordChangeOutcome::NotLoggedIn => None,
+//!         PasswordChangeOutcome::Rejected(_) | PasswordChangeOutcome::NotLoggedIn => None,
 //!     })
 //! }
 //! ```
@@ -31,7 +31,8 @@ use crate::form::{Field, FieldError, Rule};
 use crate::key::{KeyPrefix, Slot};
 use crate::message::MessageKind;
 use crate::notice::Notices;
-use crate::password::{Hasher, Lane, Verification};
+use crate::password::{Hasher, Lane};
+use crate::reauthentication::{PasswordRejection, Reauthentication};
 use crate::secret::Password;
 use crate::session::{NewSession, Replaced, Session, Sessions};
 use crate::storage::{
@@ -65,8 +66,8 @@ pub enum PasswordChangeOutcome {
     /// and reset links of the user have ended; this session continues the one of the request under
     /// a new id.
     Changed(Box<NewSession>),
-    /// The current password is wrong, or was changed in this moment.
-    WrongPassword,
+    /// The current password is not accepted.
+    Rejected(PasswordRejection),
     /// The session is anonymous or has ended, or its user was deleted.
     NotLoggedIn,
 }
@@ -75,6 +76,7 @@ pub enum PasswordChangeOutcome {
 pub struct PasswordChanges {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
+    reauthentication: Reauthentication,
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     notices: Notices,
@@ -84,7 +86,8 @@ impl PasswordChanges {
     pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, sessions: Arc<Sessions>) -> Self {
         let (users, hasher) = (deps.storage.users.clone(), deps.hasher.clone());
         let notices = Notices::new(deps.messages.clone());
-        Self { users, hasher, accounts, sessions, notices }
+        let reauthentication = Reauthentication::new(deps);
+        Self { users, hasher, reauthentication, accounts, sessions, notices }
     }
 
     /// Changes the password of the logged-in user, who must know the current one.
@@ -99,8 +102,8 @@ impl PasswordChanges {
         let Some(found) = self.users.find_by_id(&user.id).await? else {
             return Ok(PasswordChangeOutcome::NotLoggedIn);
         };
-        if !self.verify(&found, user, &request).await? {
-            return Ok(PasswordChangeOutcome::WrongPassword);
+        if let Some(rejection) = self.rejection(&found, user, &request).await? {
+            return Ok(PasswordChangeOutcome::Rejected(rejection));
         }
         self.store(session, &found, user, request.new).await
     }
@@ -112,10 +115,10 @@ impl PasswordChanges {
         &self,
         found: &StoredUser,
         request: PasswordChangeRequest,
-    ) -> Result<Option<User>, AccountError> {
+    ) -> Result<Result<User, PasswordRejection>, AccountError> {
         let user = found.clone().regardless_of_state().0;
-        if !self.verify(found, &user, &request).await? {
-            return Ok(None);
+        if let Some(rejection) = self.rejection(found, &user, &request).await? {
+            return Ok(Err(rejection));
         }
         let hash = self.hasher.hash(request.new, Lane::Trusted).await?;
         let credentials = found.credentials();
@@ -124,9 +127,9 @@ impl PasswordChanges {
         match self.users.change(found.id(), &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed, as required");
-                Ok(Some(stored.regardless_of_state().0))
+                Ok(Ok(stored.regardless_of_state().0))
             }
-            Changed::GuardFailed | Changed::NoSuchUser => Ok(None),
+            Changed::GuardFailed | Changed::NoSuchUser => Ok(Err(PasswordRejection::Wrong)),
             Changed::NotAllowed => Err(AccountError::NotAllowed),
             Changed::SessionGone
             | Changed::LastAdmin
@@ -138,13 +141,13 @@ impl PasswordChanges {
         }
     }
 
-    /// Checks the new password, then the current one.
-    async fn verify(
+    /// Checks the new password, then the current one; `None` if both are accepted.
+    async fn rejection(
         &self,
         found: &StoredUser,
         user: &User,
         request: &PasswordChangeRequest,
-    ) -> Result<bool, AccountError> {
+    ) -> Result<Option<PasswordRejection>, AccountError> {
         let PasswordChangeRequest { old, new, repeat } = request;
         let owner = (user.username.as_str(), user.email.as_deref());
         let mut errors = self.accounts.check_new_password(new, owner);
@@ -158,13 +161,7 @@ impl PasswordChanges {
         if !errors.is_empty() {
             return Err(AccountError::Form(errors));
         }
-        let verification =
-            self.hasher.verify(old.clone(), found.password_hash(), Lane::Trusted).await?;
-        let matches = matches!(verification, Verification::Match { .. });
-        if !matches {
-            tracing::info!(user = %found.id(), "password not changed: the current one is wrong");
-        }
-        Ok(matches)
+        self.reauthentication.check(found.id(), found.password_hash(), old.clone()).await
     }
 
     /// Stores the new password of a user whose credentials were verified, unless they have changed
@@ -196,7 +193,7 @@ impl PasswordChanges {
                 let session = self.sessions.prepared(id, &key, None, user);
                 Ok(PasswordChangeOutcome::Changed(Box::new(session)))
             }
-            Changed::GuardFailed => Ok(PasswordChangeOutcome::WrongPassword),
+            Changed::GuardFailed => Ok(PasswordChangeOutcome::Rejected(PasswordRejection::Wrong)),
             Changed::NoSuchUser | Changed::SessionGone => Ok(PasswordChangeOutcome::NotLoggedIn),
             Changed::NotAllowed => Err(AccountError::NotAllowed),
             Changed::LastAdmin

@@ -8,11 +8,11 @@ use crate::account::{AccountError, AccountUpdate, Accounts, Editor};
 use crate::deps::Deps;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
-use crate::message::{Message, MessageKind};
+use crate::message::MessageKind;
 use crate::notice::Notices;
-use crate::password::{Hasher, Lane, Verification};
+use crate::reauthentication::{PasswordRejection, Reauthentication};
 use crate::secret::Password;
-use crate::storage::{OutboxStore, UserStore};
+use crate::storage::{Effects, Guard, UserStore};
 use crate::user::{User, is_reserved_field};
 
 /// The outcome of deleting an account at the request of its owner.
@@ -20,26 +20,28 @@ use crate::user::{User, is_reserved_field};
 pub enum Deletion {
     /// The account was deleted with its sessions and all other keys.
     Deleted,
-    /// The password is wrong.
-    WrongPassword,
+    /// The password is not accepted.
+    Rejected(PasswordRejection),
 }
 
 /// Changes accounts at the request of their owners.
 pub struct Profile {
     users: Arc<dyn UserStore>,
-    hasher: Arc<Hasher>,
+    reauthentication: Reauthentication,
     accounts: Arc<Accounts>,
-    outbox: Arc<dyn OutboxStore>,
     notices: Notices,
     editable_fields: Vec<String>,
 }
 
 impl Profile {
     pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, editable_fields: Vec<String>) -> Self {
-        let (users, hasher) = (deps.storage.users.clone(), deps.hasher.clone());
-        let outbox = deps.storage.outbox.clone();
-        let notices = Notices::new(deps.messages.clone());
-        Self { users, hasher, accounts, outbox, notices, editable_fields }
+        Self {
+            users: deps.storage.users.clone(),
+            reauthentication: Reauthentication::new(deps),
+            accounts,
+            notices: Notices::new(deps.messages.clone()),
+            editable_fields,
+        }
     }
 
     /// Whether the owner of an account may change this field here. The e-mail address is not among
@@ -72,34 +74,24 @@ impl Profile {
         Ok(user)
     }
 
-    /// Deletes an account. Its owner must give the password; the last administrator cannot be
-    /// deleted.
+    /// Deletes an account and notifies its owner, who must give the password. The last administrator
+    /// cannot be deleted.
     pub async fn delete(&self, user: &User, password: Password) -> Result<Deletion, AccountError> {
         let found = self.users.find_by_id(&user.id).await?.ok_or(AccountError::NoSuchUser)?;
-        match self.hasher.verify(password, found.password_hash(), Lane::Trusted).await? {
-            Verification::Mismatch => {
-                tracing::info!(user = %user.id, "account not deleted: the password is wrong");
-                Ok(Deletion::WrongPassword)
-            }
-            Verification::Match { .. } => {
-                self.accounts.delete(user).await?;
-                tracing::info!(user = %user.id, "account deleted by its owner");
-                self.send_notice(user).await;
-                Ok(Deletion::Deleted)
-            }
+        let hash = found.password_hash();
+        let checked = self.reauthentication.check::<AccountError>(&user.id, hash, password);
+        if let Some(rejection) = checked.await? {
+            return Ok(Deletion::Rejected(rejection));
         }
-    }
-
-    /// Notifies the owner of a deleted account. The deletion stands even if this fails.
-    async fn send_notice(&self, user: &User) {
-        let notice = self.notices.compose(MessageKind::AccountDeleted, user, &[]);
-        let queued = match notice {
-            Ok(Some(notice)) => self.outbox.enqueue(&[Message { userid: None, ..notice }]).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = queued {
-            tracing::error!(%error, "the notice of a deleted account could not be sent");
+        let credentials = found.credentials();
+        let user = found.regardless_of_state().0;
+        let notice = self.notices.compose(MessageKind::AccountDeleted, &user, &[])?;
+        let effects = Effects { send: notice.as_slice(), ..Effects::default() };
+        let guard = Guard::CredentialsAndNotTheLastAdmin(&credentials);
+        if !self.accounts.delete_guarded(&user.id, guard, &effects).await? {
+            return Ok(Deletion::Rejected(PasswordRejection::Wrong));
         }
+        tracing::info!(user = %user.id, "account deleted by its owner");
+        Ok(Deletion::Deleted)
     }
 }

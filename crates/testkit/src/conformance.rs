@@ -133,6 +133,7 @@ suite! {
     guard [
         password_guard_compares_the_stored_hash,
         credential_guard_fails_after_a_new_password,
+        credentials_and_last_administrator_are_checked_together,
         last_administrator_stays,
         disabled_administrators_do_not_count,
         first_administrator_is_created_while_there_is_none,

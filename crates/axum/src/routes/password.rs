@@ -1,9 +1,9 @@
 //! `changepassword`, `api/changepassword`: a new password for the logged-in user.
 
 use axum::extract::Request;
-use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{Door, RequiredChange};
 use crossauth_core::password_change::{PasswordChangeOutcome, PasswordChangeRequest};
+use crossauth_core::reauthentication::PasswordRejection;
 use crossauth_core::secret::Password;
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ async fn change(info: &RequestInfo, form: ChangePasswordForm) -> HandlerResult {
     let outcome = info.crossauth.auth().password_change.change(session, request).await?;
     let session = match outcome {
         PasswordChangeOutcome::Changed(session) => *session,
-        PasswordChangeOutcome::WrongPassword => return Err(wrong_password()),
+        PasswordChangeOutcome::Rejected(rejection) => return Err(rejected(info, rejection)),
         PasswordChangeOutcome::NotLoggedIn => return Err(Failure::login_needed()),
     };
     let response = match (info.surface, next) {
@@ -107,7 +107,7 @@ async fn change_required(info: &RequestInfo, form: ChangePasswordForm) -> Handle
     let found = found.ok_or_else(Failure::login_needed)?;
     let (request, next) = form.into_parts();
     let changed = auth.password_change.change_required(&found, request).await?;
-    let user = changed.ok_or_else(wrong_password)?;
+    let user = changed.map_err(|rejection| rejected(info, rejection))?;
     let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
     let door = Door { replaces, visitor, ..Door::default() };
     let outcome = auth.login.admit(&user.id, door).await?;
@@ -115,9 +115,9 @@ async fn change_required(info: &RequestInfo, form: ChangePasswordForm) -> Handle
     admitted(info, outcome, &destination, |_| response::json_ok(info, Body { message: CHANGED }))
 }
 
-fn wrong_password() -> Failure {
-    let failure = Failure::new(ErrorCode::UsernameOrPasswordInvalid);
-    failure.field("old_password", "Current password is wrong".into())
+fn rejected(info: &RequestInfo, rejection: PasswordRejection) -> Failure {
+    let wrong = ("old_password", "Current password is wrong");
+    Failure::password_rejected(rejection, wrong, info.crossauth.now())
 }
 
 impl ChangePasswordForm {

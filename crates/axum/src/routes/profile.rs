@@ -3,7 +3,6 @@
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::AccountError;
-use crossauth_core::error::ErrorCode;
 use crossauth_core::profile::Deletion;
 use crossauth_core::secret::Password;
 use crossauth_core::user::{User, UserId};
@@ -146,9 +145,9 @@ async fn delete_user(
     let user: &User = info.require_user()?;
     match info.crossauth.auth().profile.delete(user, form.password).await? {
         Deletion::Deleted => {}
-        Deletion::WrongPassword => {
-            let failure = Failure::new(ErrorCode::UsernameOrPasswordInvalid);
-            return Err(failure.field("password", "Password is wrong".into()));
+        Deletion::Rejected(rejection) => {
+            let wrong = ("password", "Password is wrong");
+            return Err(Failure::password_rejected(rejection, wrong, info.crossauth.now()));
         }
     }
     let mut response = match info.surface {

@@ -124,6 +124,46 @@ async fn deletion_needs_the_password_and_removes_account_and_sessions() {
 }
 
 #[tokio::test]
+async fn an_open_session_does_not_allow_guessing_the_password() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let new = json!("Another-Horse-8");
+    let change = |old: &str| json!({"old_password": old, "new_password": new});
+    for (path, body) in [
+        ("/api/deleteuser", json!({"password": "Wrong-Horse-9"})),
+        ("/api/changepassword", change("Wrong-Horse-9")),
+    ] {
+        for _ in 0..5 {
+            let wrong = bob.post(path, body.clone()).await;
+            wrong.assert_failure(401, "UsernameOrPasswordInvalid");
+        }
+    }
+    for (path, body) in [
+        ("/api/deleteuser", json!({"password": PASSWORD})),
+        ("/api/changepassword", change(PASSWORD)),
+    ] {
+        let response = bob.post(path, body).await;
+        response.assert_failure(429, "SlowDown");
+        assert!(response.header("retry-after").is_some(), "{path}");
+    }
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+    let other = site.logged_in("alice").await.post("/api/changepassword", change(PASSWORD)).await;
+    assert_eq!(other.status, 200, "{}", other.body);
+}
+
+#[tokio::test]
+async fn correct_passwords_are_not_counted() {
+    let site = Site::new();
+    let mut bob = site.logged_in("bob").await;
+    let mut passwords = [PASSWORD, "Another-Horse-8"];
+    for _ in 0..12 {
+        let body = json!({"old_password": passwords[0], "new_password": passwords[1]});
+        assert_eq!(bob.post("/api/changepassword", body).await.status, 200);
+        passwords.reverse();
+    }
+}
+
+#[tokio::test]
 async fn x9_body_cannot_name_another_account_to_delete() {
     let site = Site::new();
     let alice = site.account("alice", Role::User).await;

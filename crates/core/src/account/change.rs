@@ -252,11 +252,25 @@ impl Accounts {
     /// Deletes an account with its sessions and all other keys, even if its row cannot be decoded.
     pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        match self.users.delete(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
-            Deleted::Done(_) | Deleted::DoneUnreadable => Ok(id),
+        if self.delete_guarded(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
+            Ok(id)
+        } else {
+            Err(unrequested_condition("a password guard"))
+        }
+    }
+
+    /// Deletes an account; `false` if the credentials in the guard have changed.
+    pub(crate) async fn delete_guarded(
+        &self,
+        id: &UserId,
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<bool, AccountError> {
+        match self.users.delete(id, guard, effects).await? {
+            Deleted::Done(_) | Deleted::DoneUnreadable => Ok(true),
+            Deleted::GuardFailed => Ok(false),
             Deleted::NoSuchUser => Err(AccountError::NoSuchUser),
             Deleted::LastAdmin => Err(AccountError::LastAdmin),
-            Deleted::GuardFailed => Err(unrequested_condition("a password guard")),
             Deleted::TokenGone | Deleted::AlreadyUsed => Err(unrequested_condition("a token")),
         }
     }

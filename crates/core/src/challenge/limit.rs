@@ -62,8 +62,3 @@ pub(super) fn resending(pending: &Pending) -> Charge {
     let subject = format!("resend:{}", hash(&pending.challenge));
     Charge { subject, limit: RESENDINGS, window: CHALLENGE_WINDOW }
 }
-
-/// The counter of passwords that a logged-in user types once more.
-pub(super) fn password(id: &UserId) -> Charge {
-    Charge { subject: format!("reauthentication:{id}"), limit: PER_ACCOUNT, window: HOUR }
-}

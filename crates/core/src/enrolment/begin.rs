@@ -6,7 +6,7 @@ use super::{Assurance, Begun, Enrolment, EnrolmentError, LIFETIME, waiting_slot}
 use crate::challenge::{Account, Made, MakeError, PendingFactor, Reason};
 use crate::factor::{Factor, FactorError, Purpose};
 use crate::key::DataChange;
-use crate::password::{Lane, Verification};
+use crate::reauthentication::PasswordRejection;
 use crate::secret::Password;
 use crate::session::{Session, With};
 use crate::storage::{Charged, StorageError, UpdateDataError};
@@ -113,7 +113,8 @@ impl Enrolment {
             _ if self.is_fresh(session) => Ok(permitted(account)),
             None => Ok(Err(Begun::NeedsPassword)),
             Some(password) => Ok(match self.wrong_password(&account, password).await? {
-                Some(refused) => Err(refused),
+                Some(PasswordRejection::Wrong) => Err(Begun::WrongPassword),
+                Some(PasswordRejection::TooMany { retry_at }) => Err(Begun::TooMany { retry_at }),
                 None => permitted(account),
             }),
         }
@@ -124,20 +125,10 @@ impl Enrolment {
         &self,
         account: &Account,
         password: Password,
-    ) -> Result<Option<Begun>, EnrolmentError> {
-        let id = &account.user.id;
-        if let Charged::Exhausted { retry_at } = self.challenges.charge_password(id).await? {
-            return Ok(Some(Begun::TooMany { retry_at }));
-        }
+    ) -> Result<Option<PasswordRejection>, EnrolmentError> {
         let hash = account.secrets.password.as_deref();
         let hash = hash.filter(|_| account.user.factor1.is_password());
-        match self.hasher.verify(password, hash, Lane::Public).await? {
-            Verification::Match { .. } => {
-                self.challenges.refund_password(id).await?;
-                Ok(None)
-            }
-            Verification::Mismatch => Ok(Some(Begun::WrongPassword)),
-        }
+        self.reauthentication.check(&account.user.id, hash, password).await
     }
 
     /// Stores the factor in the session, where it waits for a correct code.

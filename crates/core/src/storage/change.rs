@@ -45,6 +45,9 @@ pub enum Guard<'a> {
     /// The account is not the only enabled administrator. One whose row cannot be decoded cannot log
     /// in, and does not count.
     NotTheLastAdmin,
+    /// Both: the credentials are the verified ones, and the account is not the only enabled
+    /// administrator.
+    CredentialsAndNotTheLastAdmin(&'a CredentialVersion),
     /// There is no administrator, in any state.
     NoAdmin,
 }
@@ -53,7 +56,9 @@ impl Guard<'_> {
     /// Whether the condition depends on the stored account.
     pub fn needs_account(&self) -> bool {
         match self {
-            Self::PasswordIs(_) | Self::CredentialsAre(_) => true,
+            Self::PasswordIs(_)
+            | Self::CredentialsAre(_)
+            | Self::CredentialsAndNotTheLastAdmin(_) => true,
             Self::None | Self::NotTheLastAdmin | Self::NoAdmin => false,
         }
     }

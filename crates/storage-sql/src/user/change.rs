@@ -49,7 +49,9 @@ impl AccountSql {
         }
         let refused = match guard {
             OwnedGuard::None | OwnedGuard::NotTheLastAdmin => false,
-            OwnedGuard::PasswordIs(_) | OwnedGuard::CredentialsAre(_) => true,
+            OwnedGuard::PasswordIs(_)
+            | OwnedGuard::CredentialsAre(_)
+            | OwnedGuard::CredentialsAndNotTheLastAdmin(_) => true,
             OwnedGuard::NoAdmin => {
                 self.lock_admin_creation(transaction).await?;
                 self.has_admin(transaction).await?
@@ -275,7 +277,7 @@ impl AccountSql {
     ) -> Result<Option<Refused>, StorageError> {
         Ok(match guard {
             OwnedGuard::None | OwnedGuard::PasswordIs(_) | OwnedGuard::CredentialsAre(_) => None,
-            OwnedGuard::NotTheLastAdmin => {
+            OwnedGuard::NotTheLastAdmin | OwnedGuard::CredentialsAndNotTheLastAdmin(_) => {
                 self.is_last_admin(transaction, id).await?.then_some(Refused::LastAdmin)
             }
             OwnedGuard::NoAdmin => {
@@ -382,7 +384,8 @@ fn refusal(stored: Option<&StoredUser>, guard: &OwnedGuard) -> Option<Refused> {
     let holds = match guard {
         OwnedGuard::None | OwnedGuard::NotTheLastAdmin | OwnedGuard::NoAdmin => true,
         OwnedGuard::PasswordIs(hash) => stored.is_some_and(|user| user.has_password_hash(hash)),
-        OwnedGuard::CredentialsAre(checked) => {
+        OwnedGuard::CredentialsAre(checked)
+        | OwnedGuard::CredentialsAndNotTheLastAdmin(checked) => {
             stored.is_some_and(|user| user.credentials() == *checked)
         }
     };

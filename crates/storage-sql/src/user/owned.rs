@@ -21,6 +21,7 @@ pub(super) enum OwnedGuard {
     PasswordIs(String),
     CredentialsAre(CredentialVersion),
     NotTheLastAdmin,
+    CredentialsAndNotTheLastAdmin(CredentialVersion),
     NoAdmin,
 }
 
@@ -64,6 +65,9 @@ impl OwnedGuard {
             Self::PasswordIs(hash) => Guard::PasswordIs(hash),
             Self::CredentialsAre(checked) => Guard::CredentialsAre(checked),
             Self::NotTheLastAdmin => Guard::NotTheLastAdmin,
+            Self::CredentialsAndNotTheLastAdmin(checked) => {
+                Guard::CredentialsAndNotTheLastAdmin(checked)
+            }
             Self::NoAdmin => Guard::NoAdmin,
         }
     }
@@ -76,6 +80,9 @@ impl From<Guard<'_>> for OwnedGuard {
             Guard::PasswordIs(hash) => Self::PasswordIs(hash.to_owned()),
             Guard::CredentialsAre(checked) => Self::CredentialsAre(checked.clone()),
             Guard::NotTheLastAdmin => Self::NotTheLastAdmin,
+            Guard::CredentialsAndNotTheLastAdmin(checked) => {
+                Self::CredentialsAndNotTheLastAdmin(checked.clone())
+            }
             Guard::NoAdmin => Self::NoAdmin,
         }
     }

@@ -69,6 +69,24 @@ pub(super) async fn last_administrator_stays(storage: &Storage) {
     assert_eq!(changed, Changed::LastAdmin);
 }
 
+/// An account is deleted by its owner only if both conditions hold.
+pub(super) async fn credentials_and_last_administrator_are_checked_together(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let old = found(storage, &bob.id).await.credentials();
+    change(storage, &bob.id, &password_change("new")).await;
+    let delete = async |id, checked: &CredentialVersion| {
+        let guard = Guard::CredentialsAndNotTheLastAdmin(checked);
+        storage.users.delete(id, guard, &Effects::default()).await.unwrap()
+    };
+    assert_eq!(delete(&bob.id, &old).await, Deleted::GuardFailed);
+    let root = create_admin(storage, "root").await;
+    let checked = found(storage, &root.id).await.credentials();
+    assert_eq!(delete(&root.id, &checked).await, Deleted::LastAdmin);
+    assert_eq!(stored(storage, &root.id).await.0, root);
+    let checked = found(storage, &bob.id).await.credentials();
+    assert_eq!(delete(&bob.id, &checked).await, Deleted::Done(Box::new(bob)));
+}
+
 /// Disabled administrators do not count as remaining administrators.
 pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
     let root = create_admin(storage, "root").await;
@@ -105,7 +123,11 @@ pub(super) async fn first_administrator_is_created_while_there_is_none(storage: 
 /// An account that is about to be created has no password to compare.
 pub(super) async fn guards_about_an_account_do_not_hold_before_its_creation(storage: &Storage) {
     let credentials = CredentialVersion::Password(None);
-    for guard in [Guard::PasswordIs(""), Guard::CredentialsAre(&credentials)] {
+    for guard in [
+        Guard::PasswordIs(""),
+        Guard::CredentialsAre(&credentials),
+        Guard::CredentialsAndNotTheLastAdmin(&credentials),
+    ] {
         let (bob, secrets) = (bob(), secrets("hash"));
         let created = storage.users.create(&bob, &secrets, guard, &Effects::default()).await;
         assert_eq!(created.unwrap(), Created::GuardFailed);

@@ -218,6 +218,9 @@ impl State {
             Guard::CredentialsAre(checked) => {
                 (account.stored().credentials() != *checked).then_some(Refused::Guard)
             }
+            Guard::CredentialsAndNotTheLastAdmin(checked) => self
+                .guard_refusal(account, Guard::NotTheLastAdmin)
+                .or_else(|| self.guard_refusal(account, Guard::CredentialsAre(checked))),
             Guard::NotTheLastAdmin => {
                 let is_other = |other: &&Account| other.user.id != account.user.id;
                 let has_other = self.users.values().filter(is_other).any(Account::is_active_admin);

@@ -41,6 +41,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::LoginOutcome",
             "core::MessageKind",
             "core::PasswordChangeOutcome",
+            "core::PasswordRejection",
             "core::Refusal",
             "core::Rule",
             "core::SendError",

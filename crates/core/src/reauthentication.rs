@@ -1,0 +1,75 @@
+//! The password that a logged-in user types once more, before a change that an open session alone
+//! does not permit.
+//!
+//! Wrong passwords are counted for each account, over all such changes together: a session that
+//! another person finds open must not allow them to guess the password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::deps::Deps;
+use crate::password::{HashError, Hasher, Lane, Verification};
+use crate::secret::Password;
+use crate::storage::{AttemptStore, Charge, Charged, StorageError};
+use crate::user::UserId;
+
+/// Wrong passwords for one account within [`WINDOW`].
+const LIMIT: u32 = 10;
+const WINDOW: Duration = Duration::from_hours(1);
+
+/// Why the password of a logged-in user is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordRejection {
+    /// It is wrong, or was changed in this moment.
+    Wrong,
+    /// It was wrong too often. The password was not checked.
+    TooMany {
+        /// When the next attempt is allowed.
+        retry_at: Timestamp,
+    },
+}
+
+/// Checks passwords of logged-in users.
+pub(crate) struct Reauthentication {
+    hasher: Arc<Hasher>,
+    attempts: Arc<dyn AttemptStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reauthentication {
+    pub(crate) fn new(deps: &Deps) -> Self {
+        Self {
+            hasher: deps.hasher.clone(),
+            attempts: deps.storage.attempts.clone(),
+            clock: deps.clock.clone(),
+        }
+    }
+
+    /// Checks a password against the stored hash of a user; `None` if it is correct.
+    pub(crate) async fn check<E>(
+        &self,
+        user: &UserId,
+        hash: Option<&str>,
+        password: Password,
+    ) -> Result<Option<PasswordRejection>, E>
+    where
+        E: From<HashError> + From<StorageError>,
+    {
+        let subject = format!("reauthentication:{user}");
+        let charge = Charge { subject: subject.clone(), limit: LIMIT, window: WINDOW };
+        let charged = self.attempts.charge(&[charge], self.clock.now()).await?;
+        if let Charged::Exhausted { retry_at } = charged {
+            tracing::warn!(%user, "the password of a logged-in user was wrong too often");
+            return Ok(Some(PasswordRejection::TooMany { retry_at }));
+        }
+        let verified = self.hasher.verify(password, hash, Lane::Trusted).await;
+        if matches!(verified, Ok(Verification::Mismatch)) {
+            tracing::info!(%user, "the password of a logged-in user is wrong");
+            return Ok(Some(PasswordRejection::Wrong));
+        }
+        self.attempts.refund(&[&subject]).await?;
+        verified?;
+        Ok(None)
+    }
+}
