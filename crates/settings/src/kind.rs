@@ -17,7 +17,7 @@ pub(crate) use address::{
 };
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
-pub(crate) use mail::{Line, Port, SecretLine, SenderText};
+pub(crate) use mail::{Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub use secret::DatabaseUrl;
 pub(crate) use secret::{FirebaseKey, PepperText, PostgresUrl, SecretText};

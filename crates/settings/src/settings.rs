@@ -108,7 +108,7 @@ impl Settings {
         self.mail.check(rules);
         self.sms.check(rules);
         self.second_factors.check(&self.site, &self.mail, &self.sms, rules);
-        let can_send = self.mail.host.is_some() || self.site.dev;
+        let can_send = self.mail.can_send() || self.site.dev;
         email_verification::check(&self.email_verification, can_send, rules);
         password_reset::check(&self.password_reset, can_send, rules);
         limit::check(&self.bodies, rules);

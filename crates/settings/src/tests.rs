@@ -286,6 +286,11 @@ fn unsafe_combinations_are_refused() {
             "base_url = 'https://a.example'\n[cookies]\nhost_prefix = true\n[csrf]\npath = '/x'",
             "cookies.host_prefix",
         ),
+        (
+            "base_url = 'https://a.example'\n[cookies]\nhost_prefix = true\n\
+             [known_device]\ndomain = 'a.example'",
+            "cookies.host_prefix",
+        ),
     ] {
         let messages = messages(from_file(text));
         assert!(messages.starts_with(key), "{text}: {messages}");

@@ -3,10 +3,7 @@
 use crossauth_core::secret::Password;
 use crossauth_mail::Sender;
 
-use super::{Kind, Raw, Reason, Secrecy, Text};
-
-/// A line of text for programs.
-pub(crate) type Line = Text;
+use super::{Kind, Raw, Reason, Secrecy};
 
 /// A TCP port.
 pub(crate) struct Port;
@@ -41,7 +38,7 @@ impl Kind for SenderText {
     }
 }
 
-/// A password of ours elsewhere.
+/// A password or token for another service.
 pub(crate) struct SecretLine;
 
 impl Kind for SecretLine {

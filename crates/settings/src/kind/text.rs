@@ -5,7 +5,7 @@ use crossauth_core::user::ReservedNames;
 
 use super::{Kind, Raw, Reason};
 
-/// A line of text for people.
+/// A line of text.
 pub(crate) struct Text;
 
 impl Kind for Text {

@@ -120,13 +120,16 @@ impl Cookies {
     pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
         let https = site.is_https();
         let agrees = |secure: Option<bool>| secure.is_none_or(|secure| secure == https);
-        rules.require(agrees(self.session_secure), &["session.secure", "base_url"], SECURE);
-        rules.require(agrees(self.csrf_secure), &["csrf.secure", "base_url"], SECURE);
-        let keys = ["known_device.secure", "base_url"];
-        rules.require(agrees(self.device_secure), &keys, SECURE);
-        check_cookie(&self.config.device, &DEVICE_KEYS, https, rules);
+        for (secure, key) in [
+            (self.session_secure, "session.secure"),
+            (self.csrf_secure, "csrf.secure"),
+            (self.device_secure, "known_device.secure"),
+        ] {
+            rules.require(agrees(secure), &[key, "base_url"], SECURE);
+        }
         check_cookie(&self.config.session, &SESSION_KEYS, https, rules);
         check_cookie(&self.config.csrf, &CSRF_KEYS, https, rules);
+        check_cookie(&self.config.device, &DEVICE_KEYS, https, rules);
         rules.require(
             self.config.csrf.name != self.config.session.name,
             &["csrf.cookie_name", "session.cookie_name"],
@@ -140,11 +143,11 @@ impl Cookies {
         );
         let for_one_host =
             |cookie: &CookieOptions| cookie.domain.is_none() && cookie.path.as_deref() == Some("/");
-        let possible =
-            https && for_one_host(&self.config.session) && for_one_host(&self.config.csrf);
+        let cookies = [&self.config.session, &self.config.csrf, &self.config.device];
+        let possible = https && cookies.into_iter().all(for_one_host);
         rules.require(
             self.config.host_prefix != HostPrefix::Always || possible,
-            &["cookies.host_prefix", "base_url", "session.path", "csrf.path"],
+            &["cookies.host_prefix", "base_url", "session.path", "csrf.path", "known_device.path"],
             "browsers accept such names only over https, for the path `/` and without a domain",
         );
     }

@@ -84,10 +84,10 @@ impl SecondFactors {
     pub(crate) fn config(&self, site: &Site, mail: &Mail, sms: &Sms) -> FactorConfig {
         let issuer = self.app_name.as_ref().unwrap_or(&site.config.name).clone();
         let mut second = vec![Configured::Totp { issuer }];
-        if site.dev || mail.host.is_some() {
+        if site.dev || mail.can_send() {
             second.push(Configured::Email);
         }
-        if site.dev || sms.account_sid.is_some() {
+        if site.dev || sms.can_send() {
             second.push(Configured::Sms);
         }
         let names = [
@@ -107,38 +107,29 @@ impl SecondFactors {
 
     pub(crate) fn check(&self, site: &Site, mail: &Mail, sms: &Sms, rules: &mut Rules<'_>) {
         const KEY: &str = "factor2.allowed";
-        let upstream = ["CROSSAUTH_ALLOWED_FACTOR2"];
+        let mut is_any_usable = self.allowed.is_empty();
         for name in &self.allowed {
-            let (can_be_had, keys, reason): (_, &[_], _) = match name.as_str() {
-                "" | "none" | "totp" => continue,
+            let (is_usable, keys, reason): (_, &[_], _) = match name.as_str() {
+                "" | "none" | "totp" => (true, &[KEY], ""),
                 "email" => (
-                    site.dev || mail.host.is_some(),
+                    site.dev || mail.can_send(),
                     &[KEY, "mail.smtp_host"],
                     "`email` needs a mail server: set `mail.smtp_host`",
                 ),
                 "sms" => (
-                    site.dev || sms.account_sid.is_some(),
+                    site.dev || sms.can_send(),
                     &[KEY, "sms.twilio_account_sid"],
-                    "`sms` needs a gateway: set `sms.twilio_account_sid`",
+                    "`sms` needs a gateway: set `sms.from` and `sms.twilio_account_sid`",
                 ),
                 _ => (false, &[KEY], "may have `none`, `totp`, `email` and `sms`"),
             };
-            rules.require_unless_in(&upstream, can_be_had, keys, reason);
+            is_any_usable |= is_usable;
+            rules.require_unless_in(&["CROSSAUTH_ALLOWED_FACTOR2"], is_usable, keys, reason);
         }
         let fits = !self.code_lifetime.is_zero() && self.code_lifetime <= MAX_CODE_LIFETIME;
         let reason = "must be between one second and ten minutes";
         rules.require(fits, &["factor2.code_lifetime"], reason);
-        let is_usable = |name: &String| match name.as_str() {
-            "" | "none" | "totp" => true,
-            "email" => site.dev || mail.host.is_some(),
-            "sms" => site.dev || sms.account_sid.is_some(),
-            _ => false,
-        };
-        let reason = "has no second factor that is set up, and no `none`: nobody could log in";
-        rules.require(
-            self.allowed.is_empty() || self.allowed.iter().any(is_usable),
-            &[KEY],
-            reason,
-        );
+        let reason = "has no second factor that is set up, and no `none`: no user could log in";
+        rules.require(is_any_usable, &[KEY], reason);
     }
 }

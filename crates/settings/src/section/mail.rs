@@ -6,7 +6,7 @@ use crossauth_core::secret::Password;
 use crossauth_mail::{Credentials, MessageFiles, Sender, SetupError, Smtp, SmtpConfig, SmtpTls};
 
 use super::section;
-use crate::kind::{Choice, FilePath, Line, Optional, Port, SecretLine, SenderText, words};
+use crate::kind::{Choice, FilePath, Optional, Port, SecretLine, SenderText, Text, words};
 use crate::rule::Rules;
 
 /// The mail server, and what e-mails are made of.
@@ -67,7 +67,7 @@ section! { Mail {
     /// The sender of every e-mail: an address, or `Name <address>`.
     "mail.from": Optional<SenderText> => from, upstream "EMAIL_FROM";
     /// The mail server (SMTP). If not set, no e-mail is sent.
-    "mail.smtp_host": Optional<Line> => host, upstream "SMTP_HOST";
+    "mail.smtp_host": Optional<Text> => host, upstream "SMTP_HOST";
     /// The port of the mail server.
     "mail.smtp_port": Port => port, upstream "SMTP_PORT";
     /// How the connection to the mail server is encrypted: `starttls`, `implicit` (from the
@@ -75,44 +75,49 @@ section! { Mail {
     /// `auto`, `false` means `none`.
     "mail.smtp_tls": Choice<SmtpTls> => tls, upstream "SMTP_USE_TLS";
     /// The account on the mail server, if it asks for one.
-    "mail.smtp_username": Optional<Line> => username, upstream "SMTP_USERNAME";
+    "mail.smtp_username": Optional<Text> => username, upstream "SMTP_USERNAME";
     /// The password of that account.
     "mail.smtp_password": Optional<SecretLine> => password, upstream "SMTP_PASSWORD";
     /// A file with certificates of authorities (PEM) for the connection to the mail server, trusted
     /// instead of those of the operating system.
     "mail.smtp_ca": Optional<FilePath> => authorities;
     /// The subject of the e-mail that verifies an address.
-    "mail.email_verification_subject": Optional<Line> => verification.subject,
+    "mail.email_verification_subject": Optional<Text> => verification.subject,
         upstream "EMAIL_VERIFICATION_SUBJECT";
     /// The file of its text in the directory `templates`, instead of
     /// `mail/email_verification.txt`.
-    "mail.email_verification_text_body": Optional<Line> => verification.text,
+    "mail.email_verification_text_body": Optional<Text> => verification.text,
         upstream "EMAIL_VERIFICATION_TEXT_BODY";
     /// The file of its HTML in the directory `templates`, instead of
     /// `mail/email_verification.html`.
-    "mail.email_verification_html_body": Optional<Line> => verification.html,
+    "mail.email_verification_html_body": Optional<Text> => verification.html,
         upstream "EMAIL_VERIFICATION_HTML_BODY";
     /// The subject of the e-mail that resets a password.
-    "mail.password_reset_subject": Optional<Line> => reset.subject,
+    "mail.password_reset_subject": Optional<Text> => reset.subject,
         upstream "PASSWORD_RESET_SUBJECT";
     /// The file of its text in the directory `templates`, instead of `mail/password_reset.txt`.
-    "mail.password_reset_text_body": Optional<Line> => reset.text,
+    "mail.password_reset_text_body": Optional<Text> => reset.text,
         upstream "PASSWORD_RESET_TEXT_BODY";
     /// The file of its HTML in the directory `templates`, instead of `mail/password_reset.html`.
-    "mail.password_reset_html_body": Optional<Line> => reset.html,
+    "mail.password_reset_html_body": Optional<Text> => reset.html,
         upstream "PASSWORD_RESET_HTML_BODY";
     /// The subject of the e-mail with a login code.
-    "mail.login_code_subject": Optional<Line> => code.subject,
+    "mail.login_code_subject": Optional<Text> => code.subject,
         upstream "EMAIL_AUTHENTICATOR_SUBJECT";
     /// The file of its text in the directory `templates`, instead of `mail/login_code.txt`.
-    "mail.login_code_text_body": Optional<Line> => code.text,
+    "mail.login_code_text_body": Optional<Text> => code.text,
         upstream "EMAIL_AUTHENTICATOR_TEXT_BODY";
     /// The file of its HTML in the directory `templates`, instead of `mail/login_code.html`.
-    "mail.login_code_html_body": Optional<Line> => code.html,
+    "mail.login_code_html_body": Optional<Text> => code.html,
         upstream "EMAIL_AUTHENTICATOR_HTML_BODY";
 } }
 
 impl Mail {
+    /// Whether there is a mail server.
+    pub(crate) fn can_send(&self) -> bool {
+        self.host.is_some() && self.from.is_some()
+    }
+
     /// The transport; `None` if no mail server is set.
     pub(crate) fn transport(&self) -> Result<Option<Smtp>, MailError> {
         let (Some(host), Some(from)) = (&self.host, &self.from) else { return Ok(None) };
@@ -129,10 +134,9 @@ impl Mail {
             }
             (None, _) | (_, None) => None,
         };
-        let (port, tls) = (self.port, self.tls);
         let config = SmtpConfig {
-            port,
-            tls,
+            port: self.port,
+            tls: self.tls,
             credentials,
             authorities,
             ..SmtpConfig::new(host, from.clone())

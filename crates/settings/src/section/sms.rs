@@ -4,7 +4,7 @@ use crossauth_core::secret::Password;
 use crossauth_mail::{SetupError, Twilio, TwilioConfig};
 
 use super::section;
-use crate::kind::{Line, Optional, SecretLine};
+use crate::kind::{Optional, SecretLine, Text};
 use crate::rule::Rules;
 
 /// The gateway for text messages.
@@ -25,20 +25,26 @@ pub struct Sms {
 
 section! { Sms {
     /// The number or name that text messages come from.
-    "sms.from": Optional<Line> => from, upstream "SMS_AUTHENTICATOR_FROM";
+    "sms.from": Optional<Text> => from, upstream "SMS_AUTHENTICATOR_FROM";
     /// The id of the account at Twilio that sends text messages. If not set, none are sent.
-    "sms.twilio_account_sid": Optional<Line> => account_sid, bare "TWILIO_ACCOUNT_SID";
+    "sms.twilio_account_sid": Optional<Text> => account_sid, bare "TWILIO_ACCOUNT_SID";
     /// The token of that account.
     "sms.twilio_auth_token": Optional<SecretLine> => auth_token, bare "TWILIO_AUTH_TOKEN";
     /// The URL of the gateway: of a region of Twilio, or of another gateway with the same
     /// interface. If not set, `https://api.twilio.com`.
-    "sms.twilio_url": Optional<Line> => gateway;
+    "sms.twilio_url": Optional<Text> => gateway;
     /// The file of the text with a login code in the directory `templates`, instead of
     /// `mail/login_code.sms.txt`.
-    "sms.login_code_body": Optional<Line> => body, upstream "SMS_AUTHENTICATOR_BODY";
+    "sms.login_code_body": Optional<Text> => body, upstream "SMS_AUTHENTICATOR_BODY";
 } }
 
 impl Sms {
+    /// Whether there is a gateway. An account alone is none: it may be for the application's own
+    /// messages.
+    pub(crate) fn can_send(&self) -> bool {
+        self.from.is_some() && self.account_sid.is_some() && self.auth_token.is_some()
+    }
+
     /// The transport; `None` if no gateway is set.
     pub(crate) fn transport(&self) -> Result<Option<Twilio>, SetupError> {
         let (Some(from), Some(sid), Some(token)) =

@@ -20,6 +20,16 @@ fn factors_are_those_whose_codes_can_be_sent() {
 }
 
 #[test]
+fn account_at_twilio_without_a_sender_offers_no_text_messages() {
+    let shared = [("TWILIO_ACCOUNT_SID", "AC1"), ("TWILIO_AUTH_TOKEN", "t")];
+    let settings = from_environment(&shared).unwrap().settings;
+    assert_eq!(settings.factors().second.len(), 1, "{:?}", settings.factors().second);
+    let wanted = [shared[0], shared[1], ("CROSSAUTH_FACTOR2_ALLOWED", "none,sms")];
+    let problems = messages(from_environment(&wanted));
+    assert!(problems.contains("`sms` needs a gateway"), "{problems}");
+}
+
+#[test]
 fn authenticator_applications_show_the_name_of_the_site() {
     let settings = from_file("site_name = 'Northwind'").unwrap().settings;
     let Configured::Totp { issuer } = &settings.factors().second[0] else { panic!() };
@@ -46,8 +56,8 @@ fn upstreams_name_is_read_and_its_own_factors_only_warn() {
     let configuration = from_environment(&allowed).unwrap();
     assert_eq!(configuration.settings.factors().allowed, ["none", "totp", "dummyFactor2"]);
     assert_eq!(configuration.warnings().len(), 1, "{:?}", configuration.warnings());
-    let nobody = from_environment(&[("CROSSAUTH_ALLOWED_FACTOR2", "dummyFactor2")]);
-    assert!(nobody.is_err());
+    let unusable = from_environment(&[("CROSSAUTH_ALLOWED_FACTOR2", "dummyFactor2")]);
+    assert!(messages(unusable).contains("no user could log in"));
 }
 
 #[test]

@@ -100,10 +100,10 @@ fn half_configured_groups_are_reported_with_all_others() {
         ),
         ("sms.twilio_account_sid = 'AC1'\nsms.twilio_auth_token = 't'", &["sms.from: is missing"]),
         (
-            "lissten = 'x'\nmail.from = 'nobody'\nmail.smtp_port = 0\nsms.from = '+1'",
+            "lissten = 'x'\nmail.from = 'unknown'\nmail.smtp_port = 0\nsms.from = '+1'",
             &[
                 "lissten: no such setting",
-                "mail.from = \"nobody\": expected an address",
+                "mail.from = \"unknown\": expected an address",
                 "mail.smtp_port = \"0\": expected a port",
                 "sms.twilio_account_sid: is missing",
             ],
