@@ -354,7 +354,7 @@ async fn every_response_has_a_fresh_mask() {
     assert_ne!(first, second);
     assert_eq!(browser.cookies["CSRFTOKEN"], cookie);
     for token in [first, second] {
-        let body = json!({"username": "nobody", "password": "x"});
+        let body = json!({"username": "unknown", "password": "x"});
         let response = browser.post_with_token("/api/login", body, &token).await;
         response.assert_failure(401, "UsernameOrPasswordInvalid");
     }

@@ -20,7 +20,7 @@ async fn token_is_in_cookie_body_and_header() {
     let in_body = response.json()["csrfToken"].as_str().unwrap().to_owned();
     let in_header = response.header("x-crossauth-csrf").unwrap().to_owned();
     for token in [in_body, in_header] {
-        let body = json!({"username": "nobody", "password": "x"});
+        let body = json!({"username": "unknown", "password": "x"});
         let response = browser.post_with_token("/api/login", body, &token).await;
         response.assert_failure(401, "UsernameOrPasswordInvalid");
     }

@@ -57,7 +57,7 @@ async fn unknown_users_and_wrong_passwords_are_indistinguishable() {
     assert_eq!(wrong.json()["errorCode"], json!(4));
     assert!(wrong.set_cookie("SESSIONID").is_none());
     for (username, password) in [
-        ("nobody", PASSWORD),
+        ("unknown", PASSWORD),
         ("bob", ""),
         ("", PASSWORD),
         ("' OR 1=1 --", PASSWORD),
@@ -120,7 +120,7 @@ async fn wrong_password_response_does_not_depend_on_the_account_state() {
     let site = Site::new();
     let bob = site.account("bob", Role::User).await;
     let control = site.browser().log_in("bob", "Wrong-Horse-7").await.shape();
-    assert_eq!(control, site.browser().log_in("nobody", "Wrong-Horse-7").await.shape());
+    assert_eq!(control, site.browser().log_in("unknown", "Wrong-Horse-7").await.shape());
     for state in UserState::KNOWN {
         site.set_state(&bob, state.as_str()).await;
         let response = site.browser().log_in("bob", "Wrong-Horse-7").await;

@@ -67,12 +67,12 @@ async fn concurrent_logins_beyond_capacity_are_rejected() {
     let site = Site::with(|site| single_thread_with_queue_of_one(site).random(gate));
     let mut logins = JoinSet::new();
     let mut browser = site.browser();
-    logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
+    logins.spawn(async move { browser.log_in("unknown", PASSWORD).await });
     // A dummy hash for an unknown user occupies the only thread.
     entered.recv().await.unwrap();
     for _ in 1..500 {
         let mut browser = site.browser();
-        logins.spawn(async move { browser.log_in("nobody", PASSWORD).await });
+        logins.spawn(async move { browser.log_in("unknown", PASSWORD).await });
     }
     for _ in 0..498 {
         let response = logins.join_next().await.unwrap().unwrap();

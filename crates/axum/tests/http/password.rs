@@ -166,7 +166,7 @@ async fn hashes_of_other_software_are_replaced_at_the_first_login() {
 #[tokio::test]
 async fn l12_corrupt_and_unknown_hashes_answer_like_a_wrong_password() {
     let site = Site::new();
-    let wrong = site.browser().log_in("nobody", "x").await;
+    let wrong = site.browser().log_in("unknown", "x").await;
     for (index, hash) in [
         "$2b$31$lamrPhDH.frDBx6RWmVL5.HbnjfahnTYC0fECbL6OnOH6DDpzHmFy",
         "$P$BPlIiO5xdHmThnjjSyJ1jBICfPkpay1",

@@ -175,7 +175,7 @@ async fn a_store_that_is_away_is_an_error_for_all_and_uses_nothing_up() {
     site.account_with("bob", EMAIL).await;
     let token = ask(&site).await;
     storage.fail_call("users.find_by_email");
-    for email in [EMAIL, "nobody@example.com"] {
+    for email in [EMAIL, "unknown@example.com"] {
         let body = json!({ "email": email });
         let answer = site.browser().post("/api/requestpasswordreset", body).await;
         answer.assert_failure(503, "Connection");

@@ -42,7 +42,7 @@ async fn each_factor_is_set_up_at_sign_up_by_a_program() {
             (&shown["ok"], &shown["user"], &shown["factor2"], &shown["username"]),
             (&json!(true), &Value::Null, &json!(factor2), &json!("bob"))
         );
-        assert_eq!(browser.whoami().await, None, "nobody is logged in yet");
+        assert_eq!(browser.whoami().await, None, "no user is logged in yet");
         let (user, _) = site.found("bob").await.unwrap();
         assert_eq!(user.state, UserState::AwaitingTwoFactorSetup);
         browser.confirm("000000").await.assert_failure(401, "InvalidToken");

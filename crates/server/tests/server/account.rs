@@ -139,8 +139,8 @@ fn rejected_account_is_explained_and_exits_with_1() {
     let weak = run_with_input(directory.path(), &arguments, "weak\n");
     assert_eq!(weak.status.code(), Some(1));
     assert!(!text(&weak.stderr).contains("weak\n"));
-    let nobody = run(directory.path(), &["user", "disable", "nobody"]);
-    assert_eq!(nobody.status.code(), Some(1));
+    let unknown = run(directory.path(), &["user", "disable", "unknown"]);
+    assert_eq!(unknown.status.code(), Some(1));
 }
 
 #[test]

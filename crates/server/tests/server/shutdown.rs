@@ -34,7 +34,7 @@ fn readiness_fails_before_connections_are_refused() {
 #[test]
 fn request_in_progress_completes_before_shutdown() {
     let mut server = start(&[]);
-    let body = br#"{"username":"nobody","password":"nothing"}"#;
+    let body = br#"{"username":"unknown","password":"nothing"}"#;
     let mut stream = server.connect();
     let head = format!(
         "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\

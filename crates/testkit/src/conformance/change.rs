@@ -76,7 +76,7 @@ pub(super) async fn change_to_a_taken_name_changes_nothing(storage: &Storage) {
 
 /// Changing an absent user reports `NoSuchUser`, even if the change is empty.
 pub(super) async fn change_of_an_absent_user_is_reported(storage: &Storage) {
-    for id in [UserId::Integer(999_999), UserId::Text("nobody".into())] {
+    for id in [UserId::Integer(999_999), UserId::Text("unknown".into())] {
         let admin = UserUpdate { admin: Some(true), ..UserUpdate::default() };
         for change in [
             Change::default(),

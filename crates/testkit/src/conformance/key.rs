@@ -69,7 +69,7 @@ pub(super) async fn deleting_one_key_leaves_the_others(storage: &Storage) {
 
 /// A key has an existing owner or none.
 pub(super) async fn key_without_an_existing_owner_is_refused(storage: &Storage) {
-    for id in [UserId::Integer(999_999), UserId::Text("nobody".into())] {
+    for id in [UserId::Integer(999_999), UserId::Text("unknown".into())] {
         let error = storage.keys.insert(&Key::new("s:1", Some(id), NOW)).await.unwrap_err();
         assert_eq!(error.kind, StorageErrorKind::Corrupt);
         assert_eq!(storage.keys.find("s:1").await.unwrap(), None);

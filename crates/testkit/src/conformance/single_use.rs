@@ -70,9 +70,9 @@ pub(super) async fn key_is_used_once_and_by_its_owner_only(storage: &Storage) {
     let carol = create_named(storage, "carol").await;
     insert_key(storage, "rc:bob", Some(&bob.id)).await;
     insert_key(storage, "rc:bob2", Some(&bob.id)).await;
-    insert_key(storage, "rc:nobody", None).await;
-    let all = ["rc:bob", "rc:bob2", "rc:nobody"];
-    for (user, key) in [(&carol, "rc:bob"), (&bob, "rc:nobody"), (&bob, "rc:absent")] {
+    insert_key(storage, "rc:unknown", None).await;
+    let all = ["rc:bob", "rc:bob2", "rc:unknown"];
+    for (user, key) in [(&carol, "rc:bob"), (&bob, "rc:unknown"), (&bob, "rc:absent")] {
         let uses = of_key(key);
         let changed = storage.users.change(&user.id, &using(&uses)).await.unwrap();
         assert_eq!(changed, Changed::AlreadyUsed, "{key}");
@@ -82,7 +82,7 @@ pub(super) async fn key_is_used_once_and_by_its_owner_only(storage: &Storage) {
     let key = Key::new("s:1", Some(bob.id.clone()), NOW);
     let first = SessionStart { uses: Some(&uses), ..start(&key) };
     assert!(matches!(storage.sessions.start(first).await.unwrap(), Started::Begun(Some(_))));
-    assert_eq!(present(storage, &all).await, ["rc:bob2", "rc:nobody"]);
+    assert_eq!(present(storage, &all).await, ["rc:bob2", "rc:unknown"]);
     let key = Key::new("s:2", Some(bob.id.clone()), NOW);
     let second = SessionStart { uses: Some(&uses), ..start(&key) };
     assert_eq!(storage.sessions.start(second).await.unwrap(), Started::AlreadyUsed);
@@ -204,9 +204,9 @@ pub(super) async fn data_is_changed_only_if_it_is_expected(storage: &Storage) {
     assert_eq!(json!(data), json!({"count": 1}));
     let absent = storage.sessions.update(update("s:absent", &removal)).await;
     assert!(matches!(absent, Err(UpdateDataError::NotFound)), "{absent:?}");
-    let (uses, nobody) = (at_step("secret", 1), UserId::Integer(999_999));
-    let nobodys = SessionUpdate { uses: Some((&nobody, &uses)), ..update("s:pending", &[]) };
-    assert_eq!(storage.sessions.update(nobodys).await.unwrap(), Updated::NoSuchUser);
+    let (uses, unknown) = (at_step("secret", 1), UserId::Integer(999_999));
+    let of_unknown = SessionUpdate { uses: Some((&unknown, &uses)), ..update("s:pending", &[]) };
+    assert_eq!(storage.sessions.update(of_unknown).await.unwrap(), Updated::NoSuchUser);
 }
 
 /// Messages of a change of data are stored exactly if it is made.

@@ -45,7 +45,7 @@ pub(super) async fn ids_are_found_by_name_and_address(storage: &Storage) {
 pub(super) async fn absent_user_is_not_found(storage: &Storage) {
     create_bob(storage).await;
     let users = &storage.users;
-    for id in [UserId::Integer(999_999), UserId::Text("nobody".into()), UserId::Text("1".into())] {
+    for id in [UserId::Integer(999_999), UserId::Text("unknown".into()), UserId::Text("1".into())] {
         assert_eq!(users.find_by_id(&id).await.unwrap(), None);
     }
     for name in ["", "carol", "bo", "bobb", "b%", "bob@example.com", "' OR 1=1 --"] {

@@ -26,7 +26,7 @@ async fn l4_r17_answers_do_not_tell_whether_there_is_an_account() {
     };
     site.stored(ldap, None).await;
     let mut shapes = Vec::new();
-    for name in ["bob", "carol", "dave", "nobody"] {
+    for name in ["bob", "carol", "dave", "unknown"] {
         let address = format!("{name}@example.com");
         let masked = |mut answer: TestResponse| {
             answer.body = answer.body.replace(&address, "…").replace(name, "…");
@@ -60,7 +60,7 @@ async fn l4_a_request_does_the_same_work_with_and_without_an_account() {
     let site = Site::over(storage.storage(), Builder::preview_messages);
     site.account_with("bob", EMAIL).await;
     let mut counts = Vec::new();
-    for email in [EMAIL, "nobody@example.com"] {
+    for email in [EMAIL, "unknown@example.com"] {
         let mut browser = site.browser();
         let token = browser.csrf_token().await;
         storage.take_calls();

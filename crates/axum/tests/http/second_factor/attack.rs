@@ -264,7 +264,7 @@ async fn l5_the_factor_is_not_shown_before_the_right_password() {
     site.enrolled("bob").await;
     site.account("amy", Role::User).await;
     let mut shapes = BTreeSet::new();
-    for name in ["bob", "amy", "nobody"] {
+    for name in ["bob", "amy", "unknown"] {
         let response = site.browser().log_in(name, "Wrong-Horse-7").await;
         let (status, headers, body) = response.shape();
         shapes.insert((status.as_u16(), format!("{headers:?}"), body));

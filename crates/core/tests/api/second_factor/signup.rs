@@ -70,7 +70,7 @@ async fn account_waits_for_its_factor_and_is_logged_in_with_it() {
 async fn sign_up_is_resumed_with_the_same_password_only() {
     let site = open_site();
     let first = sign_up(&site, "bob", "totp").await;
-    // In another browser: the secret that nobody confirmed is replaced.
+    // In another browser: the unconfirmed secret is replaced.
     let second = sign_up(&site, "bob", "totp").await;
     let session = site.checked(&second.session).await;
     let wrong = form("bob", OTHER, Some("bob@example.com"));
