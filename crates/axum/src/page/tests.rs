@@ -43,7 +43,12 @@ fn sample(page: &str) -> Value {
     let links = [FooterLink { label: "Privacy", href: "/privacy".into() }];
     let entry = PAGES.iter().find(|entry| entry.template.name == page).unwrap();
     let common = serde_json::to_value(Common::sample(Some(&user), &links)).unwrap();
-    merged(common, serde_json::to_value((entry.sample)()).unwrap())
+    let mut variables = merged(common, serde_json::to_value((entry.sample)()).unwrap());
+    if page == SIGNUP {
+        // Shown instead of the form, once the account waits for its verification.
+        variables["message"] = Value::Null;
+    }
+    variables
 }
 
 /// The variables of a page with field errors.

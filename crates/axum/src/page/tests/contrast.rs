@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::page::Asset;
 
-const TEXT: [(&str, &str); 15] = [
+const TEXT: [(&str, &str); 16] = [
     ("ink", "canvas"),
     ("ink", "surface"),
     ("muted", "canvas"),
@@ -17,6 +17,7 @@ const TEXT: [(&str, &str); 15] = [
     ("on-accent", "accent-strong"),
     ("on-tint", "tint"),
     ("danger", "surface"),
+    ("surface", "danger"),
     ("on-danger-tint", "danger-tint"),
     ("on-success-tint", "success-tint"),
     ("success", "surface"),
