@@ -4,7 +4,9 @@
 //! password; they are also in the vectors of `crossauth-core`.
 
 mod link;
+mod state;
 pub(crate) mod upstream;
+mod visitor;
 
 use crossauth_testkit::server::{Program, Server};
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -62,6 +64,39 @@ async fn send(server: &Server, method: Method, path: &str, cookie: &str, body: &
 async fn log_in(server: &Server, password: &str) -> Response {
     let body = json!({ "username": "Bob", "password": password });
     send(server, Method::POST, "/api/login", "", &body).await
+}
+
+#[test]
+fn tables_of_upstream_stay_and_the_guide_names_those_beside_them() {
+    let guide = include_str!("../../../../docs/how-to/move-from-upstream.md");
+    for upstream in UPSTREAMS {
+        let memory = Connection::open_in_memory().unwrap();
+        memory.execute_batch(&upstream.database()).unwrap();
+        let (theirs, ours) = tables(&memory);
+        assert_eq!(ours, [""; 0]);
+        let server = server(&upstream, &[]);
+        let database = Connection::open(server.directory().join(DATABASE)).unwrap();
+        let (after, ours) = tables(&database);
+        assert_eq!(after, theirs);
+        assert_eq!(ours.len(), 4, "{ours:?}");
+        for table in ours {
+            assert!(guide.contains(&format!("`{table}`")), "the guide does not name {table}");
+        }
+    }
+}
+
+/// The definitions of upstream's tables, and the names of ours.
+fn tables(database: &Connection) -> (Vec<String>, Vec<String>) {
+    let list = |query: &str| -> Vec<String> {
+        let mut statement = database.prepare(query).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let schema = "FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name";
+    (
+        list(&format!("SELECT sql {schema} NOT LIKE 'crossauth%' ORDER BY name")),
+        list(&format!("SELECT name {schema} LIKE 'crossauth%' AND type = 'table' ORDER BY name")),
+    )
 }
 
 #[tokio::test]

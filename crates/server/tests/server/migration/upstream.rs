@@ -68,7 +68,60 @@ pub(crate) const CROSSAUTHJS: Upstream = Upstream {
 
 pub(crate) const UPSTREAMS: [Upstream; 3] = [PYCROSSAUTH, PYCROSSAUTH_TEXT, CROSSAUTHJS];
 
+/// A further user, with the password of Bob and in the state that it is named after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct User<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) factor2: &'a str,
+    /// The secret of the authenticator application.
+    pub(crate) totpsecret: &'a str,
+}
+
+/// A key of such a user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) prefix: &'a str,
+    /// The hash of its token.
+    pub(crate) hash: &'a str,
+}
+
 impl Upstream {
+    /// Stores a user with the address `<username>@example.com`.
+    pub(crate) fn user(&self, user: &User<'_>) -> String {
+        let Self { users, secrets, hash, .. } = self;
+        let User { username, factor2, totpsecret } = user;
+        let email = format!("{username}@example.com");
+        format!(
+            "INSERT INTO {users} (username, username_normalized, email, email_normalized, state,
+                                  factor1, factor2)
+                 VALUES ('{username}', '{username}', '{email}', '{email}', '{username}',
+                         'localpassword', '{factor2}');
+             INSERT INTO {secrets} (userid, password, totpsecret)
+                 SELECT id, '{hash}', '{totpsecret}' FROM {users} WHERE username = '{username}';"
+        )
+    }
+
+    /// Stores a key, which expires in the year 2100.
+    pub(crate) fn key(&self, key: &Key<'_>) -> String {
+        let Self { users, keys, expires, .. } = self;
+        let (created, Key { owner, prefix, hash }) = (self.recently(), key);
+        format!(
+            "INSERT INTO {keys} (value, userid, created, expires, data)
+                 SELECT '{prefix}{hash}', id, {created}, {expires}, '' FROM {users}
+                 WHERE username = '{owner}';"
+        )
+    }
+
+    /// An hour ago, as an SQL expression.
+    fn recently(&self) -> String {
+        if self.created.starts_with('\'') {
+            "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 hour')".to_owned()
+        } else {
+            format!("(strftime('%s', 'now') - 3600) * {}", self.second)
+        }
+    }
+
     /// A key of Bob with the token `AAECAwQFBgcICQoLDA0ODw`, which expires in the year 2100.
     pub(crate) fn link(&self, prefix: &str, data: &str) -> String {
         let Self { keys, created, expires, .. } = self;
