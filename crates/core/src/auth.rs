@@ -199,7 +199,7 @@ impl Auth {
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
         let challenges = Arc::new(Challenges::new(&deps));
-        let devices = Arc::new(Devices::new(&deps));
+        let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
         let (keeper, known) = (sessions.clone(), devices.clone());
         let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known));
         let (keeper, door, fresh_for) = (sessions.clone(), login.clone(), config.factors.fresh_for);

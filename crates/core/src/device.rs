@@ -1,5 +1,5 @@
 //! Known devices: browsers on which a user passed the second factor, and is not asked for it again
-//! for 30 days.
+//! for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::user::UserId;
 /// Name of the cookie.
 pub const DEVICE_COOKIE: &str = "KNOWNDEVICE";
 
-/// How long a device is known.
+/// How long a device is known unless [configured](crate::factor::FactorConfig::device_lifetime).
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// Maximum length of the name of a device, in characters.
@@ -64,11 +64,13 @@ pub struct Devices {
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    lifetime: Option<Duration>,
 }
 
 impl Devices {
-    pub(crate) fn new(deps: &Deps) -> Self {
+    pub(crate) fn new(deps: &Deps, lifetime: Option<Duration>) -> Self {
         Self {
+            lifetime,
             keys: deps.storage.keys.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
@@ -76,12 +78,17 @@ impl Devices {
         }
     }
 
+    /// How long a device is known; `None` if devices cannot be remembered.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
     /// Lists the devices of a user, the newest first: up to a hundred.
     pub async fn list(&self, user: &UserId) -> Result<Vec<Device>, StorageError> {
         let prefix = KeyPrefix::KnownDevice;
         let keys = self.keys.list_for_user(Some(user), prefix, None, MAX_LISTED).await?;
         let now = self.clock.now();
-        Ok(keys.iter().filter(|key| expiry(key) > now).map(device).collect())
+        Ok(keys.iter().filter_map(|key| self.device(key)).filter(|one| one.expires > now).collect())
     }
 
     /// Forgets a device of a user by its id; returns whether there was one.
@@ -113,7 +120,7 @@ impl Devices {
         };
         let now = self.clock.now();
         let is_known = key.userid.as_ref() == Some(user.id())
-            && expiry(&key) > now
+            && self.expiry(&key).is_some_and(|expiry| expiry > now)
             && (user.epoch().is_none() || key.epoch == user.epoch());
         if is_known && let Err(error) = self.keys.touch(&value, now).await {
             tracing::warn!(%error, "cannot record the use of a known device");
@@ -121,19 +128,20 @@ impl Devices {
         Ok(is_known)
     }
 
-    /// Makes a device known once its key is stored.
-    pub(crate) fn make(&self, name: Option<&str>) -> (NewDevice, Key) {
+    /// Makes a device known once its key is stored; `None` if devices cannot be remembered.
+    pub(crate) fn make(&self, name: Option<&str>) -> Option<(NewDevice, Key)> {
+        let lifetime = self.lifetime?;
         let (token, now) = (random_token(&*self.random), self.clock.now());
         let value = stored_value(KeyPrefix::KnownDevice, &token);
         let mut key = Key::new(&*value, None, now);
-        let expires = now + DEVICE_LIFETIME;
+        let expires = now + lifetime;
         key.expires = Some(expires);
         key.lastactive = Some(now);
         if let Some(name) = name {
             let name: String = name.chars().take(MAX_NAME_LEN).collect();
             key.data = KeyData::from_object(&Map::from_iter([("name".into(), name.into())]));
         }
-        (NewDevice { cookie: self.signer.sign_token(&token), expires }, key)
+        Some((NewDevice { cookie: self.signer.sign_token(&token), expires }, key))
     }
 
     /// The stored value of the key that a cookie names. Upstream's cookies are read as signed or as
@@ -143,25 +151,26 @@ impl Devices {
             if cookie.contains('.') { self.signer.unsign_token(cookie).ok()? } else { cookie };
         (!token.is_empty()).then(|| stored_value(KeyPrefix::KnownDevice, token).into())
     }
-}
 
-/// When a device becomes unknown; upstream's keys may lack it.
-fn expiry(key: &Key) -> Timestamp {
-    let latest = key.created + DEVICE_LIFETIME;
-    key.expires.map_or(latest, |expires| expires.min(latest))
+    /// When a device becomes unknown, by the present configuration too; `None` if none is known.
+    /// Upstream's keys may lack it.
+    fn expiry(&self, key: &Key) -> Option<Timestamp> {
+        let latest = key.created + self.lifetime?;
+        Some(key.expires.map_or(latest, |expires| expires.min(latest)))
+    }
+
+    fn device(&self, key: &Key) -> Option<Device> {
+        let name = |key: &Key| key.data.object().ok()?.get("name")?.as_str().map(str::to_owned);
+        Some(Device {
+            id: device_id(key),
+            name: name(key),
+            created: key.created,
+            last_used: key.lastactive,
+            expires: self.expiry(key)?,
+        })
+    }
 }
 
 fn device_id(key: &Key) -> String {
     hash(&key.value)
-}
-
-fn device(key: &Key) -> Device {
-    let name = key.data.object().ok().and_then(|data| Some(data.get("name")?.as_str()?.to_owned()));
-    Device {
-        id: device_id(key),
-        name,
-        created: key.created,
-        last_used: key.lastactive,
-        expires: expiry(key),
-    }
 }

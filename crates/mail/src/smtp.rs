@@ -15,6 +15,8 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
+use crate::tls;
+
 /// The port of implicit TLS (RFC 8314 section 3.3).
 const IMPLICIT_TLS: u16 = 465;
 
@@ -116,7 +118,14 @@ pub enum SetupError {
     /// The certificates of authorities are not PEM, or there are none.
     #[error("there is no certificate in the file of certificate authorities")]
     Authorities,
-    /// TLS cannot be set up, for example because the system has no certificate authorities.
+    /// The operating system trusts no certificate authority.
+    #[error(
+        "this system has no certificate authorities, so no TLS connection can be verified: install \
+         the package `ca-certificates`, or set the environment variable `SSL_CERT_FILE` to a file \
+         with certificates (PEM)"
+    )]
+    NoAuthorities,
+    /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
     /// The address of the gateway cannot be used.
@@ -140,11 +149,11 @@ impl Smtp {
     /// Connects to nothing yet.
     pub fn new(config: SmtpConfig) -> Result<Self, SetupError> {
         let from = config.from.0.clone();
-        let tls = tls(&config)?;
+        let encryption = encryption(&config)?;
         let domain = ClientId::Domain(from.email.domain().to_owned());
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(config.host)
             .port(config.port)
-            .tls(tls)
+            .tls(encryption)
             .hello_name(domain)
             .timeout(Some(COMMAND_TIMEOUT));
         if let Some(Credentials { username, password }) = config.credentials {
@@ -210,13 +219,16 @@ fn classify(error: &lettre::transport::smtp::Error) -> SendError {
     if error.is_permanent() { SendError::Permanent(said) } else { SendError::Temporary(said) }
 }
 
-fn tls(config: &SmtpConfig) -> Result<Tls, SetupError> {
+fn encryption(config: &SmtpConfig) -> Result<Tls, SetupError> {
     let wrap = match (config.tls, config.port) {
         (SmtpTls::None, _) => return Ok(Tls::None),
         (SmtpTls::Implicit, _) | (SmtpTls::ByPort, IMPLICIT_TLS) => Tls::Wrapper,
         (SmtpTls::StartTls | SmtpTls::ByPort, _) => Tls::Required,
     };
     let mut parameters = TlsParametersBuilder::new(config.host.clone());
+    if config.authorities.is_none() {
+        tls::authorities()?;
+    }
     if let Some(pem) = &config.authorities {
         let has_any = pem.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes());
         let certificates = Certificate::from_pem(pem).ok().filter(|_| has_any);

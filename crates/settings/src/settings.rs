@@ -121,7 +121,10 @@ impl Settings {
 
     /// The configuration of second factors.
     pub fn factors(&self) -> FactorConfig {
-        self.second_factors.config(&self.site, &self.mail, &self.sms)
+        FactorConfig {
+            device_lifetime: self.cookies.device_lifetime(),
+            ..self.second_factors.config(&self.site, &self.mail, &self.sms)
+        }
     }
 
     /// The configuration of the use cases alone, for commands that manage accounts.

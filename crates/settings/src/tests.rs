@@ -9,6 +9,7 @@ mod link;
 mod mail;
 mod password;
 mod signup;
+mod upstream;
 
 fn server() -> Inputs {
     Inputs::new(Program::Server)
@@ -41,8 +42,7 @@ fn setting_names_are_unique() {
     let mut seen = std::collections::BTreeSet::new();
     for setting in Program::Server.settings() {
         assert!(seen.insert(setting.key.to_owned()), "{}", setting.key);
-        let names: std::collections::BTreeSet<String> = setting.variables().collect();
-        for name in names {
+        for name in setting.variables() {
             assert!(seen.insert(name.clone()), "{name} of {}", setting.key);
         }
     }

@@ -341,7 +341,7 @@ impl Builder {
             session_cookie: self.cookies.session.clone(),
             csrf_cookie: self.cookies.csrf.clone(),
             device_cookie: self.cookies.device.clone(),
-            protected: protected(&self.protected, &prefix(&site.prefix)?),
+            protected: protected(&self.protected, &prefix(&site.prefix)?)?,
             csrf_header: csrf_header(&self.cookies.csrf_header)?,
             body_limits: self.body_limits,
             requests: self.requests.clone(),

@@ -55,6 +55,9 @@ pub enum BuildError {
     /// An entry of the origins to which forms may lead is not an origin.
     #[error(transparent)]
     FormOrigin(#[from] InvalidFormOrigin),
+    /// An endpoint that should demand the second factor does not exist.
+    #[error("the second factor cannot be demanded at {0:?}: there is no such endpoint")]
+    ProtectedEndpoint(String),
     /// A template is missing or invalid.
     #[error(transparent)]
     Pages(#[from] PageError),

@@ -1,8 +1,10 @@
 //! Options of second factors.
 
 use crossauth_core::factor::{Configured, FactorConfig};
+use http::Method;
 
 use super::builder::Builder;
+use super::check::BuildError;
 use super::config::ProtectedEndpoints;
 use crate::routes::ROUTES;
 
@@ -27,22 +29,30 @@ pub(super) fn default_factors(site_name: String) -> FactorConfig {
     FactorConfig { second, ..FactorConfig::default() }
 }
 
-/// The names of the listed endpoints after the prefix. Unknown ones are reported.
-pub(super) fn protected(endpoints: &ProtectedEndpoints, prefix: &str) -> Vec<String> {
-    let defaults = ProtectedEndpoints::default();
-    let lists = [
-        (&endpoints.pages, &defaults.pages, "factor2_protected_page_endpoints"),
-        (&endpoints.apis, &defaults.apis, "factor2_protected_api_endpoints"),
-    ];
-    let mut names = Vec::new();
-    for (list, default, option) in lists {
-        for given in list {
-            let name = given.strip_prefix(prefix).unwrap_or(given).trim_matches('/');
-            if !default.contains(given) && !ROUTES.iter().any(|route| route.path == name) {
-                tracing::warn!(endpoint = %given, option, "there is no endpoint of this name");
-            }
-            names.push(name.to_owned());
-        }
+impl ProtectedEndpoints {
+    /// The names that can be listed, after the prefix: of each endpoint to which requests are
+    /// posted.
+    pub fn known() -> impl Iterator<Item = &'static str> {
+        ROUTES.iter().filter(|route| route.method == Method::POST).map(|route| route.path)
     }
-    names
+
+    /// The name after the prefix of a listed endpoint.
+    pub fn name<'a>(listed: &'a str, prefix: &str) -> &'a str {
+        listed.strip_prefix(prefix).unwrap_or(listed).trim_matches('/')
+    }
+}
+
+/// The names of the listed endpoints after the prefix. A misspelt one would protect nothing.
+pub(super) fn protected(
+    endpoints: &ProtectedEndpoints,
+    prefix: &str,
+) -> Result<Vec<String>, BuildError> {
+    let listed = endpoints.pages.iter().chain(&endpoints.apis);
+    let name = |listed: &String| {
+        let name = ProtectedEndpoints::name(listed, prefix);
+        let is_known = ProtectedEndpoints::known().any(|known| known == name);
+        let unknown = || BuildError::ProtectedEndpoint(listed.clone());
+        is_known.then(|| name.to_owned()).ok_or_else(unknown)
+    };
+    listed.map(name).collect()
 }

@@ -1,6 +1,8 @@
 //! `loginfactor2`, `factor2`, `resendfactor2`, `cancelfactor2`: the second factor of a login, and of
 //! requests that need it.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
@@ -57,8 +59,10 @@ pub(crate) struct Factor2Page {
     factor2_name: String,
     /// The masked address or number to which a code was sent.
     sent_to: Option<String>,
-    /// Whether the page belongs to a login, where the device can be remembered.
+    /// Whether the page belongs to a login.
     logs_in: bool,
+    /// How long the device can be remembered, in words; absent if it cannot.
+    remember_for: Option<String>,
     /// Whether another code can be sent.
     can_resend: bool,
     next: Option<NextPath>,
@@ -283,6 +287,16 @@ fn persist(pending: &PendingLogin) -> &'static str {
     if pending.persist == Some(Persistence::Persistent) { "on" } else { "" }
 }
 
+/// A duration in the largest unit that divides it: `30 days`, `90 minutes`.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let fitting = units.into_iter().find(|(_, size)| seconds.is_multiple_of(*size));
+    let (unit, size) = fitting.unwrap_or(("second", 1));
+    let count = seconds / size;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 impl Factor2Page {
     fn for_login(
         info: &RequestInfo,
@@ -293,7 +307,9 @@ impl Factor2Page {
         let known = info.crossauth.auth().factors.find(factor);
         let can_resend = known.is_some_and(|factor| factor.describe().channel.is_some());
         let action = LOGIN_ACTION.into();
-        Self { action, logs_in: true, can_resend, sent_to, ..Self::of(info, factor) }
+        let remember_for = info.crossauth.auth().devices.lifetime().map(in_words);
+        let logs_in = true;
+        Self { action, sent_to, logs_in, remember_for, can_resend, ..Self::of(info, factor) }
     }
 
     pub(crate) fn for_request(info: &RequestInfo, waiting: WaitingRequest) -> Self {
@@ -322,6 +338,7 @@ impl Page for Factor2Page {
             factor2_name: "Email OTP".into(),
             sent_to: Some("a…@example.com".into()),
             logs_in: true,
+            remember_for: Some("30 days".into()),
             can_resend: true,
             next: NextPath::parse("/after?a=b&c=d").ok(),
             persist: "on",

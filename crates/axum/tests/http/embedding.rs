@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use crossauth_axum::{Admin, Crossauth, CrossauthLayer, CsrfForm, CsrfToken, CurrentUser, Session};
+use crossauth_axum::{
+    Admin, Crossauth, CrossauthLayer, CsrfForm, CsrfToken, CurrentUser, ProtectedEndpoints, Session,
+};
 use crossauth_core::account::Role;
 use crossauth_core::key::DataChange;
 use crossauth_core::user::UserUpdate;
@@ -342,6 +344,27 @@ async fn unreachable_prefix_is_rejected() {
         let builder = Crossauth::builder().secret(crate::site::SECRET).prefix(bad);
         let refused = builder.storage(site.storage.clone()).build().unwrap_err();
         assert!(refused.to_string().contains("prefix"), "{bad}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn second_factor_cannot_be_demanded_at_an_endpoint_that_does_not_exist() {
+    let site = Site::new();
+    for (listed, exists) in [
+        ("/auth/updateuser", true),
+        ("updateuser", true),
+        ("/api/updateuser/", true),
+        ("/auth/upadteuser", false),
+        ("/api/sessions", false),
+        ("", false),
+    ] {
+        let pages = vec![listed.to_owned()];
+        let endpoints = ProtectedEndpoints { pages, ..ProtectedEndpoints::default() };
+        let builder = Crossauth::builder().secret(crate::site::SECRET).prefix("/auth/");
+        let built = builder.storage(site.storage.clone()).protected_endpoints(endpoints).build();
+        let reason = built.err().map(|error| error.to_string());
+        assert_eq!(reason.is_none(), exists, "{listed}: {reason:?}");
+        assert!(reason.is_none_or(|reason| reason.contains(&format!("{listed:?}"))));
     }
 }
 

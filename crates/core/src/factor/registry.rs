@@ -12,6 +12,7 @@ use super::one_time::{SentCode, can_reach};
 use super::totp::Totp;
 use super::{Description, Factor, Roles};
 use crate::clock::Clock;
+use crate::device::DEVICE_LIFETIME;
 use crate::message::{Channel, Messages};
 use crate::random::Random;
 use crate::user::{FactorName, NewUser, User};
@@ -65,11 +66,14 @@ pub struct FactorConfig {
     pub code_lifetime: Duration,
     /// How long after a login the password need not be typed again to set up a first factor.
     pub fresh_for: Duration,
+    /// How long a device is known on which a user passed the second factor; `None` if devices
+    /// cannot be remembered.
+    pub device_lifetime: Option<Duration>,
 }
 
 impl Default for FactorConfig {
-    /// Authenticator applications; none is needed. Codes are valid for five minutes, and logins are
-    /// fresh for fifteen.
+    /// Authenticator applications; none is needed. Codes are valid for five minutes, logins are
+    /// fresh for fifteen, and devices known for thirty days.
     fn default() -> Self {
         Self {
             second: vec![Configured::Totp { issuer: "Crossauth".into() }],
@@ -77,6 +81,7 @@ impl Default for FactorConfig {
             friendly_names: HashMap::new(),
             code_lifetime: Duration::from_mins(5),
             fresh_for: Duration::from_mins(15),
+            device_lifetime: Some(DEVICE_LIFETIME),
         }
     }
 }

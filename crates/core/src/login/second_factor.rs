@@ -134,8 +134,9 @@ impl Login {
         account: &Account,
         accepted: &Accepted,
     ) -> Result<SecondFactorOutcome, LoginError> {
-        let device = attempt.remember.map(|name| self.devices.make(Some(name)));
-        let send = self.notices_of_login(account, accepted, attempt.remember).await?;
+        let device = attempt.remember.and_then(|name| self.devices.make(Some(name)));
+        let remembered = attempt.remember.filter(|_| device.is_some());
+        let send = self.notices_of_login(account, accepted, remembered).await?;
         let beginning = BeginOptions {
             replaces: Some(Replaced::new(&attempt.session.id, &attempt.session.key)),
             must_replace: true,

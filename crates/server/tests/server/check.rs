@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::chown;
 use std::path::Path;
 
-#[cfg(feature = "postgres")]
-use crate::process::crossauth;
-use crate::process::{run, start};
+use crate::process::{crossauth, run, start};
 
 /// The exit code and the output of the check.
 fn check(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -37,6 +35,28 @@ fn check_does_not_change_the_database() {
     let (code, stderr) = check(directory.path(), &[]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(files(directory.path()) == before, "{:?}", files(directory.path()).keys());
+}
+
+#[test]
+fn missing_certificate_authorities_are_reported_with_what_to_do() {
+    let mail = [("CROSSAUTH_MAIL_FROM", "a@b.example"), ("CROSSAUTH_MAIL_SMTP_HOST", "localhost")];
+    let sms = [
+        ("CROSSAUTH_SMS_FROM", "+15005550006"),
+        ("TWILIO_ACCOUNT_SID", "AC1"),
+        ("TWILIO_AUTH_TOKEN", "t"),
+    ];
+    for (variables, key) in [(&mail[..], "mail.smtp_ca"), (&sms[..], "sms.twilio_account_sid")] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut program = crossauth().arguments(&["config", "check"]);
+        for (name, value) in variables.iter().chain(&[("SSL_CERT_FILE", "/dev/null")]) {
+            program = program.variable(name, value);
+        }
+        let output = program.run_in(directory.path());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let expected = ["install the package `ca-certificates`, or set", "`SSL_CERT_FILE`", key];
+        assert!(expected.iter().all(|text| said.contains(text)), "{said}");
+    }
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! The session cookie, the CSRF cookie and the CSRF header.
 
+use std::time::Duration;
+
 use crossauth_axum::{CookieConfig, CsrfIssue, HostPrefix};
 use crossauth_core::cookie::{CookieOptions, InvalidCookie, SameSite};
 use crossauth_core::crypto::SignatureForm;
+use crossauth_core::device::DEVICE_LIFETIME;
 
 use super::{Site, Tables, section};
-use crate::kind::{Choice, CookieName, Domain, Flag, HeaderName, LocalPath, Optional, words};
+use crate::kind::{Choice, CookieName, Domain, Flag, HeaderName, LocalPath, Optional, Span, words};
 use crate::rule::Rules;
 
 /// The session cookie, the CSRF cookie and the CSRF header.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Cookies {
     /// Names and attributes.
@@ -20,6 +23,23 @@ pub struct Cookies {
     pub csrf_secure: Option<bool>,
     /// Explicit `Secure` attribute of the cookie of known devices.
     pub device_secure: Option<bool>,
+    /// Whether devices can be remembered.
+    pub devices_enabled: bool,
+    /// How long a device is remembered.
+    pub device_lifetime: Duration,
+}
+
+impl Default for Cookies {
+    fn default() -> Self {
+        Self {
+            config: CookieConfig::default(),
+            session_secure: None,
+            csrf_secure: None,
+            device_secure: None,
+            devices_enabled: true,
+            device_lifetime: DEVICE_LIFETIME,
+        }
+    }
 }
 
 words! { SameSite, "`strict`, `lax` or `none`" {
@@ -77,6 +97,11 @@ section! { Cookies {
     "csrf.secure": Optional<Flag> => csrf_secure, upstream "CSRF_COOKIE_SECURE";
     /// Whether the CSRF cookie is hidden from scripts in the page.
     "csrf.http_only": Flag => config.csrf.http_only, upstream "CSRF_COOKIE_HTTPONLY";
+    /// Whether users can have a device remembered on which they passed the second factor, so that
+    /// they are not asked for it there again.
+    "known_device.enabled": Flag => devices_enabled, upstream "ENABLE_KNOWN_DEVICES";
+    /// How long a device is remembered.
+    "known_device.max_age": Span => device_lifetime, upstream "KNOWNDEVICE_COOKIE_MAX_AGE";
     /// The name of the cookie of a device on which the second factor is not asked for again.
     "known_device.cookie_name": CookieName => config.device.name, upstream "KNOWNDEVICE_COOKIE_NAME";
     /// The domain of that cookie; if not set, the exact host.
@@ -117,6 +142,11 @@ impl Cookies {
         CookieConfig { host_prefix, ..self.config.clone() }
     }
 
+    /// How long a device is remembered; `None` if none is.
+    pub(crate) fn device_lifetime(&self) -> Option<Duration> {
+        self.devices_enabled.then_some(self.device_lifetime)
+    }
+
     pub(crate) fn check(&self, site: &Site, rules: &mut Rules<'_>) {
         let https = site.is_https();
         let agrees = |secure: Option<bool>| secure.is_none_or(|secure| secure == https);
@@ -140,6 +170,11 @@ impl Cookies {
             !others.contains(&&self.config.device.name),
             &["known_device.cookie_name", "csrf.cookie_name", "session.cookie_name"],
             "must differ from the names of the other cookies",
+        );
+        rules.require(
+            !self.device_lifetime.is_zero(),
+            &["known_device.max_age"],
+            "must be longer; `known_device.enabled = false` remembers no devices",
         );
         let for_one_host =
             |cookie: &CookieOptions| cookie.domain.is_none() && cookie.path.as_deref() == Some("/");

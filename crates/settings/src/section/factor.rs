@@ -9,6 +9,7 @@ use crossauth_core::user::FactorName;
 
 use super::{Mail, Site, Sms, section};
 use crate::kind::{List, Optional, Span, Text};
+use crate::nearest::nearest;
 use crate::rule::Rules;
 
 /// The longest lifetime of a code that is sent.
@@ -32,6 +33,8 @@ pub struct SecondFactors {
     pub code_lifetime: Duration,
     /// How long after a login the password need not be typed again.
     pub fresh_for: Duration,
+    /// The code of the dummy factor, in development.
+    pub dummy_code: Option<String>,
     /// The endpoints that demand the factor.
     pub protected: ProtectedEndpoints,
 }
@@ -47,6 +50,7 @@ impl Default for SecondFactors {
             sms_name: None,
             code_lifetime,
             fresh_for,
+            dummy_code: None,
             protected: ProtectedEndpoints::default(),
         }
     }
@@ -71,6 +75,9 @@ section! { SecondFactors {
         upstream "EMAIL_AUTHENTICATOR_TOKEN_EXPIRES" "SMS_AUTHENTICATOR_TOKEN_EXPIRES";
     /// How long after a login the password need not be typed again to set up a second factor.
     "factor2.fresh_for": Span => fresh_for;
+    /// Danger: a second factor `dummyFactor2` with this fixed code, for development and tests. It
+    /// protects nothing, and is refused unless `dev` is set.
+    "factor2.danger_dummy_code": Optional<Text> => dummy_code;
     /// The pages whose forms demand the second factor of users who have one, as names after the
     /// prefix. Those that replace or remove an account, its factor or its recovery codes always do.
     "factor2.protected_pages": List => protected.pages,
@@ -90,6 +97,9 @@ impl SecondFactors {
         if site.dev || sms.can_send() {
             second.push(Configured::Sms);
         }
+        if let Some(code) = self.dummy_code.clone().filter(|_| site.dev) {
+            second.push(Configured::DangerDummy { code });
+        }
         let names = [
             (FactorName::TOTP, &self.totp_name),
             (FactorName::EMAIL, &self.email_name),
@@ -102,6 +112,7 @@ impl SecondFactors {
             friendly_names: names.collect::<HashMap<_, _>>(),
             code_lifetime: self.code_lifetime,
             fresh_for: self.fresh_for,
+            ..FactorConfig::default()
         }
     }
 
@@ -121,6 +132,7 @@ impl SecondFactors {
                     &[KEY, "sms.twilio_account_sid"],
                     "`sms` needs a gateway: set `sms.from` and `sms.twilio_account_sid`",
                 ),
+                "dummyFactor2" if self.dummy_code.is_some() => (true, &[KEY], ""),
                 _ => (false, &[KEY], "may have `none`, `totp`, `email` and `sms`"),
             };
             is_any_usable |= is_usable;
@@ -131,5 +143,36 @@ impl SecondFactors {
         rules.require(fits, &["factor2.code_lifetime"], reason);
         let reason = "has no second factor that is set up, and no `none`: no user could log in";
         rules.require(is_any_usable, &[KEY], reason);
+        rules.require(
+            self.dummy_code.is_none() || site.dev,
+            &["factor2.danger_dummy_code", "dev"],
+            "protects nothing: it is for development only, with `dev = true`",
+        );
+        self.check_protected(&site.config.prefix, rules);
+    }
+
+    /// A misspelt name would protect nothing.
+    fn check_protected(&self, prefix: &str, rules: &mut Rules<'_>) {
+        let lists = [
+            ("factor2.protected_pages", &self.protected.pages),
+            ("factor2.protected_api", &self.protected.apis),
+        ];
+        for (key, list) in lists {
+            let unknown = list.iter().filter_map(|given| {
+                let name = ProtectedEndpoints::name(given, prefix);
+                let mut known = ProtectedEndpoints::known();
+                if known.any(|known| known == name) {
+                    return None;
+                }
+                let known = ProtectedEndpoints::known().map(str::to_owned);
+                Some(match nearest(name, known) {
+                    Some(meant) => format!("`{name}` (did you mean `{meant}`?)"),
+                    None => format!("`{name}`"),
+                })
+            });
+            let unknown: Vec<_> = unknown.collect();
+            let reason = format!("no such endpoint: {}", unknown.join(", "));
+            rules.require(unknown.is_empty(), &[key, "prefix"], &reason);
+        }
     }
 }

@@ -180,7 +180,8 @@ impl Mail {
         );
         if let Err(error) = self.transport() {
             let key = match error {
-                MailError::Unreadable { .. } | MailError::Setup(SetupError::Authorities) => {
+                MailError::Unreadable { .. }
+                | MailError::Setup(SetupError::Authorities | SetupError::NoAuthorities) => {
                     "mail.smtp_ca"
                 }
                 MailError::Setup(_) => "mail.smtp_tls",

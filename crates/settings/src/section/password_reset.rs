@@ -12,7 +12,7 @@ section! { PasswordResetConfig {
     /// can be sent, which is with a mail server and in development.
     "password_reset.enabled": Choice<Activation> => activation, upstream "ENABLE_PASSWORD_RESET";
     /// How long a link is valid.
-    "password_reset.expires": Span => lifetime, upstream "PASSWORD_RESET_EXPIRES";
+    "password_reset.expires": Span => lifetime;
 } }
 
 pub(crate) fn check(config: &PasswordResetConfig, can_send: bool, rules: &mut Rules<'_>) {

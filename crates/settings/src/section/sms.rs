@@ -76,7 +76,12 @@ impl Sms {
             rules.require(is_set || !is_any || is_shared, &keys, reason);
         }
         if let Err(error) = self.transport() {
-            rules.require(false, &["sms.twilio_url", "sms.twilio_account_sid"], &error.to_string());
+            let key = if error == SetupError::Gateway {
+                "sms.twilio_url"
+            } else {
+                "sms.twilio_account_sid"
+            };
+            rules.require(false, &[key], &error.to_string());
         }
     }
 }

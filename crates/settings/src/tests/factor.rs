@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crossauth_core::factor::Configured;
 use crossauth_core::user::FactorName;
 
@@ -92,4 +94,55 @@ fn impossible_lifetimes_and_cookies_are_reported() {
         let found = messages(from_file(text));
         assert!(found.contains(expected), "{text}: {found}");
     }
+}
+
+#[test]
+fn devices_are_remembered_as_long_as_set_or_not_at_all() {
+    for (text, days) in [
+        ("", Some(30)),
+        ("known_device.max_age = '7d'", Some(7)),
+        ("known_device.enabled = false", None),
+        ("known_device.enabled = false\nknown_device.max_age = '7d'", None),
+    ] {
+        let lifetime = from_file(text).unwrap().settings.factors().device_lifetime;
+        assert_eq!(lifetime, days.map(|days| Duration::from_hours(24 * days)), "{text}");
+    }
+    let found = messages(from_file("known_device.max_age = 0"));
+    assert!(found.contains("`known_device.enabled = false` remembers no devices"), "{found}");
+}
+
+#[test]
+fn the_dummy_factor_exists_in_development_only() {
+    let dummy = "factor2.danger_dummy_code = '1234'\n";
+    assert_eq!(offered(&format!("{dummy}dev = true")), ["Totp", "Email", "Sms", "DangerDummy"]);
+    let allowed = format!("{dummy}dev = true\nfactor2.allowed = ['dummyFactor2']");
+    assert_eq!(from_file(&allowed).unwrap().settings.factors().allowed, ["dummyFactor2"]);
+    for text in [dummy, &format!("{dummy}factor2.allowed = ['dummyFactor2']")] {
+        let found = messages(from_file(text));
+        assert_eq!(found.lines().count(), 1, "{found}");
+        assert!(
+            found.contains("factor2.danger_dummy_code = \"1234\": protects nothing"),
+            "{found}"
+        );
+    }
+    let found = messages(from_file("factor2.allowed = ['dummyFactor2']\ndev = true"));
+    assert!(found.contains("may have `none`, `totp`, `email` and `sms`"), "{found}");
+}
+
+#[test]
+fn misspelt_protected_endpoints_are_reported_with_the_nearest_name() {
+    let text = "lissten = 'x'\nprefix = '/auth/'\n\
+                factor2.protected_pages = ['/auth/updateuser', 'upadteuser', '/x']\n\
+                factor2.protected_api = ['/api/deletuser', 'api/sessions']";
+    let found = messages(from_file(text));
+    assert_eq!(found.lines().count(), 3, "{found}");
+    for expected in [
+        "no such endpoint: `upadteuser` (did you mean `updateuser`?), `x` (",
+        "no such endpoint: `api/deletuser` (did you mean `api/deleteuser`?), `api/sessions`",
+        "lissten: no such setting; did you mean listen?",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    let upstream = [("CROSSAUTH_FACTOR2_PROTECTED_PAGE_ENDPOINTS", r#"["/upadteuser"]"#)];
+    assert!(messages(from_environment(&upstream)).contains("did you mean `updateuser`?"));
 }

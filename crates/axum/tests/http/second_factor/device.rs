@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crossauth_axum::Builder;
 use crossauth_core::account::Role;
+use crossauth_core::factor::{Configured, FactorConfig};
 use serde_json::json;
 
 use super::{STEP, site};
@@ -42,6 +44,57 @@ async fn a_remembered_device_is_not_asked_for_the_code_again() {
     site.clock.advance(Duration::from_hours(31 * 24));
     let response = browser.log_in("bob", PASSWORD).await;
     assert_eq!(response.json()["twoFactorRequired"], json!(true));
+}
+
+/// Devices are known for so long.
+fn lifetime(builder: Builder, device_lifetime: Option<Duration>) -> Builder {
+    let second = vec![Configured::Totp { issuer: "Example".into() }];
+    builder.factors(FactorConfig { second, device_lifetime, ..FactorConfig::default() })
+}
+
+#[tokio::test]
+async fn a_device_is_known_for_the_configured_time() {
+    let hours = Duration::from_hours(36);
+    let site = Site::with(|builder| lifetime(builder, Some(hours)));
+    let bob = site.enrolled("bob").await;
+    let page = super::log_in_on_page(&mut site.browser(), "bob").await;
+    assert!(page.body.contains("Do not ask for a code on this device for 36 hours"));
+    let mut browser = remembered(&site, &bob).await;
+    log_out(&mut browser).await;
+    site.clock.advance(Duration::from_hours(35));
+    let known = browser.log_in("bob", PASSWORD).await;
+    assert_eq!(known.json()["user"]["username"], json!("bob"), "{}", known.body);
+    log_out(&mut browser).await;
+    site.clock.advance(Duration::from_hours(1));
+    let asked = browser.log_in("bob", PASSWORD).await;
+    assert_eq!(asked.json()["twoFactorRequired"], json!(true));
+}
+
+#[tokio::test]
+async fn no_device_is_known_or_remembered_where_that_is_disabled() {
+    let before = Site::with(|builder| lifetime(builder, Some(Duration::from_hours(24))));
+    let bob = before.enrolled("bob").await;
+    let mut known = remembered(&before, &bob).await;
+    log_out(&mut known).await;
+    let device = known.cookies["KNOWNDEVICE"].clone();
+
+    let site = Site::over(before.storage.clone(), |builder| lifetime(builder, None));
+    let mut browser = site.browser();
+    browser.cookies.insert("KNOWNDEVICE".into(), device);
+    let asked = browser.log_in("bob", PASSWORD).await;
+    assert_eq!(asked.json()["twoFactorRequired"], json!(true), "{}", asked.body);
+    assert!(site.crossauth.auth().devices.list(&bob.user.id).await.unwrap().is_empty());
+
+    let site = Site::with(|builder| lifetime(builder, None));
+    let carol = site.enrolled("carol").await;
+    let page = super::log_in_on_page(&mut site.browser(), "carol").await;
+    page.assert_page(200, "Enter your code");
+    assert!(!page.body.contains("remember_device"));
+    let mut browser = site.pending("carol").await;
+    let body = json!({ "otp": site.code(&carol.phone), "remember_device": true });
+    let response = browser.post_json("loginfactor2", body).await;
+    assert_eq!(response.status, 200, "{}", response.body);
+    assert_eq!(response.set_cookie("KNOWNDEVICE"), None);
 }
 
 #[tokio::test]

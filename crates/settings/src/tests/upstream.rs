@@ -1,0 +1,143 @@
+//! The settings of Crossauth for Python and TypeScript, row by row: managers, cookies, e-mail,
+//! authenticators and the session server.
+
+use super::{from_environment, server};
+use crate::Program;
+
+/// Upstream's name without `CROSSAUTH_`, our key, a value.
+const ROWS: &[(&str, &str, &str)] = &[
+    // Session manager.
+    ("SECRET", "secret", "sixteen bytes !!"),
+    ("ENABLE_EMAIL_VERIFICATION", "email_verification.enabled", "false"),
+    ("ENABLE_PASSWORD_RESET", "password_reset.enabled", "true"),
+    ("ALLOWED_FACTOR2", "factor2.allowed", r#"["none","totp","email"]"#),
+    ("SITE_URL", "base_url", "https://b.example"),
+    ("ENABLE_KNOWN_DEVICES", "known_device.enabled", "false"),
+    // Cookies.
+    ("SESSION_COOKIE_NAME", "session.cookie_name", "SID"),
+    ("SESSION_COOKIE_maxAge", "session.max_age", "60"),
+    ("SESSION_COOKIE_MAX_AGE", "session.max_age", "60"),
+    ("SESSION_COOKIE_DOMAIN", "session.domain", "a.example"),
+    ("SESSION_COOKIE_PATH", "session.path", "/x"),
+    ("SESSIONCOOKIE_HTTPONLY", "session.http_only", "false"),
+    ("SESSION_COOKIE_HTTPONLY", "session.http_only", "false"),
+    ("SESSION_COOKIE_SECURE", "session.secure", "true"),
+    ("SESSION_COOKIE_SAMESITE", "session.same_site", "strict"),
+    ("SESSION_IDLE_TIMEOUT", "session.idle_timeout", "60"),
+    ("PERSIST_SESSION_ID", "session.persist", "False"),
+    ("CSRF_COOKIE_NAME", "csrf.cookie_name", "TOKEN"),
+    ("CSRF_HEADER_NAME", "csrf.header_name", "X-TOKEN"),
+    ("CSRF_COOKIE_DOMAIN", "csrf.domain", "a.example"),
+    ("CSRF_COOKIE_PATH", "csrf.path", "/x"),
+    ("CSRF_COOKIE_HTTPONLY", "csrf.http_only", "false"),
+    ("CSRF_COOKIE_SECURE", "csrf.secure", "true"),
+    ("CSRF_COOKIE_SAMESITE", "csrf.same_site", "strict"),
+    ("KNOWNDEVICE_COOKIE_NAME", "known_device.cookie_name", "DEVICE"),
+    ("KNOWNDEVICE_COOKIE_MAX_AGE", "known_device.max_age", "60"),
+    ("KNOWNDEVICE_COOKIE_DOMAIN", "known_device.domain", "a.example"),
+    ("KNOWNDEVICE_COOKIE_HTTPONLY", "known_device.http_only", "false"),
+    ("KNOWNDEVICE_COOKIE_PATH", "known_device.path", "/x"),
+    ("KNOWNDEVICE_COOKIE_SECURE", "known_device.secure", "true"),
+    ("KNOWNDEVICE_COOKIE_SAMESITE", "known_device.same_site", "strict"),
+    // E-mail.
+    ("PREFIX", "prefix", "/auth/"),
+    ("VIEWS", "templates", "/tmp"),
+    ("EMAIL_VERIFICATION_TEXT_BODY", "mail.email_verification_text_body", "a.njk"),
+    ("EMAIL_VERIFICATION_HTML_BODY", "mail.email_verification_html_body", "a.njk"),
+    ("EMAIL_VERIFICATION_SUBJECT", "mail.email_verification_subject", "Verify"),
+    ("PASSWORD_RESET_TEXT_BODY", "mail.password_reset_text_body", "a.njk"),
+    ("PASSWORD_RESET_HTML_BODY", "mail.password_reset_html_body", "a.njk"),
+    ("PASSWORD_RESET_SUBJECT", "mail.password_reset_subject", "Reset"),
+    ("EMAIL_FROM", "mail.from", "c@b.example"),
+    ("SMTP_HOST", "mail.smtp_host", "127.0.0.1"),
+    ("SMTP_PORT", "mail.smtp_port", "2525"),
+    ("SMTP_USE_TLS", "mail.smtp_tls", "false"),
+    ("SMTP_USERNAME", "mail.smtp_username", "mailer"),
+    ("SMTP_PASSWORD", "mail.smtp_password", "another"),
+    ("VERIFY_EMAIL_EXPIRES", "email_verification.expires", "60"),
+    ("PASSWORD_RESET_EXPIRES", "password_reset.expires", "60"),
+    // Authenticators.
+    ("HASHER_SECRET", "password.pepper", "sixteen bytes ??"),
+    ("ENABLE_SECRET_FOR_PASSWORDS", "password.pepper_enabled", "true"),
+    ("PASSWORD_PBKDF2_DIGEST", "password.pbkdf2_digest", "sha512"),
+    ("PASSWORD_PBKDF2_ITERATIONS", "password.pbkdf2_iterations", "700000"),
+    ("PASSWORD_PBKDF2_KEYLENGTH", "password.pbkdf2_key_length", "64"),
+    ("EMAIL_AUTHENTICATOR_TEXT_BODY", "mail.login_code_text_body", "a.njk"),
+    ("EMAIL_AUTHENTICATOR_HTML_BODY", "mail.login_code_html_body", "a.njk"),
+    ("EMAIL_AUTHENTICATOR_SUBJECT", "mail.login_code_subject", "Code"),
+    ("EMAIL_AUTHENTICATOR_TOKEN_EXPIRES", "factor2.code_lifetime", "60"),
+    ("SMS_AUTHENTICATOR_BODY", "sms.login_code_body", "a.njk"),
+    ("SMS_AUTHENTICATOR_FROM", "sms.from", "+15005550001"),
+    ("SMS_AUTHENTICATOR_TOKEN_EXPIRES", "factor2.code_lifetime", "60"),
+    // Session server.
+    ("LOGIN_REDIRECT", "login_redirect", "/start"),
+    ("LOGOUT_REDIRECT", "logout_redirect", "/start"),
+    ("FACTOR2_PROTECTED_PAGE_ENDPOINTS", "factor2.protected_pages", r#"["/updateuser"]"#),
+    ("FACTOR2_PROTECTED_API_ENDPOINTS", "factor2.protected_api", r#"["/api/updateuser"]"#),
+    ("TEMPLATE_DIR", "templates", "/tmp"),
+    ("USER_EDITABLE_FIELDS", "signup.editable_fields", r#"["phone"]"#),
+];
+
+/// Settings under which each row alone is valid.
+const BASE: &[(&str, &str)] = &[
+    ("base_url", "https://a.example"),
+    ("mail.from", "a@b.example"),
+    ("mail.smtp_host", "localhost"),
+    ("mail.smtp_tls", "none"),
+    ("mail.smtp_username", "u"),
+    ("mail.smtp_password", "p"),
+    ("sms.from", "+15005550006"),
+    ("sms.twilio_account_sid", "AC1"),
+    ("sms.twilio_auth_token", "t"),
+    ("sms.twilio_url", "http://127.0.0.1:1"),
+    ("password.pepper", "sixteen bytes !!"),
+    ("password.pepper_enabled", "true"),
+];
+
+/// What `config show` says about `key` if `variable` has this value.
+fn shown(variable: &str, key: &str, value: &str) -> String {
+    let own = |key: &str| Program::Server.find(key).unwrap().variable();
+    let base = BASE.iter().filter(|(other, _)| *other != key);
+    let base = base.map(|(key, value)| (own(key), (*value).to_owned()));
+    let given = [(variable.to_owned(), value.to_owned())];
+    let configuration = server().environment(base.chain(given)).load();
+    let configuration = configuration.unwrap_or_else(|problems| panic!("{variable}: {problems}"));
+    let line = configuration.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+    let (shown, source) = line.split_once("  # ").unwrap();
+    assert_eq!(source, variable, "{line}");
+    shown.to_owned()
+}
+
+#[test]
+fn each_setting_of_upstream_is_read_under_its_name_and_ours() {
+    for (name, key, value) in ROWS {
+        let ours = Program::Server.find(key).unwrap_or_else(|| panic!("no setting {key}"));
+        let upstream = shown(&format!("CROSSAUTH_{name}"), key, value);
+        assert_eq!(upstream, shown(&ours.variable(), key, value), "{name}");
+    }
+    for (name, key) in [
+        ("TWILIO_ACCOUNT_SID", "sms.twilio_account_sid"),
+        ("TWILIO_AUTH_TOKEN", "sms.twilio_auth_token"),
+    ] {
+        shown(name, key, "AC2");
+    }
+}
+
+#[test]
+fn settings_of_parts_that_do_not_exist_yet_are_errors() {
+    for name in [
+        "ADMIN_PREFIX",
+        "ENABLE_ADMIN_ENDPOINTS",
+        "ENABLE_OAUTH_CLIENT_MANAGEMENT",
+        "EDIT_USER_SCOPE",
+        "LDAP_URL",
+        "LDAP_AUTO_CREATE_ACCOUNT",
+        "OAUTH_validFlows",
+        // Upstream has it and never reads it.
+        "PASSWORD_PBKDF2_SALTLENGTH",
+    ] {
+        let variable = format!("CROSSAUTH_{name}");
+        let problems = from_environment(&[(&variable, "1")]).unwrap_err().to_string();
+        assert!(problems.starts_with(&format!("{variable}: no such setting")), "{problems}");
+    }
+}
