@@ -91,6 +91,16 @@ pub async fn require_factor(request: Request, next: Next) -> Result<Response, Ht
 
 /// Demands the second factor for a request, if its user has one.
 pub(crate) async fn protect(info: &RequestInfo, request: Request) -> Result<Checked, Failure> {
+    protect_if(info, request, |_| true).await
+}
+
+/// Demands the second factor for a request whose fields need it. A code for a request that waits
+/// is read in either case.
+pub(crate) async fn protect_if(
+    info: &RequestInfo,
+    request: Request,
+    need_factor: impl FnOnce(&Map<String, Value>) -> bool,
+) -> Result<Checked, Failure> {
     let has_factor = info.user().is_some_and(|user| user.factor2.is_some());
     let Some(session) = info.session().filter(|_| has_factor) else {
         return Ok(Checked::Execute(request));
@@ -109,13 +119,17 @@ pub(crate) async fn protect(info: &RequestInfo, request: Request) -> Result<Chec
         let passed = info.check_csrf(&parts.headers, fields.csrf_token());
         passed.map_err(|error| failed_check(info, error))?;
     }
+    let fields = fields.with_prefix("");
+    if !need_factor(&fields) && !protection.waits_at(session, info.uri.path()) {
+        return Ok(Checked::Execute(Request::from_parts(parts, Body::from(bytes))));
+    }
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let stored = StoredRequest {
         content_type: content_type.map(str::to_owned),
         body: bytes.to_vec().into(),
         ..StoredRequest::new(parts.method.as_str(), url(info)?)
     };
-    match protection.judge(session, stored, &fields.with_prefix("")).await? {
+    match protection.judge(session, stored, &fields).await? {
         Protected::Unprotected => {
             Ok(Checked::Execute(Request::from_parts(parts, Body::from(bytes))))
         }

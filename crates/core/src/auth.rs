@@ -26,9 +26,10 @@ use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::password_change::PasswordChanges;
 use crate::password_reset::{PasswordReset, PasswordResetConfig};
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileParts};
 use crate::protected::Protection;
 use crate::random::{Random, SystemRandom};
+use crate::reauthentication::Reauthentication;
 use crate::recovery::RecoveryCodes;
 use crate::secret::ServerSecret;
 use crate::session::{SessionConfig, Sessions};
@@ -178,23 +179,11 @@ pub struct Auth {
 impl Auth {
     /// Builds the use cases and starts the threads that hash passwords.
     pub fn new(
-        config: AuthConfig,
+        mut config: AuthConfig,
         storage: &Storage,
         sources: &Sources,
     ) -> Result<Self, AuthConfigError> {
-        let Sources { clock, random } = sources.clone();
-        let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
-        let deps = Deps {
-            storage: storage.clone(),
-            signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
-            hasher: Arc::new(Hasher::new(config.hasher, random.clone())?),
-            hooks: config.hooks,
-            vault: Arc::new(Vault::new(&config.secret, random.clone())?),
-            factors: Arc::new(factors(&config.factors, &messages, sources)),
-            messages,
-            clock,
-            random,
-        };
+        let deps = deps(&mut config, storage, sources)?;
         let outbox = outbox(&deps, config.delivery);
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
@@ -202,8 +191,9 @@ impl Auth {
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
         let (keeper, known) = (sessions.clone(), devices.clone());
         let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known));
-        let (keeper, door, fresh_for) = (sessions.clone(), login.clone(), config.factors.fresh_for);
-        let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, fresh_for);
+        let reauthentication = Arc::new(Reauthentication::new(&deps, config.factors.fresh_for));
+        let (keeper, door, checks) = (sessions.clone(), login.clone(), reauthentication.clone());
+        let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, checks);
         let enrolment = Arc::new(enrolment);
         let configs = (config.email_verification, config.password_reset);
         let mail_requests = mail_requests(&deps, configs, &outbox, &accounts, &login)?;
@@ -215,9 +205,18 @@ impl Auth {
             factors: deps.factors.clone(),
             verification: mail_requests.verification.clone(),
         };
+        let profile = ProfileParts {
+            accounts: accounts.clone(),
+            challenges: challenges.clone(),
+            verification: mail_requests.verification.clone(),
+            enrolment: enrolment.clone(),
+            reauthentication: reauthentication.clone(),
+            editable_fields: config.signup.editable_fields.clone(),
+        };
+        let (keeper, owners) = (sessions.clone(), accounts.clone());
         Ok(Self {
-            password_change: PasswordChanges::new(&deps, accounts.clone(), sessions.clone()),
-            profile: Profile::new(&deps, accounts.clone(), config.signup.editable_fields.clone()),
+            password_change: PasswordChanges::new(&deps, owners, keeper, reauthentication),
+            profile: Profile::new(&deps, profile),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
             signup: Signup::new(parts, config.signup),
             email_verification: mail_requests.verification.clone(),
@@ -271,6 +270,27 @@ impl Auth {
             .await;
         }
     }
+}
+
+/// What the use cases share.
+fn deps(
+    config: &mut AuthConfig,
+    storage: &Storage,
+    sources: &Sources,
+) -> Result<Deps, AuthConfigError> {
+    let Sources { clock, random } = sources.clone();
+    let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
+    Ok(Deps {
+        storage: storage.clone(),
+        signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
+        hasher: Arc::new(Hasher::new(std::mem::take(&mut config.hasher), random.clone())?),
+        hooks: std::mem::take(&mut config.hooks),
+        vault: Arc::new(Vault::new(&config.secret, random.clone())?),
+        factors: Arc::new(factors(&config.factors, &messages, sources)),
+        messages,
+        clock,
+        random,
+    })
 }
 
 fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {

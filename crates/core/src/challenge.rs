@@ -59,6 +59,7 @@ pub enum Rejection {
 }
 
 /// A user whose secrets are decrypted.
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) user: User,
     pub(crate) secrets: UserSecrets,

@@ -1,8 +1,8 @@
 //! E-mail verification: a link proves that a user receives mail at an address.
 //!
 //! At sign-up the account waits for it ([`UserState::AwaitingEmailVerification`]). A new address of
-//! an existing account is stored only in the token until it is verified ([`AddressChange`]). The
-//! link works once, and only the newest one is valid. Verification begins no session.
+//! an existing account is stored only in the token until it is verified. The link works once, and only
+//! the newest one is valid. Verification begins no session.
 
 mod change;
 
@@ -20,7 +20,7 @@ use crate::password_reset::{ResetRequestError, find_owner};
 use crate::storage::{AttemptStore, Change, Changed, Charged, Effects, StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, StateEvent, User, UserId, UserState};
 
-pub use change::AddressChange;
+pub(crate) use change::{AddressChange, PreparedAddress};
 
 /// Configuration of e-mail verification.
 #[derive(Debug, Clone, PartialEq, Eq)]

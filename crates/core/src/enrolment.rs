@@ -133,10 +133,9 @@ pub struct Enrolment {
     users: Arc<dyn UserStore>,
     sessions: Arc<Sessions>,
     login: Arc<Login>,
-    reauthentication: Reauthentication,
+    reauthentication: Arc<Reauthentication>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    fresh_for: Duration,
 }
 
 impl Enrolment {
@@ -145,17 +144,16 @@ impl Enrolment {
         challenges: Arc<Challenges>,
         sessions: Arc<Sessions>,
         login: Arc<Login>,
-        fresh_for: Duration,
+        reauthentication: Arc<Reauthentication>,
     ) -> Self {
         Self {
             challenges,
             users: deps.storage.users.clone(),
             sessions,
             login,
-            reauthentication: Reauthentication::new(deps),
+            reauthentication,
             clock: deps.clock.clone(),
             random: deps.random.clone(),
-            fresh_for,
         }
     }
 
@@ -195,6 +193,13 @@ impl Enrolment {
     ) -> Result<Option<(PendingFactor, Account)>, StorageError> {
         let Some(slot) = waiting_slot(session) else { return Ok(None) };
         let account = self.challenges.account_of(&slot.pending).await?;
+        let factor = self.challenges.factors.find(&slot.pending.factor2);
+        let account = match (account, factor, &slot.bound) {
+            (Some(account), Some(factor), Some(value)) => {
+                Some(begin::with_bound(account, factor, value))
+            }
+            (account, _, _) => account,
+        };
         Ok(account.map(|account| (slot, account)))
     }
 
@@ -202,12 +207,7 @@ impl Enrolment {
     /// not fresh.
     pub fn needs_password(&self, session: &Session) -> bool {
         let has_factor = session.user.as_ref().is_none_or(|user| user.factor2.is_some());
-        !has_factor && !self.is_fresh(session)
-    }
-
-    fn is_fresh(&self, session: &Session) -> bool {
-        let age = self.clock.now().since(session.key.created);
-        session.key.created <= self.clock.now() && age < self.fresh_for
+        !has_factor && !self.reauthentication.is_fresh(session)
     }
 }
 

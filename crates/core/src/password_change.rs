@@ -76,17 +76,21 @@ pub enum PasswordChangeOutcome {
 pub struct PasswordChanges {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
-    reauthentication: Reauthentication,
+    reauthentication: Arc<Reauthentication>,
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     notices: Notices,
 }
 
 impl PasswordChanges {
-    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, sessions: Arc<Sessions>) -> Self {
+    pub(crate) fn new(
+        deps: &Deps,
+        accounts: Arc<Accounts>,
+        sessions: Arc<Sessions>,
+        reauthentication: Arc<Reauthentication>,
+    ) -> Self {
         let (users, hasher) = (deps.storage.users.clone(), deps.hasher.clone());
         let notices = Notices::new(deps.messages.clone());
-        let reauthentication = Reauthentication::new(deps);
         Self { users, hasher, reauthentication, accounts, sessions, notices }
     }
 

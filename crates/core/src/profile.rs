@@ -1,19 +1,86 @@
-//! Changes of an account by its owner: fields of the profile, and deletion.
+//! Changes of an account by its owner: fields of the profile, the e-mail address, and deletion.
+//!
+//! A new e-mail address needs more than an open session: a fresh login, the password, or the second
+//! factor. A value on which the second factor depends always needs that factor.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::account::{AccountError, AccountUpdate, Accounts, Editor};
+use crate::account::{AccountError, AccountRef, AccountUpdate, Accounts, Editor, taken};
+use crate::challenge::{Account, Challenges};
+use crate::clock::Timestamp;
 use crate::deps::Deps;
+use crate::email_verification::{AddressChange, EmailVerification, PreparedAddress};
+use crate::enrolment::{Assurance, Begun, Enrolment};
+use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
 use crate::message::MessageKind;
 use crate::notice::Notices;
 use crate::reauthentication::{PasswordRejection, Reauthentication};
 use crate::secret::Password;
-use crate::storage::{Effects, Guard, UserStore};
-use crate::user::{User, is_reserved_field};
+use crate::session::Session;
+use crate::storage::{Change, Changed, Effects, Guard, UserStore};
+use crate::user::{FactorName, Patch, User, UserUpdate, is_reserved_field};
+
+/// What the owner of an account wants to change.
+#[derive(Debug, Default)]
+pub struct ProfileUpdate<'a> {
+    /// New values by name, `email` among them. Absent fields stay; `null` and an empty text delete a
+    /// field. Fields that users may not set are ignored.
+    pub fields: Map<String, Value>,
+    /// The request, for the [hooks](crate::hooks).
+    pub submission: Submission,
+    /// What the user has proved in this request.
+    pub assurance: Assurance<'a>,
+}
+
+/// The outcome of changing a profile.
+#[derive(Debug)]
+pub enum ProfileChange {
+    /// The changes are stored, except those that must be confirmed.
+    Done(Box<UpdatedProfile>),
+    /// A value on which the second factor depends is changed: the factor must be confirmed; see
+    /// [`Protection`](crate::protected::Protection).
+    NeedsFactor,
+    /// The e-mail address is changed, and the login is not fresh: the password must be typed once
+    /// more.
+    NeedsPassword,
+    /// The password is not accepted.
+    Rejected(PasswordRejection),
+    /// Too many links or codes were sent.
+    TooMany {
+        /// When the next attempt is allowed.
+        retry_at: Timestamp,
+    },
+    /// The session is anonymous or has ended, or the credentials were changed in this moment.
+    NotLoggedIn,
+}
+
+/// A profile after a change.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UpdatedProfile {
+    /// The user.
+    pub user: User,
+    /// Whether a link was sent to the new e-mail address, which replaces the present one when the
+    /// link is used. Also `true` if another account has that address: its owner is notified instead.
+    pub email_verification_required: bool,
+    /// The second factor that must be confirmed with its new value, such as a phone number, before
+    /// that is stored; see [`Enrolment::complete`].
+    pub waiting: Option<WaitingValue>,
+}
+
+/// A second factor that waits for its confirmation with a new value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WaitingValue {
+    /// The factor.
+    pub factor: FactorName,
+    /// What the browser is shown.
+    pub shown: Map<String, Value>,
+}
 
 /// The outcome of deleting an account at the request of its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,62 +91,218 @@ pub enum Deletion {
     Rejected(PasswordRejection),
 }
 
+/// What a profile is made of.
+pub(crate) struct ProfileParts {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) challenges: Arc<Challenges>,
+    pub(crate) verification: Arc<EmailVerification>,
+    pub(crate) enrolment: Arc<Enrolment>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) editable_fields: Vec<String>,
+}
+
 /// Changes accounts at the request of their owners.
 pub struct Profile {
     users: Arc<dyn UserStore>,
-    reauthentication: Reauthentication,
-    accounts: Arc<Accounts>,
     notices: Notices,
-    editable_fields: Vec<String>,
+    parts: ProfileParts,
 }
 
 impl Profile {
-    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, editable_fields: Vec<String>) -> Self {
-        Self {
-            users: deps.storage.users.clone(),
-            reauthentication: Reauthentication::new(deps),
-            accounts,
-            notices: Notices::new(deps.messages.clone()),
-            editable_fields,
-        }
+    pub(crate) fn new(deps: &Deps, parts: ProfileParts) -> Self {
+        let notices = Notices::new(deps.messages.clone());
+        Self { users: deps.storage.users.clone(), notices, parts }
     }
 
-    /// Whether the owner of an account may change this field here. The e-mail address is not among
-    /// these fields: a new one must be verified first.
+    /// Whether the owner of an account may change this field.
     pub fn is_editable(&self, field: &str) -> bool {
-        self.editable_fields.iter().any(|name| name == field) && !is_reserved_field(field)
+        self.parts.editable_fields.iter().any(|name| name == field)
+            && (field == "email" || !is_reserved_field(field))
     }
 
-    /// Writes those of `fields` that the owner may change; others are ignored, and an empty text
-    /// deletes a field. Another e-mail address than the present one is an error.
+    /// The present values of the fields that the owner of an account may change.
+    pub fn values(&self, user: &User) -> Map<String, Value> {
+        let mut values = user.extra.clone();
+        values.extend(email(user).map(|address| ("email".to_owned(), address.into())));
+        values.retain(|name, _| self.is_editable(name));
+        values
+    }
+
+    /// Whether the user of a session must type the password to change the e-mail address: the login
+    /// is not fresh.
+    pub fn needs_password(&self, session: &Session) -> bool {
+        !self.parts.reauthentication.is_fresh(session)
+    }
+
+    /// Changes the fields of the logged-in user that users may set. A new e-mail address is verified
+    /// first where addresses must be, and the old one gets a link that takes the change back. A new
+    /// value of the second factor is stored once the factor was confirmed with it.
     pub async fn update(
+        &self,
+        session: &Session,
+        update: ProfileUpdate<'_>,
+    ) -> Result<ProfileChange, AccountError> {
+        let Some(user) = &session.user else { return Ok(ProfileChange::NotLoggedIn) };
+        let Some(account) = self.parts.challenges.account(&user.id).await? else {
+            return Ok(ProfileChange::NotLoggedIn);
+        };
+        let ProfileUpdate { fields, submission, assurance } = update;
+        let mut draft = self.draft(&account.user, fields, &submission).await?;
+        let bound = self.parts.challenges.factors.bound_field(&account.user);
+        let bound = bound.filter(|field| changes(&draft, &account.user, field));
+        if let Some(refused) =
+            self.refusal(session, &account, bound.is_some(), &draft, assurance).await?
+        {
+            return Ok(refused);
+        }
+        let waiting = match bound.and_then(|field| draft.extra.remove_entry(field)) {
+            Some((field, value)) => match self.set_up(session, &account, &field, value).await? {
+                Ok(waiting) => Some(waiting),
+                Err(refused) => return Ok(refused),
+            },
+            None => None,
+        };
+        self.store(&account, draft, waiting).await
+    }
+
+    /// Validates the fields that users may set. The address is kept if it does not change.
+    async fn draft(
         &self,
         user: &User,
         mut fields: Map<String, Value>,
         submission: &Submission,
-    ) -> Result<User, AccountError> {
-        let email = fields.remove("email").filter(|value| !value.is_null());
-        let present = user.email.as_deref().unwrap_or_default();
-        if email.is_some_and(|email| email.as_str() != Some(present)) {
-            let rule = Rule::Custom("cannot be changed here".into());
-            return Err(AccountError::Form(vec![FieldError::new(Field::Email, rule)]));
-        }
+    ) -> Result<UserUpdate, AccountError> {
         fields.retain(|name, _| self.is_editable(name));
+        let email = requested_address(user, fields.remove("email"));
+        let email = email.map_err(|error| AccountError::Form(vec![error]))?;
         for value in fields.values_mut().filter(|value| value.as_str() == Some("")) {
             *value = Value::Null;
         }
-        let update = AccountUpdate { fields, ..AccountUpdate::default() };
-        let user = self.accounts.update_as(user, update, submission, Editor::Owner).await?;
-        tracing::info!(user = %user.id, "profile changed");
-        Ok(user)
+        let update = AccountUpdate { email, fields, ..AccountUpdate::default() };
+        let account = AccountRef::Id(&user.id);
+        let drafted = self.parts.accounts.draft(account, update, submission, Editor::Owner);
+        Ok(drafted.await?.1)
+    }
+
+    /// Why the user may not make these changes with what was proved; `None` if they may.
+    async fn refusal(
+        &self,
+        session: &Session,
+        account: &Account,
+        is_bound: bool,
+        draft: &UserUpdate,
+        assurance: Assurance<'_>,
+    ) -> Result<Option<ProfileChange>, AccountError> {
+        if assurance.factor.is_some_and(|proof| proof.is_of(account)) {
+            return Ok(None);
+        }
+        if is_bound {
+            return Ok(Some(ProfileChange::NeedsFactor));
+        }
+        if draft.email == Patch::Keep || !self.needs_password(session) {
+            return Ok(None);
+        }
+        let Some(password) = assurance.password else {
+            return Ok(Some(ProfileChange::NeedsPassword));
+        };
+        let hash = account.secrets.password.as_deref();
+        let hash = hash.filter(|_| account.user.factor1.is_password());
+        let reauthentication = &self.parts.reauthentication;
+        let checked = reauthentication.check::<AccountError>(&account.user.id, hash, password);
+        Ok(checked.await?.map(ProfileChange::Rejected))
+    }
+
+    /// Begins to set up the present factor with another value.
+    async fn set_up(
+        &self,
+        session: &Session,
+        account: &Account,
+        field: &str,
+        value: Value,
+    ) -> Result<Result<WaitingValue, ProfileChange>, AccountError> {
+        let wrong = |rule| {
+            let field = Field::Extra(field.to_owned());
+            Err(AccountError::Form(vec![FieldError::new(field, rule)]))
+        };
+        let Value::String(value) = value else {
+            return wrong(Rule::Custom("is needed for your second factor".into()));
+        };
+        match self.parts.enrolment.rebind(session, account, value).await? {
+            Begun::Waiting { factor, shown } => Ok(Ok(WaitingValue { factor, shown })),
+            Begun::TooMany { retry_at } => Ok(Err(ProfileChange::TooMany { retry_at })),
+            Begun::InvalidEmail | Begun::InvalidPhone => wrong(Rule::Format),
+            Begun::TurnedOff { .. }
+            | Begun::NeedsFactor
+            | Begun::NeedsPassword
+            | Begun::WrongPassword
+            | Begun::Unavailable
+            | Begun::NoSecret
+            | Begun::NotPermitted
+            | Begun::Refused(_) => Ok(Err(ProfileChange::NotLoggedIn)),
+        }
+    }
+
+    /// Stores the changes, and what the change of the address needs, in one transaction.
+    async fn store(
+        &self,
+        account: &Account,
+        draft: UserUpdate,
+        waiting: Option<WaitingValue>,
+    ) -> Result<ProfileChange, AccountError> {
+        let address = match &draft.email {
+            Patch::Set(address) => {
+                match self.parts.verification.prepare(&account.user, address).await? {
+                    AddressChange::Prepared(prepared) => prepared,
+                    AddressChange::TooMany { retry_at } => {
+                        return Ok(ProfileChange::TooMany { retry_at });
+                    }
+                    AddressChange::NotAllowed => return Err(AccountError::NotAllowed),
+                }
+            }
+            Patch::Keep | Patch::Clear => PreparedAddress::default(),
+        };
+        let change = Change {
+            user: UserUpdate { email: address.email, ..draft },
+            event: address.event,
+            guard: Guard::CredentialsAre(&account.credentials),
+            effects: Effects {
+                revoke: address.revoke,
+                issue: &address.issue,
+                send: &address.send,
+                ..Effects::default()
+            },
+            ..Change::default()
+        };
+        match self.users.change(&account.user.id, &change).await? {
+            Changed::Done(stored) => {
+                tracing::info!(user = %account.user.id, "profile changed");
+                if let Some(address) = address.in_use {
+                    self.parts.verification.report_use(address)?;
+                }
+                let user = stored.regardless_of_state().0;
+                let email_verification_required = address.needs_verification;
+                let updated = UpdatedProfile { user, email_verification_required, waiting };
+                Ok(ProfileChange::Done(Box::new(updated)))
+            }
+            Changed::EmailTaken => Err(taken(Field::Email)),
+            Changed::NotAllowed => Err(AccountError::NotAllowed),
+            Changed::DoneUnreadable
+            | Changed::NoSuchUser
+            | Changed::GuardFailed
+            | Changed::LastAdmin
+            | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::SessionGone
+            | Changed::UsernameTaken => Ok(ProfileChange::NotLoggedIn),
+        }
     }
 
     /// Deletes an account and notifies its owner, who must give the password. The last administrator
     /// cannot be deleted.
     pub async fn delete(&self, user: &User, password: Password) -> Result<Deletion, AccountError> {
         let found = self.users.find_by_id(&user.id).await?.ok_or(AccountError::NoSuchUser)?;
-        let hash = found.password_hash();
-        let checked = self.reauthentication.check::<AccountError>(&user.id, hash, password);
+        let (hash, reauthentication) = (found.password_hash(), &self.parts.reauthentication);
+        let checked = reauthentication.check::<AccountError>(&user.id, hash, password);
         if let Some(rejection) = checked.await? {
             return Ok(Deletion::Rejected(rejection));
         }
@@ -88,10 +311,32 @@ impl Profile {
         let notice = self.notices.compose(MessageKind::AccountDeleted, &user, &[])?;
         let effects = Effects { send: notice.as_slice(), ..Effects::default() };
         let guard = Guard::CredentialsAndNotTheLastAdmin(&credentials);
-        if !self.accounts.delete_guarded(&user.id, guard, &effects).await? {
+        if !self.parts.accounts.delete_guarded(&user.id, guard, &effects).await? {
             return Ok(Deletion::Rejected(PasswordRejection::Wrong));
         }
         tracing::info!(user = %user.id, "account deleted by its owner");
         Ok(Deletion::Deleted)
     }
+}
+
+/// The address that a form asks for, which cannot be removed.
+fn requested_address(user: &User, value: Option<Value>) -> Result<Patch<String>, FieldError> {
+    let present = email(user);
+    match value {
+        None => Ok(Patch::Keep),
+        Some(Value::String(text)) if present.as_deref() == Some(text.trim()) => Ok(Patch::Keep),
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(Patch::Set(text)),
+        Some(Value::Null | Value::String(_)) if present.is_none() => Ok(Patch::Keep),
+        Some(Value::Null | Value::String(_)) => Err(FieldError::new(Field::Email, Rule::Missing)),
+        Some(_) => Err(FieldError::new(Field::Email, Rule::Format)),
+    }
+}
+
+/// Whether an update changes a field of the user.
+fn changes(draft: &UserUpdate, user: &User, field: &str) -> bool {
+    if field == "email" {
+        return draft.email != Patch::Keep;
+    }
+    let present = user.extra.get(field).unwrap_or(&Value::Null);
+    draft.extra.get(field).is_some_and(|value| value != present)
 }

@@ -170,6 +170,11 @@ impl Protection {
         Some(WaitingRequest { factor: slot.pending.factor2, url: slot.url })
     }
 
+    /// Whether a request to this path waits in a session.
+    pub fn waits_at(&self, session: &Session, requested: &str) -> bool {
+        self.slot(session).is_some_and(|slot| path(&slot.url) == requested)
+    }
+
     /// Gives the waiting request up; returns whether there was one.
     pub async fn cancel(&self, session: &Session) -> Result<bool, FactorError> {
         if self.slot(session).is_none() {

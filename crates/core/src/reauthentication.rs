@@ -1,5 +1,5 @@
-//! The password that a logged-in user types once more, before a change that an open session alone
-//! does not permit.
+//! What a logged-in user must show, beside an open session, for changes that matter: a login that
+//! is fresh, or the password once more.
 //!
 //! Wrong passwords are counted for each account, over all such changes together: a session that
 //! another person finds open must not allow them to guess the password.
@@ -11,6 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
+use crate::session::Session;
 use crate::storage::{AttemptStore, Charge, Charged, StorageError};
 use crate::user::UserId;
 
@@ -30,20 +31,28 @@ pub enum PasswordRejection {
     },
 }
 
-/// Checks passwords of logged-in users.
+/// Judges logins, and checks passwords of logged-in users.
 pub(crate) struct Reauthentication {
     hasher: Arc<Hasher>,
     attempts: Arc<dyn AttemptStore>,
     clock: Arc<dyn Clock>,
+    fresh_for: Duration,
 }
 
 impl Reauthentication {
-    pub(crate) fn new(deps: &Deps) -> Self {
+    pub(crate) fn new(deps: &Deps, fresh_for: Duration) -> Self {
         Self {
             hasher: deps.hasher.clone(),
             attempts: deps.storage.attempts.clone(),
             clock: deps.clock.clone(),
+            fresh_for,
         }
+    }
+
+    /// Whether the user of a session has just logged in.
+    pub(crate) fn is_fresh(&self, session: &Session) -> bool {
+        let (created, now) = (session.key.created, self.clock.now());
+        created <= now && now.since(created) < self.fresh_for
     }
 
     /// Checks a password against the stored hash of a user; `None` if it is correct.

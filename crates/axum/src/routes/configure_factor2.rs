@@ -132,13 +132,8 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 async fn is_beginning(info: &RequestInfo) -> Result<bool, Failure> {
     let Some(session) = info.session() else { return Ok(false) };
     let auth = info.crossauth.auth();
-    if let Some(request) = auth.protection.waiting(session) {
-        let path = request.url.split('?').next().unwrap_or_default();
-        if path == info.uri.path() {
-            return Ok(true);
-        }
-    }
-    Ok(auth.enrolment.waiting(session).await?.is_none())
+    Ok(auth.protection.waits_at(session, info.uri.path())
+        || auth.enrolment.waiting(session).await?.is_none())
 }
 
 /// The proof of the second factor that came with a request.

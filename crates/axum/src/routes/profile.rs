@@ -3,33 +3,42 @@
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::AccountError;
-use crossauth_core::profile::Deletion;
+use crossauth_core::enrolment::{Assurance, Begun};
+use crossauth_core::error::ErrorCode;
+use crossauth_core::profile::{Deletion, ProfileChange, ProfileUpdate, UpdatedProfile};
+use crossauth_core::protected::FactorProof;
 use crossauth_core::secret::Password;
 use crossauth_core::user::{User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::HandlerResult;
+use super::configure_factor2::{begun, proof};
 use super::signup::Field;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::headers;
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, template};
+use crate::protection::{Checked, protect_if};
 use crate::request::{RequestInfo, Surface};
 use crate::response;
 use crate::session_change::SessionChange;
 use crate::signup_field::{self, SignupField};
 
 const UPDATED: &str = "Your details have been updated.";
+const VERIFY: &str = "Please click on the link in your email to verify your email address.";
 const DELETED: &str = "Your account has been deleted.";
 
-/// The form of `updateuser` has only fields that begin with `user_`.
+/// The fields of the form of `updateuser`, except those that begin with `user_`.
 #[derive(Deserialize)]
-pub(crate) struct UpdateUserForm {}
+pub(crate) struct UpdateUserForm {
+    /// To change the e-mail address where the login is not fresh.
+    password: Option<Password>,
+}
 
 impl Form for UpdateUserForm {
-    const SECRET: &'static [&'static str] = &[];
+    const SECRET: &'static [&'static str] = &["password"];
 }
 
 /// The fields of the form of `deleteuser`.
@@ -48,6 +57,8 @@ impl Form for DeleteUserForm {
 pub(crate) struct UpdateUserPage {
     fields: Vec<Field>,
     allowed_factor2: Vec<String>,
+    /// Whether the password must be typed to change the e-mail address.
+    password_needed: bool,
     /// Present once the details have been updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
@@ -70,6 +81,9 @@ pub(crate) struct DeleteUserPage {
 #[serde(rename_all = "camelCase")]
 struct UpdateBody {
     email_verification_required: bool,
+    /// What the second factor shows, if it must be confirmed with a new value.
+    #[serde(flatten)]
+    shown: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -79,14 +93,24 @@ struct DeleteBody {
 
 /// `GET updateuser`
 pub(crate) fn show_update(info: &RequestInfo) -> HandlerResult {
-    Ok(response::page(info, &UpdateUserPage::new(info, &info.require_user()?.extra)))
+    let values = info.crossauth.auth().profile.values(info.require_user()?);
+    Ok(response::page(info, &UpdateUserPage::new(info, &values)))
 }
 
 /// `POST updateuser`, `POST api/updateuser`
 pub(crate) async fn update(info: RequestInfo, request: Request) -> HandlerResult {
+    let request = if proof(&request).is_some() {
+        request
+    } else {
+        match protect_if(&info, request, |form| changes_factor(&info, form)).await? {
+            Checked::Execute(request) => request,
+            Checked::Respond(response) => return Ok(response),
+        }
+    };
+    let proof = proof(&request);
     let Submitted { form, echo } = Submitted::<UpdateUserForm>::read(&info, request).await;
     let result = match form {
-        Ok(UpdateUserForm {}) => update_user(&info, &echo).await,
+        Ok(form) => update_user(&info, form, &echo, proof.as_deref()).await,
         Err(failure) => Err(failure),
     };
     result.map_err(|failure| {
@@ -94,8 +118,25 @@ pub(crate) async fn update(info: RequestInfo, request: Request) -> HandlerResult
     })
 }
 
-async fn update_user(info: &RequestInfo, echo: &Echo) -> HandlerResult {
-    let user = info.require_user()?;
+/// Whether a form changes the value on which the second factor of the user depends, which needs the
+/// factor whatever is configured.
+fn changes_factor(info: &RequestInfo, form: &Map<String, Value>) -> bool {
+    let bound = |user: &User| {
+        let auth = info.crossauth.auth();
+        let field = auth.factors.bound_field(user)?;
+        let present = auth.profile.values(user).remove(field).unwrap_or_default();
+        Some(*form.get(&format!("user_{field}"))? != present)
+    };
+    info.user().and_then(bound).unwrap_or(false)
+}
+
+async fn update_user(
+    info: &RequestInfo,
+    form: UpdateUserForm,
+    echo: &Echo,
+    factor: Option<&FactorProof>,
+) -> HandlerResult {
+    let session = info.session().ok_or_else(Failure::login_needed)?;
     let mut fields = echo.user_fields();
     // A field that is absent stays as it is, also a required one.
     let described = editable_fields(info).filter(|field| fields.contains_key(&field.name));
@@ -108,18 +149,43 @@ async fn update_user(info: &RequestInfo, echo: &Echo) -> HandlerResult {
     for field in &described {
         fields.entry(field.name.clone()).or_insert(Value::Null);
     }
-    let submission = echo.submission(info);
-    let user = info.crossauth.auth().profile.update(user, fields, &submission).await?;
-    Ok(match info.surface {
-        Surface::Page => {
-            let message = Some(UPDATED);
-            response::page(
-                info,
-                &UpdateUserPage { message, ..UpdateUserPage::new(info, &user.extra) },
-            )
+    let password = form.password.filter(|password| !password.expose().is_empty());
+    let assurance = Assurance { factor, password };
+    let update = ProfileUpdate { fields, submission: echo.submission(info), assurance };
+    let now = info.crossauth.now();
+    match info.crossauth.auth().profile.update(session, update).await? {
+        ProfileChange::Done(updated) => updated_response(info, *updated),
+        ProfileChange::NeedsFactor => Err(Failure::new(ErrorCode::Unauthorized)
+            .message("The second factor must be confirmed to change this")),
+        ProfileChange::NeedsPassword => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
+            .field("password", "Please enter your password to change the email address".into())),
+        ProfileChange::Rejected(rejection) => {
+            let wrong = ("password", "Password is wrong");
+            Err(Failure::password_rejected(rejection, wrong, now))
         }
-        Surface::Api => response::json_ok(info, UpdateBody { email_verification_required: false }),
-    })
+        ProfileChange::TooMany { retry_at } => Err(Failure::too_many(retry_at, now)),
+        ProfileChange::NotLoggedIn => Err(Failure::login_needed()),
+    }
+}
+
+/// The page for the code, if the second factor must be confirmed with a new value; otherwise the
+/// form.
+fn updated_response(info: &RequestInfo, updated: UpdatedProfile) -> HandlerResult {
+    let UpdatedProfile { user, email_verification_required, waiting, .. } = updated;
+    match (info.surface, waiting) {
+        (Surface::Page, Some(waiting)) => {
+            begun(info, Begun::Waiting { factor: waiting.factor, shown: waiting.shown }, None)
+        }
+        (Surface::Page, None) => {
+            let message = Some(if email_verification_required { VERIFY } else { UPDATED });
+            let page = UpdateUserPage::new(info, &info.crossauth.auth().profile.values(&user));
+            Ok(response::page(info, &UpdateUserPage { message, ..page }))
+        }
+        (Surface::Api, waiting) => {
+            let shown = waiting.map(|waiting| waiting.shown).unwrap_or_default();
+            Ok(response::json_ok(info, UpdateBody { email_verification_required, shown }))
+        }
+    }
 }
 
 /// `GET deleteuser`
@@ -172,8 +238,23 @@ pub(super) fn editable_fields(info: &RequestInfo) -> impl Iterator<Item = &Signu
 impl UpdateUserPage {
     fn new(info: &RequestInfo, values: &Map<String, Value>) -> Self {
         let fields = editable_fields(info).map(|field| Field::new(field, values.get(&field.name)));
-        Self { fields: fields.collect(), allowed_factor2: Vec::new(), message: None }
+        let fields: Vec<Field> = fields.collect();
+        let password_needed = needs_password(info);
+        Self { fields, allowed_factor2: Vec::new(), password_needed, message: None }
     }
+}
+
+/// Whether the form needs the password to change the e-mail address, for which the second factor is
+/// enough where it is demanded.
+fn needs_password(info: &RequestInfo) -> bool {
+    let profile = &info.crossauth.auth().profile;
+    let is_stale = info.session().is_some_and(|session| profile.needs_password(session));
+    let has_proof = info.user().is_some_and(|user| {
+        let bound = info.crossauth.auth().factors.bound_field(user);
+        let listed = info.crossauth.config().protected.iter().any(|name| name == "updateuser");
+        user.factor2.is_some() && (listed || bound == Some("email"))
+    });
+    profile.is_editable("email") && is_stale && !has_proof
 }
 
 impl Page for UpdateUserPage {
@@ -182,7 +263,12 @@ impl Page for UpdateUserPage {
 
     fn sample() -> Self {
         let field = Field::new(&SignupField::new("phone").hint("With country code"), None);
-        Self { fields: vec![field], allowed_factor2: Vec::new(), message: None }
+        Self {
+            fields: vec![field],
+            allowed_factor2: Vec::new(),
+            password_needed: true,
+            message: None,
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! A change of the address of an account, and `restoreemail`, which takes it back.
+//! A change of the address of an account with `updateuser`, and `restoreemail`, which takes it back.
 
 use std::time::Duration;
 
 use crossauth_axum::Builder;
 use crossauth_core::email_link::Activation;
-use crossauth_core::email_verification::{AddressChange, EmailVerificationConfig};
+use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::message::MessageKind;
 use crossauth_core::password_reset::PasswordResetConfig;
@@ -22,15 +22,22 @@ async fn bob(site: &Site) -> User {
     site.found("bob").await.unwrap().0
 }
 
-async fn change(site: &Site, address: &str) -> AddressChange {
-    let verification = &site.crossauth.auth().email_verification;
-    verification.change(&bob(site).await, address).await.unwrap()
+/// Asks for another address in a session of bob.
+async fn change(site: &Site, address: &str) -> TestResponse {
+    let mut bob = site.logged_in("bob").await;
+    bob.post("/api/updateuser", json!({ "user_email": address })).await
+}
+
+/// Asks for another address, which must be verified.
+async fn ask(site: &Site, address: &str) {
+    let answer = change(site, address).await;
+    assert_eq!(answer.json(), json!({ "ok": true, "emailVerificationRequired": true }));
 }
 
 /// Changes the address of bob; the token that takes it back.
 async fn changed(site: &Site, to: &str) -> String {
     let old = bob(site).await.email.unwrap();
-    assert_eq!(change(site, to).await, AddressChange::LinkSent);
+    ask(site, to).await;
     let token = site.one_mail(MessageKind::EmailVerification, to).await.token().to_owned();
     assert_eq!(verify(site, &token).await.status, 200);
     assert_eq!(bob(site).await.email.as_deref(), Some(to));
@@ -54,7 +61,7 @@ async fn site_with_bob(change: impl FnOnce(Builder) -> Builder) -> Site {
 #[tokio::test]
 async fn r12_a_new_address_counts_once_it_is_verified_and_the_old_one_is_told() {
     let site = site_with_bob(|site| site).await;
-    assert_eq!(change(&site, NEW).await, AddressChange::LinkSent);
+    ask(&site, NEW).await;
     let mail = site.one_mail(MessageKind::EmailVerification, NEW).await;
     assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
     let body = json!({ "email": NEW });
@@ -73,7 +80,7 @@ async fn r12_a_new_address_counts_once_it_is_verified_and_the_old_one_is_told() 
 #[tokio::test]
 async fn json_of_a_change_has_the_address_before() {
     let site = site_with_bob(|site| site).await;
-    change(&site, NEW).await;
+    ask(&site, NEW).await;
     let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
     let user = verify(&site, &token).await.json()["user"].clone();
     assert_eq!((&user["email"], &user["oldEmail"]), (&json!(NEW), &json!(OLD)));
@@ -82,9 +89,9 @@ async fn json_of_a_change_has_the_address_before() {
 #[tokio::test]
 async fn r12_of_two_changes_the_newer_counts() {
     let site = site_with_bob(|site| site).await;
-    change(&site, "one@new.example").await;
+    ask(&site, "one@new.example").await;
     let one = site.mail().await.remove(0);
-    change(&site, "two@new.example").await;
+    ask(&site, "two@new.example").await;
     let two = site.mail().await.remove(0);
     verify(&site, one.token()).await.assert_failure(401, "InvalidKey");
     assert_eq!(verify(&site, two.token()).await.status, 200);
@@ -106,10 +113,10 @@ async fn change_of_address_invalidates_links_and_known_devices() {
 }
 
 #[tokio::test]
-async fn l3_a_taken_address_is_not_told_but_its_owner_is() {
+async fn l3_l4_a_taken_address_is_not_told_but_its_owner_is() {
     let site = site_with_bob(|site| site).await;
     site.account_with("carol", "carol@example.com").await;
-    assert_eq!(change(&site, "carol@example.com").await, AddressChange::LinkSent);
+    ask(&site, "carol@example.com").await;
     site.one_mail(MessageKind::AccountExists, "carol@example.com").await;
     assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
 }
@@ -117,7 +124,7 @@ async fn l3_a_taken_address_is_not_told_but_its_owner_is() {
 #[tokio::test]
 async fn address_that_another_account_has_by_then_is_refused() {
     let site = site_with_bob(|site| site).await;
-    change(&site, NEW).await;
+    ask(&site, NEW).await;
     let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
     site.account_with("carol", NEW).await;
     verify(&site, &token).await.assert_failure(400, "UserExists");
@@ -129,7 +136,7 @@ async fn address_that_another_account_has_by_then_is_refused() {
 #[tokio::test]
 async fn ending_all_sessions_invalidates_a_pending_change() {
     let site = site_with_bob(|site| site).await;
-    change(&site, NEW).await;
+    ask(&site, NEW).await;
     let token = site.one_mail(MessageKind::EmailVerification, NEW).await.token().to_owned();
     site.crossauth.auth().accounts.end_sessions("bob", None).await.unwrap();
     verify(&site, &token).await.assert_failure(401, "InvalidKey");
@@ -138,17 +145,124 @@ async fn ending_all_sessions_invalidates_a_pending_change() {
 #[tokio::test]
 async fn changes_are_limited_and_checked() {
     let site = site_with_bob(|site| site).await;
-    assert_eq!(change(&site, OLD).await, AddressChange::Unchanged);
-    let verification = &site.crossauth.auth().email_verification;
-    assert!(verification.change(&bob(&site).await, "none").await.is_err());
-    for index in 0..5 {
-        let address = format!("bob{index}@new.example");
-        assert_eq!(change(&site, &address).await, AddressChange::LinkSent);
+    for unchanged in [OLD, " bob@example.com "] {
+        let answer = change(&site, unchanged).await.json();
+        assert_eq!(answer, json!({ "ok": true, "emailVerificationRequired": false }));
     }
-    assert!(matches!(change(&site, NEW).await, AddressChange::TooMany { .. }));
+    for (invalid, code) in [
+        (json!("none"), "InvalidEmail"),
+        (json!(""), "FormEntry"),
+        (json!(null), "FormEntry"),
+        (json!(7), "InvalidEmail"),
+        (json!(["a@b.example"]), "InvalidEmail"),
+    ] {
+        let mut bob = site.logged_in("bob").await;
+        let refused = bob.post("/api/updateuser", json!({ "user_email": invalid })).await;
+        refused.assert_failure(400, code);
+        assert!(refused.json()["fieldErrors"]["user_email"].is_array(), "{}", refused.body);
+    }
+    for index in 0..5 {
+        ask(&site, &format!("bob{index}@new.example")).await;
+    }
+    let refused = change(&site, NEW).await;
+    refused.assert_failure(429, "SlowDown");
+    assert!(refused.header("retry-after").is_some());
     assert_eq!(site.mail().await.len(), 5);
-    site.set_state(&bob(&site).await, "disabled").await;
-    assert_eq!(change(&site, NEW).await, AddressChange::NotAllowed);
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn page_says_that_the_link_must_be_used_and_shows_the_present_address() {
+    let site = site_with_bob(|site| site).await;
+    let mut bob = site.logged_in("bob").await;
+    let page = bob.get("/updateuser").await;
+    page.assert_page(200, &format!("name=\"user_email\" type=\"email\" value=\"{OLD}\""));
+    let page = bob.submit("/updateuser", &[("user_email", NEW)]).await;
+    page.assert_page(200, "Please click on the link in your email to verify your email address.");
+    assert!(page.body.contains(OLD) && !page.body.contains(NEW), "{}", page.body);
+    let page = bob.submit("/updateuser", &[("user_email", "none")]).await;
+    page.assert_page(400, "value=\"none\"");
+    site.one_mail(MessageKind::EmailVerification, NEW).await;
+}
+
+#[tokio::test]
+async fn r12_fields_and_address_are_changed_together_or_not_at_all() {
+    let site = site_with_bob(|site| site).await;
+    let mut browser = site.logged_in("bob").await;
+    let body = |phone: &str| json!({ "user_email": NEW, "user_phone": phone });
+    let refused = browser.post("/api/updateuser", body(&"1".repeat(1001))).await;
+    refused.assert_failure(400, "FormEntry");
+    assert!(site.mail().await.is_empty());
+    assert_eq!(browser.post("/api/updateuser", body("555-0100")).await.status, 200);
+    assert_eq!(bob(&site).await.extra["phone"], "555-0100");
+    site.one_mail(MessageKind::EmailVerification, NEW).await;
+}
+
+#[tokio::test]
+async fn r12_two_changes_that_race_leave_one_valid_link() {
+    let site = site_with_bob(|site| site).await;
+    let mut all = JoinSet::new();
+    for index in 0..5 {
+        let mut browser = site.logged_in("bob").await;
+        all.spawn(async move {
+            let body = json!({ "user_email": format!("bob{index}@new.example") });
+            browser.post("/api/updateuser", body).await
+        });
+    }
+    assert!(all.join_all().await.iter().all(|answer| answer.status == 200));
+    let links = site.mail().await;
+    assert_eq!(links.len(), 5);
+    let mut all = JoinSet::new();
+    for mail in links {
+        let mut browser = site.browser();
+        all.spawn(async move {
+            let body = json!({ "token": mail.token() });
+            (browser.post("/api/verifyemail", body).await.status == 200).then_some(mail.to)
+        });
+    }
+    let verified: Vec<String> = all.join_all().await.into_iter().flatten().collect();
+    assert_eq!(verified.len(), 1);
+    assert_eq!(bob(&site).await.email, verified.first().cloned());
+}
+
+#[tokio::test]
+async fn l21_new_address_needs_a_fresh_login_or_the_password() {
+    let site = site_with_bob(|site| site).await;
+    let mut browser = site.logged_in("bob").await;
+    let page = browser.get("/updateuser").await;
+    assert!(!page.body.contains("name=\"password\""), "{}", page.body);
+    site.clock.advance(Duration::from_mins(15));
+    browser.get("/updateuser").await.assert_page(200, "name=\"password\"");
+    let body = |password: &str| json!({ "user_email": NEW, "password": password });
+    for password in ["", "Wrong-Horse-9"] {
+        let refused = browser.post("/api/updateuser", body(password)).await;
+        refused.assert_failure(401, "UsernameOrPasswordInvalid");
+        assert!(refused.json()["fieldErrors"]["password"].is_array(), "{}", refused.body);
+    }
+    let page = browser.submit("/updateuser", &[("user_email", NEW)]).await;
+    page.assert_page(401, "Please enter your password to change the email address");
+    assert!(page.body.contains(NEW));
+    assert!(site.mail().await.is_empty());
+    // Other fields do not need it.
+    assert_eq!(browser.post("/api/updateuser", json!({ "user_phone": "1" })).await.status, 200);
+    let done = browser.post("/api/updateuser", body(PASSWORD)).await;
+    assert_eq!(done.json()["emailVerificationRequired"], true, "{}", done.body);
+    site.one_mail(MessageKind::EmailVerification, NEW).await;
+    for _ in 0..9 {
+        browser.post("/api/updateuser", body("Wrong-Horse-9")).await;
+    }
+    browser.post("/api/updateuser", body(PASSWORD)).await.assert_failure(429, "SlowDown");
+}
+
+#[tokio::test]
+async fn address_is_not_changed_where_users_may_not_set_it() {
+    let off = EmailVerificationConfig { activation: Activation::Off, ..Default::default() };
+    let site = site_with_bob(|site| site.email_verification(off).editable_fields(["phone"])).await;
+    let answer = change(&site, NEW).await;
+    assert_eq!(answer.json(), json!({ "ok": true, "emailVerificationRequired": false }));
+    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
+    let page = site.logged_in("bob").await.get("/updateuser").await;
+    assert!(!page.body.contains("user_email"), "{}", page.body);
 }
 
 #[tokio::test]
@@ -156,8 +270,12 @@ async fn without_verification_an_address_is_changed_at_once_and_the_old_one_is_t
     let off = EmailVerificationConfig { activation: Activation::Off, ..Default::default() };
     let site = site_with_bob(|site| site.email_verification(off)).await;
     site.account_with("carol", "carol@example.com").await;
-    assert!(matches!(change(&site, NEW).await, AddressChange::Changed(_)));
-    assert_eq!(change(&site, "carol@example.com").await, AddressChange::Taken);
+    let answer = change(&site, NEW).await;
+    assert_eq!(answer.json(), json!({ "ok": true, "emailVerificationRequired": false }));
+    assert_eq!(bob(&site).await.email.as_deref(), Some(NEW));
+    let taken = change(&site, "carol@example.com").await;
+    taken.assert_failure(400, "UserExists");
+    assert!(taken.json()["fieldErrors"]["user_email"].is_array(), "{}", taken.body);
     let notice = site.one_mail(MessageKind::AddressChanged, OLD).await;
     assert_eq!(restore(&site, notice.token()).await.status, 200);
     assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));

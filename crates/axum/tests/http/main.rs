@@ -32,6 +32,7 @@ mod password;
 mod password_reset;
 mod preview;
 mod profile;
+mod profile_factor;
 mod recovery_codes;
 mod redirect;
 mod reference;

@@ -64,7 +64,7 @@ async fn invalid_fields_are_reported_and_nothing_is_written() {
         (json!({"user_team": ""}), 400, "FormEntry", "user_team"),
         (json!({"user_phone": "1".repeat(1001)}), 400, "FormEntry", "user_phone"),
         (json!({"user_phone": {"a": 1}}), 400, "FormEntry", "user_phone"),
-        (json!({"user_email": "bob@example.com"}), 400, "FormEntry", "user_email"),
+        (json!({"user_email": "bob@"}), 400, "InvalidEmail", "user_email"),
     ] {
         let response = bob.post("/api/updateuser", body.clone()).await;
         response.assert_failure(status, code);
@@ -84,7 +84,6 @@ async fn page_shows_values_and_keeps_what_was_typed() {
     let mut bob = site.logged_in("bob").await;
     let page = bob.get("/updateuser").await;
     page.assert_page(200, "name=\"user_phone\"");
-    assert!(!page.body.contains("user_email"), "{}", page.body);
     let wrong = [("user_phone", "555-0199"), ("user_team", "green")];
     bob.submit("/updateuser", &wrong).await.assert_page(400, "555-0199");
     let right = [("user_phone", "555-0100"), ("user_team", "red")];

@@ -174,20 +174,8 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
         update: AccountUpdate,
     ) -> Result<User, AccountError> {
-        self.update_as(account, update, &Submission::default(), Editor::Administrator).await
-    }
-
-    /// Changes fields of an account at the request of `editor`.
-    pub(crate) async fn update_as(
-        &self,
-        account: impl Into<AccountRef<'_>>,
-        update: AccountUpdate,
-        submission: &Submission,
-        editor: Editor,
-    ) -> Result<User, AccountError> {
-        let account = account.into();
-        let (id, update) = self.complete_update(account, update, submission, editor).await?;
-        let user = checked(update)?;
+        let (account, submission) = (account.into(), Submission::default());
+        let (id, user) = self.draft(account, update, &submission, Editor::Administrator).await?;
         let guard = match user.admin {
             Some(false) => Guard::NotTheLastAdmin,
             Some(true) | None => Guard::None,
@@ -208,6 +196,18 @@ impl Accounts {
         let effects = Effects { revoke: &revoke, ..Effects::default() };
         let change = Change { user, guard, effects, ..Change::default() };
         self.change_readable(&id, &change).await
+    }
+
+    /// Validates changes at the request of `editor`, without storing them.
+    pub(crate) async fn draft(
+        &self,
+        account: AccountRef<'_>,
+        update: AccountUpdate,
+        submission: &Submission,
+        editor: Editor,
+    ) -> Result<(UserId, UserUpdate), AccountError> {
+        let (id, update) = self.complete_update(account, update, submission, editor).await?;
+        Ok((id, checked(update)?))
     }
 
     /// Disables an account and ends its sessions, even if its row cannot be decoded.

@@ -10,16 +10,16 @@ use crate::user::{EmailAddress, NewUser, Patch, ReservedNames, User, UserId, Use
 pub(crate) enum Editor {
     /// An administrator or the application.
     Administrator,
-    /// The owner of the account, who can change its application fields only.
+    /// The owner of the account. The application can change what becomes of its own fields only.
     Owner,
 }
 
 impl Editor {
-    /// The part of an update that the editor may make.
-    fn restrict(self, update: AccountUpdate) -> AccountUpdate {
+    /// What the application made of an update, as far as the editor may change that.
+    fn restrict(self, made: AccountUpdate, requested: AccountUpdate) -> AccountUpdate {
         match self {
-            Self::Administrator => update,
-            Self::Owner => AccountUpdate { fields: update.fields, ..AccountUpdate::default() },
+            Self::Administrator => made,
+            Self::Owner => AccountUpdate { fields: made.fields, ..requested },
         }
     }
 }
@@ -59,15 +59,17 @@ impl Accounts {
         submission: &Submission,
         editor: Editor,
     ) -> Result<(UserId, AccountUpdate), AccountError> {
-        let mut update = editor.restrict(update);
         if self.hooks.update_user.is_none() && self.hooks.validate_user.is_none() {
             return Ok((self.resolve(account).await?, update));
         }
         let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
-        if let Some(complete) = &self.hooks.update_user {
-            update = complete(&user, update, submission).map_err(AccountError::Form)?;
-            update = editor.restrict(update);
-        }
+        let update = match &self.hooks.update_user {
+            Some(complete) => {
+                let made = complete(&user, update.clone(), submission);
+                editor.restrict(made.map_err(AccountError::Form)?, update)
+            }
+            None => update,
+        };
         self.validate(&updated(&user, &update)).map_err(AccountError::Form)?;
         Ok((user.id, update))
     }

@@ -55,6 +55,9 @@ pub(crate) struct PendingFactor {
     /// Whether the cookie of the session outlives the browser, if the login says.
     #[serde(default)]
     pub(crate) persist: Option<bool>,
+    /// The new value of the field on which the factor depends, if that is changed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bound: Option<String>,
 }
 
 impl PendingFactor {

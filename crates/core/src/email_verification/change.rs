@@ -15,7 +15,7 @@ use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
 use crate::mail_request::{MailRequest, charge};
 use crate::message::{Message, MessageKind};
-use crate::password_reset::{ResetRequestError, find_owner};
+use crate::password_reset::find_owner;
 use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
 use crate::user::{EmailAddress, Patch, StateEvent, User, UserState, UserUpdate};
 
@@ -25,25 +25,32 @@ const RESTORE_LIFETIME: Duration = Duration::from_hours(72);
 /// The field of a link's data with the address to restore.
 const EMAIL: &str = "email";
 
-/// The outcome of changing an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AddressChange {
-    /// It is the address of the account.
-    Unchanged,
-    /// The address was changed, because addresses need not be verified.
-    Changed(Box<User>),
-    /// A link that completes the change was sent to the new address. Also reported if another
-    /// account has that address: then its owner is notified instead.
-    LinkSent,
+/// A change of an address that is about to be stored.
+pub(crate) enum AddressChange {
+    /// It is stored with the other changes of the account.
+    Prepared(PreparedAddress),
     /// Too many links were sent.
     TooMany {
         /// When the next one may be sent.
         retry_at: Timestamp,
     },
-    /// The account is disabled or deleted, or its address must be verified first.
+    /// The account is disabled, or its address must be verified first.
     NotAllowed,
-    /// Another account has the address. Only where addresses need not be verified.
-    Taken,
+}
+
+/// What a change of an address stores.
+#[derive(Default)]
+pub(crate) struct PreparedAddress {
+    /// The address, where it need not be verified.
+    pub(crate) email: Patch<String>,
+    pub(crate) event: Option<StateEvent>,
+    pub(crate) revoke: &'static [KeyPrefix],
+    pub(crate) issue: Vec<Key>,
+    pub(crate) send: Vec<Message>,
+    /// Whether a link must be used before the address is that of the account.
+    pub(crate) needs_verification: bool,
+    /// The address, if another account has it: its owner is to be notified.
+    pub(crate) in_use: Option<String>,
 }
 
 /// Kinds of keys that a change of address deletes.
@@ -65,60 +72,48 @@ struct Sequel {
 }
 
 impl EmailVerification {
-    /// Changes the address of a logged-in user: where addresses must be verified, by a link that is
-    /// sent to the new address and replaces earlier ones. The caller has checked that
-    /// the user may do this.
-    pub async fn change(
+    /// Prepares the change of the address of a logged-in user: at once or, where addresses must be
+    /// verified, by a link to the new address, which replaces earlier ones. The caller has checked
+    /// that the user may do this, and that it is another valid address.
+    ///
+    /// For an address that another account has, the same is stored, but no link is sent.
+    pub(crate) async fn prepare(
         &self,
         user: &User,
         address: &str,
-    ) -> Result<AddressChange, ResetRequestError> {
-        let address = EmailAddress::parse(address)?.into_string();
-        if email(user).as_deref() == Some(&*address) {
-            return Ok(AddressChange::Unchanged);
-        }
+    ) -> Result<AddressChange, StorageError> {
         if user.state.after(StateEvent::PasswordResetRequired).is_none() {
             return Ok(AddressChange::NotAllowed);
         }
         if !self.is_enabled() {
-            return Ok(self.change_at_once(user, &address).await?);
+            let Sequel { issue, send } = self.sequel(user, address).await?;
+            return Ok(AddressChange::Prepared(PreparedAddress {
+                email: Patch::Set(address.to_owned()),
+                event: event_of(user),
+                revoke: REVOKED,
+                issue,
+                send,
+                ..PreparedAddress::default()
+            }));
         }
         let now = self.clock.now();
         match charge(&*self.attempts, "email_verification", &user.id, now).await? {
             Charged::Ok => {}
             Charged::Exhausted { retry_at } => return Ok(AddressChange::TooMany { retry_at }),
         }
-        let owner = find_owner(&*self.users, &address).await?;
-        if owner.is_some_and(|owner| *owner.id() != user.id) {
-            self.report_use(address)?;
-            return Ok(AddressChange::LinkSent);
-        }
-        let data = KeyData::from_text(&*address);
-        let link = self.link(&address, Some(&user.id), &user.username, data)?;
-        let effects = Effects {
-            revoke: &[KeyPrefix::EmailVerification],
-            issue: &[link.key],
-            send: &[link.message],
-            ..Effects::default()
-        };
-        self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;
+        let owner = find_owner(&*self.users, address).await?;
+        let is_in_use = owner.is_some_and(|owner| *owner.id() != user.id);
+        let data = KeyData::from_text(address);
+        let link = self.link(address, Some(&user.id), &user.username, data)?;
         tracing::info!(user = %user.id, "a link to verify a new e-mail address is sent");
-        Ok(AddressChange::LinkSent)
-    }
-
-    async fn change_at_once(
-        &self,
-        user: &User,
-        address: &str,
-    ) -> Result<AddressChange, StorageError> {
-        match self.write(None, user, address).await {
-            Ok(user) => Ok(AddressChange::Changed(Box::new(user))),
-            Err(LinkError::AddressTaken) => Ok(AddressChange::Taken),
-            Err(LinkError::Storage(error)) => Err(error),
-            Err(LinkError::Invalid | LinkError::Expired | LinkError::NotActive) => {
-                Ok(AddressChange::NotAllowed)
-            }
-        }
+        Ok(AddressChange::Prepared(PreparedAddress {
+            revoke: &[KeyPrefix::EmailVerification],
+            issue: vec![link.key],
+            send: if is_in_use { Vec::new() } else { vec![link.message] },
+            needs_verification: true,
+            in_use: is_in_use.then(|| address.to_owned()),
+            ..PreparedAddress::default()
+        }))
     }
 
     /// Changes the address to the one that a link has verified.
@@ -129,22 +124,12 @@ impl EmailVerification {
         address: &str,
     ) -> Result<Verified, LinkError> {
         let old_email = email(user);
-        let user = self.write(Some(link), user, address).await?;
-        Ok(Verified { user, old_email })
-    }
-
-    async fn write(
-        &self,
-        link: Option<&ValidLink>,
-        user: &User,
-        address: &str,
-    ) -> Result<User, LinkError> {
         let Sequel { issue, send } = self.sequel(user, address).await?;
         let change = Change {
             user: UserUpdate { email: Patch::Set(address.to_owned()), ..UserUpdate::default() },
             event: event_of(user),
             effects: Effects {
-                consume: link.map(|link| link.key.value.as_str()),
+                consume: Some(&link.key.value),
                 revoke: REVOKED,
                 issue: &issue,
                 send: &send,
@@ -152,10 +137,9 @@ impl EmailVerification {
             },
             ..Change::default()
         };
-        let changed = self.users.change(&user.id, &change).await?;
-        let user = done(changed)?;
+        let user = done(self.users.change(&user.id, &change).await?)?;
         tracing::info!(user = %user.id, "e-mail address changed");
-        Ok(user)
+        Ok(Verified { user, old_email })
     }
 
     /// The notice to the old address and its link. An address that was never verified gets none.

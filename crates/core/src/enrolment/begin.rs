@@ -16,6 +16,14 @@ use crate::user::{FactorName, UserState};
 struct Permitted {
     account: Account,
     reason: Reason,
+    /// The new value of the field on which the factor depends, which the account here has already.
+    bound: Option<String>,
+}
+
+impl Permitted {
+    fn new(account: Account, reason: Reason) -> Self {
+        Self { account, reason, bound: None }
+    }
 }
 
 impl Enrolment {
@@ -63,12 +71,30 @@ impl Enrolment {
         if let Some(factor) = choice {
             return self.begin(session, &permitted, factor).await;
         }
-        let Permitted { account, reason } = &permitted;
+        let Permitted { account, reason, .. } = &permitted;
         if *reason == Reason::Reset && account.user.state != UserState::Factor2ResetNeeded {
             // Its factor is not offered any more, which does not make the password enough.
             return Ok(Begun::Unavailable);
         }
         self.turn_off(session, account).await
+    }
+
+    /// Begins to set up the present factor with another value of the field on which it depends. The
+    /// value is stored when the factor was confirmed with it. The caller has checked that the user
+    /// may do this.
+    pub(crate) async fn rebind(
+        &self,
+        session: &Session,
+        account: &Account,
+        value: String,
+    ) -> Result<Begun, EnrolmentError> {
+        let name = account.user.factor2.as_ref();
+        let Some(factor) = name.and_then(|name| self.challenges.factors.find(name)) else {
+            return Ok(Begun::Unavailable);
+        };
+        let account = with_bound(account.clone(), factor, &value);
+        let permitted = Permitted { account, reason: Reason::Change, bound: Some(value) };
+        self.begin(session, &permitted, factor).await
     }
 
     /// Sends another code for the factor that waits in a session, or shows its secret once more.
@@ -84,7 +110,8 @@ impl Enrolment {
         {
             return Ok(Begun::TooMany { retry_at });
         }
-        self.begin(session, &Permitted { account, reason: slot.reason }, factor).await
+        let PendingFactor { reason, bound, .. } = slot;
+        self.begin(session, &Permitted { account, reason, bound }, factor).await
     }
 
     async fn permit(
@@ -96,7 +123,7 @@ impl Enrolment {
             return Ok(match self.login.factor_change_of(session).await? {
                 Some(stored) => {
                     let account = self.challenges.open(stored)?;
-                    Ok(Permitted { account, reason: Reason::Reset })
+                    Ok(Permitted::new(account, Reason::Reset))
                 }
                 None => Err(Begun::NotPermitted),
             });
@@ -104,13 +131,13 @@ impl Enrolment {
         let Some(account) = self.challenges.account(&user.id).await? else {
             return Ok(Err(Begun::NotPermitted));
         };
-        let permitted = |account| Ok(Permitted { account, reason: Reason::Change });
+        let permitted = |account| Ok(Permitted::new(account, Reason::Change));
         if account.user.factor2.is_some() {
             let is_confirmed = assurance.factor.is_some_and(|proof| proof.is_of(&account));
             return Ok(if is_confirmed { permitted(account) } else { Err(Begun::NeedsFactor) });
         }
         match assurance.password {
-            _ if self.is_fresh(session) => Ok(permitted(account)),
+            _ if self.reauthentication.is_fresh(session) => Ok(permitted(account)),
             None => Ok(Err(Begun::NeedsPassword)),
             Some(password) => Ok(match self.wrong_password(&account, password).await? {
                 Some(PasswordRejection::Wrong) => Err(Begun::WrongPassword),
@@ -138,7 +165,7 @@ impl Enrolment {
         permitted: &Permitted,
         factor: &Arc<dyn Factor>,
     ) -> Result<Begun, EnrolmentError> {
-        let Permitted { account, reason } = permitted;
+        let Permitted { account, reason, bound } = permitted;
         let name = &factor.describe().name;
         // A second page shows the same secret: the user may have scanned the first.
         let previous = waiting_slot(session).filter(|slot| is_same(slot, account, name, *reason));
@@ -149,8 +176,13 @@ impl Enrolment {
             Ok(made) => made,
             Err(error) => return refused(error),
         };
-        let slot =
-            PendingFactor { pending, reason: *reason, two_factor_initiated: false, persist: None };
+        let slot = PendingFactor {
+            pending,
+            reason: *reason,
+            two_factor_initiated: false,
+            persist: None,
+            bound: bound.clone(),
+        };
         let change = DataChange::slot(&slot).map_err(StorageError::bug)?;
         let with = With { send: &send, ..With::default() };
         match self.sessions.change(&session.id, &[change], with).await {
@@ -160,6 +192,14 @@ impl Enrolment {
             Err(UpdateDataError::Storage(error)) => Err(error.into()),
         }
     }
+}
+
+/// An account as it is after a change of the field on which a factor depends.
+pub(super) fn with_bound(mut account: Account, factor: &Arc<dyn Factor>, value: &str) -> Account {
+    if let Some(field) = factor.describe().bound_field {
+        account.user.extra.insert(field.to_owned(), value.into());
+    }
+    account
 }
 
 fn is_same(slot: &PendingFactor, account: &Account, name: &FactorName, reason: Reason) -> bool {

@@ -58,7 +58,16 @@ struct Issued {
     keys: Vec<Key>,
 }
 
-const REVOKED: &[KeyPrefix] = &[KeyPrefix::KnownDevice, KeyPrefix::RecoveryCode];
+/// Kinds of keys that a change of the factor deletes. A change of the e-mail address that waits for
+/// its link was permitted by the factor before.
+fn revoked(reason: Reason) -> &'static [KeyPrefix] {
+    match reason {
+        Reason::Change | Reason::Reset => {
+            &[KeyPrefix::KnownDevice, KeyPrefix::RecoveryCode, KeyPrefix::EmailVerification]
+        }
+        Reason::Login | Reason::Signup => &[KeyPrefix::KnownDevice, KeyPrefix::RecoveryCode],
+    }
+}
 
 impl Enrolment {
     /// Confirms the factor that waits in a session, which is in force from then on. Ends all
@@ -90,8 +99,7 @@ impl Enrolment {
         let session = logs_in.then(|| self.next_session(attempt, slot.reason, account));
         let issued = Issued { session, keys };
         let factor = &slot.pending.factor2;
-        let secrets = self.secrets(account, accepted)?;
-        let user = UserUpdate { factor2: Patch::Set(factor.clone()), ..UserUpdate::default() };
+        let (user, secrets) = (self.user_update(slot), self.secrets(account, accepted)?);
         let notice = self.notice(slot.reason, &account.user, Some(factor))?;
         let replaced = Replaced::from(&attempt.session.id).stored_value();
         let change = Change {
@@ -102,7 +110,7 @@ impl Enrolment {
             effects: Effects {
                 uses: Some(&accepted.acceptance.uses),
                 sessions: EndSessions::All,
-                revoke: REVOKED,
+                revoke: revoked(slot.reason),
                 replaces: Some(&replaced),
                 must_replace: true,
                 issue: &issued.all(),
@@ -132,6 +140,20 @@ impl Enrolment {
             | Changed::UsernameTaken
             | Changed::EmailTaken => Completed::Rejected(Rejection::Gone),
         })
+    }
+
+    /// The factor, and the new value of the field on which it depends.
+    fn user_update(&self, slot: &PendingFactor) -> UserUpdate {
+        let name = &slot.pending.factor2;
+        let factor = self.challenges.factors.find(name);
+        let field = factor.and_then(|factor| factor.describe().bound_field);
+        let bound = field.zip(slot.bound.as_deref());
+        let bound = bound.map(|(field, value)| (field.to_owned(), value.into()));
+        UserUpdate {
+            factor2: Patch::Set(name.clone()),
+            extra: bound.into_iter().collect(),
+            ..UserUpdate::default()
+        }
     }
 
     /// The secrets of a new factor, encrypted; that of a factor before is deleted.
@@ -176,7 +198,7 @@ impl Enrolment {
             guard: Guard::CredentialsAre(&account.credentials),
             effects: Effects {
                 sessions: EndSessions::All,
-                revoke: REVOKED,
+                revoke: revoked(reason),
                 replaces: Some(&replaced),
                 must_replace: true,
                 issue: &issued.all(),

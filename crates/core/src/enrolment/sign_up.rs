@@ -46,6 +46,7 @@ impl Enrolment {
             reason: Reason::Signup,
             two_factor_initiated: false,
             persist: door.persist.map(|persist| persist == Persistence::Persistent),
+            bound: None,
         };
         let session = self.login.wait_in_new_session(&slot, &send, door, LIFETIME).await?;
         Ok(Ok(SignupFactor { session, factor: slot.pending.factor2, shown }))

@@ -210,11 +210,10 @@ impl Factors {
         }
     }
 
-    /// Whether a field of the user, such as `phone`, may be changed only as the second factor is:
-    /// the factor depends on it.
-    pub fn binds(&self, user: &User, field: &str) -> bool {
-        let factor = user.factor2.as_ref().and_then(|name| self.find(name));
-        factor.is_some_and(|factor| factor.describe().bound_field == Some(field))
+    /// The field of the user, such as `phone`, on which the second factor depends. It may be
+    /// changed only as the factor is.
+    pub fn bound_field(&self, user: &User) -> Option<&'static str> {
+        self.find(user.factor2.as_ref()?)?.describe().bound_field
     }
 
     /// The field that a new user must fill in for a factor, if it is missing or invalid.

@@ -267,6 +267,7 @@ impl Login {
             reason: Reason::Login,
             two_factor_initiated: true,
             persist: door.persist.map(|persist| persist == Persistence::Persistent),
+            bound: None,
         };
         let session = self.wait(&slot, &send, door).await?;
         let factor = slot.pending.factor2;

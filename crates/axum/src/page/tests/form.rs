@@ -69,7 +69,7 @@ const FORMS: [(&str, &str, &[&str]); 13] = [
         &["csrfToken", "next", "factor2", "factor2", "password"],
     ),
     ("configurefactor2.html", "configurefactor2", &["csrfToken", "next", "otp"]),
-    ("updateuser.html", "updateuser", &["csrfToken", "user_phone"]),
+    ("updateuser.html", "updateuser", &["csrfToken", "user_phone", "password"]),
     ("deleteuser.html", "deleteuser", &["csrfToken", "next", "password"]),
 ];
 

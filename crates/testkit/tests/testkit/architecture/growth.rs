@@ -11,7 +11,6 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
         Reason::MatchedByCallers,
         &[
             "core::Activation",
-            "core::AddressChange",
             "core::Completed",
             "core::Demand",
             "core::EnrolmentError",
@@ -42,6 +41,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::MessageKind",
             "core::PasswordChangeOutcome",
             "core::PasswordRejection",
+            "core::ProfileChange",
             "core::Refusal",
             "core::Rule",
             "core::SendError",
@@ -68,6 +68,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::EmailVerificationConfig",
             "core::FactorConfig",
             "core::PasswordResetConfig",
+            "core::ProfileUpdate",
             "core::ResetForm",
             "core::SecondFactorAttempt",
             "core::SetUpAttempt",
