@@ -11,6 +11,7 @@ mod factor;
 mod site;
 
 mod application;
+mod attack;
 mod change_factor2;
 mod change_password;
 mod csrf;
