@@ -2,7 +2,8 @@
 //!
 //! A token has 128 random bits and is stored as a hash. It is used up in the transaction that it
 //! permits, so that of concurrent uses one succeeds, and it is invalid once the credentials of its
-//! account have changed, in databases that have credential epochs.
+//! account have changed, in databases that have credential epochs, unless it only verifies the
+//! present address.
 
 use std::sync::Arc;
 use std::time::Duration;

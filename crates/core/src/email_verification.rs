@@ -204,7 +204,12 @@ impl EmailVerification {
 
     async fn find(&self, token: &str) -> Result<(ValidLink, User), LinkError> {
         let link = self.links.find(KeyPrefix::EmailVerification, token).await?;
-        let link = link.of_present_credentials()?;
+        // A link to the present address permits nothing else, and is revoked with the address. At
+        // sign-up it is sent before the second factor is set up, which is a change of credentials.
+        let link = match new_address(&link)? {
+            Some(_) => link.of_present_credentials()?,
+            None => link,
+        };
         let (user, _) = link.user.clone().regardless_of_state();
         if user.state == UserState::Disabled {
             return Err(LinkError::NotActive);

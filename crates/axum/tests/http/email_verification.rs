@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::browser::{Browser, TestResponse, request};
+use crate::factor::factors;
 use crate::site::{PASSWORD, Site};
 
 const EMAIL: &str = "bob@example.com";
@@ -67,6 +68,31 @@ async fn address_is_verified_on_pages() {
     done.assert_no_session();
     assert_eq!(site.found("bob").await.unwrap().0.state.as_str(), "active");
     assert_eq!(browser.submit("/login", &credentials).await.status, 302);
+}
+
+#[tokio::test]
+async fn link_of_a_sign_up_is_valid_before_and_after_the_second_factor_is_set_up() {
+    for verifies_first in [true, false] {
+        let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+        let mut browser = site.browser();
+        let body = json!({
+            "username": "bob", "password": PASSWORD, "user_email": EMAIL, "factor2": "totp",
+        });
+        let shown = browser.post("/api/signup", body).await.json();
+        let token = site.one_mail(MessageKind::EmailVerification, EMAIL).await.token().to_owned();
+        if verifies_first {
+            assert_eq!(verify(&site, &token).await.status, 200);
+        }
+        let done = browser.confirm(&site.code_for(&shown).await).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        assert_eq!(done.json()["emailVerificationNeeded"], json!(!verifies_first));
+        if !verifies_first {
+            site.browser().get(&format!("/verifyemail/{token}")).await.assert_page(200, EMAIL);
+            assert_eq!(verify(&site, &token).await.status, 200);
+        }
+        assert_eq!(site.found("bob").await.unwrap().0.state.as_str(), "active");
+        verify(&site, &token).await.assert_failure(401, "InvalidKey");
+    }
 }
 
 #[tokio::test]
