@@ -50,6 +50,8 @@ pub(crate) enum Remedy {
     None,
     /// A redirect to the login page, which redirects back.
     Login,
+    /// A link on the error page to the page that sends a new link, by its path below the prefix.
+    NewLink(&'static str),
 }
 
 /// Renders a form again with a failure.
@@ -124,6 +126,15 @@ impl Failure {
         self
     }
 
+    /// If a mailed link is not accepted, the error page offers this page, which sends a new one.
+    #[must_use]
+    pub(crate) fn with_new_link(mut self, path: &'static str) -> Self {
+        if matches!(self.0.code, ErrorCode::InvalidKey | ErrorCode::Expired) {
+            self.0.remedy = Remedy::NewLink(path);
+        }
+        self
+    }
+
     /// Marks that there is no layer to render the failure.
     #[must_use]
     pub(crate) fn outside_the_layer(mut self) -> Self {
@@ -131,13 +142,15 @@ impl Failure {
         self
     }
 
-    /// Renders a form with this failure, if the request is for a page and no form is set yet.
+    /// Renders a form with this failure, if the request is for a page and no form is set yet. A
+    /// form that needs a login is not shown without one: the error page links to the login.
     #[must_use]
     pub(crate) fn on_page<P>(mut self, info: &RequestInfo, page: impl FnOnce() -> P) -> Self
     where
         P: Page + Send + Sync + 'static,
     {
-        if info.surface == Surface::Page && self.0.form.is_none() {
+        let needs_login = self.0.remedy == Remedy::Login;
+        if info.surface == Surface::Page && self.0.form.is_none() && !needs_login {
             let page = page();
             self.0.form = Some(FormRenderer(Arc::new(move |info, failure| {
                 response::form_with_errors(info, &page, failure)

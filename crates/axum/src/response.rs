@@ -157,7 +157,11 @@ pub(crate) fn login_path(info: &RequestInfo, next: Option<&NextPath>) -> String 
 
 fn error_page(info: &RequestInfo, failure: &Failure) -> Response {
     let status = failure.http_status();
-    render(info, status, &ErrorPage::new(status, body(info, failure)), None)
+    let mut page = ErrorPage::new(status, body(info, failure));
+    if let Remedy::NewLink(path) = failure.remedy() {
+        page = page.with_new_link(info.crossauth.path(path));
+    }
+    render(info, status, &page, None)
 }
 
 /// `{"ok": true, …}`.

@@ -20,6 +20,7 @@ pub(crate) struct ErrorPage {
     error_messages: Vec<String>,
     error_code: u16,
     error_code_name: &'static str,
+    new_link_path: Option<String>,
 }
 
 impl ErrorPage {
@@ -37,7 +38,14 @@ impl ErrorPage {
             error_messages: error.error_messages,
             error_code: error.error_code,
             error_code_name: error.error_code_name,
+            new_link_path: None,
         }
+    }
+
+    /// Offers the page at this path, which sends a new link.
+    #[must_use]
+    pub(crate) fn with_new_link(self, path: String) -> Self {
+        Self { new_link_path: Some(path), ..self }
     }
 }
 
@@ -47,5 +55,6 @@ impl Page for ErrorPage {
     fn sample() -> Self {
         let detail = vec!["Sign-up is closed".to_owned()];
         Self::new(StatusCode::FORBIDDEN, ErrorBody::new(ErrorCode::Forbidden, detail))
+            .with_new_link("/auth/resendverification".into())
     }
 }

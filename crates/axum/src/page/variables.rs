@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossauth_core::error::ErrorBody;
-use crossauth_core::form::{Field, FieldError, Rule};
+use crossauth_core::form::{Field, FieldError, FieldMessages, Rule};
 use crossauth_core::user::{NewUser, User, UserId};
 use minijinja::value::{Enumerator, Object, Value};
 use serde::Serialize;
@@ -69,7 +69,11 @@ impl Problem {
             FieldError::new(Field::Password, Rule::Common),
             FieldError::new(Field::RepeatPassword, Rule::Mismatch),
         ];
-        ErrorBody::from(&errors[..]).into()
+        let mut fields = FieldMessages::from(&errors[..]);
+        for name in ["email", "old_password", "new_password", "otp"] {
+            fields.add(name, "This is not accepted".to_owned());
+        }
+        ErrorBody::from(&errors[..]).with_fields(fields).into()
     }
 }
 

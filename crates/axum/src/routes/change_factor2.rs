@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HandlerResult;
 use super::configure_factor2::{begun, proof};
-use super::device::KnownDevice;
+use super::device::DeviceEntry;
 use crate::failure::Failure;
 use crate::form::{Form, Submitted};
 use crate::next::{self, NextPath};
@@ -60,7 +60,7 @@ pub(super) struct FactorSummary {
     /// Whether the factor has a secret that can be replaced.
     factor2_has_secret: bool,
     recovery_codes_left: usize,
-    devices: Vec<KnownDevice>,
+    devices: Vec<DeviceEntry>,
 }
 
 impl FactorSummary {
@@ -78,7 +78,7 @@ impl FactorSummary {
             factor2_name: Some(friendly.to_owned()),
             factor2_has_secret: factor.is_some_and(|factor| factor.has_secrets),
             recovery_codes_left: auth.recovery.count(&user.id).await?,
-            devices: devices.into_iter().map(KnownDevice::from).collect(),
+            devices: devices.into_iter().map(DeviceEntry::from).collect(),
         })
     }
 
@@ -88,7 +88,7 @@ impl FactorSummary {
             factor2_name: Some("Authenticator app".into()),
             factor2_has_secret: true,
             recovery_codes_left: 9,
-            devices: vec![KnownDevice::sample()],
+            devices: vec![DeviceEntry::sample()],
         }
     }
 }
@@ -147,6 +147,23 @@ impl Who {
     }
 }
 
+/// The choices. Users who are logged in see a factor that sends codes if their account has the
+/// address or number for it; for the others, the account is not known here.
+fn offered_to(info: &RequestInfo) -> Vec<Offered> {
+    let factors = &info.crossauth.auth().factors;
+    let offered = factors.offered();
+    let Some(user) = info.user() else { return offered };
+    let is_possible = |offered: &Offered| {
+        let factor = factors.find(&FactorName::from(offered.name.as_str()));
+        match factor.and_then(|factor| factor.describe().bound_field) {
+            Some("email") => user.email.is_some(),
+            Some(field) => user.extra.get(field).is_some_and(|value| !value.is_null()),
+            None => true,
+        }
+    };
+    offered.into_iter().filter(is_possible).collect()
+}
+
 impl ChangeFactor2Page {
     fn new(info: &RequestInfo, who: Who, next: Option<NextPath>) -> Self {
         let auth = info.crossauth.auth();
@@ -155,7 +172,7 @@ impl ChangeFactor2Page {
         Self {
             next,
             required: who == Who::MustSetUp,
-            allowed_factor2: auth.factors.offered(),
+            allowed_factor2: offered_to(info),
             factor2: factor2.map_or(FactorName::NONE, FactorName::as_str).to_owned(),
             password_needed: session.is_some_and(|session| auth.enrolment.needs_password(session)),
         }

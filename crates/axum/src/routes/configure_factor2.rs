@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use crossauth_core::Rejection;
 use crossauth_core::enrolment::{Assurance, Begun, Completed, SetUpAttempt, WaitingFactor};
 use crossauth_core::error::ErrorCode;
+use crossauth_core::message::Channel;
 use crossauth_core::protected::FactorProof;
 use crossauth_core::session::{NewSession, Session};
 use crossauth_core::user::{FactorName, User};
@@ -55,6 +56,8 @@ pub(crate) struct ConfigureFactor2Page {
     message: Option<&'static str>,
     /// The name of the factor for users.
     friendly_name: String,
+    /// How codes of the factor are sent: `email` or `sms`.
+    channel: Option<&'static str>,
     /// What the factor shows.
     #[serde(flatten)]
     shown: Map<String, Value>,
@@ -313,9 +316,15 @@ impl ConfigureFactor2Page {
         next: Option<NextPath>,
     ) -> Self {
         let factor = info.crossauth.auth().factors.find(factor);
-        let friendly_name = factor.map(|factor| factor.describe().friendly_name.clone());
-        let friendly_name = friendly_name.unwrap_or_default();
-        Self { next, required: info.user().is_none(), message: None, friendly_name, shown }
+        let factor = factor.map(|factor| factor.describe());
+        Self {
+            next,
+            required: info.user().is_none(),
+            message: None,
+            friendly_name: factor.map(|factor| factor.friendly_name.clone()).unwrap_or_default(),
+            channel: factor.and_then(|factor| factor.channel).map(Channel::as_str),
+            shown,
+        }
     }
 
     /// The page of a set-up that waits.
@@ -350,6 +359,7 @@ impl Page for ConfigureFactor2Page {
             required: true,
             message: Some("Two factor authentication has been updated"),
             friendly_name: "Authenticator app".into(),
+            channel: Some("email"),
             shown: shown.into_iter().collect(),
         }
     }

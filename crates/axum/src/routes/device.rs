@@ -11,6 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::HandlerResult;
+use super::home::day;
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Form, Submitted};
@@ -37,7 +38,18 @@ impl Form for ForgetForm {
 /// A known device, as sent to browsers.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct KnownDevice {
+struct KnownDevice {
+    id: String,
+    name: Option<String>,
+    created: Option<String>,
+    last_used: Option<String>,
+    expires: Option<String>,
+}
+
+/// A known device on the account page, with days in UTC.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeviceEntry {
     id: String,
     name: Option<String>,
     created: Option<String>,
@@ -106,14 +118,27 @@ async fn forget_all(devices: &Devices, user: &UserId) -> Result<usize, StorageEr
     }
 }
 
-impl KnownDevice {
+impl DeviceEntry {
     pub(super) fn sample() -> Self {
         Self {
             id: "device-id".into(),
             name: Some("Firefox on Linux".into()),
-            created: Some("2026-03-01T12:00:00Z".into()),
-            last_used: Some("2026-03-02T12:00:00Z".into()),
-            expires: Some("2026-03-31T12:00:00Z".into()),
+            created: Some("1 March 2026".into()),
+            last_used: Some("2 March 2026".into()),
+            expires: Some("31 March 2026".into()),
+        }
+    }
+}
+
+impl From<Device> for DeviceEntry {
+    fn from(device: Device) -> Self {
+        let Device { id, name, created, last_used, expires, .. } = device;
+        Self {
+            id,
+            name,
+            created: day(created),
+            last_used: last_used.and_then(day),
+            expires: day(expires),
         }
     }
 }

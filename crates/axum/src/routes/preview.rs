@@ -48,7 +48,7 @@ impl Page for PreviewPage {
             kind: "email_verification".into(),
             channel: "email",
             to: "ada@example.com".into(),
-            subject: "Verify your e-mail address".into(),
+            subject: "Verify your email address".into(),
             text: format!("Please open this link:\n{link}"),
             links: vec![link.into()],
         };

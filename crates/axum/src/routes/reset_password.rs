@@ -10,6 +10,7 @@ use crossauth_core::secret::Password;
 use serde::{Deserialize, Serialize};
 
 use super::{HandlerResult, parameter_of};
+use crate::failure::Failure;
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -18,6 +19,9 @@ use crate::session_change::SessionChange;
 use crate::visible_user::VisibleUser;
 
 const DONE: &str = "Your password has been changed.";
+
+/// The page that sends a new link.
+const RENEWAL: &str = "requestpasswordreset";
 
 /// The fields of the form.
 #[derive(Deserialize)]
@@ -55,7 +59,8 @@ struct Body<'a> {
 /// `GET resetpassword/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let token = parameter_of(&request);
-    info.crossauth.auth().password_reset.check(&token).await?;
+    let valid = info.crossauth.auth().password_reset.check(&token).await;
+    valid.map_err(|error| Failure::from(error).with_new_link(RENEWAL))?;
     Ok(response::page(&info, &ResetPasswordPage::with(&info, token)))
 }
 
@@ -70,7 +75,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
         Some(token) if !failure.is_about_a_link() => {
             failure.on_page(&info, || ResetPasswordPage::with(&info, token))
         }
-        Some(_) | None => failure,
+        Some(_) | None => failure.with_new_link(RENEWAL),
     })
 }
 

@@ -335,7 +335,7 @@ impl Page for Factor2Page {
         Self {
             action: LOGIN_ACTION.into(),
             factor2: "email".into(),
-            factor2_name: "Email OTP".into(),
+            factor2_name: "Code by email".into(),
             sent_to: Some("a…@example.com".into()),
             logs_in: true,
             remember_for: Some("30 days".into()),

@@ -5,13 +5,16 @@
 //! does. Verification begins no session.
 
 use axum::extract::Request;
+use crossauth_core::email_link::LinkError;
 use crossauth_core::email_verification::Verified;
 use crossauth_core::user::{User, UserId};
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::profile::editable_fields;
 use super::{HandlerResult, parameter_of};
+use crate::failure::Failure;
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -53,7 +56,8 @@ struct Body {
 /// `GET verifyemail/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let token = parameter_of(&request);
-    let pending = info.crossauth.auth().email_verification.check(&token).await?;
+    let pending = info.crossauth.auth().email_verification.check(&token).await;
+    let pending = pending.map_err(|error| with_new_link(&info, error))?;
     Ok(response::page(&info, &VerifyEmailPage { token, email: pending.email }))
 }
 
@@ -72,13 +76,25 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn verify(info: &RequestInfo, token: &str) -> HandlerResult {
-    let Verified { user, old_email, .. } =
-        info.crossauth.auth().email_verification.verify(token).await?;
+    let Verified { user, old_email, .. } = info
+        .crossauth
+        .auth()
+        .email_verification
+        .verify(token)
+        .await
+        .map_err(|error| with_new_link(info, error))?;
     let user = shown(info, &user, old_email.as_deref());
     Ok(match info.surface {
         Surface::Page => response::page(info, &EmailVerifiedPage { user, old_email }),
         Surface::Api => response::json_ok(info, Body { user }),
     })
+}
+
+/// Users who are logged in have changed their address on the page of their details.
+fn with_new_link(info: &RequestInfo, error: LinkError) -> Failure {
+    let is_change =
+        info.user().is_some() && editable_fields(info).any(|field| field.name == "email");
+    Failure::from(error).with_new_link(if is_change { "updateuser" } else { "resendverification" })
 }
 
 fn shown(info: &RequestInfo, user: &User, old_email: Option<&str>) -> Value {

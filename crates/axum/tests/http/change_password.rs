@@ -235,3 +235,19 @@ async fn required_change_as_json() {
     let anonymous = change(&mut site.browser(), json!({})).await;
     anonymous.assert_failure(401, "Unauthorized");
 }
+
+#[tokio::test]
+async fn forms_of_an_account_lead_to_the_login_once_the_session_has_ended() {
+    let site = Site::new();
+    let forms: [(&str, &[(&str, &str)]); 3] = [
+        ("/changepassword", &[("old_password", PASSWORD), ("new_password", NEW)]),
+        ("/updateuser", &[("user_email", "bob@example.org")]),
+        ("/deleteuser", &[("password", PASSWORD)]),
+    ];
+    for (path, fields) in forms {
+        let response = site.browser().submit(path, fields).await;
+        response.assert_page(401, "Please log in");
+        response.assert_page(401, "href=\"/login\"");
+        assert!(!response.body.contains("<form"), "{path}: {}", response.body);
+    }
+}

@@ -270,8 +270,8 @@ fn build(configured: &Configured, config: &FactorConfig, deps: &FactorDeps) -> A
             let name = friendly(&FactorName::TOTP, "Authenticator app");
             Arc::new(Totp::new(issuer.clone(), name, clock, random))
         }
-        Configured::Email => sent(Channel::Email, friendly(&FactorName::EMAIL, "Email OTP")),
-        Configured::Sms => sent(Channel::Sms, friendly(&FactorName::SMS, "SMS OTP")),
+        Configured::Email => sent(Channel::Email, friendly(&FactorName::EMAIL, "Code by email")),
+        Configured::Sms => sent(Channel::Sms, friendly(&FactorName::SMS, "Code by text message")),
         Configured::DangerDummy { code } => {
             let name = friendly(&FactorName::DUMMY, "Dummy factor");
             Arc::new(Dummy::new(code.clone(), name, clock))

@@ -66,9 +66,9 @@ section! { SecondFactors {
     "factor2.app_name": Optional<Text> => app_name;
     /// What users read for `totp`. If not set, `Authenticator app`.
     "factor2.totp_name": Optional<Text> => totp_name;
-    /// What users read for `email`. If not set, `Email OTP`.
+    /// What users read for `email`. If not set, `Code by email`.
     "factor2.email_name": Optional<Text> => email_name;
-    /// What users read for `sms`. If not set, `SMS OTP`.
+    /// What users read for `sms`. If not set, `Code by text message`.
     "factor2.sms_name": Optional<Text> => sms_name;
     /// How long a code that was sent is valid; ten minutes at most.
     "factor2.code_lifetime": Span => code_lifetime,
