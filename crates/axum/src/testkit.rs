@@ -36,6 +36,7 @@ use http::{HeaderMap, HeaderValue, request};
 use serde_json::{Map, Value};
 
 use crate::crossauth::{Builder, Crossauth};
+use crate::routes::PAGES;
 
 /// The password of every user that this module creates.
 pub const PASSWORD: &str = "correct horse battery staple 7";
@@ -57,6 +58,18 @@ pub fn builder() -> Builder {
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn crossauth() -> Crossauth {
     builder().build().expect("good options")
+}
+
+/// Every page with sample values, without and with errors: a name for the rendering, and its HTML.
+/// For tests of overridden templates, such as of accessibility. Links of the pages begin with
+/// `/auth/`.
+///
+/// # Panics
+///
+/// If a template has an error.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn sample_pages(crossauth: &Crossauth) -> Vec<(String, String)> {
+    crossauth.pages().samples(PAGES).expect("templates render with sample values")
 }
 
 /// A logged-in user.

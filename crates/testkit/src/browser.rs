@@ -13,7 +13,7 @@ mod driver;
 mod site;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::extensions::query::ElementPollerWithTimeout;
@@ -161,6 +161,13 @@ impl Browser {
         self.one(&path).await.click().await.unwrap();
     }
 
+    /// Clicks the button or link with this text twice in quick succession.
+    pub async fn double_click(&self, text: &str) {
+        let path = format!("//*[self::a or self::button][normalize-space(.)='{text}']");
+        let button = self.one(&path).await;
+        self.web.action_chain().double_click_element(&button).perform().await.unwrap();
+    }
+
     /// Opens the details whose summary is this text.
     pub async fn open_details(&self, summary: &str) {
         let path = format!("//summary[normalize-space(.)='{summary}']");
@@ -183,6 +190,20 @@ impl Browser {
         let result = self.command("Runtime.evaluate", parameters).await;
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
+    }
+
+    /// Reloads the page until a JavaScript expression is true in it, and returns its value.
+    pub async fn evaluate_until_true(&self, expression: &str) -> Value {
+        let end = Instant::now() + WAIT_LIMIT;
+        loop {
+            let value = self.evaluate(expression).await;
+            if !matches!(value, Value::Null | Value::Bool(false)) {
+                return value;
+            }
+            let text = self.text().await;
+            assert!(Instant::now() < end, "{} never has {expression}:\n{text}", self.url().await);
+            self.reload().await;
+        }
     }
 
     /// Sets the size of the viewport, in CSS pixels.

@@ -60,18 +60,34 @@ impl Pages {
         Ok(warnings)
     }
 
-    /// Renders a page for its audience, without and with an error.
-    fn render_samples(&self, page: &PageEntry) -> Result<(), PageError> {
+    /// Renders every page with sample values for its audience, without and with errors.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn samples(&self, pages: &[PageEntry]) -> Result<Vec<(String, String)>, PageError> {
+        let mut samples = Vec::new();
+        for page in pages {
+            let name = page.template.name;
+            for (index, html) in self.render_samples(page)?.into_iter().enumerate() {
+                let errors = if index % 2 == 1 { " with errors" } else { "" };
+                samples.push((format!("{name}{errors}"), html));
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Renders a page for its audience, without and with an error in turn.
+    fn render_samples(&self, page: &PageEntry) -> Result<Vec<String>, PageError> {
         let user = sample_user();
         let users: &[_] = match page.audience {
             Audience::LoggedIn => &[Some(&user)],
             Audience::Anyone => &[None, Some(&user)],
         };
         let name = page.template.name;
+        let mut samples = Vec::new();
         for user in users {
             let common = sample_common(*user);
             for problem in [Value::UNDEFINED, sample_problem()] {
-                self.render_layers(name, [(page.sample)(), problem, common.clone()])?;
+                let layers = [(page.sample)(), problem, common.clone()];
+                samples.push(self.render_layers(name, layers)?);
             }
         }
         // Without variables, other branches are rendered. An override may require a variable, but
@@ -79,7 +95,7 @@ impl Pages {
         let rendered = self.environment.get_template(name).and_then(|page| page.render(()));
         match rendered {
             Err(error) if is_unknown_name(&error) => Err(self.locate(name, &error)),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(samples),
         }
     }
 

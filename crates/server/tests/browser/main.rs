@@ -4,11 +4,15 @@
 mod accessibility;
 mod account;
 mod attack;
+mod audit;
 mod guide;
+mod mail;
 mod markup;
 mod page;
 mod redirect;
+mod repetition;
 mod screenshot;
 mod second_factor;
+mod session;
 mod setup;
 mod steps;

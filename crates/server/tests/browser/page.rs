@@ -5,7 +5,8 @@ use std::path::Path;
 use crossauth_testkit::browser::{Browser, ColorScheme};
 use crossauth_testkit::server::Server;
 
-use crate::steps::{log_in, server, sign_up};
+use crate::audit::audit;
+use crate::steps::{assert_no_errors, log_in, server, sign_up};
 
 /// Long text that cannot be broken.
 const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmondeley";
@@ -47,6 +48,7 @@ pub(crate) async fn look(browser: &Browser, server: &Server, name: &str) {
             browser.set_color_scheme(scheme).await;
             let file = format!("{name}-{width}-{scheme:?}.png").to_lowercase();
             browser.screenshot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)).await;
+            audit(browser, &format!("{name}, {width} pixels, {scheme:?}")).await;
             let beyond = "document.documentElement.scrollWidth - innerWidth";
             let beyond = browser.evaluate(beyond).await.as_i64().unwrap();
             assert!(beyond <= 0, "{name} is {beyond} pixels wider than {width}");
@@ -56,12 +58,7 @@ pub(crate) async fn look(browser: &Browser, server: &Server, name: &str) {
             assert_eq!(is_dark, scheme == ColorScheme::Dark, "{name}: {text} on {ground}");
         }
     }
-    // The error status of the page itself is expected.
-    let own =
-        |message: &String| message.starts_with(&server.url("")) && message.contains("status of 4");
-    let errors = browser.take_errors().await;
-    let others: Vec<_> = errors.into_iter().filter(|message| !own(message)).collect();
-    assert_eq!(others, Vec::<String>::new(), "{name}");
+    assert_no_errors(browser, server, name).await;
 }
 
 /// The sum of the channels of a colour such as `rgb(1, 2, 3)`.
