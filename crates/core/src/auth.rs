@@ -5,6 +5,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use crate::account::Accounts;
 use crate::challenge::Challenges;
@@ -237,9 +240,22 @@ impl Auth {
         })
     }
 
+    /// Finishes what the [`tasks`](Self::tasks) have begun, in at most `limit`. For a graceful
+    /// shutdown, after the last request was answered, while the tasks are still running.
+    ///
+    /// Handles the requests for mail that wait, such as those to reset a password, and waits for the
+    /// messages that are being sent. Messages that are not sent by then are left to other processes
+    /// and the next start.
+    pub async fn finish(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        if timeout_at(deadline, self.handle_mail_requests()).await.is_err() {
+            tracing::warn!("stopped with requests for mail that were not handled");
+        }
+        self.outbox.stop(deadline.saturating_duration_since(Instant::now())).await;
+    }
+
     /// Handles the requests for mail that wait, such as those to reset a password, which the
-    /// [`tasks`](Self::tasks) do otherwise. For a graceful shutdown, after the last request was
-    /// answered, and for tests.
+    /// [`tasks`](Self::tasks) do otherwise. For tests.
     pub async fn handle_mail_requests(&self) {
         self.mail_requests.handle_waiting().await;
     }

@@ -8,9 +8,11 @@
 //!
 //! Of each message one is sent, with one exception: if the process is killed after a mail server
 //! has accepted the message and before that is stored, it is sent again after its lease has ended,
-//! with the same `Message-ID`, by which mail programs recognise duplicates.
+//! with the same `Message-ID`, by which mail programs recognise duplicates. A process that is
+//! [stopped](crate::Auth::finish) gives back what it has claimed and not sent.
 
 mod attempt;
+mod claims;
 mod preview;
 mod transport;
 mod worker;
@@ -24,6 +26,7 @@ use crate::message::{Channel, Message, Messages};
 use crate::storage::{ListedMessage, MessagePosition, MessageState, OutboxStore, StorageError};
 
 use attempt::Attempts;
+use claims::Claims;
 pub use preview::{Preview, PreviewedMessage};
 pub use transport::{
     Delivery, Mail, MailTransport, PlainText, RenderError, Rendered, Renderer, SendError,
@@ -41,6 +44,7 @@ pub struct Outbox {
     store: Arc<dyn OutboxStore>,
     clock: Arc<dyn Clock>,
     attempts: Attempts,
+    claims: Claims,
 }
 
 impl fmt::Debug for Outbox {
@@ -57,7 +61,7 @@ impl Outbox {
         delivery: Delivery,
     ) -> Self {
         let attempts = Attempts { clock: clock.clone(), messages, delivery };
-        Self { store, clock, attempts }
+        Self { store, clock, attempts, claims: Claims::default() }
     }
 
     /// Stores messages to send, where nothing else is stored with them.

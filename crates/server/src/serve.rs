@@ -36,6 +36,9 @@ pub(crate) use signal::StopSignals;
 /// has already sent.
 const IDLE_GRACE: Duration = Duration::from_millis(500);
 
+/// Maximum time at the end for messages that are being sent, within the grace period.
+const MAIL_GRACE: Duration = Duration::from_secs(5);
+
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -115,9 +118,7 @@ impl Server {
         tokio::select! {
             () = async {
                 drain(listener, accepting, &open, stages).await;
-                // Mail that the last requests have requested, such as a link to reset a password.
-                let asked_for = crossauth.auth().handle_mail_requests();
-                let _ = tokio::time::timeout(stages.unfinished, asked_for).await;
+                crossauth.auth().finish(stages.unfinished.min(MAIL_GRACE)).await;
             } => {}
             () = signals.next() => {
                 tracing::warn!("stopped with unfinished requests: received a second signal");

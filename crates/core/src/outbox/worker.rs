@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Outbox;
-use super::attempt::lease;
 use crate::storage::{Queued, Settlement, StorageError};
 
 /// Messages that are sent at once.
@@ -26,6 +25,7 @@ const SETTLE_ATTEMPTS: u32 = 6;
 impl Outbox {
     /// Sends messages for as long as it is polled.
     pub(crate) async fn run(self: Arc<Self>) {
+        self.claims.restart();
         let mut sending = JoinSet::new();
         let mut failing = false;
         loop {
@@ -49,8 +49,7 @@ impl Outbox {
             if free == 0 {
                 return Ok(());
             }
-            let now = self.clock.now();
-            let claimed = self.store.claim(now, lease(now), free).await?;
+            let claimed = self.claim(free).await?;
             let is_last = u32::try_from(claimed.len()).is_ok_and(|claimed| claimed < free);
             for queued in claimed {
                 let outbox = Arc::clone(self);
@@ -65,6 +64,7 @@ impl Outbox {
     async fn send(&self, queued: &Queued) {
         let settlement = self.attempts.send(queued).await;
         self.settle(queued, &settlement).await;
+        self.claims.settle(&queued.message.id);
     }
 
     /// Stores the outcome, also if storage is unavailable for a moment: otherwise a message that
@@ -108,10 +108,9 @@ impl Outbox {
     ///
     /// For applications that have no background tasks, and for tests.
     pub async fn send_now(&self) -> Result<usize, StorageError> {
-        let now = self.clock.now();
         let mut sent = 0;
         loop {
-            let claimed = self.store.claim(now, lease(now), CONCURRENCY).await?;
+            let claimed = self.claim(CONCURRENCY).await?;
             if claimed.is_empty() {
                 return Ok(sent);
             }

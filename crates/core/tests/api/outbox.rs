@@ -71,6 +71,17 @@ impl MailTransport for Silent {
     }
 }
 
+/// Accepts after this time.
+struct Slow(Duration, Arc<Transport>);
+
+#[async_trait]
+impl MailTransport for Slow {
+    async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        tokio::time::sleep(self.0).await;
+        MailTransport::send(&*self.1, mail).await
+    }
+}
+
 struct Site {
     auth: Auth,
     clock: FixedClock,
@@ -366,6 +377,63 @@ async fn a_silent_mail_server_delays_text_messages_by_no_more_than_its_share() {
     assert_eq!(waiting.len(), 7);
     let error = waiting[0].error.as_deref();
     assert_eq!(error, Some("no answer within 60 s"));
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_messages_that_are_being_sent() {
+    let transport = Arc::<Transport>::default();
+    let slow = Arc::new(Slow(Duration::from_secs(3), transport.clone()));
+    let site = Site::with(|delivery| delivery.mail = Some(slow));
+    let tasks = tokio::spawn(site.auth.tasks());
+    for _ in 0..8 {
+        site.enqueue(MessageKind::PasswordReset).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    site.enqueue(MessageKind::PasswordReset).await;
+    let begun = tokio::time::Instant::now();
+    site.auth.finish(Duration::from_secs(5)).await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(transport.count(), 8);
+    tasks.abort();
+    // The ninth was not begun, and waits for the next process.
+    let next = Site::over(site.storage.clone(), SECRET, |_| {});
+    assert_eq!(next.send().await, 1);
+    assert_eq!(next.transport.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_gives_back_what_is_not_sent_in_time() {
+    let site = Site::with(|delivery| delivery.mail = Some(Arc::new(Silent)));
+    let tasks = tokio::spawn(site.auth.tasks());
+    for _ in 0..9 {
+        site.enqueue(MessageKind::PasswordReset).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let begun = tokio::time::Instant::now();
+    site.auth.finish(Duration::from_secs(5)).await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    tasks.abort();
+    // Without a change of the clock: no lease has to end.
+    let next = Site::over(site.storage.clone(), SECRET, |_| {});
+    assert_eq!(next.send().await, 9);
+    assert_eq!(next.transport.count(), 9);
+    assert!(next.listed(MessageState::Waiting).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_are_started_again_after_a_shutdown_send_messages() {
+    let site = Site::new();
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    site.auth.finish(Duration::from_secs(5)).await;
+    site.enqueue(MessageKind::PasswordReset).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(site.transport.count(), 0);
+    tasks.abort();
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(site.transport.count(), 1);
     tasks.abort();
 }
 
