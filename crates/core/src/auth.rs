@@ -39,6 +39,7 @@ use crate::session::{SessionConfig, Sessions};
 use crate::setup::Setup;
 use crate::signup::{Signup, SignupConfig, SignupParts};
 use crate::storage::Storage;
+use crate::token::Tokens;
 use crate::vault::Vault;
 
 /// Configuration of the use cases.
@@ -171,6 +172,8 @@ pub struct Auth {
     pub password_reset: Arc<PasswordReset>,
     /// Creates the first administrator.
     pub setup: Setup,
+    /// Issues and takes one-time tokens of the application.
+    pub tokens: Tokens,
     /// Composes messages to users.
     pub messages: Arc<Messages>,
     /// The messages that wait to be sent.
@@ -205,7 +208,6 @@ impl Auth {
             sessions: sessions.clone(),
             login: login.clone(),
             enrolment: enrolment.clone(),
-            factors: deps.factors.clone(),
             verification: mail_requests.verification.clone(),
         };
         let profile = ProfileParts {
@@ -221,11 +223,12 @@ impl Auth {
             password_change: PasswordChanges::new(&deps, owners, keeper, reauthentication),
             profile: Profile::new(&deps, profile),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
-            signup: Signup::new(parts, config.signup),
+            signup: Signup::new(&deps, parts, config.signup),
             email_verification: mail_requests.verification.clone(),
             password_reset: mail_requests.reset.clone(),
             mail_requests,
             setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
+            tokens: Tokens::new(&deps),
             messages: deps.messages.clone(),
             outbox: Arc::new(outbox),
             factors: deps.factors.clone(),

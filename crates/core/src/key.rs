@@ -70,6 +70,8 @@ key_prefixes! {
     RecoveryCode = "rc:",
     /// The link that takes a change of the e-mail address back.
     AddressRestore = "ra:",
+    /// A one-time token of the application.
+    ApplicationToken = "app:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
 }
@@ -128,5 +130,22 @@ impl Key {
     /// Whether the key has expired at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_formats_document_every_prefix() {
+        let document = include_str!("../../../docs/reference/wire-formats.md");
+        let (_, listed) = document.split_once("Prefixes of stored keys:").unwrap();
+        let (listed, _) = listed.split_once("\n\n").unwrap();
+        for prefix in KeyPrefix::ALL {
+            let text = format!("`{}`", prefix.as_str());
+            assert!(listed.contains(&text), "{text} is not documented");
+        }
+        assert_eq!(listed.matches(":`").count(), KeyPrefix::ALL.len());
     }
 }

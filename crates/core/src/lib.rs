@@ -77,6 +77,7 @@ pub mod session;
 pub mod setup;
 pub mod signup;
 pub mod storage;
+pub mod token;
 pub mod user;
 mod vault;
 pub mod visitor;

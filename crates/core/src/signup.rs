@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::clock::Timestamp;
+use crate::deps::Deps;
 use crate::email_verification::EmailVerification;
 use crate::enrolment::{Begun, Enrolment, EnrolmentError, SignupFactor};
 use crate::factor::{Factor, Factors};
@@ -114,13 +115,13 @@ pub(crate) struct SignupParts {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) login: Arc<Login>,
     pub(crate) enrolment: Arc<Enrolment>,
-    pub(crate) factors: Arc<Factors>,
     pub(crate) verification: Arc<EmailVerification>,
 }
 
 impl Signup {
-    pub(crate) fn new(parts: SignupParts, config: SignupConfig) -> Self {
-        let SignupParts { accounts, sessions, login, enrolment, factors, verification } = parts;
+    pub(crate) fn new(deps: &Deps, parts: SignupParts, config: SignupConfig) -> Self {
+        let SignupParts { accounts, sessions, login, enrolment, verification } = parts;
+        let factors = deps.factors.clone();
         Self { accounts, sessions, login, enrolment, factors, verification, config }
     }
 

@@ -144,8 +144,9 @@
 pub mod domain {
     pub use crossauth_core::{
         Auth, AuthConfig, RECOVERY_CODE, Rejection, Sources, account, clock, cookie, crypto, csrf,
-        device, enrolment, error, factor, form, hooks, key, login, message, outbox, password,
-        protected, random, recovery, secret, session, setup, signup, storage, user,
+        device, email_link, email_verification, enrolment, error, factor, form, hooks, key, login,
+        message, outbox, password, password_change, password_reset, profile, protected, random,
+        reauthentication, recovery, secret, session, setup, signup, storage, token, user, visitor,
     };
 }
 

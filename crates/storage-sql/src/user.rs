@@ -3,6 +3,7 @@
 mod change;
 mod owned;
 mod statement;
+mod taken;
 mod write;
 
 use std::sync::Arc;

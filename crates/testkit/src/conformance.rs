@@ -5,8 +5,10 @@
 //! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests),
 //! [`session_store_tests!`](crate::session_store_tests),
 //! [`outbox_store_tests!`](crate::outbox_store_tests) and
-//! [`attempt_store_tests!`](crate::attempt_store_tests); [`store_tests!`](crate::store_tests) runs
-//! all of them. A rule that is in no suite does not compile.
+//! [`attempt_store_tests!`](crate::attempt_store_tests). One more,
+//! [`use_case_tests!`](crate::use_case_tests), has the use cases compete for what works once.
+//! [`store_tests!`](crate::store_tests) runs all of them. A rule that is in no suite does not
+//! compile.
 //!
 //! To add a rule, write a `pub async fn` in the module of its subject and name it in the suite
 //! below.
@@ -20,14 +22,18 @@
 
 mod attempt;
 mod change;
+mod code;
 mod data;
+mod delivery;
 mod effect;
 mod guard;
 mod key;
+mod link;
 mod outbox;
 mod sample;
 mod session;
 mod single_use;
+mod site;
 mod user;
 
 /// Application fields of users for these tests, with their SQL types.
@@ -147,6 +153,7 @@ suite! {
     effect [
         token_is_consumed,
         absent_token_changes_nothing,
+        absent_token_takes_precedence_over_the_state,
         token_of_another_user_is_not_consumed,
         ended_sessions_are_refused_and_others_stay,
         one_session_may_be_kept,
@@ -290,7 +297,34 @@ suite! {
     ]
 }
 
-/// Generates one test per rule of all ports.
+suite! {
+    ($)
+    /// Generates one test per rule of use cases that compete.
+    use_case_tests
+    link []
+    raced [
+        one_verification_link_verifies_once,
+        one_change_of_address_is_made_and_taken_back_once,
+        one_reset_link_sets_one_password,
+        one_token_of_the_application_is_taken_once,
+    ]
+    code []
+    raced [
+        one_code_of_an_application_logs_in_once,
+        one_code_that_was_sent_logs_in_once,
+        one_code_in_a_text_message_logs_in_once,
+        one_recovery_code_logs_in_once,
+        one_waiting_login_begins_one_session,
+        one_waiting_request_is_executed_once,
+        one_waiting_factor_is_set_up_once,
+    ]
+    delivery []
+    raced [
+        each_message_is_sent_by_one_of_many_workers,
+    ]
+}
+
+/// Generates one test per rule of all ports, and of the use cases over them.
 ///
 /// See [`user_store_tests!`](crate::user_store_tests) for its argument.
 #[macro_export]
@@ -301,5 +335,6 @@ macro_rules! store_tests {
         $crate::session_store_tests!($make);
         $crate::outbox_store_tests!($make);
         $crate::attempt_store_tests!($make);
+        $crate::use_case_tests!($make);
     };
 }

@@ -154,7 +154,8 @@ pub enum Changed {
     GuardFailed,
     /// The account is the last administrator.
     LastAdmin,
-    /// The required one-time key does not exist.
+    /// The required one-time key does not exist. Takes precedence over
+    /// [`NotAllowed`](Self::NotAllowed): a concurrent use of the key may have changed the state.
     TokenGone,
     /// A code was used before.
     AlreadyUsed,

@@ -49,6 +49,24 @@ pub(super) async fn absent_token_changes_nothing(storage: &Storage) {
     assert_eq!(present(storage, &["p:1"]).await, ["p:1"]);
 }
 
+/// If the token does not exist, that is reported also if the state does not allow the event: another
+/// use of the token may have changed the state a moment ago.
+pub(super) async fn absent_token_takes_precedence_over_the_state(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    let carol = create_named(storage, "carol").await;
+    insert_key(storage, "e:bob", Some(&bob.id)).await;
+    insert_key(storage, "e:carol", Some(&carol.id)).await;
+    for (token, expected) in [
+        ("e:absent", Changed::TokenGone),
+        ("e:carol", Changed::TokenGone),
+        ("e:bob", Changed::NotAllowed),
+    ] {
+        let verified = Change { event: Some(StateEvent::EmailVerified), ..consuming(token) };
+        assert_eq!(storage.users.change(&bob.id, &verified).await.unwrap(), expected, "{token}");
+    }
+    assert_eq!(present(storage, &["e:bob", "e:carol"]).await, ["e:bob", "e:carol"]);
+}
+
 /// A token permits an operation on its owner's account only.
 pub(super) async fn token_of_another_user_is_not_consumed(storage: &Storage) {
     let bob = create_bob(storage).await;

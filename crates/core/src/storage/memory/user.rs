@@ -77,7 +77,10 @@ impl UserStore for MemoryStorage {
         }
         let mut changed = account.user.clone();
         if let Some(event) = *event {
-            let Some(next) = changed.state.after(event) else { return Ok(Changed::NotAllowed) };
+            let Some(next) = changed.state.after(event) else {
+                let has_token = state.has_token(effects.consume, Some(id));
+                return Ok(if has_token { Changed::NotAllowed } else { Changed::TokenGone });
+            };
             changed.state = next;
         }
         user.clone().apply(&mut changed);

@@ -67,6 +67,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::Door",
             "core::EmailVerificationConfig",
             "core::FactorConfig",
+            "core::NewToken",
             "core::PasswordResetConfig",
             "core::ProfileUpdate",
             "core::ResetForm",

@@ -192,3 +192,16 @@ fn facade_defines_nothing_of_its_own() {
     assert_eq!(definition("/// fn\npub use a::b;"), None);
     assert_eq!(definition("pub use a::b;\npub(crate) fn c() {}"), Some("fn"));
 }
+
+#[test]
+fn facade_has_every_module_of_the_core() {
+    let read = |path| fs::read_to_string(root().join(path)).unwrap();
+    let (core, facade) = (read("crates/core/src/lib.rs"), read("crates/crossauth/src/lib.rs"));
+    let (_, domain) = facade.split_once("pub mod domain {").unwrap();
+    let (domain, _) = domain.split_once("\n}").unwrap();
+    let names = domain.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+    let names: Vec<&str> = names.collect();
+    let modules = core.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<&str> = modules.filter(|module| !names.contains(module)).collect();
+    assert_eq!(missing, [""; 0], "add them to `crossauth::domain`");
+}
