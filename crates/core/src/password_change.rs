@@ -194,7 +194,7 @@ impl PasswordChanges {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed");
                 let user = stored.regardless_of_state().0;
-                let session = self.sessions.prepared(id, &key, None, user);
+                let session = self.sessions.prepared(id, &key, user);
                 Ok(PasswordChangeOutcome::Changed(Box::new(session)))
             }
             Changed::GuardFailed => Ok(PasswordChangeOutcome::Rejected(PasswordRejection::Wrong)),

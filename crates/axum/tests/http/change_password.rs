@@ -143,22 +143,6 @@ async fn page_changes_the_password_and_confirms_it() {
 }
 
 #[tokio::test]
-async fn cookie_keeps_the_persistence_of_the_login() {
-    let site = Site::new();
-    site.logged_in("bob").await;
-    for (persist, expires) in [(true, true), (false, false)] {
-        let mut bob = site.browser();
-        let login = json!({"username": "bob", "password": PASSWORD, "persist": persist});
-        assert_eq!(bob.post("/api/login", login).await.status, 200);
-        let response = change(&mut bob, json!({})).await;
-        let cookie = response.set_cookie("SESSIONID").unwrap();
-        assert_eq!(cookie.contains("Expires="), expires, "{cookie}");
-        let back = json!({"old_password": NEW, "new_password": PASSWORD});
-        assert_eq!(change(&mut bob, back).await.status, 200);
-    }
-}
-
-#[tokio::test]
 async fn of_concurrent_changes_exactly_one_succeeds() {
     let site = Site::new();
     let mut bob = site.logged_in("bob").await;

@@ -31,6 +31,7 @@ mod logout;
 mod outage;
 mod password;
 mod password_reset;
+mod persistence;
 mod preview;
 mod profile;
 mod profile_factor;

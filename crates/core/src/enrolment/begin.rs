@@ -180,7 +180,7 @@ impl Enrolment {
             pending,
             reason: *reason,
             two_factor_initiated: false,
-            persist: None,
+            persist: previous.and_then(|slot| slot.persist),
             bound: bound.clone(),
         };
         let change = DataChange::slot(&slot).map_err(StorageError::bug)?;

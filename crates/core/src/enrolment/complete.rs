@@ -22,13 +22,13 @@ pub struct SetUpAttempt<'a> {
     pub session: &'a Session,
     /// The fields of the request. Only those of the factor are read.
     pub fields: &'a Map<String, Value>,
-    /// Whether the cookie of the new session outlives the browser; `None` for the configured
-    /// default.
+    /// Whether the cookie of the first session of a user outlives the browser; `None` for what the
+    /// sign-up or the login said. A session that continues keeps its persistence.
     pub persist: Option<Persistence>,
 }
 
 impl<'a> SetUpAttempt<'a> {
-    /// A code, with the persistence that the sign-up said or the configured one.
+    /// A code, with the persistence that the sign-up or the login said.
     pub fn new(session: &'a Session, fields: &'a Map<String, Value>) -> Self {
         Self { session, fields, persist: None }
     }
@@ -96,7 +96,9 @@ impl Enrolment {
         };
         let (recovery_codes, keys) = recovery::make(&*self.random, &*self.clock);
         let logs_in = next.refusal(StateChecks::ALL).is_none();
-        let session = logs_in.then(|| self.next_session(attempt, slot.reason, account));
+        let persist = attempt.persist.or_else(|| slot.persistence());
+        let next_session = || self.next_session(attempt.session, slot.reason, persist, account);
+        let session = logs_in.then(next_session);
         let issued = Issued { session, keys };
         let factor = &slot.pending.factor2;
         let (user, secrets) = (self.user_update(slot), self.secrets(account, accepted)?);
@@ -124,8 +126,7 @@ impl Enrolment {
                 let (user, _) = stored.regardless_of_state();
                 tracing::info!(user = %user.id, %factor, "second factor set up");
                 let session = issued.session.map(|(id, key)| {
-                    let persist = attempt.persist.or_else(|| slot.persistence());
-                    Box::new(self.sessions.prepared(id, &key, persist, user.clone()))
+                    Box::new(self.sessions.prepared(id, &key, user.clone()))
                 });
                 Completed::Done { user: Box::new(user), session, recovery_codes }
             }
@@ -182,11 +183,9 @@ impl Enrolment {
         if let Some(refusal) = next.refusal(StateChecks::ALL) {
             return Ok(Begun::Refused(refusal));
         }
-        let fields = Map::new();
-        let attempt = SetUpAttempt::new(session, &fields);
         let reason = if session.user.is_some() { Reason::Change } else { Reason::Reset };
         let issued = Issued {
-            session: Some(self.next_session(&attempt, reason, account)),
+            session: Some(self.next_session(session, reason, None, account)),
             keys: Vec::new(),
         };
         let notice = self.notice(reason, &account.user, None)?;
@@ -212,7 +211,7 @@ impl Enrolment {
         };
         let (user, _) = stored.regardless_of_state();
         tracing::info!(user = %user.id, "second factor turned off");
-        let session = Box::new(self.sessions.prepared(id, &key, None, user));
+        let session = Box::new(self.sessions.prepared(id, &key, user));
         Ok(Begun::TurnedOff { session })
     }
 
@@ -220,16 +219,18 @@ impl Enrolment {
     /// logged in, a new one.
     fn next_session(
         &self,
-        attempt: &SetUpAttempt<'_>,
+        session: &Session,
         reason: Reason,
+        persist: Option<Persistence>,
         account: &Account,
     ) -> (SessionId, Key) {
         match reason {
-            Reason::Change => self.sessions.prepare_rotated(attempt.session, PendingFactor::NAME),
+            Reason::Change => self.sessions.prepare_rotated(session, PendingFactor::NAME),
             Reason::Login | Reason::Signup | Reason::Reset => {
-                let replaces = Replaced::new(&attempt.session.id, &attempt.session.key);
-                let beginning =
-                    BeginOptions { replaces: Some(replaces), ..BeginOptions::default() };
+                let replaces = Replaced::new(&session.id, &session.key);
+                let persist = persist.or_else(|| replaces.chosen_persistence());
+                let replaces = Some(replaces);
+                let beginning = BeginOptions { replaces, persist, ..BeginOptions::default() };
                 self.sessions.prepare(&account.user.id, &beginning)
             }
         }

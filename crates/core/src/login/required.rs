@@ -133,9 +133,9 @@ impl Login {
         let kept = door.replaces.map(|old| old.application_data()).unwrap_or_default();
         let data = KeyData::from_object(&kept).changed(&[change]).map_err(StorageError::bug)?;
         let lifetime = Some(LIFETIME);
-        let Door { replaces, visitor, .. } = door;
+        let Door { replaces, visitor, persist, .. } = door;
         let beginning =
-            BeginOptions { replaces, lifetime, visitor, data, ..BeginOptions::default() };
+            BeginOptions { replaces, lifetime, persist, visitor, data, ..BeginOptions::default() };
         match self.sessions.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(session),
             Begun::NoSuchUser

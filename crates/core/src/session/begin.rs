@@ -46,6 +46,11 @@ impl<'a> Replaced<'a> {
         data.unwrap_or_default()
     }
 
+    /// What the user chose in the first step of the login that an anonymous session is for.
+    pub(crate) fn chosen_persistence(&self) -> Option<Persistence> {
+        self.anonymous_data().and_then(|data| Client::of(data).persistence())
+    }
+
     /// The data of an anonymous session.
     fn anonymous_data(&self) -> Option<&'a KeyData> {
         self.data.filter(|_| !self.of_user)
@@ -85,7 +90,7 @@ pub struct BeginOptions<'a> {
     /// When the session expires at the latest, from now on; `None` for the configured maximum only.
     pub lifetime: Option<Duration>,
     /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
-    /// anonymous session never does.
+    /// anonymous session never does; the choice is recorded there for the session of the user.
     pub persist: Option<Persistence>,
     /// The visitor whose session begins.
     pub visitor: Visitor<'a>,
@@ -218,8 +223,12 @@ impl Sessions {
             key.lastactive = self.config.idle_timeout.map(|_| key.created);
         }
         key.data = self.initial_data(owner, beginning);
-        if owner != Owner::Anonymous || beginning.visitor != Visitor::default() {
-            let persist = beginning.persist.unwrap_or(self.config.persist);
+        let persist = match owner {
+            // What the user chose for the session that follows.
+            Owner::Anonymous => beginning.persist,
+            Owner::User(_) | Owner::NewUser => Some(beginning.persist.unwrap_or(self.config.persist)),
+        };
+        if persist.is_some() || beginning.visitor != Visitor::default() {
             let replaced = beginning.replaces.and_then(|old| old.data);
             key.data = Client::new(beginning.visitor, replaced, persist).write_to(key.data);
         }

@@ -30,9 +30,9 @@ impl Client {
     pub(super) fn new(
         visitor: Visitor<'_>,
         replaced: Option<&KeyData>,
-        persist: Persistence,
+        persist: Option<Persistence>,
     ) -> Self {
-        let persist = Some(persist == Persistence::Persistent);
+        let persist = persist.map(|persist| persist == Persistence::Persistent);
         match replaced.filter(|_| visitor == Visitor::default()) {
             Some(data) => Self { persist, ..Self::of(data) },
             None => Self { device: visitor.device(), address: visitor.address, persist },

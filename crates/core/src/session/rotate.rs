@@ -1,6 +1,6 @@
 //! Sessions that other use cases store together with a change, and changes of their data.
 
-use super::{BeginOptions, NewSession, Persistence, Session, SessionId, Sessions};
+use super::{BeginOptions, NewSession, Session, SessionId, Sessions};
 use crate::crypto::stored_value;
 use crate::key::{DataChange, Key, KeyPrefix, Owner};
 use crate::message::Message;
@@ -32,16 +32,15 @@ impl Sessions {
         (self.assign_id(&mut key), key)
     }
 
-    /// A session that was stored, to be sent to the browser.
+    /// A session that was stored, to be sent to the browser. Its cookie has the persistence that
+    /// the key records.
     pub(crate) fn prepared(
         &self,
         id: SessionId,
         key: &Key,
-        persist: Option<Persistence>,
         user: User,
     ) -> NewSession {
-        let beginning = BeginOptions { persist, ..BeginOptions::default() };
-        self.new_session(id, key, &beginning, Some(Box::new(user)))
+        self.new_session(id, key, &BeginOptions::default(), Some(Box::new(user)))
     }
 
     /// Applies changes to the data of a session, those of Crossauth's fields included.
