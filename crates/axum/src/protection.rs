@@ -14,6 +14,7 @@ use crossauth_core::Rejection;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::protected::{FactorProof, Protected, StoredRequest};
 use crossauth_core::session::Session;
+use crossauth_core::user::FactorName;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri};
@@ -36,7 +37,6 @@ pub(crate) enum Checked {
     Respond(Response),
 }
 
-/// The response to a request of a program that needs the factor.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FactorRequired<'a> {
@@ -135,11 +135,7 @@ pub(crate) async fn protect_if(
         }
         Protected::Challenged { factor, shown } => Ok(Checked::Respond(match info.surface {
             Surface::Page => response::redirect(info, &info.crossauth.path("factor2")),
-            Surface::Api => {
-                let factor2 = factor.as_str();
-                let shown = without_factor(shown);
-                response::json_ok(info, FactorRequired { factor2_required: true, factor2, shown })
-            }
+            Surface::Api => factor_required(info, &factor, shown),
         })),
         Protected::Confirmed { request, proof } => {
             Ok(Checked::Execute(replay(info, parts, request, proof)?))
@@ -150,6 +146,16 @@ pub(crate) async fn protect_if(
             .message("The request is too large to wait for the second factor")),
         Protected::Refused(refusal) => Err(refusal.into()),
     }
+}
+
+/// The response to a request of a program that needs the factor.
+pub(crate) fn factor_required(
+    info: &RequestInfo,
+    factor: &FactorName,
+    shown: Map<String, Value>,
+) -> Response {
+    let (factor2, shown) = (factor.as_str(), without_factor(shown));
+    response::json_ok(info, FactorRequired { factor2_required: true, factor2, shown })
 }
 
 /// What is shown for a challenge, without a member that responses have anyway.

@@ -2,6 +2,7 @@
 
 mod limit;
 mod pending;
+mod resend;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::vault::{Vault, is_encrypted};
 pub(crate) use pending::{
     FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required,
 };
+pub use resend::Resent;
 
 /// The field of a response with a recovery code.
 pub const RECOVERY_CODE: &str = "recovery_code";

@@ -48,9 +48,10 @@ use crate::storage::{
 use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks, UserId};
 use crate::visitor::Visitor;
 
+pub use crate::challenge::Resent;
 pub use required::RequiredChange;
 pub use second_factor::{
-    PendingLogin, Resent, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
+    PendingLogin, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
 };
 
 /// One attempt to log in.

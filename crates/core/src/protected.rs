@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::challenge::{
-    Account, Challenges, Judged, Made, MakeError, PendingRequest, RECOVERY_CODE, Rejection,
+    Account, Challenges, Judged, Made, MakeError, PendingRequest, RECOVERY_CODE, Rejection, Resent,
 };
+use crate::clock::Timestamp;
 use crate::crypto::encoding::{decode, encode};
 use crate::factor::{Demand, FactorError, Purpose, Response};
 use crate::key::{DataChange, Slot};
-use crate::session::{Session, Sessions, With};
+use crate::session::{Session, Sessions, With, updated};
 use crate::storage::{StorageError, UpdateDataError, Updated};
 use crate::user::{FactorName, Refusal, UserId};
 
@@ -119,6 +120,8 @@ pub struct WaitingRequest {
     pub factor: FactorName,
     /// Path and query, to which the code is to be sent.
     pub url: String,
+    /// When it expires.
+    pub expires: Timestamp,
 }
 
 /// Demands the second factor for requests of logged-in users.
@@ -167,7 +170,24 @@ impl Protection {
     /// The request that waits in a session.
     pub fn waiting(&self, session: &Session) -> Option<WaitingRequest> {
         let slot = self.slot(session)?;
-        Some(WaitingRequest { factor: slot.pending.factor2, url: slot.url })
+        let expires = slot.pending.expires();
+        Some(WaitingRequest { factor: slot.pending.factor2, url: slot.url, expires })
+    }
+
+    /// Sends another code to the user of a waiting request. The one before is not valid any more,
+    /// and the count of wrong codes goes on.
+    pub async fn resend(&self, session: &Session) -> Result<Resent, FactorError> {
+        const GONE: Resent = Resent::Rejected(Rejection::Gone);
+        let Some(mut slot) = self.slot(session) else { return Ok(GONE) };
+        let made = match self.challenges.remake(&slot.pending, Purpose::Confirmation).await? {
+            Ok(made) => made,
+            Err(refused) => return Ok(refused),
+        };
+        let Made { pending, shown, send } = made;
+        slot.pending = pending;
+        let (id, challenge) = (&session.id, &slot.pending.challenge);
+        let waits = self.sessions.replace_slot(id, &slot, challenge, &send).await?;
+        Ok(if waits { Resent::Sent { shown } } else { GONE })
     }
 
     /// Whether a request to this path waits in a session.
@@ -298,14 +318,4 @@ impl PendingRequest {
 
 fn path(url: &str) -> &str {
     url.split_once('?').map_or(url, |(path, _)| path)
-}
-
-/// The outcome of changing the data of a session; `None` if there is no such session.
-fn updated(changed: Result<Updated, UpdateDataError>) -> Result<Option<Updated>, StorageError> {
-    match changed {
-        Ok(updated) => Ok(Some(updated)),
-        Err(UpdateDataError::NotFound) => Ok(None),
-        Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error)),
-        Err(UpdateDataError::Storage(error)) => Err(error),
-    }
 }

@@ -50,7 +50,7 @@ pub use begin::{BeginOptions, Begun, NewSession, Replaced};
 pub(crate) use first::NewAccount;
 pub use id::SessionId;
 pub use list::{EndedSession, ListedSession};
-pub(crate) use rotate::With;
+pub(crate) use rotate::{With, updated};
 
 /// How often the use of a session is recorded if there is no idle time-out: only for the list of
 /// sessions.

@@ -89,21 +89,33 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
             let page = ConfigureFactor2Page::of(&info, waiting, next::in_query(&info.uri));
             Ok(waiting_response(&info, page))
         }
-        None if info.user().is_some() => Ok(begun_by_post(&info)),
-        None => Err(Failure::login_needed()),
+        None => nothing_waits(&info),
     }
 }
 
-/// Upstream's `GET` begins to replace the secret. Links on other sites must not.
+/// The response to `GET` where no set-up waits: to a reload of the page after it is completed, and
+/// to upstream's `GET`, which begins to replace the secret. Links on other sites must not.
+fn nothing_waits(info: &RequestInfo) -> HandlerResult {
+    match info.surface {
+        Surface::Page => after_set_up(info, next::in_query(&info.uri)),
+        Surface::Api => info.require_user().map(|_| begun_by_post(info)),
+    }
+}
+
+/// Leads to what a user can do about the second factor where no set-up waits.
+fn after_set_up(info: &RequestInfo, next: Option<NextPath>) -> HandlerResult {
+    let has_factor = info.require_user()?.factor2.is_some();
+    let page = info.crossauth.path(if has_factor { "recoverycodes" } else { "changefactor2" });
+    let query = next.map(|next| format!("?next={}", next.encoded())).unwrap_or_default();
+    Ok(response::redirect(info, &format!("{page}{query}")))
+}
+
 fn begun_by_post(info: &RequestInfo) -> Response {
     let failure = Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
         .message(format!(
             "No second factor is being set up. Send POST to {} to change it",
-            info.crossauth.path(match info.surface {
-                Surface::Page => "changefactor2",
-                Surface::Api => "api/configurefactor2",
-            })
+            info.crossauth.path("api/configurefactor2")
         ));
     ([(header::ALLOW, "POST")], failure).into_response()
 }
@@ -111,9 +123,11 @@ fn begun_by_post(info: &RequestInfo) -> Response {
 /// `POST configurefactor2`, `POST api/configurefactor2`
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let request = if is_beginning(&info).await? {
-        match protect(&info, request).await? {
-            Checked::Execute(request) => request,
-            Checked::Respond(response) => return Ok(response),
+        match protect(&info, request).await {
+            Ok(Checked::Execute(request)) => request,
+            Ok(Checked::Respond(response)) => return Ok(response),
+            Err(failure) if is_resent(&info, &failure) => return after_set_up(&info, None),
+            Err(failure) => return Err(failure),
         }
     } else {
         request
@@ -128,6 +142,12 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
         (Err(failure), Some(session)) => Err(with_form(&info, session, failure, &echo).await),
         (result, _) => result,
     }
+}
+
+/// Whether a form without a set-up that waits has the token of the session before: the browser sends
+/// the form once more that completed the set-up.
+fn is_resent(info: &RequestInfo, failure: &Failure) -> bool {
+    info.surface == Surface::Page && failure.is_stale_form() && info.user().is_some()
 }
 
 /// Whether a request begins a set-up, or confirms the present factor to begin one. Otherwise its

@@ -84,6 +84,12 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     response::page(info, &LoginPage { next, ..LoginPage::new(info) })
 }
 
+/// `GET` of an address whose `POST` is the form of a mailed link, such as a reload of the page that
+/// it returned: leads to the login page, and a user who is logged in on from there.
+pub(crate) fn lead_on(info: &RequestInfo) -> Response {
+    response::redirect(info, &response::login_path(info, None))
+}
+
 /// `POST login`, `POST api/login`
 ///
 /// A client that is logged in already authenticates again, as the same user or another: its old

@@ -1,13 +1,15 @@
 //! `loginfactor2`, `factor2`, `resendfactor2`, `cancelfactor2`: the second factor of a login, and of
 //! requests that need it.
 
+mod resend;
+
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{
-    PendingLogin, Resent, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
+    PendingLogin, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
 };
 use crossauth_core::protected::WaitingRequest;
 use crossauth_core::session::{Persistence, Session};
@@ -30,6 +32,8 @@ use crate::request::{RequestInfo, Surface};
 use crate::response;
 use crate::session_change::SessionChange;
 use crate::visible_user::VisibleUser;
+
+pub(crate) use resend::{resend, show_again};
 
 /// Where the form of a login is sent, as upstream's pages name it.
 const LOGIN_ACTION: &str = "loginfactor2";
@@ -178,48 +182,6 @@ fn ask_again(info: &RequestInfo, failure: Failure, echo: &Echo) -> Failure {
     }
 }
 
-/// `POST resendfactor2`, `POST api/resendfactor2`: sends another code for a login that waits.
-pub(crate) async fn resend(info: RequestInfo, request: Request) -> HandlerResult {
-    let (fields, read) = read_fields(&info, request).await;
-    let echo = Echo::of(&fields, SECRET);
-    let result = match read {
-        Ok(()) => send_again(&info, &echo).await,
-        Err(failure) => Err(failure),
-    };
-    result.map_err(|failure| ask_again(&info, failure, &echo))
-}
-
-async fn send_again(info: &RequestInfo, echo: &Echo) -> HandlerResult {
-    let gone = || Failure::rejected(Rejection::Gone, info.crossauth.now());
-    let session = info.session().ok_or_else(gone)?;
-    let pending = pending(info, session).ok_or_else(gone)?;
-    let shown = match info.crossauth.auth().login.resend(session).await? {
-        Resent::Sent { shown } => shown,
-        Resent::NothingToSend => {
-            return Err(Failure::new(ErrorCode::BadRequest)
-                .message("The codes of this second factor are not sent"));
-        }
-        Resent::Rejected(rejection) => {
-            return Err(Failure::rejected(rejection, info.crossauth.now()));
-        }
-    };
-    Ok(match info.surface {
-        Surface::Page => {
-            let page = Factor2Page {
-                next: echo.next(),
-                persist: persist(&pending),
-                message: Some("We have sent another code. The one before is not valid any more."),
-                ..Factor2Page::for_login(info, &pending.factor, Some(&shown))
-            };
-            response::page(info, &page)
-        }
-        Surface::Api => {
-            let (factor2, shown) = (pending.factor.as_str(), without_factor(shown));
-            response::json_ok(info, Needed { two_factor_required: true, factor2, shown })
-        }
-    })
-}
-
 /// `GET factor2`: the page for the code of a request that waits.
 pub(crate) fn show(info: &RequestInfo) -> Response {
     let protection = &info.crossauth.auth().protection;
@@ -283,6 +245,11 @@ fn pending(info: &RequestInfo, session: &Session) -> Option<PendingLogin> {
     info.crossauth.auth().login.pending(session)
 }
 
+/// The masked address or number to which a code was sent.
+fn sent_to(shown: &Map<String, Value>) -> Option<String> {
+    shown.get("sentTo")?.as_str().map(str::to_owned)
+}
+
 fn persist(pending: &PendingLogin) -> &'static str {
     if pending.persist == Some(Persistence::Persistent) { "on" } else { "" }
 }
@@ -303,13 +270,9 @@ impl Factor2Page {
         factor: &FactorName,
         shown: Option<&Map<String, Value>>,
     ) -> Self {
-        let sent_to = shown.and_then(|shown| shown.get("sentTo")?.as_str()).map(str::to_owned);
-        let known = info.crossauth.auth().factors.find(factor);
-        let can_resend = known.is_some_and(|factor| factor.describe().channel.is_some());
-        let action = LOGIN_ACTION.into();
+        let (action, sent_to) = (LOGIN_ACTION.into(), shown.and_then(sent_to));
         let remember_for = info.crossauth.auth().devices.lifetime().map(in_words);
-        let logs_in = true;
-        Self { action, sent_to, logs_in, remember_for, can_resend, ..Self::of(info, factor) }
+        Self { action, logs_in: true, sent_to, remember_for, ..Self::of(info, factor) }
     }
 
     pub(crate) fn for_request(info: &RequestInfo, waiting: WaitingRequest) -> Self {
@@ -317,11 +280,11 @@ impl Factor2Page {
     }
 
     fn of(info: &RequestInfo, factor: &FactorName) -> Self {
-        let known = info.crossauth.auth().factors.find(factor);
-        let name = known.map(|factor| factor.describe().friendly_name.clone());
+        let known = info.crossauth.auth().factors.find(factor).map(|factor| factor.describe());
         Self {
             factor2: factor.to_string(),
-            factor2_name: name.unwrap_or_default(),
+            factor2_name: known.map(|it| it.friendly_name.clone()).unwrap_or_default(),
+            can_resend: known.is_some_and(|it| it.channel.is_some()),
             ..Self::default()
         }
     }

@@ -158,7 +158,8 @@ async fn made_up_links_do_nothing() {
     ] {
         let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
         let page = site.browser().get(&format!("/resetpassword/{encoded}")).await;
-        assert!([401, 404, 405].contains(&page.status.as_u16()), "{token}: {}", page.status);
+        let expected = if token.is_empty() { 302 } else { 401 };
+        assert_eq!(page.status, expected, "{token}");
         reset(&mut site.browser(), token, NEW).await.assert_failure(401, "InvalidKey");
     }
     let below = site.browser().get(&format!("/resetpassword/{good}/x")).await;

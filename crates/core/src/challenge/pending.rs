@@ -25,7 +25,11 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
-        now.as_millis() >= self.expires
+        now >= self.expires()
+    }
+
+    pub(crate) fn expires(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires)
     }
 }
 

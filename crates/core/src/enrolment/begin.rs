@@ -8,8 +8,8 @@ use crate::factor::{Factor, FactorError, Purpose};
 use crate::key::DataChange;
 use crate::reauthentication::PasswordRejection;
 use crate::secret::Password;
-use crate::session::{Session, With};
-use crate::storage::{Charged, StorageError, UpdateDataError};
+use crate::session::{Session, With, updated};
+use crate::storage::{Charged, StorageError};
 use crate::user::{FactorName, UserState};
 
 /// The user who changes a factor, and why that is permitted.
@@ -185,12 +185,10 @@ impl Enrolment {
         };
         let change = DataChange::slot(&slot).map_err(StorageError::bug)?;
         let with = With { send: &send, ..With::default() };
-        match self.sessions.change(&session.id, &[change], with).await {
-            Ok(_) => Ok(Begun::Waiting { factor: slot.pending.factor2, shown }),
-            Err(UpdateDataError::NotFound) => Ok(Begun::NotPermitted),
-            Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error).into()),
-            Err(UpdateDataError::Storage(error)) => Err(error.into()),
-        }
+        Ok(match updated(self.sessions.change(&session.id, &[change], with).await)? {
+            Some(_) => Begun::Waiting { factor: slot.pending.factor2, shown },
+            None => Begun::NotPermitted,
+        })
     }
 }
 

@@ -125,9 +125,9 @@ impl Enrolment {
                 self.challenges.succeeded(account, accepted).await;
                 let (user, _) = stored.regardless_of_state();
                 tracing::info!(user = %user.id, %factor, "second factor set up");
-                let session = issued.session.map(|(id, key)| {
-                    Box::new(self.sessions.prepared(id, &key, user.clone()))
-                });
+                let session = issued
+                    .session
+                    .map(|(id, key)| Box::new(self.sessions.prepared(id, &key, user.clone())));
                 Completed::Done { user: Box::new(user), session, recovery_codes }
             }
             Changed::AlreadyUsed => Completed::Rejected(Rejection::Wrong),

@@ -7,14 +7,17 @@ use serde_json::{Map, Value};
 
 use super::{Door, Login, LoginError, LoginOutcome};
 use crate::challenge::{
-    Accepted, Account, Judged, Made, MakeError, PendingFactor, Reason, Rejection,
+    Accepted, Account, Judged, Made, MakeError, PendingFactor, Reason, Rejection, Resent,
 };
+use crate::clock::Timestamp;
 use crate::device::{MAX_NAME_LEN, NewDevice};
 use crate::factor::{Factor, FactorError, Purpose};
 use crate::key::{DataChange, KeyData, KeyPrefix, Owner, Slot};
 use crate::message::{Message, MessageKind};
-use crate::session::{BeginOptions, Begun, NewSession, Persistence, Replaced, Session, With};
-use crate::storage::{Charged, StorageError, UpdateDataError};
+use crate::session::{
+    BeginOptions, Begun, NewSession, Persistence, Replaced, Session, With, updated,
+};
+use crate::storage::StorageError;
 use crate::user::{FactorName, Refusal};
 
 /// How long a login waits for its second factor.
@@ -43,6 +46,8 @@ pub struct PendingLogin {
     pub factor: FactorName,
     /// Whether the cookie of the session outlives the browser, if the login says.
     pub persist: Option<Persistence>,
+    /// When it expires.
+    pub expires: Timestamp,
 }
 
 /// The response to the challenge of the second factor.
@@ -82,27 +87,13 @@ pub enum SecondFactorOutcome {
     Refused(Refusal),
 }
 
-/// The outcome of asking for a code once more.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Resent {
-    /// Another code was sent; the one before is not valid any more.
-    Sent {
-        /// What the browser is shown.
-        shown: Map<String, Value>,
-    },
-    /// The factor sends no codes.
-    NothingToSend,
-    /// It was not sent: [`Rejection::TooMany`] or [`Rejection::Gone`].
-    Rejected(Rejection),
-}
-
 impl Login {
     /// The login that waits in a session; `None` if there is none or it has expired.
     pub fn pending(&self, session: &Session) -> Option<PendingLogin> {
         let slot = self.pending_login(session)?;
-        let persist = slot.persistence();
+        let (persist, expires) = (slot.persistence(), slot.pending.expires());
         let (username, factor) = (slot.pending.username, slot.pending.factor2);
-        Some(PendingLogin { username, factor, persist })
+        Some(PendingLogin { username, factor, persist, expires })
     }
 
     /// Verifies the second factor, or a recovery code in its place, and begins the session of the
@@ -190,42 +181,17 @@ impl Login {
     /// Sends another code to the user of a waiting login. The one before is not valid any more, and
     /// the count of wrong codes goes on.
     pub async fn resend(&self, session: &Session) -> Result<Resent, LoginError> {
-        let gone = Resent::Rejected(Rejection::Gone);
-        let Some(mut slot) = self.pending_login(session) else { return Ok(gone) };
-        let Some(account) = self.challenges.account_of(&slot.pending).await? else {
-            return Ok(gone);
-        };
-        let Some(factor) = self.challenges.factors.find(&slot.pending.factor2) else {
-            return Ok(gone);
-        };
-        if factor.describe().channel.is_none() {
-            return Ok(Resent::NothingToSend);
-        }
-        let charged = self.challenges.charge_resending(&slot.pending).await?;
-        if let Charged::Exhausted { retry_at } = charged {
-            return Ok(Resent::Rejected(Rejection::TooMany { retry_at }));
-        }
-        let before = &slot.pending;
-        let made = self.challenges.make(&account, factor, Purpose::Login, Some(before), LIFETIME);
-        let Made { pending, shown, send } = match made.await {
+        const GONE: Resent = Resent::Rejected(Rejection::Gone);
+        let Some(mut slot) = self.pending_login(session) else { return Ok(GONE) };
+        let made = match self.challenges.remake(&slot.pending, Purpose::Login).await? {
             Ok(made) => made,
-            Err(MakeError::TooMany { retry_at }) => {
-                return Ok(Resent::Rejected(Rejection::TooMany { retry_at }));
-            }
-            Err(MakeError::Factor(error)) => return Err(error.into()),
+            Err(refused) => return Ok(refused),
         };
-        // The session does not live longer for it.
-        let expires = before.expires;
+        let Made { pending, shown, send } = made;
         slot.pending = pending;
-        slot.pending.expires = expires;
-        let change = DataChange::slot(&slot).map_err(StorageError::bug)?;
-        let with = With { send: &send, ..With::default() };
-        match self.sessions.change(&session.id, &[change], with).await {
-            Ok(_) => Ok(Resent::Sent { shown }),
-            Err(UpdateDataError::NotFound) => Ok(gone),
-            Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error).into()),
-            Err(UpdateDataError::Storage(error)) => Err(error.into()),
-        }
+        let (id, challenge) = (&session.id, &slot.pending.challenge);
+        let waits = self.sessions.replace_slot(id, &slot, challenge, &send).await?;
+        Ok(if waits { Resent::Sent { shown } } else { GONE })
     }
 
     /// Gives a waiting login up; returns whether there was one.
@@ -234,12 +200,8 @@ impl Login {
             return Ok(false);
         }
         let change = DataChange::remove_slot::<PendingFactor>();
-        match self.sessions.change(&session.id, &[change], With::default()).await {
-            Ok(_) => Ok(true),
-            Err(UpdateDataError::NotFound) => Ok(false),
-            Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error).into()),
-            Err(UpdateDataError::Storage(error)) => Err(error.into()),
-        }
+        let changed = self.sessions.change(&session.id, &[change], With::default()).await;
+        Ok(updated(changed)?.is_some())
     }
 
     /// Begins to wait for the second factor: in an anonymous session or, if a user is logged in, in
@@ -285,13 +247,10 @@ impl Login {
         if let Some(id) = door.replaces.and_then(|old| old.users_session()) {
             let change = DataChange::slot(slot).map_err(StorageError::bug)?;
             let with = With { send, ..With::default() };
-            match self.sessions.change(id, &[change], with).await {
-                Ok(_) => return Ok(None),
-                // It ended in this moment.
-                Err(UpdateDataError::NotFound) => {}
-                Err(UpdateDataError::Data(error)) => return Err(StorageError::corrupt(error)),
-                Err(UpdateDataError::Storage(error)) => return Err(error),
+            if updated(self.sessions.change(id, &[change], with).await)?.is_some() {
+                return Ok(None);
             }
+            // It ended in this moment.
         }
         self.wait_in_new_session(slot, send, door, LIFETIME).await.map(Some)
     }

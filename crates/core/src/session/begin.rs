@@ -226,7 +226,9 @@ impl Sessions {
         let persist = match owner {
             // What the user chose for the session that follows.
             Owner::Anonymous => beginning.persist,
-            Owner::User(_) | Owner::NewUser => Some(beginning.persist.unwrap_or(self.config.persist)),
+            Owner::User(_) | Owner::NewUser => {
+                Some(beginning.persist.unwrap_or(self.config.persist))
+            }
         };
         if persist.is_some() || beginning.visitor != Visitor::default() {
             let replaced = beginning.replaces.and_then(|old| old.data);

@@ -2,9 +2,9 @@
 
 use super::{BeginOptions, NewSession, Session, SessionId, Sessions};
 use crate::crypto::stored_value;
-use crate::key::{DataChange, Key, KeyPrefix, Owner};
+use crate::key::{DataChange, Key, KeyPrefix, Owner, Slot};
 use crate::message::Message;
-use crate::storage::{SessionUpdate, UpdateDataError, Updated, Uses};
+use crate::storage::{SessionUpdate, StorageError, UpdateDataError, Updated, Uses};
 use crate::user::{User, UserId};
 
 /// What happens together with a change of the data of a session.
@@ -34,12 +34,7 @@ impl Sessions {
 
     /// A session that was stored, to be sent to the browser. Its cookie has the persistence that
     /// the key records.
-    pub(crate) fn prepared(
-        &self,
-        id: SessionId,
-        key: &Key,
-        user: User,
-    ) -> NewSession {
+    pub(crate) fn prepared(&self, id: SessionId, key: &Key, user: User) -> NewSession {
         self.new_session(id, key, &BeginOptions::default(), Some(Box::new(user)))
     }
 
@@ -54,5 +49,32 @@ impl Sessions {
         let With { expects, uses, send } = with;
         let update = SessionUpdate { session: &value, changes, expects, uses, send };
         self.store.update(update).await
+    }
+
+    /// Replaces a slot whose challenge still waits; returns whether it did.
+    pub(crate) async fn replace_slot<S: Slot>(
+        &self,
+        id: &SessionId,
+        slot: &S,
+        challenge: &str,
+        send: &[Message],
+    ) -> Result<bool, StorageError> {
+        let path = format!("{}.challenge", S::NAME);
+        let change = DataChange::slot(slot).map_err(StorageError::bug)?;
+        let with = With { expects: Some((&path, challenge)), send, ..With::default() };
+        let changed = updated(self.change(id, &[change], with).await)?;
+        Ok(changed == Some(Updated::Done))
+    }
+}
+
+/// The outcome of changing the data of a session; `None` if there is no such session.
+pub(crate) fn updated(
+    changed: Result<Updated, UpdateDataError>,
+) -> Result<Option<Updated>, StorageError> {
+    match changed {
+        Ok(updated) => Ok(Some(updated)),
+        Err(UpdateDataError::NotFound) => Ok(None),
+        Err(UpdateDataError::Data(error)) => Err(StorageError::corrupt(error)),
+        Err(UpdateDataError::Storage(error)) => Err(error),
     }
 }

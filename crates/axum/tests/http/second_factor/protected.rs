@@ -7,12 +7,13 @@ use axum::extract::RawQuery;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use crossauth_axum::{CsrfForm, CurrentUser, ProtectedEndpoints, require_factor};
+use crossauth_core::user::FactorName;
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Enrolled, STEP, all_factors};
+use super::{DUMMY, Enrolled, STEP, all_factors};
 use crate::browser::{Browser, TestResponse, request};
 use crate::site::Site;
 
@@ -223,4 +224,77 @@ async fn too_many_codes_for_a_request_are_refused() {
     let refused = browser.submit("/pay", &[("otp", &site.code(&bob.phone))]).await;
     refused.assert_page(429, "too many attempts");
     assert!(refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn another_code_is_sent_for_a_request_that_waits_at_most_three_times() {
+    let site = site_at("/");
+    site.with_factor("eve", FactorName::EMAIL).await;
+    let mut browser = site.pending("eve").await;
+    assert_eq!(browser.api("loginfactor2", &site.sent_code().await).await.status, 200);
+    browser.post_json("resendfactor2", json!({})).await.assert_failure(401, "Unauthorized");
+    assert_eq!(browser.submit("/pay", &[("to", "amy")]).await.location(), Some("/factor2"));
+    browser.get("/factor2").await.assert_page(200, "Send another code");
+    let first = site.sent_code().await;
+    site.clock.advance(Duration::from_secs(1));
+    let page = browser.submit("/resendfactor2", &[]).await;
+    page.assert_page(200, "We have sent another code");
+    assert!(page.text().contains("action=\"/pay\"") && page.text().contains("e…@example.com"));
+    browser.post("/pay", json!({ "otp": first })).await.assert_failure(401, "InvalidToken");
+    for _ in 0..2 {
+        site.clock.advance(Duration::from_secs(1));
+        let asked = browser.post_json("resendfactor2", json!({})).await;
+        let body = json!({
+            "ok": true, "factor2Required": true, "factor2": "email", "username": "eve",
+            "sentTo": "e…@example.com",
+        });
+        assert_eq!(asked.json(), body);
+    }
+    let latest = site.sent_code().await;
+    let refused = browser.post_json("resendfactor2", json!({})).await;
+    refused.assert_failure(429, "SlowDown");
+    assert!(refused.header("retry-after").is_some());
+    browser.submit("/resendfactor2", &[]).await.assert_page(429, "too many");
+    let done = browser.post("/pay", json!({ "otp": latest })).await;
+    assert_eq!(done.body, "eve pays amy None None");
+    // The request was executed, and does not wait any more.
+    browser.post_json("resendfactor2", json!({})).await.assert_failure(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn wrong_codes_for_a_request_are_counted_over_codes_that_were_sent_again() {
+    let site = site_at("/");
+    site.with_factor("dan", FactorName::DUMMY).await;
+    let mut browser = site.pending("dan").await;
+    assert_eq!(browser.api("loginfactor2", DUMMY).await.status, 200);
+    browser.post("/pay", json!({ "to": "amy" })).await;
+    for attempt in 0..5 {
+        if attempt == 2 {
+            let asked = browser.post_json("resendfactor2", json!({})).await;
+            assert_eq!(asked.json()["factor2Required"], json!(true), "{}", asked.body);
+        }
+        let wrong = browser.post("/pay", json!({ "otp": "no" })).await;
+        wrong.assert_failure(401, "InvalidToken");
+    }
+    browser.post("/pay", json!({ "otp": DUMMY })).await.assert_failure(429, "SlowDown");
+}
+
+#[tokio::test]
+async fn another_code_is_for_what_began_last() {
+    let site = site_at("/");
+    site.with_factor("eve", FactorName::EMAIL).await;
+    site.with_factor("dan", FactorName::DUMMY).await;
+    let mut browser = site.pending("eve").await;
+    assert_eq!(browser.api("loginfactor2", &site.sent_code().await).await.status, 200);
+    let resent = async |browser: &mut Browser| {
+        site.clock.advance(Duration::from_secs(1));
+        browser.post_json("resendfactor2", json!({})).await.json()["factor2"].clone()
+    };
+    browser.submit("/pay", &[("to", "amy")]).await;
+    assert_eq!(resent(&mut browser).await, json!("email"));
+    browser.log_in("dan", crate::site::PASSWORD).await;
+    assert_eq!(resent(&mut browser).await, json!("dummyFactor2"));
+    site.clock.advance(Duration::from_secs(1));
+    browser.submit("/pay", &[("to", "amy")]).await;
+    assert_eq!(resent(&mut browser).await, json!("email"));
 }

@@ -1,0 +1,55 @@
+//! Another code for a challenge that waits.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Challenges, Made, MakeError, Pending, Rejection};
+use crate::factor::{FactorError, Purpose};
+use crate::storage::Charged;
+
+/// The outcome of asking for a code once more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resent {
+    /// Another code was sent; the one before is not valid any more.
+    Sent {
+        /// What the browser is shown.
+        shown: Map<String, Value>,
+    },
+    /// The factor sends no codes.
+    NothingToSend,
+    /// It was not sent: [`Rejection::TooMany`] or [`Rejection::Gone`].
+    Rejected(Rejection),
+}
+
+impl Challenges {
+    /// Makes a challenge with another code in place of `before`: with the same count of wrong
+    /// codes, and valid no longer than that. Otherwise, says why not.
+    pub(crate) async fn remake(
+        &self,
+        before: &Pending,
+        purpose: Purpose,
+    ) -> Result<Result<Made, Resent>, FactorError> {
+        let refused = |rejection| Ok(Err(Resent::Rejected(rejection)));
+        let Some(account) = self.account_of(before).await? else {
+            return refused(Rejection::Gone);
+        };
+        let Some(factor) = self.factors.find(&before.factor2) else {
+            return refused(Rejection::Gone);
+        };
+        if factor.describe().channel.is_none() {
+            return Ok(Err(Resent::NothingToSend));
+        }
+        if let Charged::Exhausted { retry_at } = self.charge_resending(before).await? {
+            return refused(Rejection::TooMany { retry_at });
+        }
+        match self.make(&account, factor, purpose, Some(before), Duration::ZERO).await {
+            Ok(mut made) => {
+                made.pending.expires = before.expires;
+                Ok(Ok(made))
+            }
+            Err(MakeError::TooMany { retry_at }) => refused(Rejection::TooMany { retry_at }),
+            Err(MakeError::Factor(error)) => Err(error),
+        }
+    }
+}
