@@ -231,7 +231,7 @@ async fn each_response_has_a_request_id_that_error_pages_show() {
 }
 
 #[track_caller]
-fn assert_always(response: &TestResponse) {
+pub(crate) fn assert_always(response: &TestResponse) {
     assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     let policy = response.header("referrer-policy").unwrap();
@@ -243,7 +243,7 @@ fn assert_always(response: &TestResponse) {
 }
 
 #[track_caller]
-fn assert_harmless(page: &TestResponse) {
+pub(crate) fn assert_harmless(page: &TestResponse) {
     assert!(page.status.as_u16() < 500, "{}", page.body);
     for harm in ["<script>alert", "<img src=x", "49"] {
         assert!(!visible(&page.body).contains(harm), "{harm}: {}", page.body);
@@ -261,7 +261,7 @@ fn visible(body: &str) -> String {
     lines.collect()
 }
 
-fn directives(page: &TestResponse) -> Vec<String> {
+pub(crate) fn directives(page: &TestResponse) -> Vec<String> {
     let policy = page.header("content-security-policy").unwrap();
     policy.split("; ").map(str::to_owned).collect()
 }

@@ -16,18 +16,19 @@ use http_body::Frame;
 use serde_json::json;
 
 use crate::browser::{Browser, TestResponse, json_request, request};
-use crate::site::{PASSWORD, Site, UNSAFE};
+use crate::site::{PASSWORD, Site};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn body_over_the_limit_is_too_large_with_and_without_content_length() {
-    let site = Site::new();
+    let site = Site::complete();
     let limit = 64 * 1024;
-    for path in UNSAFE {
+    let [bob, _] = site.users().await;
+    for path in site.unsafe_paths() {
         for media_type in ["application/json", FORM, "multipart/form-data; boundary=b", "x/y"] {
-            let mut browser = site.browser();
-            let typed = || request(Method::POST, path).header(CONTENT_TYPE, media_type);
+            let mut browser = bob.copy();
+            let typed = || request(Method::POST, &path).header(CONTENT_TYPE, media_type);
             let whole = browser.send(typed(), "a".repeat(limit + 1)).await;
             assert_eq!(whole.status, 413, "{path} {media_type}: {}", whole.body);
             let announced = typed().header(CONTENT_LENGTH, limit + 1);

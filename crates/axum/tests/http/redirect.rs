@@ -9,7 +9,7 @@ use crate::browser::request;
 use crate::site::{PASSWORD, Site};
 
 /// Targets that would redirect some browser to another site, or run a script.
-const FOREIGN: [&str; 24] = [
+pub(crate) const FOREIGN: [&str; 24] = [
     "//evil.example",
     "///evil.example",
     "/\\evil.example",

@@ -24,45 +24,6 @@ use crate::browser::Browser;
 pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
-/// The unsafe routes.
-pub(crate) const UNSAFE: [&str; 17] = [
-    "/login",
-    "/api/login",
-    "/loginfactor2",
-    "/api/loginfactor2",
-    "/resendfactor2",
-    "/api/resendfactor2",
-    "/cancelfactor2",
-    "/api/cancelfactor2",
-    "/configurefactor2",
-    "/api/configurefactor2",
-    "/changefactor2",
-    "/api/changefactor2",
-    "/logout",
-    "/api/logout",
-    "/signup",
-    "/api/signup",
-    "/setup",
-];
-
-/// The unsafe routes for logged-in users, with an id that does not exist.
-pub(crate) const UNSAFE_OF_USERS: [&str; 14] = [
-    "/recoverycodes",
-    "/api/recoverycodes",
-    "/forgetdevice",
-    "/api/forgetdevice",
-    "/changepassword",
-    "/api/changepassword",
-    "/updateuser",
-    "/api/updateuser",
-    "/deleteuser",
-    "/api/deleteuser",
-    "/endsession/{id}",
-    "/api/endsession/{id}",
-    "/endothersessions",
-    "/api/endothersessions",
-];
-
 pub(crate) struct Site {
     pub(crate) crossauth: Crossauth,
     pub(crate) storage: Storage,
