@@ -30,6 +30,7 @@ use serde::Serialize;
 pub(crate) use asset::{Asset, version as asset_version};
 pub(crate) use emergency::emergency;
 pub(crate) use error_page::ErrorPage;
+pub(crate) use source::Overrides;
 use source::Source;
 use variables::Layers;
 #[cfg(test)]
@@ -133,6 +134,16 @@ pub enum PageError {
         /// The cause.
         source: io::Error,
     },
+    /// The file that a page should have does not exist, or there is no such page.
+    #[error(
+        "the page {page:?} should have the file {file:?}, which is not in the directory of templates, or there is no such page"
+    )]
+    NoFile {
+        /// The name of the page.
+        page: String,
+        /// The name of the file.
+        file: String,
+    },
     /// A template has an error.
     #[error("{}{}: {reason}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     Template {
@@ -146,15 +157,16 @@ pub enum PageError {
 }
 
 impl Pages {
-    /// Loads these pages, with the overrides in a directory.
+    /// Loads these pages, with their overrides.
     ///
     /// Renders overrides with sample values, so that an error in one is detected at the start
     /// rather than at a login. Likely mistakes are logged. Default templates are checked by tests.
     pub(crate) fn new(
         pages: &'static [PageEntry],
-        overrides: Option<PathBuf>,
+        overrides: impl Into<Overrides>,
     ) -> Result<Self, PageError> {
-        let is_overridden = overrides.is_some();
+        let overrides = overrides.into();
+        let is_overridden = overrides.directory.is_some();
         let this = Self::open(pages, overrides)?;
         if is_overridden {
             for warning in this.check(pages)? {
@@ -164,8 +176,11 @@ impl Pages {
         Ok(this)
     }
 
-    fn open(pages: &'static [PageEntry], overrides: Option<PathBuf>) -> Result<Self, PageError> {
-        let source = Arc::new(Source::open(pages, overrides)?);
+    fn open(
+        pages: &'static [PageEntry],
+        overrides: impl Into<Overrides>,
+    ) -> Result<Self, PageError> {
+        let source = Arc::new(Source::open(pages, overrides.into())?);
         Ok(Self { environment: engine::environment(&source), source, reload: Reload::Never })
     }
 

@@ -21,8 +21,9 @@ use crate::problem::Problem;
 use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Mail, Passwords, SecondFactors, Section, Server, Setting,
-    Shutdown, Signup, Site, Sms, Tables, email_verification, limit, password_reset,
+    Connections, Cookies, Database, Log, Mail, PageFiles, Passwords, SecondFactors, Section,
+    Server, Setting, Shutdown, Signup, Site, Sms, Tables, email_verification, limit,
+    password_reset,
 };
 
 macro_rules! sections {
@@ -49,6 +50,8 @@ macro_rules! sections {
 sections! {
     /// URL, name, secret and pages of the site.
     site: Site, Application;
+    /// The files of pages.
+    pages: PageFiles, Application;
     /// Accepted proxies, hosts and origins of requests.
     requests: RequestConfig, Application;
     /// Listening address and data directory of the server.
@@ -99,6 +102,7 @@ impl Settings {
 
     fn check(&self, program: Program, rules: &mut Rules<'_>) {
         self.site.check(rules);
+        self.pages.check(&self.site, rules);
         if program == Program::Server {
             self.server.check(&self.site, rules);
             self.database.check(rules);
@@ -175,6 +179,7 @@ impl Settings {
         let builder = Crossauth::builder()
             .site(SiteConfig {
                 reload_templates,
+                page_files: self.pages.by_page(),
                 error_codes: site.error_codes.unwrap_or(error_codes),
                 ..site.config.clone()
             })

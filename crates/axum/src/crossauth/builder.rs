@@ -31,7 +31,7 @@ use super::fields::{describe_fields, verifies_email};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
-use crate::page::Pages;
+use crate::page::{Overrides, Pages};
 use crate::routes;
 use crate::signup_field::SignupField;
 
@@ -301,7 +301,8 @@ impl Builder {
         describe_fields(&mut self.signup, &mut self.signup_fields, verifies_email);
         let config = self.config()?;
         self.delivery.site.extend(message_variables(&config));
-        let pages = Pages::new(routes::PAGES, self.site.templates)?;
+        let overrides = Overrides { directory: self.site.templates, files: self.site.page_files };
+        let pages = Pages::new(routes::PAGES, overrides)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
         let policy = self.password_policy.for_site(&self.site.name);
         let factors = self.factors.unwrap_or_else(|| default_factors(self.site.name));

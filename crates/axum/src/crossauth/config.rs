@@ -5,6 +5,7 @@
 //!
 //! [`Builder`]: super::Builder
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
@@ -48,6 +49,9 @@ pub struct SiteConfig {
     pub visible_fields: Option<Vec<String>>,
     /// A directory whose templates replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
+    /// The files of pages in that directory that have other names than the pages, by the name of the
+    /// page without extension, such as `login`.
+    pub page_files: BTreeMap<String, String>,
     /// Reloads changed templates without a restart.
     pub reload_templates: bool,
     /// How the `errorCode` of JSON responses is numbered.
@@ -69,6 +73,7 @@ impl Default for SiteConfig {
             help_url: None,
             visible_fields: None,
             templates: None,
+            page_files: BTreeMap::new(),
             reload_templates: false,
             error_codes: Numbering::default(),
         }

@@ -1,6 +1,6 @@
 //! The source of templates: a directory of overrides, then the defaults in the binary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,28 @@ const DEFAULT_PREFIX: &str = "default/";
 /// the Python Crossauth.
 const EXTENSIONS: [&str; 3] = ["html", "njk", "jinja2"];
 
+/// Templates that replace defaults.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// Where they are.
+    pub(crate) directory: Option<PathBuf>,
+    /// The files of pages with other names than the pages, by the name of the page without
+    /// extension.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+impl From<Option<PathBuf>> for Overrides {
+    fn from(directory: Option<PathBuf>) -> Self {
+        Self { directory, ..Self::default() }
+    }
+}
+
 /// Templates by name.
 #[derive(Debug)]
 pub(super) struct Source {
     pages: &'static [PageEntry],
+    /// Names of the files of pages, by the name of the template.
+    files: BTreeMap<&'static str, String>,
     /// Canonical path, to be compared with targets of symbolic links.
     directory: Option<PathBuf>,
     /// Names of the loaded overrides.
@@ -36,13 +54,25 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn open(
         pages: &'static [PageEntry],
-        directory: Option<PathBuf>,
+        overrides: Overrides,
     ) -> Result<Self, PageError> {
-        let directory = directory.map(|directory| {
+        let directory = overrides.directory.map(|directory| {
             let listed = fs::read_dir(&directory).and_then(|_| directory.canonicalize());
             listed.map_err(|source| PageError::Unreadable { path: directory, source })
         });
-        Ok(Self { pages, directory: directory.transpose()?, used: Mutex::default() })
+        let directory = directory.transpose()?;
+        let file = |(page, file): (String, String)| {
+            let name = pages.iter().map(|entry| entry.template.name);
+            let name = name.into_iter().find(|name| stem(name) == page);
+            let missing = PageError::NoFile { page, file: file.clone() };
+            let path = directory.as_ref().filter(|_| is_plain(&file)).map(|path| path.join(&file));
+            match (name, path) {
+                (Some(name), Some(path)) if path.is_file() => Ok((name, file)),
+                (Some(_) | None, Some(_) | None) => Err(missing),
+            }
+        };
+        let files = overrides.files.into_iter().map(file).collect::<Result<_, _>>()?;
+        Ok(Self { pages, files, directory, used: Mutex::default() })
     }
 
     /// The text of a template; `None` if it does not exist.
@@ -102,9 +132,11 @@ impl Source {
             return Vec::new();
         }
         let mut names = vec![name.to_owned()];
-        if self.pages.iter().any(|page| page.template.name == name) {
-            let stem = name.trim_end_matches(EXTENSIONS[0]);
-            names.extend(EXTENSIONS[1..].iter().map(|extension| format!("{stem}{extension}")));
+        if let Some(file) = self.files.get(name) {
+            names = vec![file.clone()];
+        } else if self.pages.iter().any(|page| page.template.name == name) {
+            let stem = stem(name);
+            names.extend(EXTENSIONS[1..].iter().map(|extension| format!("{stem}.{extension}")));
         }
         names.into_iter().map(|name| (name.clone(), directory.join(name))).collect()
     }
@@ -167,6 +199,11 @@ impl Stamp {
         let seen = fs::metadata(file).and_then(|data| Ok((data.modified()?, data.len())));
         Self(seen.ok())
     }
+}
+
+/// The name of a page's template without extension.
+fn stem(name: &str) -> &str {
+    name.strip_suffix(".html").unwrap_or(name)
 }
 
 /// Whether a name is inside the directory on every platform, and not a hidden file.

@@ -75,6 +75,18 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("FACTOR2_PROTECTED_PAGE_ENDPOINTS", "factor2.protected_pages", r#"["/updateuser"]"#),
     ("FACTOR2_PROTECTED_API_ENDPOINTS", "factor2.protected_api", r#"["/api/updateuser"]"#),
     ("TEMPLATE_DIR", "templates", "/tmp"),
+    ("LOGIN_PAGE", "pages.login", "a.njk"),
+    ("FACTOR2_PAGE", "pages.factor2", "a.njk"),
+    ("SIGNUP_PAGE", "pages.signup", "a.njk"),
+    ("SIGNUP_FACTOR2_PAGE", "pages.configurefactor2", "a.njk"),
+    ("CHANGE_FACTOR2_PAGE", "pages.changefactor2", "a.njk"),
+    ("CHANGE_PASSWORD_PAGE", "pages.changepassword", "a.njk"),
+    ("UPDATE_USER_PAGE", "pages.updateuser", "a.njk"),
+    ("DELETE_USER_PAGE", "pages.deleteuser", "a.njk"),
+    ("REQUEST_PASSWORD_RESET_PAGE", "pages.requestpasswordreset", "a.njk"),
+    ("RESET_PASSWORD_PAGE", "pages.resetpassword", "a.njk"),
+    ("EMAIL_VERIFIED_PAGE", "pages.emailverified", "a.njk"),
+    ("ERROR_PAGE", "pages.error", "a.njk"),
     ("USER_EDITABLE_FIELDS", "signup.editable_fields", r#"["phone"]"#),
 ];
 
@@ -96,11 +108,14 @@ const BASE: &[(&str, &str)] = &[
 
 /// What `config show` says about `key` if `variable` has this value.
 fn shown(variable: &str, key: &str, value: &str) -> String {
+    let templates = tempfile::tempdir().unwrap();
+    std::fs::write(templates.path().join("a.njk"), "").unwrap();
     let own = |key: &str| Program::Server.find(key).unwrap().variable();
-    let base = BASE.iter().filter(|(other, _)| *other != key);
-    let base = base.map(|(key, value)| (own(key), (*value).to_owned()));
+    let templates = ("templates", templates.path().to_str().unwrap());
+    let base = BASE.iter().chain([&templates]).filter(|(other, _)| *other != key);
+    let base: Vec<_> = base.map(|(key, value)| (own(key), (*value).to_owned())).collect();
     let given = [(variable.to_owned(), value.to_owned())];
-    let configuration = server().environment(base.chain(given)).load();
+    let configuration = server().environment(base.into_iter().chain(given)).load();
     let configuration = configuration.unwrap_or_else(|problems| panic!("{variable}: {problems}"));
     let line = configuration.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
     let (shown, source) = line.split_once("  # ").unwrap();

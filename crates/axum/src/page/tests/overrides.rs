@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -5,7 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{ACCOUNT, LOGIN, SIGNUP, html_of, try_html};
-use crate::page::{PageError, Pages};
+use crate::page::{Overrides, PageError, Pages};
 use crate::routes::PAGES;
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
@@ -34,6 +35,20 @@ fn file_of_the_same_name_replaces_a_default() {
     let pages = open(directory.path()).unwrap();
     assert_eq!(login(&pages), "Hello &lt;ada&gt;");
     assert!(html_of(&pages, SIGNUP, ()).contains("Create an account"));
+}
+
+#[test]
+fn a_page_may_have_a_file_of_another_name() {
+    let directory = directory(&[("login.html", "not this one"), ("enter.njk", "{{ username }}")]);
+    let named = |page: &str, file: &str| {
+        let files = BTreeMap::from([(page.to_owned(), file.to_owned())]);
+        Pages::new(PAGES, Overrides { directory: Some(directory.path().to_owned()), files })
+    };
+    assert_eq!(login(&named("login", "enter.njk").unwrap()), "&lt;ada&gt;");
+    for (page, file) in [("login", "absent.njk"), ("lgoin", "enter.njk"), ("login", "../x.njk")] {
+        let error = named(page, file).unwrap_err().to_string();
+        assert!(error.contains(page) && error.contains(file), "{error}");
+    }
 }
 
 #[test]
