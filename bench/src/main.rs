@@ -7,7 +7,8 @@
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside logins
-//! with latency alone, allocations with those of an Axum [`application`] without Crossauth. Shows a
+//! with latency alone, session checks of accounts with and without a second factor, requests for a
+//! password reset for known and unknown addresses, allocations with those of an Axum [`application`] without Crossauth. Shows a
 //! table and writes it to `bench/results/` and the README. `docs/explanation/performance.md`
 //! explains the numbers.
 //!
@@ -32,6 +33,7 @@ mod request;
 mod run;
 mod scale;
 mod server;
+mod smtp;
 mod statistic;
 
 use std::path::Path;

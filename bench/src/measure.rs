@@ -1,7 +1,9 @@
 //! The measurements, one module each.
 
 pub(crate) mod allocations;
+pub(crate) mod factor_check;
 pub(crate) mod footprint;
 pub(crate) mod latency;
 pub(crate) mod login;
+pub(crate) mod reset_request;
 pub(crate) mod session_check;

@@ -12,7 +12,7 @@ use crossauth_core::password::{Hasher, HasherConfig, Lane};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
 use crossauth_core::storage::{Created, Effects, Guard, Storage};
-use crossauth_core::user::{NewUser, UserSecrets};
+use crossauth_core::user::{FactorName, NewUser, UserSecrets};
 use crossauth_storage_sql::sqlite;
 use tokio::runtime;
 use tokio::task::JoinSet;
@@ -27,6 +27,10 @@ pub(crate) const DATABASE: &str = "crossauth.db";
 pub(crate) const SECRET: &str = "secret";
 /// How long the sessions last.
 const SESSION_TIME: Duration = Duration::from_hours(24);
+/// Number of users with a second factor, besides the others.
+pub(crate) const WITH_FACTOR: usize = 1_000;
+/// The secret of their authenticator application. It is never used.
+const TOTP_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 /// Maximum number of concurrent writes.
 const WRITERS: usize = 64;
 
@@ -36,6 +40,8 @@ pub(crate) struct Population {
     pub(crate) usernames: Vec<String>,
     /// The session of each.
     pub(crate) sessions: Vec<Session>,
+    /// The sessions of the users with a second factor.
+    pub(crate) with_factor: Vec<Session>,
     /// The password hash of every user.
     pub(crate) password_hash: String,
 }
@@ -49,7 +55,7 @@ pub(crate) struct Session {
 }
 
 impl Population {
-    /// Adds `count` users, each with a session, to the data directory of a server that has been
+    /// Adds `count` users and those with a second factor, each with a session, to the data directory of a server that has been
     /// initialized and is not running.
     pub(crate) fn create(data: &Path, count: usize) -> Result<Self> {
         say!("writing {count} users with a session each");
@@ -68,21 +74,37 @@ impl Population {
 async fn insert_all(storage: &Storage, signer: &Signer, count: usize) -> Result<Population> {
     let hasher = Hasher::new(HasherConfig::default(), Arc::new(SystemRandom))?;
     let password_hash = hasher.hash(Password::new(PASSWORD), Lane::Trusted).await?;
-    let mut population = Population { usernames: Vec::new(), sessions: Vec::new(), password_hash };
+    let mut population = Population {
+        usernames: Vec::new(),
+        sessions: Vec::new(),
+        with_factor: Vec::new(),
+        password_hash,
+    };
     let mut writers = JoinSet::new();
-    for number in 0..count {
+    for number in 0..count + WITH_FACTOR {
         if writers.len() == WRITERS {
             writers.join_next().await.transpose()?.transpose()?;
         }
-        let username = format!("person{number:05}");
-        let (session, key) = session(signer);
+        let has_factor = number >= count;
+        let kind = if has_factor { "factor" } else { "person" };
+        let username = format!("{kind}{number:05}");
+        let user = NewUser {
+            email: Some(address(&username)),
+            factor2: has_factor.then_some(FactorName::TOTP),
+            ..NewUser::named(&username)
+        };
         let secrets = UserSecrets {
             password: Some(population.password_hash.clone()),
-            ..UserSecrets::default()
+            totpsecret: has_factor.then(|| TOTP_SECRET.to_owned()),
         };
-        writers.spawn(insert(storage.clone(), username.clone(), secrets, key));
-        population.usernames.push(username);
-        population.sessions.push(session);
+        let (session, key) = session(signer);
+        writers.spawn(insert(storage.clone(), user, secrets, key));
+        if has_factor {
+            population.with_factor.push(session);
+        } else {
+            population.usernames.push(username);
+            population.sessions.push(session);
+        }
     }
     for written in writers.join_all().await {
         written?;
@@ -100,9 +122,12 @@ fn session(signer: &Signer) -> (Session, Key) {
     (Session { cookie: signer.sign_token(&id), stored: key.value.clone() }, key)
 }
 
-async fn insert(storage: Storage, username: String, secrets: UserSecrets, key: Key) -> Result<()> {
-    let email = Some(format!("{username}@example.com"));
-    let user = NewUser { email, ..NewUser::named(username) };
+/// The e-mail address of a user.
+pub(crate) fn address(username: &str) -> String {
+    format!("{username}@example.com")
+}
+
+async fn insert(storage: Storage, user: NewUser, secrets: UserSecrets, key: Key) -> Result<()> {
     let effects = Effects { issue: &[key], ..Effects::default() };
     let created = storage.users.create(&user, &secrets, Guard::None, &effects).await?;
     ensure!(matches!(created, Created::Done(_)), "{:?} is refused: {created:?}", user.username);

@@ -14,9 +14,11 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::measure::allocations::Allocations;
+use crate::measure::factor_check::FactorCheck;
 use crate::measure::footprint::{Memory, Starts};
-use crate::measure::latency::Latency;
+use crate::measure::latency::{Latency, Percentiles};
 use crate::measure::login::LoginRate;
+use crate::measure::reset_request::ResetRequests;
 use crate::measure::session_check::SessionCheck;
 use crate::scale::Scale;
 
@@ -31,10 +33,14 @@ pub(crate) struct Report {
     pub(crate) session_check: SessionCheck,
     /// Allocations for a request.
     pub(crate) allocations: Allocations,
+    /// Session checks with and without a second factor.
+    pub(crate) factor_check: FactorCheck,
     /// Logins, compared with raw hashes.
     pub(crate) login: LoginRate,
     /// Latency alone and beside logins.
     pub(crate) latency: Latency,
+    /// Requests for a password reset.
+    pub(crate) reset_requests: ResetRequests,
     /// Resident memory at each stage.
     pub(crate) memory: Memory,
     /// Times to start.
@@ -85,7 +91,9 @@ impl Report {
     fn ratios(&self) -> Vec<Figure> {
         let mut ratios = self.session_checks();
         ratios.extend(self.allocations());
+        ratios.push(self.factor_check());
         ratios.extend(self.logins());
+        ratios.extend(self.reset_requests());
         ratios
     }
 
@@ -187,6 +195,64 @@ impl Report {
                     latency.alone.p50.median()
                 ),
             },
+        ]
+    }
+
+    fn factor_check(&self) -> Figure {
+        let check = &self.factor_check;
+        let spread = check.with.per_second.ratios(&check.without.per_second);
+        Figure {
+            name: "Session checks with ÷ without a second factor",
+            value: check.ratio(),
+            unit: "×",
+            target: Target::AtLeast(0.97),
+            detail: format!(
+                "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
+                check.with.per_second.median(),
+                check.without.per_second.median(),
+                spread.min(),
+                spread.max()
+            ),
+        }
+    }
+
+    fn reset_requests(&self) -> Vec<Figure> {
+        let requests = &self.reset_requests;
+        let figure = |name, value, target, detail: &str| Figure {
+            name,
+            value,
+            unit: "×",
+            target: Target::AtMost(target),
+            detail: detail.into(),
+        };
+        let addresses = "the greatest difference in either direction of the three mail servers";
+        let mail = "the greater of both, for known and unknown addresses";
+        let (median, tail) = (Percentiles::median, Percentiles::tail);
+        vec![
+            figure(
+                "Reset request p50, known ÷ unknown address",
+                requests.address_ratio(median),
+                1.1,
+                addresses,
+            ),
+            figure(
+                "Reset request p99, known ÷ unknown address",
+                requests.address_ratio(tail),
+                1.5,
+                addresses,
+            ),
+            figure(
+                "Reset request p50, mail server slow or dead ÷ fast",
+                requests.mail_ratio(median),
+                1.1,
+                mail,
+            ),
+            figure(
+                "Reset request p99, mail server slow or dead ÷ fast",
+                requests.mail_ratio(tail),
+                1.5,
+                mail,
+            ),
         ]
     }
 

@@ -11,15 +11,15 @@ use crate::server::Server;
 const BARE_CSRF_COOKIE: &str =
     "CSRFTOKEN=AAECAwQFBgcICQoLDA0ODw.zQOcfYCDdrLmNsSMOXk97RxNA2Zjy1bsmH9rnjnFwHw";
 
-/// A request of each user's browser, with session and CSRF cookie.
-pub(crate) fn requests(server: &Server, population: &Population) -> Result<Vec<Vec<u8>>> {
+/// A request of the browser of each session, with session and CSRF cookie.
+pub(crate) fn requests(server: &Server, sessions: &[Session]) -> Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(server.address)?;
     let request = |session: &Session| {
         let session = format!("SESSIONID={}", session.cookie);
         let csrf = login::csrf(&mut connection, server.address, &session)?;
         Ok(session_check::request(server.address, &format!("{session}; {}", csrf.cookie)))
     };
-    population.sessions.iter().map(request).collect()
+    sessions.iter().map(request).collect()
 }
 
 /// The same for the bare handler, which looks sessions up by their stored values.

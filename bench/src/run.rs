@@ -8,10 +8,11 @@ use anyhow::Result;
 use crossauth_testkit::server::Program;
 
 use crate::machine::Machine;
+use crate::measure::factor_check::{self, FactorCheck};
 use crate::measure::footprint::{self, Memory};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
-use crate::measure::{allocations, latency, login};
-use crate::population::{DATABASE, Population};
+use crate::measure::{allocations, latency, login, reset_request};
+use crate::population::{DATABASE, Population, WITH_FACTOR};
 use crate::progress::say;
 use crate::report::Report;
 use crate::request::{bare_requests, requests};
@@ -46,14 +47,17 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     thread::sleep(SETTLING_TIME);
     let idle = server.resident_mb()?;
     say!("resident memory when idle: {idle:.1} MB");
-    let requests = requests(&server, &population)?;
-    let target = Target { server: &server, requests: &requests };
+    let plain = requests(&server, &population.sessions)?;
+    let target = Target { server: &server, requests: &plain };
     let programs = Programs { server: &binary, bench: &bench };
     let session_check = session_checks(&target, &programs, &population, &data, scale)?;
     let after_sessions = server.resident_mb()?;
+    let factor_check = factor_checks(&target, &population, scale)?;
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
     server.stop();
+    let reset_requests =
+        reset_request::measure(&binary, &data, scratch.path(), &population, scale)?;
 
     Ok(Report {
         machine,
@@ -61,11 +65,21 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         memory: Memory { idle, after_sessions, under_logins: login.resident_mb },
         session_check,
         allocations,
+        factor_check,
         login,
         latency,
+        reset_requests,
         starts,
         binary_mb: footprint::size_mb(&binary)?,
     })
+}
+
+/// The session checks of accounts with a second factor, and of as many without.
+fn factor_checks(plain: &Target<'_>, population: &Population, scale: Scale) -> Result<FactorCheck> {
+    let with = requests(plain.server, &population.with_factor)?;
+    let with = Target { server: plain.server, requests: &with };
+    let without = Target { server: plain.server, requests: &plain.requests[..WITH_FACTOR] };
+    factor_check::measure(&with, &without, scale)
 }
 
 /// The programs that are compared.
@@ -90,7 +104,7 @@ fn session_checks(
 
     let targets = Targets {
         server: Target { server: checked.server, requests: checked.requests },
-        logging: Target { server: &logging, requests: &requests(&logging, population)? },
+        logging: Target { server: &logging, requests: &requests(&logging, &population.sessions)? },
         bare: Target { server: &bare, requests: &bare_requests(&bare, population) },
     };
     session_check::measure(&targets, scale)

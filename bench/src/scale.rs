@@ -25,6 +25,10 @@ pub(crate) struct Scale {
     pub(crate) latency_rounds: usize,
     /// Length of a round of latencies, in seconds.
     pub(crate) latency_secs: u64,
+    /// Rounds of requests for a password reset, for each mail server and kind of address.
+    pub(crate) reset_rounds: usize,
+    /// Length of such a round, in seconds.
+    pub(crate) reset_secs: u64,
 }
 
 impl Scale {
@@ -39,6 +43,8 @@ impl Scale {
         login_secs: 5,
         latency_rounds: 5,
         latency_secs: 10,
+        reset_rounds: 5,
+        reset_secs: 5,
     };
 
     /// For a rough comparison within a minute.
@@ -52,6 +58,8 @@ impl Scale {
         login_secs: 2,
         latency_rounds: 2,
         latency_secs: 3,
+        reset_rounds: 2,
+        reset_secs: 1,
     };
 
     /// Length of a round of session checks.
@@ -67,5 +75,10 @@ impl Scale {
     /// Length of a round of latencies.
     pub(crate) const fn latency_time(self) -> Duration {
         Duration::from_secs(self.latency_secs)
+    }
+
+    /// Length of a round of requests for a password reset.
+    pub(crate) const fn reset_time(self) -> Duration {
+        Duration::from_secs(self.reset_secs)
     }
 }

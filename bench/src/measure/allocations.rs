@@ -59,7 +59,7 @@ pub(crate) fn measure(
     };
     let allocations = Allocations {
         session_check: per_request(&server::program(&programs.server, data), |server| {
-            requests(server, population)
+            requests(server, &population.sessions)
         })?,
         bare_check: per_request(&bench(&["bare", &database.to_string_lossy()]), |server| {
             Ok(bare_requests(server, population))

@@ -64,7 +64,18 @@ impl Latency {
 }
 
 impl Percentiles {
-    fn add_round(&mut self, mut times: Vec<std::time::Duration>) {
+    /// The median over the rounds of what half of the responses took at most.
+    pub(crate) fn median(&self) -> f64 {
+        self.p50.median()
+    }
+
+    /// The median over the rounds of what 99 of 100 took at most.
+    pub(crate) fn tail(&self) -> f64 {
+        self.p99.median()
+    }
+
+    /// Adds the response times of a round.
+    pub(crate) fn add_round(&mut self, mut times: Vec<std::time::Duration>) {
         self.p50.push(percentile(&mut times, 50).as_secs_f64() * 1e3);
         self.p99.push(percentile(&mut times, 99).as_secs_f64() * 1e3);
     }

@@ -143,7 +143,8 @@ impl Visitor {
 pub(crate) struct Csrf {
     /// The cookie, as `name=value`.
     pub(crate) cookie: String,
-    token: String,
+    /// The token.
+    pub(crate) token: String,
 }
 
 /// Requests a CSRF token for a browser with these cookies.

@@ -25,7 +25,7 @@ pub(crate) struct SessionCheck {
 }
 
 /// The result of one program.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Side {
     /// Responses a second.
     pub(crate) per_second: Rounds,
@@ -80,11 +80,8 @@ pub(crate) fn measure(targets: &Targets<'_>, scale: Scale) -> Result<SessionChec
 }
 
 impl Side {
-    fn empty() -> Self {
-        Self { per_second: Rounds::default(), cpu_micros: Rounds::default() }
-    }
-
-    fn add_round(&mut self, target: &Target<'_>, time: Duration) -> Result<()> {
+    /// Loads the server for a while.
+    pub(crate) fn add_round(&mut self, target: &Target<'_>, time: Duration) -> Result<()> {
         let cpu_before = target.server.cpu_time()?;
         let throughput = load::saturate(target.server.address, target.requests, time)?;
         let cpu = target.server.cpu_time()?.saturating_sub(cpu_before);
@@ -106,7 +103,7 @@ impl Side {
 
 impl SessionCheck {
     fn unmeasured() -> Self {
-        Self { server: Side::empty(), logging: Side::empty(), bare: Side::empty() }
+        Self { server: Side::default(), logging: Side::default(), bare: Side::default() }
     }
 }
 

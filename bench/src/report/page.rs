@@ -2,7 +2,8 @@
 
 use super::{Figure, Report, table};
 use crate::load::{SATURATING_CONNECTIONS, STREAM_CONNECTIONS};
-use crate::measure::{latency, login};
+use crate::measure::{latency, login, reset_request};
+use crate::population::WITH_FACTOR;
 
 /// The page: figures, machine, method.
 pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
@@ -10,12 +11,27 @@ pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
         "# Latest measurement\n\n\
          Written by `cargo run --release -p crossauth-bench`; \
          [how to read it](../../docs/explanation/performance.md).\n\n\
-         ![The figures below against their targets](latest.svg)\n\n{}\n## Machine\n\n{}\n\
+         ![The figures below against their targets](latest.svg)\n\n{}\n\
+         ## Requests for a password reset\n\n{}\n## Machine\n\n{}\n\
          ## Method\n\n{}",
         table::markdown(figures),
+        reset_requests(report),
         machine(report),
         method(report)
     )
+}
+
+/// Response times by mail server and address.
+fn reset_requests(report: &Report) -> String {
+    let head = "| Mail server | Known p50 | Unknown p50 | Known p99 | Unknown p99 |\n\
+                |---|--:|--:|--:|--:|\n";
+    let rows = report.reset_requests.by_speed().map(|(speed, times)| {
+        let (known, unknown) = (&times.known, &times.unknown);
+        let times = [known.median(), unknown.median(), known.tail(), unknown.tail()];
+        let times = times.map(|time| format!("{time:.2} ms"));
+        format!("| {} | {} |\n", speed.name(), times.join(" | "))
+    });
+    format!("{head}{}", rows.concat())
 }
 
 fn machine(report: &Report) -> String {
@@ -45,6 +61,11 @@ fn method(report: &Report) -> String {
          - Logins: {} pairs of rounds of {} s, {} clients, Argon2id m = {} KiB, t = {}, p = {}.\n\
          - Latency: {} pairs of rounds of {} s, {} requests a second on {} connections, each \
          counted from the moment it was due.\n\
+         - Requests for a password reset: {} rounds of {} s for each mail server and kind of \
+         address, {} requests a second. Each mail server has a server and a copy of the database \
+         of its own; the slow one takes a second for each reply, the dead one refuses connections.\n\
+         - Session checks with and without a second factor: {} users of each kind, in rounds as \
+         above.\n\
          - Starts: {} of each kind.\n",
         scale.accounts,
         scale.session_rounds,
@@ -60,6 +81,10 @@ fn method(report: &Report) -> String {
         scale.latency_secs,
         latency::RATE,
         STREAM_CONNECTIONS,
+        scale.reset_rounds,
+        scale.reset_secs,
+        reset_request::RATE,
+        WITH_FACTOR,
         scale.starts,
     )
 }
