@@ -1,20 +1,22 @@
 //! Sign-up: creates an account at the request of its user, and begins its first session.
 
+mod factor;
+
 use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
 use crate::clock::Timestamp;
 use crate::deps::Deps;
 use crate::email_verification::EmailVerification;
-use crate::enrolment::{Begun, Enrolment, EnrolmentError, SignupFactor};
-use crate::factor::{Factor, Factors};
+use crate::enrolment::{Enrolment, EnrolmentError, SignupFactor};
+use crate::factor::Factors;
 use crate::form::{Field, FieldError, Rule};
 use crate::login::{Door, Login, LoginAttempt, LoginOutcome};
 use crate::password::Lane;
 use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{Effects, Guard, StorageError, StorageErrorKind, StoredUser};
 use crate::user::{
-    EmailAddress, FactorName, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState,
+    EmailAddress, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState,
     is_reserved_field,
 };
 use crate::visitor::Visitor;
@@ -160,8 +162,7 @@ impl Signup {
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
         if let Some(factor) = factor {
-            expect_factor(&mut user, &**factor);
-            return self.sign_up_with_factor(request, user, &secrets).await;
+            return self.sign_up_with_factor(request, user, &**factor, &secrets).await;
         }
         if self.verification.is_enabled() {
             return self.sign_up_unverified(request, user, &secrets).await;
@@ -206,7 +207,7 @@ impl Signup {
             Ok(LoginOutcome::Refused(Refusal::TwoFactorIncomplete)) => {
                 let stored = self.enrolment.account(&existing.id).await?;
                 let stored = stored.ok_or_else(|| taken(Field::Username))?;
-                self.set_up(stored, request.factor2, door).await
+                self.resume(stored, request.factor2, door).await
             }
             Ok(LoginOutcome::Refused(Refusal::EmailNotVerified)) => {
                 self.verification.request_for(&existing.id)?;
@@ -292,71 +293,6 @@ impl Signup {
         self.accounts.insert(user, secrets, Guard::None, effects).await
     }
 
-    /// The second factor that a form chooses, which the account can have.
-    fn chosen_factor(
-        &self,
-        request: &SignupRequest<'_>,
-        user: &NewUser,
-    ) -> Result<Option<&Arc<dyn Factor>>, AccountError> {
-        let factor = match request.factor2 {
-            Some(name) => self.factors.choose(name).map_err(|_| AccountError::FactorUnavailable)?,
-            None => self.factors.default_choice(),
-        };
-        let missing = factor.and_then(|factor| Factors::missing_field(&**factor, user));
-        match missing {
-            None => Ok(factor),
-            Some("email") => Err(form_error(Field::Email)),
-            Some(field) => Err(form_error(Field::Extra(field.to_owned()))),
-        }
-    }
-
-    /// Creates an account that waits for its second factor, then begins to set that up. If this is
-    /// interrupted, signing up once more continues.
-    async fn sign_up_with_factor(
-        &self,
-        request: SignupRequest<'_>,
-        user: NewUser,
-        secrets: &UserSecrets,
-    ) -> Result<SignupOutcome, AccountError> {
-        match self.insert_with_link(&user, secrets).await {
-            Ok(stored) => {
-                tracing::info!(user = %stored.id(), "signed up; the second factor is awaited");
-                let door = request.door();
-                self.set_up(stored, None, door).await
-            }
-            Err(error) => self.refused(error, request, &user).await,
-        }
-    }
-
-    /// Begins to set up the second factor of an account: the chosen one, or that of the account.
-    async fn set_up(
-        &self,
-        stored: StoredUser,
-        chosen: Option<&str>,
-        door: Door<'_>,
-    ) -> Result<SignupOutcome, AccountError> {
-        let chosen = chosen.and_then(FactorName::optional);
-        let factor = chosen.or_else(|| stored.second_factor().cloned());
-        let factor = factor.ok_or(AccountError::FactorUnavailable)?;
-        match self.enrolment.begin_sign_up(stored, &factor, door).await? {
-            Ok(waiting) => Ok(SignupOutcome::SetUpFactor(Box::new(waiting))),
-            Err(Begun::TooMany { retry_at }) => Ok(SignupOutcome::TooMany { retry_at }),
-            Err(Begun::InvalidEmail) => Err(form_error(Field::Email)),
-            Err(Begun::InvalidPhone) => Err(form_error(Field::Extra("phone".into()))),
-            Err(
-                Begun::Waiting { .. }
-                | Begun::TurnedOff { .. }
-                | Begun::NeedsFactor
-                | Begun::NeedsPassword
-                | Begun::WrongPassword
-                | Begun::Unavailable
-                | Begun::NoSecret
-                | Begun::NotPermitted
-                | Begun::Refused(_),
-            ) => Err(AccountError::FactorUnavailable),
-        }
-    }
-
     /// The name of an account whose row cannot be decoded is taken like that of any other.
     async fn refuse_unreadable(
         &self,
@@ -380,21 +316,4 @@ impl Signup {
 fn is_taken(error: &AccountError, field: &Field) -> bool {
     let AccountError::Form(errors) = error else { return false };
     errors.iter().any(|error| error.field == *field && error.rule == Rule::Taken)
-}
-
-fn form_error(field: Field) -> AccountError {
-    AccountError::Form(vec![FieldError::new(field, Rule::Format)])
-}
-
-/// Makes a new account wait for its second factor. A factor that proves the address leaves no need
-/// to verify it once more.
-fn expect_factor(user: &mut NewUser, factor: &dyn Factor) {
-    let description = factor.describe();
-    let must_verify = user.state == UserState::AwaitingEmailVerification;
-    user.state = if must_verify && !description.proves_email {
-        UserState::AwaitingTwoFactorSetupAndEmailVerification
-    } else {
-        UserState::AwaitingTwoFactorSetup
-    };
-    user.factor2 = Some(description.name.clone());
 }

@@ -8,8 +8,8 @@ use crate::challenge::{Made, PendingFactor, Reason};
 use crate::factor::Purpose;
 use crate::login::Door;
 use crate::session::{NewSession, Persistence};
-use crate::storage::StoredUser;
-use crate::user::FactorName;
+use crate::storage::{Change, Changed, Guard, StorageError, StoredUser};
+use crate::user::{FactorName, Patch, StateEvent, UserUpdate};
 
 /// A sign-up that waits for its second factor.
 #[derive(Debug)]
@@ -50,5 +50,35 @@ impl Enrolment {
         };
         let session = self.login.wait_in_new_session(&slot, &send, door, LIFETIME).await?;
         Ok(Ok(SignupFactor { session, factor: slot.pending.factor2, shown }))
+    }
+
+    /// Chooses another factor for a sign-up that waits for a factor that proves the e-mail address.
+    /// The new one does not, so the address must be verified. `None` if the account has changed in
+    /// this moment.
+    pub(crate) async fn choose_unproved(
+        &self,
+        stored: &StoredUser,
+        factor: &FactorName,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        let credentials = stored.credentials();
+        let change = Change {
+            user: UserUpdate { factor2: Patch::Set(factor.clone()), ..UserUpdate::default() },
+            event: Some(StateEvent::EmailVerificationRequired),
+            guard: Guard::CredentialsAre(&credentials),
+            ..Change::default()
+        };
+        match self.users.change(stored.id(), &change).await? {
+            Changed::Done(stored) => Ok(Some(*stored)),
+            Changed::NoSuchUser
+            | Changed::NotAllowed
+            | Changed::GuardFailed
+            | Changed::LastAdmin
+            | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::SessionGone
+            | Changed::DoneUnreadable
+            | Changed::UsernameTaken
+            | Changed::EmailTaken => Ok(None),
+        }
     }
 }

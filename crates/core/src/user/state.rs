@@ -123,6 +123,10 @@ impl UserState {
                 Event::PasswordResetRequired,
                 Self::Factor2ResetNeeded | Self::PasswordAndFactor2ResetNeeded,
             ) => Some(Self::PasswordAndFactor2ResetNeeded),
+            (
+                Event::EmailVerificationRequired,
+                Self::AwaitingTwoFactorSetup | Self::AwaitingTwoFactorSetupAndEmailVerification,
+            ) => Some(Self::AwaitingTwoFactorSetupAndEmailVerification),
             (_, Self::Custom(name)) if event != Event::Enabled => Some(Self::Custom(name.clone())),
             _ => None,
         }
@@ -168,6 +172,9 @@ impl Serialize for UserState {
 pub enum StateEvent {
     /// The user verified the e-mail address.
     EmailVerified,
+    /// The user chose, before the sign-up was complete, a second factor that does not prove the
+    /// e-mail address as the one before would have.
+    EmailVerificationRequired,
     /// The user set up and confirmed a second factor.
     TwoFactorSetUp,
     /// The user disabled the second factor.
@@ -190,6 +197,7 @@ impl StateEvent {
         match self {
             Self::Disabled => Some(UserState::Disabled),
             Self::EmailVerified
+            | Self::EmailVerificationRequired
             | Self::TwoFactorSetUp
             | Self::TwoFactorTurnedOff
             | Self::PasswordChanged
@@ -296,6 +304,7 @@ mod tests {
     fn only_an_administrator_re_enables_a_disabled_account() {
         for event in [
             StateEvent::EmailVerified,
+            StateEvent::EmailVerificationRequired,
             StateEvent::TwoFactorSetUp,
             StateEvent::TwoFactorTurnedOff,
             StateEvent::PasswordChanged,

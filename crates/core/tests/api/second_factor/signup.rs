@@ -5,6 +5,7 @@ use crossauth_core::account::{AccountError, AccountForm};
 use crossauth_core::enrolment::{Completed, SignupFactor};
 use crossauth_core::form::{Field, Rule};
 use crossauth_core::login::{Door, LoginOutcome};
+use crossauth_core::message::MessageKind;
 use crossauth_core::secret::Password;
 use crossauth_core::session::{Replaced, Session};
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
@@ -128,6 +129,23 @@ async fn address_is_verified_after_the_factor_unless_the_factor_proves_it() {
     assert_eq!((user.state, codes.len()), (UserState::AwaitingEmailVerification, 10));
     assert!(new.is_none(), "the address is not verified yet");
     assert!(site.auth.sessions.find(session.id).await.is_err());
+}
+
+#[tokio::test]
+async fn factor_chosen_later_does_not_skip_the_verification_that_the_first_would_have_been() {
+    let site = Site::with(|config| {
+        all_factors(config);
+        config.signup.editable_fields = vec!["email".into()];
+        config.delivery.preview = Some(crossauth_core::outbox::Preview::default());
+    });
+    sign_up(&site, "bob", "email").await;
+    let second = sign_up(&site, "bob", "totp").await;
+    let session = site.checked(&second.session).await;
+    let (user, new, _) = site.confirm(&session, &site.code(&secret_of(&second.shown))).await;
+    assert_eq!((user.state, new.is_none()), (UserState::AwaitingEmailVerification, true));
+    site.auth.handle_mail_requests().await;
+    let sent = site.sent().await;
+    assert!(sent.contains(&MessageKind::EmailVerification.to_string()), "{sent:?}");
 }
 
 #[tokio::test]
