@@ -45,6 +45,11 @@ impl SignupField {
         Self { name, label, hint, kind, required: false, choices, autocomplete: None }
     }
 
+    /// The name of the user field.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The label on the form; derived from the name if not set.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {

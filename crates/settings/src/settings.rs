@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
+use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::error::Numbering;
 use crossauth_core::factor::FactorConfig;
@@ -114,6 +115,12 @@ impl Settings {
         self.second_factors.check(&self.site, &self.mail, &self.sms, rules);
         let can_send = self.mail.can_send() || self.site.dev;
         email_verification::check(&self.email_verification, can_send, rules);
+        let has_email = match self.email_verification.activation {
+            Activation::On => true,
+            Activation::WhereMailCanBeSent => can_send,
+            Activation::Off => false,
+        };
+        self.second_factors.check_signup(&self.signup, has_email, rules);
         password_reset::check(&self.password_reset, can_send, rules);
         limit::check(&self.bodies, rules);
     }

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use crossauth_axum::ProtectedEndpoints;
 use crossauth_core::factor::{Configured, FactorConfig};
+use crossauth_core::signup::Registration;
 use crossauth_core::user::FactorName;
 
-use super::{Mail, Site, Sms, section};
+use super::{Mail, Signup, Site, Sms, section};
 use crate::kind::{List, Optional, Span, Text};
 use crate::nearest::nearest;
 use crate::rule::Rules;
+
+/// Upstream's names of `factor2.allowed`.
+const UPSTREAM: &[&str] = &["CROSSAUTH_ALLOWED_FACTOR2"];
 
 /// The longest lifetime of a code that is sent.
 const MAX_CODE_LIFETIME: Duration = Duration::from_mins(10);
@@ -116,6 +120,25 @@ impl SecondFactors {
         }
     }
 
+    /// `has_email`: whether the sign-up form asks for an address where `signup` does not say so.
+    pub(crate) fn check_signup(&self, signup: &Signup, has_email: bool, rules: &mut Rules<'_>) {
+        let has = |name: &str| {
+            signup.fields.iter().any(|field| field.name() == name)
+                || signup.config.editable_fields.iter().any(|field| field == name)
+        };
+        let is_possible = |name: &String| match name.as_str() {
+            "email" => has_email || has("email"),
+            "sms" => has("phone"),
+            _ => true,
+        };
+        let is_open = signup.config.registration == Registration::Open;
+        let is_possible = self.allowed.is_empty() || self.allowed.iter().any(is_possible);
+        let reason = "every account needs a second factor, but the sign-up form does not ask where \
+                      to send its codes: add `email` or `phone` to `signup.fields`";
+        let keys = ["factor2.allowed", "signup.fields", "signup.editable_fields"];
+        rules.require_unless_in(UPSTREAM, !is_open || is_possible, &keys, reason);
+    }
+
     pub(crate) fn check(&self, site: &Site, mail: &Mail, sms: &Sms, rules: &mut Rules<'_>) {
         const KEY: &str = "factor2.allowed";
         let mut is_any_usable = self.allowed.is_empty();
@@ -136,7 +159,7 @@ impl SecondFactors {
                 _ => (false, &[KEY], "may have `none`, `totp`, `email` and `sms`"),
             };
             is_any_usable |= is_usable;
-            rules.require_unless_in(&["CROSSAUTH_ALLOWED_FACTOR2"], is_usable, keys, reason);
+            rules.require_unless_in(UPSTREAM, is_usable, keys, reason);
         }
         let fits = !self.code_lifetime.is_zero() && self.code_lifetime <= MAX_CODE_LIFETIME;
         let reason = "must be between one second and ten minutes";

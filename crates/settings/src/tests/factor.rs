@@ -53,6 +53,35 @@ fn factor_that_is_not_set_up_is_reported() {
 }
 
 #[test]
+fn mandatory_factor_whose_codes_the_sign_up_form_cannot_address_is_reported() {
+    let gateway = "sms.twilio_account_sid = 'AC1'\nsms.twilio_auth_token = 't'\n\
+                   sms.from = '+12345678'\n";
+    let unverified = "email_verification.enabled = false\n";
+    let sms = "factor2.allowed = ['sms']\ndev = true\n";
+    let email = format!("factor2.allowed = ['email']\n{MAIL}{unverified}");
+    let both = format!("factor2.allowed = ['sms', 'email']\n{MAIL}{unverified}{gateway}");
+    for missing in [sms, &email, &both] {
+        let problems = messages(from_file(missing));
+        assert!(problems.contains("does not ask where to send its codes"), "{problems}");
+    }
+    for (text, field) in [
+        (sms, "signup.fields = [{ name = 'phone' }]"),
+        (sms, "signup.editable_fields = ['phone']"),
+        (sms, "signup.enabled = false"),
+        (&email, "signup.editable_fields = ['email']"),
+        (&both, "signup.editable_fields = ['email']"),
+        (&both, "signup.fields = [{ name = 'phone' }]"),
+        (&email.replace(unverified, ""), ""),
+        (&sms.replace("'sms'", "'sms', 'totp'"), ""),
+        (&sms.replace("'sms'", "'none', 'sms'"), ""),
+    ] {
+        let text = format!("{text}{field}");
+        let configuration = from_file(&text);
+        assert!(configuration.is_ok(), "{text}: {}", messages(configuration));
+    }
+}
+
+#[test]
 fn upstreams_name_is_read_and_its_own_factors_only_warn() {
     let allowed = [("CROSSAUTH_ALLOWED_FACTOR2", "none,totp,dummyFactor2")];
     let configuration = from_environment(&allowed).unwrap();
