@@ -18,7 +18,7 @@ use crate::deps::Deps;
 use crate::device::Devices;
 use crate::email_link::Activation;
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
 use crate::hooks::Hooks;
 use crate::housekeeping;
@@ -37,7 +37,7 @@ use crate::recovery::RecoveryCodes;
 use crate::secret::ServerSecret;
 use crate::session::{SessionConfig, Sessions};
 use crate::setup::Setup;
-use crate::signup::{Signup, SignupConfig, SignupParts};
+use crate::signup::{Signup, SignupConfig};
 use crate::storage::Storage;
 use crate::token::Tokens;
 use crate::vault::Vault;
@@ -191,39 +191,40 @@ impl Auth {
     ) -> Result<Self, AuthConfigError> {
         let deps = deps(&mut config, storage, sources)?;
         let outbox = outbox(&deps, config.delivery);
+        let configs = (config.email_verification, config.password_reset);
+        let (verifies, resets) = mailed_links(&configs, &outbox)?;
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
         let (keeper, known) = (sessions.clone(), devices.clone());
-        let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known));
+        let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known, verifies));
         let reauthentication = Arc::new(Reauthentication::new(&deps, config.factors.fresh_for));
-        let (keeper, door, checks) = (sessions.clone(), login.clone(), reauthentication.clone());
-        let enrolment = Enrolment::new(&deps, challenges.clone(), keeper, door, checks);
-        let enrolment = Arc::new(enrolment);
-        let configs = (config.email_verification, config.password_reset);
-        let mail_requests = mail_requests(&deps, configs, &outbox, &accounts, &login)?;
-        let parts = SignupParts {
-            accounts: accounts.clone(),
+        let mail_requests = mail_requests(&deps, configs, (verifies, resets), (&accounts, &login));
+        let parts = EnrolmentParts {
+            challenges: challenges.clone(),
             sessions: sessions.clone(),
             login: login.clone(),
-            enrolment: enrolment.clone(),
             verification: mail_requests.verification.clone(),
+            reauthentication: reauthentication.clone(),
         };
+        let enrolment = Arc::new(Enrolment::new(&deps, parts));
+        let (owners, steps) = (accounts.clone(), enrolment.clone());
+        let signup = Signup::new(&deps, owners, steps, config.signup.clone());
         let profile = ProfileParts {
             accounts: accounts.clone(),
             challenges: challenges.clone(),
             verification: mail_requests.verification.clone(),
             enrolment: enrolment.clone(),
             reauthentication: reauthentication.clone(),
-            editable_fields: config.signup.editable_fields.clone(),
+            editable_fields: config.signup.editable_fields,
         };
         let (keeper, owners) = (sessions.clone(), accounts.clone());
         Ok(Self {
             password_change: PasswordChanges::new(&deps, owners, keeper, reauthentication),
             profile: Profile::new(&deps, profile),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
-            signup: Signup::new(&deps, parts, config.signup),
+            signup,
             email_verification: mail_requests.verification.clone(),
             password_reset: mail_requests.reset.clone(),
             mail_requests,
@@ -326,21 +327,27 @@ fn factors(config: &FactorConfig, messages: &Arc<Messages>, sources: &Sources) -
 fn mail_requests(
     deps: &Deps,
     (verification, reset): (EmailVerificationConfig, PasswordResetConfig),
-    outbox: &Outbox,
-    accounts: &Arc<Accounts>,
-    login: &Arc<Login>,
-) -> Result<Arc<MailRequestWorker>, AuthConfigError> {
-    let can_send = outbox.can_send(Channel::Email);
+    (verifies, resets): (bool, bool),
+    (accounts, login): (&Arc<Accounts>, &Arc<Login>),
+) -> Arc<MailRequestWorker> {
     let (accounts, login) = (accounts.clone(), login.clone());
-    let verifies = is_on(verification.activation, can_send, "e-mail verification")?;
-    let resets = is_on(reset.activation, can_send, "password reset")?;
     let requests = Arc::new(MailRequests::default());
     let queue = requests.clone();
     let verification = EmailVerification::new(deps, queue, verification.lifetime, verifies, resets);
     let queue = requests.clone();
     let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
     let (verification, reset) = (Arc::new(verification), Arc::new(reset));
-    Ok(Arc::new(MailRequestWorker { requests, verification, reset }))
+    Arc::new(MailRequestWorker { requests, verification, reset })
+}
+
+/// Whether addresses are verified, and whether passwords are reset, by mail.
+fn mailed_links(
+    (verification, reset): &(EmailVerificationConfig, PasswordResetConfig),
+    outbox: &Outbox,
+) -> Result<(bool, bool), AuthConfigError> {
+    let can_send = outbox.can_send(Channel::Email);
+    let verifies = is_on(verification.activation, can_send, "e-mail verification")?;
+    Ok((verifies, is_on(reset.activation, can_send, "password reset")?))
 }
 
 /// Whether a feature that needs mail is on.

@@ -3,6 +3,7 @@
 mod limit;
 mod pending;
 mod resend;
+mod taken;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(crate) use pending::{
     FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required,
 };
 pub use resend::Resent;
+pub(crate) use taken::TakenAddress;
 
 /// The field of a response with a recovery code.
 pub const RECOVERY_CODE: &str = "recovery_code";
@@ -70,6 +72,8 @@ pub(crate) struct Account {
     pub(crate) is_ours: bool,
     /// Whether the stored TOTP secret is not encrypted.
     pub(crate) is_plain: bool,
+    /// For a sign-up with an address that another account has.
+    pub(crate) taken: Option<TakenAddress>,
 }
 
 impl Account {
@@ -169,7 +173,7 @@ impl Challenges {
         let (user, secrets) = stored.regardless_of_state();
         let is_plain = secrets.totpsecret.as_deref().is_some_and(|secret| !is_encrypted(secret));
         let secrets = self.vault.open_secrets(secrets)?;
-        Ok(Account { user, secrets, credentials, is_ours, is_plain })
+        Ok(Account { user, secrets, credentials, is_ours, is_plain, taken: None })
     }
 
     /// The account of a user.
@@ -186,7 +190,18 @@ impl Challenges {
             return Ok(None);
         }
         let account = self.account(&pending.userid).await?;
-        Ok(account.filter(|account| account.digest() == pending.credentials))
+        let Some(account) = account.filter(|account| account.digest() == pending.credentials)
+        else {
+            return Ok(None);
+        };
+        let taken = match &pending.taken {
+            None => None,
+            Some(sealed) => match self.vault.open_json(sealed) {
+                Some(taken) => Some(taken),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(account.with_taken_address(taken)))
     }
 
     /// Makes a challenge. One that continues `previous` keeps its count of attempts.
@@ -202,16 +217,21 @@ impl Challenges {
         self.charge_sending(account, description).await?;
         let state = previous.and_then(|pending| self.state(pending));
         let challenge = factor.challenge(&account.subject(), purpose, state.as_ref()).await?;
-        let Challenge { shown, state, send } = challenge;
+        let Challenge { shown, state, mut send } = challenge;
+        if account.receives_nothing(description) {
+            send.clear();
+        }
+        let taken = account.taken.as_ref().map(|taken| self.vault.seal_json(taken)).transpose()?;
         let new_id = || random_token(&*self.random);
         let pending = Pending {
             username: account.user.username.clone(),
             userid: account.user.id.clone(),
             factor2: description.name.clone(),
-            secrets: self.vault.seal_state(&state)?,
+            secrets: self.vault.seal_json(&state)?,
             credentials: account.digest(),
             challenge: previous.map_or_else(new_id, |pending| pending.challenge.clone()),
             expires: (self.now() + lifetime).as_millis(),
+            taken,
         };
         Ok(Made { pending, shown, send })
     }
@@ -233,7 +253,7 @@ impl Challenges {
     }
 
     fn state(&self, pending: &Pending) -> Option<State> {
-        self.vault.open_state(&pending.secrets)
+        self.vault.open_json(&pending.secrets)
     }
 
     /// Charges the counters, then judges the response, or the recovery code in its place.
@@ -262,6 +282,7 @@ impl Challenges {
         }
         let (verdict, by_recovery_code) = match typed {
             Some(code) if response.is_empty() => (judge_recovery_code(code), true),
+            _ if account.receives_nothing(factor.describe()) => (Verdict::Wrong, false),
             _ => {
                 let Some(state) = self.state(pending) else {
                     return Ok(Judged::Rejected(Rejection::Gone));
@@ -329,6 +350,11 @@ impl Challenges {
             return Ok(());
         }
         let recipient = recipient(&account.user, factor);
+        // The owner of the address must not run out of codes by this.
+        let recipient = match recipient {
+            Some(recipient) if account.receives_nothing(factor) => Some(format!("not {recipient}")),
+            other => other,
+        };
         let charges = limit::sendings(&account.user.id, &factor.name, recipient.as_deref());
         match self.attempts.charge(&charges, self.now()).await? {
             Charged::Ok => Ok(()),

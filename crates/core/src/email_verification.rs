@@ -140,14 +140,31 @@ impl EmailVerification {
         Ok(self.requests.add(request)?)
     }
 
-    /// Asks for a new link for an account whose password was checked.
-    pub(crate) fn request_for(&self, user: &UserId) -> Result<(), StorageError> {
-        self.requests.add(MailRequest::VerifyEmail(user.clone()))
+    /// Requests a new link for an account whose password was checked.
+    pub(crate) fn send_again(&self, user: &UserId) {
+        self.request_silently(MailRequest::VerifyEmail(user.clone()));
+    }
+
+    /// Requests a link for an account that waits for verification, if it has none that is valid.
+    pub(crate) async fn ensure_link(&self, user: &UserId) {
+        match self.links.has(user, KeyPrefix::EmailVerification).await {
+            Ok(true) => {}
+            Ok(false) => self.send_again(user),
+            Err(error) => tracing::error!(%error, %user, "a link was not requested"),
+        }
     }
 
     /// Requests a notice to the owner of an address that was used in another sign-up.
-    pub(crate) fn report_use(&self, address: String) -> Result<(), StorageError> {
-        self.requests.add(MailRequest::AddressInUse(address))
+    pub(crate) fn report_use(&self, address: String) {
+        self.request_silently(MailRequest::AddressInUse(address));
+    }
+
+    /// Adds a request. The answer must not depend on it: it may reveal whether there is an account,
+    /// or what it confirms has been stored.
+    fn request_silently(&self, request: MailRequest) {
+        if let Err(error) = self.requests.add(request) {
+            tracing::error!(%error, "a request for mail was dropped");
+        }
     }
 
     /// Sends a new link to the address of an account that waits for verification.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::challenge::{Account, Challenges, PendingFactor, Reason};
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
+use crate::email_verification::EmailVerification;
 use crate::factor::{FactorError, Kind, Purpose};
 use crate::login::{Login, LoginError};
 use crate::password::HashError;
@@ -131,26 +132,32 @@ pub struct WaitingFactor {
 pub struct Enrolment {
     challenges: Arc<Challenges>,
     users: Arc<dyn UserStore>,
-    sessions: Arc<Sessions>,
-    login: Arc<Login>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) login: Arc<Login>,
+    pub(crate) verification: Arc<EmailVerification>,
     reauthentication: Arc<Reauthentication>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
+/// The use cases that setting up a factor takes.
+pub(crate) struct EnrolmentParts {
+    pub(crate) challenges: Arc<Challenges>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) login: Arc<Login>,
+    pub(crate) verification: Arc<EmailVerification>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+}
+
 impl Enrolment {
-    pub(crate) fn new(
-        deps: &Deps,
-        challenges: Arc<Challenges>,
-        sessions: Arc<Sessions>,
-        login: Arc<Login>,
-        reauthentication: Arc<Reauthentication>,
-    ) -> Self {
+    pub(crate) fn new(deps: &Deps, parts: EnrolmentParts) -> Self {
+        let EnrolmentParts { challenges, sessions, login, verification, reauthentication } = parts;
         Self {
             challenges,
             users: deps.storage.users.clone(),
             sessions,
             login,
+            verification,
             reauthentication,
             clock: deps.clock.clone(),
             random: deps.random.clone(),
@@ -167,7 +174,7 @@ impl Enrolment {
         let Some(factor) = self.challenges.factors.find(&slot.pending.factor2) else {
             return Ok(None);
         };
-        let state = self.challenges.vault.open_state(&slot.pending.secrets);
+        let state = self.challenges.vault.open_json(&slot.pending.secrets);
         let shown = if factor.describe().kind == Kind::Oob {
             let mut shown = Map::new();
             shown.insert("username".into(), slot.pending.username.as_str().into());

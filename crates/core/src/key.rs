@@ -72,6 +72,8 @@ key_prefixes! {
     AddressRestore = "ra:",
     /// A one-time token of the application.
     ApplicationToken = "app:",
+    /// Name and address of a sign-up whose address another account has.
+    TakenAddress = "ta:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
 }

@@ -155,6 +155,7 @@ pub struct Login {
     sessions: Arc<Sessions>,
     challenges: Arc<Challenges>,
     devices: Arc<Devices>,
+    verifies_addresses: bool,
 }
 
 impl Login {
@@ -163,6 +164,7 @@ impl Login {
         sessions: Arc<Sessions>,
         challenges: Arc<Challenges>,
         devices: Arc<Devices>,
+        verifies_addresses: bool,
     ) -> Self {
         Self {
             users: deps.storage.users.clone(),
@@ -170,15 +172,35 @@ impl Login {
             sessions,
             challenges,
             devices,
+            verifies_addresses,
         }
     }
 
     /// Verifies the password and, if the account's state allows it and it has no second factor,
     /// begins a session.
     ///
-    /// Takes the same time whether or not the user exists and can be decoded. The state of an account is revealed only
-    /// to those who know its password.
+    /// Takes the same time whether or not the user exists and can be decoded. The state of an account
+    /// is revealed only to those who know its password.
+    ///
+    /// Where addresses must be verified, one that is not verified identifies no account: the outcome
+    /// is [`WrongCredentials`](LoginOutcome::WrongCredentials). Otherwise a sign-up and a login would
+    /// reveal whether another account has an address.
     pub async fn attempt(&self, attempt: LoginAttempt<'_>) -> Result<LoginOutcome, LoginError> {
+        let conceals = self.verifies_addresses && attempt.username.contains('@');
+        let outcome = self.attempt_revealing(attempt).await?;
+        let is_incomplete = matches!(
+            outcome,
+            LoginOutcome::Refused(Refusal::EmailNotVerified | Refusal::TwoFactorIncomplete)
+        );
+        Ok(if conceals && is_incomplete { LoginOutcome::WrongCredentials } else { outcome })
+    }
+
+    /// As [`attempt`](Self::attempt), but reveals that an account is not complete, whatever
+    /// identifies it.
+    pub(crate) async fn attempt_revealing(
+        &self,
+        attempt: LoginAttempt<'_>,
+    ) -> Result<LoginOutcome, LoginError> {
         // A concurrent login may upgrade the hash, which databases without a credential epoch
         // cannot distinguish from a new password. A retry can.
         for _ in 0..2 {

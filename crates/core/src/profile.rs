@@ -277,7 +277,7 @@ impl Profile {
             Changed::Done(stored) => {
                 tracing::info!(user = %account.user.id, "profile changed");
                 if let Some(address) = address.in_use {
-                    self.parts.verification.report_use(address)?;
+                    self.parts.verification.report_use(address);
                 }
                 let user = stored.regardless_of_state().0;
                 let email_verification_required = address.needs_verification;

@@ -1,23 +1,28 @@
 //! Sign-up: creates an account at the request of its user, and begins its first session.
 
 mod factor;
+mod taken_address;
+
+use factor::expect_factor;
+use taken_address::check_address;
 
 use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
-use crate::clock::Timestamp;
+use crate::challenge::TakenAddress;
+use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
 use crate::email_verification::EmailVerification;
 use crate::enrolment::{Enrolment, EnrolmentError, SignupFactor};
 use crate::factor::Factors;
-use crate::form::{Field, FieldError, Rule};
+use crate::form::{Field, Rule};
 use crate::login::{Door, Login, LoginAttempt, LoginOutcome};
 use crate::password::Lane;
+use crate::random::Random;
 use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
-use crate::storage::{Effects, Guard, StorageError, StorageErrorKind, StoredUser};
+use crate::storage::{Effects, Guard, KeyStore, StorageError, StorageErrorKind, StoredUser};
 use crate::user::{
-    EmailAddress, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState,
-    is_reserved_field,
+    EmailAddress, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
 };
 use crate::visitor::Visitor;
 
@@ -73,7 +78,7 @@ impl<'a> SignupRequest<'a> {
         Self { form, factor2: None, persist: None, replaces: None, visitor }
     }
 
-    fn door(&self) -> Door<'a> {
+    pub(crate) fn door(&self) -> Door<'a> {
         let Self { persist, replaces, visitor, .. } = *self;
         Door { persist, replaces, device: None, visitor }
     }
@@ -84,8 +89,8 @@ impl<'a> SignupRequest<'a> {
 pub enum SignupOutcome {
     /// The account was created and a session has begun.
     LoggedIn(Box<NewSession>),
-    /// If the address has no account, this one was created, and a link to verify the address was
-    /// sent. If it has one, its owner is notified, and nothing was created.
+    /// The account was created, and a link to verify the address was sent. If another account has
+    /// the address, this one has none, cannot be logged in to, and the owner was notified instead.
     VerifyEmail,
     /// The account was created, and its second factor waits to be set up. Signing up once more with
     /// the same password continues there.
@@ -108,23 +113,31 @@ pub struct Signup {
     enrolment: Arc<Enrolment>,
     factors: Arc<Factors>,
     verification: Arc<EmailVerification>,
+    keys: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     config: SignupConfig,
 }
 
-/// The use cases that a sign-up takes.
-pub(crate) struct SignupParts {
-    pub(crate) accounts: Arc<Accounts>,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) login: Arc<Login>,
-    pub(crate) enrolment: Arc<Enrolment>,
-    pub(crate) verification: Arc<EmailVerification>,
-}
-
 impl Signup {
-    pub(crate) fn new(deps: &Deps, parts: SignupParts, config: SignupConfig) -> Self {
-        let SignupParts { accounts, sessions, login, enrolment, verification } = parts;
-        let factors = deps.factors.clone();
-        Self { accounts, sessions, login, enrolment, factors, verification, config }
+    pub(crate) fn new(
+        deps: &Deps,
+        accounts: Arc<Accounts>,
+        enrolment: Arc<Enrolment>,
+        config: SignupConfig,
+    ) -> Self {
+        Self {
+            accounts,
+            sessions: enrolment.sessions.clone(),
+            login: enrolment.login.clone(),
+            verification: enrolment.verification.clone(),
+            enrolment,
+            factors: deps.factors.clone(),
+            keys: deps.storage.keys.clone(),
+            clock: deps.clock.clone(),
+            random: deps.random.clone(),
+            config,
+        }
     }
 
     /// Configuration of sign-up.
@@ -148,24 +161,21 @@ impl Signup {
         request.form.fields.retain(|name, _| self.is_editable(name));
         let mut user = self.accounts.check(&request.form, &self.config.reserved_names)?;
         if self.verification.is_enabled() {
-            if EmailVerification::address_of(&user).is_none() {
-                return Err(AccountError::Form(vec![FieldError::new(Field::Email, Rule::Missing)]));
-            }
+            check_address(&user)?;
             user.state = UserState::AwaitingEmailVerification;
         }
-        let factor = self.chosen_factor(&request, &user)?;
+        if let Some(factor) = self.chosen_factor(&request, &user)? {
+            expect_factor(&mut user, &**factor);
+        }
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
         match self.accounts.find(&user.username).await {
-            Ok(Some(existing)) => return self.repeat(request, &user, &existing).await,
+            Ok(Some(existing)) => return self.repeat(request, user, existing).await,
             Ok(None) => {}
             Err(error) => return self.refuse_unreadable(request, error).await,
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
-        if let Some(factor) = factor {
-            return self.sign_up_with_factor(request, user, &**factor, &secrets).await;
-        }
-        if self.verification.is_enabled() {
-            return self.sign_up_unverified(request, user, &secrets).await;
+        if user.state != UserState::Active {
+            return self.sign_up_incomplete(request, user, &secrets).await;
         }
         let Door { persist, replaces, visitor, .. } = request.door();
         let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
@@ -176,7 +186,38 @@ impl Signup {
                 tracing::info!(session = %session.id.digest(), "signed up");
                 Ok(SignupOutcome::LoggedIn(session))
             }
-            Err(error) => self.refused(error, request, &user).await,
+            Err(error) => self.refused(error, request, user, &secrets).await,
+        }
+    }
+
+    /// Creates an account that waits for its second factor, for the verification of its address, or
+    /// for both, and sends the link to verify the address. If this is interrupted, signing up once
+    /// more continues.
+    async fn sign_up_incomplete(
+        &self,
+        request: SignupRequest<'_>,
+        user: NewUser,
+        secrets: &UserSecrets,
+    ) -> Result<SignupOutcome, AccountError> {
+        match self.insert_with_link(&user, secrets).await {
+            Ok(stored) => {
+                tracing::info!(user = %stored.id(), state = user.state.as_str(), "signed up");
+                self.proceed(stored, None, request.door()).await
+            }
+            Err(error) => self.refused(error, request, user, secrets).await,
+        }
+    }
+
+    /// Begins what a new account waits for.
+    async fn proceed(
+        &self,
+        stored: StoredUser,
+        taken: Option<TakenAddress>,
+        door: Door<'_>,
+    ) -> Result<SignupOutcome, AccountError> {
+        match stored.second_factor().cloned() {
+            Some(factor) => self.set_up((stored, taken), &factor, door).await,
+            None => Ok(SignupOutcome::VerifyEmail),
         }
     }
 
@@ -186,31 +227,48 @@ impl Signup {
     async fn repeat(
         &self,
         request: SignupRequest<'_>,
-        user: &NewUser,
-        existing: &User,
+        user: NewUser,
+        existing: User,
     ) -> Result<SignupOutcome, AccountError> {
+        let earlier = self.with_taken_address(&user).await?;
+        if earlier.is_none() && self.must_conceal(&user, &existing) {
+            let secrets =
+                self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
+            return self.sign_up_without_address(request, user, &secrets).await;
+        }
+        let (existing, taken) = match earlier {
+            Some((account, taken)) => (account, Some(taken)),
+            None => (existing, None),
+        };
+        let is_same = match &taken {
+            Some(taken) => taken.is_of(&user),
+            None => existing.username == user.username && existing.email == user.email,
+        };
         let door = request.door();
         let password = request.form.password;
-        if existing.username != user.username || existing.email != user.email {
+        if !is_same {
             self.accounts.verify_dummy(password, Lane::Public).await?;
-            return self.username_taken(user);
+            return self.username_taken(&user);
         }
         let Door { persist, replaces, visitor, .. } = door;
         let attempt = LoginAttempt {
             persist,
             replaces,
             visitor,
-            ..LoginAttempt::new(&user.username, password)
+            ..LoginAttempt::new(&existing.username, password)
         };
-        match self.login.attempt(attempt).await {
+        match self.login.attempt_revealing(attempt).await {
             Ok(LoginOutcome::LoggedIn(session)) => Ok(SignupOutcome::LoggedIn(session)),
             Ok(LoginOutcome::Refused(Refusal::TwoFactorIncomplete)) => {
                 let stored = self.enrolment.account(&existing.id).await?;
-                let stored = stored.ok_or_else(|| taken(Field::Username))?;
-                self.resume(stored, request.factor2, door).await
+                let stored = stored.ok_or_else(taken_name)?;
+                self.resume((stored, taken), request.factor2, door).await
             }
             Ok(LoginOutcome::Refused(Refusal::EmailNotVerified)) => {
-                self.verification.request_for(&existing.id)?;
+                match taken {
+                    Some(taken) => self.verification.report_use(taken.email),
+                    None => self.verification.send_again(&existing.id),
+                }
                 Ok(SignupOutcome::VerifyEmail)
             }
             Ok(
@@ -220,7 +278,7 @@ impl Signup {
                 | LoginOutcome::TooMany { .. }),
             ) => Ok(SignupOutcome::Existing(outcome)),
             Ok(LoginOutcome::WrongCredentials | LoginOutcome::Refused(_)) => {
-                self.username_taken(user)
+                self.username_taken(&user)
             }
             Err(error) => Err(EnrolmentError::from(error).into()),
         }
@@ -229,33 +287,12 @@ impl Signup {
     /// The outcome for a username that another account has, as its name or as its address. Where
     /// addresses are verified, it does not reveal which addresses have accounts.
     fn username_taken(&self, user: &NewUser) -> Result<SignupOutcome, AccountError> {
-        let is_address = EmailAddress::parse(&user.username);
-        match is_address {
+        match EmailAddress::parse(&user.username) {
             Ok(address) if self.verification.is_enabled() => {
-                self.address_taken(address.into_string())
-            }
-            Ok(_) | Err(_) => Err(taken(Field::Username)),
-        }
-    }
-
-    fn address_taken(&self, address: String) -> Result<SignupOutcome, AccountError> {
-        self.verification.report_use(address)?;
-        Ok(SignupOutcome::VerifyEmail)
-    }
-
-    /// Creates an account that waits for the verification of its address, and sends the link.
-    async fn sign_up_unverified(
-        &self,
-        request: SignupRequest<'_>,
-        user: NewUser,
-        secrets: &UserSecrets,
-    ) -> Result<SignupOutcome, AccountError> {
-        match self.insert_with_link(&user, secrets).await {
-            Ok(stored) => {
-                tracing::info!(user = %stored.id(), "signed up; the address must be verified");
+                self.verification.report_use(address.into_string());
                 Ok(SignupOutcome::VerifyEmail)
             }
-            Err(error) => self.refused(error, request, &user).await,
+            Ok(_) | Err(_) => Err(taken_name()),
         }
     }
 
@@ -265,20 +302,19 @@ impl Signup {
         &self,
         error: AccountError,
         request: SignupRequest<'_>,
-        user: &NewUser,
+        user: NewUser,
+        secrets: &UserSecrets,
     ) -> Result<SignupOutcome, AccountError> {
         if is_taken(&error, &Field::Username) {
             return match self.accounts.find(&user.username).await? {
-                Some(existing) => Box::pin(self.repeat(request, user, &existing)).await,
+                Some(existing) => Box::pin(self.repeat(request, user, existing)).await,
                 None => Err(error),
             };
         }
-        match EmailVerification::address_of(user) {
-            Some(address) if self.verification.is_enabled() && is_taken(&error, &Field::Email) => {
-                self.address_taken(address)
-            }
-            Some(_) | None => Err(error),
+        if is_taken(&error, &Field::Email) && self.verification.is_enabled() {
+            return self.sign_up_without_address(request, user, secrets).await;
         }
+        Err(error)
     }
 
     async fn insert_with_link(
@@ -304,13 +340,17 @@ impl Signup {
         }
         tracing::error!(%error, "sign-up for the name of an account that cannot be decoded");
         self.accounts.verify_dummy(request.form.password, Lane::Public).await?;
-        Err(taken(Field::Username))
+        Err(taken_name())
     }
 
     fn is_editable(&self, field: &str) -> bool {
         self.config.editable_fields.iter().any(|name| name == field)
             && (field == "email" || !is_reserved_field(field))
     }
+}
+
+fn taken_name() -> AccountError {
+    taken(Field::Username)
 }
 
 fn is_taken(error: &AccountError, field: &Field) -> bool {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::crypto::{Cipher, InvalidKey};
-use crate::factor::State;
 use crate::random::Random;
 use crate::secret::ServerSecret;
 use crate::storage::StorageError;
@@ -37,12 +38,12 @@ impl Vault {
         self.session.decrypt(sealed).ok().map(Zeroizing::new)
     }
 
-    pub(crate) fn seal_state(&self, state: &State) -> Result<String, StorageError> {
-        let text = serde_json::to_string(state).map_err(StorageError::bug)?;
+    pub(crate) fn seal_json(&self, value: &impl Serialize) -> Result<String, StorageError> {
+        let text = serde_json::to_string(value).map_err(StorageError::bug)?;
         self.seal(&Zeroizing::new(text))
     }
 
-    pub(crate) fn open_state(&self, sealed: &str) -> Option<State> {
+    pub(crate) fn open_json<T: DeserializeOwned>(&self, sealed: &str) -> Option<T> {
         serde_json::from_str(&self.open(sealed)?).ok()
     }
 

@@ -194,8 +194,11 @@ async fn configure(
     let attempt = SetUpAttempt { persist, ..SetUpAttempt::new(session, &fields) };
     match enrolment.complete(attempt).await? {
         Completed::Done { user, session, recovery_codes } => {
-            let done = Confirmed { user: *user, session, recovery_codes, next: form.next };
+            let done = Confirmed { user: Some((*user, session)), recovery_codes, next: form.next };
             Ok(completed(info, done))
+        }
+        Completed::VerifyEmail { recovery_codes } => {
+            Ok(completed(info, Confirmed { user: None, recovery_codes, next: form.next }))
         }
         Completed::Rejected(rejection) => {
             let failure = Failure::rejected(rejection, info.crossauth.now());
@@ -236,15 +239,15 @@ async fn with_form(
 
 /// A factor that is in force from now on.
 struct Confirmed {
-    user: User,
-    session: Option<Box<NewSession>>,
+    /// The user and the new session; `None` if the address must be verified first.
+    user: Option<(User, Box<NewSession>)>,
     recovery_codes: Vec<String>,
     next: Option<NextPath>,
 }
 
 fn completed(info: &RequestInfo, done: Confirmed) -> Response {
-    let Confirmed { user, session, recovery_codes, next } = done;
-    let must_verify = session.is_none();
+    let Confirmed { user, recovery_codes, next } = done;
+    let must_verify = user.is_none();
     match info.surface {
         Surface::Page => {
             let was_logged_in = info.user().is_some();
@@ -254,19 +257,19 @@ fn completed(info: &RequestInfo, done: Confirmed) -> Response {
                 false => "Two-factor authentication is on",
             };
             let page = RecoveryCodesPage::made(info, recovery_codes, message, next);
-            match session {
-                Some(session) => response::page_in(info, &page, *session),
+            match user {
+                Some((_, session)) => response::page_in(info, &page, *session),
                 None => response::with_session(response::page(info, &page), SessionChange::Ended),
             }
         }
         Surface::Api => {
             let body = Done {
-                user: (!must_verify).then(|| VisibleUser::new(&info.crossauth, &user)),
+                user: user.as_ref().map(|(user, _)| VisibleUser::new(&info.crossauth, user)),
                 email_verification_needed: must_verify,
                 recovery_codes: &recovery_codes,
             };
-            let change = session.map(|session| SessionChange::begin(*session));
             let response = response::json_ok(info, body);
+            let change = user.map(|(_, session)| SessionChange::begin(*session));
             response::with_session(response, change.unwrap_or(SessionChange::Ended))
         }
     }

@@ -156,12 +156,13 @@ async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerRe
 
 /// The response to a sign-up that waits for its second factor.
 fn set_up_factor(info: &RequestInfo, waiting: SignupFactor, next: Option<NextPath>) -> Response {
-    let SignupFactor { session, factor, shown, .. } = waiting;
+    let SignupFactor { session, factor, shown, email_verification_needed, .. } = waiting;
     let page = ConfigureFactor2Page::new(info, &factor, shown, next);
     match info.surface {
         Surface::Page => response::page_in(info, &page, *session),
         Surface::Api => {
-            let body = Body { shown: page.into_shown(), ..Body::default() };
+            let shown = page.into_shown();
+            let body = Body { email_verification_needed, shown, ..Body::default() };
             response::with_session(response::json_ok(info, body), SessionChange::begin(*session))
         }
     }

@@ -46,5 +46,6 @@ mod session_list;
 mod setup;
 mod signup;
 mod signup_factor;
+mod signup_taken;
 mod template;
 mod user_for_session_key;

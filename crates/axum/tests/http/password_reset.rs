@@ -128,7 +128,7 @@ async fn states_that_need_a_reset_are_left_by_it() {
         ("factor2resetneeded", "factor2resetneeded", false),
         ("awaitingtwofactorsetup", "awaitingtwofactorsetup", false),
         ("awaitingemailverification", "active", true),
-        ("awaitingtwofactorsetupandemailverification", "active", true),
+        ("awaitingtwofactorsetupandemailverification", "awaitingtwofactorsetup", false),
         ("onholiday", "onholiday", true),
     ] {
         let site = site_with_bob().await;

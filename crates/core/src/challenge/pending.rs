@@ -21,6 +21,9 @@ pub(crate) struct Pending {
     pub(crate) challenge: String,
     /// When it expires, in milliseconds of Unix time.
     pub(crate) expires: i64,
+    /// The encrypted [`TakenAddress`](super::TakenAddress) of a sign-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<String>,
 }
 
 impl Pending {

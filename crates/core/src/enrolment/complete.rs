@@ -41,9 +41,16 @@ pub enum Completed {
     Done {
         /// The user.
         user: Box<User>,
-        /// The new session; `None` if the e-mail address must be verified before the first login.
-        session: Option<Box<NewSession>>,
+        /// The new session.
+        session: Box<NewSession>,
         /// Recovery codes, which are never shown again. Older ones are invalid.
+        recovery_codes: Vec<String>,
+    },
+    /// The factor of a sign-up is in force. The e-mail address must be verified before the first
+    /// login, and the link for that was sent. The session has ended. If another account has the
+    /// address, its owner was notified instead.
+    VerifyEmail {
+        /// Recovery codes, which are never shown again.
         recovery_codes: Vec<String>,
     },
     /// The code is rejected. The factor goes on waiting, unless it is [`Gone`](Rejection::Gone).
@@ -125,9 +132,11 @@ impl Enrolment {
                 self.challenges.succeeded(account, accepted).await;
                 let (user, _) = stored.regardless_of_state();
                 tracing::info!(user = %user.id, %factor, "second factor set up");
-                let session = issued
-                    .session
-                    .map(|(id, key)| Box::new(self.sessions.prepared(id, &key, user.clone())));
+                let Some((id, key)) = issued.session else {
+                    self.verification.ensure_link(&user.id).await;
+                    return Ok(Completed::VerifyEmail { recovery_codes });
+                };
+                let session = Box::new(self.sessions.prepared(id, &key, user.clone()));
                 Completed::Done { user: Box::new(user), session, recovery_codes }
             }
             Changed::AlreadyUsed => Completed::Rejected(Rejection::Wrong),

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::begin::refused;
 use super::{Begun, Enrolment, EnrolmentError, LIFETIME};
-use crate::challenge::{Made, PendingFactor, Reason};
+use crate::challenge::{Made, PendingFactor, Reason, TakenAddress};
 use crate::factor::Purpose;
 use crate::login::Door;
 use crate::session::{NewSession, Persistence};
 use crate::storage::{Change, Changed, Guard, StorageError, StoredUser};
-use crate::user::{FactorName, Patch, StateEvent, UserUpdate};
+use crate::user::{FactorName, Patch, Refusal, StateChecks, StateEvent, UserUpdate};
 
 /// A sign-up that waits for its second factor.
 #[derive(Debug)]
@@ -21,21 +21,24 @@ pub struct SignupFactor {
     pub factor: FactorName,
     /// What the browser is shown.
     pub shown: Map<String, Value>,
+    /// Whether the e-mail address must be verified after it.
+    pub email_verification_needed: bool,
 }
 
 impl Enrolment {
     /// Begins to set up a factor of an account that was created before, whose password the caller
-    /// has checked: the first time, or where a sign-up was left.
+    /// has checked: the first time, or where a sign-up was left. `taken` if the address has another
+    /// account.
     pub(crate) async fn begin_sign_up(
         &self,
-        stored: StoredUser,
+        (stored, taken): (StoredUser, Option<TakenAddress>),
         factor: &FactorName,
         door: Door<'_>,
     ) -> Result<Result<SignupFactor, Begun>, EnrolmentError> {
         let Some(factor) = self.challenges.factors.find(factor) else {
             return Ok(Err(Begun::Unavailable));
         };
-        let account = self.challenges.open(stored)?;
+        let account = self.challenges.open(stored)?.with_taken_address(taken);
         let made = self.challenges.make(&account, factor, Purpose::SetUp, None, LIFETIME).await;
         let Made { pending, shown, send } = match made {
             Ok(made) => made,
@@ -49,7 +52,14 @@ impl Enrolment {
             bound: None,
         };
         let session = self.login.wait_in_new_session(&slot, &send, door, LIFETIME).await?;
-        Ok(Ok(SignupFactor { session, factor: slot.pending.factor2, shown }))
+        let next = account.user.state.after(StateEvent::TwoFactorSetUp);
+        let refusal = next.and_then(|state| state.refusal(StateChecks::ALL));
+        Ok(Ok(SignupFactor {
+            session,
+            factor: slot.pending.factor2,
+            shown,
+            email_verification_needed: refusal == Some(Refusal::EmailNotVerified),
+        }))
     }
 
     /// Chooses another factor for a sign-up that waits for a factor that proves the e-mail address.

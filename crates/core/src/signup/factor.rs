@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Signup, SignupOutcome, SignupRequest};
-use crate::account::{AccountError, taken};
+use super::{Signup, SignupOutcome, SignupRequest, taken_name};
+use crate::account::AccountError;
+use crate::challenge::TakenAddress;
 use crate::enrolment::Begun;
 use crate::factor::{Factor, Factors};
 use crate::form::{Field, FieldError, Rule};
 use crate::login::Door;
 use crate::storage::StoredUser;
-use crate::user::{FactorName, NewUser, UserSecrets, UserState};
+use crate::user::{FactorName, NewUser, UserState};
 
 impl Signup {
     /// The second factor that a form chooses, which the account can have.
@@ -30,30 +31,11 @@ impl Signup {
         }
     }
 
-    /// Creates an account that waits for its second factor, then begins to set that up. If this is
-    /// interrupted, signing up once more continues.
-    pub(super) async fn sign_up_with_factor(
-        &self,
-        request: SignupRequest<'_>,
-        mut user: NewUser,
-        factor: &dyn Factor,
-        secrets: &UserSecrets,
-    ) -> Result<SignupOutcome, AccountError> {
-        expect_factor(&mut user, factor);
-        match self.insert_with_link(&user, secrets).await {
-            Ok(stored) => {
-                tracing::info!(user = %stored.id(), "signed up; the second factor is awaited");
-                self.set_up(stored, &factor.describe().name, request.door()).await
-            }
-            Err(error) => self.refused(error, request, &user).await,
-        }
-    }
-
     /// Continues a sign-up that was left before its second factor was set up: with the chosen
     /// factor, or that of the account.
     pub(super) async fn resume(
         &self,
-        stored: StoredUser,
+        (stored, taken): (StoredUser, Option<TakenAddress>),
         chosen: Option<&str>,
         door: Door<'_>,
     ) -> Result<SignupOutcome, AccountError> {
@@ -65,12 +47,11 @@ impl Signup {
             && self.proves_email(own.as_ref()).unwrap_or(true)
             && self.proves_email(Some(&factor)) == Some(false);
         if !must_verify {
-            return self.set_up(stored, &factor, door).await;
+            return self.set_up((stored, taken), &factor, door).await;
         }
         let changed = self.enrolment.choose_unproved(&stored, &factor).await?;
-        let stored = changed.ok_or_else(|| taken(Field::Username))?;
-        self.verification.request_for(stored.id())?;
-        self.set_up(stored, &factor, door).await
+        let stored = changed.ok_or_else(taken_name)?;
+        self.set_up((stored, taken), &factor, door).await
     }
 
     /// Whether a factor proves the e-mail address; `None` if it is not offered.
@@ -80,13 +61,13 @@ impl Signup {
     }
 
     /// Begins to set up a second factor of an account.
-    async fn set_up(
+    pub(super) async fn set_up(
         &self,
-        stored: StoredUser,
+        account: (StoredUser, Option<TakenAddress>),
         factor: &FactorName,
         door: Door<'_>,
     ) -> Result<SignupOutcome, AccountError> {
-        match self.enrolment.begin_sign_up(stored, factor, door).await? {
+        match self.enrolment.begin_sign_up(account, factor, door).await? {
             Ok(waiting) => Ok(SignupOutcome::SetUpFactor(Box::new(waiting))),
             Err(Begun::TooMany { retry_at }) => Ok(SignupOutcome::TooMany { retry_at }),
             Err(Begun::InvalidEmail) => Err(form_error(Field::Email)),
@@ -112,7 +93,7 @@ fn form_error(field: Field) -> AccountError {
 
 /// Makes a new account wait for its second factor. A factor that proves the address leaves no need
 /// to verify it once more.
-fn expect_factor(user: &mut NewUser, factor: &dyn Factor) {
+pub(super) fn expect_factor(user: &mut NewUser, factor: &dyn Factor) {
     let description = factor.describe();
     let must_verify = user.state == UserState::AwaitingEmailVerification;
     user.state = if must_verify && !description.proves_email {

@@ -83,6 +83,17 @@ impl UserState {
         }
     }
 
+    /// Whether nothing has proved yet that the user owns the e-mail address, where addresses are
+    /// verified.
+    pub(crate) fn has_unproved_address(&self) -> bool {
+        matches!(
+            self,
+            Self::AwaitingEmailVerification
+                | Self::AwaitingTwoFactorSetup
+                | Self::AwaitingTwoFactorSetupAndEmailVerification
+        )
+    }
+
     /// The state after `event`; `None` if this state does not allow the event.
     pub fn after(&self, event: StateEvent) -> Option<Self> {
         use StateEvent as Event;
@@ -101,10 +112,12 @@ impl UserState {
                 Self::PasswordResetNeeded
                 | Self::PasswordChangeNeeded
                 | Self::AwaitingEmailVerification
-                | Self::AwaitingTwoFactorSetupAndEmailVerification
                 | Self::Active,
             ) => Some(Self::Active),
-            (Event::EmailVerified, Self::AwaitingTwoFactorSetupAndEmailVerification)
+            (
+                Event::EmailVerified | Event::PasswordReset,
+                Self::AwaitingTwoFactorSetupAndEmailVerification,
+            )
             | (Event::PasswordReset, Self::AwaitingTwoFactorSetup) => {
                 Some(Self::AwaitingTwoFactorSetup)
             }
@@ -317,10 +330,13 @@ mod tests {
     }
 
     #[test]
-    fn verifying_an_address_does_not_skip_the_second_factor() {
+    fn b26_proving_an_address_does_not_skip_the_second_factor() {
         let both = UserState::AwaitingTwoFactorSetupAndEmailVerification;
-        let verified = both.after(StateEvent::EmailVerified).unwrap();
-        assert_eq!(verified, UserState::AwaitingTwoFactorSetup);
+        for event in [StateEvent::EmailVerified, StateEvent::PasswordReset] {
+            let verified = both.after(event).unwrap();
+            assert_eq!(verified, UserState::AwaitingTwoFactorSetup);
+            assert_eq!(verified.after(StateEvent::PasswordReset), Some(verified));
+        }
         let set_up = both.after(StateEvent::TwoFactorSetUp).unwrap();
         assert_eq!(set_up, UserState::AwaitingEmailVerification);
         assert_eq!(set_up.after(StateEvent::EmailVerified), Some(UserState::Active));

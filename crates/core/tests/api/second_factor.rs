@@ -97,7 +97,7 @@ impl Site {
         let phone = secret_of(&self.begin(&session, "totp").await);
         let (user, session, recovery_codes) = self.confirm(&session, &self.code(&phone)).await;
         self.clock.advance(STEP);
-        Enrolled { user, phone, recovery_codes, session: session.unwrap() }
+        Enrolled { user, phone, recovery_codes, session }
     }
 
     /// Begins to set up a factor of a user who has none.
@@ -108,18 +108,14 @@ impl Site {
     }
 
     /// Completes a set-up, which must succeed.
-    async fn confirm(
-        &self,
-        session: &Session,
-        code: &str,
-    ) -> (User, Option<NewSession>, Vec<String>) {
+    async fn confirm(&self, session: &Session, code: &str) -> (User, NewSession, Vec<String>) {
         // The session as it is now, with what waits in it.
         let session = self.auth.sessions.find(session.id.clone()).await.unwrap();
         let completed = self.set_up(&session, &otp(code)).await;
         let Completed::Done { user, session, recovery_codes } = completed else {
             panic!("{completed:?}")
         };
-        (*user, session.map(|session| *session), recovery_codes)
+        (*user, *session, recovery_codes)
     }
 
     async fn set_up(&self, session: &Session, fields: &Map<String, Value>) -> Completed {

@@ -111,6 +111,7 @@ pub(super) async fn one_waiting_factor_is_set_up_once(storage: &Storage) {
             let attempt = SetUpAttempt::new(&session, &code);
             match site.auth.enrolment.complete(attempt).await.unwrap() {
                 Completed::Done { .. } => true,
+                Completed::VerifyEmail { .. } => panic!("this is no sign-up"),
                 Completed::Rejected(_) => false,
                 Completed::Refused(refusal) => panic!("{refusal}"),
             }

@@ -146,7 +146,7 @@ impl Site {
     ) -> (Session, Vec<String>) {
         let attempt = SetUpAttempt::new(session, fields);
         let completed = self.auth.enrolment.complete(attempt).await.unwrap();
-        let Completed::Done { session: Some(session), recovery_codes, .. } = completed else {
+        let Completed::Done { session, recovery_codes, .. } = completed else {
             panic!("{completed:?}")
         };
         (self.auth.sessions.check(&session.cookie).await.unwrap(), recovery_codes)
