@@ -228,7 +228,7 @@ impl Auth {
             email_verification: mail_requests.verification.clone(),
             password_reset: mail_requests.reset.clone(),
             mail_requests,
-            setup: Setup::new(&deps, accounts.clone(), sessions.clone()),
+            setup: Setup::new(&deps, accounts.clone(), sessions.clone(), login.clone()),
             tokens: Tokens::new(&deps),
             messages: deps.messages.clone(),
             outbox: Arc::new(outbox),

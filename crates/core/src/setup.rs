@@ -7,12 +7,15 @@ use crate::account::{AccountError, Accounts};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
+use crate::enrolment::EnrolmentError;
+use crate::factor::Factors;
 use crate::key::{Key, KeyPrefix};
+use crate::login::{Door, Login, LoginError, LoginOutcome};
 use crate::password::Lane;
 use crate::random::Random;
-use crate::session::{BeginOptions, NewAccount, NewSession, Sessions};
+use crate::session::{BeginOptions, NewAccount, Sessions};
 use crate::signup::SignupRequest;
-use crate::storage::{Guard, KeyStore, StorageError, UserStore};
+use crate::storage::{Effects, Guard, KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
 
 /// Lifetime of a link.
@@ -39,6 +42,12 @@ impl From<AccountError> for SetupError {
     }
 }
 
+impl From<LoginError> for SetupError {
+    fn from(error: LoginError) -> Self {
+        Self::Account(EnrolmentError::from(error).into())
+    }
+}
+
 impl From<StorageError> for SetupError {
     fn from(error: StorageError) -> Self {
         Self::Account(error.into())
@@ -51,17 +60,26 @@ pub struct Setup {
     keys: Arc<dyn KeyStore>,
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
+    login: Arc<Login>,
+    factors: Arc<Factors>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
 impl Setup {
-    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, sessions: Arc<Sessions>) -> Self {
+    pub(crate) fn new(
+        deps: &Deps,
+        accounts: Arc<Accounts>,
+        sessions: Arc<Sessions>,
+        login: Arc<Login>,
+    ) -> Self {
         Self {
             users: deps.storage.users.clone(),
             keys: deps.storage.keys.clone(),
             accounts,
             sessions,
+            login,
+            factors: deps.factors.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
         }
@@ -91,26 +109,36 @@ impl Setup {
     /// Creates the first administrator and logs them in. Using up the token, checking that there is
     /// no administrator, storing the account and its session are one step, which makes all other
     /// links invalid too; a form with mistakes does not use the token up.
+    ///
+    /// Where every account needs a second factor, no session of the user begins: the outcome is that
+    /// of a login, which demands to set one up.
     pub async fn create_admin(
         &self,
         token: &str,
         request: SignupRequest<'_>,
-    ) -> Result<Box<NewSession>, SetupError> {
+    ) -> Result<LoginOutcome, SetupError> {
         if !self.is_valid(token).await? {
             return Err(SetupError::InvalidLink);
         }
-        // The account gets its second factor at its next login, if it must have one.
-        let SignupRequest { form, factor2: _, persist, replaces, visitor } = request;
+        let door = request.door();
+        let form = request.form;
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;
         user.admin = true;
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let value = stored_value(KeyPrefix::Setup, token);
         let guard = Guard::NoAdmin;
+        if !self.factors.allows_none() {
+            let effects = Effects { consume: Some(&value), ..Effects::default() };
+            let stored = self.accounts.insert(&user, &secrets, guard, effects).await?;
+            tracing::warn!(user = %stored.id(), username = ?user.username, "first administrator created");
+            return Ok(self.login.admit(stored.id(), door).await?);
+        }
+        let Door { persist, replaces, visitor, .. } = door;
         let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value), guard };
         let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
         let id = session.user.as_ref().map(|user| user.id.to_string());
         tracing::warn!(user = id, username = ?user.username, "first administrator created");
-        Ok(session)
+        Ok(LoginOutcome::LoggedIn(session))
     }
 }

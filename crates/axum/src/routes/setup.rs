@@ -1,4 +1,5 @@
-//! `setup`: creates the first administrator with a one-time link.
+//! `setup`: creates the first administrator with a one-time link. One who must have a second factor
+//! sets it up next.
 //!
 //! `GET` does not consume the link, so that mail scanners and previews do not invalidate it; submitting
 //! the form does.
@@ -12,14 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::HandlerResult;
-use super::login::{persistence, redirect_after_login};
+use super::login::{Destination, admitted, persistence, redirect_after_login};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
 use crate::response;
-use crate::session_change::SessionChange;
 
 /// The fields of the form, except `user_email`.
 #[derive(Deserialize)]
@@ -82,9 +82,9 @@ async fn create_admin(
     let (persist, replaces) = (persistence(info, form.persist), info.replaced_session());
     let visitor = info.visitor.to_core();
     let request = SignupRequest { persist, replaces, visitor, ..SignupRequest::new(account) };
-    let session = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
-    let response = redirect_after_login(info, None);
-    Ok(response::with_session(response, SessionChange::begin(*session)))
+    let outcome = info.crossauth.auth().setup.create_admin(&form.token, request).await?;
+    let destination = Destination { next: None, persist: echo.persist() };
+    admitted(info, outcome, &destination, |_| redirect_after_login(info, None))
 }
 
 fn hint(info: &RequestInfo) -> String {

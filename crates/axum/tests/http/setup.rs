@@ -35,6 +35,27 @@ async fn setup_link_creates_one_administrator_and_logs_in() {
 }
 
 #[tokio::test]
+async fn m16_first_administrator_sets_a_mandatory_second_factor_up_before_being_logged_in() {
+    let site = Site::with_factors(&["totp"]);
+    let token = issue(&site).await;
+    let mut browser = site.browser();
+    let created = send(&mut browser, &token, "root", PASSWORD).await;
+    let next = "/changefactor2?required=true&next=%2Flogin";
+    assert_eq!((created.status.as_u16(), created.location()), (302, Some(next)));
+    assert!(site.found("root").await.unwrap().0.admin);
+    for path in ["/account", "/setup"] {
+        assert_ne!(browser.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(browser.whoami().await, None);
+    send(&mut site.browser(), &token, "eve", PASSWORD).await.assert_page(401, GONE);
+    browser.submit("/changefactor2", &[("factor2", "totp")]).await.assert_page(200, "otpauth:");
+    let shown = browser.get_json("/api/configurefactor2").await.json();
+    let done = browser.confirm(&site.code_for(&shown).await).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    assert_eq!(browser.whoami().await.as_deref(), Some("root"));
+}
+
+#[tokio::test]
 async fn setup_with_stay_logged_in_sets_a_persistent_cookie() {
     for (persist, expected) in [(Some("on"), true), (None, false)] {
         let site = Site::new();

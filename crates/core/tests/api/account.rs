@@ -229,7 +229,8 @@ async fn account_has_the_time_of_its_creation_on_every_path() {
     assert_eq!(session.user.unwrap().created, now());
     let token = site.auth.setup.issue_token().await.unwrap().unwrap();
     let request = SignupRequest::new(form("root", PASSWORD));
-    let session = site.auth.setup.create_admin(&token, request).await.unwrap();
+    let outcome = site.auth.setup.create_admin(&token, request).await.unwrap();
+    let LoginOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
     assert_eq!(session.user.unwrap().created, now());
     let update = AccountUpdate { role: Some(Role::Administrator), ..AccountUpdate::default() };
     assert_eq!(site.auth.accounts.update("bob", update).await.unwrap().created, begin);
