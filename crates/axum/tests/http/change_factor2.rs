@@ -24,7 +24,7 @@ async fn factor_of(site: &Site, username: &str) -> Option<FactorName> {
 async fn pages_change_the_factor_of_a_logged_in_user_and_turn_it_off() {
     let site = Site::with_factors(&[]);
     let mut bob = site.logged_in("bob").await;
-    bob.get("/changefactor2?next=/a").await.assert_page(200, "value=\"none\" checked");
+    bob.get("/changefactor2?next=/a").await.assert_page(200, "value=\"totp\" checked");
     let page = bob.submit(PAGE, &[("factor2", "totp"), ("next", "/a")]).await;
     page.assert_page(200, "data:image/png");
     let secret = secret(&mut bob).await;

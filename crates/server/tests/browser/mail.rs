@@ -89,6 +89,62 @@ async fn sign_up_with_app_verification_and_password_reset_without_scripts() {
 }
 
 #[tokio::test]
+async fn address_is_changed_and_the_change_is_taken_back_without_scripts() {
+    const NEW_ADDRESS: &str = "alice@new.example";
+    let server = development_server();
+    let browser = Browser::start().await;
+    browser.scripting(Scripting::Blocked).await;
+    let mut mailbox = Mailbox::new(&browser, &server);
+    sign_up(&browser, &server, "None").await;
+    mailbox.open_link(VERIFY, ADDRESS).await;
+    browser.click("Verify address").await;
+    browser.click("Continue").await;
+    log_in(&browser, "alice", PASSWORD).await;
+    browser.click("Change your details").await;
+    look(&browser, &server, "updateuser").await;
+    browser.fill("Email", "alice@").await;
+    browser.submit_unchecked("Save").await;
+    browser.expect("Please check the marked fields.").await;
+    look(&browser, &server, "updateuser-refused").await;
+    browser.fill("Email", NEW_ADDRESS).await;
+    browser.click("Save").await;
+    browser.expect("click on the link in your email").await;
+    look(&browser, &server, "updateuser-sent").await;
+    browser.click("Back to the start").await;
+    browser.expect(ADDRESS).await;
+
+    let link = mailbox.open_link(VERIFY, NEW_ADDRESS).await;
+    browser.expect(NEW_ADDRESS).await;
+    browser.click("Verify address").await;
+    browser.expect("Your email address is now alice@new.example.").await;
+    browser.expect(ADDRESS).await;
+    look(&browser, &server, "emailverified-changed").await;
+    browser.click("Continue").await;
+    browser.expect(NEW_ADDRESS).await;
+    browser.open(&link).await;
+    browser.expect("This link no longer works").await;
+    browser.click("Get a new link").await;
+    browser.expect("Your details").await;
+
+    let link = mailbox.open_link("Your email address was changed", ADDRESS).await;
+    look(&browser, &server, "restoreemail").await;
+    browser.click("Restore my address").await;
+    browser.expect("all devices were logged out").await;
+    look(&browser, &server, "restoreemail-done").await;
+    browser.click("Log in").await;
+    browser.expect("Log in to").await;
+    browser.open(&link).await;
+    browser.expect("This link no longer works").await;
+    mailbox.open_link(RESET, ADDRESS).await;
+    fill_password(&browser, "New password", NEW_PASSWORD).await;
+    browser.click("Set password").await;
+    browser.expect("Your password has been changed.").await;
+    browser.click("Continue").await;
+    browser.expect(ADDRESS).await;
+    assert_no_errors(&browser, &server, "at the end").await;
+}
+
+#[tokio::test]
 async fn new_verification_link_replaces_the_old_one() {
     let server = development_server();
     let browser = Browser::start().await;

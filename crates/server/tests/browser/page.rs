@@ -6,7 +6,7 @@ use crossauth_testkit::browser::{Browser, ColorScheme};
 use crossauth_testkit::server::Server;
 
 use crate::audit::audit;
-use crate::steps::{assert_no_errors, log_in, server, sign_up};
+use crate::steps::{PASSWORD, assert_no_errors, log_in, server, sign_up};
 
 /// Long text that cannot be broken.
 const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Cholmondeley";
@@ -37,6 +37,28 @@ async fn every_page_fits_wide_and_narrow_windows_and_follows_its_security_policy
     look(&browser, &server, "signup-refused").await;
     sign_up(&browser, &server, LONG).await;
     look(&browser, &server, "account").await;
+}
+
+#[tokio::test]
+async fn long_names_and_many_sessions_fit_every_window() {
+    let server = server();
+    let browser = Browser::start().await;
+    sign_up(&browser, &server, "alice").await;
+    for _ in 0..3 {
+        browser.forget_cookies().await;
+        browser.open(&server.url("/login")).await;
+        log_in(&browser, "alice", PASSWORD).await;
+        browser.expect("Log out everywhere else").await;
+    }
+    let database = server.directory().join("crossauth-data/crossauth.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let address = format!("{LONG}@mail.subsidiary.{LONG}.example.com").to_lowercase();
+    let change = "UPDATE crossauth_users SET username = ?1, email = ?2";
+    database.execute(change, [LONG, &address]).unwrap();
+    for path in ["", "logout", "deleteuser", "login?next=/changepassword"] {
+        browser.open(&server.url(&format!("/{path}"))).await;
+        look(&browser, &server, &format!("long-{}", path.replace(['?', '/'], "-"))).await;
+    }
 }
 
 /// Checks the open page in both sizes and schemes, and keeps screenshots.

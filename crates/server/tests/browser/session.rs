@@ -17,7 +17,7 @@ async fn user_ends_the_sessions_of_other_browsers() {
 
     desk.reload().await;
     look(&desk, &server, "account-sessions").await;
-    let end = "button[aria-label^='Log out Chrome on Linux, since']";
+    let end = "button[aria-label^='Log out session']";
     desk.evaluate(&format!("document.querySelector(\"{end}\").click()")).await;
     desk.expect("This device").await;
     assert!(!desk.text().await.contains("Log out everywhere else"));
