@@ -24,7 +24,7 @@ pub struct BaseUrl(Url);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
-    /// Not an http or https URL with a host and without query, fragment, user or path.
+    /// Not an http or https URL with a host and without query, fragment, user, path or wildcard.
     #[error("must be https://host or http://host, with no path, query or user")]
     Form,
     /// Plain http is for loopback addresses only.
@@ -55,7 +55,7 @@ impl BaseUrl {
     pub fn danger_parse_insecure(url: &str) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(url).map_err(|_| InvalidBaseUrl::Form)?;
         let plain = matches!(url.scheme(), "http" | "https")
-            && url.host().is_some()
+            && is_named(&url)
             && matches!(url.path(), "" | "/")
             && url.query().is_none()
             && url.fragment().is_none()
@@ -101,6 +101,16 @@ impl BaseUrl {
                     && is_loopback(&origin)
                     && origin.port_or_known_default() == self.0.port_or_known_default()
             })
+    }
+}
+
+/// Whether it has a host that a name or an address can be: a URL may also have `*` and `;` there.
+fn is_named(url: &Url) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match url.host() {
+        Some(Host::Domain(name)) => name.bytes().all(allowed),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
     }
 }
 
@@ -287,7 +297,10 @@ mod tests {
     fn plain_http_is_for_loopback_only() {
         assert_eq!(BaseUrl::parse("http://id.example.com"), Err(InvalidBaseUrl::Insecure));
         assert!(BaseUrl::parse("http://127.0.0.1:3000").is_ok());
-        for bad in ["id.example.com", "ftp://x", "https://x/path", "https://u:p@x", "https://x?y"] {
+        for bad in ["id.example.com", "ftp://x", "https://x/path", "https://u:p@x", "https://x?y"]
+            .into_iter()
+            .chain(["https://*.example.com", "https://*", "https://a;b", "https://a,b"])
+        {
             assert_eq!(BaseUrl::parse(bad), Err(InvalidBaseUrl::Form), "{bad}");
         }
     }

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "crossauth: {limited}");
         return ExitCode::FAILURE;
     }
+    process::disable_core_dumps();
     let code = match command::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) if report::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -49,6 +49,14 @@ pub(crate) fn check_address_space() -> Result<(), TooLittleAddressSpace> {
     }
 }
 
+/// Disables core dumps: they would contain passwords and the server's secret. An operator may raise
+/// the limit of a running process again.
+pub(crate) fn disable_core_dumps() {
+    let maximum = getrlimit(Resource::Core).maximum;
+    // Does not fail: a process may always lower its soft limit.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+}
+
 /// Checks that the process can have the files, threads and memory that a server needs.
 pub(crate) fn check_limits(settings: &Settings) -> anyhow::Result<()> {
     raise_file_limit();

@@ -3,6 +3,7 @@
 //! Other tests of attacks are beside what they attack.
 
 mod input;
+mod link;
 mod login;
 mod page;
 mod session;

@@ -1,5 +1,7 @@
 //! Secrets must not be in logs, error pages or `Debug` output.
 
+mod factor;
+
 use std::io;
 use std::sync::Arc;
 
@@ -17,7 +19,8 @@ use serde_json::{Map, json};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::browser::{Browser, TestResponse, json_request};
-use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
+use crate::factor::factors;
+use crate::site::{PASSWORD, Site, quick_hashes, test_storage, unverified};
 
 const SECRET: &str = "canary-secret-of-the-server";
 const RIGHT: &str = "Canary-Right-7";
@@ -30,22 +33,35 @@ async fn secrets_are_neither_logged_nor_returned() {
     tracing::trace!("the log is kept from the finest level on");
     let storage = test_storage();
     let random = Arc::new(SeededRandom::new(0xCA7A_57E0));
-    let site = Site::over(storage.storage(), |site| site.secret(SECRET).random(random));
+    let site = Site::over(storage.storage(), |site| {
+        let site = site.secret(SECRET).random(random).email_verification(unverified());
+        site.factors(factors(&[])).delivery(factor::BusyAtFirst::delivery())
+    });
     let mut day = Day::default();
     day.of_mistakes(&site).await;
     day.of_a_user(&site).await;
     day.of_the_first_administrator(&site).await;
+    day.of_second_factors(&site).await;
     storage.fail();
     day.responses.push(site.browser().log_in("bob", RIGHT).await);
 
     let text = log.text();
-    for expected in
-        ["finest level", "signed up", "login failed", "logged in", "logged out", "storage failed"]
-    {
+    for expected in [
+        "finest level",
+        "signed up",
+        "login failed",
+        "logged in",
+        "logged out",
+        "second factor set up",
+        "wrong code",
+        "message not sent yet",
+        "password reset",
+        "storage failed",
+    ] {
         assert!(text.contains(expected), "{expected} is not in the log");
     }
     assert!(!text.contains("forged line"));
-    assert!(day.secrets.len() > 12 && day.responses.len() > 12);
+    assert!(day.secrets.len() > 40 && day.responses.len() > 20);
     for secret in &day.secrets {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
@@ -193,6 +209,8 @@ impl Log {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
+            // Digits of a time could be those of a code.
+            .without_time()
             .with_writer(log.clone())
             .finish();
         tracing::subscriber::set_global_default(subscriber).unwrap();

@@ -1,7 +1,8 @@
 //! Rules of the repository: allowed dependencies between crates, the map in `docs/architecture.md`,
-//! links and code in the documentation, words to avoid, exhaustive public types, and the length of
-//! files and functions.
+//! links and code in the documentation, the tables of attacks and defects, words to avoid, exhaustive
+//! public types, and the length of files and functions.
 
+mod attack;
 mod growth;
 mod layer;
 mod link;

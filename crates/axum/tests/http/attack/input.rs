@@ -158,3 +158,23 @@ async fn failures(browser: &mut Browser, index: usize) -> [TestResponse; 2] {
     assert_eq!(signup.status, 400);
     [login, signup]
 }
+
+#[tokio::test]
+async fn b58_forms_without_their_fields_are_refused_at_every_endpoint() {
+    let site = site();
+    for endpoint in site.crossauth.endpoints() {
+        let path = endpoint.path.replace("{id}", "x").replace("{token}", "x");
+        for mut browser in [site.browser(), site.logged_in("bob").await] {
+            let response = match endpoint.method {
+                Method::GET => browser.get(&path).await,
+                _ => browser.post(&path, json!({})).await,
+            };
+            assert!(response.status.as_u16() < 500, "{path}: {}", response.body);
+            if ["/api/signup", "/signup", "/api/login", "/login"].contains(&&*path)
+                && endpoint.method != Method::GET
+            {
+                assert_eq!(response.status, 400, "{path}: {}", response.body);
+            }
+        }
+    }
+}

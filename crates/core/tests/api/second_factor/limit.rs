@@ -114,3 +114,33 @@ async fn m5_guess_is_counted_before_it_is_judged() {
     let calls = ["users.find_by_id", "attempts.charge", "sessions.start", "attempts.refund"];
     assert_eq!(site.storage.take_calls(), calls);
 }
+
+/// 320 000 guesses a day are one in 0.27 seconds. A refused one changes no counter, so that one of a
+/// hundred shows how many are judged.
+#[tokio::test]
+async fn m5_of_a_day_of_guesses_no_more_than_the_limits_are_judged() {
+    const GUESSES: u32 = 320_000 / 100;
+    let site = site();
+    let bob = site.enrolled("bob").await;
+    let (mut judged, mut refused) = (0, 0);
+    let mut waiting = site.pending("bob").await;
+    for _ in 0..GUESSES {
+        let wrong = otp(&site.wrong_code(&bob.phone));
+        let outcome = site.second_step(&waiting, &wrong).await;
+        assert!(matches!(outcome, SecondFactorOutcome::Rejected(_)), "{outcome:?}");
+        if matches!(outcome, SecondFactorOutcome::Rejected(Rejection::Wrong)) {
+            judged += 1;
+        } else {
+            refused += 1;
+        }
+        // Another login before the limit of this one or its end is reached.
+        if judged % 5 == 0 || refused % 30 == 0 {
+            waiting = site.pending("bob").await;
+        }
+        site.clock.advance(24 * HOUR / GUESSES);
+    }
+    assert_eq!((judged, judged + refused), (240, GUESSES));
+    // The owner who waits is not kept out for longer than the attack.
+    site.clock.advance(HOUR);
+    assert!(site.logs_in("bob", &otp(&site.code(&bob.phone))).await);
+}
