@@ -56,6 +56,8 @@ pub enum Behaviour {
     Busy,
     /// Permanently refuses every recipient.
     Refuses,
+    /// Accepts e-mail, and takes a second for each recipient.
+    Slow,
     /// Does not answer to a recipient.
     Silent,
 }
@@ -107,6 +109,7 @@ impl SmtpServer {
             Behaviour::Accepts => "accept",
             Behaviour::Busy => "busy",
             Behaviour::Refuses => "refuse",
+            Behaviour::Slow => "slow",
             Behaviour::Silent => "silent",
         };
         command.args(["--behaviour", behaviour]);

@@ -9,7 +9,7 @@ use crate::process::{run, run_with_input, start, start_in};
 
 pub(crate) const PASSWORD: &str = "Correct-horse-7";
 
-fn add(directory: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn add(directory: &Path, arguments: &[&str]) -> Output {
     let arguments = [&["user", "add"], arguments, &["--password-stdin"]].concat();
     run_with_input(directory, &arguments, &format!("{PASSWORD}\n"))
 }

@@ -1,5 +1,7 @@
 //! Messages of the server: sent once, whatever happens to the mail server or to ours.
 
+mod outage;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -6,7 +6,6 @@
 mod link;
 mod state;
 pub(crate) mod upstream;
-mod visitor;
 
 use crossauth_testkit::server::{Program, Server};
 use reqwest::header::{COOKIE, SET_COOKIE};

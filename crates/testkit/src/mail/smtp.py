@@ -18,6 +18,8 @@ class Handler:
             return "451 4.3.0 busy, try again later"
         if self.behaviour == "refuse":
             return f"550 5.1.1 <{address}>: no such user"
+        if self.behaviour == "slow":
+            await asyncio.sleep(1)
         if self.behaviour == "silent":
             await asyncio.sleep(3600)
         envelope.rcpt_tos.append(address)
@@ -81,5 +83,5 @@ parser.add_argument("--tls", choices=["none", "starttls", "implicit"], default="
 parser.add_argument("--certificate")
 parser.add_argument("--key")
 parser.add_argument("--account")
-parser.add_argument("--behaviour", choices=["accept", "busy", "refuse", "silent"], default="accept")
+parser.add_argument("--behaviour", choices=["accept", "busy", "refuse", "slow", "silent"], default="accept")
 asyncio.run(serve(parser.parse_args()))

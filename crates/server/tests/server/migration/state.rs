@@ -5,8 +5,8 @@ use crossauth_testkit::server::Server;
 use serde_json::{Value, json};
 
 use super::upstream::{CROSSAUTHJS, Key, PASSWORD, PYCROSSAUTH, PYCROSSAUTH_TEXT, Upstream, User};
-use super::visitor::{Visitor, code};
 use super::{server_after, stored};
+use crate::visitor::{Visitor, code};
 
 const NEW_PASSWORD: &str = "Another-Horse-8";
 

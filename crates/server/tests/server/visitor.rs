@@ -32,10 +32,15 @@ impl<'a> Visitor<'a> {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        send(self.prepare(path, body).await).await
+    }
+
+    /// A request that is ready to be sent.
+    pub(crate) async fn prepare(&self, path: &str, body: &Value) -> RequestBuilder {
         let (_, token) = self.get("/api/getcsrftoken").await;
         let token = token["csrfToken"].as_str().unwrap();
         let request = self.client.post(self.server.url(path)).header("X-CROSSAUTH-CSRF", token);
-        send(request.json(body)).await
+        request.json(body)
     }
 
     pub(crate) async fn log_in(&self, username: &str, password: &str) -> (u16, Value) {
