@@ -191,7 +191,11 @@ impl Response {
     /// The text of a code as typed, without white space, which phones and people add; empty if it
     /// is absent or too long for a code.
     pub fn code(&self, name: &str) -> String {
-        typed_code(self.0.get(name))
+        let text = self.0.get(name).and_then(Value::as_str).unwrap_or_default();
+        if text.len() > MAX_CODE_LEN {
+            return String::new();
+        }
+        text.chars().filter(|c| !c.is_whitespace()).collect()
     }
 }
 
@@ -199,15 +203,6 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Response(…)")
     }
-}
-
-/// The text of a typed code without white space; empty if it is absent or too long.
-pub(crate) fn typed_code(field: Option<&Value>) -> String {
-    let text = field.and_then(Value::as_str).unwrap_or_default();
-    if text.len() > MAX_CODE_LEN {
-        return String::new();
-    }
-    text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 /// The judgement of a response.

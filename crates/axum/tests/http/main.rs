@@ -40,6 +40,7 @@ mod recovery_codes;
 mod redirect;
 mod reference;
 mod reload;
+mod rotation;
 mod second_factor;
 mod session;
 mod session_list;

@@ -171,7 +171,7 @@ impl Factors {
     }
 
     /// What a form that names no factor chooses: the first of the allowed ones.
-    pub fn default_choice(&self) -> Option<&Arc<dyn Factor>> {
+    pub(crate) fn default_choice(&self) -> Option<&Arc<dyn Factor>> {
         match self.allowed.first() {
             Some(first) => self.choose(first).ok().flatten(),
             None => None,

@@ -3,23 +3,34 @@
 use crossauth_core::account::Role;
 use crossauth_core::enrolment::{Assurance, Begun, Completed};
 use crossauth_core::login::{Door, LoginOutcome};
+use crossauth_core::session::Session;
 use crossauth_core::storage::Change;
 use crossauth_core::user::{FactorName, Patch, StateEvent, UserState, UserUpdate};
 use crossauth_testkit::storage::change_user;
 
-use super::{STEP, all_factors, otp, secret_of, site};
+use super::{Enrolled, STEP, all_factors, otp, secret_of, site};
 use crate::site::Site;
+
+/// The session after bob's password, which permits to set a factor up.
+async fn must_set_up(site: &Site) -> Session {
+    let outcome = site.first_step("bob", Door::default()).await;
+    let LoginOutcome::FactorReset(session) = outcome else { panic!("{outcome:?}") };
+    site.checked(&session).await
+}
+
+/// Bob, whose authenticator application must be set up again.
+async fn reset(site: &Site) -> (Enrolled, Session) {
+    let bob = site.enrolled("bob").await;
+    let state = Some(UserState::Factor2ResetNeeded);
+    site.update(&bob.user, UserUpdate { state, ..UserUpdate::default() }).await;
+    let session = must_set_up(site).await;
+    (bob, session)
+}
 
 #[tokio::test]
 async fn factor_that_was_reset_is_set_up_before_the_login() {
     let site = site();
-    let bob = site.enrolled("bob").await;
-    let state = Some(UserState::Factor2ResetNeeded);
-    site.update(&bob.user, UserUpdate { state, ..UserUpdate::default() }).await;
-    let LoginOutcome::FactorReset(session) = site.first_step("bob", Door::default()).await else {
-        panic!("the factor must be set up again")
-    };
-    let session = site.checked(&session).await;
+    let (bob, session) = reset(&site).await;
     let secret = secret_of(&site.begin(&session, "totp").await);
     let (user, new, codes) = site.confirm(&session, &site.code(&secret)).await;
     assert_eq!((user.state, codes.len()), (UserState::Active, 10));
@@ -32,13 +43,7 @@ async fn factor_that_was_reset_is_set_up_before_the_login() {
 #[tokio::test]
 async fn factor_that_was_reset_may_be_turned_off_where_none_is_allowed() {
     let site = site();
-    let bob = site.enrolled("bob").await;
-    let state = Some(UserState::Factor2ResetNeeded);
-    site.update(&bob.user, UserUpdate { state, ..UserUpdate::default() }).await;
-    let LoginOutcome::FactorReset(session) = site.first_step("bob", Door::default()).await else {
-        panic!("the factor must be set up again")
-    };
-    let session = site.checked(&session).await;
+    let (bob, session) = reset(&site).await;
     let begun = site.auth.enrolment.change(&session, "none", Assurance::default()).await.unwrap();
     let Begun::TurnedOff { session } = begun else { panic!("{begun:?}") };
     let user = site.checked(&session).await.user.unwrap();
@@ -55,10 +60,7 @@ async fn factor_that_is_not_offered_any_more_is_replaced_and_not_turned_off() {
     site.set_email(&bob, "bob@example.com").await;
     let factor2 = Patch::Set(FactorName::TOTP);
     site.update(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
-    let LoginOutcome::FactorReset(session) = site.first_step("bob", Door::default()).await else {
-        panic!("the factor must be set up again")
-    };
-    let session = site.checked(&session).await;
+    let session = must_set_up(&site).await;
     let begun = site.auth.enrolment.change(&session, "none", Assurance::default()).await.unwrap();
     assert!(matches!(begun, Begun::Unavailable), "{begun:?}");
     site.begin(&session, "email").await;
@@ -74,10 +76,7 @@ async fn turning_off_is_refused_where_every_account_needs_a_factor() {
         config.factors.allowed = vec!["totp".into()];
     });
     let bob = site.account("bob", Role::User).await;
-    let LoginOutcome::FactorReset(session) = site.first_step("bob", Door::default()).await else {
-        panic!("a factor must be set up")
-    };
-    let session = site.checked(&session).await;
+    let session = must_set_up(&site).await;
     let secret = secret_of(&site.begin(&session, "totp").await);
     let (_, new, _) = site.confirm(&session, &site.code(&secret)).await;
     let session = site.checked(&new).await;
@@ -92,13 +91,7 @@ async fn turning_off_is_refused_where_every_account_needs_a_factor() {
 #[tokio::test]
 async fn account_that_is_disabled_during_its_set_up_stays_disabled() {
     let site = site();
-    let bob = site.enrolled("bob").await;
-    let state = Some(UserState::Factor2ResetNeeded);
-    site.update(&bob.user, UserUpdate { state, ..UserUpdate::default() }).await;
-    let LoginOutcome::FactorReset(session) = site.first_step("bob", Door::default()).await else {
-        panic!("the factor must be set up again")
-    };
-    let session = site.checked(&session).await;
+    let (bob, session) = reset(&site).await;
     let secret = secret_of(&site.begin(&session, "totp").await);
     let disable = Change { event: Some(StateEvent::Disabled), ..Change::default() };
     change_user(site.storage.inner(), &bob.user.id, &disable).await;
