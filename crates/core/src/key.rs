@@ -14,6 +14,9 @@ use crate::user::UserId;
 pub use data::{DataChange, DataError, KeyData};
 pub use slot::{Slot, is_reserved_slot};
 
+/// Longer than any key is used.
+const PERMANENT: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// Defines [`KeyPrefix`], its text forms and the list of all prefixes from one table.
 macro_rules! key_prefixes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -127,6 +130,13 @@ impl Key {
             epoch: None,
             extra: Map::new(),
         }
+    }
+
+    /// A key without data that expires in a hundred years, because upstream's Prisma schema has no
+    /// keys that never expire.
+    pub(crate) fn permanent(value: impl Into<String>, created: Timestamp) -> Self {
+        let expires = Some(created + PERMANENT);
+        Self { expires, ..Self::new(value, None, created) }
     }
 
     /// Whether the key has expired at `now`.

@@ -33,7 +33,7 @@ pub(crate) fn make(random: &dyn Random, clock: &dyn Clock) -> (Vec<String>, Vec<
         .map(|code| {
             let bare: String = code.chars().filter(|c| *c != '-').collect();
             let value = stored_value(KeyPrefix::RecoveryCode, &bare);
-            (code, Key::new(&*value, None, clock.now()))
+            (code, Key::permanent(&*value, clock.now()))
         })
         .unzip()
 }
@@ -151,6 +151,8 @@ mod tests {
                 assert_eq!(key.value, value.as_str(), "{typed}");
             }
             assert!(!key.value.contains(code.as_str()));
+            // Upstream's Prisma schema has no null there.
+            assert!(key.expires.is_some());
         }
     }
 

@@ -56,7 +56,7 @@ impl Signup {
         if EmailAddress::parse(&user.username).is_ok() {
             created.username = format!("unverified-{}", random_token(&*self.random));
         }
-        let mut key = Key::new(taken.stored_value(), None, self.clock.now());
+        let mut key = Key::permanent(taken.stored_value(), self.clock.now());
         key.data = taken.to_data()?;
         let effects = Effects { issue: &[key], ..Effects::default() };
         match self.accounts.insert(&created, secrets, Guard::None, effects).await {

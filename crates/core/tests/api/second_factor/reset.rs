@@ -43,7 +43,7 @@ async fn factor_that_was_reset_is_set_up_before_the_login() {
 #[tokio::test]
 async fn factor_that_was_reset_may_be_turned_off_where_none_is_allowed() {
     let site = site();
-    let (bob, session) = reset(&site).await;
+    let (_, session) = reset(&site).await;
     let begun = site.auth.enrolment.change(&session, "none", Assurance::default()).await.unwrap();
     let Begun::TurnedOff { session } = begun else { panic!("{begun:?}") };
     let user = site.checked(&session).await.user.unwrap();

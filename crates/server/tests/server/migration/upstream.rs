@@ -150,7 +150,7 @@ impl Upstream {
              CREATE TABLE {keys} (
                  id integer PRIMARY KEY AUTOINCREMENT, value text NOT NULL UNIQUE,
                  userid integer NULL REFERENCES {users} (id),
-                 created {column} NOT NULL, expires {column}, lastactive {column}, data text
+                 created {column} NOT NULL, expires {column} NOT NULL, lastactive {column}, data text
              );
              INSERT INTO {users} VALUES
                  (7, 'Bob', 'bob', 'bob@bob.com', 'bob@bob.com', '+43 1 234', 'active',
