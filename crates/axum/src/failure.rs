@@ -5,6 +5,7 @@ mod log;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use crossauth_core::Rejection;
@@ -176,7 +177,12 @@ impl Failure {
 
     /// Too many attempts were made: 429, retry later.
     pub(crate) fn too_many(retry_at: Timestamp, now: Timestamp) -> Self {
-        let wait = retry_at.since(now).as_secs() + 1;
+        Self::too_many_for(retry_at.since(now))
+    }
+
+    /// Too many attempts were made: 429, retry after this time.
+    pub(crate) fn too_many_for(wait: Duration) -> Self {
+        let wait = wait.as_secs() + 1;
         let minutes = wait.div_ceil(60);
         let unit = if minutes == 1 { "minute" } else { "minutes" };
         let mut failure = Self::new(ErrorCode::SlowDown)

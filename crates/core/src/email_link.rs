@@ -4,6 +4,8 @@
 //! permits, so that of concurrent uses one succeeds, and it is invalid once the credentials of its
 //! account have changed, in databases that have credential epochs, unless it only verifies the
 //! present address.
+//!
+//! Tokens that do not exist are counted by the network of the visitor, where that is known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +18,11 @@ use crate::deps::Deps;
 use crate::key::{Key, KeyData, KeyPrefix};
 use crate::message::{Message, MessageKind, Messages, Recipient};
 use crate::random::Random;
-use crate::storage::{KeyStore, StorageError, StoredUser, UserStore};
+use crate::storage::{
+    AttemptStore, Charge, Charged, KeyStore, StorageError, StoredUser, UserStore,
+};
 use crate::user::UserId;
+use crate::visitor::Visitor;
 
 /// Where mail with links is used: to verify addresses, or to reset passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +52,12 @@ pub enum LinkError {
     /// Another account has the address by now.
     #[error("another account has this address")]
     AddressTaken,
+    /// Too many tokens from this network did not exist. The token was not looked for.
+    #[error("too many links were not valid")]
+    TooMany {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -81,6 +92,7 @@ pub(crate) struct ValidLink {
 pub(crate) struct EmailLinks {
     users: Arc<dyn UserStore>,
     keys: Arc<dyn KeyStore>,
+    attempts: Arc<dyn AttemptStore>,
     messages: Arc<Messages>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -91,6 +103,7 @@ impl EmailLinks {
         Self {
             users: deps.storage.users.clone(),
             keys: deps.storage.keys.clone(),
+            attempts: deps.storage.attempts.clone(),
             messages: deps.messages.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
@@ -127,8 +140,9 @@ impl EmailLinks {
         &self,
         prefix: KeyPrefix,
         token: &str,
+        visitor: Visitor<'_>,
     ) -> Result<ValidLink, LinkError> {
-        let key = self.keys.find(&stored_value(prefix, token)).await?.ok_or(LinkError::Invalid)?;
+        let key = self.find_key(&stored_value(prefix, token), visitor).await?;
         // A link that never expires is none of ours, and none of upstream's.
         if key.expires.is_none() {
             return Err(LinkError::Invalid);
@@ -141,6 +155,24 @@ impl EmailLinks {
         Ok(ValidLink { key, user })
     }
 
+    /// Charges the network before the token is looked for, and gives that back if it exists.
+    async fn find_key(&self, value: &str, visitor: Visitor<'_>) -> Result<Key, LinkError> {
+        let subject = visitor.network().map(|network| format!("token:{network}"));
+        if let Some(subject) = &subject {
+            let charge = Charge { subject: subject.clone(), limit: GUESSES, window: WINDOW };
+            let now = self.clock.now();
+            if let Charged::Exhausted { retry_at } = self.attempts.charge(&[charge], now).await? {
+                tracing::warn!(subject, "too many links that are not valid");
+                return Err(LinkError::TooMany { wait: retry_at.since(now) });
+            }
+        }
+        let key = self.keys.find(value).await?.ok_or(LinkError::Invalid)?;
+        if let Some(subject) = &subject {
+            self.attempts.refund(&[subject]).await?;
+        }
+        Ok(key)
+    }
+
     /// Whether an account has a link of this kind that has not expired.
     pub(crate) async fn has(&self, user: &UserId, prefix: KeyPrefix) -> Result<bool, StorageError> {
         let now = self.clock.now();
@@ -148,6 +180,10 @@ impl EmailLinks {
         Ok(keys.iter().any(|key| !key.is_expired(now)))
     }
 }
+
+/// Tokens that do not exist, from one network within [`WINDOW`].
+const GUESSES: u32 = 50;
+const WINDOW: Duration = Duration::from_hours(1);
 
 /// Maximum number of links of one kind that an account is looked through for.
 const MAX_LINKS: u32 = 20;

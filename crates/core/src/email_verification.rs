@@ -19,6 +19,7 @@ use crate::message::MessageKind;
 use crate::password_reset::{ResetRequestError, find_owner};
 use crate::storage::{AttemptStore, Change, Changed, Charged, Effects, StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, StateEvent, User, UserId, UserState};
+use crate::visitor::Visitor;
 
 pub(crate) use change::{AddressChange, PreparedAddress};
 
@@ -210,8 +211,12 @@ impl EmailVerification {
     }
 
     /// What a link stands for, if it is valid. Does not use it up.
-    pub async fn check(&self, token: &str) -> Result<PendingVerification, LinkError> {
-        let (link, user) = self.find(token).await?;
+    pub async fn check(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<PendingVerification, LinkError> {
+        let (link, user) = self.find(token, visitor).await?;
         let email = match new_address(&link)? {
             Some(address) => address,
             None => email(&user).ok_or(LinkError::Invalid)?,
@@ -219,8 +224,12 @@ impl EmailVerification {
         Ok(PendingVerification { user, email })
     }
 
-    async fn find(&self, token: &str) -> Result<(ValidLink, User), LinkError> {
-        let link = self.links.find(KeyPrefix::EmailVerification, token).await?;
+    async fn find(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<(ValidLink, User), LinkError> {
+        let link = self.links.find(KeyPrefix::EmailVerification, token, visitor).await?;
         // A link to the present address permits nothing else, and is revoked with the address. At
         // sign-up it is sent before the second factor is set up, which is a change of credentials.
         let link = match new_address(&link)? {
@@ -235,8 +244,8 @@ impl EmailVerification {
     }
 
     /// Uses a link up: verifies the address of the account, or changes it to the verified one.
-    pub async fn verify(&self, token: &str) -> Result<Verified, LinkError> {
-        let (link, user) = self.find(token).await?;
+    pub async fn verify(&self, token: &str, visitor: Visitor<'_>) -> Result<Verified, LinkError> {
+        let (link, user) = self.find(token, visitor).await?;
         match new_address(&link)? {
             Some(address) => self.change_verified(&link, &user, &address).await,
             None => self.verify_present(&link, &user).await,

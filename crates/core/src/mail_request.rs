@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
+use crate::crypto::hash;
 use crate::email_verification::EmailVerification;
 use crate::password_reset::PasswordReset;
 use crate::storage::{AttemptStore, Charge, Charged, StorageError, StorageErrorKind};
@@ -126,10 +127,31 @@ pub(crate) async fn charge(
     user: &UserId,
     now: Timestamp,
 ) -> Result<Charged, StorageError> {
-    let charge = Charge { subject: format!("mail:{kind}:{user}"), limit: LIMIT, window: WINDOW };
-    let charged = attempts.charge(&[charge], now).await?;
+    let charged = attempts.charge(&[limit(format!("{kind}:{user}"))], now).await?;
     if charged != Charged::Ok {
         tracing::warn!(%user, kind, "too many messages to one account; this one is not sent");
     }
     Ok(charged)
+}
+
+/// Charges a message of one kind to an account and to the address that its user has typed: many
+/// accounts send no more to an address than one.
+pub(crate) async fn charge_address(
+    attempts: &dyn AttemptStore,
+    kind: &str,
+    user: &UserId,
+    address: &str,
+    now: Timestamp,
+) -> Result<Charged, StorageError> {
+    let to = hash(&address.to_lowercase());
+    let charges = [limit(format!("{kind}:{user}")), limit(format!("{kind}:to:{to}"))];
+    let charged = attempts.charge(&charges, now).await?;
+    if charged != Charged::Ok {
+        tracing::warn!(%user, kind, "too many messages to one address; this one is not sent");
+    }
+    Ok(charged)
+}
+
+fn limit(of: String) -> Charge {
+    Charge { subject: format!("mail:{of}"), limit: LIMIT, window: WINDOW }
 }

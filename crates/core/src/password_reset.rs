@@ -33,6 +33,7 @@ use crate::user::{
     EmailAddress, InvalidEmail, Patch, SecretsUpdate, StateEvent, User, UserId, UserState,
     UserUpdate,
 };
+use crate::visitor::Visitor;
 
 /// Configuration of password reset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,12 +213,16 @@ impl PasswordReset {
     }
 
     /// The account of a link, if the link is valid. Does not use it up.
-    pub async fn check(&self, token: &str) -> Result<User, LinkError> {
-        Ok(self.find(token).await?.1)
+    pub async fn check(&self, token: &str, visitor: Visitor<'_>) -> Result<User, LinkError> {
+        Ok(self.find(token, visitor).await?.1)
     }
 
-    async fn find(&self, token: &str) -> Result<(ValidLink, User), LinkError> {
-        let link = self.links.find(KeyPrefix::PasswordReset, token).await?;
+    async fn find(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<(ValidLink, User), LinkError> {
+        let link = self.links.find(KeyPrefix::PasswordReset, token, visitor).await?;
         let link = link.of_present_credentials()?;
         let (user, _) = link.user.clone().regardless_of_state();
         if !user.factor1.is_password() || user.state.after(StateEvent::PasswordReset).is_none() {
@@ -230,7 +235,7 @@ impl PasswordReset {
     /// known devices of the account, notifies its user, and begins a session if a login requires
     /// no more than the password.
     pub async fn reset(&self, form: ResetForm, door: Door<'_>) -> Result<ResetDone, ResetError> {
-        let (link, user) = self.find(&form.token).await?;
+        let (link, user) = self.find(&form.token, door.visitor).await?;
         let errors = self.errors(&form, &user);
         if !errors.is_empty() {
             return Err(ResetError::Form(errors));

@@ -1,6 +1,6 @@
 //! The visitor of a request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Maximum length of a product name that is shown, in characters.
 const MAX_PRODUCT_LEN: usize = 40;
@@ -50,6 +50,14 @@ pub struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
+    /// The network of the address: of IPv6, where one client has many addresses, the first 64 bits.
+    pub(crate) fn network(&self) -> Option<IpAddr> {
+        let IpAddr::V6(address) = self.address?.to_canonical() else {
+            return self.address.map(|address| address.to_canonical());
+        };
+        Some(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into())
+    }
+
     /// A short name of the device for its owner: browser and system, such as `Firefox on Linux`, or
     /// the first product that the client names, such as `curl`.
     pub fn device(&self) -> Option<String> {
@@ -119,6 +127,19 @@ mod tests {
         ] {
             assert_eq!(device(&agent).as_deref(), Some(name), "{agent}");
         }
+    }
+
+    #[test]
+    fn b5_addresses_of_one_client_are_one_network() {
+        let network = |address: &str| {
+            let visitor = Visitor { address: Some(address.parse().unwrap()), user_agent: None };
+            visitor.network().unwrap().to_string()
+        };
+        assert_eq!(network("203.0.113.9"), "203.0.113.9");
+        assert_eq!(network("::ffff:203.0.113.9"), "203.0.113.9");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("2001:DB8:1:2::ffff"), "2001:db8:1:2::");
+        assert_eq!(Visitor::default().network(), None);
     }
 
     #[test]

@@ -140,6 +140,7 @@ impl From<LinkError> for Failure {
             LinkError::AddressTaken => {
                 Self::new(ErrorCode::UserExists).message("Another account has this email address")
             }
+            LinkError::TooMany { wait } => Self::too_many_for(wait),
             LinkError::Storage(error) => error.into(),
         }
     }

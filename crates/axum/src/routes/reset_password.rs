@@ -59,7 +59,7 @@ struct Body<'a> {
 /// `GET resetpassword/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let token = parameter_of(&request);
-    let valid = info.crossauth.auth().password_reset.check(&token).await;
+    let valid = info.crossauth.auth().password_reset.check(&token, info.visitor.to_core()).await;
     valid.map_err(|error| Failure::from(error).with_new_link(RENEWAL))?;
     Ok(response::page(&info, &ResetPasswordPage::with(&info, token)))
 }

@@ -43,7 +43,12 @@ struct Body {
 /// `GET restoreemail/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let token = parameter_of(&request);
-    let email = info.crossauth.auth().email_verification.check_restore(&token).await?;
+    let email = info
+        .crossauth
+        .auth()
+        .email_verification
+        .check_restore(&token, info.visitor.to_core())
+        .await?;
     let page = RestoreEmailPage { token: Some(token), email: Some(email), message: None };
     Ok(response::page(&info, &page))
 }
@@ -52,7 +57,7 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let form = Submitted::<RestoreEmailForm>::read(&info, request).await.form?;
     let auth = info.crossauth.auth();
-    let email = auth.email_verification.restore(&form.token).await?.email;
+    let email = auth.email_verification.restore(&form.token, info.visitor.to_core()).await?.email;
     let message = if auth.password_reset.is_enabled() { RESET } else { DONE };
     Ok(match info.surface {
         Surface::Page => {

@@ -56,7 +56,8 @@ struct Body {
 /// `GET verifyemail/{token}`
 pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let token = parameter_of(&request);
-    let pending = info.crossauth.auth().email_verification.check(&token).await;
+    let pending =
+        info.crossauth.auth().email_verification.check(&token, info.visitor.to_core()).await;
     let pending = pending.map_err(|error| with_new_link(&info, error))?;
     Ok(response::page(&info, &VerifyEmailPage { token, email: pending.email }))
 }
@@ -80,7 +81,7 @@ async fn verify(info: &RequestInfo, token: &str) -> HandlerResult {
         .crossauth
         .auth()
         .email_verification
-        .verify(token)
+        .verify(token, info.visitor.to_core())
         .await
         .map_err(|error| with_new_link(info, error))?;
     let user = shown(info, &user, old_email.as_deref());

@@ -226,6 +226,18 @@ async fn r12_two_changes_that_race_leave_one_valid_link() {
 }
 
 #[tokio::test]
+async fn r14_many_accounts_send_few_links_to_one_address() {
+    let site = site_with_bob(|site| site).await;
+    for index in 0..8 {
+        let mut browser = site.logged_in(&format!("mallory{index}")).await;
+        let body = json!({ "user_email": "Victim@new.example" });
+        let answer = browser.post("/api/updateuser", body).await;
+        assert_eq!(answer.status.as_u16(), if index < 5 { 200 } else { 429 }, "{}", answer.body);
+    }
+    assert_eq!(site.mail().await.len(), 5);
+}
+
+#[tokio::test]
 async fn l21_new_address_needs_a_fresh_login_or_the_password() {
     let site = site_with_bob(|site| site).await;
     let mut browser = site.logged_in("bob").await;

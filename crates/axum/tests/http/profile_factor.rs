@@ -285,3 +285,47 @@ async fn known_devices_end_with_a_change_of_factor_and_of_address() {
     assert!(!is_known(&device, PASSWORD).await);
     assert_eq!(device.whoami().await, None);
 }
+
+#[tokio::test]
+async fn l23_owner_is_notified_of_every_change_of_credentials() {
+    let site = Site::with(|site| {
+        site.factors(factors(&[])).preview_messages().email_verification(unverified())
+    });
+    site.account_with("bob", "bob@example.com").await;
+    let mut bob = site.enrolled_browser("bob").await;
+    let told = async |kind| {
+        let mail = site.mail().await;
+        let mail = mail.into_iter().find(|mail| mail.kind == kind);
+        let mail = mail.unwrap_or_else(|| panic!("no notice: {kind:?}"));
+        assert_eq!((mail.to.as_str(), mail.variable("username")), ("bob@example.com", "bob"));
+    };
+    told(MessageKind::SecondFactorChanged).await;
+    for (path, body, kind) in [
+        (
+            "/api/changepassword",
+            json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD}),
+            MessageKind::PasswordChanged,
+        ),
+        ("/api/recoverycodes", json!({}), MessageKind::SecondFactorChanged),
+        ("/api/changefactor2", json!({"factor2": "none"}), MessageKind::SecondFactorChanged),
+    ] {
+        let code = site.totp_code(&bob.secret);
+        let done = bob.browser.post_with_code(path, body, &code).await;
+        assert_eq!(done.status, 200, "{path}: {}", done.body);
+        site.clock.advance(STEP);
+        told(kind).await;
+    }
+    let mut browser = bob.browser;
+    let reset = json!({"email": "bob@example.com"});
+    site.browser().post("/api/requestpasswordreset", reset).await;
+    let link = site.one_mail(MessageKind::PasswordReset, "bob@example.com").await;
+    let body = json!({"token": link.token(), "new_password": PASSWORD});
+    assert_eq!(browser.post("/api/resetpassword", body).await.status, 200);
+    told(MessageKind::PasswordChanged).await;
+    let body = json!({"user_email": "bob@new.example"});
+    assert_eq!(browser.post("/api/updateuser", body).await.status, 200);
+    told(MessageKind::AddressChanged).await;
+    let body = json!({"password": PASSWORD});
+    assert_eq!(browser.post("/api/deleteuser", body).await.status, 200);
+    site.one_mail(MessageKind::AccountDeleted, "bob@new.example").await;
+}

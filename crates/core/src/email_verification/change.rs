@@ -13,11 +13,12 @@ use crate::clock::Timestamp;
 use crate::email_link::{LinkError, LinkRequest, ValidLink};
 use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
-use crate::mail_request::{MailRequest, charge};
+use crate::mail_request::{MailRequest, charge_address};
 use crate::message::{Message, MessageKind};
 use crate::password_reset::find_owner;
 use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
 use crate::user::{EmailAddress, Patch, StateEvent, User, UserState, UserUpdate};
+use crate::visitor::Visitor;
 
 /// How long a change can be taken back.
 const RESTORE_LIFETIME: Duration = Duration::from_hours(72);
@@ -97,7 +98,7 @@ impl EmailVerification {
             }));
         }
         let now = self.clock.now();
-        match charge(&*self.attempts, "email_verification", &user.id, now).await? {
+        match charge_address(&*self.attempts, "email_verification", &user.id, address, now).await? {
             Charged::Ok => {}
             Charged::Exhausted { retry_at } => return Ok(AddressChange::TooMany { retry_at }),
         }
@@ -168,12 +169,20 @@ impl EmailVerification {
     }
 
     /// The address that a link restores, if the link is valid. Does not use it up.
-    pub async fn check_restore(&self, token: &str) -> Result<String, LinkError> {
-        Ok(self.find_restore(token).await?.1)
+    pub async fn check_restore(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<String, LinkError> {
+        Ok(self.find_restore(token, visitor).await?.1)
     }
 
-    async fn find_restore(&self, token: &str) -> Result<(ValidLink, String), LinkError> {
-        let link = self.links.find(KeyPrefix::AddressRestore, token).await?;
+    async fn find_restore(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<(ValidLink, String), LinkError> {
+        let link = self.links.find(KeyPrefix::AddressRestore, token, visitor).await?;
         let object = link.key.data.object().map_err(|_| LinkError::Invalid)?;
         let address = object.get(EMAIL).and_then(Value::as_str).ok_or(LinkError::Invalid)?;
         let address = EmailAddress::parse(address).map_err(|_| LinkError::Invalid)?;
@@ -187,8 +196,8 @@ impl EmailVerification {
     /// Restores the old address of an account whose user did not change it. Others may know the
     /// password, so sessions and known devices end, and the password must be reset by a link that
     /// is sent to the restored address, where passwords can be reset.
-    pub async fn restore(&self, token: &str) -> Result<User, LinkError> {
-        let (link, address) = self.find_restore(token).await?;
+    pub async fn restore(&self, token: &str, visitor: Visitor<'_>) -> Result<User, LinkError> {
+        let (link, address) = self.find_restore(token, visitor).await?;
         let event = self.offers_reset.then_some(StateEvent::PasswordResetRequired);
         let change = Change {
             user: UserUpdate { email: Patch::Set(address), ..UserUpdate::default() },

@@ -6,7 +6,7 @@ use crossauth_axum::Builder;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::user::{FactorName, NewUser, Patch, UserState, UserUpdate};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{EMAIL, NEW, ask, reset, site_with_bob};
@@ -121,6 +121,63 @@ async fn r2_of_fifty_who_use_one_link_at_once_one_sets_the_password() {
         answer.assert_failure(401, "InvalidKey");
         answer.assert_no_session();
     }
+}
+
+#[tokio::test]
+async fn r5_a_link_is_for_its_account_whatever_else_is_sent() {
+    let site = site_with_bob().await;
+    let carol = site.account_with("carol", "carol@example.com").await;
+    let token = ask(&site).await;
+    let body = json!({
+        "token": token, "new_password": NEW, "repeat_password": NEW, "email": "carol@example.com",
+        "user_email": "carol@example.com", "username": "carol", "userid": carol.id, "id": carol.id,
+    });
+    // Also in the session of another user.
+    let mut browser = site.logged_in("carol").await;
+    let done = browser.post("/api/resetpassword?email=carol@example.com", body).await;
+    assert_eq!((done.status.as_u16(), &done.json()["user"]["username"]), (200, &json!("bob")));
+    assert_eq!(site.browser().log_in("bob", NEW).await.status, 200);
+    assert_eq!(site.browser().log_in("carol", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn r19_ten_thousand_guesses_are_limited() {
+    let site = site_with_bob().await;
+    let token = ask(&site).await;
+    let guess = async |path: &str, address: &str, body: Value| {
+        let mut browser = site.browser();
+        let csrf = browser.csrf_token().await;
+        let peer = std::net::SocketAddr::new(address.parse().unwrap(), 4711);
+        let request = crate::browser::json_request(path)
+            .header("X-CROSSAUTH-CSRF", csrf)
+            .extension(axum::extract::ConnectInfo(peer));
+        browser.send(request, body.to_string()).await
+    };
+    let paths = ["/api/resetpassword", "/api/verifyemail", "/api/restoreemail"];
+    let with = |token: &str| json!({ "token": token, "new_password": NEW });
+    let mut judged = 0;
+    for index in 0..150 {
+        let address = format!("2001:db8:1:2::{index}");
+        let answer = guess(paths[index % 3], &address, with(&format!("guess{index}"))).await;
+        if answer.status == 401 {
+            answer.assert_failure(401, "InvalidKey");
+            judged += 1;
+        } else {
+            answer.assert_failure(429, "SlowDown");
+            assert!(answer.header("retry-after").is_some());
+        }
+    }
+    assert_eq!(judged, 50);
+    // Correct ones are not judged any more either, and do not count from elsewhere.
+    let late = guess(paths[0], "2001:db8:1:2:ffff::1", with(&token)).await;
+    late.assert_failure(429, "SlowDown");
+    for _ in 0..60 {
+        let refused = json!({ "token": token, "new_password": "short" });
+        let known = guess(paths[0], "2001:db8:1:3::1", refused).await;
+        known.assert_failure(401, "PasswordFormat");
+    }
+    let done = guess(paths[0], "2001:db8:1:3::1", with(&token)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
 }
 
 #[tokio::test]
