@@ -16,10 +16,11 @@ use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
 use crate::key::{Key, KeyData, KeyPrefix};
+use crate::mail_request::charge;
 use crate::message::{Message, MessageKind, Messages, Recipient};
 use crate::random::Random;
 use crate::storage::{
-    AttemptStore, Charge, Charged, KeyStore, StorageError, StoredUser, UserStore,
+    AttemptStore, Change, Charge, Charged, Effects, KeyStore, StorageError, StoredUser, UserStore,
 };
 use crate::user::UserId;
 use crate::visitor::Visitor;
@@ -120,6 +121,26 @@ impl EmailLinks {
         let variables = request.variables.iter().copied().chain([("token", token.as_str())]);
         let message = self.compose(request.kind, request.to, request.user, variables)?;
         Ok(NewLink { key, message })
+    }
+
+    /// Sends a link to an account, which replaces earlier ones of its kind, unless too many were sent
+    /// to the account.
+    pub(crate) async fn send(
+        &self,
+        user: &UserId,
+        request: LinkRequest<'_>,
+    ) -> Result<(), StorageError> {
+        let (prefix, kind) = (request.prefix, request.kind.clone());
+        let now = self.clock.now();
+        if charge(&*self.attempts, &kind, user, None, now).await? != Charged::Ok {
+            return Ok(());
+        }
+        let NewLink { key, message } = self.make(request)?;
+        let effects =
+            Effects { revoke: &[prefix], issue: &[key], send: &[message], ..Effects::default() };
+        self.users.change(user, &Change { effects, ..Change::default() }).await?;
+        tracing::info!(%user, %kind, "a link is sent");
+        Ok(())
     }
 
     pub(crate) fn compose<'a>(

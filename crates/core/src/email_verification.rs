@@ -110,25 +110,27 @@ impl EmailVerification {
                 | UserState::AwaitingTwoFactorSetupAndEmailVerification
         );
         let Some(address) = Self::address_of(user).filter(|_| waits) else { return Ok(None) };
-        self.link(&address, None, &user.username, KeyData::default()).map(Some)
+        let variables = [("username", user.username.as_str())];
+        let link = self.request_of(&address, None, &variables, KeyData::default());
+        self.links.make(link).map(Some)
     }
 
-    fn link(
+    fn request_of<'a>(
         &self,
-        to: &str,
-        user: Option<&UserId>,
-        username: &str,
+        to: &'a str,
+        user: Option<&'a UserId>,
+        variables: &'a [(&'a str, &'a str)],
         data: KeyData,
-    ) -> Result<NewLink, StorageError> {
-        self.links.make(LinkRequest {
+    ) -> LinkRequest<'a> {
+        LinkRequest {
             prefix: KeyPrefix::EmailVerification,
             lifetime: self.lifetime,
             data,
             kind: MessageKind::EmailVerification,
             to,
             user,
-            variables: &[("username", username)],
-        })
+            variables,
+        }
     }
 
     /// Asks for a new link for the account with this address that waits for verification. It is
@@ -175,20 +177,9 @@ impl EmailVerification {
         let waits = user.state.after(StateEvent::EmailVerified);
         let waits = waits.is_some_and(|next| next != user.state);
         let Some(address) = email(&user).filter(|_| waits) else { return Ok(()) };
-        let now = self.clock.now();
-        if charge(&*self.attempts, "email_verification", id, now).await? != Charged::Ok {
-            return Ok(());
-        }
-        let link = self.link(&address, Some(id), &user.username, KeyData::default())?;
-        let effects = Effects {
-            revoke: &[KeyPrefix::EmailVerification],
-            issue: &[link.key],
-            send: &[link.message],
-            ..Effects::default()
-        };
-        self.users.change(id, &Change { effects, ..Change::default() }).await?;
-        tracing::info!(user = %id, "a link to verify the e-mail address is sent");
-        Ok(())
+        let variables = [("username", user.username.as_str())];
+        let link = self.request_of(&address, Some(id), &variables, KeyData::default());
+        self.links.send(id, link).await
     }
 
     /// Notifies the owner of an address that it was used for another account.
@@ -196,14 +187,13 @@ impl EmailVerification {
         let Some(found) = find_owner(&*self.users, address).await? else { return Ok(()) };
         let (user, _) = found.regardless_of_state();
         let Some(address) = email(&user) else { return Ok(()) };
-        let now = self.clock.now();
+        let (kind, now) = (MessageKind::AccountExists, self.clock.now());
         if user.state == UserState::Disabled
-            || charge(&*self.attempts, "account_exists", &user.id, now).await? != Charged::Ok
+            || charge(&*self.attempts, &kind, &user.id, None, now).await? != Charged::Ok
         {
             return Ok(());
         }
         let variables = [("username", user.username.as_str())];
-        let kind = MessageKind::AccountExists;
         let message = self.links.compose(kind, &address, Some(&user.id), variables)?;
         let effects = Effects { send: &[message], ..Effects::default() };
         self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;

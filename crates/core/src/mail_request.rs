@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
 use crate::email_verification::EmailVerification;
+use crate::message::MessageKind;
 use crate::password_reset::PasswordReset;
 use crate::storage::{AttemptStore, Charge, Charged, StorageError, StorageErrorKind};
 use crate::user::UserId;
@@ -120,38 +121,23 @@ impl MailRequestWorker {
     }
 }
 
-/// Charges the counter of messages of one kind to an account.
+/// Charges a message of one kind to an account and, where its user has typed the address, to that:
+/// many accounts send no more to an address than one.
 pub(crate) async fn charge(
     attempts: &dyn AttemptStore,
-    kind: &str,
+    kind: &MessageKind,
     user: &UserId,
+    typed: Option<&str>,
     now: Timestamp,
 ) -> Result<Charged, StorageError> {
-    let charged = attempts.charge(&[limit(format!("{kind}:{user}"))], now).await?;
+    let kind = kind.as_str();
+    let address = typed.map(|address| format!("mail:{kind}:to:{}", hash(&address.to_lowercase())));
+    let subjects = [format!("mail:{kind}:{user}")].into_iter().chain(address);
+    let limits: Vec<Charge> =
+        subjects.map(|subject| Charge { subject, limit: LIMIT, window: WINDOW }).collect();
+    let charged = attempts.charge(&limits, now).await?;
     if charged != Charged::Ok {
         tracing::warn!(%user, kind, "too many messages to one account; this one is not sent");
     }
     Ok(charged)
-}
-
-/// Charges a message of one kind to an account and to the address that its user has typed: many
-/// accounts send no more to an address than one.
-pub(crate) async fn charge_address(
-    attempts: &dyn AttemptStore,
-    kind: &str,
-    user: &UserId,
-    address: &str,
-    now: Timestamp,
-) -> Result<Charged, StorageError> {
-    let to = hash(&address.to_lowercase());
-    let charges = [limit(format!("{kind}:{user}")), limit(format!("{kind}:to:{to}"))];
-    let charged = attempts.charge(&charges, now).await?;
-    if charged != Charged::Ok {
-        tracing::warn!(%user, kind, "too many messages to one address; this one is not sent");
-    }
-    Ok(charged)
-}
-
-fn limit(of: String) -> Charge {
-    Charge { subject: format!("mail:{of}"), limit: LIMIT, window: WINDOW }
 }

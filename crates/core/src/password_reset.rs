@@ -12,22 +12,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Accounts;
-use crate::clock::Clock;
 use crate::deps::Deps;
 use crate::email_link::{Activation, EmailLinks, LinkError, LinkRequest, ValidLink};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::{KeyData, KeyPrefix};
 use crate::login::{Door, Login};
-use crate::mail_request::{MailRequest, MailRequests, charge};
+use crate::mail_request::{MailRequest, MailRequests};
 use crate::message::MessageKind;
 use crate::notice::Notices;
 use crate::password::{HashError, Hasher, Lane};
 use crate::secret::Password;
 use crate::session::NewSession;
 use crate::storage::{
-    AttemptStore, Change, Changed, Charged, Effects, EndSessions, Guard, StorageError,
-    StorageErrorKind, StoredUser, UserStore,
+    Change, Changed, Effects, EndSessions, Guard, StorageError, StorageErrorKind, StoredUser,
+    UserStore,
 };
 use crate::user::{
     EmailAddress, InvalidEmail, Patch, SecretsUpdate, StateEvent, User, UserId, UserState,
@@ -126,8 +125,6 @@ const REVOKED_UNVERIFIED: &[KeyPrefix] = &[
 /// Resets passwords.
 pub struct PasswordReset {
     users: Arc<dyn UserStore>,
-    attempts: Arc<dyn AttemptStore>,
-    clock: Arc<dyn Clock>,
     hasher: Arc<Hasher>,
     links: EmailLinks,
     notices: Notices,
@@ -149,8 +146,6 @@ impl PasswordReset {
     ) -> Self {
         Self {
             users: deps.storage.users.clone(),
-            attempts: deps.storage.attempts.clone(),
-            clock: deps.clock.clone(),
             hasher: deps.hasher.clone(),
             links: EmailLinks::new(deps),
             notices: Notices::new(deps.messages.clone()),
@@ -187,11 +182,7 @@ impl PasswordReset {
             tracing::info!(user = %id, "the password of this account cannot be reset");
             return Ok(());
         };
-        let now = self.clock.now();
-        if charge(&*self.attempts, "password_reset", id, now).await? != Charged::Ok {
-            return Ok(());
-        }
-        let link = self.links.make(LinkRequest {
+        let link = LinkRequest {
             prefix: KeyPrefix::PasswordReset,
             lifetime: self.lifetime,
             data: KeyData::default(),
@@ -199,17 +190,8 @@ impl PasswordReset {
             to: &address,
             user: Some(id),
             variables: &[("username", &user.username)],
-        })?;
-        let effects = Effects {
-            revoke: &[KeyPrefix::PasswordReset],
-            issue: &[link.key],
-            send: &[link.message],
-            ..Effects::default()
         };
-        let change = Change { effects, ..Change::default() };
-        self.users.change(id, &change).await?;
-        tracing::info!(user = %id, "a link to reset the password is sent");
-        Ok(())
+        self.links.send(id, link).await
     }
 
     /// The account of a link, if the link is valid. Does not use it up.

@@ -267,17 +267,6 @@ async fn l21_new_address_needs_a_fresh_login_or_the_password() {
 }
 
 #[tokio::test]
-async fn address_is_not_changed_where_users_may_not_set_it() {
-    let off = EmailVerificationConfig { activation: Activation::Off, ..Default::default() };
-    let site = site_with_bob(|site| site.email_verification(off).editable_fields(["phone"])).await;
-    let answer = change(&site, NEW).await;
-    assert_eq!(answer.json(), json!({ "ok": true, "emailVerificationRequired": false }));
-    assert_eq!(bob(&site).await.email.as_deref(), Some(OLD));
-    let page = site.logged_in("bob").await.get("/updateuser").await;
-    assert!(!page.body.contains("user_email"), "{}", page.body);
-}
-
-#[tokio::test]
 async fn without_verification_an_address_is_changed_at_once_and_the_old_one_is_told() {
     let off = EmailVerificationConfig { activation: Activation::Off, ..Default::default() };
     let site = site_with_bob(|site| site.email_verification(off)).await;

@@ -75,6 +75,17 @@ async fn invalid_fields_are_reported_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn address_is_not_changed_where_users_may_not_set_it() {
+    let site = Site::with(|site| site.editable_fields(["phone"]));
+    let mut bob = site.logged_in("bob").await;
+    let answer = bob.post("/api/updateuser", json!({"user_email": "bob@example.com"})).await;
+    assert_eq!(answer.json(), json!({"ok": true, "emailVerificationRequired": false}));
+    assert_eq!(site.found("bob").await.unwrap().0.email, None);
+    let page = bob.get("/updateuser").await;
+    assert!(!page.body.contains("user_email"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn page_shows_values_and_keeps_what_was_typed() {
     let site = site();
     assert_eq!(

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::email_link::{LinkError, LinkRequest, ValidLink};
 use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
-use crate::mail_request::{MailRequest, charge_address};
+use crate::mail_request::{MailRequest, charge};
 use crate::message::{Message, MessageKind};
 use crate::password_reset::find_owner;
 use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
@@ -98,14 +98,17 @@ impl EmailVerification {
             }));
         }
         let now = self.clock.now();
-        match charge_address(&*self.attempts, "email_verification", &user.id, address, now).await? {
+        let kind = &MessageKind::EmailVerification;
+        match charge(&*self.attempts, kind, &user.id, Some(address), now).await? {
             Charged::Ok => {}
             Charged::Exhausted { retry_at } => return Ok(AddressChange::TooMany { retry_at }),
         }
         let owner = find_owner(&*self.users, address).await?;
         let is_in_use = owner.is_some_and(|owner| *owner.id() != user.id);
         let data = KeyData::from_text(address);
-        let link = self.link(address, Some(&user.id), &user.username, data)?;
+        let variables = [("username", user.username.as_str())];
+        let link = self.request_of(address, Some(&user.id), &variables, data);
+        let link = self.links.make(link)?;
         tracing::info!(user = %user.id, "a link to verify a new e-mail address is sent");
         Ok(AddressChange::Prepared(PreparedAddress {
             revoke: &[KeyPrefix::EmailVerification],

@@ -11,6 +11,7 @@ use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::storage::Storage;
 use crossauth_core::token::NewToken;
 use crossauth_core::user::UserState;
+use crossauth_core::visitor::Visitor;
 
 use super::sample::{fields, race};
 use super::site::{ADDRESS, NEW_PASSWORD, RACERS, Site};
@@ -42,7 +43,7 @@ pub(super) async fn one_change_of_address_is_made_and_taken_back_once(storage: &
     let token = site.sent("token").await;
     let results = race(RACERS, |_| {
         let (auth, token) = (site.auth.clone(), token.clone());
-        async move { auth.email_verification.restore(&token).await }
+        async move { auth.email_verification.restore(&token, Visitor::default()).await }
     })
     .await;
     let restored = only_success(results).unwrap();
@@ -56,7 +57,7 @@ async fn verify(site: &Site) -> Option<Option<String>> {
     let token = site.sent("token").await;
     let results = race(RACERS, |_| {
         let (auth, token) = (site.auth.clone(), token.clone());
-        async move { auth.email_verification.verify(&token).await }
+        async move { auth.email_verification.verify(&token, Visitor::default()).await }
     })
     .await;
     only_success(results).map(|verified| verified.old_email)

@@ -1,0 +1,173 @@
+//! The worker among the background tasks, and its shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crossauth_core::message::{MessageKind, Recipient};
+use crossauth_core::outbox::{Mail, MailTransport, SendError};
+use crossauth_core::storage::MessageState;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::Normalization;
+use crossauth_testkit::storage::TestStorage;
+
+use super::{SECRET, Site, Transport};
+
+/// Accepts nothing, ever.
+struct Silent;
+
+#[async_trait]
+impl MailTransport for Silent {
+    async fn send(&self, _: &Mail) -> Result<(), SendError> {
+        std::future::pending().await
+    }
+}
+
+/// Accepts after this time.
+struct Slow(Duration, Arc<Transport>);
+
+#[async_trait]
+impl MailTransport for Slow {
+    async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        tokio::time::sleep(self.0).await;
+        MailTransport::send(&*self.1, mail).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_background_tasks_send_a_message_as_soon_as_it_is_stored() {
+    let site = Site::new();
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    for count in 1..=20 {
+        site.enqueue(MessageKind::PasswordReset).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(site.transport.count(), count);
+    }
+    assert!(site.listed(MessageState::Waiting).await.is_empty());
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_background_tasks_find_what_another_process_has_stored() {
+    let storage = TestStorage::new(MemoryStorage::new(Normalization::default()).storage());
+    let site = Site::over(storage.clone(), SECRET, |_| {});
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    // Takes the notice that the worker would get.
+    let woken = site.storage.inner().outbox.clone();
+    let taken = tokio::spawn(async move { woken.enqueued().await });
+    site.enqueue(MessageKind::PasswordReset).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(site.transport.count(), 1);
+    taken.abort();
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_storage_ends_without_a_restart() {
+    let site = Site::new();
+    let tasks = tokio::spawn(site.auth.tasks());
+    site.enqueue(MessageKind::PasswordReset).await;
+    site.storage.fail();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(site.transport.count(), 0);
+    site.storage.recover();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(site.transport.count(), 1);
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_not_sent_again_because_its_outcome_cannot_be_stored_at_once() {
+    let site = Site::new();
+    let tasks = tokio::spawn(site.auth.tasks());
+    site.storage.fail_call("outbox.settle");
+    site.enqueue(MessageKind::PasswordReset).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(site.transport.count(), 1);
+    site.storage.recover();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    site.clock.advance(Duration::from_hours(1));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(site.transport.count(), 1);
+    assert!(site.listed(MessageState::Waiting).await.is_empty());
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_mail_server_delays_text_messages_by_no_more_than_its_share() {
+    let site = Site::with(|delivery| delivery.mail = Some(Arc::new(Silent)));
+    let tasks = tokio::spawn(site.auth.tasks());
+    for _ in 0..7 {
+        site.enqueue(MessageKind::PasswordReset).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let to = Recipient::Phone("+43123456789".into());
+    site.enqueue_to(MessageKind::LoginCode, to).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(site.transport.count(), 1);
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let waiting = site.listed(MessageState::Waiting).await;
+    assert_eq!(waiting.len(), 7);
+    let error = waiting[0].error.as_deref();
+    assert_eq!(error, Some("no answer within 60 s"));
+    tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_messages_that_are_being_sent() {
+    let transport = Arc::<Transport>::default();
+    let slow = Arc::new(Slow(Duration::from_secs(3), transport.clone()));
+    let site = Site::with(|delivery| delivery.mail = Some(slow));
+    let tasks = tokio::spawn(site.auth.tasks());
+    for _ in 0..8 {
+        site.enqueue(MessageKind::PasswordReset).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    site.enqueue(MessageKind::PasswordReset).await;
+    let begun = tokio::time::Instant::now();
+    site.auth.finish(Duration::from_secs(5)).await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(transport.count(), 8);
+    tasks.abort();
+    // The ninth was not begun, and waits for the next process.
+    let next = Site::over(site.storage.clone(), SECRET, |_| {});
+    assert_eq!(next.send().await, 1);
+    assert_eq!(next.transport.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_gives_back_what_is_not_sent_in_time() {
+    let site = Site::with(|delivery| delivery.mail = Some(Arc::new(Silent)));
+    let tasks = tokio::spawn(site.auth.tasks());
+    for _ in 0..9 {
+        site.enqueue(MessageKind::PasswordReset).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let begun = tokio::time::Instant::now();
+    site.auth.finish(Duration::from_secs(5)).await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    tasks.abort();
+    // Without a change of the clock: no lease has to end.
+    let next = Site::over(site.storage.clone(), SECRET, |_| {});
+    assert_eq!(next.send().await, 9);
+    assert_eq!(next.transport.count(), 9);
+    assert!(next.listed(MessageState::Waiting).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_are_started_again_after_a_shutdown_send_messages() {
+    let site = Site::new();
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    site.auth.finish(Duration::from_secs(5)).await;
+    site.enqueue(MessageKind::PasswordReset).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(site.transport.count(), 0);
+    tasks.abort();
+    let tasks = tokio::spawn(site.auth.tasks());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(site.transport.count(), 1);
+    tasks.abort();
+}
