@@ -261,6 +261,7 @@ impl Profile {
             }
             Patch::Keep | Patch::Clear => PreparedAddress::default(),
         };
+        let changes_address = address.email != Patch::Keep;
         let change = Change {
             user: UserUpdate { email: address.email, ..draft },
             event: address.event,
@@ -276,6 +277,9 @@ impl Profile {
         match self.users.change(&account.user.id, &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %account.user.id, "profile changed");
+                if changes_address {
+                    tracing::info!(user = %account.user.id, "e-mail address changed");
+                }
                 if let Some(address) = address.in_use {
                     self.parts.verification.report_use(address);
                 }

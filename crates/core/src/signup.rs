@@ -183,7 +183,8 @@ impl Signup {
         let account = NewAccount { user: &user, secrets: &secrets, token: None, guard };
         match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
             Ok(session) => {
-                tracing::info!(session = %session.id.digest(), "signed up");
+                let user = session.user.as_ref().map(|user| tracing::field::display(&user.id));
+                tracing::info!(user, session = %session.id.digest(), "signed up");
                 Ok(SignupOutcome::LoggedIn(session))
             }
             Err(error) => self.refused(error, request, user, &secrets).await,

@@ -75,7 +75,12 @@ pub(crate) async fn end(info: RequestInfo, request: Request) -> HandlerResult {
     let id = parameter_of(&request);
     let next = Submitted::<EndForm>::read(&info, request).await.form?.next;
     let session = info.session().ok_or_else(Failure::login_needed)?;
-    match info.crossauth.auth().sessions.end_listed(session, &id).await? {
+    let outcome = info.crossauth.auth().sessions.end_listed(session, &id).await?;
+    if outcome != EndedSession::NotFound {
+        let user = info.user().map(|user| tracing::field::display(&user.id));
+        tracing::info!(user, "session ended");
+    }
+    match outcome {
         EndedSession::NotFound => Err(no_such_session()),
         EndedSession::Other => Ok(ended(&info, next.as_ref())),
         EndedSession::Current => {

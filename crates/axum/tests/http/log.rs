@@ -1,5 +1,6 @@
 //! Secrets must not be in logs, error pages or `Debug` output.
 
+mod event;
 mod factor;
 
 use std::io;

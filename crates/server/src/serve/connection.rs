@@ -35,6 +35,8 @@ impl Connections {
         http.max_header_size(HEAD_LIMIT).max_buf_size(2 * HEAD_LIMIT);
         // One timer here enforces the limits, instead of one timer of hyper per request.
         http.header_read_timeout(None);
+        // A client that sends no more may still read.
+        http.half_close(true);
         Self { http, gate: Arc::new(gate), limits }
     }
 

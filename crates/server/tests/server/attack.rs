@@ -1,14 +1,17 @@
 //! Attacks on the process, its files and its log, by their number in the list of attacks.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::crypto::TotpSecret;
-use crossauth_testkit::server::{Server, status, wait_until};
+use crossauth_testkit::server::{Server, read_to_end, status, wait_until};
 use serde_json::{Value, json};
 
 use crate::account::{PASSWORD, post_json};
+use crate::connection::KeepAlive;
 use crate::process::{crossauth, run_with_input, start};
 
 #[test]
@@ -121,6 +124,31 @@ fn g7_errors_show_a_request_id_and_nothing_of_the_program() {
         assert!(!told.contains("\r\nserver:") && !told.contains("x-powered-by"), "{response}");
         assert!(!told.contains(&format!("crossauth {version}")), "{response}");
     }
+}
+
+#[test]
+fn i10_persistent_half_closed_and_expecting_clients_are_served() {
+    let server = start(&[]);
+    let get = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut connection = KeepAlive::new(&server);
+    for _ in 0..10_000 {
+        assert_eq!(status(&connection.exchange(get)), 200);
+    }
+    // The client sends no more, but reads.
+    let mut half = server.connect();
+    half.write_all(get).unwrap();
+    half.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(status(&read_to_end(&mut half)), 200);
+    let mut expecting = server.connect();
+    let head = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    expecting.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    expecting.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    expecting.write_all(b"{}").unwrap();
+    assert!((400..500).contains(&status(&read_to_end(&mut expecting))));
+    assert_eq!(server.status("/live"), 200);
 }
 
 /// A client that keeps cookies.
