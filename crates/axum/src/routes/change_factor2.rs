@@ -55,6 +55,8 @@ pub(crate) struct ChangeFactor2Page {
 pub(super) struct FactorSummary {
     /// Whether there are second factors.
     second_factors: bool,
+    /// Whether each account must have one.
+    factor2_required: bool,
     /// The name of the user's factor for users.
     factor2_name: Option<String>,
     /// Whether the factor has a secret that can be replaced.
@@ -75,6 +77,7 @@ impl FactorSummary {
         let devices = auth.devices.list(&user.id).await?;
         Ok(Self {
             second_factors,
+            factor2_required: !auth.factors.allows_none(),
             factor2_name: Some(friendly.to_owned()),
             factor2_has_secret: factor.is_some_and(|factor| factor.has_secrets),
             recovery_codes_left: auth.recovery.count(&user.id).await?,
@@ -85,6 +88,7 @@ impl FactorSummary {
     pub(super) fn sample() -> Self {
         Self {
             second_factors: true,
+            factor2_required: true,
             factor2_name: Some("Authenticator app".into()),
             factor2_has_secret: true,
             recovery_codes_left: 9,

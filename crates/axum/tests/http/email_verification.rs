@@ -271,6 +271,7 @@ async fn r3_link_expires_after_a_day() {
             answer.assert_failure(401, "Expired");
             let page = site.browser().get(&format!("/verifyemail/{token}")).await;
             page.assert_page(401, "This link is too old");
+            page.assert_page(401, "href=\"/resendverification\"");
         }
     }
 }

@@ -246,6 +246,7 @@ async fn r3_link_expires_after_a_day_or_the_configured_time() {
                 answer.assert_failure(401, "Expired");
                 let page = site.browser().get(&format!("/resetpassword/{token}")).await;
                 page.assert_page(401, "This link is too old");
+                page.assert_page(401, "href=\"/requestpasswordreset\"");
             }
         }
     }

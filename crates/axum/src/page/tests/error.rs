@@ -43,6 +43,18 @@ fn error_page_has_a_heading_for_the_error() {
 }
 
 #[test]
+fn error_page_of_a_mailed_link_offers_a_new_one() {
+    let error = json!({"status": 401, "errorCodeName": "Expired", "urlPrefix": "/auth/"});
+    let link = json!({"newLinkPath": "/auth/resendverification"});
+    let code = html(ERROR, &error);
+    assert_eq!(headline(&code), "That is no longer valid");
+    assert!(!code.contains("new link") && !code.contains("Log in</a>"), "{code}");
+    let link = html(ERROR, merged(error, link));
+    assert_eq!(headline(&link), "This link no longer works");
+    assert!(link.contains("href=\"/auth/resendverification\">Get a new link</a>"), "{link}");
+}
+
+#[test]
 fn error_page_has_no_alert_role() {
     let html = page(404, ErrorCode::BadRequest, &["There is nothing at this address"]);
     assert!(html.contains("<title>Page not found ·"), "{html}");
