@@ -9,6 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use crossauth_axum::{CurrentUser, testkit};
+use crossauth_core::storage::Change;
+use crossauth_core::storage::memory::MemoryStorage;
+use crossauth_core::user::{FactorName, Normalization, Patch, UserUpdate};
+use crossauth_testkit::storage::change_user;
 use http::Request;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tower::{Service, ServiceExt};
@@ -48,6 +52,15 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
     let plain = || Request::get("/plain").body(Body::empty()).unwrap();
     let user = || bob.authorize(Request::get("/user")).body(Body::empty()).unwrap();
 
+    let storage = MemoryStorage::new(Normalization::default()).storage();
+    let with_factor = testkit::builder().storage(storage.clone()).build().unwrap();
+    let eve = testkit::logged_in(&with_factor, "eve").await;
+    let factor2 = Patch::Set(FactorName::TOTP);
+    let user_update = UserUpdate { factor2, ..UserUpdate::default() };
+    change_user(&storage, &eve.user.id, &Change { user: user_update, ..Change::default() }).await;
+    let with_factor = with_factor.site_with(application());
+    let factor = || eve.authorize(Request::get("/user")).body(Body::empty()).unwrap();
+
     // Includes the session check of the in-memory store.
     let floor = count(&bare, plain).await;
     let site = crossauth.site_with(application());
@@ -59,6 +72,8 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
         // One is the boxed future of the service.
         ("site, anonymous", count(&site, plain).await - floor, 5),
         ("site, CurrentUser", count(&site, user).await - floor, 10),
+        // The name of the factor.
+        ("site, CurrentUser with a factor", count(&with_factor, factor).await - floor, 11),
         // With a layer around each route, Axum's router boxes and clones once more.
         ("mounted, anonymous", count(&mounted, plain).await - floor, 8),
         ("mounted, CurrentUser", count(&mounted, user).await - floor, 14),

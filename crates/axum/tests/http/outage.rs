@@ -8,6 +8,7 @@ use crossauth_axum::Builder;
 use crossauth_core::account::Role;
 use crossauth_core::password::HasherConfig;
 use crossauth_core::random::Random;
+use crossauth_core::user::{FactorName, Patch, UserUpdate};
 use crossauth_testkit::random::SeededRandom;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -138,7 +139,7 @@ fn assert_unavailable(response: &TestResponse) {
 async fn storage_round_trips_are_bounded_per_kind_of_request() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| site);
-    site.account("bob", Role::User).await;
+    let bob = site.account("bob", Role::User).await;
     storage.take_calls();
     let mut browser = site.browser();
     for path in ["/login", "/signup", "/nowhere", "/api/getcsrftoken"] {
@@ -154,5 +155,13 @@ async fn storage_round_trips_are_bounded_per_kind_of_request() {
     for path in ["/", "/api/sessions"] {
         browser.get(path).await;
         assert_eq!(storage.take_calls(), ["sessions.find", "keys.list_for_user"], "{path}");
+    }
+    // The session of a user with a second factor costs the same, also on pages that demand it.
+    let factor2 = Patch::Set(FactorName::TOTP);
+    site.change(&bob, UserUpdate { factor2, ..UserUpdate::default() }).await;
+    storage.take_calls();
+    for path in ["/nowhere", "/api/userforsessionkey", "/changepassword", "/updateuser"] {
+        browser.get(path).await;
+        assert_eq!(storage.take_calls(), ["sessions.find"], "{path}");
     }
 }
