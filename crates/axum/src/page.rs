@@ -29,7 +29,7 @@ use serde::Serialize;
 
 pub(crate) use asset::{Asset, version as asset_version};
 pub(crate) use emergency::emergency;
-pub(crate) use error_page::ErrorPage;
+pub(crate) use error_page::{ErrorPage, NOTHING_HERE};
 pub(crate) use source::Overrides;
 use source::Source;
 use variables::Layers;

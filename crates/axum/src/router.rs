@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
-use crate::page::Asset;
+use crate::page::{Asset, NOTHING_HERE};
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 use crate::response;
@@ -134,7 +134,5 @@ pub(crate) async fn not_found_in_site(info: RequestInfo) -> HandlerResult {
 }
 
 pub(crate) fn page_not_found() -> Failure {
-    Failure::new(ErrorCode::BadRequest)
-        .status(StatusCode::NOT_FOUND)
-        .message("There is nothing at this address")
+    Failure::new(ErrorCode::BadRequest).status(StatusCode::NOT_FOUND).message(NOTHING_HERE)
 }

@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use super::{Page, Template, template};
 
+/// The message for an unknown path.
+pub(crate) const NOTHING_HERE: &str = "There is nothing at this address";
+
 /// Variables of `error.html`. `detail` is the message, unless it is only the default text of the
-/// code. `http_status` and `msg` are the upstream names of `status` and `error_message`.
+/// code or of an unknown path. `http_status` and `msg` are the upstream names of `status` and `error_message`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorPage {
@@ -27,7 +30,7 @@ impl ErrorPage {
     /// The page of an error with this HTTP status.
     pub(crate) fn new(status: StatusCode, error: ErrorBody) -> Self {
         let default = ErrorCode::from_name(error.error_code_name).map(ErrorCode::message);
-        let is_default = default == Some(error.error_message.as_str());
+        let is_default = [default, Some(NOTHING_HERE)].contains(&Some(&*error.error_message));
         Self {
             status: status.as_u16(),
             http_status: status.as_u16(),

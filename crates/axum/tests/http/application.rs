@@ -166,7 +166,7 @@ async fn rejection_of_the_application_is_rendered_like_a_built_in_one() {
     let mut bob = bob(routes).await;
     bob.get("/edit").await.assert_page(403, "Only editors can do this");
     bob.get_json("/edit").await.assert_failure(403, "Forbidden");
-    bob.get("/gone").await.assert_page(404, "Page not found");
+    bob.get("/gone").await.assert_page(404, "This page was removed");
     let response = bob.get_json("/book").await;
     response.assert_failure(400, "FormEntry");
     let fields = json!({"date": ["Date is in the past"], "seats": ["Seats are sold out"]});

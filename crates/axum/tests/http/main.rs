@@ -8,6 +8,7 @@
 mod browser;
 mod cookie;
 mod factor;
+mod failure;
 mod site;
 
 mod application;
