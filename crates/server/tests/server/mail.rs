@@ -163,15 +163,22 @@ async fn a_message_that_was_being_sent_at_kill_9_is_sent_after_its_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_mail_server_delays_no_answer_and_no_end() {
+async fn a_silent_mail_server_delays_no_answer_and_the_message_is_sent_after_a_restart() {
     let silent = SmtpOptions { behaviour: Behaviour::Silent, ..SmtpOptions::default() };
     let smtp = SmtpServer::start(silent);
-    let mut server = program(smtp.port()).start();
-    enqueue_reset(&server).await;
+    let port = smtp.port();
+    let mut server = program(port).start();
+    let id = enqueue_reset(&server).await;
     wait_until("the attempt begins", || list(server.directory(), &[])[0]["attempts"] == json!(1));
     assert_eq!(server.status("/login"), 200);
     server.stop();
-    assert_eq!(list(server.directory(), &[]).len(), 1, "the message is kept");
+    let kept = list(server.directory(), &[]);
+    assert_eq!((kept.len(), &kept[0]["error"]), (1, &json!("the process was stopped")));
+    assert_eq!(smtp.stop(), 0);
+    let smtp = SmtpServer::start(SmtpOptions { port, ..SmtpOptions::default() });
+    // At once, and not only after the lease of five minutes.
+    server.resume();
+    assert_sent_once(smtp, &server, &id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
