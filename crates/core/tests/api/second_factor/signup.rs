@@ -1,9 +1,13 @@
 //! Sign-up with a second factor.
 
+use std::time::Duration;
+
 use crossauth_core::Rejection;
 use crossauth_core::account::{AccountError, AccountForm};
+use crossauth_core::clock::Clock;
 use crossauth_core::enrolment::{Completed, SignupFactor};
 use crossauth_core::form::{Field, Rule};
+use crossauth_core::key::KeyPrefix;
 use crossauth_core::login::{Door, LoginOutcome};
 use crossauth_core::message::MessageKind;
 use crossauth_core::secret::Password;
@@ -153,6 +157,29 @@ async fn factor_chosen_later_does_not_skip_the_verification_that_the_first_would
     site.auth.handle_mail_requests().await;
     let sent = site.sent().await;
     assert!(sent.contains(&MessageKind::EmailVerification.to_string()), "{sent:?}");
+}
+
+#[tokio::test]
+async fn completed_sign_up_has_one_valid_link_also_if_the_first_has_expired() {
+    for pause in [Duration::ZERO, Duration::from_hours(25)] {
+        let site = Site::with(|config| {
+            all_factors(config);
+            config.signup.editable_fields = vec!["email".into()];
+            config.delivery.preview = Some(crossauth_core::outbox::Preview::default());
+        });
+        sign_up(&site, "bob", "totp").await;
+        site.clock.advance(pause);
+        let waiting = sign_up(&site, "bob", "totp").await;
+        assert!(waiting.email_verification_needed);
+        let session = site.checked(&waiting.session).await;
+        assert_must_verify(&site, &session, &waiting).await;
+        site.auth.handle_mail_requests().await;
+        let bob = site.auth.accounts.find("bob").await.unwrap().unwrap();
+        let (keys, prefix) = (&site.storage.inner().keys, KeyPrefix::EmailVerification);
+        let links = keys.list_for_user(Some(&bob.id), prefix, None, 10).await.unwrap();
+        let valid = links.iter().filter(|link| !link.is_expired(site.clock.now()));
+        assert_eq!(valid.count(), 1, "{pause:?}");
+    }
 }
 
 #[tokio::test]
