@@ -102,6 +102,15 @@ impl EmailVerification {
         EmailAddress::parse(address).ok().map(EmailAddress::into_string)
     }
 
+    /// Whether the address of an account that is about to be created must be verified, and another
+    /// account has it.
+    pub(crate) async fn has_owner(&self, user: &NewUser) -> Result<bool, StorageError> {
+        match Self::address_of(user).filter(|_| self.is_enabled) {
+            Some(address) => Ok(find_owner(&*self.users, &address).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// The link for an account that is about to be created; `None` if it need not be verified.
     pub(crate) fn link_for(&self, user: &NewUser) -> Result<Option<NewLink>, StorageError> {
         let waits = matches!(

@@ -168,12 +168,19 @@ impl Signup {
             expect_factor(&mut user, &**factor);
         }
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
-        match self.accounts.find(&user.username).await {
-            Ok(Some(existing)) => return self.repeat(request, user, existing).await,
-            Ok(None) => {}
+        let existing = match self.accounts.find(&user.username).await {
+            Ok(existing) => existing,
             Err(error) => return self.refuse_unreadable(request, error).await,
+        };
+        let earlier = self.with_taken_address(&user).await?;
+        let has_owner = self.verification.has_owner(&user).await?;
+        if let Some(existing) = existing {
+            return self.repeat(request, user, existing, earlier).await;
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
+        if has_owner {
+            return self.sign_up_without_address(request, user, &secrets).await;
+        }
         if user.state != UserState::Active {
             return self.sign_up_incomplete(request, user, &secrets).await;
         }
@@ -230,8 +237,8 @@ impl Signup {
         request: SignupRequest<'_>,
         user: NewUser,
         existing: User,
+        earlier: Option<(User, TakenAddress)>,
     ) -> Result<SignupOutcome, AccountError> {
-        let earlier = self.with_taken_address(&user).await?;
         if earlier.is_none() && self.must_conceal(&user, &existing) {
             let secrets =
                 self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
@@ -307,15 +314,26 @@ impl Signup {
         secrets: &UserSecrets,
     ) -> Result<SignupOutcome, AccountError> {
         if is_taken(&error, &Field::Username) {
-            return match self.accounts.find(&user.username).await? {
-                Some(existing) => Box::pin(self.repeat(request, user, existing)).await,
-                None => Err(error),
-            };
+            return self.look_again(error, request, user).await;
         }
         if is_taken(&error, &Field::Email) && self.verification.is_enabled() {
             return self.sign_up_without_address(request, user, secrets).await;
         }
         Err(error)
+    }
+
+    /// Looks for an account that another request has created in this moment.
+    async fn look_again(
+        &self,
+        error: AccountError,
+        request: SignupRequest<'_>,
+        user: NewUser,
+    ) -> Result<SignupOutcome, AccountError> {
+        let earlier = self.with_taken_address(&user).await?;
+        match self.accounts.find(&user.username).await? {
+            Some(existing) => Box::pin(self.repeat(request, user, existing, earlier)).await,
+            None => Err(error),
+        }
     }
 
     async fn insert_with_link(

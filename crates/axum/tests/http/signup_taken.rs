@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::browser::{Browser, TestResponse};
 use crate::factor::{DUMMY_CODE, factors};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, test_storage};
 
 const VICTIM: &str = "victim@example.com";
 const OWN: &str = "eve@example.net";
@@ -216,6 +216,37 @@ async fn l3_answers_to_programs_do_not_reveal_that_an_address_as_username_is_tak
 #[tokio::test]
 async fn l3_pages_do_not_reveal_that_an_address_as_username_is_taken() {
     assert_same(VICTIM, true).await;
+}
+
+#[tokio::test]
+async fn l3_sign_up_does_the_same_work_whether_or_not_an_address_is_taken() {
+    for username in ["eve", VICTIM] {
+        for factor2 in ["none", "totp", "email"] {
+            let mut calls = Vec::new();
+            for is_taken in [false, true] {
+                let storage = test_storage();
+                let site = Site::over(storage.storage(), |site| {
+                    site.preview_messages().factors(factors(&[]))
+                });
+                if is_taken {
+                    site.account_with("carol", VICTIM).await;
+                }
+                let mut browser = site.browser();
+                let token = browser.csrf_token().await;
+                storage.take_calls();
+                let body = json!({
+                    "username": username,
+                    "password": PASSWORD,
+                    "user_email": VICTIM,
+                    "factor2": factor2,
+                });
+                let answer = browser.post_with_token("/api/signup", body, &token).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                calls.push(storage.take_calls());
+            }
+            assert_eq!(calls[0], calls[1], "{username} {factor2}");
+        }
+    }
 }
 
 #[test]

@@ -66,11 +66,7 @@ impl Signup {
                 self.proceed(stored, Some(taken), request.door()).await
             }
             Err(error) if is_taken(&error, &Field::Username) || is_conflict(&error) => {
-                // By a concurrent request, perhaps with the same form.
-                match self.accounts.find(&user.username).await? {
-                    Some(existing) => Box::pin(self.repeat(request, user, existing)).await,
-                    None => Err(error),
-                }
+                self.look_again(error, request, user).await
             }
             Err(error) => Err(error),
         }
