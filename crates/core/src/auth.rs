@@ -337,7 +337,8 @@ fn mail_requests(
     let queue = requests.clone();
     let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
     let (verification, reset) = (Arc::new(verification), Arc::new(reset));
-    Arc::new(MailRequestWorker { requests, verification, reset })
+    let (attempts, clock) = (deps.storage.attempts.clone(), deps.clock.clone());
+    Arc::new(MailRequestWorker { requests, attempts, clock, verification, reset })
 }
 
 /// Whether addresses are verified, and whether passwords are reset, by mail.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::crypto::hash;
 use crate::email_verification::EmailVerification;
 use crate::message::MessageKind;
@@ -72,6 +72,8 @@ impl MailRequests {
 /// Handles the requests in the queue.
 pub(crate) struct MailRequestWorker {
     pub(crate) requests: Arc<MailRequests>,
+    pub(crate) attempts: Arc<dyn AttemptStore>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) verification: Arc<EmailVerification>,
     pub(crate) reset: Arc<PasswordReset>,
 }
@@ -113,11 +115,20 @@ impl MailRequestWorker {
 
     async fn handle(&self, request: &MailRequest) -> Result<(), StorageError> {
         match request {
-            MailRequest::Nothing => Ok(()),
+            MailRequest::Nothing => self.charge_nothing().await,
             MailRequest::ResetPassword(user) => self.reset.send_link(user).await,
             MailRequest::VerifyEmail(user) => self.verification.send_link(user).await,
             MailRequest::AddressInUse(address) => self.verification.tell_owner(address).await,
         }
+    }
+}
+
+impl MailRequestWorker {
+    /// Writes to the store as for an account that has got too many messages: how busy the store is
+    /// must not reveal whether there is an account.
+    async fn charge_nothing(&self) -> Result<(), StorageError> {
+        let charge = Charge { subject: "mail:none".to_owned(), limit: LIMIT, window: WINDOW };
+        self.attempts.charge(&[charge], self.clock.now()).await.map(|_| ())
     }
 }
 

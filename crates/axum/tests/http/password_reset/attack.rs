@@ -73,6 +73,28 @@ async fn l4_a_request_does_the_same_work_with_and_without_an_account() {
 }
 
 #[tokio::test]
+async fn l4_requests_beyond_the_limit_load_the_store_as_those_without_an_account() {
+    let storage = crate::site::test_storage();
+    let site = Site::over(storage.storage(), Builder::preview_messages);
+    site.account_with("bob", EMAIL).await;
+    let mut writes = Vec::new();
+    for email in [EMAIL, "unknown@example.com"] {
+        let mut browser = site.browser();
+        for _ in 0..7 {
+            let token = browser.csrf_token().await;
+            let body = json!({ "email": email });
+            browser.post_with_token("/api/requestpasswordreset", body, &token).await;
+            storage.take_calls();
+            site.crossauth.auth().handle_mail_requests().await;
+        }
+        // What reads only does not keep other requests waiting.
+        let made = storage.take_calls();
+        writes.push(made.into_iter().filter(|call| !call.contains("find")).collect::<Vec<_>>());
+    }
+    assert_eq!(writes, [["attempts.charge"]; 2]);
+}
+
+#[tokio::test]
 async fn r1_no_header_decides_where_a_link_leads() {
     let site = site_with_bob().await;
     let mut browser = site.browser();
