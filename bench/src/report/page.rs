@@ -2,6 +2,7 @@
 
 use super::{Figure, Report, table};
 use crate::load::{SATURATING_CONNECTIONS, STREAM_CONNECTIONS};
+use crate::measure::reset_request::ResetRequests;
 use crate::measure::{latency, login, reset_request};
 use crate::population::WITH_FACTOR;
 
@@ -15,17 +16,17 @@ pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
          ## Requests for a password reset\n\n{}\n## Machine\n\n{}\n\
          ## Method\n\n{}",
         table::markdown(figures),
-        reset_requests(report),
+        reset_requests(&report.reset_requests),
         machine(report),
         method(report)
     )
 }
 
 /// Response times by mail server and address.
-fn reset_requests(report: &Report) -> String {
+fn reset_requests(requests: &ResetRequests) -> String {
     let head = "| Mail server | Known p50 | Unknown p50 | Known p99 | Unknown p99 |\n\
                 |---|--:|--:|--:|--:|\n";
-    let rows = report.reset_requests.by_speed().map(|(speed, times)| {
+    let rows = requests.by_speed().map(|(speed, times)| {
         let (known, unknown) = (&times.known, &times.unknown);
         let times = [known.median(), unknown.median(), known.tail(), unknown.tail()];
         let times = times.map(|time| format!("{time:.2} ms"));
@@ -87,4 +88,17 @@ fn method(report: &Report) -> String {
         WITH_FACTOR,
         scale.starts,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_reset_requests_are_listed_by_mail_server() {
+        let rows = reset_requests(&reset_request::sample());
+        assert!(rows.contains("| fast | 1.00 ms | 1.00 ms | 2.00 ms | 2.00 ms |\n"), "{rows}");
+        assert!(rows.contains("| slow | 1.00 ms | 2.00 ms | 2.00 ms | 4.00 ms |\n"), "{rows}");
+        assert!(rows.lines().all(|line| line.matches('|').count() == 6), "{rows}");
+    }
 }
