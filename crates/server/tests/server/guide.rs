@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crossauth_testkit::mail::Authority;
+
 use crate::migration::upstream::PYCROSSAUTH;
 use crate::process::crossauth;
 
@@ -78,6 +80,32 @@ fn settings_files_in_the_guides_are_valid() {
         }
     }
     assert_eq!(checked, 5);
+}
+
+#[test]
+fn settings_of_mail_text_messages_and_mandatory_second_factors_are_valid_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let authority = Authority::new();
+    let messages = [snippets("mail.md", "toml"), snippets("sms.md", "toml")].concat().concat();
+    let factors = snippets("second-factors.md", "toml");
+    assert!(factors.iter().any(|settings| settings.contains("allowed = ")), "{factors:?}");
+    for secret in ["smtp-password", "twilio-token"] {
+        fs::write(directory.path().join(secret), "a secret of a test").unwrap();
+        assert!(messages.contains(&format!("/run/secrets/{secret}")), "{messages}");
+    }
+    let messages = messages.replace("/run/secrets", path);
+    for settings in factors {
+        fs::write(directory.path().join("crossauth.toml"), format!("{messages}{settings}"))
+            .unwrap();
+        let check = crossauth()
+            .arguments(&["config", "check", "--config", "crossauth.toml"])
+            .variable("SSL_CERT_FILE", authority.certificate().to_str().unwrap())
+            .variable("CROSSAUTH_BASE_URL", "https://id.northwind.example")
+            .run_in(directory.path());
+        let problems = String::from_utf8_lossy(&check.stderr);
+        assert!(check.status.success() && problems.is_empty(), "{problems}\n{settings}");
+    }
 }
 
 #[test]
