@@ -15,7 +15,7 @@ pub(crate) struct SqlAttemptStore<D> {
 }
 
 /// The statements.
-struct AttemptSql {
+pub(crate) struct AttemptSql {
     /// Creates a counter, or restarts it where it has expired. Locks it.
     prepare: Statement,
     find: Statement,
@@ -25,7 +25,7 @@ struct AttemptSql {
 }
 
 impl AttemptSql {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             prepare: Statement::new(
                 "INSERT INTO crossauth_attempts (subject, count, expires) VALUES (?, 0, ?) \
@@ -124,5 +124,13 @@ impl<D: Database> AttemptStore for SqlAttemptStore<D> {
                 })
             })
             .await
+    }
+}
+
+#[cfg(test)]
+impl AttemptSql {
+    /// Every statement except the insert.
+    pub(crate) fn all(&self) -> Vec<Statement> {
+        [&self.find, &self.charge, &self.refund, &self.purge].map(Statement::clone).to_vec()
     }
 }

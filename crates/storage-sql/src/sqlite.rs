@@ -242,11 +242,13 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+    use crate::attempt::AttemptSql;
     use crate::key::KeySql;
     use crate::outbox::OutboxSql;
     use crate::schema::Schema;
     use crate::session::SessionSql;
     use crate::user::UserSql;
+    use crate::uses::UsesSql;
 
     #[tokio::test]
     async fn session_check_is_prepared_once() {
@@ -293,6 +295,8 @@ mod tests {
         let mut statements = vec![SessionSql::new(&schema).find];
         statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
         statements.extend(OutboxSql::new(&schema).all());
+        statements.extend(AttemptSql::new().all());
+        statements.extend(UsesSql::new().all());
         let keys = KeySql::new(schema);
         statements.extend(keys.all());
         for statement in &statements {

@@ -110,3 +110,11 @@ pub(crate) async fn can_replace(
         None => Ok(false),
     }
 }
+
+#[cfg(test)]
+impl UsesSql {
+    /// Every statement except the insert.
+    pub(crate) fn all(&self) -> Vec<Statement> {
+        [&self.find, &self.delete].map(Statement::clone).to_vec()
+    }
+}

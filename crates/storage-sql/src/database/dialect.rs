@@ -47,12 +47,16 @@ impl Dialect {
         }
     }
 
-    /// A statement that prevents other processes from migrating until the transaction ends.
+    /// A statement that prevents other processes from migrating until the transaction ends. It and
+    /// the migration may wait for a minute: for each other, and for programs that use the tables.
     pub(crate) fn lock_schema(self) -> Option<Statement> {
         match self {
             Self::Sqlite => None,
             // An arbitrary number that identifies our migrations among the advisory locks.
-            Self::Postgres => Some(Statement::new("SELECT pg_advisory_xact_lock(7236837140221)")),
+            Self::Postgres => Some(Statement::new(
+                "SELECT set_config('lock_timeout', '1min', true), \
+                 pg_advisory_xact_lock(7236837140221)",
+            )),
         }
     }
 

@@ -7,11 +7,14 @@ use crossauth_testkit::postgres::server;
 
 use super::{Options, Postgres};
 use crate::TableMap;
+use crate::attempt::AttemptSql;
 use crate::database::{Database as _, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
+use crate::outbox::OutboxSql;
 use crate::schema::Schema;
 use crate::session::SessionSql;
 use crate::user::UserSql;
+use crate::uses::UsesSql;
 
 #[tokio::test]
 async fn every_statement_but_a_list_of_users_uses_an_index() {
@@ -20,6 +23,9 @@ async fn every_statement_but_a_list_of_users_uses_an_index() {
     let schema = Arc::new(schema);
     let mut statements = vec![SessionSql::new(&schema).find];
     statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
+    statements.extend(OutboxSql::new(&schema).all());
+    statements.extend(AttemptSql::new().all());
+    statements.extend(UsesSql::new().all());
     statements.extend(KeySql::new(schema).all());
     for statement in statements {
         let plan = plan(storage.database(), statement.clone()).await;

@@ -17,6 +17,13 @@ use crate::database::{
 /// How often a transaction is retried.
 const MAX_RETRIES: u32 = 3;
 
+/// Begins a transaction, in one round trip. It waits for locks for five seconds, after which the
+/// caller gets `Unavailable`; and if this process stands still, the server ends it after half a
+/// minute, so that other processes do not wait for its locks. Both hold for this transaction only,
+/// so that a pooler may give the connection to another program afterwards.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; \
+                     SET LOCAL idle_in_transaction_session_timeout = '30s'";
+
 /// Runs `body` as one transaction.
 pub(super) async fn run<I, T, F>(pool: &Pool, input: &I, body: &F) -> Result<T, StorageError>
 where
@@ -94,8 +101,8 @@ where
 
 /// Begins a transaction; opens a new connection if the server has closed the idle one.
 async fn begin<'p>(pooled: &'p mut PooledConnection<'_>) -> Result<&'p mut Connection, Failure> {
-    match pooled.connection()?.run("BEGIN").await {
-        Err(error) if is_lost(&error) => pooled.replace().await?.run("BEGIN").await?,
+    match pooled.connection()?.run(BEGIN).await {
+        Err(error) if is_lost(&error) => pooled.replace().await?.run(BEGIN).await?,
         result => result?,
     }
     Ok(pooled.connection()?)

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossauth_core::key::Key;
-use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::storage::{StorageErrorKind, UpdateDataError};
 use crossauth_storage_sql::database::{Database, Row, Statement, Value};
 use crossauth_storage_sql::postgres::Options;
 use crossauth_testkit::postgres::server;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
 use super::PostgresSchema;
@@ -56,6 +56,55 @@ async fn deadlocked_transaction_is_retried() {
         let key = opened.storage().keys.find(value).await.unwrap().unwrap();
         assert_eq!(key.created.as_millis(), NOW.as_millis() + 2);
     }
+}
+
+#[tokio::test]
+async fn transaction_that_waits_for_a_lock_gives_up() {
+    let opened = PostgresSchema::open().await;
+    let keys = opened.storage().keys;
+    keys.insert(&Key::new("a", None, NOW)).await.unwrap();
+    let (locked, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (database, input) = (opened.database.database().clone(), (locked.clone(), release.clone()));
+    let holder = tokio::spawn(async move {
+        let lock = Statement::new("SELECT 1 FROM crossauth_keys FOR UPDATE");
+        database
+            .transaction((lock, input), |transaction, (lock, (locked, release))| {
+                Box::pin(async move {
+                    assert!(transaction.exists(lock, &[]).await?);
+                    locked.notify_one();
+                    release.notified().await;
+                    Ok(())
+                })
+            })
+            .await
+    });
+    locked.notified().await;
+    let error = timeout(Duration::from_secs(30), keys.update_data("a", &[])).await.unwrap();
+    let Err(UpdateDataError::Storage(error)) = error else { panic!("{error:?}") };
+    assert_eq!(error.kind, StorageErrorKind::Unavailable, "{error}");
+    release.notify_one();
+    holder.await.unwrap().unwrap();
+    keys.update_data("a", &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn limits_of_a_transaction_end_with_it() {
+    let options = Options { connections: 1, ..Options::default() };
+    let opened = options.open(&server().empty_schema()).await.unwrap();
+    let database = opened.database();
+    let are = |lock: &str, idle: &str| {
+        Statement::new(format!(
+            "SELECT 1 WHERE current_setting('lock_timeout') = '{lock}'
+             AND current_setting('idle_in_transaction_session_timeout') = '{idle}'"
+        ))
+    };
+    let are_set = database
+        .transaction(are("5s", "30s"), |transaction, are_set| {
+            Box::pin(async move { transaction.exists(are_set, &[]).await })
+        })
+        .await;
+    assert!(are_set.unwrap());
+    assert!(database.find(&are("0", "0"), &[], |_| Ok(())).await.unwrap().is_some());
 }
 
 #[tokio::test]
