@@ -35,6 +35,8 @@ enum Given {
     /// A set-up that waits.
     SetUp,
     SetUpThen(Then),
+    /// A change of the password that waits for the second factor, and this afterwards.
+    WaitingThen(Then),
     /// A link of this kind, whose token is the field `token`.
     Link(MessageLink),
     LinkThen(MessageLink, Then),
@@ -62,7 +64,7 @@ enum MessageLink {
 
 use Given::{
     Admin, Enrolled, Link, LinkThen, Pending, PendingThen, SetUp, SetUpThen, Stale, Unreachable,
-    User as LoggedIn, Visitor,
+    User as LoggedIn, Visitor, WaitingThen,
 };
 use MessageLink::{Reset, Verification};
 use Then::{
@@ -106,6 +108,10 @@ const LOGIN: &[Row] = &[
     ("resendfactor2", ACTIVE, NO_FIELDS, 401, "Unauthorized", "action=\"/login\""),
     ("resendfactor2", PendingThen(WaitingEnds), NO_FIELDS, 401, "Unauthorized", "action=\"/login\""),
     ("resendfactor2", PendingThen(Resent(3)), NO_FIELDS, 429, "SlowDown", "action=\"loginfactor2\""),
+    ("changepassword", WaitingThen(CodeExpires), CODE, 401, "Expired", "<h1>"),
+    ("changepassword", WaitingThen(WaitingEnds), CODE, 401, "Unauthorized", "<h1>"),
+    ("changepassword", WaitingThen(Wrong(5)), CODE, 429, "SlowDown", "action=\"/changepassword\""),
+    ("resendfactor2", WaitingThen(Resent(3)), NO_FIELDS, 429, "SlowDown", "action=\"/changepassword\""),
     ("cancelfactor2", ACTIVE, NO_FIELDS, 401, "Unauthorized", LOG_IN),
 ];
 
@@ -188,10 +194,10 @@ async fn every_failure_has_one_status_and_message_on_page_and_as_json() {
     for row in [LOGIN, FACTOR, ACCOUNT, MAILED, SIGN_UP].concat() {
         let (path, given, fields, status, code, shown) = row;
         let (site, json_site) = (Site::complete(), Site::complete());
-        let (mut browser, token) = arrange(&site, given).await;
+        let (mut browser, token) = arrange(&site, given, "/").await;
         let fields = with_token(fields, token.as_deref());
         let page = browser.submit(&format!("/{path}"), &borrowed(&fields)).await;
-        let (mut browser, token) = arrange(&json_site, given).await;
+        let (mut browser, token) = arrange(&json_site, given, "/api/").await;
         let fields = with_token(row.2, token.as_deref());
         let body: Map<String, Value> =
             fields.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
@@ -228,8 +234,9 @@ fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// Makes what precedes a request: the browser, and the token of a mailed link.
-async fn arrange(site: &Site, given: Given) -> (Browser, Option<String>) {
+/// Makes what precedes a request to a path below `base`: the browser, and the token of a mailed
+/// link.
+async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<String>) {
     let role = if given == Admin { Role::Administrator } else { Role::User };
     let bob = site.account("bob", role).await;
     if given != Unreachable {
@@ -269,6 +276,13 @@ async fn arrange(site: &Site, given: Given) -> (Browser, Option<String>) {
                 .await;
             if let SetUpThen(then) = given { Some(then) } else { None }
         }
+        WaitingThen(then) => {
+            browser = site.logged_in("bob").await;
+            enrol(site, &bob).await;
+            let change = serde_json::json!({ "old_password": PASSWORD, "new_password": NEW });
+            browser.post(&format!("{base}changepassword"), change).await;
+            Some(then)
+        }
         Link(link) => {
             token = Some(mailed(site, link).await);
             None
@@ -279,14 +293,19 @@ async fn arrange(site: &Site, given: Given) -> (Browser, Option<String>) {
         }
     };
     if let Some(then) = then {
-        let path = if matches!(given, SetUpThen(_)) { "configurefactor2" } else { "loginfactor2" };
-        happen(site, &bob, &mut browser, path, then).await;
+        let path = if let SetUpThen(_) = given {
+            "/api/configurefactor2".to_owned()
+        } else if let WaitingThen(_) = given {
+            format!("{base}changepassword")
+        } else {
+            "/api/loginfactor2".to_owned()
+        };
+        happen(site, &bob, &mut browser, &path, then).await;
     }
     (browser, token)
 }
 
 async fn happen(site: &Site, bob: &User, browser: &mut Browser, path: &str, then: Then) {
-    let api = format!("/api/{path}");
     match then {
         CodeExpires => site.clock.advance(Duration::from_secs(61)),
         WaitingEnds => site.clock.advance(Duration::from_mins(16)),
@@ -301,16 +320,16 @@ async fn happen(site: &Site, bob: &User, browser: &mut Browser, path: &str, then
         }
         Wrong(count) => {
             for _ in 0..count {
-                browser.post(&api, serde_json::json!({ "otp": "no" })).await;
+                browser.post(path, serde_json::json!({ "otp": "no" })).await;
             }
         }
         Resent(count) => {
-            let (api, body) = match path {
-                "loginfactor2" => ("/api/resendfactor2", serde_json::json!({})),
-                _ => (api.as_str(), serde_json::json!({ "resend": true })),
+            let (path, body) = match path {
+                "/api/configurefactor2" => (path, serde_json::json!({ "resend": true })),
+                _ => ("/api/resendfactor2", serde_json::json!({})),
             };
             for _ in 0..count {
-                browser.post(api, body.clone()).await;
+                browser.post(path, body.clone()).await;
             }
         }
     }

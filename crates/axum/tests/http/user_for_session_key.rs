@@ -3,6 +3,7 @@
 use crossauth_core::user::{NewUser, UserUpdate};
 use serde_json::{Map, json};
 
+use crate::browser::json_request;
 use crate::site::Site;
 
 #[tokio::test]
@@ -43,4 +44,17 @@ async fn anonymous_requests_and_sessions_are_unauthorized() {
     let response = visitor.get_json("/api/userforsessionkey").await;
     response.assert_failure(401, "Unauthorized");
     assert!(response.set_cookie("SESSIONID").is_none(), "the session is kept");
+}
+
+#[tokio::test]
+async fn upstream_post_requires_the_csrf_token_of_the_session() {
+    let site = Site::new();
+    let foreign = site.logged_in("mallory").await.csrf_token().await;
+    let mut bob = site.logged_in("bob").await;
+    let path = "/api/userforsessionkey";
+    bob.send(json_request(path), "{}").await.assert_failure(401, "InvalidCsrf");
+    let response = bob.post_with_token(path, json!({}), &foreign).await;
+    response.assert_failure(401, "InvalidCsrf");
+    let response = bob.post(path, json!({})).await;
+    assert_eq!(response.json()["user"]["username"], json!("bob"), "{}", response.body);
 }
