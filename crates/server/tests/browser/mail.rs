@@ -54,22 +54,7 @@ async fn sign_up_with_app_verification_and_password_reset_without_scripts() {
     browser.expect("10 recovery codes left").await;
 
     log_out(&browser, &server).await;
-    browser.click("Forgot your password?").await;
-    look(&browser, &server, "requestpasswordreset").await;
-    browser.fill("Email", ADDRESS).await;
-    browser.click("Send link").await;
-    browser.expect("we have sent it a message").await;
-    look(&browser, &server, "requestpasswordreset-sent").await;
-    let link = mailbox.open_link(RESET, ADDRESS).await;
-    look(&browser, &server, "resetpassword").await;
-    fill_password(&browser, "New password", "short").await;
-    browser.click("Set password").await;
-    browser.expect("Please check the marked fields.").await;
-    look(&browser, &server, "resetpassword-refused").await;
-    fill_password(&browser, "New password", NEW_PASSWORD).await;
-    browser.click("Set password").await;
-    browser.expect("Your password has been changed.").await;
-    look(&browser, &server, "resetpassword-done").await;
+    let link = reset_password(&browser, &server, &mut mailbox).await;
     // The reader of the mailbox has no second factor.
     browser.click("Log in").await;
     log_in(&browser, "alice", PASSWORD).await;
@@ -86,6 +71,27 @@ async fn sign_up_with_app_verification_and_password_reset_without_scripts() {
     browser.click("Get a new link").await;
     browser.expect("Reset your password").await;
     assert_no_errors(&browser, &server, "at the end").await;
+}
+
+/// Sets [`NEW_PASSWORD`] by a mailed link; the link.
+async fn reset_password(browser: &Browser, server: &Server, mailbox: &mut Mailbox<'_>) -> String {
+    browser.click("Forgot your password?").await;
+    look(browser, server, "requestpasswordreset").await;
+    browser.fill("Email", ADDRESS).await;
+    browser.click("Send link").await;
+    browser.expect("we have sent it a message").await;
+    look(browser, server, "requestpasswordreset-sent").await;
+    let link = mailbox.open_link(RESET, ADDRESS).await;
+    look(browser, server, "resetpassword").await;
+    fill_password(browser, "New password", "short").await;
+    browser.click("Set password").await;
+    browser.expect("Please check the marked fields.").await;
+    look(browser, server, "resetpassword-refused").await;
+    fill_password(browser, "New password", NEW_PASSWORD).await;
+    browser.click("Set password").await;
+    browser.expect("Your password has been changed.").await;
+    look(browser, server, "resetpassword-done").await;
+    link
 }
 
 #[tokio::test]
