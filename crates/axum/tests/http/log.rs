@@ -4,7 +4,7 @@ mod event;
 mod factor;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crossauth_axum::Crossauth;
 use crossauth_core::account::{AccountForm, Role};
@@ -204,18 +204,22 @@ fn assert_tells_none(response: &TestResponse, secrets: &[&str]) {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// For the whole process, because passwords are hashed on other threads.
+    /// For the whole process, because passwords are hashed on other threads. It has the lines of all
+    /// tests that run at the time.
     fn for_the_whole_process() -> Self {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            // Digits of a time could be those of a code.
-            .without_time()
-            .with_writer(log.clone())
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-        log
+        static LOG: LazyLock<Log> = LazyLock::new(|| {
+            let log = Log::default();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                // Digits of a time could be those of a code.
+                .without_time()
+                .with_writer(log.clone())
+                .finish();
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            log
+        });
+        LOG.clone()
     }
 
     fn text(&self) -> String {
