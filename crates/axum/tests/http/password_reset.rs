@@ -9,6 +9,7 @@ use crossauth_core::account::Role;
 use crossauth_core::email_link::Activation;
 use crossauth_core::message::MessageKind;
 use crossauth_core::password_reset::PasswordResetConfig;
+use crossauth_core::user::Patch;
 use http::header::USER_AGENT;
 use serde_json::json;
 
@@ -327,4 +328,26 @@ async fn r5_a_link_is_for_its_account_whatever_else_is_sent() {
     assert_eq!((done.status.as_u16(), &done.json()["user"]["username"]), (200, &json!("bob")));
     assert_eq!(site.browser().log_in("bob", NEW).await.status, 200);
     assert_eq!(site.browser().log_in("carol", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn field_report_10_link_is_invalid_after_the_credentials_changed() {
+    let site = site_with_bob().await;
+    let (bob, _) = site.found("bob").await.unwrap();
+    let accounts = &site.crossauth.auth().accounts;
+    let token = ask(&site).await;
+    let new = crossauth_core::secret::Password::new("Third-Horse-9");
+    accounts.set_password(&bob, new).await.unwrap();
+    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
+
+    let token = ask(&site).await;
+    accounts.end_sessions(&bob, None).await.unwrap();
+    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
+
+    let token = ask(&site).await;
+    let email = Patch::Set("bob@new.example".to_owned());
+    let update = crossauth_core::account::AccountUpdate { email, ..Default::default() };
+    accounts.update(&bob, update).await.unwrap();
+    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
+    assert_eq!(site.browser().log_in("bob", "Third-Horse-9").await.status, 200);
 }

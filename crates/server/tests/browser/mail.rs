@@ -24,6 +24,19 @@ async fn sign_up(browser: &Browser, server: &Server, factor: &str) {
     browser.click("Create account").await;
 }
 
+/// Sets the authenticator app of a new account up; returns its secret and the recovery codes.
+async fn set_up_app(browser: &Browser) -> (String, Vec<String>) {
+    let secret = secret(browser).await;
+    browser.fill("Code", &code(&secret, "now")).await;
+    browser.click("Confirm").await;
+    browser.expect("Please check your email").await;
+    let codes = recovery_codes(browser).await;
+    assert_eq!(codes.len(), 10);
+    browser.click("I have kept them, continue").await;
+    browser.expect("Log in to").await;
+    (secret, codes)
+}
+
 #[tokio::test]
 async fn sign_up_with_app_verification_and_password_reset_without_scripts() {
     let server = development_server();
@@ -31,15 +44,7 @@ async fn sign_up_with_app_verification_and_password_reset_without_scripts() {
     browser.scripting(Scripting::Blocked).await;
     let mut mailbox = Mailbox::new(&browser, &server);
     sign_up(&browser, &server, "Authenticator app").await;
-    let secret = secret(&browser).await;
-    browser.fill("Code", &code(&secret, "now")).await;
-    browser.click("Confirm").await;
-    browser.expect("Please check your email").await;
-    let codes = recovery_codes(&browser).await;
-    assert_eq!(codes.len(), 10);
-    browser.click("I have kept them, continue").await;
-    browser.expect("Log in to").await;
-
+    let (secret, codes) = set_up_app(&browser).await;
     mailbox.open_link(VERIFY, ADDRESS).await;
     look(&browser, &server, "verifyemail").await;
     browser.expect(ADDRESS).await;

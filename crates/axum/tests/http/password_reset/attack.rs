@@ -382,25 +382,3 @@ async fn r13_an_account_made_with_anothers_address_becomes_theirs() {
     attacker.assert_failure(401, "UsernameOrPasswordInvalid");
     assert_eq!(victim.whoami().await.as_deref(), Some("mallory"));
 }
-
-#[tokio::test]
-async fn field_report_10_link_is_invalid_after_the_credentials_changed() {
-    let site = site_with_bob().await;
-    let (bob, _) = site.found("bob").await.unwrap();
-    let accounts = &site.crossauth.auth().accounts;
-    let token = ask(&site).await;
-    let new = crossauth_core::secret::Password::new("Third-Horse-9");
-    accounts.set_password(&bob, new).await.unwrap();
-    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
-
-    let token = ask(&site).await;
-    accounts.end_sessions(&bob, None).await.unwrap();
-    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
-
-    let token = ask(&site).await;
-    let email = Patch::Set("bob@new.example".to_owned());
-    let update = crossauth_core::account::AccountUpdate { email, ..Default::default() };
-    accounts.update(&bob, update).await.unwrap();
-    reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
-    assert_eq!(site.browser().log_in("bob", "Third-Horse-9").await.status, 200);
-}
