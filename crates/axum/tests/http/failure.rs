@@ -237,13 +237,7 @@ fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 /// Makes what precedes a request to a path below `base`: the browser, and the token of a mailed
 /// link.
 async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<String>) {
-    let role = if given == Admin { Role::Administrator } else { Role::User };
-    let bob = site.account("bob", role).await;
-    if given != Unreachable {
-        let (email, mut extra) = (Patch::Set(EMAIL.to_owned()), Map::new());
-        extra.insert("phone".into(), "+431234567".into());
-        site.change(&bob, UserUpdate { email, extra, ..UserUpdate::default() }).await;
-    }
+    let bob = account(site, given).await;
     let (mut browser, mut token) = (site.browser(), None);
     let then = match given {
         Visitor(state) => {
@@ -303,6 +297,18 @@ async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<Stri
         happen(site, &bob, &mut browser, &path, then).await;
     }
     (browser, token)
+}
+
+/// Bob, whose address and number can receive codes unless he is unreachable.
+async fn account(site: &Site, given: Given) -> User {
+    let role = if given == Admin { Role::Administrator } else { Role::User };
+    let bob = site.account("bob", role).await;
+    if given != Unreachable {
+        let (email, mut extra) = (Patch::Set(EMAIL.to_owned()), Map::new());
+        extra.insert("phone".into(), "+431234567".into());
+        site.change(&bob, UserUpdate { email, extra, ..UserUpdate::default() }).await;
+    }
+    bob
 }
 
 async fn happen(site: &Site, bob: &User, browser: &mut Browser, path: &str, then: Then) {
