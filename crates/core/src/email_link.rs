@@ -22,8 +22,11 @@ use crate::random::Random;
 use crate::storage::{
     AttemptStore, Change, Charge, Charged, Effects, KeyStore, StorageError, StoredUser, UserStore,
 };
-use crate::user::UserId;
+use crate::user::{EmailAddress, UserId};
 use crate::visitor::Visitor;
+
+/// The field of a key's data with an address.
+const EMAIL: &str = "email";
 
 /// Where mail with links is used: to verify addresses, or to reset passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +84,11 @@ pub(crate) struct LinkRequest<'a> {
     /// The account; `None` if it is created in the same step.
     pub(crate) user: Option<&'a UserId>,
     pub(crate) variables: &'a [(&'a str, &'a str)],
+}
+
+/// Data with an address, for [`ValidLink::recorded_address`].
+pub(crate) fn record_address(address: &str) -> KeyData {
+    KeyData::from_object(&Map::from_iter([(EMAIL.to_owned(), Value::from(address))]))
 }
 
 /// A valid link.
@@ -210,6 +218,14 @@ const WINDOW: Duration = Duration::from_hours(1);
 const MAX_LINKS: u32 = 20;
 
 impl ValidLink {
+    /// The address that the data records; `None` if it records none.
+    pub(crate) fn recorded_address(&self) -> Result<Option<String>, LinkError> {
+        let object = self.key.data.object().map_err(|_| LinkError::Invalid)?;
+        let Some(recorded) = object.get(EMAIL) else { return Ok(None) };
+        let address = recorded.as_str().and_then(|text| EmailAddress::parse(text).ok());
+        address.map(|address| Some(address.into_string())).ok_or(LinkError::Invalid)
+    }
+
     /// Refuses a link that was made before the credentials of the account changed.
     pub(crate) fn of_present_credentials(self) -> Result<Self, LinkError> {
         match (self.key.epoch, self.user.epoch()) {

@@ -62,9 +62,9 @@ impl PasswordChangeRequest {
 /// The outcome of a request to change the password.
 #[derive(Debug)]
 pub enum PasswordChangeOutcome {
-    /// The password was changed, and its user is notified by e-mail. All sessions, known devices
-    /// and reset links of the user have ended; this session continues the one of the request under
-    /// a new id.
+    /// The password was changed, and its user is notified by e-mail. All sessions, known devices,
+    /// reset links and pending changes of the address of the user have ended; this session continues
+    /// the one of the request under a new id.
     Changed(Box<NewSession>),
     /// The current password is not accepted.
     Rejected(PasswordRejection),
@@ -215,7 +215,7 @@ const ENDS: Effects<'static> = Effects {
     consume: None,
     uses: None,
     sessions: EndSessions::All,
-    revoke: &[KeyPrefix::PasswordReset, KeyPrefix::KnownDevice],
+    revoke: &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::KnownDevice],
     replaces: None,
     must_replace: false,
     issue: &[],

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use crate::account::Accounts;
 use crate::deps::Deps;
-use crate::email_link::{Activation, EmailLinks, LinkError, LinkRequest, ValidLink};
+use crate::email_link::{
+    Activation, EmailLinks, LinkError, LinkRequest, ValidLink, record_address,
+};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
-use crate::key::{KeyData, KeyPrefix};
+use crate::key::KeyPrefix;
 use crate::login::{Door, Login};
 use crate::mail_request::{MailRequest, MailRequests};
 use crate::message::MessageKind;
@@ -185,7 +187,7 @@ impl PasswordReset {
         let link = LinkRequest {
             prefix: KeyPrefix::PasswordReset,
             lifetime: self.lifetime,
-            data: KeyData::default(),
+            data: record_address(&address),
             kind: MessageKind::PasswordReset,
             to: &address,
             user: Some(id),
@@ -209,6 +211,10 @@ impl PasswordReset {
         let (user, _) = link.user.clone().regardless_of_state();
         if !user.factor1.is_password() || user.state.after(StateEvent::PasswordReset).is_none() {
             return Err(LinkError::NotActive);
+        }
+        // The address may have changed while the link was made, and so have escaped its revocation.
+        if link.recorded_address()?.is_some_and(|sent_to| email(&user) != Some(sent_to)) {
+            return Err(LinkError::Invalid);
         }
         Ok((link, user))
     }

@@ -10,6 +10,7 @@ mod cookie;
 mod factor;
 mod failure;
 mod site;
+mod stale_link;
 
 mod application;
 mod attack;

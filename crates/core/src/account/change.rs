@@ -181,7 +181,8 @@ impl Accounts {
             Some(true) | None => Guard::None,
         };
         let mut revoke = Vec::new();
-        if user.email != Patch::Keep {
+        // A username may be the address.
+        if user.email != Patch::Keep || user.username.is_some() {
             // Links that were sent to the old address, and devices that its owner remembered.
             revoke.extend([
                 KeyPrefix::PasswordReset,

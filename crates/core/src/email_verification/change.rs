@@ -6,25 +6,20 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use super::{EmailVerification, Verified, done, event_of};
 use crate::clock::Timestamp;
-use crate::email_link::{LinkError, LinkRequest, ValidLink};
+use crate::email_link::{LinkError, LinkRequest, ValidLink, record_address};
 use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
 use crate::mail_request::{MailRequest, charge};
 use crate::message::{Message, MessageKind};
 use crate::password_reset::find_owner;
 use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
-use crate::user::{EmailAddress, Patch, StateEvent, User, UserState, UserUpdate};
+use crate::user::{Patch, StateEvent, User, UserState, UserUpdate};
 use crate::visitor::Visitor;
 
 /// How long a change can be taken back.
 const RESTORE_LIFETIME: Duration = Duration::from_hours(72);
-
-/// The field of a link's data with the address to restore.
-const EMAIL: &str = "email";
 
 /// A change of an address that is about to be stored.
 pub(crate) enum AddressChange {
@@ -158,11 +153,10 @@ impl EmailVerification {
             let notice = self.links.compose(kind, &old, Some(&user.id), variables)?;
             return Ok(Sequel { issue: Vec::new(), send: vec![notice] });
         }
-        let data = Map::from_iter([(EMAIL.to_owned(), Value::from(&*old))]);
         let link = self.links.make(LinkRequest {
             prefix: KeyPrefix::AddressRestore,
             lifetime: RESTORE_LIFETIME,
-            data: KeyData::from_object(&data),
+            data: record_address(&old),
             kind,
             to: &old,
             user: Some(&user.id),
@@ -186,14 +180,12 @@ impl EmailVerification {
         visitor: Visitor<'_>,
     ) -> Result<(ValidLink, String), LinkError> {
         let link = self.links.find(KeyPrefix::AddressRestore, token, visitor).await?;
-        let object = link.key.data.object().map_err(|_| LinkError::Invalid)?;
-        let address = object.get(EMAIL).and_then(Value::as_str).ok_or(LinkError::Invalid)?;
-        let address = EmailAddress::parse(address).map_err(|_| LinkError::Invalid)?;
+        let address = link.recorded_address()?.ok_or(LinkError::Invalid)?;
         let (user, _) = link.user.clone().regardless_of_state();
         if user.state.after(StateEvent::PasswordResetRequired).is_none() {
             return Err(LinkError::NotActive);
         }
-        Ok((link, address.into_string()))
+        Ok((link, address))
     }
 
     /// Restores the old address of an account whose user did not change it. Others may know the
