@@ -174,6 +174,7 @@ impl Signup {
         };
         let earlier = self.with_taken_address(&user).await?;
         let has_owner = self.verification.has_owner(&user).await?;
+        let earlier = if has_owner { earlier } else { self.release(earlier).await? };
         if let Some(existing) = existing {
             return self.repeat(request, user, existing, earlier).await;
         }

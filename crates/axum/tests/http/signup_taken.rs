@@ -249,6 +249,32 @@ async fn l3_sign_up_does_the_same_work_whether_or_not_an_address_is_taken() {
     }
 }
 
+#[tokio::test]
+async fn address_whose_account_was_deleted_can_sign_up_again() {
+    let site = Site::with_mail();
+    site.account_with("carol", VICTIM).await;
+    let sign_up = async |username: &str, password: &str| {
+        let body = json!({ "username": username, "password": password, "user_email": VICTIM });
+        site.browser().post("/api/signup", body).await
+    };
+    for username in ["eve", VICTIM] {
+        let answer = sign_up(username, PASSWORD).await;
+        assert_eq!(answer.json()["emailVerificationNeeded"], true, "{}", answer.body);
+        site.one_mail(MessageKind::AccountExists, VICTIM).await;
+    }
+    site.crossauth.auth().accounts.delete("carol").await.unwrap();
+    // No mail is to be sent, so the answer must not say so.
+    sign_up("eve", OWNERS).await.assert_failure(400, "UserExists");
+    assert!(site.mail().await.is_empty());
+    // As at any sign-up, the second request continues the first.
+    for _ in 0..2 {
+        let answer = sign_up(VICTIM, OWNERS).await;
+        assert_eq!(answer.json()["emailVerificationNeeded"], true, "{}", answer.body);
+        let mail = site.one_mail(MessageKind::EmailVerification, VICTIM).await;
+        assert_eq!(mail.variable("username"), VICTIM);
+    }
+}
+
 #[test]
 fn random_values_are_masked() {
     assert_eq!(masked("a=\"0123456789abcdef\" bob"), "a=\"…\" bob");

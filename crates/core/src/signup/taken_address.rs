@@ -35,6 +35,18 @@ impl Signup {
         Ok(account.map(|account| (account, recorded)))
     }
 
+    /// Forgets an earlier sign-up whose address no account has any more: otherwise it would take the
+    /// address from its owner for ever.
+    pub(super) async fn release(
+        &self,
+        earlier: Option<(User, TakenAddress)>,
+    ) -> Result<Option<(User, TakenAddress)>, StorageError> {
+        if let Some((_, taken)) = &earlier {
+            self.keys.delete(&taken.stored_value()).await?;
+        }
+        Ok(None)
+    }
+
     /// Whether the name of a new account is the address of an account that has been completed.
     pub(super) fn must_conceal(&self, user: &NewUser, existing: &User) -> bool {
         self.verification.is_enabled()
