@@ -247,8 +247,8 @@ impl Auth {
     /// Finishes what the [`tasks`](Self::tasks) have begun, in at most `limit`. For a graceful
     /// shutdown, after the last request was answered, while the tasks are still running.
     ///
-    /// Handles the requests for mail that wait, such as those to reset a password, and waits for the
-    /// messages that are being sent. Messages that are not sent by then are left to other processes
+    /// Handles the requests for mail, such as those to reset a password, and waits for the messages
+    /// that are being sent. Messages that are not sent by then are left to other processes
     /// and the next start.
     pub async fn finish(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
@@ -338,7 +338,8 @@ fn mail_requests(
     let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
     let (verification, reset) = (Arc::new(verification), Arc::new(reset));
     let (attempts, clock) = (deps.storage.attempts.clone(), deps.clock.clone());
-    Arc::new(MailRequestWorker { requests, attempts, clock, verification, reset })
+    let handling = tokio::sync::Mutex::default();
+    Arc::new(MailRequestWorker { requests, handling, attempts, clock, verification, reset })
 }
 
 /// Whether addresses are verified, and whether passwords are reset, by mail.

@@ -72,6 +72,8 @@ impl MailRequests {
 /// Handles the requests in the queue.
 pub(crate) struct MailRequestWorker {
     pub(crate) requests: Arc<MailRequests>,
+    /// Held while requests are handled.
+    pub(crate) handling: tokio::sync::Mutex<()>,
     pub(crate) attempts: Arc<dyn AttemptStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) verification: Arc<EmailVerification>,
@@ -91,8 +93,9 @@ impl MailRequestWorker {
         }
     }
 
-    /// Handles all requests that wait.
+    /// Handles all requests that wait, after the one that another caller is handling.
     pub(crate) async fn handle_waiting(&self) {
+        let _handling = self.handling.lock().await;
         while let Some(request) = self.requests.next() {
             let mut pause = Duration::from_secs(1);
             for attempt in 1..=ATTEMPTS {

@@ -1,9 +1,11 @@
 //! The worker among the background tasks, and its shutdown.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use crossauth_core::account::Role;
 use crossauth_core::message::{MessageKind, Recipient};
 use crossauth_core::outbox::{Mail, MailTransport, SendError};
 use crossauth_core::storage::MessageState;
@@ -169,5 +171,35 @@ async fn tasks_that_are_started_again_after_a_shutdown_send_messages() {
     let tasks = tokio::spawn(site.auth.tasks());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(site.transport.count(), 1);
+    tasks.abort();
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_the_request_that_the_tasks_are_handling() {
+    let site = crate::site::Site::with(|config| {
+        config.delivery.preview = Some(crossauth_core::outbox::Preview::default());
+        config.signup.editable_fields = vec!["email".into()];
+    });
+    let mut form = crate::site::form("bob", crate::site::PASSWORD);
+    form.fields.insert("email".into(), "bob@example.com".into());
+    site.auth.accounts.create(form, Role::User).await.unwrap();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (proceed, may_proceed) = tokio::sync::oneshot::channel();
+    site.storage.interrupt_after("users.find_by_id", |_| async move {
+        begun.send(()).unwrap();
+        may_proceed.await.unwrap();
+    });
+    let tasks = tokio::spawn(site.auth.tasks());
+    site.auth.password_reset.request("bob@example.com").await.unwrap();
+    has_begun.await.unwrap();
+    let mut finish = pin!(site.auth.finish(Duration::from_mins(1)));
+    tokio::select! {
+        biased;
+        () = &mut finish => panic!("a request is still being handled"),
+        () = tokio::task::yield_now() => {}
+    }
+    proceed.send(()).unwrap();
+    finish.await;
+    assert!(site.storage.take_calls().contains(&"users.change"), "the link is stored");
     tasks.abort();
 }
