@@ -95,7 +95,7 @@ pub(crate) async fn protect(info: &RequestInfo, request: Request) -> Result<Chec
 }
 
 /// Demands the second factor for a request whose fields need it. A code for a request that waits
-/// is read in either case.
+/// is read in either case. `need_factor` sees the fields before the CSRF token is checked.
 pub(crate) async fn protect_if(
     info: &RequestInfo,
     request: Request,
@@ -115,12 +115,13 @@ pub(crate) async fn protect_if(
     let limits = info.crossauth.config().body_limits;
     let bytes = read_all(&parts.headers, body, limits).await?;
     let fields = Fields::parse(&parts.headers, bytes.clone()).await?;
+    let values = fields.with_prefix("");
+    let is_needed = need_factor(&values);
     if checked == CsrfCheck::NeedsBody {
         let passed = info.check_csrf(&parts.headers, fields.csrf_token());
         passed.map_err(|error| failed_check(info, error))?;
     }
-    let fields = fields.with_prefix("");
-    if !need_factor(&fields) && !protection.waits_at(session, info.uri.path()) {
+    if !is_needed && !protection.waits_at(session, info.uri.path()) {
         return Ok(Checked::Execute(Request::from_parts(parts, Body::from(bytes))));
     }
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -129,7 +130,7 @@ pub(crate) async fn protect_if(
         body: bytes.to_vec().into(),
         ..StoredRequest::new(parts.method.as_str(), url(info)?)
     };
-    match protection.judge(session, stored, &fields).await? {
+    match protection.judge(session, stored, &values).await? {
         Protected::Unprotected => {
             Ok(Checked::Execute(Request::from_parts(parts, Body::from(bytes))))
         }

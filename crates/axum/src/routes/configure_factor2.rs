@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
 use crate::page::{Page, Template, template};
-use crate::protection::{Checked, protect};
+use crate::protection::{Checked, protect_if};
 use crate::request::{RequestInfo, Surface};
 use crate::response;
 use crate::session_change::SessionChange;
@@ -89,44 +89,40 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
             let page = ConfigureFactor2Page::of(&info, waiting, next::in_query(&info.uri));
             Ok(waiting_response(&info, page))
         }
-        None => nothing_waits(&info),
+        None if info.surface == Surface::Page => after_set_up(&info),
+        None => info.require_user().map(|_| begun_by_post(&info)),
     }
 }
 
-/// The response to `GET` where no set-up waits: to a reload of the page after it is completed, and
-/// to upstream's `GET`, which begins to replace the secret. Links on other sites must not.
-fn nothing_waits(info: &RequestInfo) -> HandlerResult {
-    match info.surface {
-        Surface::Page => after_set_up(info, next::in_query(&info.uri)),
-        Surface::Api => info.require_user().map(|_| begun_by_post(info)),
-    }
-}
-
-/// Leads to what a user can do about the second factor where no set-up waits.
-fn after_set_up(info: &RequestInfo, next: Option<NextPath>) -> HandlerResult {
+/// Redirects a reload of the page of a completed set-up to the page about the second factor.
+fn after_set_up(info: &RequestInfo) -> HandlerResult {
     let has_factor = info.require_user()?.factor2.is_some();
     let page = info.crossauth.path(if has_factor { "recoverycodes" } else { "changefactor2" });
-    let query = next.map(|next| format!("?next={}", next.encoded())).unwrap_or_default();
-    Ok(response::redirect(info, &format!("{page}{query}")))
+    let next = next::in_query(&info.uri).map(|next| format!("?next={}", next.encoded()));
+    Ok(response::redirect(info, &(page + &next.unwrap_or_default())))
 }
 
+/// Refuses upstream's `GET` that begins to replace the secret: links on other sites must not.
 fn begun_by_post(info: &RequestInfo) -> Response {
+    let path = info.crossauth.path("api/configurefactor2");
     let failure = Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::METHOD_NOT_ALLOWED)
-        .message(format!(
-            "No second factor is being set up. Send POST to {} to change it",
-            info.crossauth.path("api/configurefactor2")
-        ));
+        .message(format!("No second factor is being set up. Send POST to {path} to change it"));
     ([(header::ALLOW, "POST")], failure).into_response()
 }
 
 /// `POST configurefactor2`, `POST api/configurefactor2`
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let request = if is_beginning(&info).await? {
-        match protect(&info, request).await {
+        let mut has_code = false;
+        let protected = protect_if(&info, request, |fields| {
+            has_code = has_code_of_set_up(&info, fields);
+            true
+        });
+        match protected.await {
             Ok(Checked::Execute(request)) => request,
             Ok(Checked::Respond(response)) => return Ok(response),
-            Err(failure) if is_resent(&info, &failure) => return after_set_up(&info, None),
+            Err(failure) if has_code && failure.is_stale_form() => return after_set_up(&info),
             Err(failure) => return Err(failure),
         }
     } else {
@@ -144,10 +140,15 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
     }
 }
 
-/// Whether a form without a set-up that waits has the token of the session before: the browser sends
-/// the form once more that completed the set-up.
-fn is_resent(info: &RequestInfo, failure: &Failure) -> bool {
-    info.surface == Surface::Page && failure.is_stale_form() && info.user().is_some()
+/// Whether a form has a token and a code, but no request waits for one. If no set-up waits either and
+/// the token is outdated, a reload has sent the form again that completed the set-up.
+fn has_code_of_set_up(info: &RequestInfo, fields: &Map<String, Value>) -> bool {
+    let waits = |session| info.crossauth.auth().protection.waits_at(session, info.uri.path());
+    let factor = info.user().and_then(|user| user.factor2.as_ref());
+    info.surface == Surface::Page
+        && fields.contains_key("csrfToken")
+        && !info.session().is_some_and(waits)
+        && factor.is_some_and(|factor| responds(info, factor, fields))
 }
 
 /// Whether a request begins a set-up, or confirms the present factor to begin one. Otherwise its
@@ -353,6 +354,11 @@ impl ConfigureFactor2Page {
     /// The page of a set-up that waits.
     fn of(info: &RequestInfo, waiting: WaitingFactor, next: Option<NextPath>) -> Self {
         Self::new(info, &waiting.factor, waiting.shown, next)
+    }
+
+    /// The page with a message.
+    pub(super) fn with_message(self, message: Option<&'static str>) -> Self {
+        Self { message, ..self }
     }
 
     /// What the factor shows.

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::AccountError;
-use crossauth_core::enrolment::{Assurance, Begun};
+use crossauth_core::enrolment::Assurance;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::profile::{Deletion, ProfileChange, ProfileUpdate, UpdatedProfile};
 use crossauth_core::protected::FactorProof;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::HandlerResult;
-use super::configure_factor2::{begun, proof};
+use super::configure_factor2::{ConfigureFactor2Page, proof};
 use super::signup::Field;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
@@ -154,7 +154,7 @@ async fn update_user(
     let update = ProfileUpdate { fields, submission: echo.submission(info), assurance };
     let now = info.crossauth.now();
     match info.crossauth.auth().profile.update(session, update).await? {
-        ProfileChange::Done(updated) => updated_response(info, *updated),
+        ProfileChange::Done(updated) => Ok(updated_response(info, *updated)),
         ProfileChange::NeedsFactor => Err(Failure::new(ErrorCode::Unauthorized)
             .message("The second factor must be confirmed to change this")),
         ProfileChange::NeedsPassword => Err(Failure::new(ErrorCode::UsernameOrPasswordInvalid)
@@ -170,20 +170,22 @@ async fn update_user(
 
 /// The page for the code, if the second factor must be confirmed with a new value; otherwise the
 /// form.
-fn updated_response(info: &RequestInfo, updated: UpdatedProfile) -> HandlerResult {
+fn updated_response(info: &RequestInfo, updated: UpdatedProfile) -> Response {
     let UpdatedProfile { user, email_verification_required, waiting, .. } = updated;
     match (info.surface, waiting) {
         (Surface::Page, Some(waiting)) => {
-            begun(info, Begun::Waiting { factor: waiting.factor, shown: waiting.shown }, None)
+            let page = ConfigureFactor2Page::new(info, &waiting.factor, waiting.shown, None);
+            let message = email_verification_required.then_some(VERIFY);
+            response::page(info, &page.with_message(message))
         }
         (Surface::Page, None) => {
             let message = Some(if email_verification_required { VERIFY } else { UPDATED });
             let page = UpdateUserPage::new(info, &info.crossauth.auth().profile.values(&user));
-            Ok(response::page(info, &UpdateUserPage { message, ..page }))
+            response::page(info, &UpdateUserPage { message, ..page })
         }
         (Surface::Api, waiting) => {
             let shown = waiting.map(|waiting| waiting.shown).unwrap_or_default();
-            Ok(response::json_ok(info, UpdateBody { email_verification_required, shown }))
+            response::json_ok(info, UpdateBody { email_verification_required, shown })
         }
     }
 }

@@ -102,6 +102,24 @@ async fn number_of_the_factor_is_changed_on_pages_and_the_code_is_sent_again() {
 }
 
 #[tokio::test]
+async fn page_for_the_code_also_tells_of_the_link_to_a_new_address() {
+    for (address, is_told) in [("bob@example.com", false), ("bob@new.example", true)] {
+        let site = unlisted(EmailVerificationConfig::default());
+        let mut browser = with_factor(&site, FactorName::SMS).await;
+        let fields = [("user_phone", NEW), ("user_email", address)];
+        let asked = browser.submit("/updateuser", &fields).await;
+        assert_eq!(asked.location(), Some("/factor2"), "{}", asked.body);
+        let waiting = browser.submit("/updateuser", &[("otp", &code(&site).await)]).await;
+        waiting.assert_page(200, NEW);
+        let told = waiting.body.contains("Please click on the link in your email");
+        assert_eq!(told, is_told, "{}", waiting.body);
+        let links = site.mail().await;
+        let links = links.iter().filter(|mail| mail.kind == MessageKind::EmailVerification);
+        assert_eq!(links.count(), usize::from(is_told));
+    }
+}
+
+#[tokio::test]
 async fn number_of_the_factor_cannot_be_removed_or_be_none() {
     let site = unlisted(unverified());
     let mut browser = with_factor(&site, FactorName::SMS).await;

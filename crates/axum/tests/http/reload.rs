@@ -7,6 +7,9 @@ use serde_json::json;
 use crate::factor::{DUMMY_CODE, factors};
 use crate::site::{PASSWORD, Site, unverified};
 
+/// Part of the message for an outdated token.
+const EXPIRED: &str = "form has expired";
+
 /// Forms that lead to another page.
 const REDIRECTING: [&str; 4] =
     ["/cancelfactor2", "/forgetdevice", "/endsession/{id}", "/endothersessions"];
@@ -59,6 +62,24 @@ async fn page_of_a_completed_set_up_can_be_reloaded() {
     old.assert_failure(405, "BadRequest");
     bob.submit_bare("/configurefactor2", &[("otp", DUMMY_CODE)]).await;
     assert_eq!(site.found("bob").await.unwrap().0.factor2, Some("dummyFactor2".into()));
+}
+
+#[tokio::test]
+async fn only_the_form_of_a_set_up_is_redirected_when_its_token_is_outdated() {
+    let site = Site::with_factors(&[]);
+    let mut bob = site.logged_in("bob").await;
+    let old = bob.csrf_token().await;
+    bob.submit("/changefactor2", &[("factor2", "dummyFactor2")]).await;
+    assert_eq!(bob.confirm(DUMMY_CODE).await.status, 200);
+    // A form that begins to replace the secret.
+    let begins = bob.submit_bare("/configurefactor2", &[("csrfToken", &old)]).await;
+    begins.assert_page(401, EXPIRED);
+    // The code of the present factor, for a request that waits.
+    let asked = bob.submit("/configurefactor2", &[]).await;
+    assert_eq!(asked.location(), Some("/factor2"));
+    let code = [("otp", DUMMY_CODE), ("csrfToken", &old)];
+    bob.submit_bare("/configurefactor2", &code).await.assert_page(401, EXPIRED);
+    bob.get("/factor2").await.assert_page(200, "name=\"otp\"");
 }
 
 #[tokio::test]
