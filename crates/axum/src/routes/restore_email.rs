@@ -2,9 +2,12 @@
 //! notice to the old address.
 
 use axum::extract::Request;
+use crossauth_core::email_link::LinkError;
+use crossauth_core::error::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 use super::{HandlerResult, parameter_of};
+use crate::failure::Failure;
 use crate::form::{Form, Submitted};
 use crate::page::{Page, Template, template};
 use crate::request::{RequestInfo, Surface};
@@ -14,6 +17,8 @@ const RESET: &str = "Your email address was restored, and all devices were logge
                      you a link to set a new password";
 const DONE: &str = "Your email address was restored, and all devices were logged out. Please log in \
                     and change your password";
+const EXPIRED: &str = "This link is too old: it was valid for 72 hours. If you did not change your \
+                       email address, please tell the people who run this site";
 
 /// The fields of the form.
 #[derive(Deserialize)]
@@ -48,7 +53,8 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
         .auth()
         .email_verification
         .check_restore(&token, info.visitor.to_core())
-        .await?;
+        .await
+        .map_err(refused)?;
     let page = RestoreEmailPage { token: Some(token), email: Some(email), message: None };
     Ok(response::page(&info, &page))
 }
@@ -57,7 +63,8 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
 pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult {
     let form = Submitted::<RestoreEmailForm>::read(&info, request).await.form?;
     let auth = info.crossauth.auth();
-    let email = auth.email_verification.restore(&form.token, info.visitor.to_core()).await?.email;
+    let restored = auth.email_verification.restore(&form.token, info.visitor.to_core()).await;
+    let email = restored.map_err(refused)?.email;
     let message = if auth.password_reset.is_enabled() { RESET } else { DONE };
     Ok(match info.surface {
         Surface::Page => {
@@ -66,6 +73,18 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
         }
         Surface::Api => response::json_ok(&info, Body { email, message }),
     })
+}
+
+/// No page sends another link of this kind.
+fn refused(error: LinkError) -> Failure {
+    match error {
+        LinkError::Expired => Failure::new(ErrorCode::Expired).message(EXPIRED),
+        LinkError::Invalid
+        | LinkError::NotActive
+        | LinkError::AddressTaken
+        | LinkError::TooMany { .. }
+        | LinkError::Storage(_) => error.into(),
+    }
 }
 
 impl Page for RestoreEmailPage {

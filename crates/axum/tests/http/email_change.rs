@@ -339,6 +339,12 @@ async fn a_change_can_be_taken_back_for_72_hours() {
         site.clock.advance(age);
         let answer = restore(&site, &token).await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+        let page = site.browser().get(&format!("/restoreemail/{token}")).await;
+        for answer in [answer, page].iter().filter(|_| status == 401) {
+            // No other link can be had.
+            assert!(answer.body.contains("tell the people who run this site"), "{}", answer.body);
+            assert!(!answer.body.contains("new one"), "{}", answer.body);
+        }
     }
 }
 
