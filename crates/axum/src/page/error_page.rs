@@ -10,7 +10,8 @@ use super::{Page, Template, template};
 pub(crate) const NOTHING_HERE: &str = "There is nothing at this address";
 
 /// Variables of `error.html`. `detail` is the message, unless it is only the default text of the
-/// code or of an unknown path. `http_status` and `msg` are the upstream names of `status` and `error_message`.
+/// code or of an unknown path. `http_status` and `msg` are the upstream names of `status` and
+/// `error_message`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorPage {

@@ -84,9 +84,9 @@ pub(crate) fn show(info: &RequestInfo) -> Response {
     response::page(info, &LoginPage { next, ..LoginPage::new(info) })
 }
 
-/// `GET` of an address whose `POST` is the form of a mailed link, such as a reload of the page that
-/// it returned: leads to the login page, and a user who is logged in on from there.
-pub(crate) fn lead_on(info: &RequestInfo) -> Response {
+/// `GET` of an address that only takes the form of a mailed link by `POST`, such as a reload of the
+/// page that it returned: redirects to the login page.
+pub(crate) fn redirect(info: &RequestInfo) -> Response {
     response::redirect(info, &response::login_path(info, None))
 }
 

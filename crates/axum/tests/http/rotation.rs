@@ -65,7 +65,7 @@ async fn s1_planted_session_ends_when_the_first_administrator_is_created() {
 }
 
 #[tokio::test]
-async fn s1_waiting_session_that_is_planted_logs_nobody_in() {
+async fn s1_planted_waiting_session_does_not_log_in() {
     // The attacker waits for the second factor of an own account, and plants that session.
     let site = Site::with_factors(&[]);
     let eve = site.enrolled_browser("eve").await;

@@ -6,17 +6,12 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::browser::{Browser, TestResponse, request};
-use crate::factor::factors;
+use crate::browser::{Browser, TestResponse};
 use crate::site::{PASSWORD, Site};
-
-fn site() -> Site {
-    Site::with(|site| site.preview_messages().factors(factors(&[])))
-}
 
 #[tokio::test]
 async fn i8_line_breaks_in_any_field_begin_no_header_and_no_cookie() {
-    let site = site();
+    let site = Site::complete();
     let breaks = "x\r\nX-Injected: 1\r\nSet-Cookie: SESSIONID=evil\r\n\r\n<html>";
     let encoded: String = url::form_urlencoded::byte_serialize(breaks.as_bytes()).collect();
     let fields = [
@@ -68,26 +63,8 @@ fn assert_clean(what: &str, response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn i11_methods_that_a_route_does_not_have_are_refused() {
-    let site = site();
-    let mut bob = site.logged_in("bob").await;
-    let endpoints = site.crossauth.endpoints();
-    for endpoint in &endpoints {
-        let path = endpoint.path.replace("{id}", "x").replace("{token}", "x");
-        for name in ["TRACE", "PUT", "PATCH", "DELETE", "FOO", "PROPFIND"] {
-            let method = Method::from_bytes(name.as_bytes()).unwrap();
-            let response = bob.send(request(method, &path), "").await;
-            assert_eq!(response.status, 405, "{name} {path}");
-            let allowed = response.header("allow").unwrap_or_default();
-            assert!(allowed.contains(endpoint.method.as_str()), "{name} {path}: {allowed}");
-        }
-    }
-    assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
-}
-
-#[tokio::test]
 async fn i15_numbers_at_the_limits_are_refused_and_fail_nothing() {
-    let site = site();
+    let site = Site::complete();
     let mut bob = site.enrolled_browser("bob").await.browser;
     let numbers = ["-1", "0", "2147483648", "9223372036854775808", "18446744073709551616", "1e308"];
     for number in numbers {
@@ -128,7 +105,7 @@ async fn i15_numbers_at_the_limits_are_refused_and_fail_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g8_errors_of_concurrent_requests_do_not_mix() {
-    let site = site();
+    let site = Site::complete();
     let mut all = JoinSet::new();
     for index in 0..200 {
         let mut browser = site.browser();
@@ -161,7 +138,7 @@ async fn failures(browser: &mut Browser, index: usize) -> [TestResponse; 2] {
 
 #[tokio::test]
 async fn b58_forms_without_their_fields_are_refused_at_every_endpoint() {
-    let site = site();
+    let site = Site::complete();
     for endpoint in site.crossauth.endpoints() {
         let path = endpoint.path.replace("{id}", "x").replace("{token}", "x");
         for mut browser in [site.browser(), site.logged_in("bob").await] {

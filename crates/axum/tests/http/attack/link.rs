@@ -25,9 +25,11 @@ async fn r5_a_link_serves_its_own_account_whatever_the_request_names() {
     let token = link(&site, "bob@example.com").await;
     let body = json!({
         "token": token, "new_password": NEW, "repeat_password": NEW, "email": "amy@example.com",
-        "username": "amy", "user": "amy", "userid": amy.id, "id": amy.id,
+        "user_email": "amy@example.com", "username": "amy", "user": "amy", "userid": amy.id,
+        "id": amy.id,
     });
-    let mut thief = site.browser();
+    // Also in the session of another user.
+    let mut thief = site.logged_in("amy").await;
     let answer = thief.post("/api/resetpassword?username=amy&email=amy@example.com", body).await;
     assert_eq!(answer.json()["user"]["username"], "bob", "{}", answer.body);
     assert_eq!(thief.whoami().await.as_deref(), Some("bob"));

@@ -66,7 +66,7 @@ fn check(page: &str, numbers: impl Iterator<Item = String>) {
 
 #[test]
 fn rows_name_tests_or_a_reason() {
-    assert_eq!(row("| number | attack | held by |"), None);
+    assert_eq!(row("| number | attack | tests |"), None);
     assert_eq!(row("|---|---|---|"), None);
     let here = "testkit/tests/testkit/architecture/attack::rows_name_tests_or_a_reason";
     let cell = format!("`{here}`. Half: `x`");
