@@ -8,9 +8,9 @@
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside logins
 //! with latency alone, session checks of accounts with and without a second factor, requests for a
-//! password reset for known and unknown addresses, allocations with those of an Axum [`application`] without Crossauth. Shows a
-//! table and writes it to `bench/results/` and the README. `docs/explanation/performance.md`
-//! explains the numbers.
+//! password reset for known and unknown addresses, allocations with those of an Axum
+//! [`application`] without Crossauth. Shows a table and writes it to `bench/results/` and the
+//! README. `docs/explanation/performance.md` explains the numbers.
 //!
 //! To add a measurement, add a module to [`mod@measure`], a field to [`report::Report`] and a line
 //! to its figures.

@@ -55,8 +55,8 @@ pub(crate) struct Session {
 }
 
 impl Population {
-    /// Adds `count` users and those with a second factor, each with a session, to the data directory of a server that has been
-    /// initialized and is not running.
+    /// Adds `count` users and those with a second factor, each with a session, to the data directory
+    /// of a server that has been initialized and is not running.
     pub(crate) fn create(data: &Path, count: usize) -> Result<Self> {
         say!("writing {count} users with a session each");
         let secret = std::fs::read_to_string(data.join(SECRET))

@@ -149,8 +149,8 @@ impl ResetRequests {
     }
 }
 
-/// Times of which the slow mail server's are the most different by address, and the dead one's from
-/// the fast one's.
+/// Sample times. Known and unknown addresses differ most with the slow mail server; of the mail
+/// servers, the dead one differs most from the fast one.
 #[cfg(test)]
 pub(crate) fn sample() -> ResetRequests {
     use crate::statistic::Rounds;

@@ -1,4 +1,5 @@
-//! What variables may not do: begin a new line, or turn the direction of the text around them.
+//! Removes control characters from variables: line breaks, and those that change the direction of
+//! text.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ fn printable(c: char) -> char {
     if is_unprintable(c) { ' ' } else { c }
 }
 
-/// Control characters, line and paragraph separators, and marks that change the direction of text.
+/// Control characters, also bidirectional ones, and line and paragraph separators.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
