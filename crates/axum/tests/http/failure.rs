@@ -239,6 +239,7 @@ fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<String>) {
     let bob = account(site, given).await;
     let (mut browser, mut token) = (site.browser(), None);
+    let mut path = "/api/loginfactor2".to_owned();
     let then = match given {
         Visitor(state) => {
             site.set_state(&bob, state).await;
@@ -264,6 +265,7 @@ async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<Stri
             if let PendingThen(then) = given { Some(then) } else { None }
         }
         SetUp | SetUpThen(_) => {
+            "/api/configurefactor2".clone_into(&mut path);
             browser = site.logged_in("bob").await;
             browser
                 .post("/api/changefactor2", serde_json::json!({"factor2": "dummyFactor2"}))
@@ -274,7 +276,8 @@ async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<Stri
             browser = site.logged_in("bob").await;
             enrol(site, &bob).await;
             let change = serde_json::json!({ "old_password": PASSWORD, "new_password": NEW });
-            browser.post(&format!("{base}changepassword"), change).await;
+            path = format!("{base}changepassword");
+            browser.post(&path, change).await;
             Some(then)
         }
         Link(link) => {
@@ -287,13 +290,6 @@ async fn arrange(site: &Site, given: Given, base: &str) -> (Browser, Option<Stri
         }
     };
     if let Some(then) = then {
-        let path = if let SetUpThen(_) = given {
-            "/api/configurefactor2".to_owned()
-        } else if let WaitingThen(_) = given {
-            format!("{base}changepassword")
-        } else {
-            "/api/loginfactor2".to_owned()
-        };
         happen(site, &bob, &mut browser, &path, then).await;
     }
     (browser, token)
