@@ -7,6 +7,7 @@
 //!
 //! Tokens that do not exist are counted by the network of the visitor, where that is known.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ use serde_json::{Map, Value};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
+use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
 use crate::mail_request::charge;
 use crate::message::{Message, MessageKind, Messages, Recipient};
 use crate::random::Random;
 use crate::storage::{
-    AttemptStore, Change, Charge, Charged, Effects, KeyStore, StorageError, StoredUser, UserStore,
+    AttemptStore, Change, Changed, Charge, Charged, Effects, KeyStore, StorageError, StoredUser,
+    UserStore,
 };
 use crate::user::{EmailAddress, UserId};
 use crate::visitor::Visitor;
@@ -138,15 +141,21 @@ impl EmailLinks {
         user: &UserId,
         request: LinkRequest<'_>,
     ) -> Result<(), StorageError> {
-        let (prefix, kind) = (request.prefix, request.kind.clone());
+        let (prefix, kind, to) = (request.prefix, request.kind.clone(), request.to);
         let now = self.clock.now();
         if charge(&*self.attempts, &kind, user, None, now).await? != Charged::Ok {
             return Ok(());
         }
         let NewLink { key, message } = self.make(request)?;
-        let effects =
-            Effects { revoke: &[prefix], issue: &[key], send: &[message], ..Effects::default() };
-        self.users.change(user, &Change { effects, ..Change::default() }).await?;
+        let issue = slice::from_ref(&key);
+        let effects = Effects { revoke: &[prefix], issue, send: &[message], ..Effects::default() };
+        let change = Change { effects, ..Change::default() };
+        if let Changed::Done(stored) = self.users.change(user, &change).await?
+            && email(&stored.regardless_of_state().0).as_deref() != Some(to)
+        {
+            // The address has changed since the caller read it, and revoked the links before.
+            self.keys.delete(&key.value).await?;
+        }
         tracing::info!(%user, %kind, "a link is sent");
         Ok(())
     }

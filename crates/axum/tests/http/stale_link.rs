@@ -56,6 +56,23 @@ async fn reset_link_that_is_made_while_the_address_changes_is_invalid() {
 }
 
 #[tokio::test]
+async fn verification_link_that_is_made_while_the_address_changes_is_invalid() {
+    let storage = test_storage();
+    let site = Site::over(storage.storage(), Builder::preview_messages);
+    let bob = site.account_with("bob", OLD).await;
+    site.set_state(&bob, UserState::AwaitingEmailVerification.as_str()).await;
+    site.browser().post("/api/resendverification", json!({ "email": OLD })).await;
+    storage.interrupt_after("users.find_by_id", move |inner| async move {
+        let user = UserUpdate { email: Patch::Set(NEW.to_owned()), ..UserUpdate::default() };
+        change_user(&inner, &bob.id, &Change { user, ..Change::default() }).await;
+    });
+    let mail = site.one_mail(MessageKind::EmailVerification, OLD).await;
+    let body = json!({ "token": mail.token() });
+    let answer = site.browser().post("/api/verifyemail", body).await;
+    answer.assert_failure(401, "InvalidKey");
+}
+
+#[tokio::test]
 async fn new_username_invalidates_the_links_to_the_address_that_the_old_one_was() {
     let site = Site::with_mail();
     let bob = site.stored(NewUser::named(OLD), None).await;
