@@ -396,3 +396,11 @@ async fn an_address_never_verified_is_not_told() {
     assert_eq!(bob(&site).await.email.as_deref(), Some(NEW));
     assert!(site.mail().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_change_is_taken_back_also_if_no_more_mail_can_be_requested() {
+    let site = site_with_bob(|site| site).await;
+    let token = changed(&site, NEW).await;
+    while site.crossauth.auth().password_reset.request(NEW).await.is_ok() {}
+    assert_eq!(restore(&site, &token).await.status, 200);
+}

@@ -208,7 +208,7 @@ impl EmailVerification {
         let user = done(self.users.change(link.user.id(), &change).await?)?;
         tracing::warn!(user = %user.id, "the change of an e-mail address was taken back");
         if self.offers_reset {
-            self.requests.add(MailRequest::ResetPassword(user.id.clone()))?;
+            self.request_silently(MailRequest::ResetPassword(user.id.clone()));
         }
         Ok(user)
     }
