@@ -91,7 +91,7 @@ pub enum Deletion {
     Rejected(PasswordRejection),
 }
 
-/// What a profile is made of.
+/// The use cases that changing a profile takes.
 pub(crate) struct ProfileParts {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) challenges: Arc<Challenges>,

@@ -10,12 +10,12 @@ use crate::user::{EmailAddress, NewUser, Patch, ReservedNames, User, UserId, Use
 pub(crate) enum Editor {
     /// An administrator or the application.
     Administrator,
-    /// The owner of the account. The application can change what becomes of its own fields only.
+    /// The owner of the account. Hooks may change the fields of the application only.
     Owner,
 }
 
 impl Editor {
-    /// What the application made of an update, as far as the editor may change that.
+    /// An update as returned by a hook, without changes that hooks may not make for this editor.
     fn restrict(self, made: AccountUpdate, requested: AccountUpdate) -> AccountUpdate {
         match self {
             Self::Administrator => made,
