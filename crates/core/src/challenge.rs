@@ -23,8 +23,8 @@ use crate::notice::Notices;
 use crate::random::Random;
 use crate::recovery::normalized;
 use crate::storage::{
-    AttemptStore, Change, Charged, CredentialVersion, Guard, KeyStore, StorageError, StoredUser,
-    UserStore, Uses,
+    AttemptStore, Change, Charge, Charged, CredentialVersion, Guard, KeyStore, StorageError,
+    StoredUser, UserStore, Uses,
 };
 use crate::user::{Patch, SecretsUpdate, User, UserId, UserSecrets};
 use crate::vault::{Vault, is_encrypted};
@@ -214,7 +214,7 @@ impl Challenges {
         lifetime: Duration,
     ) -> Result<Made, MakeError> {
         let description = factor.describe();
-        self.charge_sending(account, description).await?;
+        let sent = self.charge_sending(account, description, purpose).await?;
         let state = previous.and_then(|pending| self.state(pending));
         let challenge = factor.challenge(&account.subject(), purpose, state.as_ref()).await?;
         let Challenge { shown, state, mut send } = challenge;
@@ -231,6 +231,7 @@ impl Challenges {
             credentials: account.digest(),
             challenge: previous.map_or_else(new_id, |pending| pending.challenge.clone()),
             expires: (self.now() + lifetime).as_millis(),
+            sent,
             taken,
         };
         Ok(Made { pending, shown, send })
@@ -275,7 +276,7 @@ impl Challenges {
             return Ok(Judged::Rejected(Rejection::Wrong));
         }
         let counters = limit::answer(pending, purpose);
-        let charged = counters.iter().map(|charge| charge.subject.clone()).collect();
+        let mut charged = subjects(&counters);
         if let Charged::Exhausted { retry_at } = self.attempts.charge(&counters, self.now()).await?
         {
             return Ok(Judged::Rejected(Rejection::TooMany { retry_at }));
@@ -293,6 +294,9 @@ impl Challenges {
         };
         Ok(match verdict {
             Verdict::Accepted(acceptance) => {
+                if !by_recovery_code {
+                    charged.extend(pending.sent.iter().cloned());
+                }
                 let accepted = Accepted { acceptance, by_recovery_code, charged };
                 Judged::Accepted(Box::new(accepted))
             }
@@ -307,9 +311,7 @@ impl Challenges {
     /// Gives back what a successful response was charged, and encrypts a secret that was stored in
     /// plain text where no other program reads it.
     pub(crate) async fn succeeded(&self, account: &Account, accepted: &Accepted) {
-        let sending = limit::sending(&account.user.id);
-        let subjects = accepted.charged.iter().map(String::as_str).chain([sending.as_str()]);
-        let subjects: Vec<&str> = subjects.collect();
+        let subjects: Vec<&str> = accepted.charged.iter().map(String::as_str).collect();
         if let Err(error) = self.attempts.refund(&subjects).await {
             tracing::warn!(%error, "cannot give back the attempt of a correct code");
         }
@@ -341,29 +343,35 @@ impl Challenges {
         self.attempts.charge(&[limit::resending(pending)], self.now()).await
     }
 
+    /// Charges sending a code, also one that is not sent because another account has the address.
+    /// Returns the counters to give back when the code is used.
     async fn charge_sending(
         &self,
         account: &Account,
         factor: &Description,
-    ) -> Result<(), MakeError> {
+        purpose: Purpose,
+    ) -> Result<Vec<String>, MakeError> {
         if factor.channel.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let recipient = recipient(&account.user, factor);
-        // The owner of the address must not run out of codes by this.
-        let recipient = match recipient {
-            Some(recipient) if account.receives_nothing(factor) => Some(format!("not {recipient}")),
-            other => other,
-        };
-        let charges = limit::sendings(&account.user.id, &factor.name, recipient.as_deref());
+        let recipient = recipient.map(|to| limit::Recipient::new(&factor.name, &to));
+        let unused = limit::unused(&account.user.id, recipient.as_ref(), purpose);
+        let sent = subjects(&unused);
+        let total = recipient.as_ref().map(limit::Recipient::total);
+        let charges: Vec<_> = unused.into_iter().chain(total).collect();
         match self.attempts.charge(&charges, self.now()).await? {
-            Charged::Ok => Ok(()),
+            Charged::Ok => Ok(sent),
             Charged::Exhausted { retry_at } => {
                 tracing::warn!(user = %account.user.id, "too many codes were asked for");
                 Err(MakeError::TooMany { retry_at })
             }
         }
     }
+}
+
+fn subjects(charges: &[Charge]) -> Vec<String> {
+    charges.iter().map(|charge| charge.subject.clone()).collect()
 }
 
 /// The verdict about a recovery code: whether it exists is found out when it is used up.

@@ -1,6 +1,6 @@
 //! `signup`, `api/signup` with a second factor, and `configurefactor2` that completes it.
 
-use crossauth_core::user::{FactorName, UserState};
+use crossauth_core::user::{FactorName, Patch, UserState, UserUpdate};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, TestResponse};
@@ -249,6 +249,33 @@ async fn sixth_wrong_code_is_refused_with_the_time_to_wait() {
     let right = browser.confirm(&site.code_for(&shown).await).await;
     assert_eq!(right.status, 429, "{}", right.body);
     assert!(right.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn m9_strangers_sign_ups_do_not_keep_the_owner_of_a_number_from_logging_in() {
+    for (factor2, own) in [("sms", "user_phone"), ("email", "user_email")] {
+        let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+        let bob = site.account_with("bob", "bob@x.org").await;
+        let phone = ("phone".to_owned(), json!("+431234567"));
+        let extra = [phone].into_iter().collect();
+        let enrolled =
+            UserUpdate { factor2: Patch::Set(factor2.into()), extra, ..UserUpdate::default() };
+        site.change(&bob, enrolled).await;
+        let mut statuses = Vec::new();
+        for number in 0..12 {
+            let mut fields = json!({
+                "username": format!("eve{number}"),
+                "user_email": format!("eve{number}@x.org"),
+                "user_phone": format!("+4399900{number:02}"),
+                "factor2": factor2,
+            });
+            fields.as_object_mut().unwrap().remove(own);
+            statuses.push(sign_up(&mut site.browser(), fields).await.status.as_u16());
+        }
+        assert_eq!(statuses, [[200; 10].as_slice(), &[429; 2]].concat(), "{factor2}");
+        let login = site.browser().log_in("bob", PASSWORD).await;
+        assert_eq!(login.json()["twoFactorRequired"], json!(true), "{}", login.body);
+    }
 }
 
 impl TestResponse {

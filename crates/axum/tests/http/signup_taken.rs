@@ -250,6 +250,30 @@ async fn l3_sign_up_does_the_same_work_whether_or_not_an_address_is_taken() {
 }
 
 #[tokio::test]
+async fn l3_limit_of_codes_does_not_reveal_that_an_address_is_taken() {
+    let mut answers = Vec::new();
+    for is_taken in [false, true] {
+        let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+        if is_taken {
+            site.account_with("carol", VICTIM).await;
+        }
+        let mut statuses = Vec::new();
+        for number in 0..13 {
+            let body = json!({
+                "username": format!("eve{number}"),
+                "password": PASSWORD,
+                "user_email": VICTIM,
+                "factor2": "email",
+            });
+            statuses.push(site.browser().post("/api/signup", body).await.status.as_u16());
+        }
+        answers.push(statuses);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], [[200; 10].as_slice(), &[429; 3]].concat());
+}
+
+#[tokio::test]
 async fn address_whose_account_was_deleted_can_sign_up_again() {
     let site = Site::with_mail();
     site.account_with("carol", VICTIM).await;

@@ -20,7 +20,10 @@ const CHALLENGE_WINDOW: Duration = Duration::from_hours(1);
 const PER_ACCOUNT: u32 = 10;
 
 /// Codes sent for one account, and to one address or number, in an hour, without one being used.
-const SENDINGS: u32 = 10;
+const UNUSED: u32 = 10;
+
+/// Codes sent to one address or number in an hour, used or not.
+const TOTAL: u32 = 60;
 
 /// Codes sent again for one challenge.
 const RESENDINGS: u32 = 3;
@@ -45,16 +48,29 @@ pub(super) fn answer(pending: &Pending, purpose: Purpose) -> Vec<Charge> {
     ]
 }
 
-/// The counter of codes that are sent for an account.
-pub(super) fn sending(id: &UserId) -> String {
-    format!("send:{id}")
+/// An address or number to which a factor sends, hashed.
+pub(super) struct Recipient(String);
+
+impl Recipient {
+    pub(super) fn new(factor: &FactorName, to: &str) -> Self {
+        Self(hash(&format!("{factor} {to}")))
+    }
+
+    /// The counter of all codes, used or not.
+    pub(super) fn total(&self) -> Charge {
+        Charge { subject: format!("send-to:all:{}", self.0), limit: TOTAL, window: HOUR }
+    }
 }
 
-/// The counters of sending a code.
-pub(super) fn sendings(id: &UserId, factor: &FactorName, recipient: Option<&str>) -> Vec<Charge> {
-    let charge = |subject| Charge { subject, limit: SENDINGS, window: HOUR };
-    let to = recipient.map(|to| charge(format!("send-to:{}", hash(&format!("{factor} {to}")))));
-    [charge(sending(id))].into_iter().chain(to).collect()
+/// The counters of sending a code that is not used.
+pub(super) fn unused(id: &UserId, to: Option<&Recipient>, purpose: Purpose) -> Vec<Charge> {
+    let charge = |subject| Charge { subject, limit: UNUSED, window: HOUR };
+    let to = to.map(|Recipient(to)| match purpose {
+        // Anybody can sign up with any number, which must not keep its owner from logging in.
+        Purpose::SetUp => format!("send-to:setup:{to}"),
+        Purpose::Login | Purpose::Confirmation => format!("send-to:{to}"),
+    });
+    [format!("send:{id}")].into_iter().chain(to).map(charge).collect()
 }
 
 /// The counter of codes that are sent again for one challenge.

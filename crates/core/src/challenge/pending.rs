@@ -21,6 +21,9 @@ pub(crate) struct Pending {
     pub(crate) challenge: String,
     /// When it expires, in milliseconds of Unix time.
     pub(crate) expires: i64,
+    /// The counters to give back when the code that was sent is used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sent: Vec<String>,
     /// The encrypted [`TakenAddress`](super::TakenAddress) of a sign-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) taken: Option<String>,

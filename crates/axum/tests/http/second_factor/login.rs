@@ -109,6 +109,22 @@ async fn codes_are_sent_again_three_times_and_only_for_a_waiting_login() {
 }
 
 #[tokio::test]
+async fn codes_that_were_used_do_not_count_against_the_limit_of_sent_ones() {
+    let site = site();
+    site.with_factor("eve", FactorName::EMAIL).await;
+    for number in 0..15 {
+        let mut browser = site.pending("eve").await;
+        let done = browser.api("loginfactor2", &site.sent_code().await).await;
+        assert_eq!(done.status, 200, "{number}: {}", done.body);
+        site.clock.advance(Duration::from_secs(1));
+    }
+    for _ in 0..10 {
+        site.pending("eve").await;
+    }
+    site.browser().log_in("eve", PASSWORD).await.assert_failure(429, "SlowDown");
+}
+
+#[tokio::test]
 async fn a_waiting_login_can_be_cancelled() {
     let site = site();
     let bob = site.enrolled("bob").await;

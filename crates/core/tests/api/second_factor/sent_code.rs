@@ -176,6 +176,20 @@ async fn m9_complete_logins_do_not_use_up_the_codes_of_an_account() {
 }
 
 #[tokio::test]
+async fn m9_used_codes_to_one_number_are_limited() {
+    let site = site();
+    by_email(&site, "bob").await;
+    for number in 0..60 {
+        let waiting = site.pending("bob").await;
+        let code = site.sent_code().await;
+        assert!(is_logged_in(&site.second_step(&waiting, &otp(&code)).await), "{number}");
+        site.clock.advance(Duration::from_secs(1));
+    }
+    let outcome = site.first_step("bob", Door::default()).await;
+    assert!(matches!(outcome, LoginOutcome::TooMany { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn factor_without_an_address_or_a_number_is_not_skipped() {
     let site = site();
     for (name, factor) in [("bob", FactorName::EMAIL), ("carol", FactorName::SMS)] {
