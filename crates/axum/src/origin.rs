@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, Uri};
 use url::{Host, Url};
 
 pub use form::{InvalidFormOrigin, parse_form_origin};
+pub(crate) use host::is_allowed_host;
 
 /// The URL under which users reach the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,11 +162,7 @@ impl RequestOrigin {
             Ok(Some(_)) if site == Self::SameOrigin => site,
             Ok(Some(_)) | Err(Duplicate) => return Self::CrossOrigin,
         };
-        if host::is_allowed_host(headers, uri, base, allowed_hosts) {
-            origin
-        } else {
-            Self::CrossOrigin
-        }
+        if is_allowed_host(headers, uri, base, allowed_hosts) { origin } else { Self::CrossOrigin }
     }
 }
 

@@ -116,7 +116,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "resetpassword",            Access::Public,                sync_handler!(login::redirect)).of(Feature::PasswordReset),
     Route::new(Method::POST, "resetpassword",            Access::CsrfToken,             async_handler!(reset_password::submit)).of(Feature::PasswordReset),
     Route::new(Method::POST, "api/resetpassword",        Access::CsrfToken,             async_handler!(reset_password::submit)).of(Feature::PasswordReset),
-    Route::new(Method::GET,  "dev/outbox",               Access::Public,                sync_handler!(preview::show)).of(Feature::Preview),
+    Route::new(Method::GET,  "dev/outbox",               Access::Public,                async_handler!(preview::show)).of(Feature::Preview),
 ];
 
 /// All pages.

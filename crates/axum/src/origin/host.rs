@@ -11,7 +11,7 @@ use super::BaseUrl;
 /// 8.3.1) is a name that an attacker registered for our address.
 ///
 /// Browsers always send one of the two.
-pub(super) fn is_allowed_host(
+pub(crate) fn is_allowed_host(
     headers: &HeaderMap,
     uri: &Uri,
     base: &BaseUrl,

@@ -1,9 +1,13 @@
 //! `dev/outbox`: the messages that were not sent, in development.
 
+use std::future::{Ready, ready};
+
+use axum::extract::Request;
 use crossauth_core::outbox::PreviewedMessage;
 use serde::Serialize;
 
 use super::HandlerResult;
+use crate::origin::is_allowed_host;
 use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
 use crate::response;
@@ -57,10 +61,22 @@ impl Page for PreviewPage {
 }
 
 /// `GET dev/outbox`
-pub(crate) fn show(info: &RequestInfo) -> HandlerResult {
+pub(crate) fn show(info: RequestInfo, request: Request) -> Ready<HandlerResult> {
+    ready(page(&info, &request))
+}
+
+/// The links need no cookie to be read: a page of another site must not get at them under a name
+/// that resolves to our address.
+fn page(info: &RequestInfo, request: &Request) -> HandlerResult {
     let Some(preview) = info.crossauth.auth().outbox.preview() else {
         return Err(page_not_found());
     };
+    let config = info.crossauth.config();
+    let allowed = &config.requests.allowed_hosts;
+    if !is_allowed_host(request.headers(), &info.uri, &config.base_url, allowed) {
+        tracing::warn!("dev/outbox is not shown under this host name: see allowed_hosts");
+        return Err(page_not_found());
+    }
     let messages = preview.messages().iter().map(Shown::from).collect();
     Ok(response::page(info, &PreviewPage { messages }))
 }

@@ -93,7 +93,7 @@ const LOGIN: &[Row] = &[
     ("login", ACTIVE, &[("username", "bob")], 400, "BadRequest", "action=\"/login\""),
     ("login", Visitor("disabled"), RIGHT, 403, "UserNotActive", "action=\"/login\""),
     ("login", Visitor("awaitingemailverification"), RIGHT, 403, "EmailNotVerified", "action=\"/login\""),
-    ("login", Visitor("awaitingtwofactorsetup"), RIGHT, 403, "TwoFactorIncomplete", "action=\"/login\""),
+    ("login", Visitor("awaitingtwofactorsetup"), RIGHT, 403, "TwoFactorIncomplete", "Finish the sign-up"),
     ("login", Visitor("passwordresetneeded"), RIGHT, 403, "PasswordResetNeeded", "action=\"/login\""),
     ("login", Visitor("passwordandfactor2resetneeded"), RIGHT, 403, "PasswordResetNeeded", "action=\"/login\""),
     ("loginfactor2", ACTIVE, CODE, 401, "Unauthorized", "action=\"/login\""),

@@ -1,8 +1,11 @@
 //! `dev/outbox`: messages that were not sent, in development.
 
 use crossauth_core::message::{MessageKind, Recipient};
+use http::Method;
+use http::header::HOST;
 use serde_json::{Map, json};
 
+use crate::browser::request;
 use crate::site::Site;
 
 async fn enqueue(site: &Site, to: &str, token: &str) {
@@ -26,6 +29,25 @@ async fn messages_are_shown_in_development() {
     assert!(second < first, "the latest is first: {}", page.body);
     assert!(!page.body.contains("<b>") && !page.body.contains("<i>"), "{}", page.body);
     assert!(page.body.contains("href=\"http"), "links can be followed: {}", page.body);
+}
+
+#[tokio::test]
+async fn messages_are_not_shown_under_a_name_that_another_site_may_own() {
+    let site = Site::with(crossauth_axum::Builder::preview_messages);
+    enqueue(&site, "ada@example.com", "t0ken-of-ada").await;
+    for (host, status) in [
+        ("evil.example", 404),
+        ("localhost.evil.example:3000", 404),
+        ("127.0.0.1.evil.example", 404),
+        ("localhost:3000", 200),
+        ("127.0.0.1:8080", 200),
+        ("[::1]:3000", 200),
+    ] {
+        let request = request(Method::GET, "/dev/outbox").header(HOST, host);
+        let page = site.browser().send(request, "").await;
+        assert_eq!(page.status.as_u16(), status, "{host}: {}", page.body);
+        assert_eq!(page.body.contains("t0ken-of-ada"), status == 200, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -111,10 +111,17 @@ impl<'a> Mailbox<'a> {
     /// Waits for a message with this subject to this address whose link was not opened before, and
     /// opens the link.
     pub(crate) async fn open_link(&mut self, subject: &str, to: &str) -> String {
+        self.open_last_link(1, subject, to).await
+    }
+
+    /// Waits for as many messages with this subject to this address whose link was not opened before,
+    /// and opens the link of the last.
+    pub(crate) async fn open_last_link(&mut self, count: usize, subject: &str, to: &str) -> String {
         let script = format!(
-            "[...document.querySelectorAll('article')].filter(message => \
+            "{{ const links = [...document.querySelectorAll('article')].filter(message => \
              message.querySelector('h2').innerText === {} && message.innerText.includes({}))\
-             .map(message => message.querySelector('a').innerText).find(link => !{}.includes(link))",
+             .map(message => message.querySelector('a').innerText)\
+             .filter(link => !{}.includes(link)); links.length >= {count} ? links[0] : null }}",
             json!(subject),
             json!(format!("to {to} ")),
             json!(self.opened),
