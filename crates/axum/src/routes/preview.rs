@@ -61,6 +61,7 @@ impl Page for PreviewPage {
 }
 
 /// `GET dev/outbox`
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a handler")]
 pub(crate) fn show(info: RequestInfo, request: Request) -> Ready<HandlerResult> {
     ready(page(&info, &request))
 }
