@@ -252,7 +252,7 @@ async fn sixth_wrong_code_is_refused_with_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn m9_strangers_sign_ups_do_not_keep_the_owner_of_a_number_from_logging_in() {
+async fn m9_sign_ups_of_others_do_not_keep_the_owner_of_a_number_from_logging_in() {
     for (factor2, own) in [("sms", "user_phone"), ("email", "user_email")] {
         let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
         let bob = site.account_with("bob", "bob@x.org").await;

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 const PROGRAM: &str = "chromedriver";
 const READY: &str = "ChromeDriver was started successfully on port ";
 
+/// How often it is started before a test gives up.
+const STARTS: u32 = 3;
+
 /// How long to wait for a graceful exit.
 const EXIT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -26,7 +29,16 @@ pub(super) struct Driver {
 
 impl Driver {
     /// Starts it on a free port.
+    ///
+    /// It takes a port that is free for IPv4, and ends if another process has it for IPv6. Then it
+    /// is started again.
     pub(super) fn start() -> Self {
+        (0..STARTS)
+            .find_map(|_| Self::start_once())
+            .unwrap_or_else(|| panic!("{PROGRAM} ended {STARTS} times before it was ready"))
+    }
+
+    fn start_once() -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(PROGRAM)
             .args(["--port=0", "--log-level=SEVERE"])
@@ -42,8 +54,11 @@ impl Driver {
         let port = stdout.lines().find_map(|line| {
             line.unwrap().strip_prefix(READY).map(|port| port.trim_end_matches('.').to_owned())
         });
-        let port = port.unwrap_or_else(|| panic!("{PROGRAM} ended before it was ready"));
-        Self { child, home, port: port.parse().unwrap() }
+        let Some(port) = port else {
+            child.wait().unwrap();
+            return None;
+        };
+        Some(Self { child, home, port: port.parse().unwrap() })
     }
 
     pub(super) fn url(&self) -> String {
