@@ -14,6 +14,7 @@ async fn keyboard_alone_logs_in_and_out() {
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     browser.click("Log out").await;
+    browser.expect("Log in").await;
     browser.open(&server.url("/login")).await;
     browser.press("alice").await;
     browser.press(TAB).await;
@@ -56,6 +57,7 @@ async fn pages_work_without_scripts() {
     browser.fill("Repeat password", PASSWORD).await;
     browser.click("Create account").await;
     browser.click("Log out").await;
+    browser.expect("Log in").await;
     browser.open(&server.url("/login")).await;
     log_in(&browser, "alice", PASSWORD).await;
     browser.expect("Log out").await;

@@ -13,6 +13,7 @@ async fn script_of_the_cookbook_logs_in_and_out() {
     let browser = Browser::start().await;
     sign_up(&browser, &server, "alice").await;
     browser.click("Log out").await;
+    browser.expect("Log in").await;
     // The content security policy of our own pages forbids requests of scripts.
     browser.open(&server.url("/live")).await;
     for (password, response) in [

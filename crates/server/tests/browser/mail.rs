@@ -107,6 +107,7 @@ async fn address_is_changed_and_the_change_is_taken_back_without_scripts() {
     browser.scripting(Scripting::Blocked).await;
     let mut mailbox = Mailbox::new(&browser, &server);
     sign_up(&browser, &server, "None").await;
+    browser.expect("Please check your email").await;
     mailbox.open_link(VERIFY, ADDRESS).await;
     browser.click("Verify address").await;
     browser.click("Continue").await;
