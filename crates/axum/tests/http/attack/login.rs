@@ -39,7 +39,7 @@ async fn accounts(site: &Site) -> Vec<&'static str> {
         site.stored(user, None).await;
     }
     vec![
-        "nobody",
+        "unknown",
         "active",
         "disabled",
         "unverified",
@@ -109,7 +109,7 @@ async fn l2_every_refused_login_does_the_same_work() {
     let mut busy = JoinSet::new();
     let log_in = |busy: &mut JoinSet<TestResponse>| {
         let mut browser = site.browser();
-        busy.spawn(async move { browser.log_in("nobody", PASSWORD).await });
+        busy.spawn(async move { browser.log_in("unknown", PASSWORD).await });
     };
     log_in(&mut busy);
     entered.recv().await.unwrap();
