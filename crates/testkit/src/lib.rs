@@ -21,6 +21,8 @@ pub mod clock;
 pub mod conformance;
 #[cfg(feature = "mail")]
 pub mod mail;
+#[cfg(feature = "server")]
+pub mod oathtool;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod random;

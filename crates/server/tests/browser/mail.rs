@@ -1,11 +1,12 @@
 //! Links in mails: from sign-up to a forgotten password. The mails are those of `dev/outbox`.
 
 use crossauth_testkit::browser::{Browser, Scripting};
+use crossauth_testkit::oathtool::code;
 use crossauth_testkit::server::Server;
 
 use crate::page::look;
 use crate::steps::{
-    Mailbox, PASSWORD, assert_no_errors, choose, code, development_server, fill_password, log_in,
+    Mailbox, PASSWORD, assert_no_errors, choose, development_server, fill_password, log_in,
     log_out, recovery_codes, secret, use_recovery_code,
 };
 

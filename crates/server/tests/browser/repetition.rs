@@ -1,9 +1,10 @@
 //! Forms that are sent twice, and pages that are visited again.
 
 use crossauth_testkit::browser::{Browser, Scripting};
+use crossauth_testkit::oathtool::code;
 
 use crate::steps::{
-    Mailbox, PASSWORD, assert_no_errors, choose, code, development_server, fill_password, log_in,
+    Mailbox, PASSWORD, assert_no_errors, choose, development_server, fill_password, log_in,
     log_out, recovery_codes, secret, send_elsewhere, server, sign_up, use_recovery_code,
 };
 

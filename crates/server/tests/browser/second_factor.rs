@@ -1,12 +1,13 @@
 //! A second factor, from sign-up to a lost phone. Codes come from `oathtool`.
 
 use crossauth_testkit::browser::{Browser, Scripting};
+use crossauth_testkit::oathtool::code;
 use crossauth_testkit::server::Server;
 
 use crate::page::look;
 use crate::steps::{
-    PASSWORD, assert_no_errors, choose, code, fill_password, log_in, log_out, recovery_codes,
-    secret, server, use_recovery_code,
+    PASSWORD, assert_no_errors, choose, fill_password, log_in, log_out, recovery_codes, secret,
+    server, use_recovery_code,
 };
 
 /// Signs up with an authenticator application; returns its secret and the recovery codes.

@@ -1,7 +1,5 @@
 //! Steps that several tests share.
 
-use std::process::Command;
-
 use crossauth_testkit::browser::Browser;
 use crossauth_testkit::server::{Program, Server};
 use serde_json::json;
@@ -60,18 +58,6 @@ pub(crate) async fn is_logged_in(browser: &Browser, server: &Server) -> bool {
 /// Chooses an option of a radio group.
 pub(crate) async fn choose(browser: &Browser, label: &str) {
     browser.field(label).await.click().await.unwrap();
-}
-
-/// A code of an authenticator application, from `oathtool`: the present one (`now`), or that of
-/// another moment.
-pub(crate) fn code(secret: &str, moment: &str) -> String {
-    let oathtool = Command::new("oathtool")
-        .args(["--totp", "--base32", "--now", moment, secret])
-        .env("TZ", "UTC")
-        .output()
-        .unwrap();
-    assert!(oathtool.status.success(), "{}", String::from_utf8_lossy(&oathtool.stderr));
-    String::from_utf8(oathtool.stdout).unwrap().trim().to_owned()
 }
 
 /// The secret of the authenticator application, as a person reads it on the page.

@@ -3,6 +3,7 @@
 
 use crossauth_core::crypto::stored_value;
 use crossauth_core::key::KeyPrefix;
+use crossauth_testkit::oathtool::code;
 use crossauth_testkit::server::{Program, Server, Signal};
 use reqwest::RequestBuilder;
 use rusqlite::Connection;
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::account::{PASSWORD, add};
 use crate::process::crossauth;
-use crate::visitor::{Visitor, code};
+use crate::visitor::Visitor;
 
 /// Requests at the moment of the kill.
 const REQUESTS: usize = 8;

@@ -1,6 +1,5 @@
 //! A browser that uses the JSON endpoints, as the front end of upstream does.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use crossauth_testkit::server::Server;
@@ -57,15 +56,4 @@ impl<'a> Visitor<'a> {
 async fn send(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
-}
-
-/// A code of an authenticator application, `moment` as `oathtool` takes it.
-pub(crate) fn code(secret: &str, moment: &str) -> String {
-    let oathtool = Command::new("oathtool")
-        .args(["--totp", "--base32", "--now", moment, secret])
-        .env("TZ", "UTC")
-        .output()
-        .unwrap();
-    assert!(oathtool.status.success(), "{}", String::from_utf8_lossy(&oathtool.stderr));
-    String::from_utf8(oathtool.stdout).unwrap().trim().to_owned()
 }

@@ -1,12 +1,13 @@
 //! A user of upstream in each of the nine states, from the first login to the last step.
 
 use crossauth_testkit::mail::{SmtpOptions, SmtpServer};
+use crossauth_testkit::oathtool::code;
 use crossauth_testkit::server::Server;
 use serde_json::{Value, json};
 
 use super::upstream::{CROSSAUTHJS, Key, PASSWORD, PYCROSSAUTH, PYCROSSAUTH_TEXT, Upstream, User};
 use super::{server_after, stored};
-use crate::visitor::{Visitor, code};
+use crate::visitor::Visitor;
 
 const NEW_PASSWORD: &str = "Another-Horse-8";
 
