@@ -12,7 +12,7 @@ use super::{
     Subject, Verdict,
 };
 use crate::clock::{Clock, Timestamp};
-use crate::crypto::{equal, one_time_code};
+use crate::crypto::{equal, hash, one_time_code};
 use crate::message::{Channel, MessageKind, Messages, Recipient};
 use crate::random::Random;
 use crate::user::{EmailAddress, FactorName, NewUser, User};
@@ -90,21 +90,29 @@ impl Factor for SentCode {
         variables.insert("username".into(), user.username.as_str().into());
         let minutes = self.lifetime.as_secs() / 60;
         variables.insert("minutes".into(), minutes.into());
+        let sent_to = hash(to.address());
         let message =
             self.messages.compose(MessageKind::LoginCode, to, Some(&user.id), variables)?;
         let expiry = (self.clock.now() + self.lifetime).as_millis();
-        let state = State(fields(json!({ "otp": code, "expiry": expiry })));
-        Ok(Challenge { shown, state, send: vec![message] })
+        let state = fields(json!({ "otp": code, "expiry": expiry, "to": sent_to }));
+        Ok(Challenge { shown, state: State(state), send: vec![message] })
     }
 
     async fn verify(
         &self,
-        _: &Subject<'_>,
-        _: Purpose,
+        subject: &Subject<'_>,
+        purpose: Purpose,
         state: &State,
         response: &Response,
     ) -> Result<Verdict, FactorError> {
-        Ok(verify_code(state, response, self.clock.now()))
+        let verdict = verify_code(state, response, self.clock.now());
+        // The code proves the address or number that it was sent to, no later one.
+        let is_recipient = match state.text("to") {
+            Some(sent_to) => hash(self.recipient(subject.user, purpose)?.address()) == sent_to,
+            None => true,
+        };
+        let accepts = matches!(verdict, Verdict::Accepted(_));
+        Ok(if accepts && !is_recipient { Verdict::Expired } else { verdict })
     }
 }
 

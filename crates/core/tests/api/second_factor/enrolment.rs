@@ -230,6 +230,21 @@ async fn m21_new_number_is_verified_before_it_is_in_force() {
 }
 
 #[tokio::test]
+async fn m21_code_sent_to_a_former_number_does_not_confirm_another() {
+    let site = site();
+    let bob = site.account("bob", Role::User).await;
+    site.set_phone(&bob, "+4312345678").await;
+    let session = logged_in(&site, "bob").await;
+    site.begin(&session, "sms").await;
+    let code = site.sent_code().await;
+    site.set_phone(&bob, "+4387654321").await;
+    assert_not_done(&site.set_up(&session, &otp(&code)).await, Rejection::Expired);
+    assert_eq!(site.auth.accounts.find("bob").await.unwrap().unwrap().factor2, None);
+    site.set_phone(&bob, "+4312345678").await;
+    site.confirm(&session, &code).await;
+}
+
+#[tokio::test]
 async fn m5_five_wrong_codes_end_a_set_up_and_do_not_touch_logins() {
     let site = site();
     let bob = site.enrolled("bob").await;
