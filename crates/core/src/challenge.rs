@@ -30,7 +30,7 @@ use crate::user::{Patch, SecretsUpdate, User, UserId, UserSecrets};
 use crate::vault::{Vault, is_encrypted};
 
 pub(crate) use pending::{
-    FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required,
+    FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required, Waiting,
 };
 pub use resend::Resent;
 pub(crate) use taken::TakenAddress;

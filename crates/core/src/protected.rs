@@ -177,17 +177,9 @@ impl Protection {
     /// Sends another code to the user of a waiting request. The one before is not valid any more,
     /// and the count of wrong codes goes on.
     pub async fn resend(&self, session: &Session) -> Result<Resent, FactorError> {
-        const GONE: Resent = Resent::Rejected(Rejection::Gone);
-        let Some(mut slot) = self.slot(session) else { return Ok(GONE) };
-        let made = match self.challenges.remake(&slot.pending, Purpose::Confirmation).await? {
-            Ok(made) => made,
-            Err(refused) => return Ok(refused),
-        };
-        let Made { pending, shown, send } = made;
-        slot.pending = pending;
-        let (id, challenge) = (&session.id, &slot.pending.challenge);
-        let waits = self.sessions.replace_slot(id, &slot, challenge, &send).await?;
-        Ok(if waits { Resent::Sent { shown } } else { GONE })
+        let (slot, purpose) = (self.slot(session), Purpose::Confirmation);
+        let resent = self.challenges.resend(&self.sessions, &session.id, slot, purpose);
+        resent.await
     }
 
     /// Whether a request to this path waits in a session.

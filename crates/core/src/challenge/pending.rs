@@ -82,6 +82,24 @@ impl Slot for PendingFactor {
     const NAME: &'static str = "2fa";
 }
 
+/// What waits in a session for a challenge to be met.
+pub(crate) trait Waiting: Slot {
+    /// The challenge.
+    fn pending(&mut self) -> &mut Pending;
+}
+
+impl Waiting for PendingFactor {
+    fn pending(&mut self) -> &mut Pending {
+        &mut self.pending
+    }
+}
+
+impl Waiting for PendingRequest {
+    fn pending(&mut self) -> &mut Pending {
+        &mut self.pending
+    }
+}
+
 /// A request that waits for a factor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PendingRequest {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Challenges, Made, MakeError, Pending, Rejection};
+use super::{Challenges, Made, MakeError, Pending, Rejection, Waiting};
 use crate::factor::{FactorError, Purpose};
+use crate::session::{SessionId, Sessions};
 use crate::storage::Charged;
 
 /// The outcome of asking for a code once more.
@@ -23,9 +24,31 @@ pub enum Resent {
 }
 
 impl Challenges {
+    /// Sends another code to the user for whom `slot` waits in a session. The one before is not
+    /// valid any more, and the count of wrong codes goes on.
+    pub(crate) async fn resend<S: Waiting>(
+        &self,
+        sessions: &Sessions,
+        id: &SessionId,
+        slot: Option<S>,
+        purpose: Purpose,
+    ) -> Result<Resent, FactorError> {
+        const GONE: Resent = Resent::Rejected(Rejection::Gone);
+        let Some(mut slot) = slot else { return Ok(GONE) };
+        let made = match self.remake(slot.pending(), purpose).await? {
+            Ok(made) => made,
+            Err(refused) => return Ok(refused),
+        };
+        let Made { pending, shown, send } = made;
+        let challenge = pending.challenge.clone();
+        *slot.pending() = pending;
+        let waits = sessions.replace_slot(id, &slot, &challenge, &send).await?;
+        Ok(if waits { Resent::Sent { shown } } else { GONE })
+    }
+
     /// Makes a challenge with another code in place of `before`: with the same count of wrong
     /// codes, and valid no longer than that. Otherwise, says why not.
-    pub(crate) async fn remake(
+    async fn remake(
         &self,
         before: &Pending,
         purpose: Purpose,

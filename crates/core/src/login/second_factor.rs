@@ -181,17 +181,9 @@ impl Login {
     /// Sends another code to the user of a waiting login. The one before is not valid any more, and
     /// the count of wrong codes goes on.
     pub async fn resend(&self, session: &Session) -> Result<Resent, LoginError> {
-        const GONE: Resent = Resent::Rejected(Rejection::Gone);
-        let Some(mut slot) = self.pending_login(session) else { return Ok(GONE) };
-        let made = match self.challenges.remake(&slot.pending, Purpose::Login).await? {
-            Ok(made) => made,
-            Err(refused) => return Ok(refused),
-        };
-        let Made { pending, shown, send } = made;
-        slot.pending = pending;
-        let (id, challenge) = (&session.id, &slot.pending.challenge);
-        let waits = self.sessions.replace_slot(id, &slot, challenge, &send).await?;
-        Ok(if waits { Resent::Sent { shown } } else { GONE })
+        let (slot, purpose) = (self.pending_login(session), Purpose::Login);
+        let resent = self.challenges.resend(&self.sessions, &session.id, slot, purpose);
+        Ok(resent.await?)
     }
 
     /// Gives a waiting login up; returns whether there was one.
