@@ -31,6 +31,7 @@ use crate::body::BodyLimits;
 use crate::origin::BaseUrl;
 use crate::page::{FooterLink, Pages};
 use crate::request_id::RequestId;
+use crate::routes::Served;
 use crate::signup_field::SignupField;
 
 /// The configuration of the web interface, as built by [`Builder`].
@@ -72,6 +73,10 @@ pub struct Config {
     pub csrf_issue: CsrfIssue,
     /// How error codes are numbered.
     pub error_codes: Numbering,
+    /// The scope with which requests without a session cookie may edit the profile of their user.
+    pub edit_user_scope: Option<String>,
+    /// The endpoints that are served.
+    pub(crate) served: Served,
 }
 
 /// Accounts, sessions and pages for an Axum application. Cheap to clone.

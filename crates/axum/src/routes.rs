@@ -21,6 +21,7 @@ pub(crate) mod resend_verification;
 pub(crate) mod reset_password;
 pub(crate) mod restore_email;
 pub(crate) mod second_factor;
+mod served;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod signup;
@@ -34,6 +35,7 @@ use http::Method;
 use crate::failure::Failure;
 use crate::page::{ErrorPage, PageEntry};
 
+pub(crate) use served::Served;
 pub use table::{Access, Endpoint};
 use table::{Feature, async_handler, parameter_of, sync_handler};
 pub(crate) use table::{Route, Scope};

@@ -40,6 +40,7 @@ use crate::setup::Setup;
 use crate::signup::{Signup, SignupConfig};
 use crate::storage::Storage;
 use crate::token::Tokens;
+use crate::user::User;
 use crate::vault::Vault;
 
 /// Configuration of the use cases.
@@ -242,6 +243,11 @@ impl Auth {
             sessions,
             deps,
         })
+    }
+
+    /// Whether a user is an administrator, as the application or the account says.
+    pub fn is_admin(&self, user: &User) -> bool {
+        self.deps.hooks.is_admin.as_ref().map_or(user.admin, |is_admin| is_admin(user))
     }
 
     /// Finishes what the [`tasks`](Self::tasks) have begun, in at most `limit`. For a graceful

@@ -79,6 +79,9 @@ pub type UpdateUser = Arc<
 /// the label of the field. Empty if the password is accepted.
 pub type ValidatePassword = Arc<dyn Fn(&Password, PasswordOwner<'_>) -> Vec<String> + Send + Sync>;
 
+/// Decides whether an active user is an administrator.
+pub type IsAdmin = Arc<dyn Fn(&User) -> bool + Send + Sync>;
+
 /// Whether a session is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,6 +134,11 @@ pub struct Hooks {
     pub update_user: Option<UpdateUser>,
     /// Refuses new passwords by rules of the application.
     pub validate_password: Option<ValidatePassword>,
+    /// Decides who may use what is for administrators. Without this hook, users whose
+    /// [`admin`](User::admin) is set; with it, that field alone gives no access.
+    ///
+    /// That the last administrator cannot be removed is a rule about the field.
+    pub is_admin: Option<IsAdmin>,
 }
 
 impl fmt::Debug for Hooks {
@@ -144,6 +152,7 @@ impl fmt::Debug for Hooks {
             .field("create_user", &self.create_user.is_some())
             .field("update_user", &self.update_user.is_some())
             .field("validate_password", &self.validate_password.is_some())
+            .field("is_admin", &self.is_admin.is_some())
             .finish()
     }
 }

@@ -36,11 +36,13 @@ pub use sms::Sms;
 
 use std::time::Duration;
 
+use crossauth_axum::ProtectedEndpoints;
 use crossauth_core::email_link::Activation;
 
 use crate::entry::Reader;
 pub use crate::kind::DatabaseUrl;
 use crate::kind::Secrecy;
+use crate::nearest::nearest;
 use crate::rule::Rules;
 
 /// The declaration of a setting.
@@ -147,6 +149,30 @@ macro_rules! alias {
 }
 
 pub(crate) use {alias, section};
+
+/// The names of a list that are not names of endpoints, each with the one that was meant; empty if
+/// all are.
+pub(crate) fn unknown_names<'a, K: Iterator<Item = &'static str>>(
+    listed: impl Iterator<Item = &'a String>,
+    prefix: &str,
+    known: impl Fn() -> K,
+) -> String {
+    let unknown = listed.filter_map(|given| {
+        let name = ProtectedEndpoints::name(given, prefix);
+        if known().any(|known| known == name) {
+            return None;
+        }
+        Some(match nearest(name, known().map(str::to_owned)) {
+            Some(meant) => format!("`{name}` (did you mean `{meant}`?)"),
+            None => format!("`{name}`"),
+        })
+    });
+    let unknown: Vec<_> = unknown.collect();
+    if unknown.is_empty() {
+        return String::new();
+    }
+    format!("no such endpoint: {}", unknown.join(", "))
+}
 
 /// The rules of a feature that mails links: without mail it cannot be on.
 pub(crate) fn check_links(

@@ -32,7 +32,7 @@ use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
 use crate::page::{Overrides, Pages};
-use crate::routes;
+use crate::routes::{self, Served};
 use crate::signup_field::SignupField;
 
 /// Builds [`Crossauth`].
@@ -65,7 +65,7 @@ use crate::signup_field::SignupField;
 pub struct Builder {
     secret: Option<Result<ServerSecret, WeakSecret>>,
     storage: Option<Storage>,
-    site: SiteConfig,
+    pub(super) site: SiteConfig,
     invalid_base_url: Option<InvalidBaseUrl>,
     cookies: CookieConfig,
     pub(super) requests: RequestConfig,
@@ -320,7 +320,7 @@ impl Builder {
             ..AuthConfig::new(secret)
         };
         let auth = Auth::new(auth, &storage, &self.sources)?;
-        Ok(Crossauth::new(auth, config, pages, self.sources))
+        Crossauth::new(auth, config, pages, self.sources).check_endpoints()
     }
 
     fn config(&self) -> Result<Config, BuildError> {
@@ -348,6 +348,8 @@ impl Builder {
             requests: self.requests.clone(),
             csrf_issue: self.cookies.csrf_issue,
             error_codes: site.error_codes,
+            edit_user_scope: site.edit_user_scope.clone(),
+            served: Served::parse(site.endpoints.as_deref(), &prefix(&site.prefix)?)?,
             base_url,
         };
         for cookie in

@@ -58,6 +58,13 @@ pub enum BuildError {
     /// An endpoint that should demand the second factor does not exist.
     #[error("the second factor cannot be demanded at {0:?}: there is no such endpoint")]
     ProtectedEndpoint(String),
+    /// An endpoint that should be served does not exist.
+    #[error("no such endpoint or list of endpoints: {0:?}")]
+    UnknownEndpoint(String),
+    /// An endpoint that should be served belongs to a feature that is off, such as `verifyemail`
+    /// where addresses are not verified.
+    #[error("the endpoint {0:?} cannot be served: its feature is off")]
+    DisabledEndpoint(String),
     /// A template is missing or invalid.
     #[error(transparent)]
     Pages(#[from] PageError),

@@ -56,6 +56,17 @@ pub struct SiteConfig {
     pub reload_templates: bool,
     /// How the `errorCode` of JSON responses is numbered.
     pub error_codes: Numbering,
+    /// The endpoints that are served, by their names after the prefix such as `login` and
+    /// `api/login`, upstream's names of lists such as `SessionApiEndpoints`, `all` or
+    /// `allMinusOAuth`. If not set, those whose features are enabled.
+    ///
+    /// Those of second factors are added if users may have one. An endpoint that is not served is
+    /// free for a page of the application. An endpoint that is named while its feature is off is
+    /// an error.
+    pub endpoints: Option<Vec<String>>,
+    /// The scope with which API keys may edit the profile of their owner, such as `profile`. If not
+    /// set, they may not. No scope lets a key change passwords, second factors or keys.
+    pub edit_user_scope: Option<String>,
 }
 
 impl Default for SiteConfig {
@@ -76,6 +87,8 @@ impl Default for SiteConfig {
             page_files: BTreeMap::new(),
             reload_templates: false,
             error_codes: Numbering::default(),
+            endpoints: None,
+            edit_user_scope: None,
         }
     }
 }

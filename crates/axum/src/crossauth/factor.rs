@@ -16,6 +16,12 @@ impl Builder {
         self
     }
 
+    /// The endpoints that are served; see [`SiteConfig::endpoints`](super::SiteConfig::endpoints).
+    pub fn endpoints<E: Into<String>>(mut self, names: impl IntoIterator<Item = E>) -> Self {
+        self.site.endpoints = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// The endpoints that demand the second factor of users who have one.
     pub fn protected_endpoints(mut self, endpoints: ProtectedEndpoints) -> Self {
         self.protected = endpoints;

@@ -30,6 +30,10 @@ impl CurrentUser {
     pub(crate) fn info(&self) -> &RequestInfo {
         &self.info
     }
+
+    fn is_admin(&self) -> bool {
+        self.info.crossauth.auth().is_admin(self)
+    }
 }
 
 impl std::fmt::Debug for CurrentUser {
@@ -71,7 +75,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     }
 }
 
-/// The logged-in user, who is an administrator.
+/// The logged-in user, who is an administrator: by the hook
+/// [`is_admin`](crossauth_core::hooks::Hooks::is_admin) or, without it, by the field `admin`.
 ///
 /// Anonymous visitors are handled as by [`CurrentUser`]; other users get `InsufficientPriviledges`.
 /// `Option<Admin>` is `None` for both.
@@ -97,7 +102,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        if user.admin {
+        if user.is_admin() {
             Ok(Self(user))
         } else {
             Err(Failure::new(ErrorCode::InsufficientPriviledges).into())
@@ -111,6 +116,6 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Admin {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let user =
             <CurrentUser as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
-        Ok(user.filter(|user| user.admin).map(Self))
+        Ok(user.filter(CurrentUser::is_admin).map(Self))
     }
 }

@@ -19,6 +19,10 @@ use crate::request::RequestInfo;
 use crate::response;
 use crate::signup_field::SignupField;
 
+/// The pages and forms of the account page that the option `endpoints` may leave out.
+const PAGES: &[&str] =
+    &["updateuser", "changepassword", "deleteuser", "endsession", "endothersessions", "logout"];
+
 /// Variables of `account.html`.
 #[derive(Serialize)]
 pub(crate) struct AccountPage {
@@ -27,6 +31,9 @@ pub(crate) struct AccountPage {
     #[serde(rename = "memberSince")]
     member_since: Option<String>,
     facts: Vec<Fact>,
+    /// The names of the pages and forms of the account that are not served.
+    #[serde(rename = "missingPages")]
+    missing_pages: Vec<&'static str>,
     /// Whether the page `updateuser` has any field.
     #[serde(rename = "detailsEditable")]
     details_editable: bool,
@@ -71,8 +78,9 @@ impl Page for AccountPage {
         let member_since = Some("1 March 2026".into());
         let factor = FactorSummary::sample();
         let (here, sessions) = (NextPath::parse("/").ok(), SessionEntry::samples());
-        let (facts, details_editable) = (vec![fact], true);
-        Self { next: "/after", member_since, facts, details_editable, factor, here, sessions }
+        let (facts, missing_pages) = (vec![fact], Vec::new());
+        let (next, details_editable) = ("/after", true);
+        Self { next, member_since, facts, missing_pages, details_editable, factor, here, sessions }
     }
 }
 
@@ -89,10 +97,22 @@ async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
     let factor = FactorSummary::of(info, user).await?;
     let here = info.uri.path_and_query().and_then(|path| NextPath::parse(path.as_str()).ok());
     let sessions = SessionEntry::all(info).await?;
-    let details_editable = profile::editable_fields(info).next().is_some();
+    let is_missing = |name: &&str| !info.crossauth.serves(name);
+    let missing_pages: Vec<_> = PAGES.iter().copied().filter(is_missing).collect();
+    let is_any_editable = profile::editable_fields(info).next().is_some();
+    let details_editable = is_any_editable && !missing_pages.contains(&"updateuser");
     Ok(response::page(
         info,
-        &AccountPage { next: "", member_since, facts, details_editable, factor, here, sessions },
+        &AccountPage {
+            next: "",
+            member_since,
+            facts,
+            missing_pages,
+            details_editable,
+            factor,
+            here,
+            sessions,
+        },
     ))
 }
 

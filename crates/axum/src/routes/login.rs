@@ -6,7 +6,6 @@ use crossauth_core::error::ErrorCode;
 use crossauth_core::login::{LoginAttempt, LoginOutcome};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{NewSession, Persistence};
-use crossauth_core::signup::Registration;
 use crossauth_core::user::{Normalization, Refusal, User};
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
@@ -276,11 +275,10 @@ impl LoggedInPage {
 
 impl LoginPage {
     fn new(info: &RequestInfo) -> Self {
-        let auth = info.crossauth.auth();
         Self {
-            signup_enabled: auth.signup.config().registration == Registration::Open,
-            password_reset_enabled: auth.password_reset.is_enabled(),
-            email_verification_enabled: auth.email_verification.is_enabled(),
+            signup_enabled: info.crossauth.serves("signup"),
+            password_reset_enabled: info.crossauth.serves("requestpasswordreset"),
+            email_verification_enabled: info.crossauth.serves("resendverification"),
             ..Self::default()
         }
     }

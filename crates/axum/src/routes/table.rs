@@ -32,7 +32,7 @@ pub(crate) struct Route {
     /// The path after the prefix. A last segment such as `{id}` stands for any text without `/`.
     pub(crate) path: &'static str,
     access: Access,
-    feature: Feature,
+    pub(super) feature: Feature,
     /// Whether it demands the second factor of users who have one, whatever is configured.
     demands_factor: bool,
     pub(crate) handler: Handler,
@@ -143,6 +143,11 @@ impl Route {
         if self.path.starts_with("api/") { Surface::Api } else { Surface::Page }
     }
 
+    /// The path without a parameter.
+    pub(super) fn name(&self) -> &'static str {
+        self.path.split("/{").next().unwrap_or_default()
+    }
+
     /// The path without the token, if it has one.
     fn before_token(&self) -> Option<&'static str> {
         self.path.strip_suffix(TOKEN)
@@ -223,7 +228,11 @@ impl Crossauth {
     }
 
     fn is_enabled(&self, route: &Route, scope: Scope) -> bool {
-        match route.feature {
+        self.config().served.includes(route) && self.has_feature(route.feature, scope)
+    }
+
+    fn has_feature(&self, feature: Feature, scope: Scope) -> bool {
+        match feature {
             Feature::Always => true,
             Feature::Home => scope == Scope::Site,
             Feature::Factor2 => self.auth().factors.any(),

@@ -23,6 +23,7 @@ mod email_verification;
 mod embedding;
 mod embedding_variants;
 mod endpoint;
+mod endpoint_list;
 mod forgery;
 mod headers;
 mod home;

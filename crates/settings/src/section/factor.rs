@@ -8,9 +8,8 @@ use crossauth_core::factor::{Configured, FactorConfig};
 use crossauth_core::signup::Registration;
 use crossauth_core::user::FactorName;
 
-use super::{Mail, Signup, Site, Sms, section};
+use super::{Mail, Signup, Site, Sms, section, unknown_names};
 use crate::kind::{List, Optional, Span, Text};
-use crate::nearest::nearest;
 use crate::rule::Rules;
 
 /// Upstream's names of `factor2.allowed`.
@@ -181,21 +180,8 @@ impl SecondFactors {
             ("factor2.protected_api", &self.protected.apis),
         ];
         for (key, list) in lists {
-            let unknown = list.iter().filter_map(|given| {
-                let name = ProtectedEndpoints::name(given, prefix);
-                let mut known = ProtectedEndpoints::known();
-                if known.any(|known| known == name) {
-                    return None;
-                }
-                let known = ProtectedEndpoints::known().map(str::to_owned);
-                Some(match nearest(name, known) {
-                    Some(meant) => format!("`{name}` (did you mean `{meant}`?)"),
-                    None => format!("`{name}`"),
-                })
-            });
-            let unknown: Vec<_> = unknown.collect();
-            let reason = format!("no such endpoint: {}", unknown.join(", "));
-            rules.require(unknown.is_empty(), &[key, "prefix"], &reason);
+            let unknown = unknown_names(list.iter(), prefix, ProtectedEndpoints::known);
+            rules.require(unknown.is_empty(), &[key, "prefix"], &unknown);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crossauth_axum::{BaseUrl, SiteConfig, Transport};
+use crossauth_axum::{BaseUrl, Endpoint, SiteConfig, Transport};
 use crossauth_core::error::Numbering;
 use crossauth_core::secret::ServerSecret;
 
-use super::section;
+use super::{section, unknown_names};
 use crate::kind::{
     Choice, FilePath, Flag, List, LocalPath, Optional, Origins, Prefix, SecretText, Text, Url,
     words,
@@ -75,6 +75,14 @@ section! { Site {
     /// Crossauth for TypeScript, whose browser library decodes only its own numbers. If not set,
     /// `typescript` if `database.tables` is `crossauthjs`, otherwise `python`.
     "error_codes": Optional<Choice<Numbering>> => error_codes;
+    /// The endpoints that are served, by their names after the prefix such as `login` and
+    /// `api/login`, upstream's names of lists such as `SessionApiEndpoints`, `all` or
+    /// `allMinusOAuth`. If not set, those whose features are enabled. Those of second factors are
+    /// added if users may have one.
+    "endpoints": Optional<List> => config.endpoints, upstream "SESSION_ENDPOINTS";
+    /// The scope with which API keys may edit the profile of their owner. If not set, they may not.
+    /// No scope lets a key change passwords, second factors or keys.
+    "edit_user_scope": Optional<Text> => config.edit_user_scope;
 } }
 
 impl Site {
@@ -100,5 +108,8 @@ impl Site {
             &["templates"],
             "the directory does not exist",
         );
+        let listed = self.config.endpoints.iter().flatten();
+        let unknown = unknown_names(listed, &self.config.prefix, Endpoint::names);
+        rules.require(unknown.is_empty(), &["endpoints", "prefix"], &unknown);
     }
 }

@@ -159,6 +159,17 @@ fn the_dummy_factor_exists_in_development_only() {
 }
 
 #[test]
+fn misspelt_endpoints_are_reported_with_the_nearest_name() {
+    let found = messages(from_file("prefix = '/auth/'\nendpoints = ['/auth/login', 'sinup']"));
+    assert!(found.contains("no such endpoint: `sinup` (did you mean `signup`?)"), "{found}");
+    let upstream = [("CROSSAUTH_SESSION_ENDPOINTS", r#"["SessionPageEndpoints", "api/login"]"#)];
+    let settings = from_environment(&upstream).unwrap().settings;
+    let endpoints = settings.site.config.endpoints.unwrap();
+    assert_eq!(endpoints, ["SessionPageEndpoints", "api/login"]);
+    assert!(from_file("endpoints = ['allMinusOAuth']").is_ok());
+}
+
+#[test]
 fn misspelt_protected_endpoints_are_reported_with_the_nearest_name() {
     let text = "lissten = 'x'\nprefix = '/auth/'\n\
                 factor2.protected_pages = ['/auth/updateuser', 'upadteuser', '/x']\n\

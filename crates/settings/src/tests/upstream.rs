@@ -72,6 +72,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     // Session server.
     ("LOGIN_REDIRECT", "login_redirect", "/start"),
     ("LOGOUT_REDIRECT", "logout_redirect", "/start"),
+    ("SESSION_ENDPOINTS", "endpoints", r#"["login", "api/login"]"#),
+    ("EDIT_USER_SCOPE", "edit_user_scope", "profile"),
     ("FACTOR2_PROTECTED_PAGE_ENDPOINTS", "factor2.protected_pages", r#"["/updateuser"]"#),
     ("FACTOR2_PROTECTED_API_ENDPOINTS", "factor2.protected_api", r#"["/api/updateuser"]"#),
     ("TEMPLATE_DIR", "templates", "/tmp"),
@@ -144,7 +146,6 @@ fn settings_of_parts_that_do_not_exist_yet_are_errors() {
         "ADMIN_PREFIX",
         "ENABLE_ADMIN_ENDPOINTS",
         "ENABLE_OAUTH_CLIENT_MANAGEMENT",
-        "EDIT_USER_SCOPE",
         "LDAP_URL",
         "LDAP_AUTO_CREATE_ACCOUNT",
         "OAUTH_validFlows",
