@@ -18,6 +18,7 @@ use crossauth_core::crypto::random_value;
 use crossauth_core::error::Numbering;
 use crossauth_core::random::bytes;
 use crossauth_core::storage::StorageError;
+use crossauth_core::user::User;
 use crossauth_core::{Auth, Sources, cookie::CookieOptions};
 use http::HeaderName;
 
@@ -41,6 +42,10 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// The path prefix of our routes: `/`, or a path with a slash at both ends.
     pub prefix: String,
+    /// The path prefix of administration, with a slash at both ends.
+    pub admin_prefix: String,
+    /// Whether the endpoints of administration exist.
+    pub(crate) has_admin_endpoints: bool,
     /// The name of the site on its pages.
     pub site_name: String,
     /// The links in the footer of every page.
@@ -157,6 +162,19 @@ impl Crossauth {
     /// The path of one of our routes.
     pub(crate) fn path(&self, name: &str) -> String {
         format!("{}{name}", self.config().prefix)
+    }
+
+    /// The path of one of our routes of administration.
+    pub(crate) fn admin_path(&self, name: &str) -> String {
+        format!("{}{name}", self.config().admin_prefix)
+    }
+
+    /// The prefix of administration for its links, if the user can follow them.
+    pub(crate) fn admin_prefix_for(&self, user: Option<&User>) -> Option<&str> {
+        let config = self.config();
+        let can_follow =
+            config.has_admin_endpoints && user.is_some_and(|user| self.auth().is_admin(user));
+        can_follow.then_some(&*config.admin_prefix)
     }
 
     /// Generates an id for a request; see [`RequestScope`](crate::RequestScope).

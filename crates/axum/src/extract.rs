@@ -2,8 +2,10 @@
 
 mod csrf_form;
 mod current_user;
+mod fresh_user;
 mod session;
 
 pub use csrf_form::{CsrfChecked, CsrfForm, CsrfToken};
 pub use current_user::{Admin, CurrentUser};
+pub use fresh_user::FreshUser;
 pub use session::{BeginSession, BeginSessionError, EndSession, Session};

@@ -16,6 +16,7 @@ use crossauth_core::form::FieldMessages;
 use crossauth_core::reauthentication::PasswordRejection;
 use http::StatusCode;
 
+use crate::next::NextPath;
 use crate::page::Page;
 use crate::rejection::OUTSIDE;
 use crate::request::{RequestInfo, Surface};
@@ -39,6 +40,8 @@ struct Details {
     fields: FieldMessages,
     retry_after: Option<u32>,
     remedy: Remedy,
+    /// The page to which the remedy of an unsafe request leads back.
+    page: Option<NextPath>,
     csrf: Option<CsrfError>,
     is_outside: bool,
     cause: Option<Cause>,
@@ -51,6 +54,8 @@ pub(crate) enum Remedy {
     None,
     /// A redirect to the login page, which redirects back.
     Login,
+    /// A redirect to the page that renews the login, which redirects back.
+    FreshLogin,
     /// A link on the error page to the page that sends a new link, by its path below the prefix.
     NewLink(&'static str),
 }
@@ -78,6 +83,7 @@ impl Failure {
             fields: FieldMessages::default(),
             retry_after: None,
             remedy: Remedy::None,
+            page: None,
             csrf: None,
             is_outside: false,
             cause: None,
@@ -88,6 +94,16 @@ impl Failure {
     /// 401, or a redirect to the login page for a browser that requests a page.
     pub(crate) fn login_needed() -> Self {
         Self::new(ErrorCode::Unauthorized).with_login()
+    }
+
+    /// 401, or a redirect of a browser to the page that renews the login. `page` has the form that
+    /// was sent.
+    pub(crate) fn fresh_login_needed(page: Option<NextPath>) -> Self {
+        let mut failure = Self::new(ErrorCode::Expired)
+            .message("This needs a login that is not so old. Please confirm that it is you");
+        failure.0.remedy = Remedy::FreshLogin;
+        failure.0.page = page;
+        failure
     }
 
     /// Adds a message for people.
@@ -150,7 +166,7 @@ impl Failure {
     where
         P: Page + Send + Sync + 'static,
     {
-        let needs_login = self.0.remedy == Remedy::Login;
+        let needs_login = matches!(self.0.remedy, Remedy::Login | Remedy::FreshLogin);
         if info.surface == Surface::Page && self.0.form.is_none() && !needs_login {
             let page = page();
             self.0.form = Some(FormRenderer(Arc::new(move |info, failure| {
@@ -239,6 +255,11 @@ impl Failure {
 
     pub(crate) fn remedy(&self) -> Remedy {
         self.0.remedy
+    }
+
+    /// The page with the form that was sent.
+    pub(crate) fn page_of_form(&self) -> Option<&NextPath> {
+        self.0.page.as_ref()
     }
 
     /// Whether one of our forms failed the CSRF check only because its token is outdated.

@@ -64,7 +64,7 @@ pub use crossauth::{
 };
 pub use extract::{
     Admin, BeginSession, BeginSessionError, CsrfChecked, CsrfForm, CsrfToken, CurrentUser,
-    EndSession, Session,
+    EndSession, FreshUser, Session,
 };
 pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};

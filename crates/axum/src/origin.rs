@@ -89,7 +89,7 @@ impl BaseUrl {
     }
 
     /// Whether an `Origin` header is this origin. Loopback names are equivalent.
-    fn is_origin(&self, origin: &[u8]) -> bool {
+    pub(crate) fn is_origin(&self, origin: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(origin) else { return false };
         if text == self.as_str() {
             return true;

@@ -33,9 +33,7 @@ pub(crate) use error_page::{ErrorPage, NOTHING_HERE};
 pub(crate) use source::Overrides;
 use source::Source;
 use variables::Layers;
-#[cfg(test)]
-pub(crate) use variables::sample_user;
-pub(crate) use variables::{Common, FooterLink, Problem};
+pub(crate) use variables::{Common, FooterLink, Problem, sample_user};
 
 /// A page. Its serialized fields are the variables of its template, besides those of [`Common`].
 pub(crate) trait Page: Serialize {

@@ -8,15 +8,18 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use crossauth_core::csrf::{CsrfError, Token};
+use crossauth_core::error::ErrorCode;
 use crossauth_core::session::{Replaced, Session, SessionId};
 use crossauth_core::user::User;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
+use url::{Position, Url};
 
 use crate::cookies::{CookieValue, RequestCookies};
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
+use crate::next::NextPath;
 use crate::origin::{self, RequestOrigin};
 use crate::rejection::Rejection;
 use crate::request_id::{RequestId, RequestScope};
@@ -87,9 +90,10 @@ impl Surface {
             return surface;
         }
         let headers = request.headers();
-        let api = path
-            .strip_prefix(crossauth.config().prefix.as_str())
-            .is_some_and(|path| path.starts_with("api/"));
+        let config = crossauth.config();
+        let mut prefixes = [&config.prefix, &config.admin_prefix].into_iter();
+        let api = prefixes
+            .any(|prefix| path.strip_prefix(&**prefix).is_some_and(|it| it.starts_with("api/")));
         let accepts_html = headers
             .get_all(ACCEPT)
             .iter()
@@ -177,6 +181,39 @@ impl RequestInfoInner {
     /// The user of the session, on a route for logged-in users.
     pub(crate) fn require_user(&self) -> Result<&User, Failure> {
         self.user().ok_or_else(Failure::login_needed)
+    }
+
+    /// The user of the session, on a route for administrators.
+    pub(crate) fn require_admin(&self) -> Result<&User, Failure> {
+        let user = self.require_user()?;
+        if self.crossauth.auth().is_admin(user) {
+            Ok(user)
+        } else {
+            Err(Failure::new(ErrorCode::InsufficientPriviledges))
+        }
+    }
+
+    /// Refuses a session whose login is not fresh.
+    pub(crate) fn require_fresh_login(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let session = self.session().ok_or_else(Failure::login_needed)?;
+        if self.crossauth.auth().fresh_login.is_fresh(session) {
+            return Ok(());
+        }
+        Err(Failure::fresh_login_needed(self.page_of_form(headers)))
+    }
+
+    /// The page of the form that an unsafe request sends: the one at the same address, or the one
+    /// that the browser says.
+    fn page_of_form(&self, headers: &HeaderMap) -> Option<NextPath> {
+        let path = self.uri.path();
+        if self.crossauth.has_endpoint(&Method::GET, path) {
+            return NextPath::parse(self.uri.path_and_query()?.as_str()).ok();
+        }
+        let referer = Url::parse(headers.get(REFERER)?.to_str().ok()?).ok()?;
+        let origin = referer.origin().ascii_serialization();
+        let is_ours = self.crossauth.config().base_url.is_origin(origin.as_bytes());
+        let path = &referer[Position::BeforePath..Position::AfterQuery];
+        NextPath::parse(path).ok().filter(|_| is_ours)
     }
 
     /// A parameter of the query.

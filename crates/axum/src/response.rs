@@ -84,6 +84,8 @@ fn render_for<P: Page>(
     let common = Common {
         lang: "en",
         url_prefix: &config.prefix,
+        site_prefix: &config.prefix,
+        admin_prefix: info.crossauth.admin_prefix_for(viewer.user),
         site_name: &config.site_name,
         csrf_token: viewer.csrf_token,
         csp_nonce: &nonce,
@@ -136,14 +138,33 @@ pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
     response
 }
 
-/// A redirect to the login page and back, for a browser that requests a page.
+/// A redirect to the login page and back, for a browser that requests a page; or to the page that
+/// renews the login, also for one that sends a form.
 fn login_page(info: &RequestInfo, failure: &Failure) -> Option<Response> {
     let asks_for_page = matches!(info.method, Method::GET | Method::HEAD);
-    if failure.remedy() != Remedy::Login || !asks_for_page {
-        return None;
+    let wanted = || NextPath::parse(info.uri.path_and_query().map_or("/", |it| it.as_str())).ok();
+    match failure.remedy() {
+        Remedy::Login if asks_for_page => {
+            Some(redirect(info, &login_path(info, wanted().as_ref())))
+        }
+        Remedy::FreshLogin if asks_for_page => {
+            Some(redirect(info, &with_next(info.crossauth.path("reauthenticate"), wanted())))
+        }
+        Remedy::FreshLogin => {
+            let path = info.crossauth.path("reauthenticate?unsent=true");
+            Some(redirect(info, &with_next(path, failure.page_of_form().cloned())))
+        }
+        Remedy::Login | Remedy::None | Remedy::NewLink(_) => None,
     }
-    let wanted = info.uri.path_and_query().map_or("/", |path| path.as_str());
-    Some(redirect(info, &login_path(info, NextPath::parse(wanted).ok().as_ref())))
+}
+
+/// A path with the destination `next`.
+fn with_next(path: String, next: Option<NextPath>) -> String {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    match next {
+        Some(next) => format!("{path}{separator}next={}", next.encoded()),
+        None => path,
+    }
 }
 
 /// The path of the login page with the destination `next`.

@@ -70,9 +70,10 @@ impl Crossauth {
     {
         let mut router = Router::new();
         for route in self.routes_in(scope) {
-            router = router.route(&self.path(route.path), handler(route));
+            let path = self.path_of(route);
+            router = router.route(&path, handler(route));
             if route.method == Method::GET && !route.path.is_empty() {
-                let slash = format!("{}/", self.path(route.path));
+                let slash = format!("{path}/");
                 router = router.route(&slash, get(redirect_trailing_slash));
             }
         }

@@ -4,6 +4,7 @@
 //! twin, depending on the surface of the request. To add one more endpoint, write a handler and add
 //! a line to [`ROUTES`].
 
+pub(crate) mod admin;
 pub(crate) mod asset;
 pub(crate) mod change_factor2;
 pub(crate) mod configure_factor2;
@@ -15,6 +16,7 @@ pub(crate) mod logout;
 pub(crate) mod password;
 pub(crate) mod preview;
 pub(crate) mod profile;
+pub(crate) mod reauthenticate;
 pub(crate) mod recovery_codes;
 pub(crate) mod request_password_reset;
 pub(crate) mod resend_verification;
@@ -43,7 +45,7 @@ pub(crate) use table::{Route, Scope};
 /// The result of a handler.
 pub(crate) type HandlerResult = Result<Response, Failure>;
 
-/// All routes. Paths are relative to the prefix.
+/// All routes but those of administration. Paths are relative to the prefix.
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "",                         Access::LoggedIn,              async_handler!(home::show)).of(Feature::Home),
@@ -63,6 +65,9 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "logout",                   Access::Public,                sync_handler!(logout::show)),
     Route::new(Method::POST, "logout",                   Access::CsrfToken,             async_handler!(logout::submit)),
     Route::new(Method::POST, "api/logout",               Access::CsrfToken,             async_handler!(logout::submit)),
+    Route::new(Method::GET,  "reauthenticate",           Access::LoggedIn,              sync_handler!(reauthenticate::show)),
+    Route::new(Method::POST, "reauthenticate",           Access::LoggedInWithCsrfToken, async_handler!(reauthenticate::submit)).with_factor(),
+    Route::new(Method::POST, "api/reauthenticate",       Access::LoggedInWithCsrfToken, async_handler!(reauthenticate::submit)).with_factor(),
     Route::new(Method::GET,  "signup",                   Access::Public,                sync_handler!(signup::show)).of(Feature::Signup),
     Route::new(Method::POST, "signup",                   Access::CsrfToken,             async_handler!(signup::submit)).of(Feature::Signup),
     Route::new(Method::POST, "api/signup",               Access::CsrfToken,             async_handler!(signup::submit)).of(Feature::Signup),
@@ -121,6 +126,14 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::GET,  "dev/outbox",               Access::Public,                async_handler!(preview::show)).of(Feature::Preview),
 ];
 
+/// The routes of administration. Paths are relative to its prefix.
+#[rustfmt::skip]
+pub(crate) const ADMIN_ROUTES: &[Route] = &[
+    Route::admin(Method::GET,  "",                         Access::Admin,              sync_handler!(admin::show)),
+    Route::admin(Method::GET,  "selectuser",               Access::Admin,              async_handler!(admin::select_user::show)),
+    Route::admin(Method::GET,  "api/selectuser",           Access::Admin,              async_handler!(admin::select_user::show)),
+];
+
 /// All pages.
 pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<login::LoginPage>(),
@@ -135,6 +148,7 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<password::ChangePasswordPage>(),
     PageEntry::of::<profile::UpdateUserPage>(),
     PageEntry::of::<profile::DeleteUserPage>(),
+    PageEntry::of::<reauthenticate::ReauthenticatePage>(),
     PageEntry::of::<setup::SetupPage>(),
     PageEntry::of::<preview::PreviewPage>(),
     PageEntry::of::<verify_email::VerifyEmailPage>(),
@@ -143,5 +157,6 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<restore_email::RestoreEmailPage>(),
     PageEntry::of::<request_password_reset::RequestPasswordResetPage>(),
     PageEntry::of::<reset_password::ResetPasswordPage>(),
+    PageEntry::of::<admin::select_user::SelectUserPage>(),
     PageEntry::of::<ErrorPage>(),
 ];

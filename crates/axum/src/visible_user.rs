@@ -1,5 +1,6 @@
 //! Users as sent to browsers.
 
+use crossauth_core::clock::Timestamp;
 use crossauth_core::user::{FactorName, User, is_reserved_field};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -39,6 +40,31 @@ impl Serialize for VisibleUser<'_> {
         map.serialize_entry("admin", &user.admin)?;
         for (name, value) in &user.extra {
             if fields.contains(name) && !is_reserved_field(name) {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// A user for administrators: with all application fields, and since when there is the account.
+#[derive(Debug, Clone)]
+pub(crate) struct AdminUser(pub(crate) User);
+
+impl Serialize for AdminUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(user) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &user.id)?;
+        map.serialize_entry("username", &user.username)?;
+        map.serialize_entry("email", &user.email)?;
+        map.serialize_entry("state", &user.state)?;
+        map.serialize_entry("factor1", &user.factor1)?;
+        map.serialize_entry("factor2", FactorName::text(user.factor2.as_ref()))?;
+        map.serialize_entry("admin", &user.admin)?;
+        map.serialize_entry("created", &user.created.and_then(Timestamp::to_rfc3339))?;
+        for (name, value) in &user.extra {
+            if !is_reserved_field(name) && name != "created" {
                 map.serialize_entry(name, value)?;
             }
         }

@@ -20,6 +20,7 @@ use crate::email_link::Activation;
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
+use crate::fresh_login::FreshLogin;
 use crate::hooks::Hooks;
 use crate::housekeeping;
 use crate::login::Login;
@@ -137,7 +138,7 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts Auth Csrf Devices EmailVerification Enrolment Login PasswordChanges PasswordReset Profile
+    Accounts Auth Csrf Devices EmailVerification Enrolment FreshLogin Login PasswordChanges PasswordReset Profile
     Protection RecoveryCodes Sessions Setup Signup
 }
 
@@ -149,6 +150,8 @@ pub struct Auth {
     pub csrf: Csrf,
     /// Logs users in.
     pub login: Arc<Login>,
+    /// Judges how old logins are, and renews them.
+    pub fresh_login: FreshLogin,
     /// The configured second factors.
     pub factors: Arc<Factors>,
     /// Sets up, changes and turns off second factors.
@@ -222,6 +225,7 @@ impl Auth {
         };
         let (keeper, owners) = (sessions.clone(), accounts.clone());
         Ok(Self {
+            fresh_login: FreshLogin::new(&sessions, &challenges, &reauthentication),
             password_change: PasswordChanges::new(&deps, owners, keeper, reauthentication),
             profile: Profile::new(&deps, profile),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),

@@ -56,6 +56,7 @@ pub mod enrolment;
 pub mod error;
 pub mod factor;
 pub mod form;
+pub mod fresh_login;
 pub mod hooks;
 mod housekeeping;
 pub mod key;

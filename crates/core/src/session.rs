@@ -44,6 +44,7 @@ use crate::storage::{
 use crate::user::{Refusal, StateChecks, User};
 use crate::visitor::Visitor;
 use activity::Activity;
+use client::Client;
 use unreadable::Unreadable;
 
 pub use begin::{BeginOptions, Begun, NewSession, Replaced};
@@ -98,6 +99,13 @@ pub struct Session {
     pub key: Key,
     /// The user; `None` in an anonymous session.
     pub user: Option<User>,
+}
+
+impl Session {
+    /// Whether the cookie outlives the browser; `None` if that was not recorded.
+    pub(crate) fn persistence(&self) -> Option<Persistence> {
+        Client::of(&self.key.data).persistence()
+    }
 }
 
 /// Why a session cookie is refused.

@@ -51,6 +51,7 @@ pub(crate) fn site(
     address: SocketAddr,
 ) -> anyhow::Result<Crossauth> {
     let mut settings = settings.clone();
+    settings.site.admin_endpoints.get_or_insert(true);
     let site = &mut settings.site.config;
     if site.base_url.is_none() {
         site.base_url = Some(BaseUrl::parse(&format!("http://{address}"))?);

@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub(crate) use address::{
-    Domain, FilePath, Hosts, Listen, LocalPath, Networks, Origins, Prefix, Url,
+    AdminPrefix, Domain, FilePath, Hosts, Listen, LocalPath, Networks, Origins, Prefix, Url,
 };
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;

@@ -152,17 +152,17 @@ pub(crate) use {alias, section};
 
 /// The names of a list that are not names of endpoints, each with the one that was meant; empty if
 /// all are.
-pub(crate) fn unknown_names<'a, K: Iterator<Item = &'static str>>(
+pub(crate) fn unknown_names<'a, K: Iterator<Item: Into<String>>>(
     listed: impl Iterator<Item = &'a String>,
     prefix: &str,
     known: impl Fn() -> K,
 ) -> String {
     let unknown = listed.filter_map(|given| {
         let name = ProtectedEndpoints::name(given, prefix);
-        if known().any(|known| known == name) {
+        if known().any(|known| known.into() == name) {
             return None;
         }
-        Some(match nearest(name, known().map(str::to_owned)) {
+        Some(match nearest(name, known().map(Into::into)) {
             Some(meant) => format!("`{name}` (did you mean `{meant}`?)"),
             None => format!("`{name}`"),
         })

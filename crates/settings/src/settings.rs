@@ -188,6 +188,7 @@ impl Settings {
                 reload_templates,
                 page_files: self.pages.by_page(),
                 error_codes: site.error_codes.unwrap_or(error_codes),
+                admin_endpoints: site.admin_endpoints.unwrap_or(site.config.admin_endpoints),
                 ..site.config.clone()
             })
             .cookies(self.cookies.config(self.database.tables))

@@ -21,8 +21,8 @@ use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Sources};
 
 use super::check::{
-    BuildError, add_host_prefix, check_cookies, csrf_header, footer_links, form_action, prefix,
-    target,
+    BuildError, add_host_prefix, admin_prefix, check_cookies, csrf_header, footer_links,
+    form_action, prefix, target,
 };
 use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig};
 use super::delivery::message_variables;
@@ -135,6 +135,12 @@ impl Builder {
     /// The path prefix of our routes; `/` if not set.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.site.prefix = prefix.into();
+        self
+    }
+
+    /// Adds the pages and endpoints of administration, which need a fresh login of an administrator.
+    pub fn admin_endpoints(mut self) -> Self {
+        self.site.admin_endpoints = true;
         self
     }
 
@@ -333,6 +339,8 @@ impl Builder {
             login_redirect: target(site.login_redirect.as_deref(), "login_redirect")?,
             logout_redirect: target(site.logout_redirect.as_deref(), "logout_redirect")?,
             prefix: prefix(&site.prefix)?,
+            admin_prefix: admin_prefix(site)?,
+            has_admin_endpoints: site.admin_endpoints,
             form_action: form_action(site.form_origins.as_deref())?,
             signup_fields: self.signup_fields.clone(),
             visible_fields: match &site.visible_fields {

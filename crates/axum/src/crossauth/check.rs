@@ -31,6 +31,9 @@ pub enum BuildError {
     /// The prefix is not a path.
     #[error("the prefix must be a path such as / or /auth/")]
     Prefix,
+    /// The prefix of administration is not a path, or is that of the site.
+    #[error("the prefix of administration must be a path such as /admin/, other than the prefix")]
+    AdminPrefix,
     /// A redirect target or a name contains characters that are not allowed in a header.
     #[error("{0} contains characters that are not allowed in a header")]
     InvalidHeader(&'static str),
@@ -148,6 +151,17 @@ pub(super) fn prefix(given: &str) -> Result<String, BuildError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
     let has_dot_segment = prefix.split('/').any(|segment| matches!(segment, "." | ".."));
     if prefix.chars().all(plain) && !has_dot_segment { Ok(prefix) } else { Err(BuildError::Prefix) }
+}
+
+/// The prefix of administration. With that of the site, its routes would hide others.
+pub(super) fn admin_prefix(site: &SiteConfig) -> Result<String, BuildError> {
+    let ours = prefix(&site.prefix)?;
+    let given = match &site.admin_prefix {
+        Some(given) => prefix(given).map_err(|_| BuildError::AdminPrefix)?,
+        None => format!("{ours}admin/"),
+    };
+    let hides_ours = given == ours || given == format!("{ours}api/");
+    if hides_ours { Err(BuildError::AdminPrefix) } else { Ok(given) }
 }
 
 pub(super) fn target(given: Option<&str>, name: &'static str) -> Result<String, BuildError> {

@@ -26,6 +26,12 @@ pub struct SiteConfig {
     pub danger_insecure_http: bool,
     /// The path prefix of our routes: `/`, or a path such as `/auth/`.
     pub prefix: String,
+    /// Whether the pages and endpoints of administration exist (upstream's
+    /// `enable_admin_endpoints`).
+    pub admin_endpoints: bool,
+    /// The path prefix of administration, such as `/admin/`. If not set, `admin/` below
+    /// [`prefix`](Self::prefix).
+    pub admin_prefix: Option<String>,
     /// The name of the site, as shown on its pages.
     pub name: String,
     /// Where to redirect after a login without a destination. If not set, `/`.
@@ -75,6 +81,8 @@ impl Default for SiteConfig {
             base_url: None,
             danger_insecure_http: false,
             prefix: "/".to_owned(),
+            admin_endpoints: false,
+            admin_prefix: None,
             name: "Crossauth".to_owned(),
             login_redirect: None,
             logout_redirect: None,

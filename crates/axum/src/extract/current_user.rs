@@ -3,12 +3,10 @@
 use std::ops::Deref;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use crossauth_core::error::ErrorCode;
 use crossauth_core::user::User;
 use http::request::Parts;
 use serde::{Serialize, Serializer};
 
-use crate::failure::Failure;
 use crate::rejection::Rejection;
 use crate::request::RequestInfo;
 use crate::visible_user::VisibleUser;
@@ -102,11 +100,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        if user.is_admin() {
-            Ok(Self(user))
-        } else {
-            Err(Failure::new(ErrorCode::InsufficientPriviledges).into())
-        }
+        user.info.require_admin()?;
+        Ok(Self(user))
     }
 }
 

@@ -240,9 +240,15 @@ fn template_reference_lists_every_variable() {
 fn defaults_copied_as_overrides_pass_the_check_without_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
-    for file in std::fs::read_dir(templates).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+    std::fs::create_dir(directory.path().join("admin")).unwrap();
+    for folder in ["", "admin/"] {
+        for file in std::fs::read_dir(format!("{templates}/{folder}")).unwrap() {
+            let file = file.unwrap();
+            if file.path().is_file() {
+                let name = file.file_name().into_string().unwrap();
+                std::fs::copy(file.path(), directory.path().join(folder).join(name)).unwrap();
+            }
+        }
     }
     let pages = Pages::open(PAGES, Some(directory.path().to_owned())).unwrap();
     let warnings = pages.check(PAGES).unwrap();

@@ -17,7 +17,12 @@ use crate::visible_user::VisibleUser;
 pub(crate) struct Common<'a> {
     /// Language of the page.
     pub(crate) lang: &'static str,
+    /// The prefix of our paths; on pages of administration, the prefix of these.
     pub(crate) url_prefix: &'a str,
+    /// The prefix of our paths, on pages of administration too.
+    pub(crate) site_prefix: &'a str,
+    /// The prefix of administration, if the user is an administrator and it is enabled.
+    pub(crate) admin_prefix: Option<&'a str>,
     pub(crate) site_name: &'a str,
     pub(crate) csrf_token: String,
     pub(crate) csp_nonce: &'a str,
@@ -41,6 +46,8 @@ impl<'a> Common<'a> {
         Self {
             lang: "en",
             url_prefix: "/auth/",
+            site_prefix: "/auth/",
+            admin_prefix: user.is_some_and(|user| user.admin).then_some("/auth/admin/"),
             site_name: "Northwind",
             csrf_token: "csrf-token".into(),
             csp_nonce: "nonce",

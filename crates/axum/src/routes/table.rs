@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::{HandlerResult, ROUTES};
+use super::{ADMIN_ROUTES, HandlerResult, ROUTES};
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::protection::{Checked, protect};
@@ -29,8 +29,10 @@ pub(crate) fn parameter_of(request: &Request) -> String {
 /// One of our routes.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// The path after the prefix. A last segment such as `{id}` stands for any text without `/`.
+    /// The path after the prefix of its area. A last segment such as `{id}` stands for any text
+    /// without `/`.
     pub(crate) path: &'static str,
+    pub(super) area: Area,
     access: Access,
     pub(super) feature: Feature,
     /// Whether it demands the second factor of users who have one, whatever is configured.
@@ -53,15 +55,35 @@ pub enum Access {
     LoggedInWithCsrfToken,
     /// Anyone with the token of a mailed link, which is part of the path.
     Link,
+    /// Administrators whose login is [fresh](crate::FreshUser); a safe endpoint.
+    Admin,
+    /// Administrators whose login is [fresh](crate::FreshUser), in requests that pass the CSRF
+    /// check.
+    AdminWithCsrfToken,
 }
 
 impl Access {
-    fn needs_user(self) -> bool {
+    /// The refusal of a request that has not authenticated as the endpoint demands. The CSRF token
+    /// is not checked here.
+    fn check(self, info: &RequestInfo, request: &Request) -> Result<(), Failure> {
         match self {
-            Self::LoggedIn | Self::LoggedInWithCsrfToken => true,
-            Self::Public | Self::CsrfToken | Self::Link => false,
+            Self::Public | Self::CsrfToken | Self::Link => Ok(()),
+            Self::LoggedIn | Self::LoggedInWithCsrfToken => info.require_user().map(drop),
+            Self::Admin | Self::AdminWithCsrfToken => {
+                info.require_admin()?;
+                info.require_fresh_login(request.headers())
+            }
         }
     }
+}
+
+/// The prefix below which a route is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Area {
+    /// That of the site.
+    Site,
+    /// That of administration.
+    Admin,
 }
 
 /// The feature that must be enabled for a route to exist.
@@ -82,6 +104,8 @@ pub(crate) enum Feature {
     PasswordReset,
     /// Links that take a change of address back, which need mail.
     AddressRestore,
+    /// Administration.
+    Admin,
 }
 
 /// Where routes are served.
@@ -124,7 +148,19 @@ impl Route {
         access: Access,
         handler: Handler,
     ) -> Self {
-        Self { method, path, access, feature: Feature::Always, demands_factor: false, handler }
+        let (area, feature) = (Area::Site, Feature::Always);
+        Self { method, path, area, access, feature, demands_factor: false, handler }
+    }
+
+    /// A route below the prefix of administration.
+    pub(super) const fn admin(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: Handler,
+    ) -> Self {
+        let (area, feature) = (Area::Admin, Feature::Admin);
+        Self { method, path, area, access, feature, demands_factor: false, handler }
     }
 
     pub(super) const fn of(mut self, feature: Feature) -> Self {
@@ -166,8 +202,8 @@ impl Route {
     /// The response of the handler, or the refusal of a visitor who must log in first. The handler
     /// itself checks the CSRF token, which may be in the body.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
-        if self.access.needs_user() && info.user().is_none() {
-            return Failure::login_needed().into_response();
+        if let Err(failure) = self.access.check(&info, &request) {
+            return failure.into_response();
         }
         let checked = if self.is_protected(&info) {
             Box::pin(protect(&info, request)).await
@@ -189,7 +225,8 @@ impl Route {
     fn is_protected(&self, info: &RequestInfo) -> bool {
         info.user().is_some_and(|user| user.factor2.is_some())
             && (self.demands_factor
-                || info.crossauth.config().protected.iter().any(|name| name == self.path))
+                || self.area == Area::Site
+                    && info.crossauth.config().protected.iter().any(|name| name == self.path))
     }
 }
 
@@ -216,7 +253,7 @@ impl Crossauth {
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let endpoint = |route: &Route| Endpoint {
             method: route.method.clone(),
-            path: self.path(route.path),
+            path: self.path_of(route),
             access: route.access,
         };
         self.routes_in(Scope::Application).map(endpoint).collect()
@@ -224,7 +261,15 @@ impl Crossauth {
 
     /// The routes that are enabled.
     pub(crate) fn routes_in(&self, scope: Scope) -> impl Iterator<Item = &'static Route> {
-        ROUTES.iter().filter(move |route| self.is_enabled(route, scope))
+        ROUTES.iter().chain(ADMIN_ROUTES).filter(move |route| self.is_enabled(route, scope))
+    }
+
+    /// The path of a route.
+    pub(crate) fn path_of(&self, route: &Route) -> String {
+        match route.area {
+            Area::Site => self.path(route.path),
+            Area::Admin => self.admin_path(route.path),
+        }
     }
 
     fn is_enabled(&self, route: &Route, scope: Scope) -> bool {
@@ -240,6 +285,7 @@ impl Crossauth {
             Feature::EmailVerification => self.auth().email_verification.is_enabled(),
             Feature::PasswordReset => self.auth().password_reset.is_enabled(),
             Feature::AddressRestore => self.auth().outbox.can_send(Channel::Email),
+            Feature::Admin => self.config().has_admin_endpoints,
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }
     }
@@ -251,9 +297,17 @@ impl Crossauth {
         method: &Method,
         path: &str,
     ) -> Option<&'static Route> {
-        let name = path.strip_prefix(self.config().prefix.as_str())?;
-        let is_requested = |route: &&Route| route.method == *method && route.matches(name);
-        let route = ROUTES.iter().find(is_requested)?;
+        let config = self.config();
+        let find = |prefix: &str, routes: &'static [Route]| {
+            let name = path.strip_prefix(prefix)?;
+            routes.iter().find(|route| route.method == *method && route.matches(name))
+        };
+        let admin = if config.has_admin_endpoints {
+            find(&config.admin_prefix, ADMIN_ROUTES)
+        } else {
+            None
+        };
+        let route = admin.or_else(|| find(&config.prefix, ROUTES))?;
         self.is_enabled(route, scope).then_some(route)
     }
 
@@ -289,9 +343,12 @@ impl Crossauth {
     /// The route from which a path differs only by a trailing slash: the prefix without it, or a
     /// name with one.
     pub(crate) fn without_trailing_slash(&self, path: &str) -> Option<String> {
-        let prefix = self.config().prefix.as_str();
-        if path.len() + 1 == prefix.len() && prefix.starts_with(path) {
-            return Some(prefix.to_owned());
+        let config = self.config();
+        let admin = config.has_admin_endpoints.then_some(&config.admin_prefix);
+        for prefix in admin.into_iter().chain([&config.prefix]) {
+            if path.len() + 1 == prefix.len() && prefix.starts_with(path) {
+                return Some(prefix.clone());
+            }
         }
         let path = path.strip_suffix('/')?;
         self.route_of(Scope::Application, &Method::GET, path).map(|_| path.to_owned())

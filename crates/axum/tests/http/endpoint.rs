@@ -45,7 +45,10 @@ const FIELDS: [&str; 20] = [
 impl Site {
     /// A site with all features.
     pub(crate) fn complete() -> Self {
-        Self::with(|site| site.preview_messages().factors(factors(&[])).login_redirect("/home"))
+        Self::with(|site| {
+            let site = site.admin_endpoints().preview_messages().factors(factors(&[]));
+            site.login_redirect("/home")
+        })
     }
 
     /// The paths of forms and their JSON twins.
@@ -56,21 +59,23 @@ impl Site {
         paths
     }
 
-    /// Browsers of users without and with a second factor.
+    /// Browsers of administrators without and with a second factor.
     pub(crate) async fn users(&self) -> [Browser; 2] {
         if let Some((user, _)) = self.found("eve").await {
             self.change(&user, UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() }).await;
         }
         let (bob, eve) = (self.logged_in("bob").await, self.logged_in("eve").await);
-        let (user, _) = self.found("eve").await.unwrap();
-        let factor2 = Patch::Set(FactorName::DUMMY);
-        self.change(&user, UserUpdate { factor2, ..UserUpdate::default() }).await;
+        for (name, factor2) in [("bob", Patch::Keep), ("eve", Patch::Set(FactorName::DUMMY))] {
+            let (user, _) = self.found(name).await.unwrap();
+            let admin = Some(true);
+            self.change(&user, UserUpdate { factor2, admin, ..UserUpdate::default() }).await;
+        }
         [bob, eve]
     }
 }
 
 fn needs_token(access: Access) -> bool {
-    matches!(access, Access::CsrfToken | Access::LoggedInWithCsrfToken)
+    matches!(access, Access::CsrfToken | Access::LoggedInWithCsrfToken | Access::AdminWithCsrfToken)
 }
 
 /// Whether an endpoint takes a form, or JSON in place of one.
@@ -301,7 +306,7 @@ async fn responses(site: &Site, value: &str) -> Vec<(String, TestResponse)> {
 #[tokio::test]
 async fn h1_h3_h6_h7_h8_every_response_is_escaped_and_has_its_headers() {
     let site = Site::with(|site| {
-        let site = site.preview_messages().factors(factors(&[]));
+        let site = site.admin_endpoints().preview_messages().factors(factors(&[]));
         site.base_url("https://id.example.com")
     });
     let script = "\"'><script>alert(1)</script>{{7*7}}{% raw %}";

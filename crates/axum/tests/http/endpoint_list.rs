@@ -14,15 +14,19 @@ use http::Method;
 use crate::browser::{Browser, request};
 use crate::site::Site;
 
+/// Endpoints that are served whatever is listed.
+const ALWAYS: [&str; 4] = ["setup", "dev/outbox", "reauthenticate", "api/reauthenticate"];
+
 /// The names of the endpoints that are served, without those of second factors.
 fn served(names: &[&str]) -> BTreeSet<String> {
     let site = Site::with(|site| {
         let none = FactorConfig { second: Vec::new(), ..FactorConfig::default() };
-        site.preview_messages().endpoints(names.to_vec()).factors(none)
+        let site = site.admin_endpoints().preview_messages();
+        site.endpoints(names.to_vec()).factors(none)
     });
     let paths = site.crossauth.endpoints().into_iter().map(|endpoint| endpoint.path);
     let names = paths.map(|path| path[1..].split("/{").next().unwrap().to_owned());
-    names.filter(|name| !["setup", "dev/outbox"].contains(&name.as_str())).collect()
+    names.filter(|name| !ALWAYS.contains(&name.as_str())).collect()
 }
 
 fn refused(names: &[&str]) -> BuildError {
@@ -52,6 +56,12 @@ fn lists_of_upstream_stand_for_their_members() {
     for name in ["allMinusOAuth", "AllEndpointsMinusOAuth"] {
         assert_eq!(served(&[name]), all, "{name}");
     }
+    let pages = served(&["SessionAdminPageEndpoints"]);
+    assert!(pages.contains("admin/selectuser") && !pages.contains("login"), "{pages:?}");
+    assert!(!pages.iter().any(|name| name.starts_with("admin/api/")), "{pages:?}");
+    let api = served(&["SessionAdminApiEndpoints"]);
+    assert!(api.iter().all(|name| name.starts_with("admin/api/")), "{api:?}");
+    assert_eq!(served(&["admin/selectuser"]), BTreeSet::from(["admin/selectuser".to_owned()]));
     // Upstream accepts these and never serves them.
     assert_eq!(served(&["login", "emailverified", "api/factor2"]).len(), 1);
 }
@@ -76,7 +86,7 @@ fn endpoints_of_second_factors_are_added() {
 fn unknown_and_disabled_endpoints_are_errors() {
     let unknown = refused(&["login", "singup"]);
     assert!(matches!(&unknown, BuildError::UnknownEndpoint(name) if name == "singup"), "{unknown}");
-    for name in ["verifyemail", "api/requestpasswordreset"] {
+    for name in ["verifyemail", "api/requestpasswordreset", "admin/selectuser"] {
         let off = refused(&["login", name]);
         assert!(matches!(&off, BuildError::DisabledEndpoint(it) if it == name), "{off}");
     }

@@ -12,6 +12,7 @@ mod failure;
 mod site;
 mod stale_link;
 
+mod admin;
 mod application;
 mod attack;
 mod change_factor2;
@@ -39,6 +40,7 @@ mod persistence;
 mod preview;
 mod profile;
 mod profile_factor;
+mod reauthenticate;
 mod recovery_codes;
 mod redirect;
 mod reference;

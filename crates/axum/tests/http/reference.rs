@@ -13,8 +13,8 @@ const HEADER: &str = "| request | takes | returns |";
 
 #[tokio::test]
 async fn documented_endpoints_are_those_of_the_router() {
-    // Mail enables all features of the router.
-    let site = Site::with_mail();
+    // Mail and administration are all features of the router.
+    let site = Site::administered();
     let built = site.crossauth.endpoints().into_iter();
     let built: BTreeSet<_> =
         built.map(|it| format!("{} {}", it.method, it.path.trim_start_matches('/'))).collect();
@@ -33,18 +33,18 @@ async fn documented_endpoints_are_those_of_the_router() {
 fn cell_names_methods_and_paths() {
     let page = format!(
         "# T\n\n{HEADER}\n|---|---|---|\n| `GET a`, `POST` with a token | `x` | `y` |\n\
-         | `GET b.css`, `b.js` | | |\n\n| `GET z` |"
+         | `GET b.css`, `b.js` | | |\n\n| `GET z` |\n\n{HEADER}\n|---|\n| `GET d` | |"
     );
-    let expected = ["GET a", "GET b.css", "GET b.js", "POST a"];
+    let expected = ["GET a", "GET b.css", "GET b.js", "GET d", "POST a"];
     assert_eq!(documented(&page), BTreeSet::from(expected.map(str::to_owned)));
 }
 
-/// The requests in the first column, as `GET login`. A method alone is of the path before it, a
+/// The requests in the first column of each table, as `GET login`. A method alone is of the path before it, a
 /// path alone of the method before it.
 fn documented(page: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let rows = page.lines().skip_while(|line| *line != HEADER).skip(2);
-    for row in rows.take_while(|line| line.starts_with('|')) {
+    let tables = page.split(HEADER).skip(1).map(|table| table.lines().skip(2));
+    for row in tables.flat_map(|table| table.take_while(|line| line.starts_with('|'))) {
         let (mut method, mut path) = ("", "");
         for code in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
             match code.split_once(' ') {

@@ -64,7 +64,8 @@ pub struct FactorConfig {
     pub friendly_names: HashMap<FactorName, String>,
     /// How long a code that was sent is valid; ten minutes at most.
     pub code_lifetime: Duration,
-    /// How long after a login the password need not be typed again to set up a first factor.
+    /// How long a login is fresh: the time in which the password need not be typed again to set up
+    /// a first factor, to change the address, or to administer accounts.
     pub fresh_for: Duration,
     /// How long a device is known on which a user passed the second factor; `None` if devices
     /// cannot be remembered.

@@ -133,6 +133,26 @@ impl Kind for Prefix {
     }
 }
 
+/// The path prefix of administration, which upstream's documentation has without the first slash.
+pub(crate) struct AdminPrefix;
+
+impl Kind for AdminPrefix {
+    type Value = String;
+    const EXPECTS: &'static str = "a path of letters, digits, `-`, `_`, `.` and `~` such as \
+        `/admin/`, without `.` or `..` between slashes";
+
+    fn parse(raw: &Raw) -> Result<String, Reason> {
+        let text = raw.text()?;
+        let slash = if text.starts_with('/') { "" } else { "/" };
+        let rooted = Raw::Text(format!("{slash}{text}"));
+        Prefix::parse(&rooted).map_err(|_| Reason::expected(Self::EXPECTS))
+    }
+
+    fn show(value: &String) -> Option<String> {
+        Some(value.clone())
+    }
+}
+
 /// The domain of a cookie.
 pub(crate) struct Domain;
 

@@ -89,6 +89,16 @@ fn prefix_is_a_plain_path() {
 }
 
 #[test]
+fn prefix_of_administration_may_lack_its_first_slash() {
+    for text in ["/admin/", "admin/", "admin"] {
+        assert!(parse::<AdminPrefix>(text).unwrap().starts_with("/admin"), "{text}");
+    }
+    for text in ["//admin", "a//b", "../admin", "a b"] {
+        assert!(parse::<AdminPrefix>(text).is_none(), "{text}");
+    }
+}
+
+#[test]
 fn domain_is_valid_in_a_cookie() {
     for text in ["example.com", "a-b.example"] {
         assert!(parse::<Domain>(text).is_some(), "{text}");

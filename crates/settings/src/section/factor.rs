@@ -76,7 +76,8 @@ section! { SecondFactors {
     /// How long a code that was sent is valid; ten minutes at most.
     "factor2.code_lifetime": Span => code_lifetime,
         upstream "EMAIL_AUTHENTICATOR_TOKEN_EXPIRES" "SMS_AUTHENTICATOR_TOKEN_EXPIRES";
-    /// How long after a login the password need not be typed again to set up a second factor.
+    /// How long a login is fresh: the time in which the password need not be typed again to set up a
+    /// second factor, to change the e-mail address, or to administer accounts.
     "factor2.fresh_for": Span => fresh_for;
     /// Danger: a second factor `dummyFactor2` with this fixed code, for development and tests. It
     /// protects nothing, and is refused unless `dev` is set.

@@ -8,8 +8,8 @@ use crossauth_core::secret::ServerSecret;
 
 use super::{section, unknown_names};
 use crate::kind::{
-    Choice, FilePath, Flag, List, LocalPath, Optional, Origins, Prefix, SecretText, Text, Url,
-    words,
+    AdminPrefix, Choice, FilePath, Flag, List, LocalPath, Optional, Origins, Prefix, SecretText,
+    Text, Url, words,
 };
 use crate::rule::Rules;
 
@@ -25,6 +25,8 @@ pub struct Site {
     pub dev: bool,
     /// How error codes are numbered, if set explicitly.
     pub error_codes: Option<Numbering>,
+    /// Whether the pages and endpoints of administration exist, if set explicitly.
+    pub admin_endpoints: Option<bool>,
 }
 
 words! { Numbering, "`python` or `typescript`" {
@@ -48,6 +50,12 @@ section! { Site {
     "site_name": Text => config.name;
     /// The path prefix of all pages and endpoints.
     "prefix": Prefix => config.prefix;
+    /// Whether the pages and endpoints of administration exist. If not set, they do on the server,
+    /// and not in an application. They need a login that is not older than `factor2.fresh_for`.
+    "admin_endpoints": Optional<Flag> => admin_endpoints, upstream "ENABLE_ADMIN_ENDPOINTS";
+    /// The path prefix of the pages and endpoints of administration. If not set, `admin/` below
+    /// `prefix`.
+    "admin_prefix": Optional<AdminPrefix> => config.admin_prefix;
     /// Where to redirect after a login without a destination. If not set, `prefix` on the server
     /// and `/` in an application.
     "login_redirect": Optional<LocalPath> => config.login_redirect;

@@ -143,8 +143,6 @@ fn each_setting_of_upstream_is_read_under_its_name_and_ours() {
 #[test]
 fn settings_of_parts_that_do_not_exist_yet_are_errors() {
     for name in [
-        "ADMIN_PREFIX",
-        "ENABLE_ADMIN_ENDPOINTS",
         "ENABLE_OAUTH_CLIENT_MANAGEMENT",
         "LDAP_URL",
         "LDAP_AUTO_CREATE_ACCOUNT",

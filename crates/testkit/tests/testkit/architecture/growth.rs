@@ -43,6 +43,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::PasswordRejection",
             "core::ProfileChange",
             "core::Refusal",
+            "core::Renewal",
             "core::Rule",
             "core::SendError",
             "core::SessionRefused",

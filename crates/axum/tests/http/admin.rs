@@ -1,0 +1,26 @@
+//! The routes of administration.
+
+mod access;
+
+use crossauth_core::account::Role;
+
+use crate::browser::Browser;
+use crate::site::Site;
+
+impl Site {
+    /// A site with administration, mail and all factors.
+    pub(crate) fn administered() -> Self {
+        Self::with(|site| {
+            site.admin_endpoints().preview_messages().factors(crate::factor::factors(&[]))
+        })
+    }
+
+    /// A browser in which an administrator has just logged in; creates the account if it does not
+    /// exist.
+    pub(crate) async fn administrator(&self, username: &str) -> Browser {
+        if self.found(username).await.is_none() {
+            self.account(username, Role::Administrator).await;
+        }
+        self.logged_in(username).await
+    }
+}
