@@ -1,31 +1,44 @@
-//! Test support for applications: logged-in users, without a form and without expensive password
-//! hashing. Requires the feature `testkit`. The suites for stores are in the crate
-//! `crossauth-testkit`.
+//! Test support for applications: a whole site in memory, with users who are logged in, a clock that
+//! the test sets, and the messages that users get. No network, no sleeping, no expensive password
+//! hashing. Requires the feature `testkit`.
 //!
 //! ```
-//! use axum::{Router, body::Body, http::Request, routing::post};
-//! use crossauth_axum::{CsrfChecked, CurrentUser, testkit};
-//! use tower::ServiceExt;
+//! use std::time::Duration;
 //!
-//! async fn greet(_: CsrfChecked, user: CurrentUser) -> String {
-//!     format!("Hello, {}", user.username)
+//! use axum::{Router, routing::post};
+//! use crossauth_axum::{Crossauth, CsrfChecked, CurrentUser, testkit};
+//! use serde_json::json;
+//!
+//! fn application(crossauth: &Crossauth) -> Router {
+//!     let greet = post(async |_: CsrfChecked, user: CurrentUser| format!("Hello, {}", user.username));
+//!     crossauth.mount(Router::new().route("/greet", greet))
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let crossauth = testkit::crossauth();
-//! let app: Router = crossauth.mount(Router::new().route("/greet", post(greet)));
+//! // #[tokio::test]
+//! let site = testkit::Site::new(application);
+//! let mut bob = site.logged_in("bob").await;
+//! assert_eq!(bob.post("/greet", json!({})).await.text(), "Hello, bob");
 //!
-//! let bob = testkit::logged_in(&crossauth, "bob").await;
-//! let request = bob.authorize(Request::post("/greet")).body(Body::empty())?;
-//! let response = app.oneshot(request).await?;
-//! assert_eq!(response.status(), 200);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # })?;
+//! site.clock.advance(Duration::from_hours(31 * 24)); // the session has expired
+//! assert_eq!(bob.post("/greet", json!({})).await.status, 401);
+//! # });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Site`] is the site, [`Browser`] a visitor, [`Site::messages`] the mailbox. A test that sends
+//! its requests by other means adds the [headers](LoggedIn::headers) of a user. The suites for
+//! stores are in the crate `crossauth-testkit`.
+
+mod browser;
+mod message;
+mod site;
+
+use std::sync::Arc;
 
 use crossauth_core::account::{AccountForm, Role};
 use crossauth_core::key::Owner;
+use crossauth_core::outbox::Delivery;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
 use crossauth_core::session::{BeginOptions, Begun};
@@ -38,15 +51,24 @@ use serde_json::{Map, Value};
 use crate::crossauth::{Builder, Crossauth};
 use crate::routes::PAGES;
 
+pub use browser::{Browser, Response};
+pub use crossauth_core::clock::FixedClock;
+pub use message::Message;
+use message::PlainMessages;
+pub use site::Site;
+
 /// The password of every user that this module creates.
 pub const PASSWORD: &str = "correct horse battery staple 7";
 
-/// A builder with in-memory storage, a known secret, and fast password hashes.
+/// A builder with in-memory storage, a known secret, fast password hashes, and plain texts of
+/// messages.
 pub fn builder() -> Builder {
     let params = Argon2idParams { memory_kib: 8, passes: 1, lanes: 1 };
+    let delivery = Delivery { renderer: Arc::new(PlainMessages), ..Delivery::default() };
     Crossauth::builder()
         .secret("the public secret of the testkit")
         .storage(MemoryStorage::new(Normalization::default()).storage())
+        .delivery(delivery)
         .hasher(HasherConfig { new_hashes: NewHashes::Argon2id(params), ..HasherConfig::default() })
 }
 

@@ -6,7 +6,7 @@
 //! | `sqlite`, `postgres` | the storage |
 //! | `mail` | e-mail by SMTP and text messages by Twilio |
 //! | `settings` | a builder from a TOML file and the environment |
-//! | `testkit` | logged-in users for the tests of an application |
+//! | `testkit` | a site in memory for the tests of an application |
 //!
 //! With `axum` and `sqlite`, an Axum application gets sign-up, login, sessions, pages and typed
 //! extractors:
@@ -59,7 +59,7 @@
 | configure by a file and the environment | [`settings::builder`] |
 | open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`TableMap`] |
 | implement another storage | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
-| test with a logged-in user | [`testkit`] |
+| test an application | [`testkit`] |
 "
 )]
 //!

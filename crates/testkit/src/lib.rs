@@ -1,6 +1,7 @@
 //! Test support for Crossauth: conformance suites for stores, a fixed clock, seeded randomness,
 //! and, with the features of these names, the `server` binary as a process, a headless `browser`, a
-//! `postgres` database, and a server that receives `mail`.
+//! `postgres` database, and a server that receives `mail`. Applications test with the feature
+//! `testkit` of the crate `crossauth`.
 //!
 //! To add one more store, run the suites on it:
 //!

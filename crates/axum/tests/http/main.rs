@@ -54,4 +54,5 @@ mod signup;
 mod signup_factor;
 mod signup_taken;
 mod template;
+mod testkit;
 mod user_for_session_key;

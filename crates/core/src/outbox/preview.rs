@@ -64,6 +64,11 @@ impl Preview {
         self.0.lock().iter().rev().cloned().collect()
     }
 
+    /// Removes the messages and returns them, the latest last.
+    pub fn take(&self) -> Vec<PreviewedMessage> {
+        self.0.lock().drain(..).collect()
+    }
+
     pub(super) fn keep(&self, message: PreviewedMessage) {
         let PreviewedMessage { to, rendered, .. } = &message;
         tracing::info!(
@@ -102,6 +107,9 @@ mod tests {
         }
         let kept = preview.messages();
         assert_eq!((kept.len(), &*kept[0].id, &*kept[99].id), (100, "149", "50"));
+        let taken = preview.take();
+        assert_eq!((taken.len(), &*taken[0].id, &*taken[99].id), (100, "50", "149"));
+        assert!(preview.messages().is_empty());
     }
 
     #[test]

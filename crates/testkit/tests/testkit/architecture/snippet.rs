@@ -36,6 +36,24 @@ fn no_snippet_is_exempt_from_compilation() {
     }
 }
 
+/// The first program of the tutorial is replaced by the second, to which the test is added.
+#[test]
+fn tutorial_shows_its_example() {
+    let read = |path| fs::read_to_string(root().join(path)).unwrap();
+    let tutorial = read("docs/tutorial/first-application.md");
+    let blocks = tutorial.split("```rust").skip(1).map(|block| {
+        let (_, code) = block.split_once('\n').unwrap();
+        code.split("```").next().unwrap()
+    });
+    let blocks: Vec<&str> = blocks.collect();
+    let [_, program, test] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let example = read("examples/guestbook/src/main.rs");
+    assert!(
+        example == format!("{program}\n{test}"),
+        "examples/guestbook differs from the tutorial"
+    );
+}
+
 #[test]
 fn fences_of_rust_are_found() {
     let page =
