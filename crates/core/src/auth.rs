@@ -1,10 +1,9 @@
 //! All use cases over one storage.
 
+mod task;
+
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -22,7 +21,6 @@ use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
 use crate::fresh_login::FreshLogin;
 use crate::hooks::Hooks;
-use crate::housekeeping;
 use crate::login::Login;
 use crate::mail_request::{MailRequestWorker, MailRequests};
 use crate::message::{Channel, Messages};
@@ -43,6 +41,8 @@ use crate::storage::Storage;
 use crate::token::Tokens;
 use crate::user::User;
 use crate::vault::Vault;
+use task::Restarts;
+pub(crate) use task::catch_panic;
 
 /// Configuration of the use cases.
 #[derive(Debug)]
@@ -183,6 +183,7 @@ pub struct Auth {
     /// The messages that wait to be sent.
     pub outbox: Arc<Outbox>,
     mail_requests: Arc<MailRequestWorker>,
+    restarts: Restarts,
     deps: Deps,
 }
 
@@ -245,6 +246,7 @@ impl Auth {
             login,
             accounts,
             sessions,
+            restarts: Restarts::default(),
             deps,
         })
     }
@@ -268,37 +270,18 @@ impl Auth {
         self.outbox.stop(deadline.saturating_duration_since(Instant::now())).await;
     }
 
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.deps.hasher
+    }
+
+    pub(crate) fn task_restarts(&self) -> u64 {
+        self.restarts.count()
+    }
+
     /// Handles the requests for mail that wait, such as those to reset a password, which the
     /// [`tasks`](Self::tasks) do otherwise. For tests.
     pub async fn handle_mail_requests(&self) {
         self.mail_requests.handle_waiting().await;
-    }
-
-    /// The background tasks: sending messages, handling requests for mail, deleting expired keys and
-    /// old messages, and recording when sessions were last used.
-    /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
-    /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
-    /// another runtime, too.
-    pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
-        let Deps { storage, clock, .. } = &self.deps;
-        let purge = housekeeping::purge_loop(storage, clock.clone());
-        let record = self.sessions.record_activity();
-        let send = self.outbox.clone().run();
-        let requested = self.mail_requests.run();
-        async move {
-            let (mut purge, mut record, mut send) = (pin!(purge), pin!(record), pin!(send));
-            let mut requested = pin!(requested);
-            poll_fn(|context| {
-                // The first ends with this `Auth`; the purge may detect that ten minutes later.
-                let recorded = record.as_mut().poll(context);
-                let purged = purge.as_mut().poll(context);
-                let stopped = send.as_mut().poll(context);
-                let handled = requested.as_mut().poll(context);
-                let all = [recorded, purged, stopped, handled];
-                if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
-            })
-            .await;
-        }
     }
 }
 

@@ -34,32 +34,43 @@ const PROBATION: Duration = Duration::from_hours(7 * 24);
 /// Number of rows deleted per step.
 const STEP: u32 = 500;
 
-/// Deletes expired rows now and every ten minutes, while the stores are in use.
-pub(crate) fn purge_loop(
-    storage: &Storage,
-    clock: Arc<dyn Clock>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let Storage { keys, outbox, attempts, .. } = storage;
-    run(Arc::downgrade(keys), Arc::downgrade(outbox), Arc::downgrade(attempts), clock)
-}
-
-async fn run(
+/// Deletes expired rows while the stores are in use, which it does not keep alive.
+#[derive(Clone)]
+pub(crate) struct Purge {
     keys: Weak<dyn KeyStore>,
     outbox: Weak<dyn OutboxStore>,
     attempts: Weak<dyn AttemptStore>,
     clock: Arc<dyn Clock>,
-) {
-    let mut trust = Trust::new(&*clock);
-    while let (Some(keys), Some(outbox), Some(attempts)) =
-        (keys.upgrade(), outbox.upgrade(), attempts.upgrade())
-    {
-        match round(&*keys, &*outbox, &*attempts, &mut trust, &*clock).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
-            Err(error) => tracing::warn!(%error, "cannot remove expired keys; trying again later"),
+}
+
+impl Purge {
+    pub(crate) fn new(storage: &Storage, clock: Arc<dyn Clock>) -> Self {
+        let Storage { keys, outbox, attempts, .. } = storage;
+        Self {
+            keys: Arc::downgrade(keys),
+            outbox: Arc::downgrade(outbox),
+            attempts: Arc::downgrade(attempts),
+            clock,
         }
-        drop((keys, outbox, attempts));
-        tokio::time::sleep(INTERVAL).await;
+    }
+
+    /// Deletes now and every ten minutes.
+    pub(crate) async fn run(self) {
+        let Self { keys, outbox, attempts, clock } = self;
+        let mut trust = Trust::new(&*clock);
+        while let (Some(keys), Some(outbox), Some(attempts)) =
+            (keys.upgrade(), outbox.upgrade(), attempts.upgrade())
+        {
+            match round(&*keys, &*outbox, &*attempts, &mut trust, &*clock).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot remove expired keys; trying again later");
+                }
+            }
+            drop((keys, outbox, attempts));
+            tokio::time::sleep(INTERVAL).await;
+        }
     }
 }
 

@@ -63,6 +63,7 @@ pub mod key;
 pub mod login;
 mod mail_request;
 pub mod message;
+pub mod metric;
 mod notice;
 pub mod outbox;
 pub mod password;

@@ -7,7 +7,7 @@
 //! request that a crash interrupts is lost, and its user can repeat it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -82,14 +82,11 @@ pub(crate) struct MailRequestWorker {
 
 impl MailRequestWorker {
     /// Handles requests for as long as the worker exists, which this future does not keep alive.
-    pub(crate) fn run(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        let (worker, requests) = (Arc::downgrade(self), self.requests.clone());
-        async move {
-            while let Some(worker) = worker.upgrade() {
-                worker.handle_waiting().await;
-                drop(worker);
-                requests.added.notified().await;
-            }
+    pub(crate) async fn run(worker: Weak<Self>, requests: Arc<MailRequests>) {
+        while let Some(worker) = worker.upgrade() {
+            worker.handle_waiting().await;
+            drop(worker);
+            requests.added.notified().await;
         }
     }
 

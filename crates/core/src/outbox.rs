@@ -19,10 +19,12 @@ mod worker;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::message::{Channel, Message, Messages};
+use crate::metric::MessageMetrics;
 use crate::storage::{ListedMessage, MessagePosition, MessageState, OutboxStore, StorageError};
 
 use attempt::Attempts;
@@ -45,6 +47,15 @@ pub struct Outbox {
     clock: Arc<dyn Clock>,
     attempts: Attempts,
     claims: Claims,
+    counters: Counters,
+}
+
+/// Outcomes of attempts since the start.
+#[derive(Default)]
+struct Counters {
+    sent: AtomicU64,
+    retried: AtomicU64,
+    given_up: AtomicU64,
 }
 
 impl fmt::Debug for Outbox {
@@ -61,7 +72,22 @@ impl Outbox {
         delivery: Delivery,
     ) -> Self {
         let attempts = Attempts { clock: clock.clone(), messages, delivery };
-        Self { store, clock, attempts, claims: Claims::default() }
+        Self { store, clock, attempts, claims: Claims::default(), counters: Counters::default() }
+    }
+
+    /// The outcomes of attempts to send messages since the start.
+    pub fn metrics(&self) -> MessageMetrics {
+        let Counters { sent, retried, given_up } = &self.counters;
+        MessageMetrics {
+            sent: sent.load(Ordering::Relaxed),
+            retried: retried.load(Ordering::Relaxed),
+            given_up: given_up.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The number of messages in a state.
+    pub async fn count(&self, state: MessageState) -> Result<u64, StorageError> {
+        self.store.count(state).await
     }
 
     /// Stores messages to send, where nothing else is stored with them.

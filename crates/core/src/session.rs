@@ -43,7 +43,7 @@ use crate::storage::{
 };
 use crate::user::{Refusal, StateChecks, User};
 use crate::visitor::Visitor;
-use activity::Activity;
+use activity::{Activity, Recorder};
 use client::Client;
 use unreadable::Unreadable;
 
@@ -250,9 +250,9 @@ impl Sessions {
         }
     }
 
-    /// Writes recorded uses to storage until this `Sessions` is dropped.
-    pub(crate) fn record_activity(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.activity.record(&self.keys)
+    /// The task that writes recorded uses to storage until this `Sessions` is dropped.
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.activity.recorder(&self.keys)
     }
 
     /// Ends a session. Ending an absent session is not an error.

@@ -145,9 +145,9 @@ pub mod domain {
     pub use crossauth_core::{
         Auth, AuthConfig, RECOVERY_CODE, Rejection, Sources, account, clock, cookie, crypto, csrf,
         device, email_link, email_verification, enrolment, error, factor, form, fresh_login, hooks,
-        key, login, message, outbox, password, password_change, password_reset, profile, protected,
-        random, reauthentication, recovery, secret, session, setup, signup, storage, token, user,
-        visitor,
+        key, login, message, metric, outbox, password, password_change, password_reset, profile,
+        protected, random, reauthentication, recovery, secret, session, setup, signup, storage,
+        token, user, visitor,
     };
 }
 

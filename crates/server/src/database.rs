@@ -147,6 +147,11 @@ fn warn_if_of_others(settings: &Settings, data: &DataDirectory) {
     }
 }
 
+/// The SQLite file; `None` with a database server.
+pub(crate) fn file(settings: &Settings, data: &DataDirectory) -> Option<PathBuf> {
+    settings.database.url.is_none().then(|| path(settings, data))
+}
+
 /// The path of the SQLite file.
 fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())

@@ -16,6 +16,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 
+use crate::metrics::CountEvents;
 pub(crate) use queue::Flush;
 use queue::Queue;
 
@@ -33,7 +34,8 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
     // Only our crates: traces of other crates contain headers, including cookies.
     let ours = Targets::new().with_target("crossauth", level);
     let lines = fmt::layer().with_writer(queue);
-    let registry = tracing_subscriber::registry();
+    let counted = Targets::new().with_target("crossauth", LevelFilter::WARN);
+    let registry = tracing_subscriber::registry().with(CountEvents.with_filter(counted));
     let format = settings.log.format;
     match format {
         LogFormat::Text => {

@@ -6,6 +6,7 @@ mod command;
 mod data;
 mod database;
 mod log;
+mod metrics;
 mod process;
 mod report;
 mod serve;

@@ -16,18 +16,22 @@ mod stream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_axum::{Crossauth, Site};
+use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_settings::Settings;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::metrics::{MetricsListener, Report, RequestMetrics};
 use connection::Connections;
 pub(crate) use health::{Probe, Readiness};
-use open::OpenConnections;
+pub(crate) use open::OpenConnections;
 use phase::Limits;
 use request::Gate;
 pub(crate) use signal::StopSignals;
@@ -54,10 +58,37 @@ pub(crate) struct Application {
     pub(crate) crossauth: Crossauth,
     /// The readiness for load balancers.
     pub(crate) readiness: Arc<Readiness>,
+    /// Where metrics are served, if they are.
+    pub(crate) metrics: Option<MetricsListener>,
+    /// The SQLite file; `None` with a database server.
+    pub(crate) database: Option<PathBuf>,
 }
 
-/// Explains why listening on an address failed, with a hint.
-pub(crate) fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Error {
+impl Application {
+    /// Serves the metrics, if they are to be served, in a task of `tasks`. Returns the counters of
+    /// requests.
+    fn serve_metrics(
+        &mut self,
+        open: &Arc<OpenConnections>,
+        tasks: &mut JoinSet<()>,
+    ) -> Option<Arc<RequestMetrics>> {
+        let listener = self.metrics.take()?;
+        let requests = Arc::new(RequestMetrics::default());
+        let report = Report {
+            requests: Arc::clone(&requests),
+            connections: Arc::clone(open),
+            readiness: Arc::clone(&self.readiness),
+            crossauth: self.crossauth.clone(),
+            database: self.database.take(),
+            started: SystemClock.now(),
+        };
+        tasks.spawn(listener.serve(report));
+        Some(requests)
+    }
+}
+
+/// Explains why listening on an address failed, with a hint and the option that sets the address.
+pub(crate) fn cannot_listen(address: SocketAddr, option: &str, error: io::Error) -> anyhow::Error {
     let is = |kind| error.kind() == kind;
     let hint = if is(io::ErrorKind::AddrInUse) {
         "; another program is listening on it"
@@ -68,7 +99,7 @@ pub(crate) fn cannot_listen(address: SocketAddr, error: io::Error) -> anyhow::Er
     } else {
         ""
     };
-    let context = format!("cannot listen on {address}{hint}; choose an address with --listen");
+    let context = format!("cannot listen on {address}{hint}; choose an address with {option}");
     anyhow::Error::from(error).context(context)
 }
 
@@ -76,7 +107,7 @@ impl Server {
     /// Listens on an address. Connections are queued until [`run`](Self::run).
     pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         let bound = TcpListener::bind(address).await;
-        let listener = bound.map_err(|error| cannot_listen(address, error))?;
+        let listener = bound.map_err(|error| cannot_listen(address, "--listen", error))?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
@@ -90,7 +121,7 @@ impl Server {
     /// second signal stops immediately.
     pub(crate) async fn run(
         self,
-        application: Application,
+        mut application: Application,
         settings: &Settings,
         mut signals: StopSignals,
     ) {
@@ -104,7 +135,10 @@ impl Server {
         };
         let readiness = Arc::clone(&application.readiness);
         let crossauth = application.crossauth.clone();
-        let connections = Connections::new(Gate::new(application, settings), limits);
+        // They end with this function.
+        let mut tasks = JoinSet::new();
+        let counters = application.serve_metrics(&open, &mut tasks);
+        let connections = Connections::new(Gate::new(application, settings, counters), limits);
         let stages = self.stages(settings);
         let listener = Arc::new(self.listener);
         let mut accepting = Box::pin(accept(Arc::clone(&listener), &connections, &open));

@@ -22,8 +22,8 @@ use crate::problem::Problem;
 use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Mail, PageFiles, Passwords, SecondFactors, Section,
-    Server, Setting, Shutdown, Signup, Site, Sms, Tables, email_verification, limit,
+    Connections, Cookies, Database, Log, Mail, Metrics, PageFiles, Passwords, SecondFactors,
+    Section, Server, Setting, Shutdown, Signup, Site, Sms, Tables, email_verification, limit,
     password_reset,
 };
 
@@ -85,6 +85,8 @@ sections! {
     shutdown: Shutdown, Server;
     /// Logging.
     log: Log, Server;
+    /// Metrics.
+    metrics: Metrics, Server;
 }
 
 impl Settings {
@@ -107,6 +109,7 @@ impl Settings {
         if program == Program::Server {
             self.server.check(&self.site, rules);
             self.database.check(rules);
+            self.metrics.check(&self.server, rules);
         }
         self.cookies.check(&self.site, rules);
         self.passwords.check(self.database.tables, rules);

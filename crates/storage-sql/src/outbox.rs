@@ -43,6 +43,7 @@ pub(crate) struct OutboxSql {
 struct List {
     first: Statement,
     after: Statement,
+    count: Statement,
 }
 
 impl OutboxSql {
@@ -80,6 +81,13 @@ impl OutboxSql {
                 "DELETE FROM crossauth_outbox WHERE id IN (SELECT id FROM crossauth_outbox \
                  WHERE died IS NOT NULL AND died < ? LIMIT ?)",
             ),
+        }
+    }
+
+    fn list(&self, state: MessageState) -> &List {
+        match state {
+            MessageState::Waiting => &self.waiting,
+            MessageState::Dead => &self.dead,
         }
     }
 
@@ -177,7 +185,12 @@ impl List {
                  ORDER BY created DESC, id DESC LIMIT ?"
             ))
         };
-        Self { first: list(""), after: list(" AND (created < ? OR created = ? AND id < ?)") }
+        let count = format!("SELECT COUNT(*) FROM crossauth_outbox WHERE {condition}");
+        Self {
+            first: list(""),
+            after: list(" AND (created < ? OR created = ? AND id < ?)"),
+            count: Statement::new(count),
+        }
     }
 }
 
@@ -280,10 +293,7 @@ impl<D: Database> OutboxStore for SqlOutboxStore<D> {
         after: Option<MessagePosition<'_>>,
         limit: u32,
     ) -> Result<Vec<ListedMessage>, StorageError> {
-        let list = match state {
-            MessageState::Waiting => &self.sql.waiting,
-            MessageState::Dead => &self.sql.dead,
-        };
+        let list = self.sql.list(state);
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| sql.listed(row);
         let limit = Value::from(i64::from(limit));
@@ -296,6 +306,12 @@ impl<D: Database> OutboxStore for SqlOutboxStore<D> {
             }
         };
         skip_bad_rows(rows)
+    }
+
+    async fn count(&self, state: MessageState) -> Result<u64, StorageError> {
+        let decode = |row: &dyn Row| row.value(0)?.integer();
+        let count = self.database.find(&self.sql.list(state).count, &[], decode).await?;
+        u64::try_from(count.unwrap_or_default()).map_err(StorageError::bad_row)
     }
 
     async fn requeue(

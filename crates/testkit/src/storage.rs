@@ -350,6 +350,10 @@ impl OutboxStore for TestStorage {
         pass_on!(self, "outbox.list", outbox.list(state, after, limit))
     }
 
+    async fn count(&self, state: MessageState) -> Result<u64, StorageError> {
+        pass_on!(self, "outbox.count", outbox.count(state))
+    }
+
     async fn requeue(
         &self,
         id: &str,

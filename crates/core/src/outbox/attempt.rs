@@ -1,11 +1,13 @@
 //! One attempt to send a message.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::{Delivery, Mail, PreviewedMessage, Rendered, SendError};
+use crate::auth::catch_panic;
 use crate::clock::{Clock, Timestamp};
 use crate::message::{Content, Message, Messages, Recipient};
 use crate::storage::{Queued, Settlement};
@@ -44,9 +46,10 @@ impl Attempts {
         }
         let error = match self.messages.open(message) {
             Err(error) => SendError::Permanent(error.to_string()),
-            Ok(content) => match self.deliver(message, &content).await {
-                Ok(()) => return Settlement::Sent,
-                Err(error) => hide(error, &content),
+            Ok(content) => match catch_panic(pin!(self.deliver(message, &content))).await {
+                Some(Ok(())) => return Settlement::Sent,
+                Some(Err(error)) => hide(error, &content),
+                None => SendError::Temporary("what sends the message panicked".to_owned()),
             },
         };
         match error {

@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::Outbox;
+use super::{Counters, Outbox};
 use crate::storage::{Queued, Settlement, StorageError};
 
 /// Messages that are sent at once.
@@ -63,6 +64,13 @@ impl Outbox {
 
     async fn send(&self, queued: &Queued) {
         let settlement = self.attempts.send(queued).await;
+        let Counters { sent, retried, given_up } = &self.counters;
+        let counter = match settlement {
+            Settlement::Sent => sent,
+            Settlement::Retry { .. } => retried,
+            Settlement::Dead { .. } => given_up,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         self.settle(queued, &settlement).await;
         self.claims.settle(&queued.message.id);
     }

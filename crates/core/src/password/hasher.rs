@@ -10,7 +10,9 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, available_parallelism};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -20,6 +22,7 @@ use super::foreign::{FirebaseParams, PasswordVerifier};
 use super::pbkdf2::{self, Padding, Pepper};
 use super::queue::{Idle, Queue};
 use super::scheme::{NewHashes, Scheme, Verification};
+use crate::metric::HashingMetrics;
 use crate::random::Random;
 use crate::secret::Password;
 
@@ -138,6 +141,15 @@ pub enum Lane {
 pub struct Hasher {
     trusted: Sender<Job>,
     public: Sender<Job>,
+    counters: Arc<Counters>,
+}
+
+/// What the threads have done since the start.
+#[derive(Default)]
+struct Counters {
+    done: AtomicU64,
+    refused: AtomicU64,
+    busy_micros: AtomicU64,
 }
 
 impl Hasher {
@@ -151,14 +163,28 @@ impl Hasher {
         let HasherConfig { new_hashes: new, pepper, pbkdf2_padding: padding, .. } = config;
         let HasherConfig { firebase, verifiers, .. } = config;
         let scheme = Scheme { new, pepper, padding, firebase, verifiers, random };
+        let counters = Arc::new(Counters::default());
         for index in 0..threads.map_or(1, NonZeroUsize::get) {
-            let (scheme, queue) = (scheme.clone(), queue.clone());
+            let (scheme, queue, counters) = (scheme.clone(), queue.clone(), counters.clone());
             thread::Builder::new()
                 .name(format!("password-{index}"))
-                .spawn(move || work(&scheme, &queue))
+                .spawn(move || work(&scheme, &queue, &counters))
                 .map_err(HasherConfigError::Thread)?;
         }
-        Ok(Self { trusted, public })
+        Ok(Self { trusted, public, counters })
+    }
+
+    /// What the threads do and have done.
+    pub fn metrics(&self) -> HashingMetrics {
+        let Counters { done, refused, busy_micros } = &*self.counters;
+        HashingMetrics {
+            trusted_waiting: self.trusted.len(),
+            public_waiting: self.public.len(),
+            queue: self.public.capacity().unwrap_or_default(),
+            done: done.load(Ordering::Relaxed),
+            refused: refused.load(Ordering::Relaxed),
+            busy: Duration::from_micros(busy_micros.load(Ordering::Relaxed)),
+        }
     }
 
     /// Hashes a password; returns the text to store.
@@ -192,7 +218,10 @@ impl Hasher {
             Lane::Public => &self.public,
         };
         jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => HashError::Busy,
+            TrySendError::Full(_) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                HashError::Busy
+            }
             TrySendError::Disconnected(_) => HashError::Failed,
         })
     }
@@ -203,7 +232,7 @@ impl fmt::Debug for Hasher {
         f.debug_struct("Hasher")
             .field("trusted", &self.trusted.len())
             .field("public", &self.public.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,13 +248,17 @@ enum Job {
     },
 }
 
-fn work(scheme: &Scheme, queue: &Queue<Job>) {
+fn work(scheme: &Scheme, queue: &Queue<Job>, counters: &Counters) {
     lower_priority();
     let mut memory = Memory::default();
     while let Some(job) = queue.next(|idle| release_memory(&mut memory, idle)) {
+        let began = Instant::now();
         // A job that panics drops its channel, which its requester sees as an error. The thread
         // continues.
         let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        counters.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        counters.done.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -44,12 +44,9 @@ impl Activity {
         self.0.changed.notify_one();
     }
 
-    /// Writes uses until this `Activity` is dropped.
-    pub(super) fn record(
-        &self,
-        keys: &Arc<dyn KeyStore>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        record(self.0.clone(), Arc::downgrade(keys))
+    /// The task that writes uses until this `Activity` is dropped.
+    pub(super) fn recorder(&self, keys: &Arc<dyn KeyStore>) -> Recorder {
+        Recorder { pending: self.0.clone(), keys: Arc::downgrade(keys) }
     }
 }
 
@@ -60,21 +57,32 @@ impl Drop for Activity {
     }
 }
 
-async fn record(pending: Arc<Pending>, keys: Weak<dyn KeyStore>) {
-    loop {
-        let uses = std::mem::take(&mut *pending.uses.lock());
-        let Some(keys) = keys.upgrade() else { break };
-        for (key, at) in uses {
-            if let Err(error) = keys.touch(&key, at).await {
-                tracing::warn!(%error, "could not record the use of a session");
+/// Writes uses to the store.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    pending: Arc<Pending>,
+    keys: Weak<dyn KeyStore>,
+}
+
+impl Recorder {
+    /// Writes uses until their [`Activity`] is dropped.
+    pub(crate) async fn run(self) {
+        let Self { pending, keys } = self;
+        loop {
+            let uses = std::mem::take(&mut *pending.uses.lock());
+            let Some(keys) = keys.upgrade() else { break };
+            for (key, at) in uses {
+                if let Err(error) = keys.touch(&key, at).await {
+                    tracing::warn!(%error, "could not record the use of a session");
+                }
             }
+            drop(keys);
+            if pending.closed.load(Ordering::Acquire) {
+                break;
+            }
+            pending.changed.notified().await;
         }
-        drop(keys);
-        if pending.closed.load(Ordering::Acquire) {
-            break;
-        }
-        pending.changed.notified().await;
+        // Wakes other tasks that wait for the same end.
+        pending.changed.notify_one();
     }
-    // Wakes other tasks that wait for the same end.
-    pending.changed.notify_one();
 }

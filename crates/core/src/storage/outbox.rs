@@ -120,6 +120,9 @@ pub trait OutboxStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ListedMessage>, StorageError>;
 
+    /// The number of messages in a state.
+    async fn count(&self, state: MessageState) -> Result<u64, StorageError>;
+
     /// Makes a message, waiting or dead, due at `now`, to be given up at `expires`. A lease that
     /// has not ended is kept. Returns whether the message existed.
     async fn requeue(

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use crossauth_settings::Settings;
 use rustix::fs::{Access, access};
 
 use crate::data::DataDirectory;
+use crate::metrics::METRICS_OPTION;
 use crate::serve::cannot_listen;
 use crate::{database, wiring};
 
@@ -18,7 +19,8 @@ pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
     let data = DataDirectory::at(&settings.server.data);
     let checks = [
         wiring::dry_run(settings),
-        check_address(settings),
+        check_address(settings.server.listen, "--listen"),
+        check_metrics_address(settings),
         check_secret(settings, &data),
         database::check(settings, &data).await,
         check_data_directory(settings, &data),
@@ -27,12 +29,16 @@ pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
 }
 
 /// An address in use is not a problem: the server may be running on it.
-fn check_address(settings: &Settings) -> anyhow::Result<()> {
-    match TcpListener::bind(settings.server.listen) {
+fn check_address(address: SocketAddr, option: &str) -> anyhow::Result<()> {
+    match TcpListener::bind(address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(()),
-        Err(error) => Err(cannot_listen(settings.server.listen, error)),
+        Err(error) => Err(cannot_listen(address, option, error)),
         Ok(_) => Ok(()),
     }
+}
+
+fn check_metrics_address(settings: &Settings) -> anyhow::Result<()> {
+    settings.metrics.listen.map_or(Ok(()), |address| check_address(address, METRICS_OPTION))
 }
 
 fn check_secret(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {

@@ -7,7 +7,8 @@ use crossauth_axum::Crossauth;
 use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
-use crate::database::Database;
+use crate::database::{self, Database};
+use crate::metrics::MetricsListener;
 use crate::serve::{Application, Readiness, Server, StopSignals};
 use crate::wiring;
 
@@ -16,6 +17,10 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::catch()?;
     // Before any file is created: if the port is in use, the files may belong to that server.
     let server = Server::bind(settings.server.listen).await?;
+    let metrics = match settings.metrics.listen {
+        Some(address) => Some(MetricsListener::bind(address).await?),
+        None => None,
+    };
     let data = DataDirectory::at(&settings.server.data);
     let secret = wiring::secret(settings, &data)?;
     let database = Database::open(settings, &data).await?;
@@ -23,7 +28,13 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     announce(&server, &site).await;
     let tasks = tokio::spawn(site.tasks());
     let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
-    let application = Application { site: site.site(), crossauth: site, readiness };
+    let application = Application {
+        site: site.site(),
+        crossauth: site,
+        readiness,
+        metrics,
+        database: database::file(settings, &data),
+    };
     server.run(application, settings, signals).await;
     tasks.abort();
     database.close().await;

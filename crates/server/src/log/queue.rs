@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::metrics::count_lost_lines;
+
 /// Maximum number of queued bytes.
 const CAPACITY: usize = 1024 * 1024;
 
@@ -76,6 +78,7 @@ impl Queue {
             lines.clear();
             lines.shrink_to(CAPACITY / 16);
             if lost > 0 {
+                count_lost_lines(lost);
                 tracing::warn!(
                     lost,
                     "log lines were dropped: standard error is not read fast enough"

@@ -85,12 +85,12 @@ impl Readiness {
     }
 
     async fn status(&self) -> StatusCode {
-        if !self.is_draining()
+        if self.is_ready().await { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    }
+
+    /// Whether requests would succeed.
+    pub(crate) async fn is_ready(&self) -> bool {
+        !self.is_draining()
             && timeout(PROBE_LIMIT, self.storage.is_available()).await.unwrap_or(false)
-        {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
     }
 }

@@ -103,7 +103,7 @@ impl Handle {
 
 /// The open connections, with a limit in total and per network.
 #[derive(Debug)]
-pub(super) struct OpenConnections {
+pub(crate) struct OpenConnections {
     capacity: usize,
     per_network: Option<usize>,
     slots: Arc<Semaphore>,
@@ -199,8 +199,29 @@ impl OpenConnections {
     }
 
     /// Number of connections since the start.
-    pub(super) fn admitted(&self) -> u64 {
+    pub(crate) fn admitted(&self) -> u64 {
         self.lock().next
+    }
+
+    /// Maximum number of open connections.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The number of open connections, by what they wait for: the next request, the rest of one,
+    /// its handler, or the client that reads its response.
+    pub(crate) fn count_by_state(&self) -> [(&'static str, usize); 4] {
+        let mut counts = [("idle", 0), ("receiving", 0), ("handling", 0), ("responding", 0)];
+        for handle in self.lock().handles.values() {
+            let state = match handle.clock.phase() {
+                Phase::New | Phase::Idle => 0,
+                Phase::Head | Phase::Body => 1,
+                Phase::Busy => 2,
+                Phase::Responding | Phase::Stalled | Phase::Lingering => 3,
+            };
+            counts[state].1 += 1;
+        }
+        counts
     }
 
     /// Closes all connections as soon as they are idle.

@@ -22,6 +22,7 @@ use super::host;
 use super::open::Handle;
 use super::panic::catch_panic;
 use super::plain;
+use crate::metrics::{MethodLabel, RequestMetrics};
 
 /// The application with its limits.
 pub(super) struct Gate {
@@ -29,15 +30,21 @@ pub(super) struct Gate {
     body_limit: usize,
     request_timeout: Duration,
     access_log: bool,
+    metrics: Option<Arc<RequestMetrics>>,
 }
 
 impl Gate {
-    pub(super) fn new(application: Application, settings: &Settings) -> Self {
+    pub(super) fn new(
+        application: Application,
+        settings: &Settings,
+        metrics: Option<Arc<RequestMetrics>>,
+    ) -> Self {
         Self {
             application,
             body_limit: settings.bodies.size,
             request_timeout: settings.bodies.time,
             access_log: settings.log.access,
+            metrics,
         }
     }
 
@@ -53,7 +60,13 @@ impl Gate {
     ) -> Response<Body> {
         let id = self.application.crossauth.next_request_id();
         let scope = RequestScope::new(id, Some(connection.peer));
-        scope.run(self.handle_in_scope(request, connection, id)).await
+        let Some(metrics) = &self.metrics else {
+            return scope.run(self.handle_in_scope(request, connection, id)).await;
+        };
+        let (began, method) = (Instant::now(), MethodLabel::of(request.method()));
+        let response = scope.run(self.handle_in_scope(request, connection, id)).await;
+        metrics.count(method, response.status(), began.elapsed());
+        response
     }
 
     async fn handle_in_scope(
@@ -134,7 +147,10 @@ impl Gate {
         let response = pin!(self.application.site.handle(request));
         match with_timeout(self.request_timeout, pin!(catch_panic(response))).await {
             Some(Some(response)) => response,
-            Some(None) => plain::refusal(StatusCode::INTERNAL_SERVER_ERROR),
+            Some(None) => {
+                self.metrics.iter().for_each(|metrics| metrics.count_panic());
+                plain::refusal(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             // A client that sends a body is probably still sending it.
             None if has_body => plain::refusal(StatusCode::REQUEST_TIMEOUT),
             None => plain::refusal(StatusCode::SERVICE_UNAVAILABLE),

@@ -40,7 +40,8 @@ async fn serve_with(settings: &[(&str, &str)], app: Router, is_available: bool) 
     let readiness = Arc::new(Readiness::new(Box::new(FixedProbe { is_available })));
     let signals = StopSignals::catch().unwrap();
     let crossauth = crossauth();
-    let application = Application { site: crossauth.site_with(app), crossauth, readiness };
+    let site = crossauth.site_with(app);
+    let application = Application { site, crossauth, readiness, metrics: None, database: None };
     tokio::spawn(async move { server.run(application, &settings, signals).await });
     address
 }

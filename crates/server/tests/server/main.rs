@@ -13,6 +13,7 @@ mod log;
 mod mail;
 #[cfg(target_os = "linux")]
 mod memory;
+mod metrics;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;

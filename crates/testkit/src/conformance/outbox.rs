@@ -111,7 +111,7 @@ pub(super) async fn failed_message_is_due_later(storage: &Storage) {
     assert_eq!(claim(storage, due).await[0].attempts, 2);
 }
 
-/// A message that was given up is not sent, and is listed with the reason.
+/// A message that was given up is not sent, and is listed with the reason and counted.
 pub(super) async fn dead_message_is_kept_but_not_sent(storage: &Storage) {
     storage.outbox.enqueue(&[message("1"), message("2")]).await.unwrap();
     claim(storage, NOW).await;
@@ -128,6 +128,12 @@ pub(super) async fn dead_message_is_kept_but_not_sent(storage: &Storage) {
     assert_eq!(listed, [expected]);
     let waiting = list(storage, MessageState::Waiting).await;
     assert_eq!(waiting.len(), 1);
+    let count = async |state| storage.outbox.count(state).await.unwrap();
+    settle(storage, "2", 2, &Settlement::Sent).await;
+    assert_eq!((count(MessageState::Waiting).await, count(MessageState::Dead).await), (0, 1));
+    storage.outbox.enqueue(&[message("3"), message("4")]).await.unwrap();
+    claim(storage, NOW).await;
+    assert_eq!(count(MessageState::Waiting).await, 2);
 }
 
 /// The outcome of an attempt whose lease ended does not replace that of a later one.

@@ -122,6 +122,11 @@ impl OutboxStore for MemoryStorage {
         Ok(listed)
     }
 
+    async fn count(&self, of: MessageState) -> Result<u64, StorageError> {
+        let state = self.state.lock();
+        Ok(state.outbox.values().filter(|stored| stored.state() == of).count() as u64)
+    }
+
     async fn requeue(
         &self,
         id: &str,

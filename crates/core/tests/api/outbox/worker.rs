@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,6 +33,17 @@ struct Slow(Duration, Arc<Transport>);
 impl MailTransport for Slow {
     async fn send(&self, mail: &Mail) -> Result<(), SendError> {
         tokio::time::sleep(self.0).await;
+        MailTransport::send(&*self.1, mail).await
+    }
+}
+
+/// Panics at the first message.
+struct Panicking(AtomicBool, Arc<Transport>);
+
+#[async_trait]
+impl MailTransport for Panicking {
+    async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        assert!(self.0.swap(true, Ordering::SeqCst), "on purpose");
         MailTransport::send(&*self.1, mail).await
     }
 }
@@ -78,6 +90,40 @@ async fn an_outage_of_storage_ends_without_a_restart() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(site.transport.count(), 1);
     tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_is_started_again_and_the_others_go_on() {
+    for call in ["outbox.claim", "keys.any_created"] {
+        let site = Site::new();
+        site.storage.interrupt_after(call, |_| async { panic!("on purpose") });
+        let tasks = tokio::spawn(site.auth.tasks());
+        // Nothing is claimed when it panics.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        site.enqueue(MessageKind::PasswordReset).await;
+        tokio::time::sleep(Duration::from_mins(11)).await;
+        assert_eq!(site.transport.count(), 1, "{call}");
+        assert_eq!(site.auth.metrics().task_restarts, 1, "{call}");
+        assert!(!tasks.is_finished(), "{call}");
+        tasks.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_tried_again_if_what_sends_it_panics() {
+    let transport = Arc::<Transport>::default();
+    let panicking = Arc::new(Panicking(AtomicBool::new(false), transport.clone()));
+    let site = Site::with(|delivery| delivery.mail = Some(panicking));
+    site.enqueue(MessageKind::PasswordReset).await;
+    site.send().await;
+    let waiting = site.listed(MessageState::Waiting).await;
+    assert_eq!(waiting[0].error.as_deref(), Some("what sends the message panicked"));
+    site.clock.advance(Duration::from_mins(1));
+    site.send().await;
+    assert_eq!(transport.count(), 1);
+    let messages = site.auth.metrics().messages;
+    assert_eq!((messages.sent, messages.retried, messages.given_up), (1, 1, 0));
+    assert_eq!(site.auth.outbox.count(MessageState::Waiting).await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
