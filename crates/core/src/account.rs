@@ -12,7 +12,11 @@
 //! ```
 
 mod change;
+mod create;
 mod hook;
+mod list;
+mod password;
+mod state;
 
 use std::sync::Arc;
 
@@ -20,18 +24,25 @@ use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::deps::Deps;
+use crate::email_link::EmailLinks;
 use crate::enrolment::EnrolmentError;
-use crate::factor::FactorError;
+use crate::factor::{FactorError, Factors};
 use crate::form::{Field, FieldError, Rule, Unit};
 use crate::hooks::{Hooks, PasswordOwner, Submission};
+use crate::notice::Notices;
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
-use crate::storage::{StorageError, UserStore};
+use crate::storage::{AttemptStore, StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_field};
 
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
+pub use create::NewAccount;
 pub(crate) use hook::Editor;
+pub use list::{AccountDetails, ListError, MAX_SKIPPED};
+pub(crate) use password::ResetLinks;
+pub use password::ResetMail;
+pub use state::{FactorReset, SelectedState};
 
 /// Maximum length of an application field, in characters.
 const MAX_FIELD_LEN: usize = 1000;
@@ -64,6 +75,15 @@ impl AccountForm {
     }
 }
 
+/// A new account that is not validated yet.
+struct Draft<'a> {
+    username: &'a str,
+    /// The password, and how it was repeated, if it was.
+    passwords: Option<(&'a Password, Option<&'a Password>)>,
+    fields: &'a Map<String, Value>,
+    submission: &'a Submission,
+}
+
 /// Why an account was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -88,6 +108,11 @@ pub enum AccountError {
     /// The second factor failed.
     #[error(transparent)]
     Factor(FactorError),
+    /// No link to choose a password can be mailed to this account.
+    #[error(
+        "passwords cannot be reset by e-mail: that is disabled, or the account has no password"
+    )]
+    ResetUnavailable,
     /// The required one-time token is no longer valid.
     #[error("the link is not valid any more")]
     TokenGone,
@@ -114,14 +139,24 @@ pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
     clock: Arc<dyn Clock>,
+    attempts: Arc<dyn AttemptStore>,
+    factors: Arc<Factors>,
+    links: EmailLinks,
+    notices: Notices,
     hooks: Hooks,
     policy: PasswordPolicy,
+    reset_links: ResetLinks,
 }
 
 impl Accounts {
-    pub(crate) fn new(deps: &Deps, policy: PasswordPolicy) -> Self {
+    pub(crate) fn new(deps: &Deps, policy: PasswordPolicy, reset_links: ResetLinks) -> Self {
         Self {
             users: deps.storage.users.clone(),
+            attempts: deps.storage.attempts.clone(),
+            factors: deps.factors.clone(),
+            links: EmailLinks::new(deps),
+            notices: Notices::new(deps.messages.clone()),
+            reset_links,
             hasher: deps.hasher.clone(),
             clock: deps.clock.clone(),
             hooks: deps.hooks.clone(),
@@ -143,8 +178,18 @@ impl Accounts {
         form: &AccountForm,
         reserved: &ReservedNames,
     ) -> Result<NewUser, AccountError> {
+        let AccountForm { username, password, repeat, fields, submission } = form;
+        let passwords = Some((password, repeat.as_ref()));
+        self.check_draft(&Draft { username, passwords, fields, submission }, reserved)
+    }
+
+    fn check_draft(
+        &self,
+        draft: &Draft<'_>,
+        reserved: &ReservedNames,
+    ) -> Result<NewUser, AccountError> {
         let mut errors = Vec::new();
-        let mut user = NewUser::named(match Username::parse(&form.username) {
+        let mut user = NewUser::named(match Username::parse(draft.username) {
             Ok(name) => {
                 if reserved.contains(name.as_str()) {
                     errors.push(FieldError::new(Field::Username, Rule::Reserved));
@@ -157,7 +202,7 @@ impl Accounts {
             }
         });
         user.created = Some(self.clock.now());
-        for (name, value) in &form.fields {
+        for (name, value) in draft.fields {
             if value.as_str() == Some("") {
                 continue;
             }
@@ -173,15 +218,17 @@ impl Accounts {
             }
         }
         if errors.is_empty() {
-            match self.complete(user.clone(), form, reserved) {
+            match self.complete(user.clone(), draft.submission, reserved) {
                 Ok(completed) => user = completed,
                 Err(found) => errors.extend(found),
             }
         }
-        let username = if user.username.is_empty() { &form.username } else { &user.username };
-        errors.extend(self.check_password(&form.password, username, user.email.as_deref()));
-        if form.repeat.as_ref().is_some_and(|repeat| *repeat != form.password) {
-            errors.push(FieldError::new(Field::RepeatPassword, Rule::Mismatch));
+        let username = if user.username.is_empty() { draft.username } else { &user.username };
+        if let Some((password, repeat)) = draft.passwords {
+            errors.extend(self.check_password(password, username, user.email.as_deref()));
+            if repeat.is_some_and(|repeat| repeat != password) {
+                errors.push(FieldError::new(Field::RepeatPassword, Rule::Mismatch));
+            }
         }
         if errors.is_empty() { Ok(user) } else { Err(AccountError::Form(errors)) }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::account::Accounts;
+use crate::account::{Accounts, ResetLinks};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::{InvalidKey, SignatureForm, Signer};
@@ -199,7 +199,8 @@ impl Auth {
         let configs = (config.email_verification, config.password_reset);
         let (verifies, resets) = mailed_links(&configs, &outbox)?;
         let sessions = Arc::new(Sessions::new(&deps, config.session));
-        let accounts = Arc::new(Accounts::new(&deps, config.password_policy));
+        let links = ResetLinks { is_enabled: resets, lifetime: configs.1.lifetime };
+        let accounts = Arc::new(Accounts::new(&deps, config.password_policy, links));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
         let (keeper, known) = (sessions.clone(), devices.clone());

@@ -33,6 +33,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -41,6 +42,7 @@ use crate::account::AccountUpdate;
 use crate::form::FieldError;
 use crate::key::{Key, Owner};
 use crate::secret::Password;
+use crate::storage::{StorageError, UserStore};
 use crate::user::{NewUser, User};
 use crate::visitor::Visitor;
 
@@ -81,6 +83,13 @@ pub type ValidatePassword = Arc<dyn Fn(&Password, PasswordOwner<'_>) -> Vec<Stri
 
 /// Decides whether an active user is an administrator.
 pub type IsAdmin = Arc<dyn Fn(&User) -> bool + Send + Sync>;
+
+/// Finds the users for a text that an administrator searches, in the order in which they are listed.
+/// The store looks users up.
+pub type UserSearch = Arc<dyn Fn(String, Arc<dyn UserStore>) -> FoundUsers + Send + Sync>;
+
+/// The users that a [`UserSearch`] finds.
+pub type FoundUsers = Pin<Box<dyn Future<Output = Result<Vec<User>, StorageError>> + Send>>;
 
 /// Whether a session is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +148,8 @@ pub struct Hooks {
     ///
     /// That the last administrator cannot be removed is a rule about the field.
     pub is_admin: Option<IsAdmin>,
+    /// Replaces the search for users by the beginning of their name or address.
+    pub user_search: Option<UserSearch>,
 }
 
 impl fmt::Debug for Hooks {
@@ -153,6 +164,7 @@ impl fmt::Debug for Hooks {
             .field("update_user", &self.update_user.is_some())
             .field("validate_password", &self.validate_password.is_some())
             .field("is_admin", &self.is_admin.is_some())
+            .field("user_search", &self.user_search.is_some())
             .finish()
     }
 }

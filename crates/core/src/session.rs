@@ -39,7 +39,7 @@ use crate::hooks::{Hooks, SessionVerdict};
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crate::random::Random;
 use crate::storage::{
-    AdmitError, KeyStore, SessionStore, StorageError, StorageErrorKind, UpdateDataError,
+    AdmitError, KeyStore, SessionStore, StorageError, StorageErrorKind, UpdateDataError, UserStore,
 };
 use crate::user::{Refusal, StateChecks, User};
 use crate::visitor::Visitor;
@@ -150,6 +150,7 @@ impl From<AdmitError> for SessionRefused {
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
+    users: Arc<dyn UserStore>,
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -164,6 +165,7 @@ impl Sessions {
         Self {
             store: deps.storage.sessions.clone(),
             keys: deps.storage.keys.clone(),
+            users: deps.storage.users.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),

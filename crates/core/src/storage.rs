@@ -14,6 +14,7 @@ pub mod memory;
 mod outbox;
 mod session;
 mod user;
+mod user_query;
 mod uses;
 
 use std::error::Error;
@@ -29,7 +30,8 @@ pub use outbox::{ListedMessage, MessagePosition, MessageState, OutboxStore, Queu
 pub use session::{
     AdmitError, SessionStart, SessionStore, SessionUpdate, Started, StoredSession, Updated,
 };
-pub use user::{StoredUser, UserPage, UserStore};
+pub use user::{StoredUser, UserStore};
+pub use user_query::{MAX_MATCHED_ADDRESSES, UserPage, UserPosition, UserQuery};
 pub use uses::{TotpStep, Uses};
 
 #[expect(unused_imports, reason = "named in the documentation above")]

@@ -1,6 +1,7 @@
 //! Users in SQL.
 
 mod change;
+mod list;
 mod owned;
 mod statement;
 mod taken;
@@ -11,14 +12,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossauth_core::storage::{
     Change, Changed, Created, Deleted, Effects, Guard, StorageError, StoredUser, UserPage,
-    UserStore,
+    UserQuery, UserStore,
 };
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::{Enqueued, OutboxSql};
-use crate::record::decode_id;
+use crate::record::{UserRow, decode_id};
 use crate::schema::Schema;
 use crate::uses::UsesSql;
 
@@ -173,26 +174,21 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         Ok(deleted)
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
-        let limit_value = Value::from(i64::from(limit));
+    async fn list(&self, query: &UserQuery<'_>) -> Result<UserPage, StorageError> {
+        let (statement, params) = list::page(&self.sql.schema, query);
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| {
             let users = &sql.schema.users;
             (users.decode_lookup_name(row, 0), users.decode(row, 0).transpose())
         };
-        let rows = match after {
-            None => self.database.scan(&self.sql.list, &[limit_value], decode).await?,
-            Some(after) => {
-                let params = [Value::text(after), limit_value];
-                self.database.scan(&self.sql.list_after, &params, decode).await?
-            }
+        let rows = self.database.scan(&statement, &params, decode).await?;
+        let row = |(name, user): (_, Option<Result<UserRow, StorageError>>)| {
+            // A row that cannot be decoded counts: behind it there may be others.
+            let user = skip_bad_rows(user.into_iter().collect())?.pop();
+            Ok((name, user.map(|row| row.user)))
         };
-        // A row that cannot be decoded counts: behind it there may be others.
-        let is_full = u32::try_from(rows.len()) == Ok(limit);
-        let (mut names, users): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        let next = names.pop().flatten().filter(|_| is_full);
-        let users = skip_bad_rows(users.into_iter().flatten().collect())?;
-        Ok(UserPage { users: users.into_iter().map(|row| row.user).collect(), next })
+        let rows = rows.into_iter().map(row).collect::<Result<_, StorageError>>()?;
+        Ok(UserPage::of_rows(rows, query))
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {

@@ -29,6 +29,7 @@ mod effect;
 mod guard;
 mod key;
 mod link;
+mod list;
 mod outbox;
 mod sample;
 mod session;
@@ -107,7 +108,6 @@ suite! {
         users_without_an_address_do_not_conflict,
         user_without_secrets_is_found,
         ids_are_not_reused,
-        users_are_listed_in_pages,
         time_of_creation_is_kept_or_unknown,
         has_admin_reflects_the_users,
         application_fields_survive,
@@ -117,6 +117,13 @@ suite! {
         one_of_many_creations_of_a_name_succeeds,
         one_of_many_concurrent_claims_succeeds,
     ]
+    list [
+        users_are_listed_in_pages,
+        users_are_found_by_the_beginning_of_name_or_address,
+        users_are_listed_by_state_and_role,
+        hostile_text_is_found,
+    ]
+    raced []
     change [
         absent_fields_are_kept_and_null_clears,
         renamed_user_is_found_under_the_new_name_only,
@@ -142,6 +149,7 @@ suite! {
         credentials_and_last_administrator_are_checked_together,
         last_administrator_stays,
         disabled_administrators_do_not_count,
+        administrators_who_cannot_log_in_do_not_count,
         first_administrator_is_created_while_there_is_none,
         guards_about_an_account_do_not_hold_before_its_creation,
     ]

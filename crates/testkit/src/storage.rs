@@ -26,7 +26,7 @@ use crossauth_core::storage::{
     AttemptStore, Change, Changed, Charge, Charged, Created, Deleted, Effects, Guard, KeyPosition,
     KeyStore, ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, SessionStart,
     SessionStore, SessionUpdate, Settlement, Started, Storage, StorageError, StoredSession,
-    StoredUser, UpdateDataError, Updated, UserPage, UserStore,
+    StoredUser, UpdateDataError, Updated, UserPage, UserQuery, UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -230,8 +230,8 @@ impl UserStore for TestStorage {
         pass_on!(self, "users.delete", users.delete(id, guard, effects))
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
-        pass_on!(self, "users.list", users.list(after, limit))
+    async fn list(&self, query: &UserQuery<'_>) -> Result<UserPage, StorageError> {
+        pass_on!(self, "users.list", users.list(query))
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossauth_core::account::AccountError;
+use crossauth_core::account::{AccountError, ListError};
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::email_link::LinkError;
 use crossauth_core::enrolment::EnrolmentError;
@@ -119,12 +119,23 @@ impl From<AccountError> for Failure {
             AccountError::FactorUnavailable => {
                 Self::new(ErrorCode::Forbidden).message("This second factor is not available")
             }
+            AccountError::ResetUnavailable => Self::new(ErrorCode::BadRequest)
+                .message("No link to choose a password can be sent to this account"),
             AccountError::Factor(error) => error.into(),
             AccountError::TokenGone => {
                 Self::new(ErrorCode::InvalidKey).message("This link has been used or is too old")
             }
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ListError> for Failure {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::TooFar => Self::new(ErrorCode::BadRequest).message(error.to_string()),
+            ListError::Storage(error) => error.into(),
         }
     }
 }

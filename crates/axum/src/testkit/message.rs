@@ -78,7 +78,7 @@ impl Renderer for PlainMessages {
 fn page(kind: &MessageKind) -> Option<&'static str> {
     match kind {
         MessageKind::EmailVerification => Some("verifyemail"),
-        MessageKind::PasswordReset => Some("resetpassword"),
+        MessageKind::PasswordReset | MessageKind::Invitation => Some("resetpassword"),
         MessageKind::AddressChanged => Some("restoreemail"),
         MessageKind::LoginCode
         | MessageKind::AccountExists

@@ -1,5 +1,6 @@
 //! Hooks: they run at every interface, and cannot accept what Crossauth refuses.
 
+use crossauth_core::storage::UserQuery;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -115,7 +116,7 @@ async fn create_user_cannot_accept_what_is_refused() {
             site.browser().post("/api/signup", form("bob", &json!({"make": make}))).await;
         assert_eq!(response.status, 400, "{make}: {}", response.body);
     }
-    assert!(site.storage.users.list(None, 9).await.unwrap().users.is_empty());
+    assert!(site.storage.users.list(&UserQuery::first(9)).await.unwrap().users.is_empty());
     let short = json!({"username": "bob", "password": "short"});
     assert_eq!(site.browser().post("/api/signup", short).await.status, 400);
     assert_eq!(site.browser().post("/api/signup", form("bob", &json!({}))).await.status, 200);

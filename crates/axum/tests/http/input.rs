@@ -1,5 +1,6 @@
 //! Requests that are too large, malformed, or contain invalid characters.
 
+use crossauth_core::storage::UserQuery;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -154,7 +155,7 @@ async fn invalid_characters_in_a_name_are_rejected_at_signup_and_match_no_user_a
         response.assert_failure(401, "UsernameOrPasswordInvalid");
         assert!(response.headers.values().all(|value| !value.as_bytes().contains(&b'\n')));
     }
-    assert_eq!(site.storage.users.list(None, 10).await.unwrap().users.len(), 1);
+    assert_eq!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.len(), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `setup`: the link that creates the first administrator.
 
+use crossauth_core::storage::UserQuery;
 use std::time::Duration;
 
 use crossauth_core::account::Role;
@@ -72,7 +73,7 @@ async fn setup_with_stay_logged_in_sets_a_persistent_cookie() {
 async fn no_account_exists_before_setup() {
     let site = Site::new();
     assert!(!site.storage.users.has_admin().await.unwrap());
-    assert!(site.storage.users.list(None, 10).await.unwrap().users.is_empty());
+    assert!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.is_empty());
     for (username, password) in
         [("admin", "admin"), ("root", "root"), ("admin", "password"), ("", "")]
     {
@@ -123,7 +124,7 @@ async fn unknown_setup_links_are_rejected() {
         send(&mut site.browser(), token, "eve", PASSWORD).await.assert_page(401, GONE);
     }
     site.browser().get("/setup").await.assert_page(401, GONE);
-    assert!(site.storage.users.list(None, 10).await.unwrap().users.is_empty());
+    assert!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.is_empty());
     assert_eq!(send(&mut site.browser(), &good, "root", PASSWORD).await.status, 302);
 }
 
@@ -146,7 +147,7 @@ async fn concurrent_uses_of_a_setup_link_create_one_administrator() {
         response.assert_page(401, GONE);
         response.assert_no_session();
     }
-    assert_eq!(site.storage.users.list(None, 100).await.unwrap().users.len(), 1);
+    assert_eq!(site.storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(), 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crossauth_axum::SiteConfig;
 use crossauth_core::account::Role;
 use crossauth_core::error::Numbering;
+use crossauth_core::storage::UserQuery;
 use crossauth_core::user::{FactorName, UserState};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -84,7 +85,7 @@ async fn each_invalid_field_has_an_error_code_and_creates_no_account() {
         assert_eq!(response.json()["errorCode"], json!(number), "{fields}");
         response.assert_no_session();
     }
-    assert!(site.storage.users.list(None, 10).await.unwrap().users.is_empty());
+    assert!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.is_empty());
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn name_or_address_that_is_taken_is_refused_in_every_spelling() {
         response.assert_no_session();
         assert_eq!(response.json()["fieldErrors"], *errors, "{fields}");
     }
-    assert_eq!(site.storage.users.list(None, 10).await.unwrap().users.len(), 1);
+    assert_eq!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.len(), 1);
     assert_eq!(site.browser().log_in("bob@x.org", PASSWORD).await.status, 200);
     for name in ["bob\u{FF20}x.org", "bob@x.org.", "b\u{200B}ob@x.org", "bob\u{202E}@x.org"] {
         let response = sign_up(&mut site.browser(), json!({ "username": name })).await;
@@ -259,7 +260,7 @@ async fn concurrent_submissions_of_a_signup_form_both_log_in() {
     for response in all.join_all().await {
         assert_eq!(response.json()["user"]["username"], "bob", "{}", response.body);
     }
-    assert_eq!(site.storage.users.list(None, 10).await.unwrap().users.len(), 1);
+    assert_eq!(site.storage.users.list(&UserQuery::first(10)).await.unwrap().users.len(), 1);
     let wrong = json!({"username": "bob", "user_email": "bob@x.org", "password": "Other-Horse-8"});
     let response = sign_up(&mut site.browser(), wrong).await;
     response.assert_failure(400, "UserExists");

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{AccountError, AccountForm, Accounts, Editor, Role, check_field};
+use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
@@ -12,11 +12,9 @@ use crate::secret::Password;
 use crate::session::SessionId;
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
-    UserPage,
 };
 use crate::user::{
-    EmailAddress, NewUser, Patch, ReservedNames, SecretsUpdate, StateEvent, User, UserId,
-    UserSecrets, UserUpdate, Username,
+    EmailAddress, NewUser, Patch, StateEvent, User, UserId, UserSecrets, UserUpdate, Username,
 };
 
 /// Mailed links, which are invalid after an account was disabled.
@@ -70,15 +68,6 @@ pub struct AccountUpdate {
 }
 
 impl Accounts {
-    /// Creates an active account, on behalf of an administrator.
-    pub async fn create(&self, form: AccountForm, role: Role) -> Result<User, AccountError> {
-        let mut user = self.check(&form, &ReservedNames::none())?;
-        user.admin = role == Role::Administrator;
-        let secrets = self.secrets(form.password, Lane::Trusted).await?;
-        let created = self.insert(&user, &secrets, Guard::None, Effects::default()).await?;
-        Ok(created.regardless_of_state().0)
-    }
-
     /// The secrets of an account with this password.
     pub(crate) async fn secrets(
         &self,
@@ -123,48 +112,26 @@ impl Accounts {
         &self,
         account: impl Into<AccountRef<'_>>,
     ) -> Result<Option<User>, StorageError> {
-        let found = match account.into() {
-            AccountRef::Id(id) => self.users.find_by_id(id).await?,
+        Ok(self.stored(account).await?.map(|found| found.regardless_of_state().0))
+    }
+
+    pub(super) async fn stored(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        match account.into() {
+            AccountRef::Id(id) => self.users.find_by_id(id).await,
             AccountRef::Name(name) => match self.users.find_by_username(name).await? {
-                None if name.contains('@') => self.users.find_by_email(name).await?,
-                found => found,
+                None if name.contains('@') => self.users.find_by_email(name).await,
+                found => Ok(found),
             },
-        };
-        Ok(found.map(|found| found.regardless_of_state().0))
+        }
     }
 
     /// Finds the id of an account, even if the rest of its row cannot be decoded; `None` if it does
     /// not exist.
     pub async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
         self.users.find_id(name).await
-    }
-
-    /// Sets a new password and ends the user's sessions, on behalf of an administrator.
-    pub async fn set_password(
-        &self,
-        account: impl Into<AccountRef<'_>>,
-        password: Password,
-    ) -> Result<User, AccountError> {
-        let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
-        let errors = self.check_password(&password, &user.username, user.email.as_deref());
-        if !errors.is_empty() {
-            return Err(AccountError::Form(errors));
-        }
-        let hash = self.hasher.hash(password, Lane::Trusted).await?;
-        let change = Change {
-            secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
-            effects: Effects {
-                sessions: EndSessions::All,
-                revoke: &[
-                    KeyPrefix::PasswordReset,
-                    KeyPrefix::EmailVerification,
-                    KeyPrefix::KnownDevice,
-                ],
-                ..Effects::default()
-            },
-            ..Change::default()
-        };
-        self.change_readable(&user.id, &change).await
     }
 
     /// Changes fields of an account; reports all violated rules. The last administrator cannot be
@@ -276,12 +243,6 @@ impl Accounts {
         }
     }
 
-    /// Lists up to `limit` users in the order of their normalized usernames, starting after
-    /// `after`, the [`next`](UserPage::next) of the previous page.
-    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
-        self.users.list(after, limit).await
-    }
-
     pub(super) async fn resolve(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -293,7 +254,7 @@ impl Accounts {
     }
 
     /// Makes a change that [needs the account](Change::needs_account).
-    async fn change_readable(
+    pub(super) async fn change_readable(
         &self,
         id: &UserId,
         change: &Change<'_>,
@@ -303,7 +264,11 @@ impl Accounts {
     }
 
     /// Makes a change; `None` if the changed account cannot be decoded.
-    async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Option<User>, AccountError> {
+    pub(super) async fn change(
+        &self,
+        id: &UserId,
+        change: &Change<'_>,
+    ) -> Result<Option<User>, AccountError> {
         match self.users.change(id, change).await? {
             Changed::Done(stored) => Ok(Some(stored.regardless_of_state().0)),
             Changed::DoneUnreadable => Ok(None),

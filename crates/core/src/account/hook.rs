@@ -1,6 +1,6 @@
 //! Callbacks of the application for accounts. What they return is checked like input.
 
-use super::{AccountError, AccountForm, AccountRef, AccountUpdate, Accounts, check_field};
+use super::{AccountError, AccountRef, AccountUpdate, Accounts, check_field};
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
 use crate::user::{EmailAddress, NewUser, Patch, ReservedNames, User, UserId, Username};
@@ -29,12 +29,12 @@ impl Accounts {
     pub(super) fn complete(
         &self,
         user: NewUser,
-        form: &AccountForm,
+        submission: &Submission,
         reserved: &ReservedNames,
     ) -> Result<NewUser, Vec<FieldError>> {
         let user = match &self.hooks.create_user {
             Some(create) => {
-                let made = create(user.clone(), &form.submission)?;
+                let made = create(user.clone(), submission)?;
                 recheck(made, user, reserved)?
             }
             None => user,

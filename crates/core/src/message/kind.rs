@@ -43,6 +43,8 @@ kinds! {
     EmailVerification = "email_verification",
     /// The link that resets a password.
     PasswordReset = "password_reset",
+    /// An administrator created the account: the link by which its user chooses a password.
+    Invitation = "invitation",
     /// A one-time code, by e-mail or SMS.
     LoginCode = "login_code",
     /// Someone tried to sign up with the address of an existing account.
@@ -69,6 +71,7 @@ impl MessageKind {
             Self::LoginCode => Duration::from_mins(10),
             Self::EmailVerification
             | Self::PasswordReset
+            | Self::Invitation
             | Self::AccountExists
             | Self::AddressChanged
             | Self::PasswordChanged

@@ -1,4 +1,4 @@
-//! The sessions of a user, for themselves.
+//! The sessions of a user, for themselves or an administrator.
 
 use std::net::IpAddr;
 
@@ -7,12 +7,13 @@ use super::{Session, Sessions, last_use};
 use crate::clock::Timestamp;
 use crate::crypto::{equal, hash};
 use crate::key::{Key, KeyPrefix};
-use crate::storage::StorageError;
+use crate::storage::{StorageError, StorageErrorKind};
+use crate::user::UserId;
 
 /// Maximum number of listed sessions; older ones are left out.
 const MAX_LISTED: u32 = 500;
 
-/// A session of a user, as shown to them.
+/// A session of a user in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedSession {
@@ -48,7 +49,7 @@ impl Sessions {
     /// anonymous session.
     pub async fn list(&self, session: &Session) -> Result<Vec<ListedSession>, StorageError> {
         let keys = self.keys_beside(session).await?;
-        Ok(keys.iter().map(|key| listed(key, session)).collect())
+        Ok(keys.iter().map(|key| listed(key, Some(session))).collect())
     }
 
     /// Ends the session with this [id](ListedSession::id), if it belongs to the user of `session`.
@@ -57,8 +58,7 @@ impl Sessions {
         session: &Session,
         id: &str,
     ) -> Result<EndedSession, StorageError> {
-        let keys = self.keys_beside(session).await?;
-        let found = keys.into_iter().find(|key| equal(list_id(key).as_bytes(), id.as_bytes()));
+        let found = find(self.keys_beside(session).await?, id);
         let Some(key) = found else { return Ok(EndedSession::NotFound) };
         // Of concurrent requests, each that found it reports that it has ended.
         self.keys.delete(&key.value).await?;
@@ -66,29 +66,66 @@ impl Sessions {
         Ok(if current { EndedSession::Current } else { EndedSession::Other })
     }
 
+    /// The live sessions of a user, for an administrator: the newest first, at most 500. None of them
+    /// is the current one.
+    pub async fn list_of(&self, user: &UserId) -> Result<Vec<ListedSession>, StorageError> {
+        let keys = self.keys_of(user).await?;
+        Ok(keys.iter().map(|key| listed(key, None)).collect())
+    }
+
+    /// Ends the session of a user with this [id](ListedSession::id), for an administrator; returns
+    /// whether there was one.
+    pub async fn end_listed_of(&self, user: &UserId, id: &str) -> Result<bool, StorageError> {
+        match find(self.keys_of(user).await?, id) {
+            Some(key) => self.keys.delete(&key.value).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The keys of the live sessions of a user.
+    async fn keys_of(&self, user: &UserId) -> Result<Vec<Key>, StorageError> {
+        let epoch = match self.users.find_by_id(user).await {
+            Ok(None) => return Ok(Vec::new()),
+            Ok(Some(found)) => found.epoch(),
+            // Sessions of an account whose row cannot be decoded are not live, and can be ended.
+            Err(error) if error.kind == StorageErrorKind::BadRow => None,
+            Err(error) => return Err(error),
+        };
+        self.live_keys(user, epoch).await
+    }
+
     /// The keys of the live sessions of the user of `session`.
     async fn keys_beside(&self, session: &Session) -> Result<Vec<Key>, StorageError> {
         let Some(user) = &session.user else { return Ok(Vec::new()) };
-        let now = self.clock.now();
-        let prefix = KeyPrefix::Session;
-        let keys = self.keys.list_for_user(Some(&user.id), prefix, None, MAX_LISTED).await?;
-        // Sessions of an older epoch have ended, even if another engine still has them.
-        let is_live = |key: &Key| {
-            key.epoch == session.key.epoch && !key.is_expired(now) && !self.is_idle(key, now)
-        };
-        let mut live: Vec<Key> = keys.into_iter().filter(is_live).collect();
+        let mut live = self.live_keys(&user.id, session.key.epoch).await?;
         if !live.iter().any(|key| key.value == session.key.value) {
             live.push(session.key.clone());
         }
         Ok(live)
     }
+
+    /// The keys of the sessions of a user that are neither expired nor idle and, where that is known,
+    /// of the present credential epoch.
+    async fn live_keys(&self, user: &UserId, epoch: Option<u64>) -> Result<Vec<Key>, StorageError> {
+        let (prefix, now) = (KeyPrefix::Session, self.clock.now());
+        let mut keys = self.keys.list_for_user(Some(user), prefix, None, MAX_LISTED).await?;
+        // Sessions of an older epoch have ended, even if another engine still has them.
+        let is_of_epoch = |key: &Key| epoch.is_none() || key.epoch == epoch;
+        keys.retain(|key| is_of_epoch(key) && !key.is_expired(now) && !self.is_idle(key, now));
+        Ok(keys)
+    }
 }
 
-fn listed(key: &Key, session: &Session) -> ListedSession {
+/// The key with this id in a list.
+fn find(keys: Vec<Key>, id: &str) -> Option<Key> {
+    keys.into_iter().find(|key| equal(list_id(key).as_bytes(), id.as_bytes()))
+}
+
+fn listed(key: &Key, session: Option<&Session>) -> ListedSession {
     let Client { device, address, .. } = Client::of(&key.data);
     ListedSession {
         id: list_id(key),
-        current: key.value == session.key.value,
+        current: session.is_some_and(|session| key.value == session.key.value),
         created: key.created,
         last_active: last_use(key),
         expires: key.expires,

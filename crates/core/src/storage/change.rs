@@ -42,11 +42,10 @@ pub enum Guard<'a> {
     PasswordIs(&'a str),
     /// The credentials are the verified ones.
     CredentialsAre(&'a CredentialVersion),
-    /// The account is not the only enabled administrator. One whose row cannot be decoded cannot log
-    /// in, and does not count.
+    /// The account is not the last administrator: it is no enabled one, or there is another who can
+    /// [log in](crate::user::UserState::lets_log_in). One whose row cannot be decoded cannot.
     NotTheLastAdmin,
-    /// Both: the credentials are the verified ones, and the account is not the only enabled
-    /// administrator.
+    /// Both: the credentials are the verified ones, and the account is not the last administrator.
     CredentialsAndNotTheLastAdmin(&'a CredentialVersion),
     /// There is no administrator, in any state.
     NoAdmin,

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, StorageError};
+use super::{
+    Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, StorageError, UserPage,
+    UserQuery,
+};
 use crate::user::{FactorName, NewUser, Refusal, StateChecks, User, UserId, UserSecrets};
 
 /// A user from storage, whose state has not been checked yet.
@@ -79,15 +82,6 @@ impl StoredUser {
     }
 }
 
-/// A page of a list of users.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct UserPage {
-    /// The users, without those whose row cannot be decoded.
-    pub users: Vec<User>,
-    /// The normalized username after which the next page starts; `None` if there are no more users.
-    pub next: Option<String>,
-}
-
 /// Users and their secrets.
 ///
 /// Implementations normalise usernames and e-mail addresses on writing and on looking up, by their
@@ -137,9 +131,8 @@ pub trait UserStore: Send + Sync {
         effects: &Effects<'_>,
     ) -> Result<Deleted, StorageError>;
 
-    /// Lists up to `limit` users in the order of their normalized usernames, starting after
-    /// `after`, the [`next`](UserPage::next) of the previous page.
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError>;
+    /// Lists users in the order of their normalized usernames.
+    async fn list(&self, query: &UserQuery<'_>) -> Result<UserPage, StorageError>;
 
     /// Whether any user is an administrator.
     async fn has_admin(&self) -> Result<bool, StorageError>;

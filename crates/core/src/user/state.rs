@@ -1,10 +1,14 @@
 //! States of accounts: what they allow, and their transitions.
 
+mod event;
+
 use std::sync::Once;
 
 use serde::{Serialize, Serializer};
 
 use crate::error::ErrorCode;
+
+pub use event::StateEvent;
 
 /// The state of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,54 +98,20 @@ impl UserState {
         )
     }
 
-    /// The state after `event`; `None` if this state does not allow the event.
-    pub fn after(&self, event: StateEvent) -> Option<Self> {
-        use StateEvent as Event;
-        match (event, self) {
-            (Event::Disabled, _) => event.state_after_any(),
-            (Event::Enabled, Self::Disabled)
-            | (Event::EmailVerified, Self::AwaitingEmailVerification)
-            | (
-                Event::TwoFactorSetUp,
-                Self::AwaitingTwoFactorSetup | Self::Factor2ResetNeeded | Self::Active,
-            )
-            | (Event::TwoFactorTurnedOff, Self::Factor2ResetNeeded | Self::Active)
-            | (Event::PasswordChanged, Self::PasswordChangeNeeded | Self::Active)
-            | (
-                Event::PasswordReset,
-                Self::PasswordResetNeeded
-                | Self::PasswordChangeNeeded
-                | Self::AwaitingEmailVerification
-                | Self::Active,
-            ) => Some(Self::Active),
-            (
-                Event::EmailVerified | Event::PasswordReset,
-                Self::AwaitingTwoFactorSetupAndEmailVerification,
-            )
-            | (Event::PasswordReset, Self::AwaitingTwoFactorSetup) => {
-                Some(Self::AwaitingTwoFactorSetup)
-            }
-            (Event::TwoFactorSetUp, Self::AwaitingTwoFactorSetupAndEmailVerification) => {
-                Some(Self::AwaitingEmailVerification)
-            }
-            (
-                Event::PasswordReset,
-                Self::PasswordAndFactor2ResetNeeded | Self::Factor2ResetNeeded,
-            ) => Some(Self::Factor2ResetNeeded),
-            (
-                Event::PasswordResetRequired,
-                Self::Active | Self::PasswordChangeNeeded | Self::PasswordResetNeeded,
-            ) => Some(Self::PasswordResetNeeded),
-            (
-                Event::PasswordResetRequired,
-                Self::Factor2ResetNeeded | Self::PasswordAndFactor2ResetNeeded,
-            ) => Some(Self::PasswordAndFactor2ResetNeeded),
-            (
-                Event::EmailVerificationRequired,
-                Self::AwaitingTwoFactorSetup | Self::AwaitingTwoFactorSetupAndEmailVerification,
-            ) => Some(Self::AwaitingTwoFactorSetupAndEmailVerification),
-            (_, Self::Custom(name)) if event != Event::Enabled => Some(Self::Custom(name.clone())),
-            _ => None,
+    /// Whether a user in this state can log in with the own credentials, though perhaps only after
+    /// a change of the password or the second factor.
+    pub fn lets_log_in(&self) -> bool {
+        match self {
+            Self::Active
+            | Self::Custom(_)
+            | Self::PasswordChangeNeeded
+            | Self::Factor2ResetNeeded => true,
+            Self::Disabled
+            | Self::AwaitingTwoFactorSetup
+            | Self::AwaitingTwoFactorSetupAndEmailVerification
+            | Self::AwaitingEmailVerification
+            | Self::PasswordResetNeeded
+            | Self::PasswordAndFactor2ResetNeeded => false,
         }
     }
 }
@@ -177,47 +147,6 @@ fn warn_of_spelling(found: &str, known: &UserState) {
 impl Serialize for UserState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
-    }
-}
-
-/// An event that may change the state of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateEvent {
-    /// The user verified the e-mail address.
-    EmailVerified,
-    /// The user chose, before the sign-up was complete, a second factor that does not prove the
-    /// e-mail address as the one before would have.
-    EmailVerificationRequired,
-    /// The user set up and confirmed a second factor.
-    TwoFactorSetUp,
-    /// The user disabled the second factor.
-    TwoFactorTurnedOff,
-    /// The user changed the password with the old one.
-    PasswordChanged,
-    /// The user reset the password by e-mail, which also proves to own the address.
-    PasswordReset,
-    /// The password may be known to others and must be reset by e-mail.
-    PasswordResetRequired,
-    /// An administrator disabled the account.
-    Disabled,
-    /// An administrator re-enabled the account.
-    Enabled,
-}
-
-impl StateEvent {
-    /// The state after this event if that does not depend on the state before.
-    pub fn state_after_any(self) -> Option<UserState> {
-        match self {
-            Self::Disabled => Some(UserState::Disabled),
-            Self::EmailVerified
-            | Self::EmailVerificationRequired
-            | Self::TwoFactorSetUp
-            | Self::TwoFactorTurnedOff
-            | Self::PasswordChanged
-            | Self::PasswordReset
-            | Self::PasswordResetRequired
-            | Self::Enabled => None,
-        }
     }
 }
 
@@ -311,52 +240,5 @@ mod tests {
             assert_eq!(UserState::from(state.as_str().to_uppercase().as_str()), state);
         }
         assert_eq!(UserState::from("Disabled").refusal(StateChecks::ALL), Some(Refusal::NotActive));
-    }
-
-    #[test]
-    fn only_an_administrator_re_enables_a_disabled_account() {
-        for event in [
-            StateEvent::EmailVerified,
-            StateEvent::EmailVerificationRequired,
-            StateEvent::TwoFactorSetUp,
-            StateEvent::TwoFactorTurnedOff,
-            StateEvent::PasswordChanged,
-            StateEvent::PasswordReset,
-            StateEvent::PasswordResetRequired,
-        ] {
-            assert_eq!(UserState::Disabled.after(event), None, "{event:?}");
-        }
-        assert_eq!(UserState::Disabled.after(StateEvent::Enabled), Some(UserState::Active));
-    }
-
-    #[test]
-    fn b26_proving_an_address_does_not_skip_the_second_factor() {
-        let both = UserState::AwaitingTwoFactorSetupAndEmailVerification;
-        for event in [StateEvent::EmailVerified, StateEvent::PasswordReset] {
-            let verified = both.after(event).unwrap();
-            assert_eq!(verified, UserState::AwaitingTwoFactorSetup);
-            assert_eq!(verified.after(StateEvent::PasswordReset), Some(verified));
-        }
-        let set_up = both.after(StateEvent::TwoFactorSetUp).unwrap();
-        assert_eq!(set_up, UserState::AwaitingEmailVerification);
-        assert_eq!(set_up.after(StateEvent::EmailVerified), Some(UserState::Active));
-    }
-
-    #[test]
-    fn password_reset_does_not_reset_the_second_factor() {
-        let both = UserState::PasswordAndFactor2ResetNeeded;
-        assert_eq!(both.after(StateEvent::PasswordReset), Some(UserState::Factor2ResetNeeded));
-        assert_eq!(both.after(StateEvent::TwoFactorSetUp), None);
-        let factor = UserState::Factor2ResetNeeded;
-        assert_eq!(factor.after(StateEvent::PasswordReset), Some(factor.clone()));
-        assert_eq!(factor.after(StateEvent::PasswordResetRequired), Some(both));
-    }
-
-    #[test]
-    fn a_forgotten_password_can_be_reset_in_every_state_but_disabled() {
-        for state in UserState::KNOWN {
-            let next = state.after(StateEvent::PasswordReset);
-            assert_eq!(next.is_none(), state == UserState::Disabled, "{state:?}");
-        }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod account;
+mod administration;
 mod decoders;
 mod error_reference;
 mod foreign_hash;

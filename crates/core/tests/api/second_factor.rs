@@ -1,5 +1,6 @@
 //! Second factors, each attack under its number in the list of attacks.
 
+mod administration;
 mod device;
 mod enrolment;
 mod limit;

@@ -27,6 +27,7 @@ pub(super) const ALL: &[Default] = defaults! {
     "address_changed.html" "address_changed.txt"
     "button.html"
     "email_verification.html" "email_verification.txt"
+    "invitation.html" "invitation.txt"
     "layout.html"
     "login_code.html" "login_code.sms.txt" "login_code.txt"
     "new_device.html" "new_device.txt"
@@ -42,6 +43,7 @@ pub(super) fn sample(kind: &MessageKind) -> Map<String, Value> {
         MessageKind::EmailVerification | MessageKind::PasswordReset => {
             json!({"token": "Z4tSjq8hQ2mJ3kL5nP7rTw"})
         }
+        MessageKind::Invitation => json!({"username": "ada", "token": "Z4tSjq8hQ2mJ3kL5nP7rTw"}),
         MessageKind::LoginCode => json!({"otp": "123456"}),
         MessageKind::AccountExists | MessageKind::PasswordChanged | MessageKind::AccountDeleted => {
             json!({"username": "ada"})

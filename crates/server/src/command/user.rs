@@ -7,7 +7,9 @@ use crossauth_core::Auth;
 use crossauth_core::account::{AccountForm, AccountUpdate, Role};
 use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{KeyPosition, Storage, StorageErrorKind, UserPage};
+use crossauth_core::storage::{
+    KeyPosition, Storage, StorageErrorKind, UserPage, UserPosition, UserQuery,
+};
 use crossauth_core::user::{Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
@@ -266,7 +268,9 @@ async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
 }
 
 async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
-    let UserPage { users, next } = auth.accounts.list(page.after.as_deref(), page.limit).await?;
+    let position = page.after.as_deref().map_or(UserPosition::First, UserPosition::After);
+    let query = UserQuery { position, ..UserQuery::first(page.limit) };
+    let UserPage { users, next, .. } = auth.accounts.list(&query).await?;
     let mut stdout = io::stdout().lock();
     if users.is_empty() && next.is_none() {
         let more = if page.after.is_some() { "more " } else { "" };
@@ -282,7 +286,7 @@ async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
         }
     }
     if let Some(next) = next {
-        writeln!(io::stderr(), "there may be more: --after '{}'", next.escape_debug())?;
+        writeln!(io::stderr(), "there are more: --after '{}'", next.escape_debug())?;
     }
     Ok(())
 }

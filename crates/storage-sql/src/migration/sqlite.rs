@@ -39,6 +39,8 @@ pub(super) const ACCOUNTS: Versions = &[
              WHERE expires IS NOT NULL",
     ],
     &["ALTER TABLE crossauth_users ADD COLUMN created INTEGER"],
+    &["CREATE INDEX crossauth_users_by_state \
+           ON crossauth_users (state, username_normalized)"],
 ];
 
 /// Counters of attempts, and the last steps of TOTP codes.

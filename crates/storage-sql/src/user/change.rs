@@ -232,7 +232,7 @@ impl AccountSql {
         })
     }
 
-    /// Whether there is no other enabled administrator. Locks the administrators, so that two of
+    /// Whether an enabled administrator is the last one who can log in. Locks the administrators, so that two of
     /// them cannot be disabled concurrently.
     async fn is_last_admin(
         &self,
@@ -243,9 +243,11 @@ impl AccountSql {
         let users = &self.users.schema.users;
         let decode = |row: &dyn Row| Ok(users.decode(row, 0).transpose());
         let admins = transaction.list(statement, &[], decode).await?;
-        let mut admins = skip_bad_rows(admins.into_iter().flatten().collect())?;
-        admins.retain(|admin| admin.user.state != UserState::Disabled);
-        Ok(matches!(&*admins, [only] if only.user.id == *id))
+        let admins = skip_bad_rows(admins.into_iter().flatten().collect())?;
+        let (this, others): (Vec<_>, Vec<_>) =
+            admins.iter().partition(|admin| admin.user.id == *id);
+        let is_enabled = this.iter().any(|admin| admin.user.state != UserState::Disabled);
+        Ok(is_enabled && !others.iter().any(|admin| admin.user.state.lets_log_in()))
     }
 
     /// Whether what a change uses up, or the session that it must replace, is gone already.

@@ -37,8 +37,6 @@ pub(crate) struct UserSql {
     pub(crate) insert_secrets: Insert,
     pub(crate) delete_dependents: Vec<Statement>,
     pub(crate) delete: Statement,
-    pub(crate) list: Statement,
-    pub(crate) list_after: Statement,
     pub(crate) has_admin: Option<Statement>,
 }
 
@@ -60,11 +58,6 @@ impl UserSql {
         };
         let id_by =
             |column: &str| Statement::new(format!("SELECT {id} FROM {table} WHERE {column} = ?"));
-        let list = |condition: &str| {
-            Statement::new(format!(
-                "SELECT {columns} FROM {table} AS u {condition} ORDER BY u.{name} LIMIT ?"
-            ))
-        };
         Self {
             by_id: by(id),
             by_username: by(name),
@@ -88,8 +81,6 @@ impl UserSql {
             insert_secrets: Insert::new(&secrets.table, insert_secret_columns(secrets)),
             delete_dependents: delete_dependents(&schema),
             delete: Statement::new(format!("DELETE FROM {table} WHERE {id} = ?")),
-            list: list(""),
-            list_after: list(&format!("WHERE u.{name} > ?")),
             has_admin: of_admins(&schema, "1", "LIMIT 1"),
             schema,
         }

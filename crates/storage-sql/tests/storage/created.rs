@@ -10,7 +10,8 @@ const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 /// Makes a database of the version before the column, with bob in it.
 pub(crate) const OLDER: &str = "
     ALTER TABLE crossauth_users DROP COLUMN created;
-    DELETE FROM crossauth_schema WHERE version = 2;
+    DROP INDEX crossauth_users_by_state;
+    DELETE FROM crossauth_schema WHERE tables = 'accounts' AND version >= 2;
     INSERT INTO crossauth_users
         (username, username_normalized, state, factor1, factor2, admin)
         VALUES ('bob', 'bob', 'active', 'localpassword', '', false);";

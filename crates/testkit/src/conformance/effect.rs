@@ -3,7 +3,7 @@
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, Storage, StorageError,
-    StorageErrorKind,
+    StorageErrorKind, UserQuery,
 };
 use crossauth_core::user::{NewUser, StateEvent, UserId, UserSecrets, UserUpdate};
 
@@ -231,7 +231,7 @@ pub(super) async fn failed_issue_leaves_no_user(storage: &Storage) {
     let failed = create_with_session(storage, "bob", "s:taken", "s:old").await;
     assert_eq!(failed.unwrap_err().kind, StorageErrorKind::Conflict);
     assert_eq!(storage.users.find_by_username("bob").await.unwrap(), None);
-    assert_eq!(storage.users.list(None, 10).await.unwrap().users, []);
+    assert_eq!(storage.users.list(&UserQuery::first(10)).await.unwrap().users, []);
     assert_eq!(present(storage, &all).await, all);
     let created = create_with_session(storage, "bob", "s:new", "s:old").await.unwrap();
     assert!(matches!(created, Created::Done(_)), "{created:?}");
@@ -328,7 +328,7 @@ pub(super) async fn one_token_permits_one_creation(storage: &Storage) {
     let is_done = |created: &&Created| matches!(created, Created::Done(_));
     assert_eq!(results.iter().filter(is_done).count(), 1);
     assert!(results.iter().all(|created| is_done(&created) || *created == Created::TokenGone));
-    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), 1);
+    assert_eq!(storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(), 1);
 }
 
 /// Of concurrent deletions with one token exactly one succeeds.

@@ -1,7 +1,7 @@
 //! Rules for the guards of a change.
 
 use crossauth_core::storage::{
-    Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, Storage,
+    Change, Changed, Created, CredentialVersion, Deleted, Effects, Guard, Storage, UserQuery,
 };
 use crossauth_core::user::{NewUser, Patch, StateEvent, UserSecrets, UserState, UserUpdate};
 
@@ -99,6 +99,23 @@ pub(super) async fn disabled_administrators_do_not_count(storage: &Storage) {
     assert_eq!(deleted, Deleted::Done(Box::new(gone)));
 }
 
+/// Administrators who cannot log in, such as one who has not chosen a password yet, do not count as
+/// remaining ones; each can be removed while another one can.
+pub(super) async fn administrators_who_cannot_log_in_do_not_count(storage: &Storage) {
+    let root = create_admin(storage, "root").await;
+    let guard = Guard::NotTheLastAdmin;
+    for state in UserState::KNOWN {
+        let other = NewUser { admin: true, state: state.clone(), ..NewUser::named("other") };
+        let other = create(storage, &other, &UserSecrets::default()).await;
+        let change = Change { guard, ..Change::default() };
+        let changed = storage.users.change(&root.id, &change).await.unwrap();
+        let is_last = changed == Changed::LastAdmin;
+        assert_eq!(is_last, !state.lets_log_in(), "{state:?}: {changed:?}");
+        let deleted = storage.users.delete(&other.id, guard, &Effects::default()).await.unwrap();
+        assert_eq!(deleted, Deleted::Done(Box::new(other)));
+    }
+}
+
 /// The first administrator is created, and changes are made, under the guard that there is none.
 pub(super) async fn first_administrator_is_created_while_there_is_none(storage: &Storage) {
     let bob = create_bob(storage).await;
@@ -155,7 +172,7 @@ pub(super) async fn one_of_many_first_administrators_is_created(storage: &Storag
     .await;
     let done = results.into_iter().filter(|done| *done).count();
     assert!(done <= 1, "{done} first administrators");
-    let admins = storage.users.list(None, 100).await.unwrap().users;
+    let admins = storage.users.list(&UserQuery::first(100)).await.unwrap().users;
     assert_eq!(admins.len(), done + 1);
 }
 
@@ -193,7 +210,7 @@ pub(super) async fn one_of_many_administrators_stays(storage: &Storage) {
         async move { users.change(&id, &disable()).await.unwrap() }
     })
     .await;
-    let users = storage.users.list(None, 10).await.unwrap().users;
+    let users = storage.users.list(&UserQuery::first(10)).await.unwrap().users;
     assert_eq!(users.iter().filter(|user| user.state == UserState::Active).count(), 1);
 }
 

@@ -1,6 +1,6 @@
 //! Rules for user stores.
 
-use crossauth_core::storage::{Change, Changed, Created, Effects, Guard, Storage, UserPage};
+use crossauth_core::storage::{Change, Changed, Created, Effects, Guard, Storage, UserQuery};
 use crossauth_core::user::{NewUser, Patch, UserId, UserSecrets, UserState, UserUpdate};
 use serde_json::json;
 
@@ -142,7 +142,7 @@ pub(super) async fn rejected_user_leaves_no_rows(storage: &Storage) {
         storage.users.create(&carol, &secrets("first"), Guard::None, &Effects::default()).await;
     assert_eq!(created.unwrap(), Created::EmailTaken);
     assert_eq!(storage.users.find_by_username("carol").await.unwrap(), None);
-    assert_eq!(storage.users.list(None, 10).await.unwrap().users.len(), 1);
+    assert_eq!(storage.users.list(&UserQuery::first(10)).await.unwrap().users.len(), 1);
     let carol = create(storage, &NewUser::named("carol"), &UserSecrets::default()).await;
     assert_eq!(stored(storage, &carol.id).await.1, UserSecrets::default());
 }
@@ -178,30 +178,6 @@ pub(super) async fn one_of_many_creations_of_a_name_succeeds(storage: &Storage) 
 pub(super) async fn user_without_secrets_is_found(storage: &Storage) {
     let user = create(storage, &bob(), &UserSecrets::default()).await;
     assert_eq!(stored(storage, &user.id).await, (user, UserSecrets::default()));
-}
-
-/// Pages are ordered by normalized username, without gap or overlap.
-pub(super) async fn users_are_listed_in_pages(storage: &Storage) {
-    assert_eq!(storage.users.list(None, 10).await.unwrap().users, []);
-    for name in ["Dave", "alice", "Carol", "bob", "eve"] {
-        create_named(storage, name).await;
-    }
-    let page = async |after: Option<&str>, limit| -> (Vec<String>, Option<String>) {
-        let UserPage { users, next } = storage.users.list(after, limit).await.unwrap();
-        (users.into_iter().map(|user| user.username).collect(), next)
-    };
-    let next = |name: &str| Some(name.to_owned());
-    assert_eq!(page(None, 2).await, (names(["alice", "bob"]), next("bob")));
-    assert_eq!(page(Some("bob"), 2).await, (names(["Carol", "Dave"]), next("dave")));
-    assert_eq!(page(Some("dave"), 2).await, (names(["eve"]), None));
-    assert_eq!(page(Some("bobby"), 1).await, (names(["Carol"]), next("carol")));
-    assert_eq!(page(Some("eve"), 2).await, (Vec::new(), None));
-    assert_eq!(page(None, 0).await, (Vec::new(), None));
-    assert_eq!(page(None, u32::MAX).await.0.len(), 5);
-}
-
-fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
-    names.map(str::to_owned).into()
 }
 
 /// The time of creation survives changes. A mapped database may have no column for it.
@@ -251,7 +227,10 @@ pub(super) async fn hostile_text_survives(storage: &Storage) {
         let found = storage.users.find_by_username(text).await.unwrap().unwrap();
         assert_eq!(found.regardless_of_state(), (user, secrets));
     }
-    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), HOSTILE.len());
+    assert_eq!(
+        storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(),
+        HOSTILE.len()
+    );
 }
 
 /// The id of a deleted user is not reused.

@@ -1,6 +1,7 @@
 //! `selectuser`, `api/selectuser`: the list of users.
 
 use axum::extract::Request;
+use crossauth_core::storage::{UserPosition, UserQuery};
 use crossauth_core::user::User;
 use serde::Serialize;
 
@@ -34,7 +35,9 @@ struct Body {
 /// `GET selectuser`, `GET api/selectuser`
 pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
     let after = info.query("after").filter(|after| !after.is_empty());
-    let page = info.crossauth.auth().accounts.list(after.as_deref(), TAKE).await?;
+    let position = after.as_deref().map_or(UserPosition::First, UserPosition::After);
+    let query = UserQuery { position, ..UserQuery::first(TAKE) };
+    let page = info.crossauth.auth().accounts.list(&query).await?;
     let users: Vec<AdminUser> = page.users.into_iter().map(AdminUser).collect();
     Ok(match info.surface {
         Surface::Page => {

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use super::{Account, MemoryStorage, State};
+use crate::account::Role;
 use crate::key::Key;
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
-    UserPage, UserStore,
+    UserPage, UserPosition, UserQuery, UserStore,
 };
 use crate::user::{NewUser, User, UserId, UserSecrets, UserState};
 
@@ -138,19 +139,32 @@ impl UserStore for MemoryStorage {
         Ok(removed.map_or(Deleted::NoSuchUser, |account| Deleted::Done(Box::new(account.user))))
     }
 
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<UserPage, StorageError> {
-        let (state, limit) = (self.state.lock(), limit as usize);
-        let accounts = state.users.values();
-        let is_later = |name: &str| after.is_none_or(|after| name > after);
-        let mut page: Vec<&Account> =
-            accounts.filter(|account| is_later(&account.username)).collect();
-        page.sort_by(|a, b| a.username.cmp(&b.username));
-        page.truncate(limit);
-        let last = page.last().filter(|_| page.len() == limit);
-        Ok(UserPage {
-            next: last.map(|last| last.username.clone()),
-            users: page.into_iter().map(|account| account.user.clone()).collect(),
-        })
+    async fn list(&self, query: &UserQuery<'_>) -> Result<UserPage, StorageError> {
+        let UserQuery { search, state: in_state, role, position, limit } = query;
+        let search = search.filter(|text| !text.is_empty());
+        let search = search.map(|text| self.normalization.apply(text));
+        let begins = |name: &str| search.as_ref().is_none_or(|text| name.starts_with(&**text));
+        let state = self.state.lock();
+        let matches = |account: &&Account| {
+            let Account { user, username, email, .. } = account;
+            (begins(username) || email.as_deref().is_some_and(begins))
+                && in_state.as_ref().is_none_or(|state| user.state == *state)
+                && role.is_none_or(|role| user.admin == (role == Role::Administrator))
+                && match position {
+                    UserPosition::First | UserPosition::Last | UserPosition::Skip(_) => true,
+                    UserPosition::After(after) => &**username > *after,
+                    UserPosition::Before(before) => &**username < *before,
+                }
+        };
+        let mut found: Vec<&Account> = state.users.values().filter(matches).collect();
+        found.sort_by(|a, b| a.username.cmp(&b.username));
+        if position.is_backward() {
+            found.reverse();
+        }
+        let skipped = if let UserPosition::Skip(number) = position { *number } else { 0 };
+        let rows = found.into_iter().skip(skipped as usize).take(*limit as usize + 1);
+        let row = |account: &Account| (Some(account.username.clone()), Some(account.user.clone()));
+        Ok(UserPage::of_rows(rows.map(row).collect(), query))
     }
 
     async fn has_admin(&self) -> Result<bool, StorageError> {
@@ -171,7 +185,7 @@ impl Account {
         StoredUser::new(self.user.clone(), self.secrets.clone(), Some(self.epoch))
     }
 
-    fn is_active_admin(&self) -> bool {
+    fn is_enabled_admin(&self) -> bool {
         self.user.admin && self.user.state != UserState::Disabled
     }
 }
@@ -226,8 +240,10 @@ impl State {
                 .or_else(|| self.guard_refusal(account, Guard::CredentialsAre(checked))),
             Guard::NotTheLastAdmin => {
                 let is_other = |other: &&Account| other.user.id != account.user.id;
-                let has_other = self.users.values().filter(is_other).any(Account::is_active_admin);
-                (account.is_active_admin() && !has_other).then_some(Refused::LastAdmin)
+                let can_replace =
+                    |other: &Account| other.user.admin && other.user.state.lets_log_in();
+                let has_other = self.users.values().filter(is_other).any(can_replace);
+                (account.is_enabled_admin() && !has_other).then_some(Refused::LastAdmin)
             }
             Guard::NoAdmin => self.has_admin().then_some(Refused::Guard),
         }

@@ -1,6 +1,6 @@
 //! Opening a database.
 
-use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::storage::{StorageErrorKind, UserQuery};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::postgres::{self, Options};
 use crossauth_storage_sql::{OpenError, TableMap};
@@ -27,7 +27,7 @@ async fn concurrent_migrations_succeed() {
         task.await.unwrap();
     }
     let storage = postgres::open(&address).await.unwrap().storage();
-    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), 8);
+    assert_eq!(storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(), 8);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Opening a file.
 
+use crossauth_core::storage::UserQuery;
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::OpenError;
 use crossauth_storage_sql::sqlite::{self, Options};
@@ -38,7 +39,7 @@ async fn concurrent_migrations_succeed() {
         task.await.unwrap();
     }
     let storage = sqlite::open(path).await.unwrap().storage();
-    assert_eq!(storage.users.list(None, 100).await.unwrap().users.len(), 8);
+    assert_eq!(storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(), 8);
 }
 
 #[tokio::test]
