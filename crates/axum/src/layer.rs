@@ -87,7 +87,7 @@ where
                 State::Direct { future: self.inner.call(request), info }.into()
             }
             Err(failure) => {
-                let response = info.scope.enter(|| after::refuse(&info, &failure));
+                let response = info.enter(|| after::refuse(&info, &failure));
                 State::Done { response: Some(response) }.into()
             }
         }
@@ -149,7 +149,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for CrossauthFutur
         match self.project().state.project() {
             Project::Inner { future } => future.poll(cx),
             Project::Boxed { future } => future.as_mut().poll(cx).map(Ok),
-            Project::Direct { future, info } => info.scope.enter(|| {
+            Project::Direct { future, info } => info.enter(|| {
                 let Ok(response) = ready!(future.poll(cx));
                 Poll::Ready(Ok(after::finish(info, response)))
             }),

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OriginalUri};
+use crossauth_core::caller::{self, Actor, Caller, CallerSource};
 use crossauth_core::csrf::{CsrfError, Token};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::session::{Replaced, Session, SessionId};
@@ -111,6 +112,17 @@ impl Deref for RequestInfo {
 }
 
 impl RequestInfo {
+    /// Runs `future` in the scope of the request: its id and addresses for logs, and its caller for
+    /// the audit log, who may be authenticated later.
+    pub(crate) fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        self.scope.run(caller::run(self.0.clone(), future))
+    }
+
+    /// Runs `poll` in the scope of the request.
+    pub(crate) fn enter<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.scope.enter(|| caller::enter(self.0.clone(), poll))
+    }
+
     /// Reads everything except the credential, which may need the store.
     pub(crate) fn read<B>(
         crossauth: &Crossauth,
@@ -142,6 +154,20 @@ impl RequestInfo {
             csrf: CsrfState::new(cookies.csrf),
             crossauth: crossauth.clone(),
         }))
+    }
+}
+
+impl CallerSource for RequestInfoInner {
+    fn caller(&self) -> Caller {
+        let user = self.user();
+        let actor = user.map_or(Actor::Anonymous, |user| Actor::User { id: user.id.clone() });
+        Caller {
+            actor,
+            username: user.map(|user| user.username.clone()),
+            address: self.visitor.address(),
+            user_agent: self.visitor.user_agent().map(str::to_owned),
+            request_id: Some(self.id.to_string()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::account::{Accounts, ResetLinks};
+use crate::audit::{Audit, AuditConfig};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::{InvalidKey, SignatureForm, Signer};
@@ -65,6 +66,8 @@ pub struct AuthConfig {
     pub email_verification: EmailVerificationConfig,
     /// Reset of passwords by e-mail.
     pub password_reset: PasswordResetConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -84,6 +87,7 @@ impl AuthConfig {
             factors: FactorConfig::default(),
             email_verification: EmailVerificationConfig::default(),
             password_reset: PasswordResetConfig::default(),
+            audit: AuditConfig::default(),
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -182,6 +186,8 @@ pub struct Auth {
     pub messages: Arc<Messages>,
     /// The messages that wait to be sent.
     pub outbox: Arc<Outbox>,
+    /// Records events, and lists and verifies them.
+    pub audit: Arc<Audit>,
     mail_requests: Arc<MailRequestWorker>,
     restarts: Restarts,
     deps: Deps,
@@ -203,8 +209,7 @@ impl Auth {
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy, links));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
-        let (keeper, known) = (sessions.clone(), devices.clone());
-        let login = Arc::new(Login::new(&deps, keeper, challenges.clone(), known, verifies));
+        let login = login(&deps, (&sessions, &challenges, &devices), verifies);
         let reauthentication = Arc::new(Reauthentication::new(&deps, config.factors.fresh_for));
         let mail_requests = mail_requests(&deps, configs, (verifies, resets), (&accounts, &login));
         let parts = EnrolmentParts {
@@ -215,8 +220,7 @@ impl Auth {
             reauthentication: reauthentication.clone(),
         };
         let enrolment = Arc::new(Enrolment::new(&deps, parts));
-        let (owners, steps) = (accounts.clone(), enrolment.clone());
-        let signup = Signup::new(&deps, owners, steps, config.signup.clone());
+        let signup = Signup::new(&deps, accounts.clone(), enrolment.clone(), config.signup.clone());
         let profile = ProfileParts {
             accounts: accounts.clone(),
             challenges: challenges.clone(),
@@ -239,6 +243,7 @@ impl Auth {
             tokens: Tokens::new(&deps),
             messages: deps.messages.clone(),
             outbox: Arc::new(outbox),
+            audit: deps.audit.clone(),
             factors: deps.factors.clone(),
             protection: Protection::new(challenges.clone(), sessions.clone()),
             recovery: RecoveryCodes::new(&deps, challenges),
@@ -268,6 +273,9 @@ impl Auth {
         if timeout_at(deadline, self.handle_mail_requests()).await.is_err() {
             tracing::warn!("stopped with requests for mail that were not handled");
         }
+        if !matches!(timeout_at(deadline, self.audit.extend_chain()).await, Ok(Ok(_))) {
+            tracing::warn!("stopped with events that are not in the hash chain of the audit log");
+        }
         self.outbox.stop(deadline.saturating_duration_since(Instant::now())).await;
     }
 
@@ -294,6 +302,8 @@ fn deps(
 ) -> Result<Deps, AuthConfigError> {
     let Sources { clock, random } = sources.clone();
     let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
+    let log = (clock.clone(), random.clone());
+    let audit = Audit::new(storage.audit.clone(), log, &config.secret, config.audit.clone())?;
     Ok(Deps {
         storage: storage.clone(),
         signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
@@ -301,10 +311,20 @@ fn deps(
         hooks: std::mem::take(&mut config.hooks),
         vault: Arc::new(Vault::new(&config.secret, random.clone())?),
         factors: Arc::new(factors(&config.factors, &messages, sources)),
+        audit: Arc::new(audit),
         messages,
         clock,
         random,
     })
+}
+
+fn login(
+    deps: &Deps,
+    (sessions, challenges, devices): (&Arc<Sessions>, &Arc<Challenges>, &Arc<Devices>),
+    verifies_addresses: bool,
+) -> Arc<Login> {
+    let (sessions, challenges, devices) = (sessions.clone(), challenges.clone(), devices.clone());
+    Arc::new(Login::new(deps, sessions, challenges, devices, verifies_addresses))
 }
 
 fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {

@@ -38,6 +38,7 @@ pub(crate) mod sign;
 mod totp;
 
 pub use self::digest::{StoredValue, hash, stored_value};
+pub(crate) use self::encrypt::derive;
 pub use self::encrypt::{Cipher, DecryptError, EncryptError, InvalidKey};
 pub use self::random::{
     one_time_code, random_base32, random_salt, random_token, random_value, uuid, zero_pad,

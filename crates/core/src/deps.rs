@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::crypto::Signer;
 use crate::factor::Factors;
@@ -23,4 +24,5 @@ pub(crate) struct Deps {
     pub(crate) messages: Arc<Messages>,
     pub(crate) factors: Arc<Factors>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) audit: Arc<Audit>,
 }

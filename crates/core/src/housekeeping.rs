@@ -1,5 +1,5 @@
-//! Deletes expired keys and counters, and messages that were given up long ago, in small steps that
-//! leave capacity for requests.
+//! Deletes expired keys and counters, messages that were given up long ago, and old events of the
+//! audit log, in small steps that leave capacity for requests.
 //!
 //! A clock that is wrong must not delete keys that are valid. Two facts speak for a clock: it has
 //! run as evenly as the monotonic one since the process started; and when the process started, the
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::audit::Audit;
 use crate::clock::{Clock, Timestamp};
 use crate::key::CLOCK_SKEW;
 use crate::outbox;
@@ -40,26 +41,28 @@ pub(crate) struct Purge {
     keys: Weak<dyn KeyStore>,
     outbox: Weak<dyn OutboxStore>,
     attempts: Weak<dyn AttemptStore>,
+    audit: Weak<Audit>,
     clock: Arc<dyn Clock>,
 }
 
 impl Purge {
-    pub(crate) fn new(storage: &Storage, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(storage: &Storage, audit: &Arc<Audit>, clock: Arc<dyn Clock>) -> Self {
         let Storage { keys, outbox, attempts, .. } = storage;
         Self {
             keys: Arc::downgrade(keys),
             outbox: Arc::downgrade(outbox),
             attempts: Arc::downgrade(attempts),
+            audit: Arc::downgrade(audit),
             clock,
         }
     }
 
     /// Deletes now and every ten minutes.
     pub(crate) async fn run(self) {
-        let Self { keys, outbox, attempts, clock } = self;
+        let Self { keys, outbox, attempts, audit, clock } = self;
         let mut trust = Trust::new(&*clock);
-        while let (Some(keys), Some(outbox), Some(attempts)) =
-            (keys.upgrade(), outbox.upgrade(), attempts.upgrade())
+        while let (Some(keys), Some(outbox), Some(attempts), Some(audit)) =
+            (keys.upgrade(), outbox.upgrade(), attempts.upgrade(), audit.upgrade())
         {
             match round(&*keys, &*outbox, &*attempts, &mut trust, &*clock).await {
                 Ok(0) => {}
@@ -68,9 +71,20 @@ impl Purge {
                     tracing::warn!(%error, "cannot remove expired keys; trying again later");
                 }
             }
-            drop((keys, outbox, attempts));
+            remove_events(&audit, &trust, &*clock).await;
+            drop((keys, outbox, attempts, audit));
             tokio::time::sleep(INTERVAL).await;
         }
+    }
+}
+
+/// Deletes old events of the audit log.
+async fn remove_events(audit: &Audit, trust: &Trust, clock: &dyn Clock) {
+    let Some(horizon) = trust.horizon(clock) else { return };
+    match audit.purge(horizon).await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "old events of the audit log removed"),
+        Err(error) => tracing::warn!(%error, "cannot remove old events; trying again later"),
     }
 }
 

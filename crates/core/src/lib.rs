@@ -42,7 +42,9 @@
 //! [`Slot`](key::Slot).
 
 pub mod account;
+pub mod audit;
 mod auth;
+pub mod caller;
 mod challenge;
 pub mod clock;
 pub mod cookie;

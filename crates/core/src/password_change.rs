@@ -220,6 +220,7 @@ const ENDS: Effects<'static> = Effects {
     must_replace: false,
     issue: &[],
     send: &[],
+    audit: &[],
 };
 
 fn change<'a>(

@@ -272,6 +272,7 @@ impl Protection {
         // The request is executed once: of parallel codes, one finds the challenge.
         let challenge = format!("{}.challenge", PendingRequest::NAME);
         let with = With {
+            audit: &[],
             expects: Some((&challenge, &slot.pending.challenge)),
             uses: Some((&user.id, &accepted.acceptance.uses)),
             send: notice.as_slice(),

@@ -8,6 +8,7 @@
 //! suites of `crossauth-testkit` on it.
 
 mod attempt;
+mod audit;
 mod change;
 mod key;
 pub mod memory;
@@ -22,6 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use attempt::{AttemptStore, Charge, Charged};
+pub use audit::{AuditFilter, AuditStore, AuditWriteError, Chained, Link, Mark, Marks};
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
@@ -50,6 +52,8 @@ pub struct Storage {
     pub outbox: Arc<dyn OutboxStore>,
     /// Counters of attempts.
     pub attempts: Arc<dyn AttemptStore>,
+    /// The audit log, which operations of users, keys and sessions add to.
+    pub audit: Arc<dyn AuditStore>,
 }
 
 impl fmt::Debug for Storage {

@@ -6,6 +6,7 @@ mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crossauth_core::audit::AuditEvent;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{
@@ -14,6 +15,7 @@ use crossauth_core::storage::{
 use crossauth_core::user::UserId;
 
 use crate::Management;
+use crate::audit::{AuditSql, goes_on_without};
 use crate::database::{Database, Row, Statement, Value};
 use crate::schema::Schema;
 use crate::user::UserSql;
@@ -25,6 +27,7 @@ pub(crate) struct SqlKeyStore<D> {
     database: D,
     sql: Arc<KeySql>,
     users: Arc<UserSql>,
+    audit: Arc<AuditSql>,
 }
 
 impl<D: Database> SqlKeyStore<D> {
@@ -33,7 +36,42 @@ impl<D: Database> SqlKeyStore<D> {
             database,
             sql: Arc::new(KeySql::new(Arc::clone(schema))),
             users: Arc::new(UserSql::new(Arc::clone(schema))),
+            audit: Arc::new(AuditSql::new(schema)),
         }
+    }
+
+    async fn insert_once(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
+        let statements = (Arc::clone(&self.sql), Arc::clone(&self.users), Arc::clone(&self.audit));
+        let input = (statements, key.clone(), audit.to_vec());
+        self.database
+            .transaction(input, |transaction, ((sql, users, log), key, audit)| {
+                Box::pin(async move {
+                    let owner = key.userid.as_ref();
+                    let epoch = match owner {
+                        Some(id) => users.epoch_of(transaction, id).await?,
+                        None => None,
+                    };
+                    sql.insert(transaction, key, owner, epoch).await?;
+                    log.record(transaction, audit, owner).await
+                })
+            })
+            .await
+    }
+
+    async fn delete_once(&self, value: &str, audit: &[AuditEvent]) -> Result<bool, StorageError> {
+        let input =
+            (self.sql.delete.clone(), Arc::clone(&self.audit), value.to_owned(), audit.to_vec());
+        self.database
+            .transaction(input, |transaction, (delete, log, value, audit)| {
+                Box::pin(async move {
+                    if transaction.execute(delete, &[Value::text(&*value)]).await? == 0 {
+                        return Ok(false);
+                    }
+                    log.record(transaction, audit, None).await?;
+                    Ok(true)
+                })
+            })
+            .await
     }
 
     /// Runs one statement that changes rows; returns the number of rows.
@@ -58,23 +96,26 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         self.database.find(&self.sql.find, &[Value::text(value)], decode).await
     }
 
-    async fn insert(&self, key: &Key) -> Result<(), StorageError> {
-        let input = (Arc::clone(&self.sql), Arc::clone(&self.users), key.clone());
-        self.database
-            .transaction(input, |transaction, (sql, users, key)| {
-                Box::pin(async move {
-                    let epoch = match &key.userid {
-                        Some(id) => users.epoch_of(transaction, id).await?,
-                        None => None,
-                    };
-                    sql.insert(transaction, key, key.userid.as_ref(), epoch).await
-                })
-            })
-            .await
+    async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
+        match self.insert_once(key, audit).await {
+            Err(error) if goes_on_without(audit, &error) => self.insert_once(key, &[]).await,
+            outcome => outcome,
+        }
     }
 
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
         Ok(self.execute(&self.sql.delete, vec![Value::text(value)]).await? > 0)
+    }
+
+    async fn delete_recorded(
+        &self,
+        value: &str,
+        audit: &[AuditEvent],
+    ) -> Result<bool, StorageError> {
+        match self.delete_once(value, audit).await {
+            Err(error) if goes_on_without(audit, &error) => self.delete(value).await,
+            outcome => outcome,
+        }
     }
 
     async fn list_for_user(

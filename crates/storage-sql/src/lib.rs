@@ -51,6 +51,7 @@
 )]
 
 mod attempt;
+mod audit;
 mod column;
 mod columns;
 

@@ -30,13 +30,16 @@ impl Group {
 /// The groups of tables that are ours. Users, secrets and keys are not, if the table map names the
 /// tables of another program.
 fn groups(dialect: Dialect, map: &TableMap) -> Vec<Group> {
-    let (outbox, protection, accounts) = match dialect {
-        Dialect::Sqlite => (sqlite::OUTBOX, sqlite::PROTECTION, sqlite::ACCOUNTS),
-        Dialect::Postgres => (postgres::OUTBOX, postgres::PROTECTION, postgres::ACCOUNTS),
+    let (outbox, protection, audit, accounts) = match dialect {
+        Dialect::Sqlite => (sqlite::OUTBOX, sqlite::PROTECTION, sqlite::AUDIT, sqlite::ACCOUNTS),
+        Dialect::Postgres => {
+            (postgres::OUTBOX, postgres::PROTECTION, postgres::AUDIT, postgres::ACCOUNTS)
+        }
     };
     let mut groups = vec![
         Group { name: "outbox", versions: outbox },
         Group { name: "protection", versions: protection },
+        Group { name: "audit", versions: audit },
     ];
     if map.management == Management::Managed {
         groups.push(Group { name: "accounts", versions: accounts });

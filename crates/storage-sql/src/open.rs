@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crossauth_core::storage::{Storage, StorageError};
 
 use crate::attempt::SqlAttemptStore;
+use crate::audit::SqlAuditStore;
 use crate::database::{BoxFuture, Database, Statement};
 use crate::key::SqlKeyStore;
 use crate::migration::{is_current, migrate};
@@ -157,6 +158,7 @@ impl<D: Database> SqlStorage<D> {
                 sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema, &enqueued)),
                 outbox: Arc::new(SqlOutboxStore::new(database.clone(), &schema, &enqueued)),
                 attempts: Arc::new(SqlAttemptStore::new(database.clone())),
+                audit: Arc::new(SqlAuditStore::new(database.clone(), &schema)),
             };
             let users = &schema.users.table;
             let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));

@@ -168,12 +168,7 @@ impl OutboxSql {
     }
 
     fn userid(&self, row: &dyn Row) -> Result<Option<UserId>, StorageError> {
-        Ok(optional_text(row, 2)?.map(|id| match (self.id_kind, id.parse()) {
-            (IdKind::Integer, Ok(number)) => UserId::Integer(number),
-            (IdKind::Integer, Err(_)) | (IdKind::Text | IdKind::Uuid | IdKind::UuidBytes, _) => {
-                UserId::Text(id)
-            }
-        }))
+        Ok(optional_text(row, 2)?.map(|id| self.id_kind.read_text(id)))
     }
 }
 

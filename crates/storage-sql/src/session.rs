@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crossauth_core::audit::AuditEvent;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::message::Message;
 use crossauth_core::storage::{
@@ -11,6 +12,7 @@ use crossauth_core::storage::{
 };
 use crossauth_core::user::{StateChecks, UserId};
 
+use crate::audit::{AuditSql, goes_on_without};
 use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
@@ -33,6 +35,7 @@ pub(crate) struct SessionSql {
     keys: KeySql,
     outbox: OutboxSql,
     uses: UsesSql,
+    audit: AuditSql,
 }
 
 impl SessionSql {
@@ -54,6 +57,7 @@ impl SessionSql {
             keys: KeySql::new(Arc::clone(schema)),
             outbox: OutboxSql::new(schema),
             uses: UsesSql::new(),
+            audit: AuditSql::new(schema),
         }
     }
 
@@ -82,6 +86,7 @@ impl SessionSql {
             let messages = self.outbox.insertions(&start.send, None);
             let writes: Vec<_> = std::iter::once(begun).chain(ended).chain(messages).collect();
             transaction.execute_all(&writes).await?;
+            self.audit.record(transaction, &start.audit, None).await?;
             return Ok(Started::Begun(None));
         };
         let Some(stored) = self.users.lock(transaction, id).await?.into_user()? else {
@@ -112,6 +117,7 @@ impl SessionSql {
         }
         writes.extend(self.outbox.insertions(&start.send, Some(id)));
         transaction.execute_all(&writes).await?;
+        self.audit.record(transaction, &start.audit, Some(id)).await?;
         Ok(Started::Begun(Some(Box::new(user))))
     }
 
@@ -158,6 +164,7 @@ impl SessionSql {
             self.uses.use_up(transaction, &self.keys, id, Some(uses)).await?;
         }
         self.outbox.insert(transaction, &update.send, None).await?;
+        self.audit.record(transaction, &update.audit, uses.map(|(id, _)| id)).await?;
         Ok(Ok(Updated::Done))
     }
 }
@@ -173,6 +180,7 @@ struct OwnedStart {
     revoke: Vec<KeyPrefix>,
     issue: Vec<Key>,
     send: Vec<Message>,
+    audit: Vec<AuditEvent>,
 }
 
 /// An owned [`SessionUpdate`], for a transaction.
@@ -182,17 +190,19 @@ struct OwnedUpdate {
     expects: Option<(String, String)>,
     uses: Option<(UserId, Uses)>,
     send: Vec<Message>,
+    audit: Vec<AuditEvent>,
 }
 
 impl From<SessionUpdate<'_>> for OwnedUpdate {
     fn from(update: SessionUpdate<'_>) -> Self {
-        let SessionUpdate { session, changes, expects, uses, send } = update;
+        let SessionUpdate { session, changes, expects, uses, send, audit } = update;
         Self {
             session: session.to_owned(),
             changes: changes.to_vec(),
             expects: expects.map(|(path, text)| (path.to_owned(), text.to_owned())),
             uses: uses.map(|(id, uses)| (id.clone(), uses.clone())),
             send: send.to_vec(),
+            audit: audit.to_vec(),
         }
     }
 }
@@ -209,6 +219,7 @@ impl From<SessionStart<'_>> for OwnedStart {
             revoke,
             issue,
             send,
+            audit,
         } = start;
         Self {
             key: key.clone(),
@@ -220,6 +231,7 @@ impl From<SessionStart<'_>> for OwnedStart {
             revoke: revoke.to_vec(),
             issue: issue.to_vec(),
             send: send.to_vec(),
+            audit: audit.to_vec(),
         }
     }
 }
@@ -227,6 +239,22 @@ impl From<SessionStart<'_>> for OwnedStart {
 impl<D: Database> SqlSessionStore<D> {
     pub(crate) fn new(database: D, schema: &Arc<Schema>, enqueued: &Enqueued) -> Self {
         Self { database, sql: Arc::new(SessionSql::new(schema)), enqueued: enqueued.clone() }
+    }
+
+    async fn start_once(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
+        let input = (Arc::clone(&self.sql), OwnedStart::from(start));
+        self.database
+            .transaction(input, |transaction, (sql, start)| Box::pin(sql.start(transaction, start)))
+            .await
+    }
+
+    async fn update_once(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
+        let input = (Arc::clone(&self.sql), OwnedUpdate::from(update));
+        self.database
+            .transaction(input, |transaction, (sql, update)| {
+                Box::pin(sql.update(transaction, update))
+            })
+            .await?
     }
 }
 
@@ -239,23 +267,23 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
-        let input = (Arc::clone(&self.sql), OwnedStart::from(start));
-        let started = self
-            .database
-            .transaction(input, |transaction, (sql, start)| Box::pin(sql.start(transaction, start)))
-            .await?;
+        let started = match self.start_once(start).await {
+            Err(error) if goes_on_without(start.audit, &error) => {
+                self.start_once(SessionStart { audit: &[], ..start }).await
+            }
+            outcome => outcome,
+        };
         self.enqueued.note(start.send);
-        Ok(started)
+        started
     }
 
     async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
-        let input = (Arc::clone(&self.sql), OwnedUpdate::from(update));
-        let updated = self
-            .database
-            .transaction(input, |transaction, (sql, update)| {
-                Box::pin(sql.update(transaction, update))
-            })
-            .await?;
+        let updated = match self.update_once(update).await {
+            Err(UpdateDataError::Storage(error)) if goes_on_without(update.audit, &error) => {
+                self.update_once(SessionUpdate { audit: &[], ..update }).await
+            }
+            outcome => outcome,
+        };
         self.enqueued.note(update.send);
         updated
     }

@@ -243,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::attempt::AttemptSql;
+    use crate::audit::AuditSql;
     use crate::key::KeySql;
     use crate::outbox::OutboxSql;
     use crate::schema::Schema;
@@ -296,6 +297,7 @@ mod tests {
         statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
         statements.extend(OutboxSql::new(&schema).all());
         statements.extend(AttemptSql::new().all());
+        statements.extend(AuditSql::new(&schema).all());
         statements.extend(UsesSql::new().all());
         let keys = KeySql::new(schema);
         statements.extend(keys.all());

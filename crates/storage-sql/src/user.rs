@@ -16,6 +16,7 @@ use crossauth_core::storage::{
 };
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 
+use crate::audit::{AuditSql, goes_on_without};
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::{Enqueued, OutboxSql};
@@ -49,6 +50,7 @@ impl<D: Database> SqlUserStore<D> {
             keys: KeySql::new(Arc::clone(schema)),
             uses: UsesSql::new(),
             outbox: OutboxSql::new(schema),
+            audit: AuditSql::new(schema),
         };
         let sql = Arc::new(UserSql::new(Arc::clone(schema)));
         Self { database, sql, accounts: Arc::new(accounts), enqueued: enqueued.clone() }
@@ -72,6 +74,49 @@ impl<D: Database> SqlUserStore<D> {
                 outcome => return outcome,
             }
         }
+    }
+
+    async fn create_once(
+        &self,
+        (user, secrets): (&NewUser, &UserSecrets),
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<Created, StorageError> {
+        let input = (
+            Arc::clone(&self.accounts),
+            (user.clone(), secrets.clone()),
+            OwnedGuard::from(guard),
+            OwnedEffects::from(effects),
+        );
+        self.retry_conflicts(Arc::new(input), |transaction, input| {
+            let (accounts, (user, secrets), guard, effects) = &**input;
+            Box::pin(accounts.create(transaction, user, secrets, guard, effects))
+        })
+        .await
+    }
+
+    async fn change_once(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        let input = (Arc::clone(&self.accounts), id.clone(), OwnedChange::from(change));
+        self.retry_conflicts(Arc::new(input), |transaction, input| {
+            let (accounts, id, change) = &**input;
+            Box::pin(accounts.change(transaction, id, change))
+        })
+        .await
+    }
+
+    async fn delete_once(
+        &self,
+        id: &UserId,
+        guard: Guard<'_>,
+        effects: &Effects<'_>,
+    ) -> Result<Deleted, StorageError> {
+        let owned = OwnedEffects::from(effects);
+        let input = (Arc::clone(&self.accounts), id.clone(), OwnedGuard::from(guard), owned);
+        self.database
+            .transaction(input, |transaction, (accounts, id, guard, effects)| {
+                Box::pin(accounts.delete(transaction, id, guard, effects))
+            })
+            .await
     }
 
     async fn find(
@@ -128,32 +173,29 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Created, StorageError> {
-        let input = (
-            Arc::clone(&self.accounts),
-            (user.clone(), secrets.clone()),
-            OwnedGuard::from(guard),
-            OwnedEffects::from(effects),
-        );
-        let created = self
-            .retry_conflicts(Arc::new(input), |transaction, input| {
-                let (accounts, (user, secrets), guard, effects) = &**input;
-                Box::pin(accounts.create(transaction, user, secrets, guard, effects))
-            })
-            .await?;
+        let created = match self.create_once((user, secrets), guard, effects).await {
+            Err(error) if goes_on_without(effects.audit, &error) => {
+                let effects = Effects { audit: &[], ..*effects };
+                self.create_once((user, secrets), guard, &effects).await
+            }
+            outcome => outcome,
+        };
         self.enqueued.note(effects.send);
-        Ok(created)
+        created
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
-        let input = (Arc::clone(&self.accounts), id.clone(), OwnedChange::from(change));
-        let changed = self
-            .retry_conflicts(Arc::new(input), |transaction, input| {
-                let (accounts, id, change) = &**input;
-                Box::pin(accounts.change(transaction, id, change))
-            })
-            .await?;
+        let audit = change.effects.audit;
+        let changed = match self.change_once(id, change).await {
+            Err(error) if goes_on_without(audit, &error) => {
+                let mut change = change.clone();
+                change.effects.audit = &[];
+                self.change_once(id, &change).await
+            }
+            outcome => outcome,
+        };
         self.enqueued.note(change.effects.send);
-        Ok(changed)
+        changed
     }
 
     async fn delete(
@@ -162,16 +204,15 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         guard: Guard<'_>,
         effects: &Effects<'_>,
     ) -> Result<Deleted, StorageError> {
-        let owned = OwnedEffects::from(effects);
-        let input = (Arc::clone(&self.accounts), id.clone(), OwnedGuard::from(guard), owned);
-        let deleted = self
-            .database
-            .transaction(input, |transaction, (accounts, id, guard, effects)| {
-                Box::pin(accounts.delete(transaction, id, guard, effects))
-            })
-            .await?;
+        let deleted = match self.delete_once(id, guard, effects).await {
+            Err(error) if goes_on_without(effects.audit, &error) => {
+                let effects = Effects { audit: &[], ..*effects };
+                self.delete_once(id, guard, &effects).await
+            }
+            outcome => outcome,
+        };
         self.enqueued.note(effects.send);
-        Ok(deleted)
+        deleted
     }
 
     async fn list(&self, query: &UserQuery<'_>) -> Result<UserPage, StorageError> {

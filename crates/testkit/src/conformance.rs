@@ -4,8 +4,9 @@
 //! panics if the rule is violated. There is one suite for each port:
 //! [`user_store_tests!`](crate::user_store_tests), [`key_store_tests!`](crate::key_store_tests),
 //! [`session_store_tests!`](crate::session_store_tests),
-//! [`outbox_store_tests!`](crate::outbox_store_tests) and
-//! [`attempt_store_tests!`](crate::attempt_store_tests). One more,
+//! [`outbox_store_tests!`](crate::outbox_store_tests),
+//! [`attempt_store_tests!`](crate::attempt_store_tests) and
+//! [`audit_store_tests!`](crate::audit_store_tests). One more,
 //! [`use_case_tests!`](crate::use_case_tests), has the use cases compete for what works once.
 //! [`store_tests!`](crate::store_tests) runs all of them. A rule that is in no suite does not
 //! compile.
@@ -21,6 +22,7 @@
 #![deny(dead_code)]
 
 mod attempt;
+mod audit;
 mod change;
 mod code;
 mod data;
@@ -307,6 +309,28 @@ suite! {
 
 suite! {
     ($)
+    /// Generates one test per rule of [`AuditStore`](crossauth_core::storage::AuditStore).
+    audit_store_tests
+    audit [
+        events_are_listed_whole,
+        hostile_text_survives,
+        events_are_listed_in_pages_from_the_newest,
+        events_are_listed_by_filter,
+        events_of_an_account_are_recorded_if_it_changes,
+        event_of_a_new_account_names_it,
+        events_of_sessions_and_keys_are_recorded_with_them,
+        events_are_chained,
+        start_of_the_chain_is_deleted,
+        personal_data_is_erased,
+    ]
+    raced [
+        one_of_many_extensions_of_the_chain_succeeds,
+        no_concurrent_event_is_lost,
+    ]
+}
+
+suite! {
+    ($)
     /// Generates one test per rule of use cases that compete.
     use_case_tests
     link []
@@ -343,6 +367,7 @@ macro_rules! store_tests {
         $crate::session_store_tests!($make);
         $crate::outbox_store_tests!($make);
         $crate::attempt_store_tests!($make);
+        $crate::audit_store_tests!($make);
         $crate::use_case_tests!($make);
     };
 }

@@ -15,18 +15,20 @@
 //! # }
 //! ```
 
+mod audit;
+mod outbox;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use crossauth_core::audit::AuditEvent;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
-use crossauth_core::message::Message;
 use crossauth_core::storage::{
     AttemptStore, Change, Changed, Charge, Charged, Created, Deleted, Effects, Guard, KeyPosition,
-    KeyStore, ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, SessionStart,
-    SessionStore, SessionUpdate, Settlement, Started, Storage, StorageError, StoredSession,
-    StoredUser, UpdateDataError, Updated, UserPage, UserQuery, UserStore,
+    KeyStore, SessionStart, SessionStore, SessionUpdate, Started, Storage, StorageError,
+    StoredSession, StoredUser, UpdateDataError, Updated, UserPage, UserQuery, UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -85,6 +87,7 @@ impl TestStorage {
             sessions: Arc::new(self.clone()),
             attempts: Arc::new(self.clone()),
             outbox: Arc::new(self.clone()),
+            audit: Arc::new(self.clone()),
         }
     }
 
@@ -189,6 +192,8 @@ macro_rules! pass_on {
     }};
 }
 
+pub(in crate::storage) use pass_on;
+
 #[async_trait]
 impl UserStore for TestStorage {
     async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError> {
@@ -249,8 +254,20 @@ impl KeyStore for TestStorage {
         pass_on!(self, "keys.insert", keys.insert(key))
     }
 
+    async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
+        pass_on!(self, "keys.insert", keys.insert_recorded(key, audit))
+    }
+
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
         pass_on!(self, "keys.delete", keys.delete(value))
+    }
+
+    async fn delete_recorded(
+        &self,
+        value: &str,
+        audit: &[AuditEvent],
+    ) -> Result<bool, StorageError> {
+        pass_on!(self, "keys.delete", keys.delete_recorded(value, audit))
     }
 
     async fn list_for_user(
@@ -314,61 +331,6 @@ impl AttemptStore for TestStorage {
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
         pass_on!(self, "attempts.purge", attempts.purge(now, limit))
-    }
-}
-
-#[async_trait]
-impl OutboxStore for TestStorage {
-    async fn enqueue(&self, messages: &[Message]) -> Result<(), StorageError> {
-        pass_on!(self, "outbox.enqueue", outbox.enqueue(messages))
-    }
-
-    async fn claim(
-        &self,
-        now: Timestamp,
-        lease_until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Queued>, StorageError> {
-        pass_on!(self, "outbox.claim", outbox.claim(now, lease_until, limit))
-    }
-
-    async fn settle(
-        &self,
-        id: &str,
-        attempts: u32,
-        settlement: &Settlement,
-    ) -> Result<bool, StorageError> {
-        pass_on!(self, "outbox.settle", outbox.settle(id, attempts, settlement))
-    }
-
-    async fn list(
-        &self,
-        state: MessageState,
-        after: Option<MessagePosition<'_>>,
-        limit: u32,
-    ) -> Result<Vec<ListedMessage>, StorageError> {
-        pass_on!(self, "outbox.list", outbox.list(state, after, limit))
-    }
-
-    async fn count(&self, state: MessageState) -> Result<u64, StorageError> {
-        pass_on!(self, "outbox.count", outbox.count(state))
-    }
-
-    async fn requeue(
-        &self,
-        id: &str,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> Result<bool, StorageError> {
-        pass_on!(self, "outbox.requeue", outbox.requeue(id, now, expires))
-    }
-
-    async fn purge(&self, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        pass_on!(self, "outbox.purge", outbox.purge(before, limit))
-    }
-
-    async fn enqueued(&self) {
-        self.0.inner.outbox.enqueued().await;
     }
 }
 

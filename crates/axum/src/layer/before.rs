@@ -46,7 +46,8 @@ impl UnauthenticatedRequest {
         request: Request,
         inner: impl FnOnce(RequestInfo, Request) -> F,
     ) -> impl Future<Output = Response> {
-        self.info.scope.run(async move {
+        let info = self.info.clone();
+        info.run(async move {
             let Self { info, session } = self;
             match authenticate(&info, session).await.and_then(|()| admit(&info)) {
                 Ok(()) => {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Auth;
+use crate::audit::{Audit, chain_loop};
 use crate::deps::Deps;
 use crate::housekeeping::Purge;
 use crate::mail_request::MailRequestWorker;
@@ -32,26 +33,30 @@ impl Restarts {
 }
 
 impl Auth {
-    /// The background tasks: sending messages, handling requests for mail, deleting expired keys and
-    /// old messages, and recording when sessions were last used.
+    /// The background tasks: sending messages, handling requests for mail, deleting expired keys,
+    /// old messages and old events, adding events to the hash chain of the audit log, and recording
+    /// when sessions were last used.
     /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
     /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
     /// another runtime, too. A task that panics is started again after a pause.
     pub fn tasks(&self) -> impl Future<Output = ()> + Send + 'static {
-        let Deps { storage, clock, .. } = &self.deps;
-        let purge = Purge::new(storage, clock.clone());
+        let Deps { storage, clock, audit, .. } = &self.deps;
+        let purge = Purge::new(storage, audit, clock.clone());
+        let audit = Arc::downgrade(audit);
         let recorder = self.sessions.recorder();
         let outbox = self.outbox.clone();
         let (worker, requests) =
             (Arc::downgrade(&self.mail_requests), self.mail_requests.requests.clone());
         let restarts = self.restarts.clone();
-        async move {
+        let tasks = async move {
             let recording = supervise("record activity", &restarts, || recorder.clone().run());
             let purging = supervise("purge", &restarts, || purge.clone().run());
             let sending = supervise("send messages", &restarts, || outbox.clone().run());
             let handling = supervise("handle requests for mail", &restarts, || {
                 MailRequestWorker::run(worker.clone(), requests.clone())
             });
+            let chaining = supervise("chain audit events", &restarts, || chain_loop(audit.clone()));
+            let mut chaining = pin!(chaining);
             let (mut recording, mut purging) = (pin!(recording), pin!(purging));
             let (mut sending, mut handling) = (pin!(sending), pin!(handling));
             poll_fn(|context| {
@@ -61,11 +66,13 @@ impl Auth {
                     purging.as_mut().poll(context),
                     sending.as_mut().poll(context),
                     handling.as_mut().poll(context),
+                    chaining.as_mut().poll(context),
                 ];
                 if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
-        }
+        };
+        Audit::system().run(tasks)
     }
 }
 

@@ -156,7 +156,7 @@ fn into_text(bytes: &[u8]) -> Result<String, DecryptError> {
     str::from_utf8(bytes).map(str::to_owned).map_err(|_| DecryptError::Mismatch)
 }
 
-fn derive(secret: &[u8], purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+pub(crate) fn derive(secret: &[u8], purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     let extracted = Salt::new(HKDF_SHA256, &[]).extract(secret);
     extracted.expand(&[purpose.as_bytes()], HKDF_SHA256).ok()?.fill(key.as_mut()).ok()?;

@@ -1,8 +1,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tokio::task::JoinHandle;
+
 use super::*;
+use crate::audit::AuditConfig;
 use crate::key::{Key, KeyPrefix};
 use crate::message::{Message, MessageKind};
+use crate::random::{Random, SystemRandom};
+use crate::secret::ServerSecret;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::{MessageState, Settlement, Storage};
 use crate::user::Normalization;
@@ -44,6 +49,16 @@ async fn store(expiries: &[Option<Timestamp>]) -> Storage {
     storage
 }
 
+/// Starts the task, which ends when the audit log is dropped.
+fn start(storage: &Storage, clock: Arc<TestClock>) -> (Arc<Audit>, JoinHandle<()>) {
+    let secret = ServerSecret::new("0123456789abcdef").unwrap();
+    let sources: (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SystemRandom));
+    let store = storage.audit.clone();
+    let audit = Arc::new(Audit::new(store, sources, &secret, AuditConfig::default()).unwrap());
+    let tasks = tokio::spawn(Purge::new(storage, &audit, clock).run());
+    (audit, tasks)
+}
+
 async fn count(storage: &Storage) -> usize {
     storage.keys.list_for_user(None, KeyPrefix::Session, None, u32::MAX).await.unwrap().len()
 }
@@ -61,7 +76,7 @@ async fn purge_removes_only_expired_keys() {
 #[tokio::test(start_paused = true)]
 async fn keys_are_removed_once_the_clock_has_been_steady() {
     let storage = store(&[Some(NOW - DAY), Some(NOW - 400 * DAY), Some(NOW + DAY)]).await;
-    let tasks = tokio::spawn(Purge::new(&storage, Arc::new(TestClock::new())).run());
+    let (_audit, tasks) = start(&storage, Arc::new(TestClock::new()));
     tokio::time::sleep(INTERVAL / 2).await;
     assert_eq!(count(&storage).await, 2, "only keys that expired long ago are deleted at once");
     tokio::time::sleep(INTERVAL).await;
@@ -73,7 +88,7 @@ async fn keys_are_removed_once_the_clock_has_been_steady() {
 async fn clock_that_jumps_ahead_and_back_deletes_no_valid_key() {
     let storage = store(&[Some(NOW + 10 * DAY)]).await;
     let clock = Arc::new(TestClock::new());
-    let tasks = tokio::spawn(Purge::new(&storage, clock.clone()).run());
+    let (_audit, tasks) = start(&storage, clock.clone());
     tokio::time::sleep(INTERVAL / 2).await;
     for ahead in [20 * DAY, Duration::ZERO, 20 * DAY, Duration::ZERO] {
         clock.set_ahead(ahead);
@@ -93,12 +108,12 @@ async fn a_steady_clock_far_ahead_of_every_key_deletes_none_for_a_week() {
     clock.set_ahead(5 * 365 * DAY);
     for _ in 0..3 {
         // A process that starts with the wrong clock, more than once.
-        let tasks = tokio::spawn(Purge::new(&storage, clock.clone()).run());
+        let (_audit, tasks) = start(&storage, clock.clone());
         tokio::time::sleep(DAY).await;
         assert_eq!(count(&storage).await, 2);
         tasks.abort();
     }
-    let tasks = tokio::spawn(Purge::new(&storage, clock.clone()).run());
+    let (_audit, tasks) = start(&storage, clock.clone());
     let new = Key::new("s:new", None, clock.now());
     storage.keys.insert(&new).await.unwrap();
     tokio::time::sleep(DAY).await;
@@ -129,7 +144,7 @@ async fn messages_that_were_given_up_a_month_ago_are_removed() {
     let key = Key::new("s:1", None, NOW - DAY);
     storage.keys.insert(&key).await.unwrap();
     let clock = Arc::new(TestClock::new());
-    let tasks = tokio::spawn(Purge::new(&storage, clock).run());
+    let (_audit, tasks) = start(&storage, clock);
     tokio::time::sleep(2 * INTERVAL).await;
     let dead = storage.outbox.list(MessageState::Dead, None, 10).await.unwrap();
     assert_eq!((dead.len(), &*dead[0].id), (1, "young"));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::client::Client;
 use super::{Persistence, SessionId, Sessions};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::crypto::{StoredValue, random_token, stored_value};
 use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
@@ -81,6 +82,8 @@ pub struct BeginOptions<'a> {
     pub revoke: &'a [KeyPrefix],
     /// Messages that are sent if the session begins.
     pub send: &'a [Message],
+    /// Events that are recorded if the session begins. One about no account is about the user.
+    pub audit: &'a [AuditEvent],
     /// Whether the session does not begin if the replaced one does not exist.
     pub must_replace: bool,
     /// What is used up; the session does not begin if any of it is used up already.
@@ -165,6 +168,7 @@ impl Sessions {
                 revoke: beginning.revoke,
                 issue: beginning.issue,
                 send: beginning.send,
+                audit: beginning.audit,
             };
             return Ok(match self.store.start(start).await {
                 Ok(Started::Begun(user)) => {

@@ -1,6 +1,7 @@
 //! Sessions that other use cases store together with a change, and changes of their data.
 
 use super::{BeginOptions, NewSession, Session, SessionId, Sessions};
+use crate::audit::AuditEvent;
 use crate::crypto::stored_value;
 use crate::key::{DataChange, Key, KeyPrefix, Owner, Slot};
 use crate::message::Message;
@@ -13,6 +14,7 @@ pub(crate) struct With<'a> {
     pub(crate) expects: Option<(&'a str, &'a str)>,
     pub(crate) uses: Option<(&'a UserId, &'a Uses)>,
     pub(crate) send: &'a [Message],
+    pub(crate) audit: &'a [AuditEvent],
 }
 
 impl Sessions {
@@ -46,8 +48,8 @@ impl Sessions {
         with: With<'_>,
     ) -> Result<Updated, UpdateDataError> {
         let value = stored_value(KeyPrefix::Session, id.expose());
-        let With { expects, uses, send } = with;
-        let update = SessionUpdate { session: &value, changes, expects, uses, send };
+        let With { expects, uses, send, audit } = with;
+        let update = SessionUpdate { session: &value, changes, expects, uses, send, audit };
         self.store.update(update).await
     }
 

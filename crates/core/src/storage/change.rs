@@ -1,6 +1,7 @@
 //! A change of an account, with its guard and its effects.
 
 use super::{StoredUser, Uses};
+use crate::audit::AuditEvent;
 use crate::key::{Key, KeyPrefix};
 use crate::message::Message;
 use crate::user::{SecretsUpdate, StateEvent, User, UserUpdate};
@@ -87,6 +88,8 @@ pub struct Effects<'a> {
     pub issue: &'a [Key],
     /// Messages to send. One about no account is about this one.
     pub send: &'a [Message],
+    /// Events to record. One about no account is about this one.
+    pub audit: &'a [AuditEvent],
 }
 
 /// Which of a user's sessions end with a change.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StorageError;
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::key::{DataChange, DataError, Key, KeyPrefix};
 use crate::user::UserId;
@@ -49,10 +50,25 @@ pub trait KeyStore: Send + Sync {
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError>;
 
     /// Stores a key. [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
-    async fn insert(&self, key: &Key) -> Result<(), StorageError>;
+    async fn insert(&self, key: &Key) -> Result<(), StorageError> {
+        self.insert_recorded(key, &[]).await
+    }
+
+    /// Same as [`insert`](Self::insert), and records events in the same transaction.
+    async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError>;
 
     /// Deletes a key; returns whether it existed. Of concurrent calls, exactly one finds it.
-    async fn delete(&self, value: &str) -> Result<bool, StorageError>;
+    async fn delete(&self, value: &str) -> Result<bool, StorageError> {
+        self.delete_recorded(value, &[]).await
+    }
+
+    /// Same as [`delete`](Self::delete), and records events in the same transaction, if the key
+    /// existed.
+    async fn delete_recorded(
+        &self,
+        value: &str,
+        audit: &[AuditEvent],
+    ) -> Result<bool, StorageError>;
 
     /// Lists up to `limit` keys of one kind and one owner (`None`: without owner), the newest first,
     /// starting after `after`, the last key of the previous page.

@@ -15,6 +15,7 @@
 //! ```
 
 mod attempt;
+mod audit;
 mod key;
 mod outbox;
 mod session;
@@ -29,7 +30,7 @@ use tokio::sync::Notify;
 
 use outbox::Stored;
 
-use super::{Storage, TotpStep};
+use super::{Marks, Storage, TotpStep};
 use crate::key::Key;
 use crate::user::{Normalization, User, UserId, UserSecrets};
 
@@ -55,6 +56,7 @@ impl MemoryStorage {
             sessions: Arc::new(self.clone()),
             outbox: Arc::new(self.clone()),
             attempts: Arc::new(self.clone()),
+            audit: Arc::new(self.clone()),
         }
     }
 }
@@ -73,6 +75,8 @@ struct State {
     outbox: BTreeMap<String, Stored>,
     attempts: HashMap<String, attempt::Counter>,
     totp_steps: HashMap<UserId, TotpStep>,
+    audit: BTreeMap<String, audit::Recorded>,
+    audit_marks: Marks,
     last_id: i64,
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{CredentialVersion, StorageError, UpdateDataError, Uses};
+use crate::audit::AuditEvent;
 use crate::key::{DataChange, Key, KeyPrefix};
 use crate::message::Message;
 use crate::user::{Refusal, StateChecks, User, UserId};
@@ -70,6 +71,8 @@ pub struct SessionStart<'a> {
     pub issue: &'a [Key],
     /// Messages to send. One about no account is about the user.
     pub send: &'a [Message],
+    /// Events to record. One about no account is about the user.
+    pub audit: &'a [AuditEvent],
 }
 
 /// A change of the data of a session, with everything that happens in the same transaction.
@@ -85,6 +88,8 @@ pub struct SessionUpdate<'a> {
     pub uses: Option<(&'a UserId, &'a Uses)>,
     /// Messages to send.
     pub send: &'a [Message],
+    /// Events to record.
+    pub audit: &'a [AuditEvent],
 }
 
 /// The outcome of changing the data of a session. Nothing was changed unless it is

@@ -77,3 +77,42 @@ pub(super) const OUTBOX: Versions = &[&[
     "CREATE INDEX crossauth_outbox_by_death ON crossauth_outbox (died) \
              WHERE died IS NOT NULL",
 ]];
+
+/// The audit log, and the marks of its hash chain.
+pub(super) const AUDIT: Versions = &[&[
+    "CREATE TABLE crossauth_audit (
+            id TEXT NOT NULL PRIMARY KEY,
+            created INTEGER NOT NULL,
+            act TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            actor_user TEXT,
+            actor_name TEXT,
+            userid TEXT,
+            request TEXT,
+            detail TEXT NOT NULL,
+            origin TEXT,
+            origin_digest TEXT NOT NULL,
+            about TEXT,
+            about_digest TEXT NOT NULL,
+            number INTEGER,
+            key TEXT,
+            hash TEXT
+        ) WITHOUT ROWID",
+    "CREATE INDEX crossauth_audit_by_user ON crossauth_audit (userid, id) \
+             WHERE userid IS NOT NULL",
+    "CREATE INDEX crossauth_audit_by_actor ON crossauth_audit (actor_user, id) \
+             WHERE actor_user IS NOT NULL",
+    "CREATE UNIQUE INDEX crossauth_audit_by_number ON crossauth_audit (number) \
+             WHERE number IS NOT NULL",
+    "CREATE INDEX crossauth_audit_unchained ON crossauth_audit (number, id) \
+             WHERE number IS NULL",
+    "CREATE TABLE crossauth_audit_marks (
+            name TEXT NOT NULL PRIMARY KEY,
+            number INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            key TEXT NOT NULL,
+            seal TEXT NOT NULL
+        ) WITHOUT ROWID",
+    "INSERT INTO crossauth_audit_marks (name, number, hash, key, seal) \
+             VALUES ('start', 0, '', '', ''), ('end', 0, '', '', '')",
+]];

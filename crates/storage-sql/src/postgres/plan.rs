@@ -8,6 +8,7 @@ use crossauth_testkit::postgres::server;
 use super::{Options, Postgres};
 use crate::TableMap;
 use crate::attempt::AttemptSql;
+use crate::audit::AuditSql;
 use crate::database::{Database as _, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
 use crate::outbox::OutboxSql;
@@ -25,6 +26,7 @@ async fn every_statement_but_a_list_of_users_uses_an_index() {
     statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
     statements.extend(OutboxSql::new(&schema).all());
     statements.extend(AttemptSql::new().all());
+    statements.extend(AuditSql::new(&schema).all());
     statements.extend(UsesSql::new().all());
     statements.extend(KeySql::new(schema).all());
     for statement in statements {

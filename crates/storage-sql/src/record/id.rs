@@ -42,6 +42,16 @@ impl IdKind {
         }
     }
 
+    /// An id that a table of ours has as text.
+    pub(crate) fn read_text(self, id: String) -> UserId {
+        match (self, id.parse()) {
+            (Self::Integer, Ok(number)) => UserId::Integer(number),
+            (Self::Integer, Err(_)) | (Self::Text | Self::Uuid | Self::UuidBytes, _) => {
+                UserId::Text(id)
+            }
+        }
+    }
+
     /// The id as a parameter of a comparison. An id of another kind becomes null, which equals no
     /// id.
     pub(crate) fn lookup_value(self, id: &UserId) -> Value<'_> {

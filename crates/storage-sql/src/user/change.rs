@@ -8,6 +8,7 @@ use super::owned::{OwnedChange, OwnedEffects, OwnedEndSessions, OwnedGuard};
 use super::statement::UserSql;
 use super::taken::Taken;
 use super::write::Locked;
+use crate::audit::AuditSql;
 use crate::database::{Row, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::OutboxSql;
@@ -19,6 +20,7 @@ pub(super) struct AccountSql {
     pub(super) keys: KeySql,
     pub(super) outbox: OutboxSql,
     pub(super) uses: UsesSql,
+    pub(super) audit: AuditSql,
 }
 
 #[derive(Clone, Copy)]
@@ -168,6 +170,7 @@ impl AccountSql {
             self.keys.revoke(transaction, id, *kind, None).await?;
         }
         self.outbox.insert(transaction, &effects.send, Some(id)).await?;
+        self.audit.record(transaction, &effects.audit, Some(id)).await?;
         let param = [self.users.schema.users.id_kind.column_value(id)?];
         for statement in &self.users.delete_dependents {
             transaction.execute(statement, &param).await?;
@@ -305,7 +308,8 @@ impl AccountSql {
                 self.keys.insert(transaction, key, Some(id), epoch).await?;
             }
         }
-        self.outbox.insert(transaction, &effects.send, Some(id)).await
+        self.outbox.insert(transaction, &effects.send, Some(id)).await?;
+        self.audit.record(transaction, &effects.audit, Some(id)).await
     }
 
     async fn end_sessions(

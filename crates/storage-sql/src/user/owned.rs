@@ -1,5 +1,6 @@
 //! A change of an account that its transaction owns: a retry needs it again.
 
+use crossauth_core::audit::AuditEvent;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::message::Message;
 use crossauth_core::storage::{Change, CredentialVersion, Effects, EndSessions, Guard, Uses};
@@ -35,6 +36,7 @@ pub(super) struct OwnedEffects {
     pub(super) must_replace: bool,
     pub(super) issue: Vec<Key>,
     pub(super) send: Vec<Message>,
+    pub(super) audit: Vec<AuditEvent>,
 }
 
 /// Owned [`EndSessions`], for a transaction.
@@ -90,7 +92,7 @@ impl From<Guard<'_>> for OwnedGuard {
 
 impl From<&Effects<'_>> for OwnedEffects {
     fn from(effects: &Effects<'_>) -> Self {
-        let Effects { consume, uses, sessions, revoke, replaces, must_replace, issue, send } =
+        let Effects { consume, uses, sessions, revoke, replaces, must_replace, issue, send, audit } =
             *effects;
         Self {
             consume: consume.map(str::to_owned),
@@ -105,6 +107,7 @@ impl From<&Effects<'_>> for OwnedEffects {
             must_replace,
             issue: issue.to_vec(),
             send: send.to_vec(),
+            audit: audit.to_vec(),
         }
     }
 }

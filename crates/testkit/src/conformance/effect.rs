@@ -245,7 +245,7 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
     for value in all {
         insert_key(storage, value, Some(&bob.id)).await;
     }
-    let issue = [Key::new("e:new", None, NOW)];
+    let (issue, audit) = ([Key::new("e:new", None, NOW)], [super::audit::event("1")]);
     let effects = Effects {
         consume: Some("p:token"),
         uses: None,
@@ -255,6 +255,7 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
         must_replace: false,
         issue: &issue,
         send: &[],
+        audit: &audit,
     };
     let refused = Change { secrets: new_password("new"), effects, ..Change::default() };
     let taken = UserUpdate { username: Some("carol".into()), ..UserUpdate::default() };
@@ -267,6 +268,7 @@ pub(super) async fn refused_change_has_no_effect(storage: &Storage) {
         assert_eq!(stored(storage, &bob.id).await.1, secrets("bob's hash"));
         assert_eq!(present(storage, &["p:token", "s:1", "e:1", "e:new"]).await, all);
         assert!(is_admitted(storage, "s:1").await);
+        assert_eq!(super::audit::all(storage).await, []);
     }
     change(storage, &bob.id, &refused).await;
     assert_eq!(present(storage, &["p:token", "s:1", "e:1", "e:new"]).await, ["e:new"]);

@@ -150,5 +150,6 @@ pub(super) fn start(key: &Key) -> SessionStart<'_> {
         revoke: &[],
         issue: &[],
         send: &[],
+        audit: &[],
     }
 }

@@ -341,5 +341,5 @@ fn using(uses: &Uses) -> Change<'_> {
 }
 
 fn update<'a>(session: &'a str, changes: &'a [DataChange]) -> SessionUpdate<'a> {
-    SessionUpdate { session, changes, expects: None, uses: None, send: &[] }
+    SessionUpdate { session, changes, expects: None, uses: None, send: &[], audit: &[] }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStorage, State};
+use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crate::storage::{KeyPosition, KeyStore, StorageError, UpdateDataError};
@@ -14,12 +15,24 @@ impl KeyStore for MemoryStorage {
         Ok(self.state.lock().keys.get(value).cloned())
     }
 
-    async fn insert(&self, key: &Key) -> Result<(), StorageError> {
-        self.state.lock().insert_key(key)
+    async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
+        let mut state = self.state.lock();
+        state.insert_key(key)?;
+        state.record(audit, key.userid.as_ref());
+        Ok(())
     }
 
-    async fn delete(&self, value: &str) -> Result<bool, StorageError> {
-        Ok(self.state.lock().keys.remove(value).is_some())
+    async fn delete_recorded(
+        &self,
+        value: &str,
+        audit: &[AuditEvent],
+    ) -> Result<bool, StorageError> {
+        let mut state = self.state.lock();
+        let existed = state.keys.remove(value).is_some();
+        if existed {
+            state.record(audit, None);
+        }
+        Ok(existed)
     }
 
     async fn list_for_user(

@@ -30,6 +30,7 @@ impl SessionStore for MemoryStorage {
             revoke,
             issue,
             send,
+            audit,
         } = start;
         let mut state = self.state.lock();
         let mut user = None;
@@ -65,12 +66,13 @@ impl SessionStore for MemoryStorage {
             }
         }
         state.insert_messages(send, key.userid.as_ref());
+        state.record(audit, key.userid.as_ref());
         self.note_messages(send);
         Ok(Started::Begun(user))
     }
 
     async fn update(&self, update: SessionUpdate<'_>) -> Result<Updated, UpdateDataError> {
-        let SessionUpdate { session, changes, expects, uses, send } = update;
+        let SessionUpdate { session, changes, expects, uses, send, audit } = update;
         let mut state = self.state.lock();
         let key = state.keys.get(session).ok_or(UpdateDataError::NotFound)?;
         if !key.data.has_text(expects)? {
@@ -90,6 +92,7 @@ impl SessionStore for MemoryStorage {
             state.use_up(id, Some(uses));
         }
         state.insert_messages(send, None);
+        state.record(audit, uses.map(|(id, _)| id));
         self.note_messages(send);
         Ok(Updated::Done)
     }

@@ -269,8 +269,17 @@ impl State {
     }
 
     fn apply_effects(&mut self, id: &UserId, effects: &Effects<'_>) -> Result<(), StorageError> {
-        let Effects { consume, uses, sessions, revoke, replaces, issue, send, must_replace: _ } =
-            *effects;
+        let Effects {
+            consume,
+            uses,
+            sessions,
+            revoke,
+            replaces,
+            issue,
+            send,
+            audit,
+            must_replace: _,
+        } = *effects;
         if let Some(token) = consume {
             self.keys.remove(token);
         }
@@ -284,6 +293,7 @@ impl State {
             self.issue(id, key)?;
         }
         self.insert_messages(send, Some(id));
+        self.record(audit, Some(id));
         Ok(())
     }
 

@@ -38,6 +38,7 @@ async fn session_starts_in_five_round_trips_and_is_checked_in_one() {
             revoke: &[KeyPrefix::PasswordReset],
             issue: &[],
             send: &[],
+            audit: &[],
         };
         assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
     };

@@ -1,0 +1,193 @@
+//! The audit log: who did what, on whom, from where and when.
+//!
+//! A use case makes an event with [`Audit::event`] and passes it to the operation of the store, which
+//! writes it in the transaction of the act. Refusals and failed attempts, which change nothing, are
+//! [recorded](Audit::record) on their own. Afterwards, a background task adds events to a [hash
+//! chain](chain), in batches, so that no transaction waits for another's.
+//!
+//! Applications record their own acts in the same log:
+//!
+//! ```
+//! use crossauth_core::Auth;
+//! use crossauth_core::audit::Act;
+//! use crossauth_core::storage::StorageError;
+//! use crossauth_core::user::User;
+//!
+//! async fn invoice_paid(auth: &Auth, user: &User, number: u32) -> Result<(), StorageError> {
+//!     let event = auth.audit.event(Act::Custom("invoice.paid".into()));
+//!     auth.audit.record(event.about(user).detail("number", number)).await
+//! }
+//! ```
+
+mod act;
+mod chain;
+mod entry;
+mod refusal;
+mod verify;
+
+use std::fmt;
+use std::slice;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::caller::{Actor, Caller};
+use crate::clock::Clock;
+use crate::crypto::InvalidKey;
+use crate::random::Random;
+use crate::secret::ServerSecret;
+use crate::storage::{AuditFilter, AuditStore, StorageError};
+use crate::user::UserId;
+
+pub use act::Act;
+use chain::ChainKey;
+pub(crate) use chain::chain_loop;
+pub use entry::{AuditEntry, AuditEvent, Personal, Recording};
+use refusal::Refusals;
+pub use verify::{LogVerification, Problem};
+
+/// How long events are kept unless [configured](AuditConfig::retention).
+pub const RETENTION: Duration = Duration::from_hours(400 * 24);
+
+/// Number of events that are handled per step.
+const STEP: u32 = 500;
+
+/// Configuration of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// Which acts do not happen if they cannot be recorded.
+    pub required: RequiredActs,
+    /// How long events are kept; `None` for ever.
+    pub retention: Option<Duration>,
+}
+
+impl Default for AuditConfig {
+    /// The acts of administrators, and [`RETENTION`].
+    fn default() -> Self {
+        Self { required: RequiredActs::Administrative, retention: Some(RETENTION) }
+    }
+}
+
+/// Which acts do not happen if they cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequiredActs {
+    /// None.
+    None,
+    /// Those of administrators.
+    Administrative,
+    /// All.
+    All,
+}
+
+/// Records events, and lists, verifies and erases them.
+pub struct Audit {
+    store: Arc<dyn AuditStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    key: ChainKey,
+    refusals: Refusals,
+    config: AuditConfig,
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Audit {
+    pub(crate) fn new(
+        store: Arc<dyn AuditStore>,
+        (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+        secret: &ServerSecret,
+        config: AuditConfig,
+    ) -> Result<Self, InvalidKey> {
+        let key = ChainKey::new(secret)?;
+        Ok(Self { store, clock, random, key, refusals: Refusals::default(), config })
+    }
+
+    /// An event of the [current caller](Caller::current), to be passed to the operation of the
+    /// store, or to [`record`](Self::record).
+    pub fn event(&self, act: Act) -> AuditEvent {
+        self.event_of(act, Caller::current())
+    }
+
+    /// Same as [`event`](Self::event), of another caller.
+    pub fn event_of(&self, act: Act, caller: Caller) -> AuditEvent {
+        let is_required = match self.config.required {
+            RequiredActs::None => false,
+            RequiredActs::Administrative => act.is_administrative(),
+            RequiredActs::All => true,
+        };
+        let recording = if is_required { Recording::Required } else { Recording::BestEffort };
+        AuditEvent::new(act, caller, self.clock.now(), &*self.random, recording)
+    }
+
+    /// Stores an event on its own. If that fails, it is an error only where the act must be
+    /// recorded; otherwise the failure is logged.
+    pub async fn record(&self, event: AuditEvent) -> Result<(), StorageError> {
+        match self.store.append(slice::from_ref(&event)).await {
+            Err(error) if event.recording == Recording::BestEffort => {
+                let (act, user) = (&event.entry.act, event.entry.userid.as_ref());
+                let user = user.map(tracing::field::display);
+                tracing::error!(%act, user, %error, "an event is missing from the audit log");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Records that a limit refused an attempt: for each `subject`, the name of the counter, at most
+    /// once a minute, so that an attack does not fill the log. Pass `None` for an attempt on no
+    /// known account.
+    pub async fn record_refusal(&self, subject: &str, user: Option<&UserId>) {
+        let now = self.clock.now();
+        if !self.refusals.is_first(subject, now) {
+            return;
+        }
+        let kind = subject.split(':').next().unwrap_or_default();
+        let event = self.event(Act::LimitRefused).detail("limit", kind);
+        let event = match user {
+            Some(user) => event.on(user),
+            None => event,
+        };
+        if let Err(error) = self.record(event).await {
+            tracing::error!(%error, "a refusal is missing from the audit log");
+        }
+    }
+
+    /// Lists up to `limit` events, the newest first, starting after the id `after`.
+    pub async fn list(
+        &self,
+        filter: &AuditFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StorageError> {
+        self.store.list(filter, after, limit).await
+    }
+
+    /// Erases the personal data of a user, who was deleted, from all events: names, network addresses
+    /// and browsers. The log says that this was done, and can still be verified. Returns the number
+    /// of events.
+    pub async fn erase(&self, user: &UserId) -> Result<u64, StorageError> {
+        let mut erased = 0;
+        loop {
+            let step = self.store.erase(user, STEP).await?;
+            erased += step;
+            if step < u64::from(STEP) {
+                break;
+            }
+        }
+        let event = self.event(Act::AuditErased).on(user).detail("events", erased);
+        self.record(event).await?;
+        Ok(erased)
+    }
+
+    /// The caller of background tasks.
+    pub(crate) fn system() -> Caller {
+        Caller::new(Actor::System)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The statements on the audit log, and the decoding of its rows.
+
+use std::fmt::Write as _;
+
+use crossauth_core::audit::{Act, AuditEntry, Personal};
+use crossauth_core::caller::Actor;
+use crossauth_core::clock::Timestamp;
+use crossauth_core::storage::{AuditFilter, Chained, Link, StorageError};
+use crossauth_core::user::UserId;
+
+use crate::database::{Row, Statement, Value};
+use crate::record::IdKind;
+use crate::schema::Schema;
+
+/// Columns of an event, in the order of their decoding.
+const ENTRY: &str = "id, created, act, actor, actor_user, actor_name, userid, request, detail, \
+                     origin, origin_digest, about, about_digest";
+
+/// The statements.
+pub(crate) struct AuditSql {
+    /// The kind of user ids, which are stored as text.
+    id_kind: IdKind,
+    pub(super) insert: Statement,
+    pub(super) unchained: Statement,
+    pub(super) chained: Statement,
+    pub(super) marks: Statement,
+    pub(super) lock_mark: Statement,
+    pub(super) set_mark: Statement,
+    pub(super) link: Statement,
+    pub(super) purge: Statement,
+    pub(super) erase_origin: Statement,
+    pub(super) erase_about: Statement,
+}
+
+impl AuditSql {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let statement = |text: String| Statement::new(text);
+        let marks = "SELECT name, number, hash, key, seal FROM crossauth_audit_marks";
+        let erase = |data: &str, user: &str| {
+            statement(format!(
+                "UPDATE crossauth_audit SET {data} = NULL WHERE id IN (SELECT id FROM \
+                 crossauth_audit WHERE {user} = ? AND {data} IS NOT NULL LIMIT ?)"
+            ))
+        };
+        Self {
+            id_kind: schema.users.id_kind,
+            insert: statement(format!(
+                "INSERT INTO crossauth_audit ({ENTRY}) VALUES ({})",
+                ["?"; 13].join(", ")
+            )),
+            unchained: statement(format!(
+                "SELECT {ENTRY} FROM crossauth_audit WHERE number IS NULL ORDER BY id LIMIT ?"
+            )),
+            chained: statement(format!(
+                "SELECT {ENTRY}, number, key, hash FROM crossauth_audit WHERE number > ? \
+                 ORDER BY number LIMIT ?"
+            )),
+            marks: Statement::new(marks),
+            lock_mark: statement(format!("{marks} WHERE name = ?{}", schema.dialect.for_update())),
+            set_mark: Statement::new(
+                "UPDATE crossauth_audit_marks SET number = ?, hash = ?, key = ?, seal = ? \
+                 WHERE name = ?",
+            ),
+            link: Statement::new(
+                "UPDATE crossauth_audit SET number = ?, key = ?, hash = ? WHERE id = ?",
+            ),
+            purge: Statement::new("DELETE FROM crossauth_audit WHERE number <= ?"),
+            erase_origin: erase("origin", "actor_user"),
+            erase_about: erase("about", "userid"),
+        }
+    }
+
+    /// The statement of a list, with its parameters.
+    pub(super) fn list<'f>(
+        filter: &'f AuditFilter,
+        after: Option<&'f str>,
+        limit: u32,
+    ) -> (Statement, Vec<Value<'f>>) {
+        let AuditFilter { user, act, from, until, request_id } = filter;
+        let mut text = format!("SELECT {ENTRY} FROM crossauth_audit WHERE 1 = 1");
+        let mut params = Vec::new();
+        let mut add = |condition: &str, values: Vec<Value<'f>>| {
+            // Writing to a text does not fail.
+            let _ = write!(text, " AND {condition}");
+            params.extend(values);
+        };
+        if let Some(user) = user {
+            let id = Value::text(user.to_string());
+            add("(userid = ? OR actor_user = ?)", vec![id.clone(), id]);
+        }
+        if let Some(act) = act {
+            let length = i64::try_from(act.chars().count()).unwrap_or(i64::MAX);
+            if act.ends_with('.') {
+                add("substr(act, 1, ?) = ?", vec![length.into(), Value::text(act)]);
+            } else {
+                add("act = ?", vec![Value::text(act)]);
+            }
+        }
+        if let Some(from) = from {
+            add("created >= ?", vec![from.as_millis().into()]);
+        }
+        if let Some(until) = until {
+            add("created < ?", vec![until.as_millis().into()]);
+        }
+        if let Some(request) = request_id {
+            add("request = ?", vec![Value::text(request)]);
+        }
+        if let Some(after) = after {
+            add("id < ?", vec![Value::text(after)]);
+        }
+        params.push(i64::from(limit).into());
+        text.push_str(" ORDER BY id DESC LIMIT ?");
+        (Statement::new(text), params)
+    }
+
+    pub(super) fn entry(&self, row: &dyn Row) -> Result<AuditEntry, StorageError> {
+        let id = text(row, 0)?;
+        let actor_user = self.user(row, 4)?;
+        let actor = Actor::from_parts(&text(row, 3)?, actor_user, optional_text(row, 5)?);
+        let bad_row = |what: &str| StorageError::bad_row(format!("audit event {id:?}: {what}"));
+        let detail = match &*text(row, 8)? {
+            "" => serde_json::Map::new(),
+            json => serde_json::from_str(json).map_err(|_| bad_row("its detail is not JSON"))?,
+        };
+        Ok(AuditEntry {
+            created: Timestamp::from_millis(row.value(1)?.integer()?),
+            act: Act::from(&*text(row, 2)?),
+            actor: actor.ok_or_else(|| bad_row("its actor is unknown"))?,
+            userid: self.user(row, 6)?,
+            request_id: optional_text(row, 7)?,
+            detail,
+            origin: Personal::from_parts(text(row, 10)?, optional_text(row, 9)?),
+            about: Personal::from_parts(text(row, 12)?, optional_text(row, 11)?),
+            id,
+        })
+    }
+
+    pub(super) fn chained(&self, row: &dyn Row) -> Result<Chained, StorageError> {
+        let link = Link { number: number(row, 13)?, key: text(row, 14)?, hash: text(row, 15)? };
+        Ok(Chained { link, entry: self.entry(row)? })
+    }
+
+    fn user(&self, row: &dyn Row, column: usize) -> Result<Option<UserId>, StorageError> {
+        Ok(optional_text(row, column)?.map(|id| self.id_kind.read_text(id)))
+    }
+}
+
+pub(super) fn integer(number: u64) -> Result<Value<'static>, StorageError> {
+    i64::try_from(number).map(Value::Integer).map_err(StorageError::corrupt)
+}
+
+pub(super) fn number(row: &dyn Row, column: usize) -> Result<u64, StorageError> {
+    u64::try_from(row.value(column)?.integer()?).map_err(StorageError::bad_row)
+}
+
+pub(super) fn text(row: &dyn Row, column: usize) -> Result<String, StorageError> {
+    let text = optional_text(row, column)?;
+    text.ok_or_else(|| StorageError::bad_row("an audit event has a null column"))
+}
+
+fn optional_text(row: &dyn Row, column: usize) -> Result<Option<String>, StorageError> {
+    let text = row.value(column)?.into_text().map_err(StorageError::bad_row)?;
+    Ok(text.map(std::borrow::Cow::into_owned))
+}
+
+#[cfg(test)]
+impl AuditSql {
+    /// Every statement but the insert, the marks and the lists.
+    pub(crate) fn all(&self) -> Vec<Statement> {
+        let all = [
+            &self.unchained,
+            &self.chained,
+            &self.lock_mark,
+            &self.link,
+            &self.purge,
+            &self.erase_origin,
+            &self.erase_about,
+        ];
+        all.into_iter().cloned().collect()
+    }
+}
