@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
-use crossauth_settings::section::{DatabaseUrl, Tables};
+use crossauth_settings::section::{self, DatabaseUrl, Tables};
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
@@ -136,7 +136,27 @@ fn table_map(settings: &Settings) -> TableMap {
         Tables::PyCrossauth => TableMap::pycrossauth(),
         Tables::CrossauthJs => TableMap::crossauthjs(),
     };
-    TableMap { time_zone: settings.database.time_zone.clone(), ..map }
+    renamed(map, &settings.database)
+}
+
+/// The map with the names that upstream was configured with.
+fn renamed(mut map: TableMap, database: &section::Database) -> TableMap {
+    map.time_zone.clone_from(&database.time_zone);
+    let rename = |target: &mut String, name: &Option<String>| {
+        if let Some(name) = name {
+            target.clone_from(name);
+        }
+    };
+    rename(&mut map.users.table, &database.user_table);
+    rename(&mut map.users.id, &database.id_column);
+    rename(&mut map.secrets.table, &database.secrets_table);
+    rename(&mut map.secrets.userid, &database.userid_column);
+    rename(&mut map.keys.table, &database.key_table);
+    rename(&mut map.keys.userid, &database.userid_column);
+    for (_, userid) in &mut map.dependents {
+        rename(userid, &database.userid_column);
+    }
+    map
 }
 
 /// Warns if the SQLite file or the data directory belongs to another user.

@@ -131,6 +131,31 @@ async fn upstream_session_is_valid_until_logout() {
 }
 
 #[tokio::test]
+async fn tables_and_columns_of_upstream_may_have_other_names() {
+    for upstream in UPSTREAMS {
+        let Upstream { users, secrets, keys, .. } = upstream;
+        let statements = format!(
+            "ALTER TABLE {users} RENAME TO people; ALTER TABLE {secrets} RENAME TO people_secrets; \
+             ALTER TABLE {keys} RENAME TO people_keys; \
+             ALTER TABLE people RENAME COLUMN id TO person; \
+             ALTER TABLE people_secrets RENAME COLUMN userid TO owner; \
+             ALTER TABLE people_keys RENAME COLUMN userid TO owner;"
+        );
+        let settings = [
+            ("CROSSAUTH_USER_TABLE", "people"),
+            ("CROSSAUTH_USER_SECRETS_TABLE", "people_secrets"),
+            ("CROSSAUTH_KEY_STORAGE_TABLE", "people_keys"),
+            ("CROSSAUTH_USER_ID_COLUMN", "person"),
+            ("CROSSAUTH_USER_ID_FOREIGN_KEY_COLUMN", "owner"),
+        ];
+        let server = server_after(&upstream, &statements, &settings);
+        assert_eq!(log_in(&server, PASSWORD).await.status(), 200);
+        let keys = "SELECT count(*) FROM people_keys WHERE owner = 7 AND value LIKE 's:%'";
+        assert_eq!(stored::<i64>(&server, keys), 2);
+    }
+}
+
+#[tokio::test]
 async fn upstream_password_logs_in_and_its_hash_is_upgraded() {
     for upstream in UPSTREAMS {
         let server = server(&upstream, &[]);

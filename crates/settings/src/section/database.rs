@@ -18,6 +18,16 @@ pub struct Database {
     pub tables: Tables,
     /// The time zone of times that are stored as text without one.
     pub time_zone: Option<String>,
+    /// The table of users, if upstream was configured with another name.
+    pub user_table: Option<String>,
+    /// The table of secrets, as above.
+    pub secrets_table: Option<String>,
+    /// The table of keys, as above.
+    pub key_table: Option<String>,
+    /// The column of ids in the table of users, as above.
+    pub id_column: Option<String>,
+    /// The column of ids of users in the other tables, as above.
+    pub userid_column: Option<String>,
 }
 
 /// The schema of a database.
@@ -50,6 +60,17 @@ section! { Database {
     /// which Crossauth for Python ran, such as `Europe/Vienna` or `+01:00`. If not set, UTC, with a
     /// warning if such text is found.
     "database.time_zone": Optional<Text> => time_zone;
+    /// The table of users, where upstream was configured with another name than its default. For
+    /// databases of upstream only.
+    "database.user_table": Optional<Text> => user_table, upstream "USER_TABLE";
+    /// The table of secrets, as above.
+    "database.secrets_table": Optional<Text> => secrets_table, upstream "USER_SECRETS_TABLE";
+    /// The table of keys, as above.
+    "database.key_table": Optional<Text> => key_table, upstream "KEY_STORAGE_TABLE";
+    /// The column of the id in the table of users, as above.
+    "database.id_column": Optional<Text> => id_column, upstream "USER_ID_COLUMN";
+    /// The column of the user's id in the other tables, as above.
+    "database.userid_column": Optional<Text> => userid_column, upstream "USER_ID_FOREIGN_KEY_COLUMN";
 } }
 
 impl Database {
@@ -59,5 +80,16 @@ impl Database {
             &["database.path", "database.url"],
             "there are two databases: remove `database.path` or `database.url`",
         );
+        for (key, name) in [
+            ("database.user_table", &self.user_table),
+            ("database.secrets_table", &self.secrets_table),
+            ("database.key_table", &self.key_table),
+            ("database.id_column", &self.id_column),
+            ("database.userid_column", &self.userid_column),
+        ] {
+            let is_external = self.tables != Tables::Crossauth;
+            let reason = "our own tables have fixed names: set `database.tables`, or remove this";
+            rules.require(name.is_none() || is_external, &[key, "database.tables"], reason);
+        }
     }
 }

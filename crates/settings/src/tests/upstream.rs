@@ -1,7 +1,7 @@
 //! The settings of Crossauth for Python and TypeScript, row by row: managers, cookies, e-mail,
 //! authenticators and the session server.
 
-use super::{from_environment, server};
+use super::{from_environment, from_file, messages, server};
 use crate::Program;
 
 /// Upstream's name without `CROSSAUTH_`, our key, a value.
@@ -89,12 +89,18 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("RESET_PASSWORD_PAGE", "pages.resetpassword", "a.njk"),
     ("EMAIL_VERIFIED_PAGE", "pages.emailverified", "a.njk"),
     ("ERROR_PAGE", "pages.error", "a.njk"),
+    ("USER_TABLE", "database.user_table", "people"),
+    ("USER_SECRETS_TABLE", "database.secrets_table", "people"),
+    ("KEY_STORAGE_TABLE", "database.key_table", "people"),
+    ("USER_ID_COLUMN", "database.id_column", "person"),
+    ("USER_ID_FOREIGN_KEY_COLUMN", "database.userid_column", "person"),
     ("USER_EDITABLE_FIELDS", "signup.editable_fields", r#"["phone"]"#),
 ];
 
 /// Settings under which each row alone is valid.
 const BASE: &[(&str, &str)] = &[
     ("base_url", "https://a.example"),
+    ("database.tables", "crossauthjs"),
     ("mail.from", "a@b.example"),
     ("mail.smtp_host", "localhost"),
     ("mail.smtp_tls", "none"),
@@ -154,4 +160,12 @@ fn settings_of_parts_that_do_not_exist_yet_are_errors() {
         let problems = from_environment(&[(&variable, "1")]).unwrap_err().to_string();
         assert!(problems.starts_with(&format!("{variable}: no such setting")), "{problems}");
     }
+}
+
+#[test]
+fn our_own_tables_cannot_be_renamed() {
+    let found = messages(from_file("database.key_table = 'keys2'"));
+    assert!(found.contains("our own tables have fixed names"), "{found}");
+    let renamed = "database.tables = 'pycrossauth'\ndatabase.key_table = 'keys2'";
+    assert!(from_file(renamed).is_ok());
 }

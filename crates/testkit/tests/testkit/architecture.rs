@@ -9,5 +9,6 @@ mod link;
 mod map;
 mod size;
 mod snippet;
+mod upstream;
 mod word;
 mod workspace;
