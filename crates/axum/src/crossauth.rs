@@ -10,9 +10,10 @@ mod fields;
 mod request;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Bytes;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::crypto::random_value;
 use crossauth_core::error::Numbering;
@@ -99,6 +100,8 @@ struct Parts {
     sources: Sources,
     /// Whether a session cookie with a signature of another secret was seen.
     foreign_cookie: AtomicBool,
+    /// The OpenAPI document, once it was requested.
+    openapi: OnceLock<Bytes>,
 }
 
 impl fmt::Debug for Crossauth {
@@ -115,7 +118,8 @@ impl Crossauth {
 
     fn new(auth: Auth, config: Config, pages: Pages, sources: Sources) -> Self {
         let foreign_cookie = AtomicBool::new(false);
-        Self(Arc::new(Parts { auth, config, pages, sources, foreign_cookie }))
+        let openapi = OnceLock::new();
+        Self(Arc::new(Parts { auth, config, pages, sources, foreign_cookie, openapi }))
     }
 
     /// Issues a one-time link, valid for 24 hours, that creates the first administrator; `None` if
@@ -153,6 +157,10 @@ impl Crossauth {
         // A plain read first: a write would be contended by every such request.
         !self.0.foreign_cookie.load(Ordering::Relaxed)
             && !self.0.foreign_cookie.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn openapi_cache(&self) -> &OnceLock<Bytes> {
+        &self.0.openapi
     }
 
     pub(crate) fn pages(&self) -> &Pages {

@@ -40,6 +40,7 @@ mod form;
 mod headers;
 mod layer;
 mod next;
+mod openapi;
 mod origin;
 mod page;
 mod protection;

@@ -38,11 +38,13 @@ pub(crate) enum Checked {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct FactorRequired<'a> {
+pub(crate) struct FactorRequired<'a> {
     factor2_required: bool,
     factor2: &'a str,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::FactorShown"))]
     shown: Map<String, Value>,
 }
 

@@ -1,6 +1,6 @@
 //! Responses: pages, JSON and redirects, with their security headers.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use crossauth_core::error::ErrorBody;
 use crossauth_core::session::NewSession;
@@ -236,6 +236,13 @@ pub(crate) fn json(info: &RequestInfo, body: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(text));
     // Capacity for all headers, to avoid reallocation.
     response.headers_mut().reserve(16);
+    headers::json(response.headers_mut(), info.crossauth.config());
+    response
+}
+
+/// JSON that was written before.
+pub(crate) fn json_text(info: &RequestInfo, text: Bytes) -> Response {
+    let mut response = Response::new(Body::from(text));
     headers::json(response.headers_mut(), info.crossauth.config());
     response
 }

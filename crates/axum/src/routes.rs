@@ -4,6 +4,7 @@
 //! twin, depending on the surface of the request. To add one more endpoint, write a handler and add
 //! a line to [`ROUTES`].
 
+mod access;
 pub(crate) mod admin;
 pub(crate) mod asset;
 pub(crate) mod change_factor2;
@@ -13,6 +14,7 @@ pub(crate) mod device;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod openapi;
 pub(crate) mod password;
 pub(crate) mod preview;
 pub(crate) mod profile;
@@ -37,8 +39,9 @@ use http::Method;
 use crate::failure::Failure;
 use crate::page::{ErrorPage, PageEntry};
 
+pub use access::Access;
 pub(crate) use served::Served;
-pub use table::{Access, Endpoint};
+pub use table::Endpoint;
 use table::{Feature, async_handler, parameter_of, sync_handler};
 pub(crate) use table::{Route, Scope};
 
@@ -104,6 +107,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/getcsrftoken",         Access::Public,                sync_handler!(csrf_token::show)),
     Route::new(Method::GET,  "api/userforsessionkey",    Access::LoggedIn,              sync_handler!(user_for_session_key::show)),
     Route::new(Method::POST, "api/userforsessionkey",    Access::LoggedInWithCsrfToken, async_handler!(user_for_session_key::submit)),
+    Route::new(Method::GET,  "api/openapi.json",         Access::Public,                sync_handler!(openapi::show)),
     Route::new(Method::GET,  "verifyemail/{token}",      Access::Link,                  async_handler!(verify_email::show)).of(Feature::EmailVerification),
     Route::new(Method::GET,  "api/verifyemail/{token}",  Access::Link,                  async_handler!(verify_email::follow)).of(Feature::EmailVerification),
     Route::new(Method::GET,  "verifyemail",              Access::Public,                sync_handler!(login::redirect)).of(Feature::EmailVerification),
@@ -133,6 +137,34 @@ pub(crate) const ADMIN_ROUTES: &[Route] = &[
     Route::admin(Method::GET,  "selectuser",               Access::Admin,              async_handler!(admin::select_user::show)),
     Route::admin(Method::GET,  "api/selectuser",           Access::Admin,              async_handler!(admin::select_user::show)),
 ];
+
+/// What the OpenAPI document says about the routes that respond with JSON.
+#[cfg(test)]
+pub(crate) fn operations() -> Vec<crate::openapi::Operation> {
+    let files = [
+        login::operations(),
+        reauthenticate::operations(),
+        admin::select_user::operations(),
+        second_factor::operations(),
+        logout::operations(),
+        signup::operations(),
+        change_factor2::operations(),
+        recovery_codes::operations(),
+        device::operations(),
+        password::operations(),
+        profile::operations(),
+        session::operations(),
+        csrf_token::operations(),
+        user_for_session_key::operations(),
+        openapi::operations(),
+        verify_email::operations(),
+        resend_verification::operations(),
+        restore_email::operations(),
+        request_password_reset::operations(),
+        reset_password::operations(),
+    ];
+    files.into_iter().flatten().collect()
+}
 
 /// All pages.
 pub(crate) const PAGES: &[PageEntry] = &[

@@ -22,11 +22,13 @@ use crate::response;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ChangeForm {
     /// The factor; `none` or empty for none. It must be sent: its absence must not turn the factor
     /// off.
     factor2: String,
     /// For users without a second factor whose login is not fresh.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     password: Option<Password>,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -196,4 +198,42 @@ impl Page for ChangeFactor2Page {
             password_needed: true,
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use super::configure_factor2::{ConfigureForm, Done, Waiting};
+    use super::login::UserBody;
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("GET api/configurefactor2", "Shows the second factor that is being set up")
+            .returns::<Waiting>()
+            .fails([ErrorCode::Unauthorized])
+            .fails_with(405, ErrorCode::BadRequest),
+        Operation::new("POST api/configurefactor2", "Confirms a second factor with a code of it")
+            .takes::<ConfigureForm>()
+            .field("otp", "A code of the second factor")
+            .returns::<Done<'_>>()
+            .returns::<Waiting>()
+            .demands_factor()
+            .takes_code()
+            .fails([ErrorCode::UsernameOrPasswordInvalid])
+            .refused(),
+        Operation::new(
+            "POST api/changefactor2",
+            "Begins to set a second factor up, or turns it off",
+        )
+        .takes::<ChangeForm>()
+        .returns::<Waiting>()
+        .returns::<UserBody<'_>>()
+        .fails([
+            ErrorCode::Unauthorized,
+            ErrorCode::UsernameOrPasswordInvalid,
+            ErrorCode::Forbidden,
+            ErrorCode::InvalidEmail,
+            ErrorCode::InvalidPhoneNumber,
+        ])
+        .refused()
+        .limited(),
+    ]
 }

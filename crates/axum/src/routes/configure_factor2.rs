@@ -32,6 +32,7 @@ use crate::visible_user::VisibleUser;
 
 /// The fields of the form, except those of the factor.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ConfigureForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -64,16 +65,19 @@ pub(crate) struct ConfigureFactor2Page {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Waiting {
+pub(super) struct Waiting {
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::FactorShown"))]
     shown: Map<String, Value>,
     csrf_token: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Done<'a> {
+pub(super) struct Done<'a> {
     user: Option<VisibleUser<'a>>,
     email_verification_needed: bool,
     recovery_codes: &'a [String],

@@ -21,6 +21,7 @@ use crate::response;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ForgetForm {
     /// The device.
     id: Option<String>,
@@ -37,12 +38,16 @@ impl Form for ForgetForm {
 
 /// A known device, as sent to browsers.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct KnownDevice {
     id: String,
     name: Option<String>,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     created: Option<String>,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     last_used: Option<String>,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     expires: Option<String>,
 }
 
@@ -58,11 +63,13 @@ pub(super) struct DeviceEntry {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     devices: Vec<KnownDevice>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Forgotten {
     forgotten: usize,
 }
@@ -154,4 +161,17 @@ impl From<Device> for KnownDevice {
             expires: expires.to_rfc3339(),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("GET api/devices", "Lists the devices that need no second factor")
+            .returns::<Body>(),
+        Operation::new("POST api/forgetdevice", "Forgets one of these devices, or all")
+            .takes::<ForgetForm>()
+            .returns::<Forgotten>()
+            .fails_with(404, ErrorCode::BadRequest),
+    ]
 }

@@ -25,8 +25,10 @@ use crate::visible_user::VisibleUser;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LoginForm {
     username: String,
+    #[cfg_attr(test, schemars(with = "String"))]
     password: Password,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -62,6 +64,7 @@ pub(crate) struct LoggedInPage {
 
 /// The JSON of a completed login.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct UserBody<'a> {
     pub(super) user: Option<VisibleUser<'a>>,
 }
@@ -287,4 +290,18 @@ impl LoginPage {
         let (next, username) = (echo.next(), echo.owned("username"));
         Self { next, username, persist: echo.persist(), ..Self::new(info) }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/login", "Logs a user in with name or e-mail address and password")
+            .takes::<LoginForm>()
+            .returns::<UserBody<'_>>()
+            .returns::<second_factor::Needed<'_>>()
+            .fails([ErrorCode::UsernameOrPasswordInvalid])
+            .refused()
+            .limited(),
+    ]
 }

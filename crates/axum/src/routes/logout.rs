@@ -17,6 +17,7 @@ use crate::session_change::SessionChange;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LogoutForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -95,4 +96,15 @@ impl Page for LogoutPage {
     fn sample() -> Self {
         Self { next: NextPath::parse("/after?a=b&c=d").ok() }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/logout", "Logs the user out")
+            .takes::<LogoutForm>()
+            .done()
+            .fails([ErrorCode::InvalidSession]),
+    ]
 }

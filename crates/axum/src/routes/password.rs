@@ -21,10 +21,14 @@ const CHANGED: &str = "Your password has been changed.";
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ChangePasswordForm {
+    #[cfg_attr(test, schemars(with = "String"))]
     old_password: Password,
+    #[cfg_attr(test, schemars(with = "String"))]
     new_password: Password,
     #[serde(default, deserialize_with = "super::signup::deserialize_present")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     repeat_password: Option<Password>,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -49,6 +53,7 @@ pub(crate) struct ChangePasswordPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     message: &'static str,
 }
@@ -148,4 +153,24 @@ impl Page for ChangePasswordPage {
             changed: false,
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    use crossauth_core::error::ErrorCode;
+    vec![
+        Operation::new("POST api/changepassword", "Changes the password of the user")
+            .takes::<ChangePasswordForm>()
+            .returns::<Body>()
+            .returns::<super::second_factor::Needed<'_>>()
+            .fails([
+                ErrorCode::Unauthorized,
+                ErrorCode::UsernameOrPasswordInvalid,
+                ErrorCode::PasswordFormat,
+                ErrorCode::PasswordMatch,
+            ])
+            .refused()
+            .limited(),
+    ]
 }

@@ -32,8 +32,10 @@ const DELETED: &str = "Your account has been deleted.";
 
 /// The fields of the form of `updateuser`, except those that begin with `user_`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct UpdateUserForm {
     /// To change the e-mail address where the login is not fresh.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     password: Option<Password>,
 }
 
@@ -43,7 +45,9 @@ impl Form for UpdateUserForm {
 
 /// The fields of the form of `deleteuser`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DeleteUserForm {
+    #[cfg_attr(test, schemars(with = "String"))]
     password: Password,
 }
 
@@ -78,16 +82,20 @@ pub(crate) struct DeleteUserPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct UpdateBody {
     email_verification_required: bool,
     /// What the second factor shows, if it must be confirmed with a new value.
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::FactorShown"))]
     shown: Map<String, Value>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeleteBody {
+    #[cfg_attr(test, schemars(with = "crate::openapi::Id"))]
     userid: UserId,
 }
 
@@ -287,4 +295,28 @@ impl Page for DeleteUserPage {
     fn sample() -> Self {
         Self::new(NextPath::parse("/after?a=b&c=d").ok())
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/updateuser", "Changes fields of the account; absent ones stay")
+            .takes::<UpdateUserForm>()
+            .returns::<UpdateBody>()
+            .demands_factor()
+            .fails([
+                ErrorCode::UsernameOrPasswordInvalid,
+                ErrorCode::FormEntry,
+                ErrorCode::InvalidEmail,
+                ErrorCode::InvalidPhoneNumber,
+                ErrorCode::UserExists,
+            ])
+            .limited(),
+        Operation::new("POST api/deleteuser", "Deletes the account of the user")
+            .takes::<DeleteUserForm>()
+            .returns::<DeleteBody>()
+            .fails([ErrorCode::UsernameOrPasswordInvalid, ErrorCode::Forbidden])
+            .limited(),
+    ]
 }

@@ -21,8 +21,10 @@ use crate::visible_user::VisibleUser;
 
 /// The fields of the form, besides the code of the second factor.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ReauthenticateForm {
     /// Not needed by accounts without one.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     password: Option<Password>,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -108,4 +110,12 @@ impl Page for ReauthenticatePage {
         let next = NextPath::parse("/after?a=b&c=d").ok();
         Self { next, unsent: true, password_needed: true }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    let renew = Operation::new("POST api/reauthenticate", "Makes the login of the session fresh");
+    let renew = renew.takes::<ReauthenticateForm>().returns::<UserBody<'_>>();
+    vec![renew.fails([ErrorCode::UsernameOrPasswordInvalid]).limited()]
 }

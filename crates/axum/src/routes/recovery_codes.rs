@@ -17,6 +17,7 @@ use crate::response;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RecoveryCodesForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -40,6 +41,7 @@ pub(crate) struct RecoveryCodesPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Body {
     recovery_codes: Vec<String>,
@@ -142,4 +144,14 @@ impl Page for RecoveryCodesPage {
             recovery_codes_left: Some(10),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/recoverycodes", "Replaces the recovery codes")
+            .takes::<RecoveryCodesForm>()
+            .returns::<Body>(),
+    ]
 }

@@ -18,6 +18,7 @@ const SENT: &str = "If there is an account with this email address, we have sent
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RequestPasswordResetForm {
     email: String,
 }
@@ -37,6 +38,7 @@ pub(crate) struct RequestPasswordResetPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     email: String,
     message: &'static str,
@@ -98,4 +100,16 @@ impl Page for RequestPasswordResetPage {
             required: true,
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    use crossauth_core::error::ErrorCode;
+    vec![
+        Operation::new("POST api/requestpasswordreset", "Sends a link that resets a password")
+            .takes::<RequestPasswordResetForm>()
+            .returns::<Body>()
+            .fails([ErrorCode::InvalidEmail]),
+    ]
 }

@@ -17,6 +17,7 @@ const SENT: &str = "If there is an account with this email address that waits fo
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ResendVerificationForm {
     email: String,
 }
@@ -33,6 +34,7 @@ pub(crate) struct ResendVerificationPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     message: &'static str,
 }
@@ -72,4 +74,19 @@ impl Page for ResendVerificationPage {
     fn sample() -> Self {
         Self { email: Some("ada@example.com".into()), message: Some(SENT) }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    use crossauth_core::error::ErrorCode;
+    vec![
+        Operation::new(
+            "POST api/resendverification",
+            "Sends a link that verifies an e-mail address",
+        )
+        .takes::<ResendVerificationForm>()
+        .returns::<Body>()
+        .fails([ErrorCode::InvalidEmail]),
+    ]
 }

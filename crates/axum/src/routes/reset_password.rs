@@ -25,9 +25,12 @@ const RENEWAL: &str = "requestpasswordreset";
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ResetPasswordForm {
     token: String,
+    #[cfg_attr(test, schemars(with = "String"))]
     new_password: Password,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     repeat_password: Option<Password>,
 }
 
@@ -50,6 +53,7 @@ pub(crate) struct ResetPasswordPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body<'a> {
     message: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,4 +136,17 @@ impl Page for ResetPasswordPage {
             next: "/after".into(),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    use crossauth_core::error::ErrorCode;
+    vec![
+        Operation::new("POST api/resetpassword", "Sets a new password by a mailed link")
+            .takes::<ResetPasswordForm>()
+            .returns::<Body<'_>>()
+            .takes_link()
+            .fails([ErrorCode::PasswordFormat, ErrorCode::PasswordMatch]),
+    ]
 }

@@ -22,6 +22,7 @@ const EXPIRED: &str = "This link is too old: it was valid for 72 hours. If you d
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RestoreEmailForm {
     token: String,
 }
@@ -40,6 +41,7 @@ pub(crate) struct RestoreEmailPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     email: Option<String>,
     message: &'static str,
@@ -98,4 +100,16 @@ impl Page for RestoreEmailPage {
             message: Some(RESET),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/restoreemail", "Takes a change of the e-mail address back")
+            .takes::<RestoreEmailForm>()
+            .returns::<Body>()
+            .takes_link()
+            .fails([ErrorCode::UserExists]),
+    ]
 }

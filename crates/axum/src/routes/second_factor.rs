@@ -43,6 +43,7 @@ const SECRET: &[&str] = &["otp", RECOVERY_CODE];
 
 /// The fields of the form, except those of the factor.
 #[derive(Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SecondFactorForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -76,11 +77,13 @@ pub(crate) struct Factor2Page {
 
 /// The JSON of a login that waits for the second factor.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Needed<'a> {
+pub(super) struct Needed<'a> {
     two_factor_required: bool,
     factor2: &'a str,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::FactorShown"))]
     shown: Map<String, Value>,
 }
 
@@ -308,4 +311,29 @@ impl Page for Factor2Page {
             message: Some("We have sent another code."),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/loginfactor2", "Completes a login with the second factor")
+            .takes::<SecondFactorForm>()
+            .field("otp", "A code of the second factor")
+            .field(RECOVERY_CODE, "A recovery code instead")
+            .returns::<UserBody<'_>>()
+            .takes_code()
+            .refused(),
+        Operation::new("POST api/resendfactor2", "Sends another code for what waits for one")
+            .takes::<super::logout::LogoutForm>()
+            .returns::<Needed<'_>>()
+            .returns::<crate::protection::FactorRequired<'_>>()
+            .takes_code(),
+        Operation::new("POST api/cancelfactor2", "Gives up what waits for a second factor")
+            .takes::<super::logout::LogoutForm>()
+            .done()
+            .fails([ErrorCode::Unauthorized]),
+        Operation::new("GET api/cancelfactor2", "Refused: upstream's way to cancel")
+            .fails_with(405, ErrorCode::BadRequest),
+    ]
 }

@@ -24,6 +24,7 @@ use crate::session_change::SessionChange;
 
 /// The fields of the forms on the account page.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct EndForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
@@ -35,12 +36,17 @@ impl Form for EndForm {
 
 /// A session in JSON.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Session"))]
 #[serde(rename_all = "camelCase")]
 struct SessionBody {
     id: String,
     current: bool,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     created: Option<String>,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     last_active: Option<String>,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     expires: Option<String>,
     device: Option<String>,
     address: Option<IpAddr>,
@@ -60,6 +66,7 @@ pub(super) struct SessionEntry {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
     sessions: Vec<SessionBody>,
 }
@@ -172,4 +179,20 @@ impl From<ListedSession> for SessionEntry {
 fn minute(moment: Timestamp) -> Option<String> {
     let time = OffsetDateTime::from_unix_timestamp(moment.as_secs()).ok()?.time();
     Some(format!("{}, {:02}:{:02}", day(moment)?, time.hour(), time.minute()))
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("GET api/sessions", "Lists the sessions of the user, the newest first")
+            .returns::<Body>(),
+        Operation::new("POST api/endsession/{id}", "Ends one of these sessions")
+            .takes::<EndForm>()
+            .done()
+            .fails_with(404, ErrorCode::BadRequest),
+        Operation::new("POST api/endothersessions", "Ends all sessions but that of the request")
+            .takes::<EndForm>()
+            .done(),
+    ]
 }

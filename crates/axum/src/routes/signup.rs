@@ -32,11 +32,15 @@ const CHECK_EMAIL: &str = "Please check your email to finish signing up.";
 
 /// The fields of the form, except those that begin with `user_`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SignupForm {
     username: String,
+    #[cfg_attr(test, schemars(with = "String"))]
     password: Password,
     #[serde(default, deserialize_with = "deserialize_present")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     repeat_password: Option<Password>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     factor1: Option<FactorName>,
     /// The second factor; absent for the default.
     #[serde(default, deserialize_with = "deserialize_choice")]
@@ -87,12 +91,14 @@ struct Choice {
 }
 
 #[derive(Serialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     user: Option<VisibleUser<'a>>,
     email_verification_needed: bool,
     /// What a second factor shows that is being set up.
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::openapi::FactorShown"))]
     shown: Map<String, Value>,
 }
 
@@ -293,4 +299,27 @@ impl Field {
             value: entered.cloned().unwrap_or_default(),
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("POST api/signup", "Creates an account")
+            .takes::<SignupForm>()
+            .returns::<Body<'_>>()
+            .returns::<super::second_factor::Needed<'_>>()
+            .fails([
+                ErrorCode::FormEntry,
+                ErrorCode::InvalidEmail,
+                ErrorCode::UserExists,
+                ErrorCode::PasswordMatch,
+                ErrorCode::PasswordFormat,
+                ErrorCode::Forbidden,
+                ErrorCode::UsernameOrPasswordInvalid,
+                ErrorCode::InvalidPhoneNumber,
+            ])
+            .refused()
+            .limited(),
+    ]
 }

@@ -11,9 +11,8 @@ use futures_util::future::BoxFuture;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::{ADMIN_ROUTES, HandlerResult, ROUTES};
+use super::{ADMIN_ROUTES, Access, HandlerResult, ROUTES};
 use crate::crossauth::Crossauth;
-use crate::failure::Failure;
 use crate::protection::{Checked, protect};
 use crate::request::{RequestInfo, Surface};
 
@@ -38,43 +37,6 @@ pub(crate) struct Route {
     /// Whether it demands the second factor of users who have one, whatever is configured.
     demands_factor: bool,
     pub(crate) handler: Handler,
-}
-
-/// Who may use an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// Anyone; a safe endpoint.
-    Public,
-    /// Requests that pass the CSRF check. What completes a login or makes a required change also
-    /// needs the session in which that waits.
-    CsrfToken,
-    /// The logged-in user; a safe endpoint.
-    LoggedIn,
-    /// The logged-in user, in requests that pass the CSRF check.
-    LoggedInWithCsrfToken,
-    /// Anyone with the token of a mailed link, which is part of the path.
-    Link,
-    /// Administrators whose login is [fresh](crate::FreshUser); a safe endpoint.
-    Admin,
-    /// Administrators whose login is [fresh](crate::FreshUser), in requests that pass the CSRF
-    /// check.
-    AdminWithCsrfToken,
-}
-
-impl Access {
-    /// The refusal of a request that has not authenticated as the endpoint demands. The CSRF token
-    /// is not checked here.
-    fn check(self, info: &RequestInfo, request: &Request) -> Result<(), Failure> {
-        match self {
-            Self::Public | Self::CsrfToken | Self::Link => Ok(()),
-            Self::LoggedIn | Self::LoggedInWithCsrfToken => info.require_user().map(drop),
-            Self::Admin | Self::AdminWithCsrfToken => {
-                info.require_admin()?;
-                info.require_fresh_login(request.headers())
-            }
-        }
-    }
 }
 
 /// The prefix below which a route is.
@@ -184,6 +146,16 @@ impl Route {
         self.path.split("/{").next().unwrap_or_default()
     }
 
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Method and path, as in the OpenAPI operations.
+    pub(crate) fn operation(&self) -> String {
+        let area = if self.area == Area::Admin { "admin/" } else { "" };
+        format!("{} {area}{}", self.method, self.path)
+    }
+
     /// The path without the token, if it has one.
     fn before_token(&self) -> Option<&'static str> {
         self.path.strip_suffix(TOKEN)
@@ -224,9 +196,14 @@ impl Route {
     /// Whether a request needs the second factor of its user.
     fn is_protected(&self, info: &RequestInfo) -> bool {
         info.user().is_some_and(|user| user.factor2.is_some())
-            && (self.demands_factor
-                || self.area == Area::Site
-                    && info.crossauth.config().protected.iter().any(|name| name == self.path))
+            && self.may_need_factor(&info.crossauth)
+    }
+
+    /// Whether requests of users with a second factor need it.
+    pub(crate) fn may_need_factor(&self, crossauth: &Crossauth) -> bool {
+        self.demands_factor
+            || self.area == Area::Site
+                && crossauth.config().protected.iter().any(|name| name == self.path)
     }
 }
 

@@ -18,3 +18,14 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
     checked.map_err(|error| failed_check(&info, error))?;
     show(&info)
 }
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use super::login::UserBody;
+    use crate::openapi::Operation;
+    vec![
+        Operation::new("GET api/userforsessionkey", "Returns the user of the session")
+            .returns::<UserBody<'_>>(),
+        Operation::new("POST api/userforsessionkey", "The same as GET").returns::<UserBody<'_>>(),
+    ]
+}

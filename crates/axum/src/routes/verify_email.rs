@@ -24,6 +24,7 @@ use crate::visible_user::VisibleUser;
 
 /// The fields of the form.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VerifyEmailForm {
     token: String,
 }
@@ -49,7 +50,9 @@ pub(crate) struct EmailVerifiedPage {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body {
+    #[cfg_attr(test, schemars(with = "crate::openapi::ChangedUser"))]
     user: Value,
 }
 
@@ -128,4 +131,21 @@ impl Page for EmailVerifiedPage {
         ]);
         Self { user: Value::Object(user), old_email: Some("ada@example.com".into()) }
     }
+}
+
+#[cfg(test)]
+pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    use crossauth_core::error::ErrorCode;
+    vec![
+        Operation::new("GET api/verifyemail/{token}", "Verifies an e-mail address")
+            .returns::<Body>()
+            .takes_link()
+            .fails([ErrorCode::UserExists]),
+        Operation::new("POST api/verifyemail", "Verifies an e-mail address")
+            .takes::<VerifyEmailForm>()
+            .returns::<Body>()
+            .takes_link()
+            .fails([ErrorCode::UserExists]),
+    ]
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, UPGRADE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+use crate::documented::assert_documented;
 
 pub(crate) struct Browser {
     router: Router,
@@ -107,7 +109,13 @@ impl Browser {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
-        let response = send_bare(&self.router, request.body(body.into()).unwrap()).await;
+        let request = request.body(body.into()).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let upgrades = request.headers().contains_key(UPGRADE);
+        let response = send_bare(&self.router, request).await;
+        if let Some(path) = path.strip_prefix(self.prefix).filter(|_| !upgrades) {
+            assert_documented(&method, path, &response);
+        }
         for cookie in response.set_cookies() {
             let (name, rest) = cookie.split_once('=').unwrap();
             let (value, attributes) = rest.split_once(';').unwrap_or((rest, ""));

@@ -7,6 +7,7 @@
 
 mod browser;
 mod cookie;
+mod documented;
 mod factor;
 mod failure;
 mod site;
@@ -33,6 +34,8 @@ mod input;
 mod log;
 mod login;
 mod logout;
+mod openapi;
+mod openapi_page;
 mod outage;
 mod password;
 mod password_reset;

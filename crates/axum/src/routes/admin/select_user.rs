@@ -26,6 +26,7 @@ pub(crate) struct SelectUserPage {
 
 /// The list in JSON.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Body {
     users: Vec<AdminUser>,
@@ -56,4 +57,11 @@ impl Page for SelectUserPage {
         let users = vec![AdminUser(User { admin: false, ..sample_user() })];
         Self { url_prefix: "/auth/admin/".into(), users, next_after: Some("ada".into()) }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn operations() -> Vec<crate::openapi::Operation> {
+    use crate::openapi::Operation;
+    let list = Operation::new("GET admin/api/selectuser", "Lists the users, 20 at a time");
+    vec![list.query::<String>("after", "`nextAfter` of the page before").returns::<Body>()]
 }
