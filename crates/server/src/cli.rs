@@ -1,9 +1,16 @@
 //! The command line.
 
+mod user;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use crossauth_settings::Inputs;
+
+pub(crate) use user::{
+    AddUser, DeleteUser, ListUsers, NamedDevice, NamedSession, ResetFactor, SetPassword, SetState,
+    UserCommand,
+};
 
 /// A complete identity server: accounts, sessions, login pages.
 ///
@@ -144,37 +151,6 @@ pub(crate) enum ConfigCommand {
     Reference,
 }
 
-/// Commands for accounts.
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Create an account; asks for the password
-    Add(AddUser),
-    /// List accounts in the order of their usernames
-    List(ListUsers),
-    /// Show an account
-    Show(ShowUser),
-    /// Set a password and end the account's sessions; asks for the password
-    SetPassword(SetPassword),
-    /// Set the e-mail address of an account; an empty one removes it
-    SetEmail(SetEmail),
-    /// Set application fields of an account; an empty value clears the field
-    Set(SetFields),
-    /// Make an account an administrator
-    MakeAdmin(NamedUser),
-    /// Make an administrator an ordinary user
-    RevokeAdmin(NamedUser),
-    /// Disable an account and end its sessions
-    Disable(NamedUser),
-    /// Re-enable a disabled account; its user must log in again
-    Enable(NamedUser),
-    /// List the sessions of an account
-    Sessions(NamedUser),
-    /// End the sessions of an account
-    EndSessions(NamedUser),
-    /// Delete an account with all that belongs to it
-    Delete(DeleteUser),
-}
-
 /// Commands for messages.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OutboxCommand {
@@ -210,92 +186,6 @@ pub(crate) struct RetryMessages {
     /// All whose sending was given up
     #[arg(long)]
     pub(crate) dead: bool,
-}
-
-/// A new account.
-#[derive(Debug, Args)]
-pub(crate) struct AddUser {
-    /// The username
-    pub(crate) username: String,
-    /// The e-mail address
-    #[arg(long)]
-    pub(crate) email: Option<String>,
-    /// Make the account an administrator
-    #[arg(long)]
-    pub(crate) admin: bool,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-/// A page of accounts.
-#[derive(Debug, Args)]
-pub(crate) struct ListUsers {
-    /// Start after this username, the last one of the previous page
-    #[arg(long, value_name = "NAME")]
-    pub(crate) after: Option<String>,
-    /// Maximum number of accounts
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// An account and the source of its password.
-#[derive(Debug, Args)]
-pub(crate) struct SetPassword {
-    /// The account
-    pub(crate) username: String,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-/// An account.
-#[derive(Debug, Args)]
-pub(crate) struct NamedUser {
-    /// Username or e-mail address
-    pub(crate) username: String,
-}
-
-/// An account and how to show it.
-#[derive(Debug, Args)]
-pub(crate) struct ShowUser {
-    /// Username or e-mail address
-    pub(crate) username: String,
-    /// As JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// An account and its new address.
-#[derive(Debug, Args)]
-pub(crate) struct SetEmail {
-    /// Username or e-mail address
-    pub(crate) username: String,
-    /// The new address
-    pub(crate) email: String,
-}
-
-/// An account and new values of its fields.
-#[derive(Debug, Args)]
-pub(crate) struct SetFields {
-    /// Username or e-mail address
-    pub(crate) username: String,
-    /// Names and new values
-    #[arg(value_name = "FIELD=VALUE", required = true)]
-    pub(crate) fields: Vec<String>,
-}
-
-/// An account to delete.
-#[derive(Debug, Args)]
-pub(crate) struct DeleteUser {
-    /// Username or e-mail address
-    pub(crate) username: String,
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
 }
 
 #[cfg(test)]

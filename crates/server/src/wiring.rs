@@ -33,6 +33,19 @@ pub(crate) fn secret_for_command(
     }
 }
 
+/// The use cases alone, for commands that may send messages. A running server sends them.
+pub(crate) fn auth_with_mail(
+    settings: &Settings,
+    secret: ServerSecret,
+    storage: &Storage,
+) -> anyhow::Result<Auth> {
+    let mut config = settings.auth_config(secret);
+    config.email_verification = settings.email_verification.clone();
+    config.password_reset = settings.password_reset.clone();
+    config.delivery = settings.delivery().map_err(|error| anyhow::anyhow!(error))?;
+    Ok(Auth::new(config, storage, &Sources::default())?)
+}
+
 /// The use cases alone, for commands on accounts.
 pub(crate) fn auth(
     settings: &Settings,

@@ -321,6 +321,7 @@ async fn field_report_10_link_is_invalid_after_the_credentials_changed() {
     let token = ask(&site).await;
     let new = crossauth_core::secret::Password::new("Third-Horse-9");
     accounts.set_password(&bob, new).await.unwrap();
+    site.mail().await;
     reset(&mut site.browser(), &token, NEW).await.assert_failure(401, "InvalidKey");
 
     let token = ask(&site).await;

@@ -169,6 +169,7 @@ async fn run(attack: Attack, is_taken: bool) -> Vec<(&'static str, String)> {
         site.account_with("carol", VICTIM).await;
         let password = Password::new(OWNERS);
         site.crossauth.auth().accounts.set_password("carol", password).await.unwrap();
+        site.one_mail(MessageKind::PasswordChanged, VICTIM).await;
     }
     let (seen, sent) = (Vec::new(), Vec::new());
     let mut attacker = Attacker { site: &site, attack, seen, sent, code: None };

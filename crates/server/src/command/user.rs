@@ -1,22 +1,23 @@
 //! `crossauth user`.
 
+mod device;
+mod list;
+mod session;
+mod state;
+
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use crossauth_core::Auth;
-use crossauth_core::account::{AccountForm, AccountUpdate, Role};
-use crossauth_core::clock::{Clock as _, SystemClock};
-use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{
-    KeyPosition, Storage, StorageErrorKind, UserPage, UserPosition, UserQuery,
-};
-use crossauth_core::user::{Patch, User, UserId, UserState};
+use crossauth_core::account::{AccountUpdate, NewAccount, ResetMail, Role};
+use crossauth_core::storage::StorageErrorKind;
+use crossauth_core::user::{FactorName, Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
 use serde_json::{Map, Value};
 
 use super::format_time;
 use super::password::{self, Origin};
-use crate::cli::{AddUser, DeleteUser, ListUsers, SetPassword, UserCommand};
+use crate::cli::{AddUser, DeleteUser, SetPassword, UserCommand};
 use crate::data::DataDirectory;
 use crate::database::Database;
 use crate::wiring;
@@ -29,18 +30,63 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
     } else {
         Database::open_existing(settings, &data).await?
     };
-    let secret = wiring::secret_for_command(settings, &data)?;
-    let auth = wiring::auth(settings, secret, &database.storage())?;
-    let outcome = execute(&auth, &database.storage(), command).await;
+    let storage = database.storage();
+    let auth = match Sending::of(&command) {
+        Sending::Nothing => {
+            wiring::auth(settings, wiring::secret_for_command(settings, &data)?, &storage)?
+        }
+        // The server opens messages with its secret, which may not exist yet.
+        Sending::Notices => wiring::auth(settings, wiring::secret(settings, &data)?, &storage)?,
+        Sending::Links => {
+            wiring::auth_with_mail(settings, wiring::secret(settings, &data)?, &storage)?
+        }
+    };
+    let outcome = execute(&auth, command).await;
     database.close().await;
     outcome
 }
 
-async fn execute(auth: &Auth, storage: &Storage, command: UserCommand) -> anyhow::Result<()> {
+/// The messages that a command may send to a user.
+enum Sending {
+    /// None.
+    Nothing,
+    /// Notices, which wait until mail can be sent.
+    Notices,
+    /// Links, which are refused where no mail can be sent.
+    Links,
+}
+
+impl Sending {
+    fn of(command: &UserCommand) -> Self {
+        match command {
+            UserCommand::Add(new) if new.invite => Self::Links,
+            UserCommand::SendReset(_) | UserCommand::SetState(_) => Self::Links,
+            UserCommand::SetPassword(_) | UserCommand::ResetFactor(_) => Self::Notices,
+            UserCommand::Add(_)
+            | UserCommand::List(_)
+            | UserCommand::Show(_)
+            | UserCommand::SetEmail(_)
+            | UserCommand::Set(_)
+            | UserCommand::MakeAdmin(_)
+            | UserCommand::RevokeAdmin(_)
+            | UserCommand::Disable(_)
+            | UserCommand::Enable(_)
+            | UserCommand::Sessions(_)
+            | UserCommand::EndSession(_)
+            | UserCommand::EndSessions(_)
+            | UserCommand::Devices(_)
+            | UserCommand::ForgetDevice(_)
+            | UserCommand::ForgetDevices(_)
+            | UserCommand::Delete(_) => Self::Nothing,
+        }
+    }
+}
+
+async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Add(new) => add(auth, new).await,
-        UserCommand::List(page) => list(auth, &page).await,
-        UserCommand::Show(account) => show(&find(auth, &account.username).await?, account.json),
+        UserCommand::List(page) => list::run(auth, &page).await,
+        UserCommand::Show(account) => show(auth, &account.username, account.json).await,
         UserCommand::SetPassword(account) => set_password(auth, account).await,
         UserCommand::SetEmail(account) => {
             let email = match account.email.trim() {
@@ -59,14 +105,17 @@ async fn execute(auth: &Auth, storage: &Storage, command: UserCommand) -> anyhow
             set_role(auth, &account.username, Role::Administrator).await
         }
         UserCommand::RevokeAdmin(account) => set_role(auth, &account.username, Role::User).await,
-        UserCommand::Disable(account) => disable(auth, &account.username).await,
-        UserCommand::Enable(account) => enable(auth, &account.username).await,
-        UserCommand::Sessions(account) => sessions(auth, storage, &account.username).await,
-        UserCommand::EndSessions(account) => {
-            let account = find_any(auth, &account.username).await?;
-            auth.accounts.end_sessions(&account.id, None).await?;
-            report(&account.name, "has no sessions any more")
-        }
+        UserCommand::Disable(account) => state::disable(auth, &account.username).await,
+        UserCommand::Enable(account) => state::enable(auth, &account.username).await,
+        UserCommand::SendReset(account) => state::send_reset(auth, &account.username).await,
+        UserCommand::SetState(account) => state::set(auth, &account).await,
+        UserCommand::ResetFactor(account) => state::reset_factor(auth, &account).await,
+        UserCommand::Sessions(account) => session::list(auth, &account.username).await,
+        UserCommand::EndSession(session) => session::end(auth, &session).await,
+        UserCommand::EndSessions(account) => session::end_all(auth, &account.username).await,
+        UserCommand::Devices(account) => device::list(auth, &account.username).await,
+        UserCommand::ForgetDevice(device) => device::forget(auth, &device).await,
+        UserCommand::ForgetDevices(account) => device::forget_all(auth, &account.username).await,
         UserCommand::Delete(account) => delete(auth, &account).await,
     }
 }
@@ -151,27 +200,6 @@ async fn set_role(auth: &Auth, name: &str, role: Role) -> anyhow::Result<()> {
     report(&user.context("the account was not changed")?.username, outcome)
 }
 
-async fn disable(auth: &Auth, name: &str) -> anyhow::Result<()> {
-    let account = find_any(auth, name).await?;
-    if account.state == Some(UserState::Disabled) {
-        return report(&account.name, "is disabled already");
-    }
-    auth.accounts.disable(&account.id).await.context("the account was not disabled")?;
-    report(&account.name, "is disabled")
-}
-
-async fn enable(auth: &Auth, name: &str) -> anyhow::Result<()> {
-    let user = find(auth, name).await?;
-    if user.state == UserState::Disabled {
-        let user = auth.accounts.enable(&user).await;
-        return report(&user.context("the account was not enabled")?.username, "is enabled");
-    }
-    if user.state == UserState::Active {
-        return report(&user.username, "is enabled already");
-    }
-    anyhow::bail!("the account is not disabled: its state is {}", user.state.as_str())
-}
-
 async fn delete(auth: &Auth, command: &DeleteUser) -> anyhow::Result<()> {
     let account = find_any(auth, &command.username).await?;
     if !command.yes && !is_confirmed(&account.name)? {
@@ -193,43 +221,11 @@ fn is_confirmed(username: &str) -> anyhow::Result<bool> {
     Ok(line.trim() == username)
 }
 
-/// Sessions that are read at a time.
-const SESSIONS: u32 = 1000;
-
-async fn sessions(auth: &Auth, storage: &Storage, name: &str) -> anyhow::Result<()> {
-    let account = find_any(auth, name).await?;
-    let (keys, now) = (&storage.keys, SystemClock.now());
-    let (mut after, mut empty) = (None::<Key>, true);
-    loop {
-        let (owner, position) = (Some(&account.id), after.as_ref().map(KeyPosition::from));
-        let page = keys.list_for_user(owner, KeyPrefix::Session, position, SESSIONS).await?;
-        for key in page.iter().filter(|key| !key.is_expired(now)) {
-            show_session(key, std::mem::take(&mut empty))?;
-        }
-        if u32::try_from(page.len()) != Ok(SESSIONS) {
-            break;
-        }
-        after = page.into_iter().last();
-    }
-    if empty {
-        writeln!(io::stderr(), "{} has no sessions", account.name.escape_debug())?;
-    }
-    Ok(())
-}
-
-fn show_session(key: &Key, with_head: bool) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    if with_head {
-        writeln!(stdout, "{:<22} {:<22} EXPIRES", "CREATED", "LAST USED")?;
-    }
-    let (created, last) = (format_time(Some(key.created)), format_time(key.lastactive));
-    writeln!(stdout, "{created:<22} {last:<22} {}", format_time(key.expires))
-}
-
-fn show(user: &User, json: bool) -> anyhow::Result<()> {
+async fn show(auth: &Auth, name: &str, json: bool) -> anyhow::Result<()> {
+    let user = find(auth, name).await?;
     let mut stdout = io::stdout().lock();
     if json {
-        writeln!(stdout, "{}", crate::report::json(user)?)?;
+        writeln!(stdout, "{}", crate::report::json(&user)?)?;
         return Ok(());
     }
     let (id, created) = (user.id.to_string(), format_time(user.created));
@@ -238,7 +234,8 @@ fn show(user: &User, json: bool) -> anyhow::Result<()> {
         ("id", &id),
         ("email", user.email.as_deref().unwrap_or("-")),
         ("state", user.state.as_str()),
-        ("role", role(user)),
+        ("role", list::role(&user)),
+        ("factor2", user.factor2.as_ref().map_or("-", FactorName::as_str)),
         ("created", &created),
     ];
     for (name, value) in facts {
@@ -255,56 +252,25 @@ fn origin(from_stdin: bool) -> Origin {
     if from_stdin { Origin::StandardInput } else { Origin::Prompt }
 }
 
-async fn add(auth: &Auth, new: AddUser) -> anyhow::Result<()> {
-    let mut fields = Map::new();
-    if let Some(email) = new.email {
-        fields.insert("email".into(), Value::String(email));
+async fn add(auth: &Auth, command: AddUser) -> anyhow::Result<()> {
+    let mut new = NewAccount::named(command.username);
+    if let Some(email) = command.email {
+        new.fields.insert("email".into(), Value::String(email));
     }
-    let password = password::read(origin(new.password_stdin)).await?;
-    let form = AccountForm { fields, ..AccountForm::new(new.username, password) };
-    let role = if new.admin { Role::Administrator } else { Role::User };
-    let user = auth.accounts.create(form, role).await.context("the account was not created")?;
-    report(&user.username, "is added")
-}
-
-async fn list(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
-    let position = page.after.as_deref().map_or(UserPosition::First, UserPosition::After);
-    let query = UserQuery { position, ..UserQuery::first(page.limit) };
-    let UserPage { users, next, .. } = auth.accounts.list(&query).await?;
-    let mut stdout = io::stdout().lock();
-    if users.is_empty() && next.is_none() {
-        let more = if page.after.is_some() { "more " } else { "" };
-        writeln!(io::stderr(), "there are no {more}accounts")?;
-    } else if !page.json {
-        writeln!(stdout, "{}", columns("USERNAME", "EMAIL", "STATE", "ROLE"))?;
+    if command.admin {
+        new.role = Role::Administrator;
     }
-    for user in &users {
-        if page.json {
-            writeln!(stdout, "{}", crate::report::json(user)?)?;
-        } else {
-            writeln!(stdout, "{}", row(user))?;
-        }
+    new.factor2 = command.factor.as_deref().and_then(FactorName::optional);
+    if !command.invite {
+        new.password = Some(password::read(origin(command.password_stdin)).await?);
     }
-    if let Some(next) = next {
-        writeln!(io::stderr(), "there are more: --after '{}'", next.escape_debug())?;
-    }
-    Ok(())
-}
-
-/// Formats a line of the list. Control characters are escaped: names may come from a database that
-/// another program filled.
-fn row(user: &User) -> String {
-    let text = |text: &str| text.escape_debug().to_string();
-    let email = text(user.email.as_deref().unwrap_or("-"));
-    columns(&text(&user.username), &email, &text(user.state.as_str()), role(user))
-}
-
-fn role(user: &User) -> &'static str {
-    if user.admin { "administrator" } else { "user" }
-}
-
-fn columns(username: &str, email: &str, state: &str, role: &str) -> String {
-    format!("{username:<24} {email:<32} {state:<12} {role}")
+    let created = auth.accounts.create_account(new).await;
+    let (user, mail) = created.context("the account was not created")?;
+    let outcome = match mail {
+        ResetMail::Sent => "is added; a link to choose a password is sent",
+        ResetMail::NotNeeded | ResetMail::TooMany => "is added",
+    };
+    report(&user.username, outcome)
 }
 
 fn report(username: &str, outcome: &str) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! Accounts from the command line, used over HTTP.
 
+mod administration;
+
 use std::path::Path;
 use std::process::Output;
 
@@ -306,6 +308,11 @@ fn sessions_are_listed_and_ended() {
     let listed = user(path, &["sessions", "alice"]);
     assert_eq!(listed.lines().count(), 3, "{listed}");
     assert!(listed.starts_with("CREATED"), "{listed}");
+    let id = listed.lines().nth(1).unwrap().split_whitespace().nth(4).unwrap().to_owned();
+    assert_eq!(user(path, &["end-session", "alice", &id]), "alice has one session less\n");
+    assert_eq!(user(path, &["sessions", "alice"]).lines().count(), 2);
+    let again = run(path, &["user", "end-session", "alice", &id]);
+    assert!(text(&again.stderr).contains("no session with this id"), "{}", text(&again.stderr));
     assert_eq!(user(path, &["end-sessions", "alice"]), "alice has no sessions any more\n");
     assert_eq!(user(path, &["sessions", "alice"]), "");
 }
