@@ -38,11 +38,13 @@
 //! `templates/<name>.txt` and `<name>.html`, a line to the table in `template/default.rs`, and a
 //! row in `docs/reference/templates.md`.
 
+mod http;
 mod smtp;
 mod template;
 mod tls;
 mod twilio;
 
+pub use self::http::{HttpClient, Unreachable};
 pub use smtp::{Credentials, Sender, SetupError, Smtp, SmtpConfig, SmtpTls};
 pub use template::{MessageFiles, TemplateConfig, TemplateError, Templates};
 pub use twilio::{Twilio, TwilioConfig};

@@ -1,7 +1,6 @@
 //! Text messages by Twilio's Messages API, or a gateway that speaks it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,29 +8,18 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use crossauth_core::outbox::{SendError, SmsTransport};
 use crossauth_core::secret::Password;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use hyper::body::Bytes;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use url::Url;
 
+use crate::http::{HttpClient, Unreachable};
 use crate::smtp::SetupError;
-use crate::tls;
 
 /// Maximum time of one request.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Maximum size of an answer, in bytes.
-const MAX_ANSWER: usize = 64 * 1024;
 
 /// Twilio's address.
 const GATEWAY: &str = "https://api.twilio.com";
@@ -62,11 +50,10 @@ impl TwilioConfig {
 /// The interface has no way to recognise a repeated request: if the answer to one is lost, the
 /// message is sent twice.
 pub struct Twilio {
-    url: Url,
+    client: HttpClient,
+    path: String,
     authorization: HeaderValue,
     from: String,
-    /// `None` for a gateway on this machine.
-    tls: Option<Arc<ClientConfig>>,
 }
 
 impl fmt::Debug for Twilio {
@@ -94,65 +81,19 @@ impl Twilio {
         let mut authorization =
             HeaderValue::from_str(&authorization).map_err(|_| SetupError::Gateway)?;
         authorization.set_sensitive(true);
-        let tls = if is_plain { None } else { Some(tls::client()?) };
-        Ok(Self { url, authorization, from: config.from, tls })
+        let client = HttpClient::of(&url)?;
+        Ok(Self { client, path: url.path().to_owned(), authorization, from: config.from })
     }
 
     async fn post(&self, form: String) -> Result<(StatusCode, Bytes), Unreachable> {
-        let host = self.url.host_str().ok_or("the gateway has no host")?;
-        let port = self.url.port_or_known_default().ok_or("the gateway has no port")?;
-        let bare = host.trim_matches(['[', ']']);
-        let stream = TcpStream::connect((bare, port)).await?;
-        let authority = match self.url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let request = Request::post(self.url.path())
-            .header(HOST, authority)
+        let request = Request::post(&self.path)
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::new(Bytes::from(form)))?;
-        match &self.tls {
-            None => exchange(stream, request).await,
-            Some(config) => {
-                let name = ServerName::try_from(bare.to_owned())?;
-                let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
-                exchange(stream, request).await
-            }
-        }
+            .body(Bytes::from(form))?;
+        let answer = self.client.send(request).await?;
+        Ok((answer.status(), answer.into_body()))
     }
-}
-
-/// The gateway did not answer.
-type Unreachable = Box<dyn std::error::Error + Send + Sync>;
-
-/// Sends one request over a connection and reads the answer.
-async fn exchange<S>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), Unreachable>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answer = async {
-        let answer: http::Response<Incoming> = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await?.to_bytes();
-        Ok((status, body))
-    };
-    let mut answer = std::pin::pin!(answer);
-    let mut connection = std::pin::pin!(connection);
-    let mut is_open = true;
-    std::future::poll_fn(|context| {
-        if is_open {
-            // Its error is that of the answer, too.
-            is_open = connection.as_mut().poll(context).is_pending();
-        }
-        answer.as_mut().poll(context)
-    })
-    .await
 }
 
 #[async_trait]

@@ -35,6 +35,7 @@ Examples:
   crossauth                                       serve on http://127.0.0.1:3000
   crossauth --config /etc/crossauth.toml          serve with the settings of a file
   crossauth config check                          report everything wrong with the settings
+  crossauth doctor --mail you@example.com         check the running server from outside
   crossauth user add alice --email alice@example.com --admin
   echo \"$PASSWORD\" | crossauth user set-password alice --password-stdin
 
@@ -93,6 +94,7 @@ impl Cli {
             ) => options.add_to(inputs),
             Some(
                 Command::Migrate
+                | Command::Doctor(_)
                 | Command::User(_)
                 | Command::Outbox(_)
                 | Command::Config(ConfigCommand::Reference),
@@ -124,6 +126,8 @@ pub(crate) enum Command {
     /// Check or show the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check what operators get wrong: the public URL, cookies, the clock, files, disk, mail
+    Doctor(DoctorOptions),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -136,6 +140,17 @@ impl Default for Command {
     fn default() -> Self {
         Self::Serve(ServeOptions::default())
     }
+}
+
+/// What to check beyond the settings.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// Send a test message to this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mail: Option<String>,
+    /// Do not log in through the public URL, for which an account is created and deleted
+    #[arg(long)]
+    pub(crate) no_login: bool,
 }
 
 /// Commands for settings.

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod doctor;
 mod outbox;
 mod password;
 mod serve;
@@ -40,7 +41,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if matches!(command, Command::Serve(_)) {
         process::check_limits(settings)?;
     }
-    let logs = !matches!(command, Command::Config(ConfigCommand::Show(_)));
+    // What the doctor finds is its output.
+    let logs = !matches!(command, Command::Config(ConfigCommand::Show(_)) | Command::Doctor(_));
     // Flushes the log when dropped.
     let _log = logs.then(|| log::start(settings)).transpose()?;
     if logs {
@@ -52,6 +54,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Config(ConfigCommand::Show(_)) => config::show(&configuration)?,
         Command::Config(ConfigCommand::Reference) => return config::reference(),
+        Command::Doctor(options) => {
+            let work = doctor::run(&configuration, options);
+            return wait_for(Builder::new_current_thread(), work);
+        }
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
         Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,
         Command::Outbox(command) => {

@@ -101,7 +101,8 @@ impl DataDirectory {
         self.secret_path().exists()
     }
 
-    fn secret_path(&self) -> PathBuf {
+    /// The path of the generated secret.
+    pub(crate) fn secret_path(&self) -> PathBuf {
         self.0.join("secret")
     }
 

@@ -71,7 +71,7 @@ impl Database {
             postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
         let opened = options.open(url.expose()).await;
         let storage = opened.context("cannot open the database of the setting database.url")?;
-        warn(storage.warnings());
+        storage.warnings().iter().for_each(log);
         Ok(Self::Postgres(storage))
     }
 
@@ -90,7 +90,7 @@ impl Database {
         let shown = path.display();
         let opened = options.open(path).await;
         let storage = opened.with_context(|| format!("cannot open the database {shown}"))?;
-        warn(storage.warnings());
+        storage.warnings().iter().for_each(log);
         Ok(Self::Sqlite(storage))
     }
 
@@ -112,7 +112,8 @@ impl Database {
         }
     }
 
-    async fn ping(&self) -> Result<(), StorageError> {
+    /// Whether the database takes a write.
+    pub(crate) async fn ping(&self) -> Result<(), StorageError> {
         match self {
             Self::Sqlite(storage) => storage.ping().await,
             #[cfg(feature = "postgres")]
@@ -124,10 +125,8 @@ impl Database {
 #[cfg(not(feature = "postgres"))]
 const NO_POSTGRES: &str = "database.url: this program was built without the feature `postgres`";
 
-fn warn(warnings: &[OpenWarning]) {
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+fn log(warning: &OpenWarning) {
+    tracing::warn!("{warning}");
 }
 
 fn table_map(settings: &Settings) -> TableMap {
@@ -177,10 +176,22 @@ fn path(settings: &Settings, data: &DataDirectory) -> PathBuf {
     settings.database.path.clone().unwrap_or_else(|| data.database())
 }
 
-/// Reports the errors that opening the database would, without creating or changing anything. A
-/// missing database is not an error.
+/// Reports the errors that opening the database would, without creating or changing anything, and
+/// logs warnings. A missing database is not an error.
 pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     warn_if_of_others(settings, data);
+    let warnings = inspect(settings, data).await?;
+    // A start migrates.
+    warnings.iter().filter(|it| **it != OpenWarning::Outdated).for_each(log);
+    Ok(())
+}
+
+/// The errors and warnings of opening the database, without creating or changing anything. A
+/// missing database is not an error.
+pub(crate) async fn inspect(
+    settings: &Settings,
+    data: &DataDirectory,
+) -> anyhow::Result<Vec<OpenWarning>> {
     if let Some(url) = &settings.database.url {
         return inspect_server(settings, url).await;
     }
@@ -195,25 +206,28 @@ pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::
         );
     }
     if !path.metadata().is_ok_and(|file| file.len() > 0) {
-        return Ok(());
+        return Ok(vec![OpenWarning::Outdated]);
     }
     let options = Options { tables: table_map(settings), ..Options::default() };
     let found = options.inspect(&path).await;
-    warn(&found.with_context(|| format!("cannot open the database {}", path.display()))?);
+    let found = found.with_context(|| format!("cannot open the database {}", path.display()))?;
     access(&path, Access::WRITE_OK)
-        .with_context(|| format!("cannot write to the database {}", path.display()))
+        .with_context(|| format!("cannot write to the database {}", path.display()))?;
+    Ok(found)
 }
 
 #[cfg(feature = "postgres")]
-async fn inspect_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<()> {
+async fn inspect_server(
+    settings: &Settings,
+    url: &DatabaseUrl,
+) -> anyhow::Result<Vec<OpenWarning>> {
     let options = postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
     let found = options.inspect(url.expose()).await;
-    warn(&found.context("cannot open the database of the setting database.url")?);
-    Ok(())
+    found.context("cannot open the database of the setting database.url")
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn inspect_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<()> {
+async fn inspect_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
     anyhow::bail!("{NO_POSTGRES}")
 }
 

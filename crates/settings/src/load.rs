@@ -7,7 +7,7 @@ use crossauth_axum::Builder;
 
 use crate::entry::Entries;
 use crate::kind::Secrecy;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Source};
 use crate::program::Program;
 use crate::settings::Settings;
 use crate::source::{argument, environment, file};
@@ -137,6 +137,16 @@ impl Configuration {
     /// The file that was read.
     pub fn file(&self) -> Option<&std::path::Path> {
         self.file.as_deref()
+    }
+
+    /// Whether the file has settings that are secret, or names files of secrets.
+    pub fn has_secrets_in_file(&self) -> bool {
+        self.program.settings().filter(|setting| setting.secrecy == Secrecy::Secret).any(
+            |setting| {
+                let entry = self.entries.get(setting.key);
+                entry.is_some_and(|entry| matches!(entry.source, Source::File(_)))
+            },
+        )
     }
 
     /// Likely mistakes that are not errors.

@@ -102,6 +102,10 @@ pub enum OpenWarning {
         /// Name of the column.
         column: String,
     },
+    /// Tables of ours are missing or of an earlier version. Only an inspection reports it: opening
+    /// the database migrates them.
+    #[error("tables are missing or of an earlier version; the next start creates or migrates them")]
+    Outdated,
     /// Times are stored as text without a time zone, and the table map does not specify one.
     #[error(
         "times in the table {table:?} have no time zone and are read as UTC; if they are local \
@@ -114,16 +118,21 @@ pub enum OpenWarning {
 }
 
 /// Looks at the tables that `map` names without changing them, and returns warnings for the
-/// operator. Missing or outdated tables of our schema are accepted: opening the database migrates
+/// operator. Missing or outdated tables of our schema are a warning: opening the database migrates
 /// them.
 pub(crate) async fn inspect(
     database: &impl Database,
     map: &TableMap,
 ) -> Result<Vec<OpenWarning>, OpenError> {
-    if is_current(database, map).await? || map.management == Management::External {
-        return Ok(Schema::find(database, map).await?.warnings);
+    let is_current = is_current(database, map).await?;
+    let mut warnings = Vec::new();
+    if is_current || map.management == Management::External {
+        warnings = Schema::find(database, map).await?.warnings;
     }
-    Ok(Vec::new())
+    if !is_current {
+        warnings.push(OpenWarning::Outdated);
+    }
+    Ok(warnings)
 }
 
 /// An open database and its stores.

@@ -6,6 +6,7 @@ mod attack;
 mod check;
 mod configuration;
 mod connection;
+mod doctor;
 mod guide;
 mod kill;
 mod limit;
