@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::account::{Accounts, ResetLinks};
+use crate::api_key::{ApiKeyConfig, ApiKeys};
 use crate::audit::{Audit, AuditConfig};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
@@ -68,6 +69,8 @@ pub struct AuthConfig {
     pub password_reset: PasswordResetConfig,
     /// The audit log.
     pub audit: AuditConfig,
+    /// API keys.
+    pub api_keys: ApiKeyConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -88,6 +91,7 @@ impl AuthConfig {
             email_verification: EmailVerificationConfig::default(),
             password_reset: PasswordResetConfig::default(),
             audit: AuditConfig::default(),
+            api_keys: ApiKeyConfig::default(),
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -142,8 +146,8 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts Auth Csrf Devices EmailVerification Enrolment FreshLogin Login PasswordChanges PasswordReset Profile
-    Protection RecoveryCodes Sessions Setup Signup
+    Accounts ApiKeys Auth Csrf Devices EmailVerification Enrolment FreshLogin Login PasswordChanges
+    PasswordReset Profile Protection RecoveryCodes Sessions Setup Signup
 }
 
 /// All use cases.
@@ -178,6 +182,8 @@ pub struct Auth {
     pub email_verification: Arc<EmailVerification>,
     /// Resets passwords by e-mail.
     pub password_reset: Arc<PasswordReset>,
+    /// Creates, checks, lists and deletes API keys.
+    pub api_keys: Arc<ApiKeys>,
     /// Creates the first administrator.
     pub setup: Setup,
     /// Issues and takes one-time tokens of the application.
@@ -219,19 +225,14 @@ impl Auth {
             verification: mail_requests.verification.clone(),
             reauthentication: reauthentication.clone(),
         };
-        let enrolment = Arc::new(Enrolment::new(&deps, parts));
+        let enrolment = Arc::new(Enrolment::new(&deps, parts.clone()));
         let signup = Signup::new(&deps, accounts.clone(), enrolment.clone(), config.signup.clone());
-        let profile = ProfileParts {
-            accounts: accounts.clone(),
-            challenges: challenges.clone(),
-            verification: mail_requests.verification.clone(),
-            enrolment: enrolment.clone(),
-            reauthentication: reauthentication.clone(),
-            editable_fields: config.signup.editable_fields,
-        };
+        let profile = profile_parts(&accounts, &parts, &enrolment, config.signup.editable_fields);
+        let api_keys = ApiKeys::new(&deps, &challenges, &reauthentication, config.api_keys);
         let (keeper, owners) = (sessions.clone(), accounts.clone());
         Ok(Self {
             fresh_login: FreshLogin::new(&sessions, &challenges, &reauthentication),
+            api_keys: Arc::new(api_keys),
             password_change: PasswordChanges::new(&deps, owners, keeper, reauthentication),
             profile: Profile::new(&deps, profile),
             csrf: Csrf::new(deps.signer.clone(), deps.random.clone()),
@@ -291,6 +292,23 @@ impl Auth {
     /// [`tasks`](Self::tasks) do otherwise. For tests.
     pub async fn handle_mail_requests(&self) {
         self.mail_requests.handle_waiting().await;
+    }
+}
+
+/// What changing a profile shares with setting up second factors.
+fn profile_parts(
+    accounts: &Arc<Accounts>,
+    shared: &EnrolmentParts,
+    enrolment: &Arc<Enrolment>,
+    editable_fields: Vec<String>,
+) -> ProfileParts {
+    ProfileParts {
+        accounts: accounts.clone(),
+        challenges: shared.challenges.clone(),
+        verification: shared.verification.clone(),
+        enrolment: enrolment.clone(),
+        reauthentication: shared.reauthentication.clone(),
+        editable_fields,
     }
 }
 

@@ -141,6 +141,7 @@ pub struct Enrolment {
 }
 
 /// The use cases that setting up a factor takes.
+#[derive(Clone)]
 pub(crate) struct EnrolmentParts {
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) sessions: Arc<Sessions>,

@@ -83,6 +83,8 @@ pub type ValidatePassword = Arc<dyn Fn(&Password, PasswordOwner<'_>) -> Vec<Stri
 
 /// Decides whether an active user is an administrator.
 pub type IsAdmin = Arc<dyn Fn(&User) -> bool + Send + Sync>;
+/// Returns the scopes that a user can give to API keys.
+pub type KeyScopes = Arc<dyn Fn(&User) -> Vec<String> + Send + Sync>;
 
 /// Finds the users for a text that an administrator searches, in the order in which they are listed.
 /// The store looks users up.
@@ -150,6 +152,10 @@ pub struct Hooks {
     pub is_admin: Option<IsAdmin>,
     /// Replaces the search for users by the beginning of their name or address.
     pub user_search: Option<UserSearch>,
+    /// Decides which scopes the API keys of a user can have, in place of
+    /// [`ApiKeyConfig::scopes`](crate::api_key::ApiKeyConfig::scopes). Called also when a key is
+    /// used: a scope that its owner has lost does not count any more.
+    pub key_scopes: Option<KeyScopes>,
 }
 
 impl fmt::Debug for Hooks {
@@ -165,6 +171,7 @@ impl fmt::Debug for Hooks {
             .field("validate_password", &self.validate_password.is_some())
             .field("is_admin", &self.is_admin.is_some())
             .field("user_search", &self.user_search.is_some())
+            .field("key_scopes", &self.key_scopes.is_some())
             .finish()
     }
 }

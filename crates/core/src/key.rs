@@ -14,8 +14,8 @@ use crate::user::UserId;
 pub use data::{DataChange, DataError, KeyData};
 pub use slot::{Slot, is_reserved_slot};
 
-/// Longer than any key is used.
-const PERMANENT: Duration = Duration::from_hours(100 * 365 * 24);
+/// Longer than any key is used: the lifetime of keys that never expire, in tables that cannot say so.
+pub const PERMANENT: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Defines [`KeyPrefix`], its text forms and the list of all prefixes from one table.
 macro_rules! key_prefixes {
@@ -92,6 +92,9 @@ pub enum Owner<'a> {
     Anonymous,
 }
 
+/// The application field of a key that has its name.
+pub const NAME_FIELD: &str = "name";
+
 /// Maximum difference between the clocks of servers that share a store.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
@@ -137,6 +140,11 @@ impl Key {
     pub(crate) fn permanent(value: impl Into<String>, created: Timestamp) -> Self {
         let expires = Some(created + PERMANENT);
         Self { expires, ..Self::new(value, None, created) }
+    }
+
+    /// The name of an API key; `None` if it has none.
+    pub fn name(&self) -> Option<&str> {
+        self.extra.get(NAME_FIELD)?.as_str()
     }
 
     /// Whether the key has expired at `now`.

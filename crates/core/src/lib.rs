@@ -42,6 +42,8 @@
 //! [`Slot`](key::Slot).
 
 pub mod account;
+mod activity;
+pub mod api_key;
 pub mod audit;
 mod auth;
 pub mod caller;

@@ -19,7 +19,6 @@
 //! }
 //! ```
 
-mod activity;
 mod begin;
 mod client;
 mod first;
@@ -31,6 +30,7 @@ mod unreadable;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::activity::{Activity, Recorder};
 use crate::clock::{Clock, Timestamp};
 use crate::cookie::SESSION_MAX_AGE;
 use crate::crypto::{Signer, stored_value};
@@ -43,7 +43,6 @@ use crate::storage::{
 };
 use crate::user::{Refusal, StateChecks, User};
 use crate::visitor::Visitor;
-use activity::{Activity, Recorder};
 use client::Client;
 use unreadable::Unreadable;
 

@@ -27,7 +27,7 @@ pub use audit::{AuditFilter, AuditStore, AuditWriteError, Chained, Link, Mark, M
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };
-pub use key::{KeyPosition, KeyStore, UpdateDataError};
+pub use key::{Inserted, KeyPosition, KeyStore, NamedKey, UpdateDataError};
 pub use outbox::{ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, Settlement};
 pub use session::{
     AdmitError, SessionStart, SessionStore, SessionUpdate, Started, StoredSession, Updated,

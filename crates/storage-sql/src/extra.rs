@@ -53,11 +53,11 @@ impl Extra {
     }
 
     /// The columns to write, and their values, to apply `changes` to the `stored` fields.
-    pub(crate) fn encode<'v>(
-        &'v self,
+    pub(crate) fn encode<'s, 'v>(
+        &'s self,
         stored: &Map<String, Json>,
         changes: &'v Map<String, Json>,
-    ) -> Result<Assignments<'v>, StorageError> {
+    ) -> Result<Vec<(&'s str, Value<'v>)>, StorageError> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,5 +1,6 @@
 //! Keys in SQL.
 
+mod named;
 mod statement;
 mod write;
 
@@ -10,7 +11,7 @@ use crossauth_core::audit::AuditEvent;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{
-    KeyPosition, KeyStore, StorageError, StorageErrorKind, UpdateDataError,
+    Inserted, KeyPosition, KeyStore, NamedKey, StorageError, StorageErrorKind, UpdateDataError,
 };
 use crossauth_core::user::UserId;
 
@@ -59,8 +60,12 @@ impl<D: Database> SqlKeyStore<D> {
     }
 
     async fn delete_once(&self, value: &str, audit: &[AuditEvent]) -> Result<bool, StorageError> {
-        let input =
-            (self.sql.delete.clone(), Arc::clone(&self.audit), value.to_owned(), audit.to_vec());
+        let input = (
+            self.sql.of(value).delete.clone(),
+            Arc::clone(&self.audit),
+            value.to_owned(),
+            audit.to_vec(),
+        );
         self.database
             .transaction(input, |transaction, (delete, log, value, audit)| {
                 Box::pin(async move {
@@ -92,8 +97,9 @@ impl<D: Database> SqlKeyStore<D> {
 #[async_trait]
 impl<D: Database> KeyStore for SqlKeyStore<D> {
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError> {
-        let decode = |row: &dyn Row| self.sql.schema.keys.decode(value, row, 0);
-        self.database.find(&self.sql.find, &[Value::text(value)], decode).await
+        let sql = self.sql.of(value);
+        let decode = |row: &dyn Row| sql.keys.decode(value, row, 0);
+        self.database.find(&sql.find, &[Value::text(value)], decode).await
     }
 
     async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
@@ -103,8 +109,17 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         }
     }
 
+    async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError> {
+        match self.insert_named_once(named).await {
+            Err(error) if goes_on_without(named.audit, &error) => {
+                self.insert_named_once(NamedKey { audit: &[], ..named }).await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {
-        Ok(self.execute(&self.sql.delete, vec![Value::text(value)]).await? > 0)
+        Ok(self.execute(&self.sql.of(value).delete, vec![Value::text(value)]).await? > 0)
     }
 
     async fn delete_recorded(
@@ -125,21 +140,21 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         after: Option<KeyPosition<'_>>,
         limit: u32,
     ) -> Result<Vec<Key>, StorageError> {
-        let sql = Arc::clone(&self.sql);
-        let decode = move |row: &dyn Row| sql.decode(row);
+        let (all, sql) = (Arc::clone(&self.sql), self.sql.of(prefix.as_str()));
+        let decode = move |row: &dyn Row| all.of(prefix.as_str()).decode(row);
         let (list, mut params) = match userid {
-            None => (&self.sql.list_anonymous, self.sql.anonymous_params(prefix).to_vec()),
+            None => (&sql.list_anonymous, self.sql.anonymous_params(prefix).to_vec()),
             Some(id) => {
                 let mut params = vec![self.sql.schema.users.id_kind.lookup_value(id)];
                 params.extend(prefix_params(prefix));
-                (&self.sql.list_owned, params)
+                (&sql.list_owned, params)
             }
         };
         let statement = match after {
             None => &list.first,
             Some(KeyPosition { created, value }) => {
                 let schema = &self.sql.schema;
-                let created = schema.compared_time(&schema.keys.created, created);
+                let created = schema.compared_time(&sql.keys.created, created);
                 params.extend([Value::text(value), created, Value::text(value)]);
                 &list.after
             }
@@ -163,10 +178,11 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 
     async fn touch(&self, value: &str, at: Timestamp) -> Result<(), StorageError> {
-        let Some(statement) = &self.sql.touch else { return Ok(()) };
+        let sql = self.sql.of(value);
+        let Some(statement) = &sql.touch else { return Ok(()) };
         let schema = self.sql.schema.as_ref();
-        let Some(lastactive) = &schema.keys.lastactive else { return Ok(()) };
-        let written = schema.keys.times.encode(lastactive, at);
+        let Some(lastactive) = &sql.keys.lastactive else { return Ok(()) };
+        let written = sql.keys.times.encode(lastactive, at);
         let earliest = schema.compared_time(lastactive, at);
         let latest = schema.compared_time(lastactive, at + CLOCK_SKEW);
         self.execute(statement, vec![written, Value::text(value), earliest, latest]).await?;
@@ -181,9 +197,16 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        let schema = &self.sql.schema;
-        let now = schema.compared_time(&schema.keys.expires, now);
-        self.execute(&self.sql.purge, vec![now, Value::from(i64::from(limit))]).await
+        let purge = async |sql: &KeySql, limit: u64| {
+            let now = sql.schema.compared_time(&sql.keys.expires, now);
+            let limit = Value::from(i64::try_from(limit).unwrap_or(i64::MAX));
+            self.execute(&sql.purge, vec![now, limit]).await
+        };
+        let purged = purge(&self.sql, limit.into()).await?;
+        match self.sql.api_keys.as_deref() {
+            Some(sql) => Ok(purged + purge(sql, u64::from(limit).saturating_sub(purged)).await?),
+            None => Ok(purged),
+        }
     }
 }
 

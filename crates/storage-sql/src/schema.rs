@@ -18,6 +18,8 @@ pub(crate) struct Schema {
     pub(crate) users: Users,
     pub(crate) secrets: Secrets,
     pub(crate) keys: Keys,
+    /// The table of the API keys, if it is not that of the other keys.
+    pub(crate) api_keys: Option<Keys>,
     /// Quoted names: table, and its column with the user id.
     pub(crate) dependents: Vec<(String, String)>,
     pub(crate) warnings: Vec<OpenWarning>,
@@ -49,6 +51,10 @@ impl Schema {
         let users = Table::find(database, &map.users.table).await?;
         let secrets = Table::find(database, &map.secrets.table).await?;
         let keys = Table::find(database, &map.keys.table).await?;
+        let api_keys = match &map.api_keys {
+            Some(names) => Table::find_optional(database, &names.table).await?.zip(Some(names)),
+            None => None,
+        };
         let mut dependents = Vec::new();
         for (table, userid) in &map.dependents {
             if let Some(mut table) = Table::find_optional(database, table).await?
@@ -65,11 +71,16 @@ impl Schema {
         if users.id_kind != IdKind::Uuid {
             users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
         }
-        let mut keys = Keys::new(keys, map, extra)?;
+        let mut keys = Keys::new(keys, &map.keys, map, extra)?;
+        let api_keys = api_keys.map(|(table, names)| Keys::new(table, names, map, extra));
+        let mut api_keys = api_keys.transpose()?;
         if users.columns.credential_epoch.is_none() || keys.epoch.is_none() {
             // Each is useless without the other.
             users.columns.credential_epoch = None;
             keys.epoch = None;
+        }
+        if let Some(api_keys) = &mut api_keys {
+            api_keys.epoch = None;
         }
         let mut warnings = Vec::new();
         if let Some(email) = &users.columns.email {
@@ -91,6 +102,7 @@ impl Schema {
             users,
             secrets: Secrets::new(secrets, map)?,
             keys,
+            api_keys,
             dependents,
             warnings,
         })

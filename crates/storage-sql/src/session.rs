@@ -17,6 +17,7 @@ use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
 use crate::outbox::{Enqueued, OutboxSql};
+use crate::record::Keys;
 use crate::schema::Schema;
 use crate::user::UserSql;
 use crate::uses::{UsesSql, can_replace};
@@ -31,6 +32,8 @@ pub(crate) struct SqlSessionStore<D> {
 pub(crate) struct SessionSql {
     /// Finds a key and its user in one statement.
     pub(crate) find: Statement,
+    /// The same for API keys, if they have a table of their own.
+    find_api_key: Option<Statement>,
     users: UserSql,
     keys: KeySql,
     outbox: OutboxSql,
@@ -40,19 +43,9 @@ pub(crate) struct SessionSql {
 
 impl SessionSql {
     pub(crate) fn new(schema: &Arc<Schema>) -> Self {
-        let Schema { users, keys, .. } = schema.as_ref();
-        let find = format!(
-            "SELECT {}, {} FROM {} AS k LEFT JOIN {} AS u ON u.{} = k.{} WHERE k.{} = ?",
-            select_list(&keys.selected, "k"),
-            select_list(&users.selected, "u"),
-            keys.table,
-            users.table,
-            users.id.quoted(),
-            keys.userid.quoted(),
-            keys.value.quoted
-        );
         Self {
-            find: Statement::new(find),
+            find: find(schema, &schema.keys),
+            find_api_key: schema.api_keys.as_ref().map(|keys| find(schema, keys)),
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
             outbox: OutboxSql::new(schema),
@@ -62,7 +55,7 @@ impl SessionSql {
     }
 
     fn decode(&self, value: &str, row: &dyn Row) -> Result<Option<StoredSession>, StorageError> {
-        let Schema { users, keys, .. } = self.keys.schema.as_ref();
+        let (users, keys) = (&self.keys.schema.users, &self.keys.of(value).keys);
         let key = keys.decode(value, row, 0)?;
         if key.userid.is_none() {
             return Ok(Some(StoredSession::anonymous(key)));
@@ -169,6 +162,21 @@ impl SessionSql {
     }
 }
 
+/// Finds a key of this table and its user.
+fn find(schema: &Schema, keys: &Keys) -> Statement {
+    let users = &schema.users;
+    Statement::new(format!(
+        "SELECT {}, {} FROM {} AS k LEFT JOIN {} AS u ON u.{} = k.{} WHERE k.{} = ?",
+        select_list(&keys.selected, "k"),
+        select_list(&users.selected, "u"),
+        keys.table,
+        users.table,
+        users.id.quoted(),
+        keys.userid.quoted(),
+        keys.value.quoted
+    ))
+}
+
 /// An owned [`SessionStart`], for a transaction.
 struct OwnedStart {
     key: Key,
@@ -262,7 +270,10 @@ impl<D: Database> SqlSessionStore<D> {
 impl<D: Database> SessionStore for SqlSessionStore<D> {
     async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError> {
         let decode = |row: &dyn Row| self.sql.decode(value, row);
-        let found = self.database.find(&self.sql.find, &[Value::text(value)], decode).await?;
+        let is_api_key = value.starts_with(KeyPrefix::ApiKey.as_str());
+        let of_api_key = self.sql.find_api_key.as_ref().filter(|_| is_api_key);
+        let statement = of_api_key.unwrap_or(&self.sql.find);
+        let found = self.database.find(statement, &[Value::text(value)], decode).await?;
         Ok(found.flatten())
     }
 

@@ -20,6 +20,8 @@ pub struct TableMap {
     pub secrets: SecretsTable,
     /// The keys' table.
     pub keys: KeyTable,
+    /// A table of its own for API keys. `None`, or a table that is missing, for the keys' table.
+    pub api_keys: Option<KeyTable>,
     /// Other tables, with their user id column, whose rows are deleted together with the user. They
     /// may be missing.
     pub dependents: Vec<(String, String)>,
@@ -88,6 +90,7 @@ impl TableMap {
             users: UserTable::named("crossauth_users"),
             secrets: SecretsTable::named("crossauth_user_secrets"),
             keys: KeyTable::named("crossauth_keys"),
+            api_keys: None,
             dependents: Vec::new(),
             times: TimeEncoding::Millis,
             time_zone: None,
@@ -102,7 +105,8 @@ impl TableMap {
             users: UserTable::named("User"),
             secrets: SecretsTable::named("UserSecrets"),
             keys: KeyTable::named("Key"),
-            dependents: dependents(["ApiKey", "OAuthAuthorization"]),
+            api_keys: Some(KeyTable::named("ApiKey")),
+            dependents: dependents(["OAuthAuthorization"]),
             times: TimeEncoding::Seconds,
             time_zone: None,
             normalization: Normalization::Crossauth,
@@ -116,7 +120,8 @@ impl TableMap {
             users: UserTable::named("users"),
             secrets: SecretsTable::named("usersecrets"),
             keys: KeyTable::named("keys"),
-            dependents: dependents(["apikey", "oauthauthorization"]),
+            api_keys: Some(KeyTable::named("apikey")),
+            dependents: dependents(["oauthauthorization"]),
             times: TimeEncoding::Millis,
             time_zone: None,
             normalization: Normalization::Crossauth,

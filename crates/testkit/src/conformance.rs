@@ -32,6 +32,7 @@ mod guard;
 mod key;
 mod link;
 mod list;
+mod named;
 mod outbox;
 mod sample;
 mod session;
@@ -205,6 +206,20 @@ suite! {
     ]
     raced [
         one_of_many_deletions_finds_the_key,
+    ]
+    named [
+        named_key_is_found_whole,
+        hostile_names_survive,
+        name_of_another_key_is_taken,
+        number_of_named_keys_is_limited,
+        expired_named_key_gives_way,
+        taken_value_of_a_named_key_conflicts,
+        named_key_needs_the_checked_owner,
+        api_key_is_checked_with_its_owner,
+    ]
+    raced [
+        one_of_many_keys_gets_a_name,
+        concurrent_keys_do_not_exceed_their_limit,
     ]
     data [
         data_is_changed_by_path,

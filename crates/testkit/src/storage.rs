@@ -26,9 +26,10 @@ use crossauth_core::audit::AuditEvent;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::storage::{
-    AttemptStore, Change, Changed, Charge, Charged, Created, Deleted, Effects, Guard, KeyPosition,
-    KeyStore, SessionStart, SessionStore, SessionUpdate, Started, Storage, StorageError,
-    StoredSession, StoredUser, UpdateDataError, Updated, UserPage, UserQuery, UserStore,
+    AttemptStore, Change, Changed, Charge, Charged, Created, Deleted, Effects, Guard, Inserted,
+    KeyPosition, KeyStore, NamedKey, SessionStart, SessionStore, SessionUpdate, Started, Storage,
+    StorageError, StoredSession, StoredUser, UpdateDataError, Updated, UserPage, UserQuery,
+    UserStore,
 };
 use crossauth_core::user::{NewUser, User, UserId, UserSecrets};
 use parking_lot::Mutex;
@@ -256,6 +257,10 @@ impl KeyStore for TestStorage {
 
     async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
         pass_on!(self, "keys.insert", keys.insert_recorded(key, audit))
+    }
+
+    async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError> {
+        pass_on!(self, "keys.insert_named", keys.insert_named(named))
     }
 
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {

@@ -35,7 +35,7 @@ impl Restarts {
 impl Auth {
     /// The background tasks: sending messages, handling requests for mail, deleting expired keys,
     /// old messages and old events, adding events to the hash chain of the audit log, and recording
-    /// when sessions were last used.
+    /// when sessions and API keys were last used.
     /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
     /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
     /// another runtime, too. A task that panics is started again after a pause.
@@ -44,12 +44,14 @@ impl Auth {
         let purge = Purge::new(storage, audit, clock.clone());
         let audit = Arc::downgrade(audit);
         let recorder = self.sessions.recorder();
+        let key_recorder = self.api_keys.recorder();
         let outbox = self.outbox.clone();
         let (worker, requests) =
             (Arc::downgrade(&self.mail_requests), self.mail_requests.requests.clone());
         let restarts = self.restarts.clone();
         let tasks = async move {
             let recording = supervise("record activity", &restarts, || recorder.clone().run());
+            let noting = supervise("record key use", &restarts, || key_recorder.clone().run());
             let purging = supervise("purge", &restarts, || purge.clone().run());
             let sending = supervise("send messages", &restarts, || outbox.clone().run());
             let handling = supervise("handle requests for mail", &restarts, || {
@@ -59,6 +61,7 @@ impl Auth {
             let mut chaining = pin!(chaining);
             let (mut recording, mut purging) = (pin!(recording), pin!(purging));
             let (mut sending, mut handling) = (pin!(sending), pin!(handling));
+            let mut noting = pin!(noting);
             poll_fn(|context| {
                 // The first ends with this `Auth`; the purge may detect that ten minutes later.
                 let all = [
@@ -67,6 +70,7 @@ impl Auth {
                     sending.as_mut().poll(context),
                     handling.as_mut().poll(context),
                     chaining.as_mut().poll(context),
+                    noting.as_mut().poll(context),
                 ];
                 if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
             })

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::StorageError;
+use super::{CredentialVersion, StorageError};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::key::{DataChange, DataError, Key, KeyPrefix};
-use crate::user::UserId;
+use crate::user::{Refusal, StateChecks, UserId};
 
 /// Why a key's data was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,42 @@ impl<'a> From<&'a Key> for KeyPosition<'a> {
     }
 }
 
-/// Keys of every kind. Ignores expiry except in [`purge`](KeyStore::purge).
+/// A key that its owner finds by a name, and the condition of storing it.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedKey<'a> {
+    /// The key. Its name is the application field [`NAME_FIELD`](crate::key::NAME_FIELD).
+    pub key: &'a Key,
+    /// The kind of the key.
+    pub kind: KeyPrefix,
+    /// How many keys of this kind its owner may have, with this one.
+    pub max: u32,
+    /// The verified credentials of the owner; the key is not stored if they have changed.
+    pub credentials: Option<&'a CredentialVersion>,
+    /// The checks of the owner's state to make.
+    pub checks: StateChecks,
+    /// Events to record. One on no account is on the owner.
+    pub audit: &'a [AuditEvent],
+}
+
+/// The outcome of storing a named key. Nothing was stored unless it is [`Done`](Self::Done).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// The key was stored.
+    Done,
+    /// Another key of the owner has the name.
+    NameTaken,
+    /// The owner has as many keys as allowed.
+    TooMany,
+    /// There is no such owner.
+    NoSuchUser,
+    /// The owner's credentials have changed since they were verified.
+    CredentialsChanged,
+    /// The owner's state does not allow it.
+    Refused(Refusal),
+}
+
+/// Keys of every kind. Ignores expiry except in [`purge`](KeyStore::purge)
+/// and [`insert_named`](KeyStore::insert_named).
 ///
 /// Values are compared byte by byte. A key's owner must exist when the key is stored; the store
 /// sets [`Key::epoch`] to the owner's. An application field that is null is the same as one that is
@@ -56,6 +91,14 @@ pub trait KeyStore: Send + Sync {
 
     /// Same as [`insert`](Self::insert), and records events in the same transaction.
     async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError>;
+
+    /// Stores a key that has a name, which every store keeps, also in tables without a column for it.
+    /// No two keys of one kind and one owner have the same name. Keys of the owner that have expired
+    /// when the new one is created do not count, and are deleted. For a key without owner, nothing is
+    /// checked. Of concurrent calls with one name, exactly one succeeds.
+    ///
+    /// [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
+    async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError>;
 
     /// Deletes a key; returns whether it existed. Of concurrent calls, exactly one finds it.
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {

@@ -36,6 +36,16 @@ impl StoredSession {
         Self { key, user: Some((user, epoch)) }
     }
 
+    /// Checks the state, and not the epoch: for API keys, which outlive a change of credentials.
+    /// Returns the key and its user.
+    pub fn admit_in_any_epoch(self, checks: StateChecks) -> Result<(Key, Option<User>), Refusal> {
+        let user = self.user.map(|(user, _)| user);
+        match user.as_ref().and_then(|user| user.state.refusal(checks)) {
+            Some(refusal) => Err(refusal),
+            None => Ok((self.key, user)),
+        }
+    }
+
     /// Checks epoch and state. Returns the key and its user.
     pub fn admit(self, checks: StateChecks) -> Result<(Key, Option<User>), AdmitError> {
         let Some((user, epoch)) = self.user else { return Ok((self.key, None)) };

@@ -3,6 +3,7 @@
 
 mod account;
 mod administration;
+mod api_key;
 mod decoders;
 mod error_reference;
 mod foreign_hash;

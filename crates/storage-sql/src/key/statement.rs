@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossauth_core::key::Key;
+use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::StorageError;
 
 use crate::Management;
@@ -15,6 +15,10 @@ use crate::user::Insert;
 /// The statements, built once from the schema of the database.
 pub(crate) struct KeySql {
     pub(crate) schema: Arc<Schema>,
+    /// The table of these statements.
+    pub(crate) keys: Keys,
+    /// The statements for API keys, if they have a table of their own.
+    pub(crate) api_keys: Option<Box<Self>>,
     pub(crate) find: Statement,
     /// Finds a key and locks it.
     pub(crate) lock: Statement,
@@ -41,7 +45,22 @@ pub(crate) struct KeySql {
 
 impl KeySql {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        let keys = &schema.keys;
+        let api_keys = schema.api_keys.clone();
+        let api_keys = api_keys.map(|keys| Box::new(Self::of_table(Arc::clone(&schema), keys)));
+        let keys = schema.keys.clone();
+        Self { api_keys, ..Self::of_table(schema, keys) }
+    }
+
+    /// The statements for keys with values or prefixes like this one.
+    pub(crate) fn of(&self, value: &str) -> &Self {
+        match &self.api_keys {
+            Some(api_keys) if value.starts_with(KeyPrefix::ApiKey.as_str()) => api_keys,
+            _ => self,
+        }
+    }
+
+    fn of_table(schema: Arc<Schema>, table_of: Keys) -> Self {
+        let keys = &table_of;
         let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
         let expires = schema.comparable_time(keys.expires.quoted());
         let created = schema.comparable_time(keys.created.quoted());
@@ -50,7 +69,7 @@ impl KeySql {
         // Not `LIKE`: prefixes may contain wildcards.
         let prefixed = format!("substr({value}, 1, ?) = ?");
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
-        let of_kind = anonymous_of_kind(&schema);
+        let of_kind = anonymous_of_kind(&schema, keys);
         Self {
             lock: Statement::new(format!("{find}{}", schema.dialect.for_update())),
             find: Statement::new(find),
@@ -66,14 +85,14 @@ impl KeySql {
                 "DELETE FROM {table} WHERE {owned} AND {prefixed} AND (? OR {value} <> ?)"
             )),
             revoke_anonymous: Statement::new(format!("DELETE FROM {table} WHERE {of_kind}")),
-            renew: renew(&schema),
+            renew: renew(&schema, keys),
             set_data: keys.data.as_ref().map(|data| {
                 let data = data.quoted();
                 Statement::new(format!("UPDATE {table} SET {data} = ? WHERE {value} = ?"))
             }),
-            list_owned: List::new(&schema, &format!("{owned} AND {prefixed}")),
-            list_anonymous: List::new(&schema, &of_kind),
-            touch: touch(&schema),
+            list_owned: List::new(&schema, keys, &format!("{owned} AND {prefixed}")),
+            list_anonymous: List::new(&schema, keys, &of_kind),
+            touch: touch(&schema, keys),
             any_created: Statement::new(format!(
                 "SELECT 1 FROM {table} WHERE {created} >= ? AND {created} < ? LIMIT 1"
             )),
@@ -82,6 +101,8 @@ impl KeySql {
                 "DELETE FROM {table} WHERE {value} IN (SELECT {value} FROM \
                  (SELECT {value} FROM {table} WHERE {expires} < ? LIMIT ?) AS expired)"
             )),
+            api_keys: None,
+            keys: table_of,
             schema,
         }
     }
@@ -90,7 +111,7 @@ impl KeySql {
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Key, StorageError> {
         let value = row.value(0)?.into_text().map_err(StorageError::bad_row)?;
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
-        self.schema.keys.decode(&value, row, 1)
+        self.keys.decode(&value, row, 1)
     }
 }
 
@@ -102,8 +123,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    fn new(schema: &Schema, condition: &str) -> Self {
-        let keys = &schema.keys;
+    fn new(schema: &Schema, keys: &Keys, condition: &str) -> Self {
         let (table, value) = (&keys.table, &keys.value.quoted);
         let columns = select_list(&keys.selected, "k");
         let created =
@@ -128,8 +148,8 @@ impl List {
 
 /// The condition for keys without owner of a kind. Our own tables use a range of the primary key,
 /// because most keys may have no owner. Mapped tables may have a collation of a language.
-fn anonymous_of_kind(schema: &Schema) -> String {
-    let (value, userid) = (&schema.keys.value.quoted, schema.keys.userid.quoted());
+fn anonymous_of_kind(schema: &Schema, keys: &Keys) -> String {
+    let (value, userid) = (&keys.value.quoted, keys.userid.quoted());
     match schema.management {
         Management::Managed => {
             let userid = schema.dialect.without_index(userid);
@@ -139,8 +159,7 @@ fn anonymous_of_kind(schema: &Schema) -> String {
     }
 }
 
-fn touch(schema: &Schema) -> Option<Statement> {
-    let keys = &schema.keys;
+fn touch(schema: &Schema, keys: &Keys) -> Option<Statement> {
     let (table, value) = (&keys.table, &keys.value.quoted);
     let lastactive = keys.lastactive.as_ref()?.quoted();
     let recorded = schema.comparable_time(lastactive);
@@ -151,8 +170,8 @@ fn touch(schema: &Schema) -> Option<Statement> {
     )))
 }
 
-fn renew(schema: &Schema) -> Option<Statement> {
-    let Schema { users, keys, .. } = schema;
+fn renew(schema: &Schema, keys: &Keys) -> Option<Statement> {
+    let users = &schema.users;
     let (epoch, credential_epoch) =
         keys.epoch.as_ref().zip(users.columns.credential_epoch.as_ref())?;
     Some(Statement::new(format!(

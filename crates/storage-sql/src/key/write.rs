@@ -31,26 +31,37 @@ impl KeySql {
         userid: Option<&'k UserId>,
         epoch: Option<u64>,
     ) -> Result<Write<'k>, StorageError> {
-        let keys = &self.schema.keys;
+        let sql = self.of(&key.value);
+        let keys = &sql.keys;
+        let moved = keys.with_name_in_data(key)?;
         let mut assignments = vec![
             (keys.value.quoted.as_str(), Value::text(&key.value)),
             (keys.userid.quoted(), self.owner(userid)?),
             (keys.created.quoted(), keys.times.encode(&keys.created, key.created)),
-            (keys.expires.quoted(), keys.times.encode_optional(&keys.expires, key.expires)),
+            (keys.expires.quoted(), keys.times.encode_optional(&keys.expires, keys.expiry(key))),
         ];
         assignments.extend(
             keys.lastactive
                 .as_ref()
                 .map(|field| (field.quoted(), keys.times.encode_optional(field, key.lastactive))),
         );
-        let data = Value::text(key.data.as_text());
+        let data = match &moved {
+            Some(moved) => Value::text(moved.data.as_text().to_owned()),
+            None => Value::text(key.data.as_text()),
+        };
         assignments.extend(keys.data.as_ref().map(|field| (field.quoted(), data)));
         if let Some(field) = &keys.epoch {
             let epoch = i64::try_from(epoch.unwrap_or_default()).map_err(StorageError::corrupt)?;
             assignments.push((field.quoted(), Value::Integer(epoch)));
         }
-        assignments.extend(keys.extra.encode(&Map::new(), &key.extra)?);
-        let statement = self.insert.statement(&assignments).into_owned();
+        match &moved {
+            Some(moved) => {
+                let extra = keys.extra.encode(&Map::new(), &moved.extra)?;
+                assignments.extend(extra.into_iter().map(|(name, it)| (name, it.into_owned())));
+            }
+            None => assignments.extend(keys.extra.encode(&Map::new(), &key.extra)?),
+        }
+        let statement = sql.insert.statement(&assignments).into_owned();
         Ok(Write { statement, params: values(assignments) })
     }
 
@@ -60,13 +71,13 @@ impl KeySql {
         transaction: &mut dyn Transaction,
         value: &str,
     ) -> Result<(), StorageError> {
-        transaction.execute(&self.delete, &[Value::text(value)]).await?;
+        transaction.execute(&self.of(value).delete, &[Value::text(value)]).await?;
         Ok(())
     }
 
     /// The statement of [`delete`](Self::delete).
     pub(crate) fn deletion<'v>(&self, value: &'v str) -> Write<'v> {
-        Write { statement: self.delete.clone(), params: vec![Value::text(value)] }
+        Write { statement: self.of(value).delete.clone(), params: vec![Value::text(value)] }
     }
 
     /// Removes a one-time key of exactly this owner; returns whether it existed.
@@ -76,13 +87,13 @@ impl KeySql {
         value: &str,
         userid: Option<&UserId>,
     ) -> Result<bool, StorageError> {
-        let value = Value::text(value);
+        let (sql, value) = (self.of(value), Value::text(value));
         let deleted = match userid {
             Some(_) => {
                 let params = [value, self.owner(userid)?];
-                transaction.execute(&self.delete_owned, &params).await?
+                transaction.execute(&sql.delete_owned, &params).await?
             }
-            None => transaction.execute(&self.delete_anonymous, &[value]).await?,
+            None => transaction.execute(&sql.delete_anonymous, &[value]).await?,
         };
         Ok(deleted > 0)
     }
@@ -118,7 +129,7 @@ impl KeySql {
         let (no_exception, except) = (Value::from(except.is_none()), except.unwrap_or_default());
         let owner = self.owner(Some(userid))?;
         let params = vec![owner, length, prefix, no_exception, Value::text(except)];
-        Ok(Write { statement: self.revoke_owned.clone(), params })
+        Ok(Write { statement: self.of(kind.as_str()).revoke_owned.clone(), params })
     }
 
     /// Raises the epoch of a user's key to the user's current epoch, which was just raised. A key of
@@ -149,7 +160,7 @@ impl KeySql {
             Ok(data) => data,
             Err(error) => return Ok(Err(error.into())),
         };
-        if let Some(statement) = &self.set_data {
+        if let Some(statement) = &self.of(value).set_data {
             let params = [Value::text(data.as_text()), Value::text(value)];
             transaction.execute(statement, &params).await?;
         }
@@ -162,8 +173,9 @@ impl KeySql {
         transaction: &mut dyn Transaction,
         value: &str,
     ) -> Result<Option<Key>, StorageError> {
-        let decode = |row: &dyn Row| self.schema.keys.decode(value, row, 0);
-        transaction.find(&self.lock, &[Value::text(value)], decode).await
+        let sql = self.of(value);
+        let decode = |row: &dyn Row| sql.keys.decode(value, row, 0);
+        transaction.find(&sql.lock, &[Value::text(value)], decode).await
     }
 
     fn owner<'v>(&self, userid: Option<&'v UserId>) -> Result<Value<'v>, StorageError> {

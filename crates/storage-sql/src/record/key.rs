@@ -1,14 +1,19 @@
 //! Keys.
 
-use crossauth_core::key::{Key, KeyData};
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::{DataChange, Key, KeyData, KeyPrefix, NAME_FIELD, PERMANENT};
 use crossauth_core::storage::StorageError;
+use serde_json::{Map, Value as Json};
 
 use super::{Cells, Problem};
 use crate::column::{Column, Field, Table};
 use crate::database::Row;
 use crate::extra::Extra;
 use crate::time_encoding::Times;
-use crate::{OpenError, TableMap};
+use crate::{KeyTable, OpenError, TableMap};
+
+/// The field of a key's data with its name, if the table has no column for it.
+const OWN_FIELD: &str = "crossauth";
 
 /// The keys' table.
 #[derive(Debug, Clone)]
@@ -24,6 +29,8 @@ pub(crate) struct Keys {
     pub(crate) data: Option<Field>,
     pub(crate) epoch: Option<Field>,
     pub(crate) extra: Extra,
+    /// Whether the name of an API key is in its data, because there is no column for it.
+    has_name_in_data: bool,
     pub(crate) times: Times,
     /// What to select for [`decode`](Self::decode).
     pub(crate) selected: Vec<String>,
@@ -32,13 +39,14 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(
         mut table: Table,
+        names: &KeyTable,
         map: &TableMap,
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
-        let names = &map.keys;
         // Never read, but not an application field either.
         table.take_optional(&names.id)?;
-        Ok(Self {
+        let mut keys = Self {
+            has_name_in_data: false,
             table: table.quoted.clone(),
             value: table.take(&names.value)?,
             userid: table.select(&names.userid)?,
@@ -50,7 +58,45 @@ impl Keys {
             extra: extra(&mut table)?,
             times: Times::new(map.times, map.time_zone.as_deref())?,
             selected: table.into_selected(),
-        })
+        };
+        keys.has_name_in_data = match &keys.extra {
+            Extra::Json(_) => false,
+            Extra::Columns(_) => !keys.extra.column_names().contains(&NAME_FIELD),
+        };
+        Ok(keys)
+    }
+
+    /// The key with its name moved to its data; `None` if it is written as it is.
+    pub(crate) fn with_name_in_data(&self, key: &Key) -> Result<Option<Key>, StorageError> {
+        if !self.has_name_in_data || !key.extra.contains_key(NAME_FIELD) {
+            return Ok(None);
+        }
+        let mut moved = key.clone();
+        let name = moved.extra.remove(NAME_FIELD).unwrap_or_default();
+        let own = Json::Object(Map::from_iter([(NAME_FIELD.to_owned(), name)]));
+        let changed = moved.data.changed(&[DataChange::set(OWN_FIELD, own)]);
+        moved.data = changed.map_err(StorageError::corrupt)?;
+        Ok(Some(moved))
+    }
+
+    /// The expiry to write: a time long from now for a key that never expires, if the column cannot
+    /// be null.
+    pub(crate) fn expiry(&self, key: &Key) -> Option<Timestamp> {
+        let is_required = self.expires.column.not_null;
+        key.expires.or_else(|| is_required.then(|| key.created + PERMANENT))
+    }
+
+    /// Moves the name of an API key from its data to its field.
+    fn restore_name(&self, key: &mut Key) {
+        if !self.has_name_in_data || !key.value.starts_with(KeyPrefix::ApiKey.as_str()) {
+            return;
+        }
+        let Ok(mut data) = key.data.object() else { return };
+        let Some(Json::Object(mut own)) = data.remove(OWN_FIELD) else { return };
+        if let Some(name) = own.remove(NAME_FIELD) {
+            key.extra.insert(NAME_FIELD.to_owned(), name);
+            key.data = KeyData::from_object(&data);
+        }
     }
 
     /// Decodes the key with this value; its other columns start at index `before`.
@@ -67,7 +113,7 @@ impl Keys {
     fn decode_fields(&self, value: &str, cells: Cells<'_>) -> Result<Key, Problem> {
         let created = cells.time(&self.created, &self.times)?;
         let userid = cells.user_id(&self.userid)?;
-        Ok(Key {
+        let mut key = Key {
             value: value.to_owned(),
             epoch: match userid {
                 Some(_) => cells.epoch(self.epoch.as_ref())?,
@@ -82,6 +128,8 @@ impl Keys {
             },
             data: KeyData::from_text(cells.text_or_empty(self.data.as_ref())?),
             extra: self.extra.decode(cells)?,
-        })
+        };
+        self.restore_name(&mut key);
+        Ok(key)
     }
 }

@@ -124,13 +124,15 @@ fn insert_secret_columns(secrets: &Secrets) -> Vec<String> {
 }
 
 fn delete_dependents(schema: &Schema) -> Vec<Statement> {
-    let Schema { secrets, keys, dependents, .. } = schema;
+    let Schema { secrets, keys, api_keys, dependents, .. } = schema;
     let own = [
         (secrets.table.as_str(), secrets.userid.quoted.as_str()),
         (keys.table.as_str(), keys.userid.quoted()),
     ];
+    let api_keys = api_keys.iter().map(|keys| (keys.table.as_str(), keys.userid.quoted()));
     let others = dependents.iter().map(|(table, userid)| (table.as_str(), userid.as_str()));
     own.into_iter()
+        .chain(api_keys)
         .chain(others)
         .map(|(table, userid)| Statement::new(format!("DELETE FROM {table} WHERE {userid} = ?")))
         .collect()

@@ -1,5 +1,6 @@
 //! The stores on SQLite.
 
+mod api_key;
 mod conformance;
 mod durability;
 mod factor;

@@ -195,14 +195,14 @@ pub(super) async fn key_is_found_by_when_it_was_created(storage: &Storage) {
 /// Application fields keep their type; null is the same as absent.
 pub(super) async fn application_fields_survive(storage: &Storage) {
     let extra = fields([("name", json!("laptop")), ("uses", json!(3)), ("shared", json!(false))]);
-    let key = Key { extra: extra.clone(), ..Key::new("api:1", None, NOW) };
+    let key = Key { extra: extra.clone(), ..Key::new("app:1", None, NOW) };
     storage.keys.insert(&key).await.unwrap();
-    assert_eq!(storage.keys.find("api:1").await.unwrap().unwrap().extra, extra);
-    let session = storage.sessions.find("api:1").await.unwrap().unwrap();
+    assert_eq!(storage.keys.find("app:1").await.unwrap().unwrap().extra, extra);
+    let session = storage.sessions.find("app:1").await.unwrap().unwrap();
     assert_eq!(session.admit(StateChecks::ALL).unwrap().0.extra, extra);
-    let key = Key { extra: fields([("name", json!(null))]), ..Key::new("api:2", None, NOW) };
+    let key = Key { extra: fields([("name", json!(null))]), ..Key::new("app:2", None, NOW) };
     storage.keys.insert(&key).await.unwrap();
-    assert_eq!(storage.keys.find("api:2").await.unwrap().unwrap().extra, fields([]));
+    assert_eq!(storage.keys.find("app:2").await.unwrap().unwrap().extra, fields([]));
 }
 
 /// Text is stored unchanged, including SQL and control characters.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::key::Key;
+use crossauth_core::key::{Key, KeyPrefix, NAME_FIELD};
 use crossauth_core::storage::{
     Change, Changed, Created, Effects, EndSessions, Guard, SessionStart, Storage, StoredUser,
 };
@@ -94,7 +94,11 @@ pub(super) async fn stored(storage: &Storage, id: &UserId) -> (User, UserSecrets
 }
 
 pub(super) async fn insert_key(storage: &Storage, value: &str, userid: Option<&UserId>) -> Key {
-    let key = Key::new(value, userid.cloned(), NOW);
+    let mut key = Key::new(value, userid.cloned(), NOW);
+    if value.starts_with(KeyPrefix::ApiKey.as_str()) {
+        // Their table may require one.
+        key.extra.insert(NAME_FIELD.into(), value.into());
+    }
     storage.keys.insert(&key).await.unwrap();
     key
 }

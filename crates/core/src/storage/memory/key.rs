@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStorage, State};
+use super::{Account, MemoryStorage, State};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::key::{CLOCK_SKEW, DataChange, Key, KeyPrefix};
-use crate::storage::{KeyPosition, KeyStore, StorageError, UpdateDataError};
+use crate::storage::{Inserted, KeyPosition, KeyStore, NamedKey, StorageError, UpdateDataError};
 use crate::user::UserId;
 
 #[async_trait]
@@ -20,6 +20,40 @@ impl KeyStore for MemoryStorage {
         state.insert_key(key)?;
         state.record(audit, key.userid.as_ref());
         Ok(())
+    }
+
+    async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError> {
+        let NamedKey { key, kind, max, credentials, checks, audit } = named;
+        let mut state = self.state.lock();
+        let Some(id) = &key.userid else {
+            state.insert_key(key)?;
+            state.record(audit, None);
+            return Ok(Inserted::Done);
+        };
+        let Some(owner) = state.users.get(id).map(Account::stored) else {
+            return Ok(Inserted::NoSuchUser);
+        };
+        if credentials.is_some_and(|checked| *checked != owner.credentials()) {
+            return Ok(Inserted::CredentialsChanged);
+        }
+        if let Some(refusal) = owner.refusal(checks) {
+            return Ok(Inserted::Refused(refusal));
+        }
+        let is_of_owner = |other: &Key| {
+            other.userid.as_ref() == Some(id) && other.value.starts_with(kind.as_str())
+        };
+        let live = state.keys.values().filter(|other| is_of_owner(other));
+        let live: Vec<&Key> = live.filter(|other| !other.is_expired(key.created)).collect();
+        if live.iter().any(|other| other.name() == key.name()) {
+            return Ok(Inserted::NameTaken);
+        }
+        if live.len() >= max as usize {
+            return Ok(Inserted::TooMany);
+        }
+        state.insert_key(key)?;
+        state.delete_keys(|other| is_of_owner(other) && other.is_expired(key.created));
+        state.record(audit, Some(id));
+        Ok(Inserted::Done)
     }
 
     async fn delete_recorded(

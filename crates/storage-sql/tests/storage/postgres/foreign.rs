@@ -67,6 +67,12 @@ fn ddl(schema: &Schema, columns: &str) -> String {
             id serial PRIMARY KEY, value text COLLATE \"C\" NOT NULL UNIQUE,
             userid {userid} NULL REFERENCES {users} (id),
             created {time} NOT NULL, expires {time}, lastactive {time}, data text {key_fields}
+        );
+        CREATE TABLE \"ApiKey\" (
+            id serial PRIMARY KEY, name varchar(128) NOT NULL,
+            value text COLLATE \"C\" NOT NULL UNIQUE,
+            userid {userid} NULL REFERENCES {users} (id),
+            created {time} NOT NULL, expires {time}, data text, UNIQUE (userid, name)
         );"
     )
 }

@@ -54,6 +54,17 @@ pub(crate) async fn open(schema: &Schema, optional: &str) -> SqliteFile {
     SqliteFile { database: options.open(path).await.unwrap(), directory }
 }
 
+/// Opens the file again, after a change of its tables.
+pub(crate) async fn reopen(opened: SqliteFile, schema: &Schema) -> SqliteFile {
+    let SqliteFile { database, directory } = opened;
+    drop(database);
+    let options = Options { tables: (schema.tables)(), ..Options::default() };
+    SqliteFile {
+        database: options.open(directory.path().join("test.db")).await.unwrap(),
+        directory,
+    }
+}
+
 fn ddl(
     Schema { names: [users, secrets, keys], id, userid, time, state, email, .. }: &Schema,
     optional: &str,
@@ -82,7 +93,9 @@ fn ddl(
             created {time} NOT NULL, expires {time}, lastactive {time}, data text {key_fields}
         );
         CREATE TABLE apikey (
-            id integer PRIMARY KEY, userid {userid} REFERENCES {users} (id), name text
+            id integer PRIMARY KEY AUTOINCREMENT, name varchar(128) NOT NULL,
+            value text NOT NULL UNIQUE, userid {userid} NULL REFERENCES {users} (id),
+            created {time} NOT NULL, expires {time}, data text, UNIQUE (userid, name)
         );"
     )
 }
@@ -211,7 +224,7 @@ async fn dependent_rows_are_deleted_with_their_user() {
     let users = opened.storage().users;
     let bob = NewUser::named("bob");
     let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
-    opened.sql("INSERT INTO apikey (userid, name) VALUES (1, 'key')");
+    opened.sql("INSERT INTO apikey (userid, name, value, created) VALUES (1, 'key', 'api:1', 0)");
     let deleted = users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
     assert_eq!(deleted, Deleted::Done(Box::new(bob)));
     let left: i64 =

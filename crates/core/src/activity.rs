@@ -1,4 +1,4 @@
-//! Records when sessions were last used, off the request path.
+//! Records when sessions and API keys were last used, off the request path.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,12 @@ use tokio::sync::Notify;
 use crate::clock::Timestamp;
 use crate::storage::KeyStore;
 
-/// Maximum number of pending uses. Beyond that, uses are dropped: the next request of the session
+/// Maximum number of pending uses. Beyond that, uses are dropped: the next request with the key
 /// records its use again.
 const CAPACITY: usize = 1024;
 
 /// The queue of uses to be written.
-pub(super) struct Activity(Arc<Pending>);
+pub(crate) struct Activity(Arc<Pending>);
 
 #[derive(Default)]
 struct Pending {
@@ -26,26 +26,28 @@ struct Pending {
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
     /// Queues the use of a key to be written. Never waits.
-    pub(super) fn note(&self, key: &str, at: Timestamp) {
+    pub(crate) fn note(&self, key: &str, at: Timestamp) {
         let mut uses = self.0.uses.lock();
         if let Some(noted) = uses.get_mut(key) {
             *noted = at;
         } else if uses.len() < CAPACITY {
             uses.insert(key.to_owned(), at);
         } else if !self.0.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("uses of sessions are not being recorded: are the tasks running?");
+            tracing::warn!(
+                "uses of sessions and keys are not being recorded: are the tasks running?"
+            );
         }
         drop(uses);
         self.0.changed.notify_one();
     }
 
     /// The task that writes uses until this `Activity` is dropped.
-    pub(super) fn recorder(&self, keys: &Arc<dyn KeyStore>) -> Recorder {
+    pub(crate) fn recorder(&self, keys: &Arc<dyn KeyStore>) -> Recorder {
         Recorder { pending: self.0.clone(), keys: Arc::downgrade(keys) }
     }
 }
@@ -73,7 +75,7 @@ impl Recorder {
             let Some(keys) = keys.upgrade() else { break };
             for (key, at) in uses {
                 if let Err(error) = keys.touch(&key, at).await {
-                    tracing::warn!(%error, "could not record the use of a session");
+                    tracing::warn!(%error, "could not record the use of a session or key");
                 }
             }
             drop(keys);
