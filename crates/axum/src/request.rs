@@ -115,6 +115,7 @@ impl RequestInfo {
     /// Runs `future` in the scope of the request: its id and addresses for logs, and its caller for
     /// the audit log, who may be authenticated later.
     pub(crate) fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        RequestScope::keep(self);
         self.scope.run(caller::run(self.0.clone(), future))
     }
 

@@ -1,13 +1,16 @@
 //! Request ids, in logs, error pages and response headers, and the scope of a request.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
+use crossauth_core::caller::CallerSource as _;
 use http::{Extensions, HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 
 use crate::crossauth::Crossauth;
+use crate::request::RequestInfo;
 
 /// The response header that carries the id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,6 +18,9 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 tokio::task_local! {
     /// The request that the current task handles.
     static CURRENT: RequestScope;
+
+    /// The same as our layer knows it, whose user may be authenticated later.
+    static REQUEST: OnceCell<RequestInfo>;
 }
 
 /// The scope of a request: its id and addresses, for logs.
@@ -49,6 +55,29 @@ impl RequestScope {
     /// Runs `future` in this scope.
     pub fn run<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, future)
+    }
+
+    /// Runs `future` in this scope, and keeps who is authenticated in it for
+    /// [`user_hash`](Self::user_hash). For servers, around our layer.
+    pub fn run_with_user<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        REQUEST.scope(OnceCell::new(), self.run(future))
+    }
+
+    /// The [pseudonym](crossauth_core::Auth::pseudonym) of the user who makes the current request,
+    /// in a scope of [`run_with_user`](Self::run_with_user); for log formatters. `None` before the
+    /// credential was checked, and for anonymous requests.
+    pub fn user_hash() -> Option<String> {
+        let user = |info: &RequestInfo| {
+            let actor = info.caller().actor;
+            actor.user().map(|user| info.crossauth.auth().pseudonym(user))
+        };
+        REQUEST.try_with(|request| request.get().and_then(user)).ok().flatten()
+    }
+
+    /// Keeps the request for [`user_hash`](Self::user_hash).
+    pub(crate) fn keep(info: &RequestInfo) {
+        // Outside of such a scope, nothing reads it. The outermost layer counts.
+        let _ = REQUEST.try_with(|request| request.set(info.clone()));
     }
 
     /// Runs `poll` in this scope.

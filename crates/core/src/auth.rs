@@ -32,6 +32,7 @@ use crate::password_change::PasswordChanges;
 use crate::password_reset::{PasswordReset, PasswordResetConfig};
 use crate::profile::{Profile, ProfileParts};
 use crate::protected::Protection;
+use crate::pseudonym::Pseudonyms;
 use crate::random::{Random, SystemRandom};
 use crate::reauthentication::Reauthentication;
 use crate::recovery::RecoveryCodes;
@@ -43,8 +44,7 @@ use crate::storage::Storage;
 use crate::token::Tokens;
 use crate::user::User;
 use crate::vault::Vault;
-use task::Restarts;
-pub(crate) use task::catch_panic;
+pub(crate) use task::{Restarts, catch_panic};
 
 /// Configuration of the use cases.
 #[derive(Debug)]
@@ -195,7 +195,6 @@ pub struct Auth {
     /// Records events, and lists and verifies them.
     pub audit: Arc<Audit>,
     mail_requests: Arc<MailRequestWorker>,
-    restarts: Restarts,
     deps: Deps,
 }
 
@@ -253,7 +252,6 @@ impl Auth {
             login,
             accounts,
             sessions,
-            restarts: Restarts::default(),
             deps,
         })
     }
@@ -280,12 +278,12 @@ impl Auth {
         self.outbox.stop(deadline.saturating_duration_since(Instant::now())).await;
     }
 
-    pub(crate) fn hasher(&self) -> &Hasher {
-        &self.deps.hasher
+    pub(crate) fn deps(&self) -> &Deps {
+        &self.deps
     }
 
     pub(crate) fn task_restarts(&self) -> u64 {
-        self.restarts.count()
+        self.deps.restarts.count()
     }
 
     /// Handles the requests for mail that wait, such as those to reset a password, which the
@@ -328,6 +326,8 @@ fn deps(
         hasher: Arc::new(Hasher::new(std::mem::take(&mut config.hasher), random.clone())?),
         hooks: std::mem::take(&mut config.hooks),
         vault: Arc::new(Vault::new(&config.secret, random.clone())?),
+        restarts: Restarts::default(),
+        pseudonyms: Arc::new(Pseudonyms::new(&config.secret)?),
         factors: Arc::new(factors(&config.factors, &messages, sources)),
         audit: Arc::new(audit),
         messages,

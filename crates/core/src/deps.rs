@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::audit::Audit;
+use crate::auth::Restarts;
 use crate::clock::Clock;
 use crate::crypto::Signer;
 use crate::factor::Factors;
 use crate::hooks::Hooks;
 use crate::message::Messages;
 use crate::password::Hasher;
+use crate::pseudonym::Pseudonyms;
 use crate::random::Random;
 use crate::storage::Storage;
 use crate::vault::Vault;
@@ -24,5 +26,7 @@ pub(crate) struct Deps {
     pub(crate) messages: Arc<Messages>,
     pub(crate) factors: Arc<Factors>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) pseudonyms: Arc<Pseudonyms>,
+    pub(crate) restarts: Restarts,
     pub(crate) audit: Arc<Audit>,
 }

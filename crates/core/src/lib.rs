@@ -75,6 +75,7 @@ pub mod password_change;
 pub mod password_reset;
 pub mod profile;
 pub mod protected;
+mod pseudonym;
 pub mod random;
 pub mod reauthentication;
 pub mod recovery;

@@ -60,7 +60,7 @@ impl Auth {
     /// The counters at this moment.
     pub fn metrics(&self) -> Metrics {
         Metrics {
-            hashing: self.hasher().metrics(),
+            hashing: self.deps().hasher.metrics(),
             messages: self.outbox.metrics(),
             task_restarts: self.task_restarts(),
         }

@@ -53,8 +53,8 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
     Ok(flush)
 }
 
-/// Adds the request id and the client's address to an event: at the end of a line of text, or as
-/// the first members of a JSON object.
+/// Adds the request id, the client's address and the pseudonym of the user to an event: at the end
+/// of a line of text, or as the first members of a JSON object.
 struct WithRequest<F> {
     event: F,
     format: LogFormat,
@@ -74,17 +74,20 @@ where
         let Some(RequestScope { id, client, .. }) = RequestScope::current() else {
             return self.event.format_event(context, writer, event);
         };
+        let user = RequestScope::user_hash();
         let mut line = String::new();
         self.event.format_event(context, Writer::new(&mut line), event)?;
         match self.format {
             LogFormat::Text => {
                 write!(writer, "{} request={id}", line.trim_end())?;
                 client.iter().try_for_each(|client| write!(writer, " client={client}"))?;
+                user.iter().try_for_each(|user| write!(writer, " user_hash={user}"))?;
                 writer.write_char('\n')
             }
             LogFormat::Json => {
                 write!(writer, "{{\"request\":\"{id}\",")?;
                 client.iter().try_for_each(|it| write!(writer, "\"client\":\"{it}\","))?;
+                user.iter().try_for_each(|it| write!(writer, "\"user_hash\":\"{it}\","))?;
                 writer.write_str(line.strip_prefix('{').unwrap_or(&line))
             }
         }

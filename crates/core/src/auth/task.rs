@@ -24,7 +24,7 @@ const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// How often a background task was started again after a panic.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Restarts(Arc<AtomicU64>);
+pub(crate) struct Restarts(Arc<AtomicU64>);
 
 impl Restarts {
     pub(super) fn count(&self) -> u64 {
@@ -48,7 +48,7 @@ impl Auth {
         let outbox = self.outbox.clone();
         let (worker, requests) =
             (Arc::downgrade(&self.mail_requests), self.mail_requests.requests.clone());
-        let restarts = self.restarts.clone();
+        let restarts = self.deps.restarts.clone();
         let tasks = async move {
             let recording = supervise("record activity", &restarts, || recorder.clone().run());
             let noting = supervise("record key use", &restarts, || key_recorder.clone().run());

@@ -229,6 +229,7 @@ async fn show(auth: &Auth, name: &str, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let (id, created) = (user.id.to_string(), format_time(user.created));
+    let pseudonym = auth.pseudonym(&user.id);
     let facts = [
         ("username", user.username.as_str()),
         ("id", &id),
@@ -237,6 +238,7 @@ async fn show(auth: &Auth, name: &str, json: bool) -> anyhow::Result<()> {
         ("role", list::role(&user)),
         ("factor2", user.factor2.as_ref().map_or("-", FactorName::as_str)),
         ("created", &created),
+        ("user_hash", &pseudonym),
     ];
     for (name, value) in facts {
         writeln!(stdout, "{name}: {}", value.escape_debug())?;

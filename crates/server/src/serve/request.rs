@@ -61,10 +61,10 @@ impl Gate {
         let id = self.application.crossauth.next_request_id();
         let scope = RequestScope::new(id, Some(connection.peer));
         let Some(metrics) = &self.metrics else {
-            return scope.run(self.handle_in_scope(request, connection, id)).await;
+            return scope.run_with_user(self.handle_in_scope(request, connection, id)).await;
         };
         let (began, method) = (Instant::now(), MethodLabel::of(request.method()));
-        let response = scope.run(self.handle_in_scope(request, connection, id)).await;
+        let response = scope.run_with_user(self.handle_in_scope(request, connection, id)).await;
         metrics.count(method, response.status(), began.elapsed());
         response
     }

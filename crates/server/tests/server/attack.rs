@@ -28,9 +28,6 @@ fn x12_metrics_profiles_and_descriptions_are_not_public() {
         "/openapi.json",
         "/docs",
         "/graphql",
-        "/admin",
-        "/admin/selectuser",
-        "/admin/api/createuser",
         "/dev/outbox",
         "/server-status",
         "/.env",
@@ -223,7 +220,9 @@ fn secrets_of_a_user(server: &Server) -> Vec<String> {
     let mut link = String::new();
     wait_until("a link is sent", || {
         let page = visitor.call("/dev/outbox", None);
-        let found = page.split_once("/resetpassword/").and_then(|(_, rest)| rest.split('"').next());
+        let found = page.split_once("/resetpassword/").and_then(|(_, rest)| {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').next()
+        });
         found.unwrap_or_default().clone_into(&mut link);
         found.is_some()
     });
@@ -237,6 +236,29 @@ fn secrets_of_a_user(server: &Server) -> Vec<String> {
         secrets.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
     }
     secrets
+}
+
+#[test]
+fn g1_secrets_of_a_user_are_in_neither_log_nor_metrics() {
+    let settings = ["log.level=trace", "log.access=true", "metrics.listen=127.0.0.1:0"];
+    let arguments = settings.map(|setting| ["--set", setting]).concat();
+    let mut server = crossauth().argument("--dev").arguments(&arguments).start();
+    let secrets = secrets_of_a_user(&server);
+    assert!(secrets.len() >= 30, "{}", secrets.len());
+    let metrics = crate::metrics::metrics(crate::metrics::address(&server));
+    server.stop();
+    let log = server.log();
+    // The control: what is no secret is there.
+    assert!(log.contains("logged in") && log.contains("/api/configurefactor2"), "{log}");
+    assert!(metrics.contains("crossauth_http_requests_total"), "{metrics}");
+    // In development, messages are shown in the log instead of being sent.
+    let is_message = |line: &&str| line.contains("because of development mode");
+    assert!(log.lines().any(|line| is_message(&line)), "{log}");
+    let log: String = log.lines().filter(|line| !is_message(line)).collect();
+    for secret in &secrets {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+        assert!(!metrics.contains(secret), "{secret} is in the metrics");
+    }
 }
 
 #[test]

@@ -188,3 +188,20 @@ fn client_receives_the_response_to_a_too_large_body() {
     assert!(closes_connection(&response), "{response}");
     assert!(connection.is_closed());
 }
+
+#[test]
+fn i3_hundreds_of_slow_clients_do_not_keep_others_out() {
+    let server = start(&["--set", "limits.connections=100"]);
+    let slow: Vec<_> = (0..400)
+        .map(|_| {
+            let mut stream = server.connect();
+            // The server may have closed it for another.
+            let _ = stream.write_all(b"GET /login HTTP/1.1\r\nX: ");
+            stream
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(server.status("/login"), 200);
+    }
+    drop(slow);
+}

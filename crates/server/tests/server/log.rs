@@ -126,3 +126,47 @@ fn session_cookie_of_another_secret_is_reported_once() {
     }
     assert!(!log.contains(cookie.split('.').next().unwrap()), "{log}");
 }
+
+#[test]
+fn lines_of_a_request_have_the_pseudonym_of_its_user() {
+    for format in ["text", "json"] {
+        let mut server =
+            start(&["--set", "log.access=true", "--set", &format!("log.format={format}")]);
+        let form = format!(r#"{{"username":"bob","password":"{PASSWORD}"}}"#);
+        let response = post_json(&server, "/api/signup", &form);
+        let cookie = response.split_once("SESSIONID=").unwrap().1.split(';').next().unwrap();
+        let get = |path: &str, cookie: &str| {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+            let request = format!("{head}Cookie: SESSIONID={cookie}\r\n\r\n");
+            status(&server.exchange(request.as_bytes()))
+        };
+        assert_eq!(get("/api/userforsessionkey", cookie), 200);
+        assert_eq!(get("/api/sessions", cookie), 200);
+        assert_eq!(get("/api/devices", "invalid"), 401);
+        let shown = run_with_input(server.directory(), &["user", "show", "bob"], "").stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        let hash = shown.lines().find_map(|line| line.strip_prefix("user_hash: ")).unwrap();
+        assert!(hash.len() == 16 && hash.bytes().all(|it| it.is_ascii_hexdigit()), "{shown}");
+        server.stop();
+        let log = server.log();
+        let field = if format == "text" {
+            format!(" user_hash={hash}")
+        } else {
+            format!("\"user_hash\":\"{hash}\"")
+        };
+        for (path, has_user) in [
+            ("/api/userforsessionkey", true),
+            ("/api/sessions", true),
+            ("/api/devices", false),
+            ("/api/getcsrftoken", false),
+        ] {
+            let is_about = |line: &&str| line.contains(path) && line.contains("request handled");
+            let line = log.lines().find(is_about).unwrap();
+            assert_eq!(line.contains(&field), has_user, "{line}");
+            assert_eq!(line.contains("user_hash"), has_user, "{line}");
+            let begins = line.starts_with("{\"request\":\"");
+            assert_eq!(begins, format == "json", "{line}");
+            assert!(format == "text" || serde_json::from_str::<serde_json::Value>(line).is_ok());
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod check;
 mod configuration;
 mod connection;
 mod doctor;
+mod environment;
 mod guide;
 mod kill;
 mod limit;
