@@ -8,7 +8,7 @@
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside logins
 //! with latency alone, session checks of accounts with and without a second factor, requests for a
-//! password reset for known and unknown addresses, allocations with those of an Axum
+//! password reset for known and unknown addresses, many logins at the same moment, allocations with those of an Axum
 //! [`application`] without Crossauth. Shows a table and writes it to `bench/results/` and the
 //! README. `docs/explanation/performance.md` explains the numbers.
 //!

@@ -5,5 +5,6 @@ pub(crate) mod factor_check;
 pub(crate) mod footprint;
 pub(crate) mod latency;
 pub(crate) mod login;
+pub(crate) mod login_storm;
 pub(crate) mod reset_request;
 pub(crate) mod session_check;

@@ -18,6 +18,7 @@ use crate::measure::factor_check::FactorCheck;
 use crate::measure::footprint::{Memory, Starts};
 use crate::measure::latency::{Latency, Percentiles};
 use crate::measure::login::LoginRate;
+use crate::measure::login_storm::{LOGINS, LoginStorm};
 use crate::measure::reset_request::ResetRequests;
 use crate::measure::session_check::SessionCheck;
 use crate::scale::Scale;
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) login: LoginRate,
     /// Latency alone and beside logins.
     pub(crate) latency: Latency,
+    /// Many logins at the same moment.
+    pub(crate) login_storm: LoginStorm,
     /// Requests for a password reset.
     pub(crate) reset_requests: ResetRequests,
     /// Resident memory at each stage.
@@ -93,6 +96,7 @@ impl Report {
         ratios.extend(self.allocations());
         ratios.push(self.factor_check());
         ratios.extend(self.logins());
+        ratios.extend(self.login_storm());
         ratios.extend(self.reset_requests());
         ratios
     }
@@ -194,6 +198,38 @@ impl Report {
                     latency.beside_logins.p50.median(),
                     latency.alone.p50.median()
                 ),
+            },
+        ]
+    }
+
+    fn login_storm(&self) -> Vec<Figure> {
+        let storm = &self.login_storm;
+        vec![
+            Figure {
+                name: "500 logins at once: the slowest that is admitted ÷ full queue",
+                value: storm.queue_ratio(),
+                unit: "×",
+                target: Target::AtMost(1.25),
+                detail: format!(
+                    "{:.0} of {LOGINS} admitted; {:.0} ms ÷ {:.0} ms",
+                    storm.admitted.median(),
+                    storm.slowest_admitted.median(),
+                    storm.full_queue
+                ),
+            },
+            Figure {
+                name: "500 logins at once: the slowest refusal",
+                value: storm.slowest_refused.median(),
+                unit: "ms",
+                target: Target::AtMost(100.0),
+                detail: format!("{:.0} ms in the slowest round", storm.slowest_refused.max()),
+            },
+            Figure {
+                name: "Session check p99 beside 500 logins at once ÷ alone",
+                value: storm.latency_ratio(),
+                unit: "×",
+                target: Target::AtMost(5.0),
+                detail: format!("{:.2} ms ÷ {:.2} ms", storm.beside.tail(), storm.alone.tail()),
             },
         ]
     }

@@ -10,6 +10,7 @@ use crossauth_testkit::server::Program;
 use crate::machine::Machine;
 use crate::measure::factor_check::{self, FactorCheck};
 use crate::measure::footprint::{self, Memory};
+use crate::measure::login_storm::{self, LoginStorm};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
 use crate::measure::{allocations, latency, login, reset_request};
 use crate::population::{DATABASE, Population, WITH_FACTOR};
@@ -56,6 +57,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
     server.stop();
+    let login_storm = login_storm(&binary, &data, &population, login.hashes.median(), scale)?;
     let reset_requests =
         reset_request::measure(&binary, &data, scratch.path(), &population, scale)?;
 
@@ -68,6 +70,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         factor_check,
         login,
         latency,
+        login_storm,
         reset_requests,
         starts,
         binary_mb: footprint::size_mb(&binary)?,
@@ -80,6 +83,23 @@ fn factor_checks(plain: &Target<'_>, population: &Population, scale: Scale) -> R
     let with = Target { server: plain.server, requests: &with };
     let without = Target { server: plain.server, requests: &plain.requests[..WITH_FACTOR] };
     factor_check::measure(&with, &without, scale)
+}
+
+/// Many logins at the same moment, on a server of their own, which believes the addresses of clients.
+fn login_storm(
+    binary: &Path,
+    data: &Path,
+    population: &Population,
+    hashes: f64,
+    scale: Scale,
+) -> Result<LoginStorm> {
+    let (name, value) = login_storm::TRUSTED;
+    let server = Server::start(server::program(binary, data).variable(name, value));
+    let requests = requests(&server, &population.sessions)?;
+    let target = Target { server: &server, requests: &requests };
+    let storm = login_storm::measure(&target, population, hashes, scale)?;
+    server.stop();
+    Ok(storm)
 }
 
 /// The programs that are compared.
