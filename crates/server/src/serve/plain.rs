@@ -15,6 +15,10 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         set(&mut response, RETRY_AFTER, "5");
     }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        // No resource of the server has another method.
+        set(&mut response, ALLOW, "GET, HEAD, POST, OPTIONS");
+    }
     response
 }
 

@@ -105,7 +105,9 @@ fn unsupported_methods_are_rejected() {
         "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
         "FOO /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     ] {
-        assert_eq!(status(&server.exchange(request.as_bytes())), 405, "{request}");
+        let response = server.exchange(request.as_bytes());
+        assert_eq!(status(&response), 405, "{request}");
+        assert!(response.contains("\r\nallow: GET, HEAD,"), "{request}{response}");
     }
 }
 
