@@ -21,6 +21,7 @@
 
 mod act;
 mod chain;
+mod count;
 mod entry;
 mod refusal;
 mod verify;
@@ -41,6 +42,7 @@ use crate::user::UserId;
 pub use act::Act;
 use chain::ChainKey;
 pub(crate) use chain::chain_loop;
+use count::Counters;
 pub use entry::{AuditEntry, AuditEvent, Personal, Recording};
 use refusal::Refusals;
 pub use verify::{LogVerification, Problem};
@@ -86,6 +88,7 @@ pub struct Audit {
     random: Arc<dyn Random>,
     key: ChainKey,
     refusals: Refusals,
+    counters: Counters,
     config: AuditConfig,
 }
 
@@ -103,7 +106,8 @@ impl Audit {
         config: AuditConfig,
     ) -> Result<Self, InvalidKey> {
         let key = ChainKey::new(secret)?;
-        Ok(Self { store, clock, random, key, refusals: Refusals::default(), config })
+        let (refusals, counters) = (Refusals::default(), Counters::default());
+        Ok(Self { store, clock, random, key, refusals, counters, config })
     }
 
     /// An event of the [current caller](Caller::current), to be passed to the operation of the
@@ -114,6 +118,7 @@ impl Audit {
 
     /// Same as [`event`](Self::event), of another caller.
     pub fn event_of(&self, act: Act, caller: Caller) -> AuditEvent {
+        self.counters.count(&act);
         let is_required = match self.config.required {
             RequiredActs::None => false,
             RequiredActs::Administrative => act.is_administrative(),
@@ -143,6 +148,7 @@ impl Audit {
     pub async fn record_refusal(&self, subject: &str, user: Option<&UserId>) {
         let now = self.clock.now();
         if !self.refusals.is_first(subject, now) {
+            self.counters.count(&Act::LimitRefused);
             return;
         }
         let kind = subject.split(':').next().unwrap_or_default();
@@ -181,6 +187,12 @@ impl Audit {
         let event = self.event(Act::AuditErased).on(user).detail("events", erased);
         self.record(event).await?;
         Ok(erased)
+    }
+
+    /// How often each act was to be recorded since the start, by its name; those of the application
+    /// as `custom`. A refusal by a limit counts each time, and an act counts even if it then fails.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.counters.read()
     }
 
     /// The caller of background tasks.

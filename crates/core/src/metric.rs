@@ -15,9 +15,13 @@ use std::time::Duration;
 use crate::Auth;
 
 /// The counters of all use cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metrics {
+    /// What users, administrators and programs did and were refused: the [counts] of the audit log.
+    ///
+    /// [counts]: crate::audit::Audit::counts
+    pub acts: Vec<(&'static str, u64)>,
     /// Hashing of passwords.
     pub hashing: HashingMetrics,
     /// Messages to users.
@@ -60,6 +64,7 @@ impl Auth {
     /// The counters at this moment.
     pub fn metrics(&self) -> Metrics {
         Metrics {
+            acts: self.audit.counts(),
             hashing: self.deps().hasher.metrics(),
             messages: self.outbox.metrics(),
             task_restarts: self.task_restarts(),

@@ -45,7 +45,9 @@ impl Report {
         text.gauge("crossauth_ready", help, u8::from(self.readiness.is_ready().await));
         self.requests.write(&mut text);
         self.write_connections(&mut text);
-        let Metrics { hashing, messages, task_restarts, .. } = self.crossauth.auth().metrics();
+        let Metrics { acts, hashing, messages, task_restarts, .. } =
+            self.crossauth.auth().metrics();
+        write_acts(&mut text, &acts);
         write_hashing(&mut text, &hashing);
         write_messages(&mut text, &messages);
         self.write_outbox(&mut text).await;
@@ -83,6 +85,15 @@ impl Report {
         for (state, count) in counts {
             family.sample(&[("state", state)], count);
         }
+    }
+}
+
+fn write_acts(text: &mut Exposition, acts: &[(&str, u64)]) {
+    let help =
+        "Events of the audit log of this process, by act; refusals by a limit count each time.";
+    let mut family = text.family("crossauth_acts_total", Kind::Counter, help);
+    for (act, count) in acts {
+        family.sample(&[("act", act)], count);
     }
 }
 

@@ -60,6 +60,8 @@ fn metrics_are_on_their_own_address_if_it_is_set() {
         ("crossauth_password_queue{lane=\"public\"}", 0.0),
         ("crossauth_outbox_messages{state=\"waiting\"}", 0.0),
         ("crossauth_task_restarts_total", 0.0),
+        ("crossauth_acts_total{act=\"logout\"}", 0.0),
+        ("crossauth_acts_total{act=\"custom\"}", 0.0),
         ("crossauth_log_lost_lines_total", 0.0),
     ] {
         assert!((value(&text, name) - expected).abs() < f64::EPSILON, "{name}: {text}");
