@@ -46,7 +46,7 @@
     doc = "\
 | task | use |
 |---|---|
-| get the user of a request | [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`] |
+| get the user of a request | [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`FreshUser`], [`Session`] |
 | accept a form, JSON or a file | [`CsrfForm`], [`CsrfChecked`]; [`CsrfToken`] for your own form |
 | refuse a request as our routes do | [`Rejection`] |
 | log in by other means, log out | [`Crossauth::begin_session`], [`EndSession`] |
@@ -158,10 +158,10 @@ pub use crossauth_axum::{
     Access, Admin, BaseUrl, BeginSession, BeginSessionError, BodyLimits, BuildError, Builder,
     Config, CookieConfig, CrossSite, Crossauth, CrossauthFuture, CrossauthLayer, CrossauthService,
     CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser, EndSession, Endpoint, FieldKind,
-    ForeignTarget, ForwardedHeader, HostPrefix, InvalidBaseUrl, InvalidFormOrigin, NextPath,
-    PageError, ProtectedEndpoints, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId,
-    RequestScope, Session, SignupField, Site, SiteConfig, Transport, Visitor, account_page,
-    not_found, require_factor,
+    ForeignTarget, ForwardedHeader, FreshUser, HostPrefix, InvalidBaseUrl, InvalidFormOrigin,
+    NextPath, PageError, ProtectedEndpoints, Proxies, REQUEST_ID, Rejection, RequestConfig,
+    RequestId, RequestScope, Session, SignupField, Site, SiteConfig, Transport, Visitor,
+    account_page, not_found, require_factor,
 };
 #[cfg(feature = "mail")]
 pub use crossauth_mail as mail;

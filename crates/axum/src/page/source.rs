@@ -13,7 +13,8 @@ use minijinja::{Error, ErrorKind, TemplateSource};
 use super::{PageEntry, PageError, Template, template};
 
 /// Templates that pages extend or import.
-const FRAME: [Template; 2] = [template!("base.html"), template!("components.html")];
+const FRAME: [Template; 3] =
+    [template!("base.html"), template!("components.html"), template!("admin/base.html")];
 
 /// Prefix of a name that means the default template even if it is overridden, so that an override
 /// can extend the default.

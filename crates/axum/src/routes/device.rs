@@ -40,7 +40,7 @@ impl Form for ForgetForm {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct KnownDevice {
+pub(super) struct KnownDevice {
     id: String,
     name: Option<String>,
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]

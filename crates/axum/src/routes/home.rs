@@ -46,9 +46,9 @@ pub(crate) struct AccountPage {
 
 /// A fact about the account.
 #[derive(Serialize)]
-struct Fact {
-    label: String,
-    value: String,
+pub(super) struct Fact {
+    pub(super) label: String,
+    pub(super) value: String,
 }
 
 impl Fact {

@@ -39,7 +39,7 @@ impl Form for EndForm {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Session"))]
 #[serde(rename_all = "camelCase")]
-struct SessionBody {
+pub(super) struct SessionBody {
     id: String,
     current: bool,
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
@@ -123,7 +123,7 @@ async fn listed(info: &RequestInfo) -> Result<Vec<ListedSession>, Failure> {
 }
 
 /// The same for a session of another user and for one that does not exist.
-fn no_such_session() -> Failure {
+pub(super) fn no_such_session() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is no such session. It may have ended")

@@ -1,6 +1,10 @@
 //! The routes of administration.
 
 mod access;
+mod audit;
+mod create_user;
+mod select_user;
+mod user;
 
 use crossauth_core::account::Role;
 

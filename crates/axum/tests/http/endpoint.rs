@@ -332,6 +332,10 @@ async fn h1_h3_h6_h7_h8_every_response_is_escaped_and_has_its_headers() {
             "application/json; charset=utf-8" => {
                 assert!(response.json().is_object(), "{what}: {}", response.body);
             }
+            "text/csv; charset=utf-8" | "application/x-ndjson; charset=utf-8" => {
+                let disposition = response.header("content-disposition").unwrap();
+                assert!(disposition.starts_with("attachment;"), "{what}: {disposition}");
+            }
             _ => assert_eq!(response.status, 302, "{what}: {media_type} {}", response.body),
         }
     }

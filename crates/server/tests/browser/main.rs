@@ -3,6 +3,7 @@
 
 mod accessibility;
 mod account;
+mod admin;
 mod attack;
 mod audit;
 mod guide;
