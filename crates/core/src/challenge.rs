@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::audit::{Act, Audit, AuditEvent};
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{hash, random_token, stored_value};
 use crate::deps::Deps;
@@ -142,6 +143,7 @@ pub(crate) struct Challenges {
     pub(crate) factors: Arc<Factors>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) notices: Notices,
+    pub(crate) audit: Arc<Audit>,
     keys: Arc<dyn KeyStore>,
     users: Arc<dyn UserStore>,
     attempts: Arc<dyn AttemptStore>,
@@ -155,6 +157,7 @@ impl Challenges {
             factors: deps.factors.clone(),
             vault: deps.vault.clone(),
             notices: Notices::new(deps.messages.clone()),
+            audit: deps.audit.clone(),
             keys: deps.storage.keys.clone(),
             users: deps.storage.users.clone(),
             attempts: deps.storage.attempts.clone(),
@@ -302,10 +305,31 @@ impl Challenges {
             }
             Verdict::Wrong => {
                 tracing::info!(user = %account.user.id, factor = %pending.factor2, "wrong code");
+                self.record_wrong_code(&account.user, purpose).await?;
                 Judged::Rejected(Rejection::Wrong)
             }
             Verdict::Expired => Judged::Rejected(Rejection::Expired),
         })
+    }
+
+    /// Records that the response to a challenge was wrong.
+    pub(crate) async fn record_wrong_code(
+        &self,
+        user: &User,
+        purpose: Purpose,
+    ) -> Result<(), StorageError> {
+        let act = match purpose {
+            Purpose::Login => Act::LoginFactorFailed,
+            Purpose::SetUp | Purpose::Confirmation => Act::FactorFailed,
+        };
+        self.audit.record(self.audit.event(act).about(user)).await
+    }
+
+    /// The event of a factor that was shown, and that of a recovery code in its place.
+    pub(crate) fn events_of(&self, act: Act, user: &User, accepted: &Accepted) -> Vec<AuditEvent> {
+        let by = if accepted.by_recovery_code { Some(Act::RecoveryCodeUsed) } else { None };
+        let acts = [Some(act), by].into_iter().flatten();
+        acts.map(|act| self.audit.event(act).about(user)).collect()
     }
 
     /// Gives back what a successful response was charged, and encrypts a secret that was stored in

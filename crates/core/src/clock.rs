@@ -41,6 +41,12 @@ impl Timestamp {
         OffsetDateTime::from_unix_timestamp(self.as_secs()).ok()?.format(&Rfc3339).ok()
     }
 
+    /// The time of an RFC 3339 text, rounded down to a second; `None` if it is not one.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Some(Self::from_secs(time.unix_timestamp()))
+    }
+
     /// The time since `earlier`; zero if that is later than `self`.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -104,6 +110,14 @@ mod tests {
         assert_eq!(Timestamp::from(UNIX_EPOCH + second), Timestamp::from_secs(1));
         assert_eq!(Timestamp::from_millis(-1).as_secs(), -1);
         assert_eq!(Timestamp::from_secs(0).since(Timestamp::from_secs(-1)), second);
+    }
+
+    #[test]
+    fn times_are_read_back_from_their_text() {
+        let time = Timestamp::from_secs(1_767_225_600);
+        assert_eq!(Timestamp::parse_rfc3339("2026-01-01T00:00:00Z"), Some(time));
+        assert_eq!(Timestamp::parse_rfc3339("2026-01-01T01:00:00+01:00"), Some(time));
+        assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
     }
 
     #[test]

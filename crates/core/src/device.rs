@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 
+use crate::audit::{Act, Audit};
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{Signer, hash, random_token, stored_value};
 use crate::deps::Deps;
@@ -61,6 +62,7 @@ pub struct Device {
 /// Remembers, recognises and forgets devices.
 pub struct Devices {
     keys: Arc<dyn KeyStore>,
+    audit: Arc<Audit>,
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -72,6 +74,7 @@ impl Devices {
         Self {
             lifetime,
             keys: deps.storage.keys.clone(),
+            audit: deps.audit.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
@@ -96,7 +99,10 @@ impl Devices {
         let prefix = KeyPrefix::KnownDevice;
         let keys = self.keys.list_for_user(Some(user), prefix, None, MAX_LISTED).await?;
         match keys.iter().find(|key| device_id(key) == id) {
-            Some(key) => self.keys.delete(&key.value).await,
+            Some(key) => {
+                let event = self.audit.event(Act::DeviceForgotten).on(user);
+                self.keys.delete_recorded(&key.value, &[event]).await
+            }
             None => Ok(false),
         }
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::audit::{Act, Audit};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
@@ -105,6 +106,7 @@ pub(crate) struct EmailLinks {
     users: Arc<dyn UserStore>,
     keys: Arc<dyn KeyStore>,
     attempts: Arc<dyn AttemptStore>,
+    pub(crate) audit: Arc<Audit>,
     messages: Arc<Messages>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -116,6 +118,7 @@ impl EmailLinks {
             users: deps.storage.users.clone(),
             keys: deps.storage.keys.clone(),
             attempts: deps.storage.attempts.clone(),
+            audit: deps.audit.clone(),
             messages: deps.messages.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
@@ -148,7 +151,11 @@ impl EmailLinks {
         }
         let NewLink { key, message } = self.make(request)?;
         let issue = slice::from_ref(&key);
-        let effects = Effects { revoke: &[prefix], issue, send: &[message], ..Effects::default() };
+        let is_reset = prefix == KeyPrefix::PasswordReset;
+        let act = if is_reset { Act::PasswordResetRequested } else { Act::EmailLinkSent };
+        let audit = [self.audit.event(act).on(user)];
+        let (revoke, send) = (&[prefix], &[message]);
+        let effects = Effects { revoke, issue, send, audit: &audit, ..Effects::default() };
         let change = Change { effects, ..Change::default() };
         if let Changed::Done(stored) = self.users.change(user, &change).await?
             && email(&stored.regardless_of_state().0).as_deref() != Some(to)

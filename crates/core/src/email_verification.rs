@@ -9,6 +9,7 @@ mod change;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Act;
 use crate::clock::Clock;
 use crate::deps::Deps;
 use crate::email_link::{Activation, EmailLinks, LinkError, LinkRequest, NewLink, ValidLink};
@@ -253,9 +254,11 @@ impl EmailVerification {
 
     async fn verify_present(&self, link: &ValidLink, user: &User) -> Result<Verified, LinkError> {
         email(user).ok_or(LinkError::Invalid)?;
+        let audit = [self.links.audit.event(Act::EmailVerified).about(user)];
         let effects = Effects {
             consume: Some(&link.key.value),
             revoke: &[KeyPrefix::EmailVerification],
+            audit: &audit,
             ..Effects::default()
         };
         let event = event_of(user);

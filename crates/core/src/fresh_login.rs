@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::Act;
 use crate::challenge::Challenges;
 use crate::enrolment::Assurance;
 use crate::key::Owner;
@@ -80,6 +81,8 @@ impl FreshLogin {
                 return Ok(Renewal::Rejected(rejection));
             }
         }
+        let log = &self.reauthentication.audit;
+        let audit = [log.event(Act::ReauthenticationSucceeded).about(&account.user)];
         let beginning = BeginOptions {
             replaces: Some(Replaced::new(&session.id, &session.key)),
             must_replace: true,
@@ -88,6 +91,7 @@ impl FreshLogin {
             visitor,
             data: session.key.data.clone(),
             extra: session.key.extra.clone(),
+            audit: &audit,
             ..BeginOptions::default()
         };
         Ok(match self.sessions.begin(Owner::User(&user.id), beginning).await? {

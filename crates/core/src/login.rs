@@ -30,8 +30,10 @@
 mod required;
 mod second_factor;
 
+use std::slice;
 use std::sync::Arc;
 
+use crate::audit::{Act, Audit};
 use crate::challenge::Challenges;
 use crate::clock::Timestamp;
 use crate::deps::Deps;
@@ -231,6 +233,12 @@ impl Login {
             // id.
             let user = found.as_ref().map(|found| tracing::field::display(found.id()));
             tracing::info!(user, "login failed");
+            let event = self.audit().event(Act::LoginFailed);
+            let event = match &found {
+                Some(found) => event.about_stored(found),
+                None => event,
+            };
+            self.audit().record(event).await?;
             return Ok(Some(LoginOutcome::WrongCredentials));
         };
         if let Some(refusal) = found.refusal(StateChecks::ALL) {
@@ -271,7 +279,7 @@ impl Login {
         if found.refusal(StateChecks::ALL).is_some() || !matches!(demand, Demand::Nothing) {
             return Ok(None);
         }
-        match self.begin(found.id(), &found.credentials(), door).await? {
+        match self.begin(found, &found.credentials(), door).await? {
             Some(LoginOutcome::LoggedIn(session)) => Ok(Some(session)),
             Some(_) | None => Ok(None),
         }
@@ -300,7 +308,11 @@ impl Login {
                 }
             }
         }
-        self.begin(found.id(), credentials, door).await
+        self.begin(found, credentials, door).await
+    }
+
+    fn audit(&self) -> &Audit {
+        &self.challenges.audit
     }
 
     /// Finds the user with this username or, if there is none, with this e-mail address.
@@ -313,14 +325,17 @@ impl Login {
 
     async fn begin(
         &self,
-        user: &UserId,
+        found: &StoredUser,
         credentials: &CredentialVersion,
         door: Door<'_>,
     ) -> Result<Option<LoginOutcome>, LoginError> {
+        let (user, event) = (found.id(), self.audit().event(Act::LoginSucceeded));
+        let event = event.about_stored(found);
         let beginning = BeginOptions {
             replaces: door.replaces,
             credentials: Some(credentials),
             revoke: &[KeyPrefix::PasswordReset],
+            audit: slice::from_ref(&event),
             persist: door.persist,
             visitor: door.visitor,
             ..BeginOptions::default()

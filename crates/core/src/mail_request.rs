@@ -13,6 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::caller::Caller;
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::hash;
 use crate::email_verification::EmailVerification;
@@ -47,7 +48,7 @@ pub(crate) enum MailRequest {
 /// The queue.
 #[derive(Default)]
 pub(crate) struct MailRequests {
-    waiting: Mutex<VecDeque<MailRequest>>,
+    waiting: Mutex<VecDeque<(MailRequest, Caller)>>,
     added: Notify,
 }
 
@@ -58,13 +59,13 @@ impl MailRequests {
         if waiting.len() >= CAPACITY {
             return Err(StorageError::unavailable("too many requests for mail are waiting"));
         }
-        waiting.push_back(request);
+        waiting.push_back((request, Caller::current()));
         drop(waiting);
         self.added.notify_one();
         Ok(())
     }
 
-    fn next(&self) -> Option<MailRequest> {
+    fn next(&self) -> Option<(MailRequest, Caller)> {
         self.waiting.lock().pop_front()
     }
 }
@@ -93,10 +94,10 @@ impl MailRequestWorker {
     /// Handles all requests that wait, after the one that another caller is handling.
     pub(crate) async fn handle_waiting(&self) {
         let _handling = self.handling.lock().await;
-        while let Some(request) = self.requests.next() {
+        while let Some((request, caller)) = self.requests.next() {
             let mut pause = Duration::from_secs(1);
             for attempt in 1..=ATTEMPTS {
-                match self.handle(&request).await {
+                match caller.clone().run(self.handle(&request)).await {
                     Ok(()) => break,
                     Err(error)
                         if error.kind == StorageErrorKind::Unavailable && attempt < ATTEMPTS =>

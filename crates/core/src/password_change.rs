@@ -25,6 +25,7 @@ use std::slice;
 use std::sync::Arc;
 
 use crate::account::{AccountError, Accounts};
+use crate::audit::{Act, Audit};
 use crate::challenge::PasswordChange;
 use crate::deps::Deps;
 use crate::form::{Field, FieldError, Rule};
@@ -80,6 +81,7 @@ pub struct PasswordChanges {
     accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     notices: Notices,
+    audit: Arc<Audit>,
 }
 
 impl PasswordChanges {
@@ -91,7 +93,8 @@ impl PasswordChanges {
     ) -> Self {
         let (users, hasher) = (deps.storage.users.clone(), deps.hasher.clone());
         let notices = Notices::new(deps.messages.clone());
-        Self { users, hasher, reauthentication, accounts, sessions, notices }
+        let audit = deps.audit.clone();
+        Self { users, hasher, reauthentication, accounts, sessions, notices, audit }
     }
 
     /// Changes the password of the logged-in user, who must know the current one.
@@ -127,7 +130,9 @@ impl PasswordChanges {
         let hash = self.hasher.hash(request.new, Lane::Trusted).await?;
         let credentials = found.credentials();
         let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
-        let change = change(hash, &credentials, Effects { send: notice.as_slice(), ..ENDS });
+        let audit = [self.audit.event(Act::PasswordChanged).about(&user)];
+        let effects = Effects { send: notice.as_slice(), audit: &audit, ..ENDS };
+        let change = change(hash, &credentials, effects);
         match self.users.change(found.id(), &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed, as required");
@@ -182,11 +187,13 @@ impl PasswordChanges {
         let (id, key) = self.sessions.prepare_rotated(session, PasswordChange::NAME);
         let credentials = found.credentials();
         let notice = self.notices.compose(MessageKind::PasswordChanged, user, &[])?;
+        let audit = [self.audit.event(Act::PasswordChanged).about(user)];
         let effects = Effects {
             replaces: Some(&replaced),
             must_replace: true,
             issue: slice::from_ref(&key),
             send: notice.as_slice(),
+            audit: &audit,
             ..ENDS
         };
         let change = change(hash, &credentials, effects);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Accounts;
+use crate::audit::Act;
 use crate::deps::Deps;
 use crate::email_link::{
     Activation, EmailLinks, LinkError, LinkRequest, ValidLink, record_address,
@@ -261,6 +262,7 @@ impl PasswordReset {
         // A factor that was set up in this moment stays.
         let credentials = link.user.credentials();
         let guard = if is_unverified { Guard::CredentialsAre(&credentials) } else { Guard::None };
+        let audit = [self.links.audit.event(Act::PasswordReset).about(user)];
         let change = Change {
             user: UserUpdate { factor2, ..UserUpdate::default() },
             secrets: SecretsUpdate { password: Patch::Set(hash), totpsecret },
@@ -271,6 +273,7 @@ impl PasswordReset {
                 sessions: EndSessions::All,
                 revoke: if is_unverified { REVOKED_UNVERIFIED } else { REVOKED },
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
         };

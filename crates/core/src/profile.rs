@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::account::{AccountError, AccountRef, AccountUpdate, Accounts, Editor, taken};
+use crate::audit::{Act, Audit, AuditEvent};
 use crate::challenge::{Account, Challenges};
 use crate::clock::Timestamp;
 use crate::deps::Deps;
@@ -105,13 +106,15 @@ pub(crate) struct ProfileParts {
 pub struct Profile {
     users: Arc<dyn UserStore>,
     notices: Notices,
+    audit: Arc<Audit>,
     parts: ProfileParts,
 }
 
 impl Profile {
     pub(crate) fn new(deps: &Deps, parts: ProfileParts) -> Self {
         let notices = Notices::new(deps.messages.clone());
-        Self { users: deps.storage.users.clone(), notices, parts }
+        let (users, audit) = (deps.storage.users.clone(), deps.audit.clone());
+        Self { users, notices, audit, parts }
     }
 
     /// Whether the owner of an account may change this field.
@@ -262,6 +265,7 @@ impl Profile {
             Patch::Keep | Patch::Clear => PreparedAddress::default(),
         };
         let changes_address = address.email != Patch::Keep;
+        let audit = self.events(account, changes_address, address.needs_verification);
         let change = Change {
             user: UserUpdate { email: address.email, ..draft },
             event: address.event,
@@ -270,6 +274,7 @@ impl Profile {
                 revoke: address.revoke,
                 issue: &address.issue,
                 send: &address.send,
+                audit: &audit,
                 ..Effects::default()
             },
             ..Change::default()
@@ -301,6 +306,21 @@ impl Profile {
         }
     }
 
+    fn events(
+        &self,
+        account: &Account,
+        changes_address: bool,
+        asks_for_address: bool,
+    ) -> Vec<AuditEvent> {
+        let address = match (changes_address, asks_for_address) {
+            (true, _) => Some(Act::EmailChanged),
+            (false, true) => Some(Act::EmailChangeRequested),
+            (false, false) => None,
+        };
+        let acts = std::iter::once(Act::AccountChanged).chain(address);
+        acts.map(|act| self.audit.event(act).about(&account.user)).collect()
+    }
+
     /// Deletes an account and notifies its owner, who must give the password. The last administrator
     /// cannot be deleted.
     pub async fn delete(&self, user: &User, password: Password) -> Result<Deletion, AccountError> {
@@ -313,7 +333,8 @@ impl Profile {
         let credentials = found.credentials();
         let user = found.regardless_of_state().0;
         let notice = self.notices.compose(MessageKind::AccountDeleted, &user, &[])?;
-        let effects = Effects { send: notice.as_slice(), ..Effects::default() };
+        let audit = [self.audit.event(Act::AccountDeleted).about(&user)];
+        let effects = Effects { send: notice.as_slice(), audit: &audit, ..Effects::default() };
         let guard = Guard::CredentialsAndNotTheLastAdmin(&credentials);
         if !self.parts.accounts.delete_guarded(&user.id, guard, &effects).await? {
             return Ok(Deletion::Rejected(PasswordRejection::Wrong));

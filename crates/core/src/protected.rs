@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::audit::Act;
 use crate::challenge::{
     Account, Challenges, Judged, Made, MakeError, PendingRequest, RECOVERY_CODE, Rejection, Resent,
 };
@@ -271,8 +272,9 @@ impl Protection {
         };
         // The request is executed once: of parallel codes, one finds the challenge.
         let challenge = format!("{}.challenge", PendingRequest::NAME);
+        let audit = self.challenges.events_of(Act::FactorVerified, user, &accepted);
         let with = With {
-            audit: &[],
+            audit: &audit,
             expects: Some((&challenge, &slot.pending.challenge)),
             uses: Some((&user.id, &accepted.acceptance.uses)),
             send: notice.as_slice(),
@@ -285,7 +287,10 @@ impl Protection {
                 let proof = FactorProof { userid: user.id.clone(), credentials: account.digest() };
                 return Ok(Protected::Confirmed { request: slot.into_request(body), proof });
             }
-            Some(Updated::AlreadyUsed) => Rejection::Wrong,
+            Some(Updated::AlreadyUsed) => {
+                self.challenges.record_wrong_code(user, purpose).await?;
+                Rejection::Wrong
+            }
             Some(Updated::Unexpected | Updated::NoSuchUser) | None => Rejection::Gone,
         };
         Ok(Protected::Rejected(rejection))

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::{Act, Audit};
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
 use crate::password::{HashError, Hasher, Lane, Verification};
@@ -36,6 +37,7 @@ pub(crate) struct Reauthentication {
     hasher: Arc<Hasher>,
     attempts: Arc<dyn AttemptStore>,
     clock: Arc<dyn Clock>,
+    pub(crate) audit: Arc<Audit>,
     fresh_for: Duration,
 }
 
@@ -45,6 +47,7 @@ impl Reauthentication {
             hasher: deps.hasher.clone(),
             attempts: deps.storage.attempts.clone(),
             clock: deps.clock.clone(),
+            audit: deps.audit.clone(),
             fresh_for,
         }
     }
@@ -75,6 +78,7 @@ impl Reauthentication {
         let verified = self.hasher.verify(password, hash, Lane::Trusted).await;
         if matches!(verified, Ok(Verification::Mismatch)) {
             tracing::info!(%user, "the password of a logged-in user is wrong");
+            self.audit.record(self.audit.event(Act::ReauthenticationFailed).on(user)).await?;
             return Ok(Some(PasswordRejection::Wrong));
         }
         self.attempts.refund(&[&subject]).await?;

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use crate::audit::Act;
 use crate::challenge::Challenges;
 use crate::clock::Clock;
 use crate::crypto::{random_base32, stored_value};
@@ -98,12 +99,15 @@ impl RecoveryCodes {
         let what = [("action", "changed".into()), ("factor", "recovery codes".into())];
         let kind = MessageKind::SecondFactorChanged;
         let notice = self.challenges.notices.compose(kind, &account.user, &what)?;
+        let log = &self.challenges.audit;
+        let audit = [log.event(Act::RecoveryCodesReplaced).about(&account.user)];
         let change = Change {
             guard: Guard::CredentialsAre(&account.credentials),
             effects: Effects {
                 revoke: &[KeyPrefix::RecoveryCode],
                 issue: &keys,
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
             ..Change::default()

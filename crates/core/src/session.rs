@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::activity::{Activity, Recorder};
+use crate::audit::{Act, Audit};
 use crate::clock::{Clock, Timestamp};
 use crate::cookie::SESSION_MAX_AGE;
 use crate::crypto::{Signer, stored_value};
@@ -149,6 +150,7 @@ impl From<AdmitError> for SessionRefused {
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
+    audit: Arc<Audit>,
     users: Arc<dyn UserStore>,
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
@@ -164,6 +166,7 @@ impl Sessions {
         Self {
             store: deps.storage.sessions.clone(),
             keys: deps.storage.keys.clone(),
+            audit: deps.audit.clone(),
             users: deps.storage.users.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
@@ -254,6 +257,14 @@ impl Sessions {
     /// The task that writes recorded uses to storage until this `Sessions` is dropped.
     pub(crate) fn recorder(&self) -> Recorder {
         self.activity.recorder(&self.keys)
+    }
+
+    /// Ends the session of a user who logs out. Ending an absent session is not an error.
+    pub async fn log_out(&self, session: &Session) -> Result<(), StorageError> {
+        let Some(user) = &session.user else { return self.end(&session.id).await };
+        let event = self.audit.event(Act::LoggedOut).about(user);
+        self.keys.delete_recorded(&session.key.value, &[event]).await?;
+        Ok(())
     }
 
     /// Ends a session. Ending an absent session is not an error.

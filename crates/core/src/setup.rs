@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{AccountError, Accounts};
+use crate::audit::{Act, Audit};
 use crate::clock::Clock;
 use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
@@ -62,6 +63,7 @@ pub struct Setup {
     sessions: Arc<Sessions>,
     login: Arc<Login>,
     factors: Arc<Factors>,
+    audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -80,6 +82,7 @@ impl Setup {
             sessions,
             login,
             factors: deps.factors.clone(),
+            audit: deps.audit.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
         }
@@ -127,14 +130,21 @@ impl Setup {
         let secrets = self.accounts.secrets(form.password, Lane::Trusted).await?;
         let value = stored_value(KeyPrefix::Setup, token);
         let guard = Guard::NoAdmin;
+        let audit = [self.audit.event(Act::FirstAdministrator).naming(&user.username)];
         if !self.factors.allows_none() {
-            let effects = Effects { consume: Some(&value), ..Effects::default() };
+            let effects = Effects { consume: Some(&value), audit: &audit, ..Effects::default() };
             let stored = self.accounts.insert(&user, &secrets, guard, effects).await?;
             tracing::warn!(user = %stored.id(), username = ?user.username, "first administrator created");
             return Ok(self.login.admit(stored.id(), door).await?);
         }
         let Door { persist, replaces, visitor, .. } = door;
-        let account = NewAccount { user: &user, secrets: &secrets, token: Some(&value), guard };
+        let account = NewAccount {
+            user: &user,
+            secrets: &secrets,
+            token: Some(&value),
+            guard,
+            audit: &audit,
+        };
         let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let session = self.sessions.begin_with_account(&self.accounts, account, &beginning).await?;
         let id = session.user.as_ref().map(|user| user.id.to_string());

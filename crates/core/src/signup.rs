@@ -6,9 +6,11 @@ mod taken_address;
 use factor::expect_factor;
 use taken_address::check_address;
 
+use std::slice;
 use std::sync::Arc;
 
 use crate::account::{AccountError, AccountForm, Accounts, taken};
+use crate::audit::Act;
 use crate::challenge::TakenAddress;
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
@@ -188,7 +190,9 @@ impl Signup {
         let Door { persist, replaces, visitor, .. } = request.door();
         let beginning = BeginOptions { replaces, persist, visitor, ..BeginOptions::default() };
         let guard = Guard::None;
-        let account = NewAccount { user: &user, secrets: &secrets, token: None, guard };
+        let audit = self.accounts.created(Act::AccountCreated, &user);
+        let audit = slice::from_ref(&audit);
+        let account = NewAccount { user: &user, secrets: &secrets, token: None, guard, audit };
         match self.sessions.begin_with_account(&self.accounts, account, &beginning).await {
             Ok(session) => {
                 let user = session.user.as_ref().map(|user| tracing::field::display(&user.id));
@@ -345,7 +349,8 @@ impl Signup {
         let link =
             self.verification.link_for(user)?.map(|link| (vec![link.key], vec![link.message]));
         let (issue, send) = link.unwrap_or_default();
-        let effects = Effects { issue: &issue, send: &send, ..Effects::default() };
+        let audit = [self.accounts.created(Act::AccountCreated, user)];
+        let effects = Effects { issue: &issue, send: &send, audit: &audit, ..Effects::default() };
         self.accounts.insert(user, secrets, Guard::None, effects).await
     }
 

@@ -2,6 +2,8 @@
 
 mod user;
 
+pub(crate) mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -97,6 +99,7 @@ impl Cli {
                 | Command::Doctor(_)
                 | Command::User(_)
                 | Command::Outbox(_)
+                | Command::Audit(_)
                 | Command::Config(ConfigCommand::Reference),
             )
             | None => inputs,
@@ -134,6 +137,9 @@ pub(crate) enum Command {
     /// Show and retry messages to users that were not sent
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Show and verify the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 impl Default for Command {

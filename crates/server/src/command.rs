@@ -1,5 +1,6 @@
 //! The commands of the command line.
 
+mod audit;
 mod check;
 mod config;
 mod doctor;
@@ -13,12 +14,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use crossauth_core::caller::{Actor, Caller};
 use crossauth_core::clock::Timestamp;
 use crossauth_settings::{Configuration, Inputs, Problems, Program, Settings};
 use tokio::runtime::Builder;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, operator};
 use crate::database::Database;
 use crate::log;
 use crate::process;
@@ -60,11 +62,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
         Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,
-        Command::Outbox(command) => {
-            wait_for(Builder::new_current_thread(), outbox::run(settings, command))?;
-        }
-        Command::User(command) => {
-            wait_for(Builder::new_current_thread(), user::run(settings, command))?;
+        Command::Outbox(command) => by_operator(outbox::run(settings, command))?,
+        Command::User(command) => by_operator(user::run(settings, command))?,
+        Command::Audit(command) => {
+            if !by_operator(audit::run(settings, command))? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -98,6 +101,12 @@ fn wait_for<T>(
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
     threads.enable_all().build().context("cannot start threads")?.block_on(work)
+}
+
+/// Runs a command of the person at the command line, whom the audit log names.
+fn by_operator<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let operator = Caller::new(Actor::Operator { name: operator() });
+    wait_for(Builder::new_current_thread(), operator.run(work))
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ use crossauth_core::secret::ServerSecret;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-pub(crate) use owner::warn_if_foreign;
+pub(crate) use owner::{operator, warn_if_foreign};
 
 /// The data directory, created when first needed.
 #[derive(Debug, Clone)]

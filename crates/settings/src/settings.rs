@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
+use crossauth_core::audit::AuditConfig;
 use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::error::Numbering;
@@ -79,6 +80,8 @@ sections! {
     password_reset: PasswordResetConfig, Application;
     /// Limits of request bodies.
     bodies: BodyLimits, Application;
+    /// The audit log.
+    audit: AuditConfig, Application;
     /// Limits of the server's connections.
     connections: Connections, Server;
     /// Graceful shutdown.
@@ -150,6 +153,7 @@ impl Settings {
             password_policy: self.passwords.policy.clone().for_site(&self.site.config.name),
             signup: self.signup.config.clone(),
             factors: self.factors(),
+            audit: self.audit.clone(),
             ..AuthConfig::new(secret)
         }
     }
@@ -204,6 +208,7 @@ impl Settings {
             .protected_endpoints(self.second_factors.protected.clone())
             .email_verification(self.email_verification.clone())
             .password_reset(self.password_reset.clone())
+            .audit(self.audit.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossauth_core::audit::AuditConfig;
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
 use crossauth_core::email_verification::EmailVerificationConfig;
@@ -80,6 +81,7 @@ pub struct Builder {
     sources: Sources,
     pub(super) email_verification: EmailVerificationConfig,
     pub(super) password_reset: PasswordResetConfig,
+    pub(super) audit: AuditConfig,
     hooks: Hooks,
     pub(super) delivery: Delivery,
     pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
@@ -321,6 +323,7 @@ impl Builder {
             factors,
             email_verification: self.email_verification,
             password_reset: self.password_reset,
+            audit: self.audit,
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)

@@ -1,5 +1,6 @@
-//! Options about the addresses of users, and the fields of the sign-up form.
+//! Options about the addresses of users, the audit log, and the fields of the sign-up form.
 
+use crossauth_core::audit::AuditConfig;
 use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::message::Channel;
@@ -22,6 +23,12 @@ impl Builder {
     /// wherever mail can be sent.
     pub fn password_reset(mut self, config: PasswordResetConfig) -> Self {
         self.password_reset = config;
+        self
+    }
+
+    /// How long the audit log is kept, and which acts need it.
+    pub fn audit(mut self, config: AuditConfig) -> Self {
+        self.audit = config;
         self
     }
 }

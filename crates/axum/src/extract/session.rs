@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use crossauth_core::audit::Act;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::key::{DataChange, Owner};
 use crossauth_core::session::{self, BeginOptions, Begun, NewSession};
@@ -137,7 +138,9 @@ impl Crossauth {
     /// not required.
     pub async fn begin_session(&self, user: &User) -> Result<BeginSession, BeginSessionError> {
         let owner = Owner::User(&user.id);
-        match self.auth().sessions.begin(owner, BeginOptions::default()).await? {
+        let audit = [self.auth().audit.event(Act::LoginSucceeded)];
+        let beginning = BeginOptions { audit: &audit, ..BeginOptions::default() };
+        match self.auth().sessions.begin(owner, beginning).await? {
             Begun::Session(session) => Ok(BeginSession(Arc::new(*session))),
             Begun::Refused(refusal) => Err(refusal.into()),
             Begun::NoSuchUser

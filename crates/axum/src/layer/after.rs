@@ -31,11 +31,13 @@ pub(super) fn finish(info: &RequestInfo, mut response: Response) -> Response {
 
 /// Same as [`finish`], for a request with a session, which the response may end.
 pub(super) async fn finish_with_session(info: &RequestInfo, mut response: Response) -> Response {
-    let change = response.extensions().get::<SessionChange>();
-    let ends = matches!(change, Some(SessionChange::Replace(_) | SessionChange::End));
-    if let Some(id) = info.session_id().filter(|_| ends)
-        && let Err(error) = info.crossauth.auth().sessions.end(id).await
-    {
+    let sessions = &info.crossauth.auth().sessions;
+    let ended = match (response.extensions().get::<SessionChange>(), info.session()) {
+        (Some(SessionChange::End), Some(session)) => sessions.log_out(session).await,
+        (Some(SessionChange::Replace(_)), Some(session)) => sessions.end(&session.id).await,
+        _ => Ok(()),
+    };
+    if let Err(error) = ended {
         response = Failure::from(error).into_response();
     }
     finish(info, response)

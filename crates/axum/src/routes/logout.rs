@@ -75,8 +75,8 @@ async fn end_session(info: &RequestInfo) -> Result<(), Failure> {
              have been removed from this browser",
         ));
     }
-    if let Some(id) = info.session_id() {
-        info.crossauth.auth().sessions.end(id).await?;
+    if let Some(session) = info.session() {
+        info.crossauth.auth().sessions.log_out(session).await?;
         let user = info.user().map(|user| tracing::field::display(&user.id));
         tracing::info!(user, "logged out");
     }

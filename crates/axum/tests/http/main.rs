@@ -16,6 +16,7 @@ mod stale_link;
 mod admin;
 mod application;
 mod attack;
+mod audit;
 mod change_factor2;
 mod change_password;
 mod csrf;

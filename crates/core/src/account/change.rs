@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{AccountError, Accounts, Editor, Role, check_field};
+use crate::audit::{Act, Audit, AuditEvent};
 use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
@@ -161,9 +162,33 @@ impl Accounts {
         if user.admin == Some(true) {
             revoke.push(KeyPrefix::Setup);
         }
-        let effects = Effects { revoke: &revoke, ..Effects::default() };
+        let audit = self.events_of_update(&id, &user);
+        let effects = Effects { revoke: &revoke, audit: &audit, ..Effects::default() };
         let change = Change { user, guard, effects, ..Change::default() };
         self.change_readable(&id, &change).await
+    }
+
+    /// The events of a change: the names of the fields, without their values.
+    fn events_of_update(&self, id: &UserId, update: &UserUpdate) -> Vec<AuditEvent> {
+        let UserUpdate { username, email, admin, extra, .. } = update;
+        let named = [("username", username.is_some()), ("email", *email != Patch::Keep)];
+        let named = named.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name);
+        let fields: Vec<_> = named.chain(extra.keys().map(String::as_str)).collect();
+        let changed = (!fields.is_empty())
+            .then(|| self.audit().event(Act::UserChanged).detail("fields", fields.join(" ")));
+        let role = admin.map(|is_admin| {
+            self.audit().event(if is_admin { Act::UserPromoted } else { Act::UserDemoted })
+        });
+        changed.into_iter().chain(role).map(|event| event.on(id)).collect()
+    }
+
+    pub(super) fn audit(&self) -> &Audit {
+        &self.links.audit
+    }
+
+    /// The event of the creation of an account.
+    pub(crate) fn created(&self, act: Act, user: &NewUser) -> AuditEvent {
+        self.audit().event(act).naming(&user.username)
     }
 
     /// Validates changes at the request of `editor`, without storing them.
@@ -184,10 +209,16 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
     ) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
+        let audit = [self.audit().event(Act::UserDisabled).on(&id)];
         let change = Change {
             event: Some(StateEvent::Disabled),
             guard: Guard::NotTheLastAdmin,
-            effects: Effects { sessions: EndSessions::All, revoke: LINKS, ..Effects::default() },
+            effects: Effects {
+                sessions: EndSessions::All,
+                revoke: LINKS,
+                audit: &audit,
+                ..Effects::default()
+            },
             ..Change::default()
         };
         self.change(&id, &change).await?;
@@ -196,9 +227,11 @@ impl Accounts {
 
     /// Re-enables a disabled account: its state becomes active. Its user must log in again.
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
-        let effects = Effects { sessions: EndSessions::All, revoke: LINKS, ..Effects::default() };
+        let id = self.resolve(account).await?;
+        let (sessions, audit) = (EndSessions::All, [self.audit().event(Act::UserEnabled).on(&id)]);
+        let effects = Effects { sessions, revoke: LINKS, audit: &audit, ..Effects::default() };
         let change = Change { event: Some(StateEvent::Enabled), effects, ..Change::default() };
-        self.change_readable(&self.resolve(account).await?, &change).await
+        self.change_readable(&id, &change).await
     }
 
     /// Ends the sessions of a user: all, or all but one. Works even if the row of the account
@@ -210,9 +243,12 @@ impl Accounts {
     ) -> Result<UserId, AccountError> {
         let kept = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
         let sessions = kept.as_deref().map_or(EndSessions::All, EndSessions::AllBut);
-        let effects = Effects { sessions, ..Effects::default() };
-        let change = Change { effects, ..Change::default() };
         let id = self.resolve(account).await?;
+        let event = self.audit().event(Act::UserSessionsEnded).on(&id);
+        let is_own = event.entry.actor.user() == Some(&id);
+        let audit = [if is_own { self.audit().event(Act::SessionEnded).on(&id) } else { event }];
+        let effects = Effects { sessions, audit: &audit, ..Effects::default() };
+        let change = Change { effects, ..Change::default() };
         self.change(&id, &change).await?;
         Ok(id)
     }
@@ -220,7 +256,9 @@ impl Accounts {
     /// Deletes an account with its sessions and all other keys, even if its row cannot be decoded.
     pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        if self.delete_guarded(&id, Guard::NotTheLastAdmin, &Effects::default()).await? {
+        let audit = [self.audit().event(Act::UserDeleted).on(&id)];
+        let effects = Effects { audit: &audit, ..Effects::default() };
+        if self.delete_guarded(&id, Guard::NotTheLastAdmin, &effects).await? {
             Ok(id)
         } else {
             Err(unrequested_condition("a password guard"))

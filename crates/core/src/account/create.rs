@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::password::ResetMail;
 use super::{AccountError, AccountForm, Accounts, Draft, Role};
+use crate::audit::Act;
 use crate::hooks::Submission;
 use crate::password::Lane;
 use crate::secret::Password;
@@ -84,16 +85,18 @@ impl Accounts {
             (false, true) => UserState::PasswordAndFactor2ResetNeeded,
         };
         user.factor2 = factor2;
+        let audit = [self.created(Act::UserCreated, &user)];
         let Some(password) = password else {
             let link = self.invitation(&user)?;
             let (issue, send) = (slice::from_ref(&link.key), slice::from_ref(&link.message));
-            let effects = Effects { issue, send, ..Effects::default() };
+            let effects = Effects { issue, send, audit: &audit, ..Effects::default() };
             let secrets = UserSecrets::default();
             let created = self.insert(&user, &secrets, Guard::None, effects).await?;
             return Ok((created.regardless_of_state().0, ResetMail::Sent));
         };
         let secrets = self.secrets(password, Lane::Trusted).await?;
-        let created = self.insert(&user, &secrets, Guard::None, Effects::default()).await?;
+        let effects = Effects { audit: &audit, ..Effects::default() };
+        let created = self.insert(&user, &secrets, Guard::None, effects).await?;
         Ok((created.regardless_of_state().0, ResetMail::NotNeeded))
     }
 }

@@ -4,6 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use super::{AccountError, AccountRef, Accounts};
+use crate::audit::Act;
 use crate::email_link::{LinkRequest, NewLink, record_address};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
@@ -48,6 +49,7 @@ impl Accounts {
         }
         let hash = self.hasher.hash(password, Lane::Trusted).await?;
         let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
+        let audit = [self.audit().event(Act::UserPasswordSet).about(&user)];
         let change = Change {
             secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
             event: Some(StateEvent::PasswordSet),
@@ -59,6 +61,7 @@ impl Accounts {
                     KeyPrefix::KnownDevice,
                 ],
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
             ..Change::default()
@@ -81,10 +84,12 @@ impl Accounts {
         let Some(link) = self.reset_link(&user, &address).await? else {
             return Ok(ResetMail::TooMany);
         };
+        let audit = [self.audit().event(Act::UserResetSent).about(&user)];
         let effects = Effects {
             revoke: &[KeyPrefix::PasswordReset],
             issue: slice::from_ref(&link.key),
             send: slice::from_ref(&link.message),
+            audit: &audit,
             ..Effects::default()
         };
         self.change_readable(&user.id, &Change { effects, ..Change::default() }).await?;

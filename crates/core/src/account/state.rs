@@ -4,6 +4,7 @@ use std::slice;
 
 use super::password::ResetMail;
 use super::{AccountError, AccountRef, Accounts};
+use crate::audit::{Act, AuditEvent};
 use crate::key::KeyPrefix;
 use crate::message::MessageKind;
 use crate::storage::{Change, Effects, EndSessions, Guard};
@@ -60,7 +61,7 @@ impl Accounts {
                 self.reset_factor(&user, FactorReset::SetUpAgain).await?
             }
             StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
-                return self.require_reset(&user, event).await;
+                return self.require_reset(&user, event, state).await;
             }
             StateEvent::Activated
             | StateEvent::PasswordChangeRequired
@@ -71,7 +72,9 @@ impl Accounts {
             | StateEvent::TwoFactorTurnedOff
             | StateEvent::PasswordChanged
             | StateEvent::PasswordReset => {
-                let effects = Effects { sessions: EndSessions::All, ..Effects::default() };
+                let audit = [self.state_changed(&user, state)];
+                let sessions = EndSessions::All;
+                let effects = Effects { sessions, audit: &audit, ..Effects::default() };
                 let change = Change { event: Some(event), effects, ..Change::default() };
                 self.change_readable(&user.id, &change).await?
             }
@@ -79,12 +82,19 @@ impl Accounts {
         Ok(SelectedState { user, mail: ResetMail::NotNeeded })
     }
 
+    fn state_changed(&self, user: &User, state: &UserState) -> AuditEvent {
+        let event = self.audit().event(Act::UserStateChanged).about(user);
+        event.detail("from", user.state.as_str()).detail("to", state.as_str())
+    }
+
     /// Demands a new password by e-mail, and perhaps a new second factor.
     async fn require_reset(
         &self,
         user: &User,
         event: StateEvent,
+        state: &UserState,
     ) -> Result<SelectedState, AccountError> {
+        let audit = [self.state_changed(user, state)];
         let address = self.reset_address(user)?;
         let link = self.reset_link(user, &address).await?;
         let mut revoke = vec![KeyPrefix::PasswordReset, KeyPrefix::KnownDevice];
@@ -103,6 +113,7 @@ impl Accounts {
                 revoke: &revoke,
                 issue: link.as_ref().map_or(&[], |link| slice::from_ref(&link.key)),
                 send: link.as_ref().map_or(&[], |link| slice::from_ref(&link.message)),
+                audit: &audit,
                 ..Effects::default()
             },
         };
@@ -132,6 +143,8 @@ impl Accounts {
             }
             FactorReset::Remove => (StateEvent::Factor2Removed, Patch::Clear, "removed"),
         };
+        let audit =
+            [self.audit().event(Act::UserFactorReset).about(&user).detail("action", action)];
         let what = [("action", action.into())];
         let notice = self.notices.compose(MessageKind::SecondFactorChanged, &user, &what)?;
         let change = Change {
@@ -143,6 +156,7 @@ impl Accounts {
                 sessions: EndSessions::All,
                 revoke: &OF_FACTOR,
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
         };
@@ -154,8 +168,10 @@ impl Accounts {
         &self,
         account: impl Into<AccountRef<'_>>,
     ) -> Result<(), AccountError> {
-        let effects = Effects { revoke: &[KeyPrefix::KnownDevice], ..Effects::default() };
         let id = self.resolve(account).await?;
+        let audit = [self.audit().event(Act::UserDevicesForgotten).on(&id)];
+        let revoke = &[KeyPrefix::KnownDevice];
+        let effects = Effects { revoke, audit: &audit, ..Effects::default() };
         self.change(&id, &Change { effects, ..Change::default() }).await?;
         Ok(())
     }

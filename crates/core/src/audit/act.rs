@@ -56,7 +56,7 @@ acts! {
     ReauthenticationSucceeded = "reauthentication.succeeded",
     /// A logged-in user gave a wrong password.
     ReauthenticationFailed = "reauthentication.failed",
-    /// A user ended one of their sessions.
+    /// A user ended sessions of their own.
     SessionEnded = "session.ended",
     /// A person signed up.
     AccountCreated = "account.created",

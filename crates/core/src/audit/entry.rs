@@ -7,6 +7,7 @@ use crate::caller::{Actor, Caller};
 use crate::clock::Timestamp;
 use crate::crypto::{hash, random_token};
 use crate::random::Random;
+use crate::storage::StoredUser;
 use crate::user::{User, UserId};
 
 /// Maximum length of a recorded text of a client, in characters.
@@ -160,8 +161,19 @@ impl AuditEvent {
     /// Names the account that it is about.
     #[must_use]
     pub fn about(self, user: &User) -> Self {
-        let name = Value::from(user.username.as_str());
-        self.on(&user.id).personal("username", name)
+        self.on(&user.id).naming(&user.username)
+    }
+
+    /// Names an account that has not been checked yet.
+    #[must_use]
+    pub(crate) fn about_stored(self, user: &StoredUser) -> Self {
+        self.on(user.id()).naming(user.username())
+    }
+
+    /// Names an account that is being created. The store adds its id.
+    #[must_use]
+    pub(crate) fn naming(self, username: &str) -> Self {
+        self.personal("username", username.into())
     }
 
     /// Names the account that it is about by its id alone.

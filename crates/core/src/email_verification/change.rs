@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{EmailVerification, Verified, done, event_of};
+use crate::audit::Act;
 use crate::clock::Timestamp;
 use crate::email_link::{LinkError, LinkRequest, ValidLink, record_address};
 use crate::factor::email;
@@ -124,6 +125,7 @@ impl EmailVerification {
     ) -> Result<Verified, LinkError> {
         let old_email = email(user);
         let Sequel { issue, send } = self.sequel(user, address).await?;
+        let audit = [self.links.audit.event(Act::EmailChanged).about(user)];
         let change = Change {
             user: UserUpdate { email: Patch::Set(address.to_owned()), ..UserUpdate::default() },
             event: event_of(user),
@@ -132,6 +134,7 @@ impl EmailVerification {
                 revoke: REVOKED,
                 issue: &issue,
                 send: &send,
+                audit: &audit,
                 ..Effects::default()
             },
             ..Change::default()
@@ -194,6 +197,7 @@ impl EmailVerification {
     pub async fn restore(&self, token: &str, visitor: Visitor<'_>) -> Result<User, LinkError> {
         let (link, address) = self.find_restore(token, visitor).await?;
         let event = self.offers_reset.then_some(StateEvent::PasswordResetRequired);
+        let audit = [self.links.audit.event(Act::EmailRestored).about_stored(&link.user)];
         let change = Change {
             user: UserUpdate { email: Patch::Set(address), ..UserUpdate::default() },
             event,
@@ -201,6 +205,7 @@ impl EmailVerification {
                 consume: Some(&link.key.value),
                 sessions: EndSessions::All,
                 revoke: REVOKED_BY_RESTORING,
+                audit: &audit,
                 ..Effects::default()
             },
             ..Change::default()

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{Begun, Enrolment, EnrolmentError};
+use crate::audit::{Act, AuditEvent};
 use crate::challenge::{Accepted, Account, Judged, PendingFactor, Reason, Rejection};
 use crate::factor::Purpose;
 use crate::key::{Key, KeyPrefix, Slot};
@@ -110,6 +111,10 @@ impl Enrolment {
         let factor = &slot.pending.factor2;
         let (user, secrets) = (self.user_update(slot), self.secrets(account, accepted)?);
         let notice = self.notice(slot.reason, &account.user, Some(factor))?;
+        let mut audit = vec![self.event(&account.user, Some(factor))];
+        if logs_in && slot.reason != Reason::Change {
+            audit.push(self.challenges.audit.event(Act::LoginSucceeded).about(&account.user));
+        }
         let replaced = Replaced::from(&attempt.session.id).stored_value();
         let change = Change {
             user,
@@ -124,6 +129,7 @@ impl Enrolment {
                 must_replace: true,
                 issue: &issued.all(),
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
         };
@@ -198,6 +204,10 @@ impl Enrolment {
             keys: Vec::new(),
         };
         let notice = self.notice(reason, &account.user, None)?;
+        let mut audit = vec![self.event(&account.user, None)];
+        if reason != Reason::Change {
+            audit.push(self.challenges.audit.event(Act::LoginSucceeded).about(&account.user));
+        }
         let replaced = Replaced::from(&session.id).stored_value();
         let change = Change {
             user: UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() },
@@ -211,6 +221,7 @@ impl Enrolment {
                 must_replace: true,
                 issue: &issued.all(),
                 send: notice.as_slice(),
+                audit: &audit,
                 ..Effects::default()
             },
         };
@@ -245,6 +256,13 @@ impl Enrolment {
         }
     }
 
+    /// The event of a change.
+    fn event(&self, user: &User, factor: Option<&FactorName>) -> AuditEvent {
+        let event = self.challenges.audit.event(Act::FactorChanged).about(user);
+        let named = factor.or(user.factor2.as_ref()).map(ToString::to_string);
+        event.detail("action", action(user, factor)).detail("factor", named)
+    }
+
     /// The notice of a change; a sign-up is none.
     fn notice(
         &self,
@@ -255,11 +273,7 @@ impl Enrolment {
         if reason == Reason::Signup {
             return Ok(None);
         }
-        let action = match (&user.factor2, factor) {
-            (_, None) => "removed",
-            (None, Some(_)) => "added",
-            (Some(_), Some(_)) => "changed",
-        };
+        let action = action(user, factor);
         let named = factor.or(user.factor2.as_ref());
         let named = named.and_then(|factor| self.challenges.factors.find(factor));
         let named = named.map(|factor| factor.describe().friendly_name.as_str());
@@ -271,6 +285,15 @@ impl Enrolment {
 impl Issued {
     fn all(&self) -> Vec<Key> {
         self.session.iter().map(|(_, key)| key).chain(&self.keys).cloned().collect()
+    }
+}
+
+/// What is done to the factor of a user.
+fn action(user: &User, factor: Option<&FactorName>) -> &'static str {
+    match (&user.factor2, factor) {
+        (_, None) => "removed",
+        (None, Some(_)) => "added",
+        (Some(_), Some(_)) => "changed",
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Begun, Enrolment, EnrolmentError, LIFETIME};
 use crate::challenge::{Made, PendingFactor, Reason, TakenAddress};
 use crate::factor::Purpose;
 use crate::login::Door;
-use crate::session::{NewSession, Persistence};
+use crate::session::{NewSession, Persistence, With};
 use crate::storage::{Change, Changed, Guard, StorageError, StoredUser};
 use crate::user::{FactorName, Patch, Refusal, StateChecks, StateEvent, UserUpdate};
 
@@ -51,7 +51,8 @@ impl Enrolment {
             persist: door.persist.map(|persist| persist == Persistence::Persistent),
             bound: None,
         };
-        let session = self.login.wait_in_new_session(&slot, &send, door, LIFETIME).await?;
+        let with = With { send: &send, ..With::default() };
+        let session = self.login.wait_in_new_session(&slot, with, door, LIFETIME).await?;
         let next = account.user.state.after(StateEvent::TwoFactorSetUp);
         let refusal = next.and_then(|state| state.refusal(StateChecks::ALL));
         Ok(Ok(SignupFactor {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Door, Login, LoginError, LoginOutcome};
+use crate::audit::Act;
 use crate::challenge::{Account, FactorChange, PasswordChange, Required};
 use crate::key::{DataChange, KeyData, Owner};
 use crate::session::{BeginOptions, Begun, NewSession, Session};
@@ -84,8 +85,9 @@ impl Login {
             Refusal::PasswordChangeNeeded => {
                 let account = self.challenges.open(found.clone())?;
                 let change = DataChange::slot(&PasswordChange(self.required(&account)));
-                let session = self.begin_anonymous(change.map_err(StorageError::bug)?, door);
-                Ok(Some(LoginOutcome::PasswordChange(session.await?)))
+                let change = change.map_err(StorageError::bug)?;
+                let session = self.begin_anonymous(change, &account, door).await?;
+                Ok(Some(LoginOutcome::PasswordChange(session)))
             }
             Refusal::Factor2ResetNeeded => {
                 let account = self.challenges.open(found.clone())?;
@@ -94,7 +96,12 @@ impl Login {
             Refusal::NotActive
             | Refusal::EmailNotVerified
             | Refusal::TwoFactorIncomplete
-            | Refusal::PasswordResetNeeded => Ok(Some(LoginOutcome::Refused(refusal))),
+            | Refusal::PasswordResetNeeded => {
+                let event = self.audit().event(Act::LoginRefused).about_stored(found);
+                let event = event.detail("reason", refusal.to_string());
+                self.audit().record(event).await?;
+                Ok(Some(LoginOutcome::Refused(refusal)))
+            }
         }
     }
 
@@ -112,7 +119,8 @@ impl Login {
             return Ok(Some(LoginOutcome::Refused(Refusal::Factor2ResetNeeded)));
         }
         let change = DataChange::slot(&FactorChange(self.required(account)));
-        let session = self.begin_anonymous(change.map_err(StorageError::bug)?, door).await?;
+        let change = change.map_err(StorageError::bug)?;
+        let session = self.begin_anonymous(change, account, door).await?;
         Ok(Some(LoginOutcome::FactorReset(session)))
     }
 
@@ -128,14 +136,23 @@ impl Login {
     async fn begin_anonymous(
         &self,
         change: DataChange,
+        account: &Account,
         door: Door<'_>,
     ) -> Result<Box<NewSession>, LoginError> {
+        let audit = [self.audit().event(Act::LoginFirstFactor).about(&account.user)];
         let kept = door.replaces.map(|old| old.application_data()).unwrap_or_default();
         let data = KeyData::from_object(&kept).changed(&[change]).map_err(StorageError::bug)?;
         let lifetime = Some(LIFETIME);
         let Door { replaces, visitor, persist, .. } = door;
-        let beginning =
-            BeginOptions { replaces, lifetime, persist, visitor, data, ..BeginOptions::default() };
+        let beginning = BeginOptions {
+            replaces,
+            lifetime,
+            persist,
+            visitor,
+            data,
+            audit: &audit,
+            ..BeginOptions::default()
+        };
         match self.sessions.begin(Owner::Anonymous, beginning).await? {
             Begun::Session(session) => Ok(session),
             Begun::NoSuchUser

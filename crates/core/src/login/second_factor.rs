@@ -1,11 +1,13 @@
 //! The second step of a login: begin, complete, send again, cancel.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::{Door, Login, LoginError, LoginOutcome};
+use crate::audit::Act;
 use crate::challenge::{
     Accepted, Account, Judged, Made, MakeError, PendingFactor, Reason, Rejection, Resent,
 };
@@ -128,6 +130,10 @@ impl Login {
         let device = attempt.remember.and_then(|name| self.devices.make(Some(name)));
         let remembered = attempt.remember.filter(|_| device.is_some());
         let send = self.notices_of_login(account, accepted, remembered).await?;
+        let mut audit = self.challenges.events_of(Act::LoginSucceeded, &account.user, accepted);
+        if device.is_some() {
+            audit.push(self.audit().event(Act::DeviceRemembered).about(&account.user));
+        }
         let beginning = BeginOptions {
             replaces: Some(Replaced::new(&attempt.session.id, &attempt.session.key)),
             must_replace: true,
@@ -136,6 +142,7 @@ impl Login {
             revoke: &[KeyPrefix::PasswordReset],
             issue: device.as_ref().map_or(&[], |(_, key)| std::slice::from_ref(key)),
             send: &send,
+            audit: &audit,
             persist: attempt.persist.or_else(|| slot.persistence()),
             ..BeginOptions::default()
         };
@@ -149,6 +156,7 @@ impl Login {
             }
             Begun::AlreadyUsed => {
                 tracing::warn!(%user, "a code was presented again, or never existed");
+                self.challenges.record_wrong_code(&account.user, Purpose::Login).await?;
                 SecondFactorOutcome::Rejected(Rejection::Wrong)
             }
             Begun::NoSuchUser | Begun::CredentialsChanged | Begun::SessionGone => {
@@ -223,7 +231,9 @@ impl Login {
             persist: door.persist.map(|persist| persist == Persistence::Persistent),
             bound: None,
         };
-        let session = self.wait(&slot, &send, door).await?;
+        let event = self.audit().event(Act::LoginFirstFactor).about(&account.user);
+        let with = With { send: &send, audit: slice::from_ref(&event), ..With::default() };
+        let session = self.wait(&slot, with, door).await?;
         let factor = slot.pending.factor2;
         let needed = SecondFactorNeeded { session, factor, shown };
         Ok(Some(LoginOutcome::SecondFactor(Box::new(needed))))
@@ -233,25 +243,24 @@ impl Login {
     async fn wait(
         &self,
         slot: &PendingFactor,
-        send: &[Message],
+        with: With<'_>,
         door: Door<'_>,
     ) -> Result<Option<Box<NewSession>>, StorageError> {
         if let Some(id) = door.replaces.and_then(|old| old.users_session()) {
             let change = DataChange::slot(slot).map_err(StorageError::bug)?;
-            let with = With { send, ..With::default() };
             if updated(self.sessions.change(id, &[change], with).await)?.is_some() {
                 return Ok(None);
             }
             // It ended in this moment.
         }
-        self.wait_in_new_session(slot, send, door, LIFETIME).await.map(Some)
+        self.wait_in_new_session(slot, with, door, LIFETIME).await.map(Some)
     }
 
     /// Stores what waits for a factor in a new anonymous session, which replaces the present one.
     pub(crate) async fn wait_in_new_session(
         &self,
         slot: &PendingFactor,
-        send: &[Message],
+        with: With<'_>,
         door: Door<'_>,
         lifetime: Duration,
     ) -> Result<Box<NewSession>, StorageError> {
@@ -261,7 +270,8 @@ impl Login {
         let beginning = BeginOptions {
             replaces: door.replaces,
             visitor: door.visitor,
-            send,
+            send: with.send,
+            audit: with.audit,
             lifetime: Some(lifetime),
             data,
             ..BeginOptions::default()

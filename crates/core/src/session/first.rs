@@ -5,6 +5,7 @@ use std::slice;
 use super::begin::ID_ATTEMPTS;
 use super::{BeginOptions, NewSession, Sessions};
 use crate::account::{AccountError, Accounts};
+use crate::audit::AuditEvent;
 use crate::key::Owner;
 use crate::storage::{Effects, Guard, StorageError};
 use crate::user::{NewUser, StateChecks, UserSecrets};
@@ -17,6 +18,8 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) token: Option<&'a str>,
     /// The condition of its creation.
     pub(crate) guard: Guard<'a>,
+    /// The events of its creation.
+    pub(crate) audit: &'a [AuditEvent],
 }
 
 impl Sessions {
@@ -40,6 +43,7 @@ impl Sessions {
                 revoke: beginning.revoke,
                 replaces: replaces.as_deref(),
                 issue: slice::from_ref(&key),
+                audit: account.audit,
                 ..Effects::default()
             };
             match accounts.insert(account.user, account.secrets, account.guard, effects).await {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::client::Client;
 use super::{Session, Sessions, last_use};
+use crate::audit::{Act, AuditEvent};
 use crate::clock::Timestamp;
 use crate::crypto::{equal, hash};
 use crate::key::{Key, KeyPrefix};
@@ -61,7 +62,9 @@ impl Sessions {
         let found = find(self.keys_beside(session).await?, id);
         let Some(key) = found else { return Ok(EndedSession::NotFound) };
         // Of concurrent requests, each that found it reports that it has ended.
-        self.keys.delete(&key.value).await?;
+        let event = self.audit.event(Act::SessionEnded);
+        let event = session.user.iter().fold(event, AuditEvent::about);
+        self.keys.delete_recorded(&key.value, &[event]).await?;
         let current = key.value == session.key.value;
         Ok(if current { EndedSession::Current } else { EndedSession::Other })
     }
@@ -77,7 +80,10 @@ impl Sessions {
     /// whether there was one.
     pub async fn end_listed_of(&self, user: &UserId, id: &str) -> Result<bool, StorageError> {
         match find(self.keys_of(user).await?, id) {
-            Some(key) => self.keys.delete(&key.value).await,
+            Some(key) => {
+                let event = self.audit.event(Act::UserSessionsEnded).on(user).detail("count", 1);
+                self.keys.delete_recorded(&key.value, &[event]).await
+            }
             None => Ok(false),
         }
     }

@@ -9,7 +9,7 @@ use crate::storage::{SessionUpdate, StorageError, UpdateDataError, Updated, Uses
 use crate::user::{User, UserId};
 
 /// What happens together with a change of the data of a session.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct With<'a> {
     pub(crate) expects: Option<(&'a str, &'a str)>,
     pub(crate) uses: Option<(&'a UserId, &'a Uses)>,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Signup, SignupOutcome, SignupRequest, is_taken};
 use crate::account::AccountError;
+use crate::audit::Act;
 use crate::challenge::TakenAddress;
 use crate::crypto::{random_token, stored_value};
 use crate::email_verification::EmailVerification;
@@ -70,7 +71,8 @@ impl Signup {
         }
         let mut key = Key::permanent(taken.stored_value(), self.clock.now());
         key.data = taken.to_data()?;
-        let effects = Effects { issue: &[key], ..Effects::default() };
+        let audit = [self.accounts.created(Act::AccountCreated, &created)];
+        let effects = Effects { issue: &[key], audit: &audit, ..Effects::default() };
         match self.accounts.insert(&created, secrets, Guard::None, effects).await {
             Ok(stored) => {
                 tracing::info!(user = %stored.id(), "signed up with the address of another account");

@@ -28,6 +28,11 @@ impl StoredUser {
         &self.user.id
     }
 
+    /// The username, for logs.
+    pub(crate) fn username(&self) -> &str {
+        &self.user.username
+    }
+
     /// The password hash; `None` if the user does not log in with a password.
     pub fn password_hash(&self) -> Option<&str> {
         let hash = self.secrets.password.as_deref()?;

@@ -4,6 +4,7 @@
 mod account;
 mod administration;
 mod api_key;
+mod audit_reference;
 mod decoders;
 mod error_reference;
 mod foreign_hash;

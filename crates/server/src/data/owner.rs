@@ -30,6 +30,12 @@ pub(crate) fn warn_if_foreign(paths: &[&Path]) {
     }
 }
 
+/// The user that this process runs as, by name and id.
+pub(crate) fn operator() -> String {
+    let names = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Account { id: geteuid().as_raw(), names: &names }.to_string()
+}
+
 /// Directories of root are not foreign to other users: orchestrators mount volumes that way, and
 /// grant access to a group.
 fn is_foreign(process: u32, owner: u32, is_directory: bool) -> bool {

@@ -1,6 +1,8 @@
 //! The stores on each database.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod audit;
 mod created;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod driver;

@@ -1,5 +1,6 @@
 //! The stores on PostgreSQL, on a server that the tests start.
 
+mod audit;
 mod conformance;
 mod foreign;
 mod opening;

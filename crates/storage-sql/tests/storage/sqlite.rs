@@ -1,6 +1,7 @@
 //! The stores on SQLite.
 
 mod api_key;
+mod audit;
 mod conformance;
 mod durability;
 mod factor;

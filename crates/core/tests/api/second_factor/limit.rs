@@ -108,7 +108,8 @@ async fn m5_guess_is_counted_before_it_is_judged() {
     site.storage.take_calls();
     let wrong = otp(&site.wrong_code(&bob.phone));
     site.second_step(&waiting, &wrong).await;
-    assert_eq!(site.storage.take_calls(), ["users.find_by_id", "attempts.charge"]);
+    let calls = ["users.find_by_id", "attempts.charge", "audit.append"];
+    assert_eq!(site.storage.take_calls(), calls);
     let outcome = site.second_step(&waiting, &otp(&site.code(&bob.phone))).await;
     assert!(is_logged_in(&outcome));
     let calls = ["users.find_by_id", "attempts.charge", "sessions.start", "attempts.refund"];
