@@ -68,7 +68,12 @@ fn texts() -> Vec<PathBuf> {
     let mut texts: Vec<_> =
         ["rs", "md", "toml", "html", "css", "js"].into_iter().flat_map(of).collect();
     for script in fs::read_dir(root().join("scripts")).unwrap() {
-        texts.push(script.unwrap().path());
+        let path = script.unwrap().path();
+        if path.is_dir() {
+            texts.extend(files(&path, "py"));
+        } else {
+            texts.push(path);
+        }
     }
     texts
 }
