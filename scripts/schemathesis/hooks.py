@@ -1,7 +1,8 @@
 """Authenticates the requests of schemathesis as one role; loaded by run.py.
 
 A session ends when a request logs out, or changes or deletes its account. Then the role gets another
-account, so that the requests after it are authenticated too.
+account, so that the requests after it are authenticated too. It also gets another account, and
+another address, after some requests: too many wrong codes and links are refused.
 """
 
 import itertools
@@ -16,6 +17,8 @@ ROLE = os.environ["CROSSAUTH_ROLE"]
 URL = os.environ["CROSSAUTH_URL"]
 PASSWORD = "Correct-Horse-7"
 HEADER = "X-CROSSAUTH-CSRF"
+# How many requests an account sends.
+REQUESTS = 50
 # Names of fields with a password, which are right in about half of the requests.
 PASSWORDS = ["password", "old_password"]
 
@@ -27,8 +30,12 @@ class Client:
     """A session of a new account, or none, with its CSRF token."""
 
     def __init__(self):
+        number = next(numbers)
+        self.name = f"{ROLE}{number}"
+        self.address = f"10.{sum(ROLE.encode()) % 250}.{number // 250}.{number % 250 + 1}"
+        self.requests = 0
         self.http = requests.Session()
-        self.name = f"{ROLE}{next(numbers)}"
+        self.http.headers["X-Forwarded-For"] = self.address
         if ROLE != "anonymous":
             add_account(self.name)
             self.post("login", {"username": self.name, "password": PASSWORD})
@@ -69,11 +76,13 @@ def new_account():
 class Authentication:
     def get(self, case, context):
         global client
-        client = client or Client()
+        if client is None or client.requests == REQUESTS:
+            client = Client()
+        client.requests += 1
         return client
 
     def set(self, case, data, context):
-        case.headers = {**(case.headers or {}), HEADER: data.token}
+        case.headers = {**(case.headers or {}), HEADER: data.token, "X-Forwarded-For": data.address}
         case.cookies = {**(case.cookies or {}), **data.http.cookies.get_dict()}
         if isinstance(case.body, dict) and zlib.crc32(repr(case.body).encode()) % 2:
             for name in PASSWORDS:

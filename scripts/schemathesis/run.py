@@ -24,6 +24,8 @@ AT_ONCE = 2
 SETTINGS = {
     "DEV": "true",
     "ADMIN_ENDPOINTS": "true",
+    # Each account has an address of its own, so that limits of an address do not hide the rest.
+    "LIMITS_TRUSTED_PROXIES": "127.0.0.1",
     "FACTOR2_ALLOWED": "none,totp,email,dummyFactor2",
     "FACTOR2_DANGER_DUMMY_CODE": "123456",
     "PASSWORD_ARGON2_MEMORY": "8KiB",
