@@ -54,6 +54,10 @@ pages! {
     "pages.resetpassword": reset_password, "RESET_PASSWORD_PAGE";
     /// The file of the page `emailverified`.
     "pages.emailverified": email_verified, "EMAIL_VERIFIED_PAGE";
+    /// The file of the page `admin/selectuser`.
+    "pages.admin_selectuser": admin_select_user, "ADMIN_SELECT_USER_PAGE";
+    /// The file of the page `admin/createuser`.
+    "pages.admin_createuser": admin_create_user, "ADMIN_CREATE_USER_PAGE";
     /// The file of the error page.
     "pages.error": error, "ERROR_PAGE";
 }
@@ -61,7 +65,7 @@ pages! {
 impl PageFiles {
     /// The files by the name of the page.
     pub(crate) fn by_page(&self) -> BTreeMap<String, String> {
-        let page = |key: &str| key.trim_start_matches("pages.").to_owned();
+        let page = |key: &str| key.trim_start_matches("pages.").replace("admin_", "admin/");
         self.all().map(|(key, file)| (page(key), file.clone())).collect()
     }
 
@@ -72,5 +76,18 @@ impl PageFiles {
             let reason = "there is no such file in the directory `templates`";
             rules.require(exists, &[key, "templates"], reason);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_administration_are_in_a_folder() {
+        let file = || Some("a.njk".to_owned());
+        let files = PageFiles { login: file(), admin_select_user: file(), ..PageFiles::default() }
+            .by_page();
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["admin/selectuser", "login"]);
     }
 }

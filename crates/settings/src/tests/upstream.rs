@@ -88,6 +88,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("REQUEST_PASSWORD_RESET_PAGE", "pages.requestpasswordreset", "a.njk"),
     ("RESET_PASSWORD_PAGE", "pages.resetpassword", "a.njk"),
     ("EMAIL_VERIFIED_PAGE", "pages.emailverified", "a.njk"),
+    ("ADMIN_SELECT_USER_PAGE", "pages.admin_selectuser", "a.njk"),
+    ("ADMIN_CREATE_USER_PAGE", "pages.admin_createuser", "a.njk"),
     ("ERROR_PAGE", "pages.error", "a.njk"),
     ("USER_TABLE", "database.user_table", "people"),
     ("USER_SECRETS_TABLE", "database.secrets_table", "people"),
