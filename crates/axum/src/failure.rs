@@ -14,7 +14,7 @@ use crossauth_core::csrf::CsrfError;
 use crossauth_core::error::{ErrorBody, ErrorCode};
 use crossauth_core::form::FieldMessages;
 use crossauth_core::reauthentication::PasswordRejection;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::next::NextPath;
 use crate::page::Page;
@@ -39,6 +39,8 @@ struct Details {
     messages: Vec<String>,
     fields: FieldMessages,
     retry_after: Option<u32>,
+    /// The `WWW-Authenticate` header.
+    challenge: Option<HeaderValue>,
     remedy: Remedy,
     /// The page to which the remedy of an unsafe request leads back.
     page: Option<NextPath>,
@@ -82,6 +84,7 @@ impl Failure {
             messages: Vec::new(),
             fields: FieldMessages::default(),
             retry_after: None,
+            challenge: None,
             remedy: Remedy::None,
             page: None,
             csrf: None,
@@ -133,6 +136,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
+        self
+    }
+
+    /// Sets the `WWW-Authenticate` header (RFC 9110 section 11.6.1).
+    #[must_use]
+    pub(crate) fn with_challenge(mut self, challenge: &str) -> Self {
+        self.0.challenge = HeaderValue::from_str(challenge).ok();
         self
     }
 
@@ -251,6 +261,10 @@ impl Failure {
 
     pub(crate) fn retry_after(&self) -> Option<u32> {
         self.0.retry_after
+    }
+
+    pub(crate) fn challenge(&self) -> Option<&HeaderValue> {
+        self.0.challenge.as_ref()
     }
 
     pub(crate) fn remedy(&self) -> Remedy {

@@ -71,6 +71,9 @@ pub(crate) enum CsrfCheck {
 
 /// The part of the CSRF check that does not need the body.
 pub(crate) fn check_before_body(info: &RequestInfo, parts: &Parts) -> Result<CsrfCheck, CsrfError> {
+    if info.is_exempt_from_csrf() {
+        return Ok(CsrfCheck::Passed);
+    }
     if info.request_origin == RequestOrigin::CrossOrigin {
         return Err(CsrfError::CrossSite);
     }

@@ -23,7 +23,8 @@
 //!
 //! [`Crossauth::mount`] adds the routes (`routes.rs` has them all in one table) and wraps the
 //! application in the layer that checks sessions. The argument types of a handler specify who may
-//! call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; [`CsrfForm`] and
+//! call it: [`CurrentUser`], `Option<CurrentUser>`, [`Admin`], [`Session`]; [`AnyUser`], [`ApiKey`] and [`Scoped`] accept API
+//! keys, too; [`CsrfForm`] and
 //! [`CsrfChecked`] require a CSRF token. Extractors of the application reject with [`Rejection`].
 //!
 //! To add an endpoint: a use case in `crossauth-core`, a handler in `routes/<noun>.rs` that calls
@@ -64,8 +65,8 @@ pub use crossauth::{
     ProtectedEndpoints, RequestConfig, SiteConfig,
 };
 pub use extract::{
-    Admin, BeginSession, BeginSessionError, CsrfChecked, CsrfForm, CsrfToken, CurrentUser,
-    EndSession, FreshUser, Session,
+    Admin, AnyUser, ApiKey, BeginSession, BeginSessionError, CsrfChecked, CsrfForm, CsrfToken,
+    CurrentUser, EndSession, FreshUser, HasScopes, KeyScope, Scoped, Session,
 };
 pub use layer::{CrossauthFuture, CrossauthLayer, CrossauthService};
 pub use next::{ForeignTarget, NextPath};

@@ -127,6 +127,17 @@ fn operation(crossauth: &Crossauth, route: &Route, description: Description) -> 
     let Description { summary, takes, mut returns, mut fails, query, demands_factor } = description;
     let has_factors = crossauth.auth().factors.any();
     let may_need_factor = has_factors && (demands_factor || route.may_need_factor(crossauth));
+    if crossauth.auth().api_keys.config().enabled {
+        // Of a request with a key, which is checked on every route.
+        for code in [ErrorCode::InvalidKey, ErrorCode::Expired] {
+            fails.entry(401).or_default().insert(code.name().to_owned());
+        }
+        fails.entry(400).or_default().insert(ErrorCode::BadRequest.name().to_owned());
+        if route.access().accepts_keys() {
+            let code = ErrorCode::InsufficientScope;
+            fails.entry(code.http_status()).or_default().insert(code.name().to_owned());
+        }
+    }
     for (status, code) in common_failures(route, may_need_factor) {
         fails.entry(status.as_u16()).or_default().insert(code.name().to_owned());
     }
@@ -143,7 +154,7 @@ fn operation(crossauth: &Crossauth, route: &Route, description: Description) -> 
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": summary,
-        "security": security(route),
+        "security": security(crossauth, route),
         "responses": responses,
     });
     if let Some(schema) = takes {
@@ -218,7 +229,10 @@ fn common_failures(route: &Route, may_need_factor: bool) -> Vec<(StatusCode, Err
 }
 
 /// The alternatives of which a request needs one.
-fn security(route: &Route) -> Value {
+fn security(crossauth: &Crossauth, route: &Route) -> Value {
+    if route.access().accepts_keys() && crossauth.auth().api_keys.config().enabled {
+        return json!([{ "session": [], "csrf": [] }, { "apiKey": [] }]);
+    }
     match (route.access().needs_user(), route.access().needs_csrf_token()) {
         (false, false) => json!([]),
         (true, false) => json!([{ "session": [] }]),
@@ -236,6 +250,11 @@ fn security_schemes(crossauth: &Crossauth) -> Value {
             "cookie",
             &config.csrf_cookie.name,
             "Set by `api/getcsrftoken`, for requests without a session.",
+        ),
+        "apiKey": scheme(
+            "header",
+            "Authorization",
+            &format!("`{} ` and the token of a key.", crossauth.auth().api_keys.config().scheme),
         ),
         "csrf": scheme(
             "header",

@@ -1,5 +1,6 @@
 //! The context of a request: credential, visitor, origin, and the surface of its response.
 
+pub(crate) mod api_key;
 mod csrf;
 
 use std::borrow::Cow;
@@ -7,6 +8,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OriginalUri};
+use crossauth_core::api_key::CheckedApiKey;
 use crossauth_core::caller::{self, Actor, Caller, CallerSource};
 use crossauth_core::csrf::{CsrfError, Token};
 use crossauth_core::error::ErrorCode;
@@ -26,6 +28,7 @@ use crate::rejection::Rejection;
 use crate::request_id::{RequestId, RequestScope};
 use crate::visitor::Visitor;
 
+use api_key::KeyCredential;
 pub(crate) use csrf::CsrfState;
 
 /// The context of a request, set by the layer in the request's extensions. Cheap to clone.
@@ -49,6 +52,8 @@ pub(crate) struct RequestInfoInner {
     pub(crate) request_origin: RequestOrigin,
     /// Set when the request has been authenticated; anonymous without.
     credential: OnceLock<Credential>,
+    /// Whether our route accepts API keys; not set on routes of the application.
+    accepts_keys: OnceLock<bool>,
     /// Whether the request has more than one session cookie, so none is accepted.
     pub(crate) duplicate_session_cookie: bool,
     csrf: CsrfState,
@@ -57,12 +62,13 @@ pub(crate) struct RequestInfoInner {
 /// How a caller identifies itself.
 ///
 /// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and [`Session`](crate::Session)
-/// accept [`Credential::Session`] only. API keys and access tokens become variants of their own
-/// with extractors of their own, so that existing handlers do not accept them.
-#[expect(clippy::large_enum_variant, reason = "one for each request, in the Arc of its info")]
+/// accept [`Credential::Session`] only. API keys have extractors of their own, so that other
+/// handlers do not accept them; access tokens become one more variant.
 pub(crate) enum Credential {
     /// A session cookie. Browsers send it automatically, so unsafe requests need a CSRF token.
     Session(Session),
+    /// An API key in the `Authorization` header, which browsers do not send automatically.
+    ApiKey(KeyCredential),
     /// A session cookie that was refused. The request is anonymous, and the response removes the
     /// cookie.
     Refused,
@@ -151,6 +157,7 @@ impl RequestInfo {
             visitor,
             request_origin,
             credential: OnceLock::new(),
+            accepts_keys: OnceLock::new(),
             duplicate_session_cookie: cookies.session == CookieValue::Ambiguous,
             csrf: CsrfState::new(cookies.csrf),
             crossauth: crossauth.clone(),
@@ -160,8 +167,14 @@ impl RequestInfo {
 
 impl CallerSource for RequestInfoInner {
     fn caller(&self) -> Caller {
-        let user = self.user();
-        let actor = user.map_or(Actor::Anonymous, |user| Actor::User { id: user.id.clone() });
+        let user = self.any_user();
+        let actor = match (self.api_key(), user) {
+            (Some(CheckedApiKey { key, .. }), _) => {
+                Actor::ApiKey { key: key.id.clone(), owner: key.owner.clone() }
+            }
+            (None, Some(user)) => Actor::User { id: user.id.clone() },
+            (None, None) => Actor::Anonymous,
+        };
         Caller {
             actor,
             username: user.map(|user| user.username.clone()),
@@ -182,8 +195,41 @@ impl RequestInfoInner {
     pub(crate) fn session(&self) -> Option<&Session> {
         match self.credential.get() {
             Some(Credential::Session(session)) => Some(session),
-            Some(Credential::Refused | Credential::Foreign) | None => None,
+            Some(Credential::ApiKey(_) | Credential::Refused | Credential::Foreign) | None => None,
         }
+    }
+
+    /// The API key of the request.
+    pub(crate) fn api_key(&self) -> Option<&CheckedApiKey> {
+        match self.credential.get() {
+            Some(Credential::ApiKey(key)) => Some(&key.checked),
+            Some(Credential::Session(_) | Credential::Refused | Credential::Foreign) | None => None,
+        }
+    }
+
+    /// The user of the session, or the owner of the API key.
+    pub(crate) fn any_user(&self) -> Option<&User> {
+        match self.api_key() {
+            Some(checked) => checked.user.as_ref(),
+            None => self.user(),
+        }
+    }
+
+    /// Records that one of our routes handles the request, and whether it accepts API keys.
+    pub(crate) fn enter_route(&self, accepts_keys: bool) {
+        let _first = self.accepts_keys.set(accepts_keys);
+    }
+
+    /// Whether the request needs no CSRF token: it has an API key and no session, so that no browser
+    /// authenticates it automatically. Of our routes, only those that accept keys are exempt.
+    pub(crate) fn is_exempt_from_csrf(&self) -> bool {
+        let has_only_key = match self.credential.get() {
+            Some(Credential::ApiKey(key)) => !key.has_session && !self.duplicate_session_cookie,
+            Some(Credential::Session(_) | Credential::Refused | Credential::Foreign) | None => {
+                false
+            }
+        };
+        has_only_key && self.accepts_keys.get().copied().unwrap_or(true)
     }
 
     /// Whether the session cookie was refused, so that the response removes it.
@@ -208,6 +254,20 @@ impl RequestInfoInner {
     /// The user of the session, on a route for logged-in users.
     pub(crate) fn require_user(&self) -> Result<&User, Failure> {
         self.user().ok_or_else(Failure::login_needed)
+    }
+
+    /// The user whose profile the request may change: that of the session, or the owner of an API key
+    /// with the scope for it.
+    pub(crate) fn require_profile_editor(&self) -> Result<&User, Failure> {
+        let Some(CheckedApiKey { key, user, .. }) = self.api_key() else {
+            return self.require_user();
+        };
+        let may_edit = self.crossauth.auth().api_keys.may_edit_user(key);
+        match user.as_ref().filter(|_| may_edit) {
+            Some(user) => Ok(user),
+            None => Err(Failure::new(ErrorCode::InsufficientScope)
+                .message("The API key may not change the profile of a user")),
+        }
     }
 
     /// The user of the session, on a route for administrators.
@@ -272,7 +332,12 @@ impl RequestInfoInner {
 
     /// Whether the request has one of our cookies, which browsers send automatically.
     pub(crate) fn carries_our_cookies(&self) -> bool {
-        self.credential.get().is_some() || self.duplicate_session_cookie || self.csrf.has_cookie()
+        let has_session_cookie = match self.credential.get() {
+            Some(Credential::Session(_) | Credential::Refused | Credential::Foreign) => true,
+            Some(Credential::ApiKey(key)) => key.has_session,
+            None => false,
+        };
+        has_session_cookie || self.duplicate_session_cookie || self.csrf.has_cookie()
     }
 
     /// The state of the CSRF cookie and token.
@@ -289,6 +354,9 @@ impl RequestInfoInner {
         headers: &HeaderMap,
         field: Option<&str>,
     ) -> Result<(), CsrfError> {
+        if self.is_exempt_from_csrf() {
+            return Ok(());
+        }
         if self.request_origin == RequestOrigin::CrossOrigin {
             return Err(CsrfError::CrossSite);
         }

@@ -135,6 +135,9 @@ pub(crate) fn failure(info: &RequestInfo, failure: &Failure) -> Response {
     if let Some(seconds) = failure.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if let Some(challenge) = failure.challenge() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+    }
     response
 }
 

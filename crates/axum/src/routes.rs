@@ -6,6 +6,7 @@
 
 mod access;
 pub(crate) mod admin;
+pub(crate) mod api_key;
 pub(crate) mod asset;
 pub(crate) mod change_factor2;
 pub(crate) mod configure_factor2;
@@ -92,7 +93,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/changepassword",       Access::CsrfToken,             async_handler!(password::submit)),
     Route::new(Method::GET,  "updateuser",               Access::LoggedIn,              sync_handler!(profile::show_update)),
     Route::new(Method::POST, "updateuser",               Access::LoggedInWithCsrfToken, async_handler!(profile::update)),
-    Route::new(Method::POST, "api/updateuser",           Access::LoggedInWithCsrfToken, async_handler!(profile::update)),
+    Route::new(Method::POST, "api/updateuser",           Access::ProfileEditor,         async_handler!(profile::update)),
     Route::new(Method::GET,  "deleteuser",               Access::LoggedIn,              sync_handler!(profile::show_delete)),
     Route::new(Method::POST, "deleteuser",               Access::LoggedInWithCsrfToken, async_handler!(profile::delete)).with_factor(),
     Route::new(Method::POST, "api/deleteuser",           Access::LoggedInWithCsrfToken, async_handler!(profile::delete)).with_factor(),
@@ -101,6 +102,14 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new(Method::POST, "api/endsession/{id}",      Access::LoggedInWithCsrfToken, async_handler!(session::end)),
     Route::new(Method::POST, "endothersessions",         Access::LoggedInWithCsrfToken, async_handler!(session::end_others)),
     Route::new(Method::POST, "api/endothersessions",     Access::LoggedInWithCsrfToken, async_handler!(session::end_others)),
+    Route::new(Method::GET,  "apikeys",                 Access::LoggedIn,              async_handler!(api_key::list)).of(Feature::ApiKeys),
+    Route::new(Method::GET,  "api/apikeys",             Access::LoggedIn,              async_handler!(api_key::list)).of(Feature::ApiKeys),
+    Route::new(Method::GET,  "createapikey",            Access::LoggedIn,              sync_handler!(api_key::show_create)).of(Feature::ApiKeys),
+    Route::new(Method::POST, "createapikey",            Access::LoggedInWithCsrfToken, async_handler!(api_key::create)).of(Feature::ApiKeys).with_factor(),
+    Route::new(Method::POST, "api/createapikey",        Access::LoggedInWithCsrfToken, async_handler!(api_key::create)).of(Feature::ApiKeys).with_factor(),
+    Route::new(Method::GET,  "deleteapikey/{id}",       Access::LoggedIn,              async_handler!(api_key::show_delete)).of(Feature::ApiKeys),
+    Route::new(Method::POST, "deleteapikey/{id}",       Access::LoggedInWithCsrfToken, async_handler!(api_key::delete)).of(Feature::ApiKeys),
+    Route::new(Method::POST, "api/deleteapikey/{id}",   Access::LoggedInWithCsrfToken, async_handler!(api_key::delete)).of(Feature::ApiKeys),
     Route::new(Method::GET,  "setup",                    Access::Public,                async_handler!(setup::show)),
     Route::new(Method::POST, "setup",                    Access::CsrfToken,             async_handler!(setup::submit)),
     Route::new(Method::GET,  "api/getcsrftoken",         Access::Public,                sync_handler!(csrf_token::show)),
@@ -183,6 +192,7 @@ pub(crate) fn operations() -> Vec<crate::openapi::Operation> {
         password::operations(),
         profile::operations(),
         session::operations(),
+        api_key::operations(),
         csrf_token::operations(),
         user_for_session_key::operations(),
         openapi::operations(),
@@ -210,6 +220,9 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<profile::UpdateUserPage>(),
     PageEntry::of::<profile::DeleteUserPage>(),
     PageEntry::of::<reauthenticate::ReauthenticatePage>(),
+    PageEntry::of::<api_key::ApiKeysPage>(),
+    PageEntry::of::<api_key::CreateApiKeyPage>(),
+    PageEntry::of::<api_key::DeleteApiKeyPage>(),
     PageEntry::of::<setup::SetupPage>(),
     PageEntry::of::<preview::PreviewPage>(),
     PageEntry::of::<verify_email::VerifyEmailPage>(),

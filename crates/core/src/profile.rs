@@ -168,6 +168,34 @@ impl Profile {
         self.store(&account, draft, waiting).await
     }
 
+    /// Changes the profile of the owner of an API key, who is not asked. What protects the account is
+    /// refused: the e-mail address, with which the password can be reset, and a value on which the
+    /// second factor depends.
+    pub async fn update_by_key(
+        &self,
+        owner: &User,
+        update: ProfileUpdate<'_>,
+    ) -> Result<ProfileChange, AccountError> {
+        let Some(account) = self.parts.challenges.account(&owner.id).await? else {
+            return Ok(ProfileChange::NotLoggedIn);
+        };
+        let ProfileUpdate { fields, submission, .. } = update;
+        let draft = self.draft(&account.user, fields, &submission).await?;
+        let bound = self.parts.challenges.factors.bound_field(&account.user);
+        let bound = bound.filter(|field| changes(&draft, &account.user, field));
+        let refused = match bound {
+            _ if draft.email != Patch::Keep => Some(Field::Email),
+            Some("email") => Some(Field::Email),
+            Some(field) => Some(Field::Extra(field.to_owned())),
+            None => None,
+        };
+        if let Some(field) = refused {
+            let rule = Rule::Custom("cannot be changed with an API key".into());
+            return Err(AccountError::Form(vec![FieldError::new(field, rule)]));
+        }
+        self.store(&account, draft, None).await
+    }
+
     /// Validates the fields that users may set. The address is kept if it does not change.
     async fn draft(
         &self,

@@ -155,13 +155,14 @@ pub mod domain {
 pub use crossauth_axum::testkit;
 #[cfg(feature = "axum")]
 pub use crossauth_axum::{
-    Access, Admin, BaseUrl, BeginSession, BeginSessionError, BodyLimits, BuildError, Builder,
-    Config, CookieConfig, CrossSite, Crossauth, CrossauthFuture, CrossauthLayer, CrossauthService,
-    CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser, EndSession, Endpoint, FieldKind,
-    ForeignTarget, ForwardedHeader, FreshUser, HostPrefix, InvalidBaseUrl, InvalidFormOrigin,
-    NextPath, PageError, ProtectedEndpoints, Proxies, REQUEST_ID, Rejection, RequestConfig,
-    RequestId, RequestScope, Session, SignupField, Site, SiteConfig, Transport, Visitor,
-    account_page, not_found, require_factor,
+    Access, Admin, AnyUser, ApiKey, BaseUrl, BeginSession, BeginSessionError, BodyLimits,
+    BuildError, Builder, Config, CookieConfig, CrossSite, Crossauth, CrossauthFuture,
+    CrossauthLayer, CrossauthService, CsrfChecked, CsrfForm, CsrfIssue, CsrfToken, CurrentUser,
+    EndSession, Endpoint, FieldKind, ForeignTarget, ForwardedHeader, FreshUser, HasScopes,
+    HostPrefix, InvalidBaseUrl, InvalidFormOrigin, KeyScope, NextPath, PageError,
+    ProtectedEndpoints, Proxies, REQUEST_ID, Rejection, RequestConfig, RequestId, RequestScope,
+    Scoped, Session, SignupField, Site, SiteConfig, Transport, Visitor, account_page, not_found,
+    require_factor,
 };
 #[cfg(feature = "mail")]
 pub use crossauth_mail as mail;

@@ -1,6 +1,7 @@
 //! The sections of [`Settings`](crate::Settings): groups of settings, each of which fills one config
 //! struct.
 
+mod api_key;
 mod audit;
 mod connection;
 mod cookie;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
+use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::audit::AuditConfig;
 use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
@@ -78,6 +79,8 @@ sections! {
     email_verification: EmailVerificationConfig, Application;
     /// Reset of passwords by e-mail.
     password_reset: PasswordResetConfig, Application;
+    /// API keys.
+    api_keys: ApiKeyConfig, Application;
     /// Limits of request bodies.
     bodies: BodyLimits, Application;
     /// The audit log.
@@ -154,6 +157,10 @@ impl Settings {
             signup: self.signup.config.clone(),
             factors: self.factors(),
             audit: self.audit.clone(),
+            api_keys: ApiKeyConfig {
+                edit_user_scope: self.site.config.edit_user_scope.clone(),
+                ..self.api_keys.clone()
+            },
             ..AuthConfig::new(secret)
         }
     }
@@ -209,6 +216,7 @@ impl Settings {
             .email_verification(self.email_verification.clone())
             .password_reset(self.password_reset.clone())
             .audit(self.audit.clone())
+            .api_keys(self.api_keys.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

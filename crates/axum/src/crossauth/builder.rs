@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::audit::AuditConfig;
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
@@ -22,7 +23,7 @@ use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Sources};
 
 use super::check::{
-    BuildError, add_host_prefix, admin_prefix, check_cookies, csrf_header, footer_links,
+    BuildError, add_host_prefix, admin_prefix, api_keys, check_cookies, csrf_header, footer_links,
     form_action, prefix, target,
 };
 use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig};
@@ -82,6 +83,7 @@ pub struct Builder {
     pub(super) email_verification: EmailVerificationConfig,
     pub(super) password_reset: PasswordResetConfig,
     pub(super) audit: AuditConfig,
+    pub(super) api_keys: ApiKeyConfig,
     hooks: Hooks,
     pub(super) delivery: Delivery,
     pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
@@ -312,6 +314,7 @@ impl Builder {
         let overrides = Overrides { directory: self.site.templates, files: self.site.page_files };
         let pages = Pages::new(routes::PAGES, overrides)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
+        let api_keys = api_keys(self.api_keys, self.site.edit_user_scope.as_ref())?;
         let policy = self.password_policy.for_site(&self.site.name);
         let factors = self.factors.unwrap_or_else(|| default_factors(self.site.name));
         let auth = AuthConfig {
@@ -324,6 +327,7 @@ impl Builder {
             email_verification: self.email_verification,
             password_reset: self.password_reset,
             audit: self.audit,
+            api_keys,
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)

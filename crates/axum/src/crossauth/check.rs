@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use crossauth_core::AuthConfigError;
+use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::cookie::{CookieOptions, InvalidCookie};
 use crossauth_core::secret::WeakSecret;
 use http::HeaderName;
@@ -40,6 +41,9 @@ pub enum BuildError {
     /// The name of the CSRF header does not begin with `X-`, so it could be a standard header.
     #[error("the name of the CSRF header must begin with X-")]
     CsrfHeader,
+    /// The scheme of API keys is not a name, or is one of another purpose.
+    #[error("the scheme of API keys must be a name such as ApiKey, and not Basic, Bearer or DPoP")]
+    ApiKeyScheme,
     /// Browsers would refuse a cookie with these options.
     #[error(transparent)]
     Cookie(#[from] InvalidCookie),
@@ -144,6 +148,22 @@ pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
 pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
     let name: HeaderName = name.parse().map_err(|_| BuildError::InvalidHeader("csrf_header"))?;
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
+}
+
+/// The configuration of API keys. A scheme of another purpose would make a key of every token.
+pub(super) fn api_keys(
+    config: ApiKeyConfig,
+    edit_user_scope: Option<&String>,
+) -> Result<ApiKeyConfig, BuildError> {
+    let scheme = &config.scheme;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_other =
+        ["basic", "bearer", "dpop", "digest"].iter().any(|it| scheme.eq_ignore_ascii_case(it));
+    if scheme.is_empty() || !scheme.bytes().all(is_name) || is_other {
+        return Err(BuildError::ApiKeyScheme);
+    }
+    let edit_user_scope = edit_user_scope.or(config.edit_user_scope.as_ref()).cloned();
+    Ok(ApiKeyConfig { edit_user_scope, ..config })
 }
 
 pub(super) fn prefix(given: &str) -> Result<String, BuildError> {

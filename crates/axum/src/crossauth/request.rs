@@ -1,5 +1,6 @@
 //! Options of requests.
 
+use crossauth_core::api_key::ApiKeyConfig;
 use ipnet::IpNet;
 
 use super::builder::Builder;
@@ -29,6 +30,12 @@ impl Builder {
     /// application's routes. Each handler must then check the origin of a request.
     pub fn danger_allow_cross_site_requests(mut self) -> Self {
         self.requests.cross_site = CrossSite::DangerAllowed;
+        self
+    }
+
+    /// Whether users can have API keys, and what these may do.
+    pub fn api_keys(mut self, config: ApiKeyConfig) -> Self {
+        self.api_keys = config;
         self
     }
 

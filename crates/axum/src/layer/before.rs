@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::Response;
+use crossauth_core::crypto::StoredValue;
 use crossauth_core::csrf::CsrfError;
 use crossauth_core::session::{SessionId, SessionRefused};
 
@@ -10,6 +11,7 @@ use crate::cookies::RequestCookies;
 use crate::crossauth::{CrossSite, Crossauth};
 use crate::failure::Failure;
 use crate::origin::RequestOrigin;
+use crate::request::api_key::{self, KeyCredential};
 use crate::request::{Credential, RequestInfo};
 
 /// A request whose session was not looked up yet.
@@ -17,23 +19,28 @@ pub(super) struct UnauthenticatedRequest {
     info: RequestInfo,
     /// The id in a session cookie that this server signed.
     session: Option<SessionId>,
+    /// The API key, or why it is not accepted.
+    key: Option<Result<StoredValue, Failure>>,
 }
 
 impl UnauthenticatedRequest {
     pub(super) fn read(crossauth: &Crossauth, request: &Request) -> Self {
         let cookies = RequestCookies::read(request.headers(), crossauth.cookie_names());
         let info = RequestInfo::read(crossauth, request, &cookies);
+        let key = info.scope.enter(|| api_key::in_headers(crossauth, request.headers()));
         let id = cookies.session.value().map(|cookie| crossauth.auth().sessions.read_id(cookie));
         let session = id.transpose().unwrap_or_else(|_| {
             info.scope.enter(|| crossauth.report_foreign_cookie());
-            info.authenticate(Credential::Foreign);
+            if key.is_none() {
+                info.authenticate(Credential::Foreign);
+            }
             None
         });
-        Self { info, session }
+        Self { info, session, key }
     }
 
     pub(super) fn needs_store(&self) -> bool {
-        self.session.is_some()
+        self.session.is_some() || self.key.is_some()
     }
 
     pub(super) fn anonymous(self) -> RequestInfo {
@@ -48,8 +55,8 @@ impl UnauthenticatedRequest {
     ) -> impl Future<Output = Response> {
         let info = self.info.clone();
         info.run(async move {
-            let Self { info, session } = self;
-            match authenticate(&info, session).await.and_then(|()| admit(&info)) {
+            let Self { info, session, key } = self;
+            match authenticate(&info, session, key).await.and_then(|()| admit(&info)) {
                 Ok(()) => {
                     let response = inner(info.clone(), request).await;
                     after::finish_with_session(&info, response).await
@@ -60,14 +67,37 @@ impl UnauthenticatedRequest {
     }
 }
 
-/// Looks the session up. An invalid session makes the request anonymous; a failing store fails the
-/// request.
-async fn authenticate(info: &RequestInfo, session: Option<SessionId>) -> Result<(), Failure> {
-    let Some(id) = session else { return Ok(()) };
-    match info.crossauth.auth().sessions.find_for(id, info.visitor.to_core()).await {
-        Ok(session) => info.authenticate(Credential::Session(session)),
-        Err(SessionRefused::Storage(error)) => return Err(error.into()),
-        Err(refused) => refuse_cookie(info, &refused),
+/// Looks session and API key up. An invalid session makes the request anonymous; an invalid key, one
+/// of another user than the session, and a failing store fail the request.
+async fn authenticate(
+    info: &RequestInfo,
+    session: Option<SessionId>,
+    key: Option<Result<StoredValue, Failure>>,
+) -> Result<(), Failure> {
+    let auth = info.crossauth.auth();
+    let session = match session {
+        None => None,
+        Some(id) => match auth.sessions.find_for(id, info.visitor.to_core()).await {
+            Ok(session) => Some(session),
+            Err(SessionRefused::Storage(error)) => return Err(error.into()),
+            Err(refused) => {
+                if key.is_none() {
+                    refuse_cookie(info, &refused);
+                }
+                None
+            }
+        },
+    };
+    match (key.transpose()?, session) {
+        (Some(value), session) => {
+            let found = auth.api_keys.find(value).await;
+            let checked =
+                found.map_err(|refused| api_key::refused_key(&info.crossauth, refused))?;
+            let key = KeyCredential::new(checked, session.as_ref())?;
+            info.authenticate(Credential::ApiKey(key));
+        }
+        (None, Some(session)) => info.authenticate(Credential::Session(session)),
+        (None, None) => {}
     }
     Ok(())
 }

@@ -18,6 +18,9 @@ pub enum Access {
     LoggedIn,
     /// The logged-in user, in requests that pass the CSRF check.
     LoggedInWithCsrfToken,
+    /// The logged-in user, in requests that pass the CSRF check; or an API key of a user with the
+    /// scope [`edit_user_scope`](crate::SiteConfig::edit_user_scope).
+    ProfileEditor,
     /// Anyone with the token of a mailed link, which is part of the path.
     Link,
     /// Administrators whose login is [fresh](crate::FreshUser); a safe endpoint.
@@ -34,6 +37,7 @@ impl Access {
         match self {
             Self::Public | Self::CsrfToken | Self::Link => Ok(()),
             Self::LoggedIn | Self::LoggedInWithCsrfToken => info.require_user().map(drop),
+            Self::ProfileEditor => info.require_profile_editor().map(drop),
             Self::Admin | Self::AdminWithCsrfToken => {
                 info.require_admin()?;
                 info.require_fresh_login(request.headers())
@@ -46,9 +50,15 @@ impl Access {
             Self::Public | Self::CsrfToken | Self::Link => false,
             Self::LoggedIn
             | Self::LoggedInWithCsrfToken
+            | Self::ProfileEditor
             | Self::Admin
             | Self::AdminWithCsrfToken => true,
         }
+    }
+
+    /// Whether an API key may be used in place of a session.
+    pub(crate) fn accepts_keys(self) -> bool {
+        self == Self::ProfileEditor
     }
 
     pub(crate) fn needs_admin(self) -> bool {
@@ -57,7 +67,10 @@ impl Access {
 
     pub(crate) fn needs_csrf_token(self) -> bool {
         match self {
-            Self::CsrfToken | Self::LoggedInWithCsrfToken | Self::AdminWithCsrfToken => true,
+            Self::CsrfToken
+            | Self::LoggedInWithCsrfToken
+            | Self::ProfileEditor
+            | Self::AdminWithCsrfToken => true,
             Self::Public | Self::LoggedIn | Self::Admin | Self::Link => false,
         }
     }

@@ -20,8 +20,15 @@ use crate::response;
 use crate::signup_field::SignupField;
 
 /// The pages and forms of the account page that the option `endpoints` may leave out.
-const PAGES: &[&str] =
-    &["updateuser", "changepassword", "deleteuser", "endsession", "endothersessions", "logout"];
+const PAGES: &[&str] = &[
+    "updateuser",
+    "changepassword",
+    "deleteuser",
+    "endsession",
+    "endothersessions",
+    "logout",
+    "apikeys",
+];
 
 /// Variables of `account.html`.
 #[derive(Serialize)]

@@ -144,7 +144,7 @@ async fn update_user(
     echo: &Echo,
     factor: Option<&FactorProof>,
 ) -> HandlerResult {
-    let session = info.session().ok_or_else(Failure::login_needed)?;
+    let user = info.require_profile_editor()?;
     let mut fields = echo.user_fields();
     // A field that is absent stays as it is, also a required one.
     let described = editable_fields(info).filter(|field| fields.contains_key(&field.name));
@@ -161,7 +161,12 @@ async fn update_user(
     let assurance = Assurance { factor, password };
     let update = ProfileUpdate { fields, submission: echo.submission(info), assurance };
     let now = info.crossauth.now();
-    match info.crossauth.auth().profile.update(session, update).await? {
+    let profile = &info.crossauth.auth().profile;
+    let change = match info.session() {
+        Some(session) => profile.update(session, update).await?,
+        None => profile.update_by_key(user, update).await?,
+    };
+    match change {
         ProfileChange::Done(updated) => Ok(updated_response(info, *updated)),
         ProfileChange::NeedsFactor => Err(Failure::new(ErrorCode::Unauthorized)
             .message("The second factor must be confirmed to change this")),

@@ -66,6 +66,8 @@ pub(crate) enum Feature {
     PasswordReset,
     /// Links that take a change of address back, which need mail.
     AddressRestore,
+    /// API keys.
+    ApiKeys,
     /// Administration.
     Admin,
 }
@@ -174,6 +176,7 @@ impl Route {
     /// The response of the handler, or the refusal of a visitor who must log in first. The handler
     /// itself checks the CSRF token, which may be in the body.
     pub(crate) async fn handle(&self, info: RequestInfo, request: Request) -> Response {
+        info.enter_route(self.access.accepts_keys());
         if let Err(failure) = self.access.check(&info, &request) {
             return failure.into_response();
         }
@@ -262,6 +265,7 @@ impl Crossauth {
             Feature::EmailVerification => self.auth().email_verification.is_enabled(),
             Feature::PasswordReset => self.auth().password_reset.is_enabled(),
             Feature::AddressRestore => self.auth().outbox.can_send(Channel::Email),
+            Feature::ApiKeys => self.auth().api_keys.config().enabled,
             Feature::Admin => self.config().has_admin_endpoints,
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }

@@ -19,6 +19,18 @@ impl Site {
         })
     }
 
+    /// A site with every feature of the router.
+    pub(crate) fn with_every_feature() -> Self {
+        let keys = crossauth_core::api_key::ApiKeyConfig {
+            enabled: true,
+            ..crossauth_core::api_key::ApiKeyConfig::default()
+        };
+        Self::with(|site| {
+            let site = site.admin_endpoints().preview_messages().api_keys(keys);
+            site.factors(crate::factor::factors(&[]))
+        })
+    }
+
     /// A browser in which an administrator has just logged in; creates the account if it does not
     /// exist.
     pub(crate) async fn administrator(&self, username: &str) -> Browser {

@@ -3,6 +3,7 @@
 //! Other tests of attacks are beside what they attack.
 
 mod input;
+mod key;
 mod link;
 mod login;
 mod page;

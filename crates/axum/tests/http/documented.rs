@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crossauth_axum::ProtectedEndpoints;
+use crossauth_core::api_key::ApiKeyConfig;
 use http::Method;
 use serde_json::Value;
 
@@ -18,7 +19,8 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let site = Site::with(|site| {
         let site =
             site.admin_endpoints().preview_messages().factors(factors(&[])).login_redirect("/home");
-        site.protected_endpoints(listed)
+        let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
+        site.protected_endpoints(listed).api_keys(keys)
     });
     site.crossauth.openapi()
 });

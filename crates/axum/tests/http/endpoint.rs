@@ -75,7 +75,13 @@ impl Site {
 }
 
 fn needs_token(access: Access) -> bool {
-    matches!(access, Access::CsrfToken | Access::LoggedInWithCsrfToken | Access::AdminWithCsrfToken)
+    matches!(
+        access,
+        Access::CsrfToken
+            | Access::LoggedInWithCsrfToken
+            | Access::ProfileEditor
+            | Access::AdminWithCsrfToken
+    )
 }
 
 /// Whether an endpoint takes a form, or JSON in place of one.

@@ -14,6 +14,7 @@ mod site;
 mod stale_link;
 
 mod admin;
+mod api_key;
 mod application;
 mod attack;
 mod audit;

@@ -14,7 +14,7 @@ const HEADER: &str = "| request | takes | returns |";
 #[tokio::test]
 async fn documented_endpoints_are_those_of_the_router() {
     // Mail and administration are all features of the router.
-    let site = Site::administered();
+    let site = Site::with_every_feature();
     let built = site.crossauth.endpoints().into_iter();
     let built: BTreeSet<_> =
         built.map(|it| format!("{} {}", it.method, it.path.trim_start_matches('/'))).collect();

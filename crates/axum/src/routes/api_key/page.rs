@@ -1,0 +1,190 @@
+//! The variables of the pages about API keys.
+
+use crossauth_core::api_key::ApiKey;
+use serde::Serialize;
+
+use super::DAY;
+use crate::form::Echo;
+use crate::page::{Audience, Page, Template, template};
+use crate::request::RequestInfo;
+use crate::routes::home::day;
+
+/// The lifetimes that the form offers, in days.
+const LIFETIMES: [u64; 4] = [7, 30, 90, 365];
+
+/// A key on a page, with days in UTC.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiKeyEntry {
+    id: String,
+    name: String,
+    scope: Vec<String>,
+    created: Option<String>,
+    expires: Option<String>,
+    last_used: Option<String>,
+}
+
+/// Variables of `apikeys.html`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiKeysPage {
+    api_keys: Vec<ApiKeyEntry>,
+    /// The token of a new key, which is shown once.
+    token: Option<String>,
+    /// The scheme of the header in which programs send it.
+    scheme: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+}
+
+/// Variables of `createapikey.html`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreateApiKeyPage {
+    name: Option<String>,
+    scopes: Vec<ScopeChoice>,
+    lifetimes: Vec<Lifetime>,
+    /// Whether the password must be typed, because the login is not fresh.
+    password_needed: bool,
+}
+
+/// A scope that the user can give.
+#[derive(Serialize)]
+pub(crate) struct ScopeChoice {
+    name: String,
+    chosen: bool,
+}
+
+/// A lifetime on the form, in seconds; empty for ever.
+#[derive(Serialize)]
+pub(crate) struct Lifetime {
+    value: String,
+    label: String,
+    chosen: bool,
+}
+
+/// Variables of `deleteapikey.html`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeleteApiKeyPage {
+    pub(super) api_key: ApiKeyEntry,
+}
+
+impl From<ApiKey> for ApiKeyEntry {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name,
+            scope: key.scope,
+            created: day(key.created),
+            expires: key.expires.and_then(day),
+            last_used: key.last_used.and_then(day),
+        }
+    }
+}
+
+impl ApiKeyEntry {
+    fn sample() -> Self {
+        Self {
+            id: "key-id".into(),
+            name: "Nightly backup".into(),
+            scope: vec!["read".into(), "write".into()],
+            created: Some("1 March 2026".into()),
+            expires: Some("1 March 2027".into()),
+            last_used: Some("2 March 2026".into()),
+        }
+    }
+}
+
+impl ApiKeysPage {
+    pub(super) fn new(info: &RequestInfo, keys: Vec<ApiKey>, token: Option<String>) -> Self {
+        Self {
+            api_keys: keys.into_iter().map(ApiKeyEntry::from).collect(),
+            message: token.is_some().then_some("The key was created"),
+            token,
+            scheme: info.crossauth.auth().api_keys.config().scheme.clone(),
+        }
+    }
+}
+
+impl CreateApiKeyPage {
+    pub(super) fn new(info: &RequestInfo, echo: Option<&Echo>) -> Self {
+        let keys = &info.crossauth.auth().api_keys;
+        let echoed = |name| echo.and_then(|echo| echo.owned(name));
+        let available = info.user().map(|user| keys.scopes_of(user)).unwrap_or_default();
+        let scope = echoed("scope").unwrap_or_default();
+        let scopes = available.into_iter().map(|name| {
+            let chosen = scope.split_ascii_whitespace().any(|chosen| chosen == name);
+            ScopeChoice { name, chosen }
+        });
+        let max = keys.config().max_lifetime.map(|max| max.as_secs());
+        let has_factor = info.user().is_some_and(|user| user.factor2.is_some());
+        let profile = &info.crossauth.auth().profile;
+        let is_stale = info.session().is_some_and(|session| profile.needs_password(session));
+        Self {
+            name: echoed("name"),
+            scopes: scopes.collect(),
+            lifetimes: lifetimes(max, echoed("expires_in").as_deref()),
+            password_needed: is_stale && !has_factor,
+        }
+    }
+}
+
+/// The lifetimes up to `max` seconds; for ever only without a limit.
+fn lifetimes(max: Option<u64>, chosen: Option<&str>) -> Vec<Lifetime> {
+    let seconds = LIFETIMES.iter().map(|days| days * DAY);
+    let mut all: Vec<(String, String)> = seconds
+        .filter(|seconds| max.is_none_or(|max| *seconds <= max))
+        .map(|seconds| (seconds.to_string(), format!("{} days", seconds / DAY)))
+        .collect();
+    all.push((
+        String::new(),
+        if max.is_some() { "As long as allowed".into() } else { "No expiry".into() },
+    ));
+    let default = all.get(1).or(all.first()).map(|(value, _)| value.clone()).unwrap_or_default();
+    let chosen = chosen.unwrap_or(&default);
+    let lifetime = |(value, label): &(String, String)| Lifetime {
+        value: value.clone(),
+        label: label.clone(),
+        chosen: value == chosen,
+    };
+    all.iter().map(lifetime).collect()
+}
+
+impl Page for ApiKeysPage {
+    const TEMPLATE: Template = template!("apikeys.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+
+    fn sample() -> Self {
+        Self {
+            api_keys: vec![ApiKeyEntry::sample()],
+            token: Some("eyJ2IjoiQUFFQ0F3UUYifQ.NIc17aFWnu7gh".into()),
+            scheme: "ApiKey".into(),
+            message: Some("The key was created"),
+        }
+    }
+}
+
+impl Page for CreateApiKeyPage {
+    const TEMPLATE: Template = template!("createapikey.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+
+    fn sample() -> Self {
+        let scope = |name: &str, chosen| ScopeChoice { name: name.into(), chosen };
+        Self {
+            name: Some("Nightly backup".into()),
+            scopes: vec![scope("read", true), scope("write", false)],
+            lifetimes: lifetimes(None, None),
+            password_needed: true,
+        }
+    }
+}
+
+impl Page for DeleteApiKeyPage {
+    const TEMPLATE: Template = template!("deleteapikey.html");
+    const AUDIENCE: Audience = Audience::LoggedIn;
+
+    fn sample() -> Self {
+        Self { api_key: ApiKeyEntry::sample() }
+    }
+}
