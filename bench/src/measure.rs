@@ -8,3 +8,4 @@ pub(crate) mod login;
 pub(crate) mod login_storm;
 pub(crate) mod reset_request;
 pub(crate) mod session_check;
+pub(crate) mod user_list;

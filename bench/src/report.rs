@@ -21,6 +21,7 @@ use crate::measure::login::LoginRate;
 use crate::measure::login_storm::{LOGINS, LoginStorm};
 use crate::measure::reset_request::ResetRequests;
 use crate::measure::session_check::SessionCheck;
+use crate::measure::user_list::UserList;
 use crate::scale::Scale;
 
 /// Everything that was measured in a run.
@@ -44,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) login_storm: LoginStorm,
     /// Requests for a password reset.
     pub(crate) reset_requests: ResetRequests,
+    /// Pages of a list of users.
+    pub(crate) user_list: UserList,
     /// Resident memory at each stage.
     pub(crate) memory: Memory,
     /// Times to start.
@@ -98,6 +101,7 @@ impl Report {
         ratios.extend(self.logins());
         ratios.extend(self.login_storm());
         ratios.extend(self.reset_requests());
+        ratios.push(self.user_list());
         ratios
     }
 
@@ -290,6 +294,26 @@ impl Report {
                 mail,
             ),
         ]
+    }
+
+    fn user_list(&self) -> Figure {
+        let list = &self.user_list;
+        Figure {
+            name: "Last ÷ first page of a million users",
+            value: list.ratio(),
+            unit: "×",
+            target: Target::AtMost(2.0),
+            detail: format!(
+                "{:.0} µs ÷ {:.0} µs; {:.0} µs in the middle, {:.0} µs for a search that all match, \
+                 {:.0} µs for one of a user, {:.0} µs for the disabled ones",
+                list.last.median(),
+                list.first.median(),
+                list.middle.median(),
+                list.broad_search.median(),
+                list.narrow_search.median(),
+                list.disabled.median()
+            ),
+        }
     }
 
     fn footprint(&self) -> Vec<Figure> {

@@ -12,7 +12,7 @@ use crate::measure::factor_check::{self, FactorCheck};
 use crate::measure::footprint::{self, Memory};
 use crate::measure::login_storm::{self, LoginStorm};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
-use crate::measure::{allocations, latency, login, reset_request};
+use crate::measure::{allocations, latency, login, reset_request, user_list};
 use crate::population::{DATABASE, Population, WITH_FACTOR};
 use crate::progress::say;
 use crate::report::Report;
@@ -60,6 +60,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     let login_storm = login_storm(&binary, &data, &population, login.hashes.median(), scale)?;
     let reset_requests =
         reset_request::measure(&binary, &data, scratch.path(), &population, scale)?;
+    let user_list = user_list::measure(scratch.path(), scale)?;
 
     Ok(Report {
         machine,
@@ -72,6 +73,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         latency,
         login_storm,
         reset_requests,
+        user_list,
         starts,
         binary_mb: footprint::size_mb(&binary)?,
     })

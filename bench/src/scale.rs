@@ -29,6 +29,10 @@ pub(crate) struct Scale {
     pub(crate) reset_rounds: usize,
     /// Length of such a round, in seconds.
     pub(crate) reset_secs: u64,
+    /// Users in the list that administrators read.
+    pub(crate) listed_users: usize,
+    /// Rounds of reading pages of that list.
+    pub(crate) list_rounds: usize,
 }
 
 impl Scale {
@@ -45,6 +49,8 @@ impl Scale {
         latency_secs: 10,
         reset_rounds: 5,
         reset_secs: 5,
+        listed_users: 1_000_000,
+        list_rounds: 15,
     };
 
     /// For a rough comparison within a minute.
@@ -60,6 +66,8 @@ impl Scale {
         latency_secs: 3,
         reset_rounds: 2,
         reset_secs: 1,
+        listed_users: 1_000_000,
+        list_rounds: 5,
     };
 
     /// Length of a round of session checks.

@@ -241,6 +241,9 @@ impl Database for Sqlite {
 mod tests {
     use rusqlite::StatementStatus;
 
+    use crossauth_core::storage::{UserPosition, UserQuery};
+    use crossauth_core::user::UserState;
+
     use super::*;
     use crate::attempt::AttemptSql;
     use crate::audit::AuditSql;
@@ -248,7 +251,7 @@ mod tests {
     use crate::outbox::OutboxSql;
     use crate::schema::Schema;
     use crate::session::SessionSql;
-    use crate::user::UserSql;
+    use crate::user::{UserSql, page};
     use crate::uses::UsesSql;
 
     #[tokio::test]
@@ -310,6 +313,28 @@ mod tests {
         for statement in [&keys.revoke_anonymous, &list.first, &list.after] {
             let plan = plan(&connection, statement);
             assert!(plan.contains("USING PRIMARY KEY (value>? AND value<?)"), "{plan}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_of_users_are_found_by_an_index() {
+        let storage = memory().await.unwrap();
+        let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
+        let connection = storage.database().reader().unwrap();
+        let (first, after) = (UserPosition::First, UserPosition::After("bob"));
+        let before = UserPosition::Before("bob");
+        let positions = [first, UserPosition::Last, after, before, UserPosition::Skip(9)];
+        for position in positions {
+            for state in [None, Some(UserState::Active)] {
+                let all = UserQuery { state, position, ..UserQuery::first(9) };
+                let listed = plan(&connection, &page(&schema, &all).0);
+                assert!(listed.contains("INDEX") && !listed.contains("TEMP"), "{listed}");
+                // Of the users that a search has found, all others are of no interest.
+                let found = UserQuery { search: Some("b"), ..all };
+                let found = plan(&connection, &page(&schema, &found).0);
+                let rows = "SEARCH u USING INTEGER PRIMARY KEY";
+                assert!(found.contains(rows) && !found.contains("SCAN n;"), "{found}");
+            }
         }
     }
 

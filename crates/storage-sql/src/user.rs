@@ -25,6 +25,8 @@ use crate::schema::Schema;
 use crate::uses::UsesSql;
 
 use change::AccountSql;
+#[cfg(test)]
+pub(crate) use list::page;
 use owned::{OwnedChange, OwnedEffects, OwnedGuard};
 pub(crate) use statement::{Insert, UserSql, values};
 

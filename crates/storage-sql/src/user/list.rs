@@ -17,13 +17,15 @@ struct Condition<'v> {
 
 /// The statement that finds a page and one row more, with its parameters. Backward pages are found in
 /// reverse order.
-pub(super) fn page<'v>(schema: &Schema, query: &'v UserQuery<'_>) -> (Statement, Vec<Value<'v>>) {
+pub(crate) fn page<'v>(schema: &Schema, query: &'v UserQuery<'_>) -> (Statement, Vec<Value<'v>>) {
     let users = &schema.users;
     let skipped = if let UserPosition::Skip(number) = query.position { number } else { 0 };
     let limit = i64::from(query.limit) + 1;
     let columns = select_list(&users.selected, "u");
-    let (mut conditions, mut params) = split(filters(schema, query, "u"));
-    if let Some(text) = query.search.filter(|text| !text.is_empty()) {
+    let searched = query.search.filter(|text| !text.is_empty());
+    let index = if searched.is_some() { Index::Avoided } else { Index::Allowed };
+    let (mut conditions, mut params) = split(filters(schema, query, "u", index));
+    if let Some(text) = searched {
         let found = search(schema, query, text, i64::from(skipped) + limit);
         conditions.push(found.sql);
         params.extend(found.params);
@@ -36,6 +38,14 @@ pub(super) fn page<'v>(schema: &Schema, query: &'v UserQuery<'_>) -> (Statement,
         users.table
     ));
     (statement, params)
+}
+
+/// Whether a condition may be evaluated with an index of its column.
+#[derive(Clone, Copy)]
+enum Index {
+    Allowed,
+    /// The rows are few already: those that a search has found.
+    Avoided,
 }
 
 fn split(conditions: Vec<Condition<'_>>) -> (Vec<String>, Vec<Value<'_>>) {
@@ -53,29 +63,45 @@ fn order(schema: &Schema, query: &UserQuery<'_>, alias: &str) -> String {
 }
 
 /// The conditions other than the searched text.
-fn filters<'v>(schema: &Schema, query: &'v UserQuery<'_>, alias: &str) -> Vec<Condition<'v>> {
-    let name = schema.users.lookup_name.quoted();
+fn filters<'v>(
+    schema: &Schema,
+    query: &'v UserQuery<'_>,
+    alias: &str,
+    index: Index,
+) -> Vec<Condition<'v>> {
+    let column = |name: &str| {
+        let column = format!("{alias}.{name}");
+        match index {
+            Index::Allowed => column,
+            Index::Avoided => schema.dialect.without_index(&column),
+        }
+    };
+    let name = column(schema.users.lookup_name.quoted());
     let position = match query.position {
         UserPosition::First | UserPosition::Last | UserPosition::Skip(_) => None,
         UserPosition::After(after) => Some((">", after)),
         UserPosition::Before(before) => Some(("<", before)),
     };
     let position = position.map(|(operator, name_there)| Condition {
-        sql: format!("{alias}.{name} {operator} ?"),
+        sql: format!("{name} {operator} ?"),
         params: vec![Value::text(name_there)],
     });
-    let state = query.state.as_ref().and_then(|state| in_state(schema, state, alias));
+    let state = query.state.as_ref().and_then(|state| in_state(schema, state, column));
     let role = query.role.map(|role| has_role(schema, role));
     [state, role, position].into_iter().flatten().collect()
 }
 
-fn in_state<'v>(schema: &Schema, state: &'v UserState, alias: &str) -> Option<Condition<'v>> {
-    let column = schema.users.columns.state.as_ref()?.quoted();
+fn in_state<'v>(
+    schema: &Schema,
+    state: &'v UserState,
+    column: impl Fn(&str) -> String,
+) -> Option<Condition<'v>> {
+    let column = column(schema.users.columns.state.as_ref()?.quoted());
     let (sql, name) = match schema.management {
-        Management::Managed => (format!("{alias}.{column} = ?"), Value::text(state.as_str())),
+        Management::Managed => (format!("{column} = ?"), Value::text(state.as_str())),
         // Other programs spell states in upper case, too; a null is an active user.
         Management::External => (
-            format!("LOWER(COALESCE(CAST({alias}.{column} AS TEXT), 'active')) = ?"),
+            format!("LOWER(COALESCE(CAST({column} AS TEXT), 'active')) = ?"),
             Value::text(state.as_str().to_ascii_lowercase()),
         ),
     };
@@ -98,7 +124,7 @@ fn has_role(schema: &Schema, role: Role) -> Condition<'static> {
 fn search<'v>(schema: &Schema, query: &'v UserQuery<'_>, text: &str, limit: i64) -> Condition<'v> {
     let users = &schema.users;
     let (table, id) = (&users.table, users.id.quoted());
-    let (mut conditions, mut params) = split(filters(schema, query, "n"));
+    let (mut conditions, mut params) = split(filters(schema, query, "n", Index::Allowed));
     let (range, bounds) =
         range(schema, users.lookup_name.quoted(), &users.lookup_username(text), "n");
     conditions.push(range);
