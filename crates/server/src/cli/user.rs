@@ -43,6 +43,10 @@ pub(crate) enum UserCommand {
     ForgetDevice(NamedDevice),
     /// Forget the devices of an account
     ForgetDevices(NamedUser),
+    /// List the API keys of an account
+    Keys(NamedUser),
+    /// Delete one API key of an account
+    DeleteKey(NamedKey),
     /// Delete an account with all that belongs to it
     Delete(DeleteUser),
 }
@@ -150,6 +154,15 @@ pub(crate) struct NamedDevice {
     /// Username or e-mail address
     pub(crate) username: String,
     /// The id of the device, as listed
+    pub(crate) id: String,
+}
+
+/// An API key of an account.
+#[derive(Debug, Args)]
+pub(crate) struct NamedKey {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// The id of the key, as listed
     pub(crate) id: String,
 }
 

@@ -1,6 +1,7 @@
 //! `crossauth user`.
 
 mod device;
+mod key;
 mod list;
 mod session;
 mod state;
@@ -77,6 +78,8 @@ impl Sending {
             | UserCommand::Devices(_)
             | UserCommand::ForgetDevice(_)
             | UserCommand::ForgetDevices(_)
+            | UserCommand::Keys(_)
+            | UserCommand::DeleteKey(_)
             | UserCommand::Delete(_) => Self::Nothing,
         }
     }
@@ -116,6 +119,8 @@ async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Devices(account) => device::list(auth, &account.username).await,
         UserCommand::ForgetDevice(device) => device::forget(auth, &device).await,
         UserCommand::ForgetDevices(account) => device::forget_all(auth, &account.username).await,
+        UserCommand::Keys(account) => key::list(auth, &account.username).await,
+        UserCommand::DeleteKey(key) => key::delete(auth, &key).await,
         UserCommand::Delete(account) => delete(auth, &account).await,
     }
 }

@@ -103,6 +103,29 @@ fn devices_are_listed_and_forgotten() {
 }
 
 #[test]
+fn api_keys_are_listed_and_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(add(path, &["alice"]).status.success());
+    assert!(add(path, &["bob"]).status.success());
+    let none = run(path, &["user", "keys", "alice"]);
+    assert_eq!(text(&none.stderr), "alice has no API keys\n");
+    let database = rusqlite::Connection::open(path.join("crossauth-data/crossauth.db")).unwrap();
+    let insert = "INSERT INTO crossauth_keys (value, userid, created, data, extra)
+                  SELECT 'api:1', id, 1700000000000, '{}', '{\"name\":\"backup\"}'
+                  FROM crossauth_users WHERE username = 'alice'";
+    database.execute_batch(insert).unwrap();
+    let listed = user(path, &["keys", "alice"]);
+    let row: Vec<&str> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[4], "backup", "{listed}");
+    assert!(!listed.contains("api:1"), "{listed}");
+    let others = run(path, &["user", "delete-key", "bob", row[3]]);
+    assert!(text(&others.stderr).contains("no API key with this id"), "{}", text(&others.stderr));
+    assert_eq!(user(path, &["delete-key", "alice", row[3]]), "alice has one API key less\n");
+    assert_eq!(user(path, &["keys", "alice"]), "");
+}
+
+#[test]
 fn user_without_a_password_gets_a_link_that_the_running_server_mails() {
     let smtp = SmtpServer::start(SmtpOptions::default());
     let port = smtp.port().to_string();
