@@ -2,6 +2,7 @@
 
 mod limit;
 mod pending;
+mod record;
 mod resend;
 mod taken;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::audit::{Act, Audit, AuditEvent};
+use crate::audit::Audit;
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{hash, random_token, stored_value};
 use crate::deps::Deps;
@@ -310,26 +311,6 @@ impl Challenges {
             }
             Verdict::Expired => Judged::Rejected(Rejection::Expired),
         })
-    }
-
-    /// Records that the response to a challenge was wrong.
-    pub(crate) async fn record_wrong_code(
-        &self,
-        user: &User,
-        purpose: Purpose,
-    ) -> Result<(), StorageError> {
-        let act = match purpose {
-            Purpose::Login => Act::LoginFactorFailed,
-            Purpose::SetUp | Purpose::Confirmation => Act::FactorFailed,
-        };
-        self.audit.record(self.audit.event(act).about(user)).await
-    }
-
-    /// The event of a factor that was shown, and that of a recovery code in its place.
-    pub(crate) fn events_of(&self, act: Act, user: &User, accepted: &Accepted) -> Vec<AuditEvent> {
-        let by = if accepted.by_recovery_code { Some(Act::RecoveryCodeUsed) } else { None };
-        let acts = [Some(act), by].into_iter().flatten();
-        acts.map(|act| self.audit.event(act).about(user)).collect()
     }
 
     /// Gives back what a successful response was charged, and encrypts a secret that was stored in

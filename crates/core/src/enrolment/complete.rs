@@ -106,15 +106,10 @@ impl Enrolment {
         let logs_in = next.refusal(StateChecks::ALL).is_none();
         let persist = attempt.persist.or_else(|| slot.persistence());
         let next_session = || self.next_session(attempt.session, slot.reason, persist, account);
-        let session = logs_in.then(next_session);
-        let issued = Issued { session, keys };
+        let issued = Issued { session: logs_in.then(next_session), keys };
         let factor = &slot.pending.factor2;
         let (user, secrets) = (self.user_update(slot), self.secrets(account, accepted)?);
         let notice = self.notice(slot.reason, &account.user, Some(factor))?;
-        let mut audit = vec![self.event(&account.user, Some(factor))];
-        if logs_in && slot.reason != Reason::Change {
-            audit.push(self.challenges.audit.event(Act::LoginSucceeded).about(&account.user));
-        }
         let replaced = Replaced::from(&attempt.session.id).stored_value();
         let change = Change {
             user,
@@ -129,15 +124,15 @@ impl Enrolment {
                 must_replace: true,
                 issue: &issued.all(),
                 send: notice.as_slice(),
-                audit: &audit,
+                audit: &self.events(&account.user, Some(factor), logs_in.then_some(slot.reason)),
                 ..Effects::default()
             },
         };
         Ok(match self.users.change(&account.user.id, &change).await? {
             Changed::Done(stored) => {
                 self.challenges.succeeded(account, accepted).await;
-                let (user, _) = stored.regardless_of_state();
-                tracing::info!(user = %user.id, %factor, "second factor set up");
+                tracing::info!(user = %stored.id(), %factor, "second factor set up");
+                let user = stored.regardless_of_state().0;
                 let Some((id, key)) = issued.session else {
                     self.verification.ensure_link(&user.id).await;
                     return Ok(Completed::VerifyEmail { recovery_codes });
@@ -204,10 +199,7 @@ impl Enrolment {
             keys: Vec::new(),
         };
         let notice = self.notice(reason, &account.user, None)?;
-        let mut audit = vec![self.event(&account.user, None)];
-        if reason != Reason::Change {
-            audit.push(self.challenges.audit.event(Act::LoginSucceeded).about(&account.user));
-        }
+        let audit = self.events(&account.user, None, Some(reason));
         let replaced = Replaced::from(&session.id).stored_value();
         let change = Change {
             user: UserUpdate { factor2: Patch::Clear, ..UserUpdate::default() },
@@ -256,11 +248,20 @@ impl Enrolment {
         }
     }
 
-    /// The event of a change.
-    fn event(&self, user: &User, factor: Option<&FactorName>) -> AuditEvent {
-        let event = self.challenges.audit.event(Act::FactorChanged).about(user);
+    /// The events of a change, and of a login that follows for this reason.
+    fn events(
+        &self,
+        user: &User,
+        factor: Option<&FactorName>,
+        logs_in: Option<Reason>,
+    ) -> Vec<AuditEvent> {
+        let log = &self.challenges.audit;
         let named = factor.or(user.factor2.as_ref()).map(ToString::to_string);
-        event.detail("action", action(user, factor)).detail("factor", named)
+        let event = log.event(Act::FactorChanged).about(user);
+        let changed = event.detail("action", action(user, factor)).detail("factor", named);
+        let login = logs_in.filter(|reason| *reason != Reason::Change);
+        let login = login.map(|_| log.event(Act::LoginSucceeded).about(user));
+        std::iter::once(changed).chain(login).collect()
     }
 
     /// The notice of a change; a sign-up is none.
