@@ -257,7 +257,9 @@ fn visible(body: &str) -> String {
     for piece in pieces {
         rest.push_str(piece.split_once('"').unwrap().1);
     }
-    let lines = rest.lines().filter(|line| !line.contains("?v=") && !line.contains("<code>"));
+    let lines = rest
+        .lines()
+        .filter(|line| !["?v=", "<code>", "after="].iter().any(|random| line.contains(random)));
     lines.collect()
 }
 

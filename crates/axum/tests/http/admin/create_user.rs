@@ -79,11 +79,6 @@ async fn each_invalid_field_of_a_new_user_is_reported() {
         ),
         (json!({"username": "xavier", "password": PASSWORD, "factor2": "no"}), "Forbidden", 403),
         (json!({"username": "xavier", "password": PASSWORD, "factor1": "ldap"}), "BadRequest", 400),
-        (
-            json!({"username": "xavier", "password": PASSWORD, "user_admin": "maybe"}),
-            "BadRequest",
-            400,
-        ),
         (json!({"password": PASSWORD}), "BadRequest", 400),
     ] {
         let refused = ada.post("/admin/api/createuser", body.clone()).await;
