@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod create_user;
+mod credential;
 mod events;
 mod select_user;
 mod user;
