@@ -167,13 +167,16 @@ pub(crate) const ADMIN_ROUTES: &[Route] = &[
     Route::admin(Method::POST, "api/endsessions/{id}",     Access::AdminWithCsrfToken, async_handler!(admin::session::end_all)),
     Route::admin(Method::POST, "forgetdevice/{id}",        Access::AdminWithCsrfToken, async_handler!(admin::device::forget)),
     Route::admin(Method::POST, "api/forgetdevice/{id}",    Access::AdminWithCsrfToken, async_handler!(admin::device::forget)),
+    Route::admin(Method::GET,  "deleteapikey/{id}",        Access::Admin,              async_handler!(admin::api_key::show)).of(Feature::AdminApiKeys),
+    Route::admin(Method::POST, "deleteapikey/{id}",        Access::AdminWithCsrfToken, async_handler!(admin::api_key::delete)).of(Feature::AdminApiKeys),
+    Route::admin(Method::POST, "api/deleteapikey/{id}",    Access::AdminWithCsrfToken, async_handler!(admin::api_key::delete)).of(Feature::AdminApiKeys),
     Route::admin(Method::GET,  "deleteuser/{id}",          Access::Admin,              async_handler!(admin::delete_user::show)),
     Route::admin(Method::POST, "deleteuser/{id}",          Access::AdminWithCsrfToken, async_handler!(admin::delete_user::submit)),
+    Route::admin(Method::POST, "api/deleteuser/{id}",      Access::AdminWithCsrfToken, async_handler!(admin::delete_user::submit)),
     Route::admin(Method::GET,  "audit",                    Access::Admin,              async_handler!(admin::audit::show)),
     Route::admin(Method::GET,  "api/audit",                Access::Admin,              async_handler!(admin::audit::show)),
     Route::admin(Method::GET,  "audit.csv",                Access::Admin,              async_handler!(admin::audit::csv)),
     Route::admin(Method::GET,  "audit.jsonl",              Access::Admin,              async_handler!(admin::audit::json_lines)),
-    Route::admin(Method::POST, "api/deleteuser/{id}",      Access::AdminWithCsrfToken, async_handler!(admin::delete_user::submit)),
 ];
 
 /// What the OpenAPI document says about the routes that respond with JSON.
@@ -238,6 +241,7 @@ pub(crate) const PAGES: &[PageEntry] = &[
     PageEntry::of::<admin::update_user::UpdateUserPage>(),
     PageEntry::of::<admin::change_password::PasswordPage>(),
     PageEntry::of::<admin::reset_factor::ResetFactorPage>(),
+    PageEntry::of::<admin::api_key::DeleteUserApiKeyPage>(),
     PageEntry::of::<admin::delete_user::DeleteUserPage>(),
     PageEntry::of::<ErrorPage>(),
 ];

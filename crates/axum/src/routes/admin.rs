@@ -3,6 +3,7 @@
 //! Each act is a form on a page, or JSON. The page of a user, [`user`], has everything that there is
 //! about an account, and leads to the forms.
 
+pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod change_password;
 pub(crate) mod create_user;
@@ -71,10 +72,11 @@ enum Done {
     FactorReset,
     SessionsEnded,
     DevicesForgotten,
+    ApiKeyDeleted,
 }
 
 impl Done {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Created,
         Self::Invited,
         Self::PasswordSet,
@@ -82,6 +84,7 @@ impl Done {
         Self::FactorReset,
         Self::SessionsEnded,
         Self::DevicesForgotten,
+        Self::ApiKeyDeleted,
     ];
 
     fn name(self) -> &'static str {
@@ -93,6 +96,7 @@ impl Done {
             Self::FactorReset => "factor",
             Self::SessionsEnded => "sessions",
             Self::DevicesForgotten => "devices",
+            Self::ApiKeyDeleted => "apikey",
         }
     }
 
@@ -105,6 +109,7 @@ impl Done {
             Self::FactorReset => "The second factor has been reset",
             Self::SessionsEnded => "Logged out",
             Self::DevicesForgotten => "Forgotten",
+            Self::ApiKeyDeleted => "The API key has been deleted",
         }
     }
 
@@ -177,6 +182,7 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
         reset_factor::operations(),
         session::operations(),
         device::operations(),
+        api_key::operations(),
         delete_user::operations(),
         audit::operations(),
     ];

@@ -22,7 +22,7 @@ use crate::form::{Form, Submitted};
 use crate::request::{RequestInfo, Surface};
 use crate::response;
 
-pub(crate) use page::{ApiKeysPage, CreateApiKeyPage, DeleteApiKeyPage};
+pub(crate) use page::{ApiKeyEntry, ApiKeysPage, CreateApiKeyPage, DeleteApiKeyPage};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -211,7 +211,7 @@ async fn listed(info: &RequestInfo) -> Result<Vec<ApiKey>, Failure> {
 }
 
 /// The same for a key of another user and for one that does not exist.
-fn no_such_key() -> Failure {
+pub(super) fn no_such_key() -> Failure {
     Failure::new(ErrorCode::BadRequest)
         .status(StatusCode::NOT_FOUND)
         .message("There is no such key. It may have expired or been deleted")

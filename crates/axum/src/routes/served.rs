@@ -19,8 +19,8 @@ const LISTS: &[(&str, &[Feature], Surface)] = &[
     ("EmailVerificationApiEndpoints", VERIFICATION, Surface::Api),
     ("PasswordResetPageEndpoints", &[Feature::PasswordReset], Surface::Page),
     ("PasswordResetApiEndpoints", &[Feature::PasswordReset], Surface::Api),
-    ("SessionAdminPageEndpoints", &[Feature::Admin], Surface::Page),
-    ("SessionAdminApiEndpoints", &[Feature::Admin], Surface::Api),
+    ("SessionAdminPageEndpoints", &[Feature::Admin, Feature::AdminApiKeys], Surface::Page),
+    ("SessionAdminApiEndpoints", &[Feature::Admin, Feature::AdminApiKeys], Surface::Api),
     ("Factor2PageEndpoints", &[Feature::Factor2], Surface::Page),
     ("Factor2ApiEndpoints", &[Feature::Factor2], Surface::Api),
 ];

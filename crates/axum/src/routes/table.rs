@@ -70,6 +70,8 @@ pub(crate) enum Feature {
     ApiKeys,
     /// Administration.
     Admin,
+    /// Administration of API keys.
+    AdminApiKeys,
 }
 
 /// Where routes are served.
@@ -267,6 +269,9 @@ impl Crossauth {
             Feature::AddressRestore => self.auth().outbox.can_send(Channel::Email),
             Feature::ApiKeys => self.auth().api_keys.config().enabled,
             Feature::Admin => self.config().has_admin_endpoints,
+            Feature::AdminApiKeys => [Feature::Admin, Feature::ApiKeys]
+                .into_iter()
+                .all(|feature| self.has_feature(feature, scope)),
             Feature::Signup => self.auth().signup.config().registration == Registration::Open,
         }
     }

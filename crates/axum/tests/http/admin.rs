@@ -1,6 +1,7 @@
 //! The routes of administration.
 
 mod access;
+mod api_key;
 mod audit;
 mod create_user;
 mod credential;

@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::audit::{self, EventEntry};
-use super::{Done, find, no_such_user, url_prefix};
+use super::{Done, api_key, find, no_such_user, url_prefix};
 use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, sample_user, template};
 use crate::request::{RequestInfo, Surface};
 use crate::response;
+use crate::routes::api_key::{ApiKeyBody, ApiKeyEntry};
 use crate::routes::device::{DeviceEntry, KnownDevice};
 use crate::routes::home::{Fact, day};
 use crate::routes::session::{SessionBody, SessionEntry};
@@ -41,6 +42,7 @@ pub(crate) struct UserPage {
     can_disable: bool,
     devices: Vec<DeviceEntry>,
     sessions: Vec<SessionEntry>,
+    api_keys: Vec<ApiKeyEntry>,
     /// The latest events of the audit log.
     events: Vec<EventEntry>,
     /// What was done before.
@@ -60,6 +62,7 @@ struct Body {
     states: Vec<UserState>,
     devices: Vec<KnownDevice>,
     sessions: Vec<SessionBody>,
+    api_keys: Vec<ApiKeyBody>,
 }
 
 /// `GET user/{id}`, `GET api/user/{id}`
@@ -70,6 +73,7 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
     let (user, has_password) = (details.user, details.has_password);
     let sessions = sessions(&info, &user).await?;
     let devices = auth.devices.list(&user.id).await?;
+    let api_keys = api_key::list(&info, &user).await?;
     let recovery_codes_left = auth.recovery.count(&user.id).await?;
     if info.surface == Surface::Api {
         let body = Body {
@@ -78,6 +82,7 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
             states: user.state.selectable(),
             devices: devices.into_iter().map(KnownDevice::from).collect(),
             sessions: sessions.into_iter().map(SessionBody::from).collect(),
+            api_keys: api_keys.into_iter().map(ApiKeyBody::from).collect(),
             user: AdminUser(user),
         };
         return Ok(response::json_ok(&info, body));
@@ -87,6 +92,7 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
         recovery_codes_left,
         devices: devices.into_iter().map(DeviceEntry::from).collect(),
         sessions: sessions.into_iter().map(SessionEntry::from).collect(),
+        api_keys: api_keys.into_iter().map(ApiKeyEntry::from).collect(),
         events: audit::latest(&info, &user.id, EVENTS).await?,
         ..UserPage::new(&info, user)
     };
@@ -142,6 +148,7 @@ impl UserPage {
             can_disable: user.state.selectable().contains(&UserState::Disabled),
             devices: Vec::new(),
             sessions: Vec::new(),
+            api_keys: Vec::new(),
             events: Vec::new(),
             user: AdminUser(user),
             message: Done::of_query(info).map(Done::message),
@@ -167,6 +174,7 @@ impl Page for UserPage {
             can_disable: true,
             devices: vec![DeviceEntry::sample()],
             sessions: SessionEntry::samples(),
+            api_keys: vec![ApiKeyEntry::sample()],
             events: vec![EventEntry::sample()],
             message: Some(Done::PasswordSet.message()),
         }

@@ -84,7 +84,7 @@ impl From<ApiKey> for ApiKeyEntry {
 }
 
 impl ApiKeyEntry {
-    fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         Self {
             id: "key-id".into(),
             name: "Nightly backup".into(),
