@@ -196,7 +196,9 @@ impl<D: Database> AuditStore for SqlAuditStore<D> {
 
     async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError> {
         let sql = Arc::clone(&self.sql);
-        let params = [integer(after)?, i64::from(limit).into()];
+        // A forged number may be negative.
+        let after = if after == 0 { i64::MIN.into() } else { integer(after)? };
+        let params = [after, i64::from(limit).into()];
         let decode = move |row: &dyn Row| sql.chained(row);
         let rows = self.database.scan(&self.sql.chained, &params, decode).await?;
         rows.into_iter().collect()

@@ -96,11 +96,12 @@ impl Audit {
     pub async fn extend_chain(&self) -> Result<u64, StorageError> {
         let mut added = 0;
         loop {
+            // Read before the events: if another node chains these, the end is not this one any more.
+            let Marks { end, .. } = self.store.marks().await?;
             let waiting = self.store.unchained(STEP).await?;
             if waiting.is_empty() {
                 return Ok(added);
             }
-            let Marks { end, .. } = self.store.marks().await?;
             let (mut number, mut hash) = (end.number, end.hash.clone());
             let mut links = Vec::with_capacity(waiting.len());
             for entry in &waiting {

@@ -1,3 +1,5 @@
+mod node;
+
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -5,7 +7,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::random::SystemRandom;
 use crate::storage::memory::MemoryStorage;
-use crate::storage::{Mark, Storage};
+use crate::storage::{Link, Mark, Storage};
 use crate::user::Normalization;
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -219,4 +221,21 @@ async fn erasing_is_recorded_and_the_log_is_verified() {
     let all = log.all().await;
     assert!(all.iter().all(|entry| entry.about.get("username").is_none()));
     assert!(all.iter().any(|entry| entry.act == Act::AuditErased));
+}
+
+#[tokio::test]
+async fn event_that_was_added_before_the_start_of_the_chain_is_found() {
+    let log = log(RequiredActs::Administrative);
+    for _ in 0..3 {
+        log.record("old").await;
+    }
+    log.audit.extend_chain().await.unwrap();
+    let later = NOW + RETENTION + DAY;
+    assert_eq!(log.audit.purge(later).await.unwrap(), 3);
+    log.record("forged").await;
+    let id = log.all().await[0].id.clone();
+    let link = Link { number: 2, key: "key".into(), hash: "hash".into() };
+    let end = log.storage.audit.marks().await.unwrap().end;
+    assert!(log.storage.audit.chain(&end, &[(id.clone(), link)], &end).await.unwrap());
+    assert_eq!(log.problems().await, [Problem::Added { number: 2, id }]);
 }

@@ -35,6 +35,13 @@ pub enum Problem {
         /// Its id.
         id: String,
     },
+    /// An event was added before the start of the chain.
+    Added {
+        /// Its number.
+        number: u64,
+        /// Its id.
+        id: String,
+    },
     /// An event was chained with another secret than the given ones, and cannot be verified.
     UnknownKey {
         /// Its number.
@@ -64,6 +71,9 @@ impl fmt::Display for Problem {
             }
             Self::PersonalDataChanged { number, id } => {
                 write!(f, "the personal data of event {number} ({id}) was changed")
+            }
+            Self::Added { number, id } => {
+                write!(f, "event {number} ({id}) was added before the start of the chain")
             }
             Self::UnknownKey { number, key } => {
                 write!(f, "event {number} was chained with another secret (key {key})")
@@ -124,6 +134,10 @@ impl Audit {
         let Marks { start, .. } = self.store.marks().await?;
         check_mark(&keys, &start, &mut found);
         found.deleted = start.number;
+        let first = self.store.chained(0, 1).await?;
+        if let Some(added) = first.into_iter().find(|first| first.link.number <= start.number) {
+            found.report(Problem::Added { number: added.link.number, id: added.entry.id });
+        }
         let is_early = |(number, hash): (u64, &str)| {
             number == start.number && hash == start.hash || number < start.number
         };
@@ -131,7 +145,8 @@ impl Audit {
         let mut last = (start.number, start.hash.clone());
         loop {
             let page = self.store.chained(last.0, STEP).await?;
-            for chained in &page {
+            // One that was added before the start is reported, and is not a part of the chain.
+            for chained in page.iter().filter(|chained| chained.link.number > start.number) {
                 check(&keys, &last, chained, &mut found);
                 last = (chained.link.number, chained.link.hash.clone());
                 is_expected |= expected == Some((last.0, &last.1));

@@ -3,6 +3,7 @@
 
 mod account;
 mod attack;
+mod audit;
 mod check;
 mod configuration;
 mod connection;
