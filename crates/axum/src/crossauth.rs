@@ -7,6 +7,7 @@ mod cookie;
 mod delivery;
 mod factor;
 mod fields;
+mod limit;
 mod request;
 
 use std::fmt;
@@ -63,6 +64,8 @@ pub struct Config {
     pub csrf_cookie: CookieOptions,
     /// The cookie of a known device.
     pub device_cookie: CookieOptions,
+    /// The cookie of a known browser.
+    pub browser_cookie: CookieOptions,
     /// The names of the endpoints that demand the second factor, without slashes around them.
     pub(crate) protected: Vec<String>,
     /// The request and response header for CSRF tokens.
@@ -83,6 +86,17 @@ pub struct Config {
     pub edit_user_scope: Option<String>,
     /// The endpoints that are served.
     pub(crate) served: Served,
+}
+
+impl Config {
+    fn cookies(&self) -> [&CookieOptions; 4] {
+        [&self.session_cookie, &self.csrf_cookie, &self.device_cookie, &self.browser_cookie]
+    }
+
+    fn cookies_mut(&mut self) -> [&mut CookieOptions; 4] {
+        let Self { session_cookie, csrf_cookie, device_cookie, browser_cookie, .. } = self;
+        [session_cookie, csrf_cookie, device_cookie, browser_cookie]
+    }
 }
 
 /// Accounts, sessions and pages for an Axum application. Cheap to clone.

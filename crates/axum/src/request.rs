@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 use url::{Position, Url};
 
-use crate::cookies::{CookieValue, RequestCookies};
+use crate::cookies::{self, CookieValue, RequestCookies};
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
 use crate::next::NextPath;
@@ -56,6 +56,8 @@ pub(crate) struct RequestInfoInner {
     accepts_keys: OnceLock<bool>,
     /// Whether the request has more than one session cookie, so none is accepted.
     pub(crate) duplicate_session_cookie: bool,
+    /// The cookie of a known browser, in an unsafe request.
+    browser: Option<Box<str>>,
     csrf: CsrfState,
 }
 
@@ -159,6 +161,7 @@ impl RequestInfo {
             credential: OnceLock::new(),
             accepts_keys: OnceLock::new(),
             duplicate_session_cookie: cookies.session == CookieValue::Ambiguous,
+            browser: known_browser(crossauth, request),
             csrf: CsrfState::new(cookies.csrf),
             crossauth: crossauth.clone(),
         }))
@@ -185,7 +188,21 @@ impl CallerSource for RequestInfoInner {
     }
 }
 
+/// The cookie of a known browser. Only unsafe requests log in.
+fn known_browser<B>(crossauth: &Crossauth, request: &Request<B>) -> Option<Box<str>> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let name = &crossauth.config().browser_cookie.name;
+    cookies::find(request.headers(), name).map(Into::into)
+}
+
 impl RequestInfoInner {
+    /// The cookie of a known browser, in an unsafe request.
+    pub(crate) fn known_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
+    }
+
     /// Records how the caller has identified itself; the first credential counts.
     pub(crate) fn authenticate(&self, credential: Credential) {
         let _first = self.credential.set(credential);

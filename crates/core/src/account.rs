@@ -29,10 +29,11 @@ use crate::enrolment::EnrolmentError;
 use crate::factor::{FactorError, Factors};
 use crate::form::{Field, FieldError, Rule, Unit};
 use crate::hooks::{Hooks, PasswordOwner, Submission};
+use crate::limit::Limits;
 use crate::notice::Notices;
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
-use crate::storage::{AttemptStore, StorageError, UserStore};
+use crate::storage::{StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_field};
 
 pub(crate) use change::taken;
@@ -139,7 +140,7 @@ pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
     clock: Arc<dyn Clock>,
-    attempts: Arc<dyn AttemptStore>,
+    limits: Arc<Limits>,
     factors: Arc<Factors>,
     links: EmailLinks,
     notices: Notices,
@@ -152,7 +153,7 @@ impl Accounts {
     pub(crate) fn new(deps: &Deps, policy: PasswordPolicy, reset_links: ResetLinks) -> Self {
         Self {
             users: deps.storage.users.clone(),
-            attempts: deps.storage.attempts.clone(),
+            limits: deps.limits.clone(),
             factors: deps.factors.clone(),
             links: EmailLinks::new(deps),
             notices: Notices::new(deps.messages.clone()),

@@ -1,5 +1,6 @@
 //! All use cases over one storage.
 
+mod mailed_link;
 mod task;
 
 use std::fmt;
@@ -17,15 +18,16 @@ use crate::crypto::{InvalidKey, SignatureForm, Signer};
 use crate::csrf::Csrf;
 use crate::deps::Deps;
 use crate::device::Devices;
-use crate::email_link::Activation;
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
 use crate::fresh_login::FreshLogin;
 use crate::hooks::Hooks;
+use crate::known_browser::KnownBrowsers;
+use crate::limit::{LimitConfig, Limits};
 use crate::login::Login;
 use crate::mail_request::{MailRequestWorker, MailRequests};
-use crate::message::{Channel, Messages};
+use crate::message::Messages;
 use crate::outbox::{Delivery, Outbox};
 use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::password_change::PasswordChanges;
@@ -44,6 +46,7 @@ use crate::storage::Storage;
 use crate::token::Tokens;
 use crate::user::User;
 use crate::vault::Vault;
+use mailed_link::mailed_links;
 pub(crate) use task::{Restarts, catch_panic};
 
 /// Configuration of the use cases.
@@ -71,6 +74,8 @@ pub struct AuthConfig {
     pub audit: AuditConfig,
     /// API keys.
     pub api_keys: ApiKeyConfig,
+    /// How often secrets may be tried and messages sent.
+    pub limits: LimitConfig,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -92,6 +97,7 @@ impl AuthConfig {
             password_reset: PasswordResetConfig::default(),
             audit: AuditConfig::default(),
             api_keys: ApiKeyConfig::default(),
+            limits: LimitConfig::default(),
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -146,8 +152,8 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts ApiKeys Auth Csrf Devices EmailVerification Enrolment FreshLogin Login PasswordChanges
-    PasswordReset Profile Protection RecoveryCodes Sessions Setup Signup
+    Accounts ApiKeys Auth Csrf Devices EmailVerification Enrolment FreshLogin KnownBrowsers Login
+    PasswordChanges PasswordReset Profile Protection RecoveryCodes Sessions Setup Signup
 }
 
 /// All use cases.
@@ -170,6 +176,8 @@ pub struct Auth {
     pub recovery: RecoveryCodes,
     /// Lists and forgets known devices.
     pub devices: Arc<Devices>,
+    /// Makes the cookies of known browsers.
+    pub browsers: Arc<KnownBrowsers>,
     /// Creates accounts at the request of their users.
     pub signup: Signup,
     /// Creates, changes and deletes accounts on behalf of an administrator.
@@ -249,6 +257,7 @@ impl Auth {
             recovery: RecoveryCodes::new(&deps, challenges),
             enrolment,
             devices,
+            browsers: deps.limits.browsers.clone(),
             login,
             accounts,
             sessions,
@@ -320,7 +329,9 @@ fn deps(
     let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
     let log = (clock.clone(), random.clone());
     let audit = Audit::new(storage.audit.clone(), log, &config.secret, config.audit.clone())?;
+    let limits = limits(config, storage, sources)?;
     Ok(Deps {
+        limits: Arc::new(limits),
         storage: storage.clone(),
         signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
         hasher: Arc::new(Hasher::new(std::mem::take(&mut config.hasher), random.clone())?),
@@ -345,6 +356,17 @@ fn login(
     Arc::new(Login::new(deps, sessions, challenges, devices, verifies_addresses))
 }
 
+fn limits(
+    config: &mut AuthConfig,
+    storage: &Storage,
+    sources: &Sources,
+) -> Result<Limits, InvalidKey> {
+    let (secret, Sources { clock, random }) = (&config.secret, sources.clone());
+    let browsers = Arc::new(KnownBrowsers::new(secret, clock.clone(), random)?);
+    let limits = std::mem::take(&mut config.limits);
+    Limits::new(secret, limits, browsers, storage.attempts.clone(), clock)
+}
+
 fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {
     let Deps { storage, clock, messages, .. } = deps;
     Outbox::new(storage.outbox.clone(), clock.clone(), messages.clone(), delivery)
@@ -363,37 +385,12 @@ fn mail_requests(
     (accounts, login): (&Arc<Accounts>, &Arc<Login>),
 ) -> Arc<MailRequestWorker> {
     let (accounts, login) = (accounts.clone(), login.clone());
-    let requests = Arc::new(MailRequests::default());
+    let requests = Arc::new(MailRequests::new(deps));
     let queue = requests.clone();
     let verification = EmailVerification::new(deps, queue, verification.lifetime, verifies, resets);
     let queue = requests.clone();
     let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
     let (verification, reset) = (Arc::new(verification), Arc::new(reset));
-    let (attempts, clock) = (deps.storage.attempts.clone(), deps.clock.clone());
-    let handling = tokio::sync::Mutex::default();
-    Arc::new(MailRequestWorker { requests, handling, attempts, clock, verification, reset })
-}
-
-/// Whether addresses are verified, and whether passwords are reset, by mail.
-fn mailed_links(
-    (verification, reset): &(EmailVerificationConfig, PasswordResetConfig),
-    outbox: &Outbox,
-) -> Result<(bool, bool), AuthConfigError> {
-    let can_send = outbox.can_send(Channel::Email);
-    let verifies = is_on(verification.activation, can_send, "e-mail verification")?;
-    Ok((verifies, is_on(reset.activation, can_send, "password reset")?))
-}
-
-/// Whether a feature that needs mail is on.
-fn is_on(
-    activation: Activation,
-    can_send: bool,
-    feature: &'static str,
-) -> Result<bool, AuthConfigError> {
-    match activation {
-        Activation::WhereMailCanBeSent => Ok(can_send),
-        Activation::On if can_send => Ok(true),
-        Activation::On => Err(AuthConfigError::NoMail(feature)),
-        Activation::Off => Ok(false),
-    }
+    let (limits, handling) = (deps.limits.clone(), tokio::sync::Mutex::default());
+    Arc::new(MailRequestWorker { requests, handling, limits, verification, reset })
 }

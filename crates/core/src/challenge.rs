@@ -1,6 +1,5 @@
 //! Pending challenges: made, stored in a session, and answered within limits.
 
-mod limit;
 mod pending;
 mod record;
 mod resend;
@@ -20,16 +19,17 @@ use crate::factor::{
     Subject, Verdict,
 };
 use crate::key::KeyPrefix;
+use crate::limit::{Client, Code, Limits, TooMany};
 use crate::message::{Message, MessageKind};
 use crate::notice::Notices;
 use crate::random::Random;
 use crate::recovery::normalized;
 use crate::storage::{
-    AttemptStore, Change, Charge, Charged, CredentialVersion, Guard, KeyStore, StorageError,
-    StoredUser, UserStore, Uses,
+    Change, Charge, CredentialVersion, Guard, KeyStore, StorageError, StoredUser, UserStore, Uses,
 };
 use crate::user::{Patch, SecretsUpdate, User, UserId, UserSecrets};
 use crate::vault::{Vault, is_encrypted};
+use crate::visitor::Visitor;
 
 pub(crate) use pending::{
     FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required, Waiting,
@@ -136,7 +136,7 @@ pub(crate) struct Accepted {
     /// Whether a recovery code was used in place of the factor.
     pub(crate) by_recovery_code: bool,
     /// The charged counters, to be given back after success.
-    charged: Vec<String>,
+    charged: Vec<Charge>,
 }
 
 /// Makes challenges and judges responses.
@@ -147,7 +147,7 @@ pub(crate) struct Challenges {
     pub(crate) audit: Arc<Audit>,
     keys: Arc<dyn KeyStore>,
     users: Arc<dyn UserStore>,
-    attempts: Arc<dyn AttemptStore>,
+    pub(crate) limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -161,7 +161,7 @@ impl Challenges {
             audit: deps.audit.clone(),
             keys: deps.storage.keys.clone(),
             users: deps.storage.users.clone(),
-            attempts: deps.storage.attempts.clone(),
+            limits: deps.limits.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
         }
@@ -216,9 +216,10 @@ impl Challenges {
         purpose: Purpose,
         previous: Option<&Pending>,
         lifetime: Duration,
+        visitor: Visitor<'_>,
     ) -> Result<Made, MakeError> {
         let description = factor.describe();
-        let sent = self.charge_sending(account, description, purpose).await?;
+        let sent = self.charge_sending(account, description, purpose, visitor).await?;
         let state = previous.and_then(|pending| self.state(pending));
         let challenge = factor.challenge(&account.subject(), purpose, state.as_ref()).await?;
         let Challenge { shown, state, mut send } = challenge;
@@ -268,6 +269,7 @@ impl Challenges {
         pending: &Pending,
         purpose: Purpose,
         fields: &Map<String, Value>,
+        client: Client<'_>,
     ) -> Result<Judged, FactorError> {
         let Some(factor) = self.factors.find(&pending.factor2) else {
             return Ok(Judged::Rejected(Rejection::Gone));
@@ -279,14 +281,16 @@ impl Challenges {
         if response.is_empty() && typed.is_none() {
             return Ok(Judged::Rejected(Rejection::Wrong));
         }
-        let counters = limit::answer(pending, purpose);
-        let mut charged = subjects(&counters);
-        if let Charged::Exhausted { retry_at } = self.attempts.charge(&counters, self.now()).await?
-        {
-            return Ok(Judged::Rejected(Rejection::TooMany { retry_at }));
-        }
+        let is_recovery = typed.is_some() && response.is_empty();
+        let counters = self.limits.code(Code { pending, purpose, is_recovery, client });
+        let mut charged = match self.limits.charge(counters).await? {
+            Ok(admitted) => admitted.into_charges(),
+            Err(TooMany { retry_at }) => {
+                return Ok(Judged::Rejected(Rejection::TooMany { retry_at }));
+            }
+        };
         let (verdict, by_recovery_code) = match typed {
-            Some(code) if response.is_empty() => (judge_recovery_code(code), true),
+            Some(code) if is_recovery => (judge_recovery_code(code), true),
             _ if account.receives_nothing(factor.describe()) => (Verdict::Wrong, false),
             _ => {
                 let Some(state) = self.state(pending) else {
@@ -299,7 +303,8 @@ impl Challenges {
         Ok(match verdict {
             Verdict::Accepted(acceptance) => {
                 if !by_recovery_code {
-                    charged.extend(pending.sent.iter().cloned());
+                    let sent = pending.sent.iter().cloned();
+                    charged.extend(sent.filter_map(|subject| self.limits.sent(subject)));
                 }
                 let accepted = Accepted { acceptance, by_recovery_code, charged };
                 Judged::Accepted(Box::new(accepted))
@@ -316,10 +321,7 @@ impl Challenges {
     /// Gives back what a successful response was charged, and encrypts a secret that was stored in
     /// plain text where no other program reads it.
     pub(crate) async fn succeeded(&self, account: &Account, accepted: &Accepted) {
-        let subjects: Vec<&str> = accepted.charged.iter().map(String::as_str).collect();
-        if let Err(error) = self.attempts.refund(&subjects).await {
-            tracing::warn!(%error, "cannot give back the attempt of a correct code");
-        }
+        self.limits.give_back(&accepted.charged).await;
         if account.is_plain
             && account.is_ours
             && let Err(error) = self.encrypt_secret(account).await
@@ -344,8 +346,8 @@ impl Challenges {
     pub(crate) async fn charge_resending(
         &self,
         pending: &Pending,
-    ) -> Result<Charged, StorageError> {
-        self.attempts.charge(&[limit::resending(pending)], self.now()).await
+    ) -> Result<Result<(), TooMany>, StorageError> {
+        Ok(self.limits.charge(Limits::resending(pending)).await?.map(drop))
     }
 
     /// Charges sending a code, also one that is not sent because another account has the address.
@@ -355,28 +357,24 @@ impl Challenges {
         account: &Account,
         factor: &Description,
         purpose: Purpose,
+        visitor: Visitor<'_>,
     ) -> Result<Vec<String>, MakeError> {
         if factor.channel.is_none() {
             return Ok(Vec::new());
         }
         let recipient = recipient(&account.user, factor);
-        let recipient = recipient.map(|to| limit::Recipient::new(&factor.name, &to));
-        let unused = limit::unused(&account.user.id, recipient.as_ref(), purpose);
-        let sent = subjects(&unused);
-        let total = recipient.as_ref().map(limit::Recipient::total);
-        let charges: Vec<_> = unused.into_iter().chain(total).collect();
-        match self.attempts.charge(&charges, self.now()).await? {
-            Charged::Ok => Ok(sent),
-            Charged::Exhausted { retry_at } => {
+        let recipient = recipient.as_deref().map(|to| (&factor.name, to));
+        let (unused, total) = self.limits.sending(&account.user.id, recipient, purpose, visitor);
+        let sent = unused.iter().map(|charge| charge.subject.clone()).collect();
+        let charges = unused.into_iter().chain(total).collect();
+        match self.limits.charge(charges).await? {
+            Ok(_) => Ok(sent),
+            Err(TooMany { retry_at }) => {
                 tracing::warn!(user = %account.user.id, "too many codes were asked for");
                 Err(MakeError::TooMany { retry_at })
             }
         }
     }
-}
-
-fn subjects(charges: &[Charge]) -> Vec<String> {
-    charges.iter().map(|charge| charge.subject.clone()).collect()
 }
 
 /// The verdict about a recovery code: whether it exists is found out when it is used up.

@@ -33,6 +33,7 @@ pub mod csrf;
 pub(crate) mod digest;
 pub mod encoding;
 mod encrypt;
+mod mac;
 pub(crate) mod random;
 pub(crate) mod sign;
 mod totp;
@@ -40,6 +41,7 @@ mod totp;
 pub use self::digest::{StoredValue, hash, stored_value};
 pub(crate) use self::encrypt::derive;
 pub use self::encrypt::{Cipher, DecryptError, EncryptError, InvalidKey};
+pub(crate) use self::mac::Mac;
 pub use self::random::{
     one_time_code, random_base32, random_salt, random_token, random_value, uuid, zero_pad,
 };

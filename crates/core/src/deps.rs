@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::crypto::Signer;
 use crate::factor::Factors;
 use crate::hooks::Hooks;
+use crate::limit::Limits;
 use crate::message::Messages;
 use crate::password::Hasher;
 use crate::pseudonym::Pseudonyms;
@@ -29,4 +30,5 @@ pub(crate) struct Deps {
     pub(crate) pseudonyms: Arc<Pseudonyms>,
     pub(crate) restarts: Restarts,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) limits: Arc<Limits>,
 }

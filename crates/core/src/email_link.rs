@@ -19,13 +19,10 @@ use crate::crypto::{random_token, stored_value};
 use crate::deps::Deps;
 use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
-use crate::mail_request::charge;
+use crate::limit::{Limits, TooMany};
 use crate::message::{Message, MessageKind, Messages, Recipient};
 use crate::random::Random;
-use crate::storage::{
-    AttemptStore, Change, Changed, Charge, Charged, Effects, KeyStore, StorageError, StoredUser,
-    UserStore,
-};
+use crate::storage::{Change, Changed, Effects, KeyStore, StorageError, StoredUser, UserStore};
 use crate::user::{EmailAddress, UserId};
 use crate::visitor::Visitor;
 
@@ -105,7 +102,7 @@ pub(crate) struct ValidLink {
 pub(crate) struct EmailLinks {
     users: Arc<dyn UserStore>,
     keys: Arc<dyn KeyStore>,
-    attempts: Arc<dyn AttemptStore>,
+    limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
     messages: Arc<Messages>,
     clock: Arc<dyn Clock>,
@@ -117,7 +114,7 @@ impl EmailLinks {
         Self {
             users: deps.storage.users.clone(),
             keys: deps.storage.keys.clone(),
-            attempts: deps.storage.attempts.clone(),
+            limits: deps.limits.clone(),
             audit: deps.audit.clone(),
             messages: deps.messages.clone(),
             clock: deps.clock.clone(),
@@ -145,8 +142,8 @@ impl EmailLinks {
         request: LinkRequest<'_>,
     ) -> Result<(), StorageError> {
         let (prefix, kind, to) = (request.prefix, request.kind.clone(), request.to);
-        let now = self.clock.now();
-        if charge(&*self.attempts, &kind, user, None, now).await? != Charged::Ok {
+        if self.limits.charge(self.limits.mail(&kind, user, None)).await?.is_err() {
+            tracing::warn!(%user, %kind, "too many messages to one account; this one is not sent");
             return Ok(());
         }
         let NewLink { key, message } = self.make(request)?;
@@ -202,19 +199,14 @@ impl EmailLinks {
 
     /// Charges the network before the token is looked for, and gives that back if it exists.
     async fn find_key(&self, value: &str, visitor: Visitor<'_>) -> Result<Key, LinkError> {
-        let subject = visitor.network().map(|network| format!("token:{network}"));
-        if let Some(subject) = &subject {
-            let charge = Charge { subject: subject.clone(), limit: GUESSES, window: WINDOW };
-            let now = self.clock.now();
-            if let Charged::Exhausted { retry_at } = self.attempts.charge(&[charge], now).await? {
-                tracing::warn!(subject, "too many links that are not valid");
-                return Err(LinkError::TooMany { wait: retry_at.since(now) });
+        let admitted = match self.limits.charge(self.limits.link(visitor)).await? {
+            Ok(admitted) => admitted,
+            Err(TooMany { retry_at }) => {
+                return Err(LinkError::TooMany { wait: retry_at.since(self.clock.now()) });
             }
-        }
+        };
         let key = self.keys.find(value).await?.ok_or(LinkError::Invalid)?;
-        if let Some(subject) = &subject {
-            self.attempts.refund(&[subject]).await?;
-        }
+        self.limits.give_back(&admitted.into_charges()).await;
         Ok(key)
     }
 
@@ -225,10 +217,6 @@ impl EmailLinks {
         Ok(keys.iter().any(|key| !key.is_expired(now)))
     }
 }
-
-/// Tokens that do not exist, from one network within [`WINDOW`].
-const GUESSES: u32 = 50;
-const WINDOW: Duration = Duration::from_hours(1);
 
 /// Maximum number of links of one kind that an account is looked through for.
 const MAX_LINKS: u32 = 20;

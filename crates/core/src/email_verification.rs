@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Act;
-use crate::clock::Clock;
 use crate::deps::Deps;
 use crate::email_link::{Activation, EmailLinks, LinkError, LinkRequest, NewLink, ValidLink};
 use crate::factor::email;
 use crate::key::{KeyData, KeyPrefix};
-use crate::mail_request::{MailRequest, MailRequests, charge};
+use crate::limit::Limits;
+use crate::mail_request::{MailRequest, MailRequests};
 use crate::message::MessageKind;
 use crate::password_reset::{ResetRequestError, find_owner};
-use crate::storage::{AttemptStore, Change, Changed, Charged, Effects, StorageError, UserStore};
+use crate::storage::{Change, Changed, Effects, StorageError, UserStore};
 use crate::user::{EmailAddress, NewUser, StateEvent, User, UserId, UserState};
 use crate::visitor::Visitor;
 
@@ -63,8 +63,7 @@ pub struct PendingVerification {
 /// Verifies addresses.
 pub struct EmailVerification {
     users: Arc<dyn UserStore>,
-    attempts: Arc<dyn AttemptStore>,
-    clock: Arc<dyn Clock>,
+    limits: Arc<Limits>,
     links: EmailLinks,
     requests: Arc<MailRequests>,
     lifetime: Duration,
@@ -82,8 +81,7 @@ impl EmailVerification {
     ) -> Self {
         Self {
             users: deps.storage.users.clone(),
-            attempts: deps.storage.attempts.clone(),
-            clock: deps.clock.clone(),
+            limits: deps.limits.clone(),
             links: EmailLinks::new(deps),
             requests,
             lifetime,
@@ -145,8 +143,13 @@ impl EmailVerification {
 
     /// Asks for a new link for the account with this address that waits for verification. It is
     /// sent if there is such an account and not too many were sent to it.
-    pub async fn request(&self, address: &str) -> Result<(), ResetRequestError> {
+    pub async fn request(
+        &self,
+        address: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<(), ResetRequestError> {
         let address = EmailAddress::parse(address)?;
+        self.requests.admit(visitor).await?;
         let found = find_owner(&*self.users, address.as_str()).await?;
         let request =
             found.map_or(MailRequest::Nothing, |user| MailRequest::VerifyEmail(user.id().clone()));
@@ -197,9 +200,9 @@ impl EmailVerification {
         let Some(found) = find_owner(&*self.users, address).await? else { return Ok(()) };
         let (user, _) = found.regardless_of_state();
         let Some(address) = email(&user) else { return Ok(()) };
-        let (kind, now) = (MessageKind::AccountExists, self.clock.now());
+        let kind = MessageKind::AccountExists;
         if user.state == UserState::Disabled
-            || charge(&*self.attempts, &kind, &user.id, None, now).await? != Charged::Ok
+            || self.limits.charge(self.limits.mail(&kind, &user.id, None)).await?.is_err()
         {
             return Ok(());
         }

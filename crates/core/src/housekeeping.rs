@@ -1,4 +1,4 @@
-//! Deletes expired keys and counters, messages that were given up long ago, and old events of the
+//! Deletes expired keys, idle counters, messages that were given up long ago, and old events of the
 //! audit log, in small steps that leave capacity for requests.
 //!
 //! A clock that is wrong must not delete keys that are valid. Two facts speak for a clock: it has
@@ -6,6 +6,8 @@
 //! store had a key created shortly before. Without the second, the clock may have been set far
 //! ahead while no process ran, or no one may have used the site for long; keys are then deleted
 //! only after days, because an expired key that is kept is harmless.
+
+mod counter;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,7 +18,9 @@ use crate::audit::Audit;
 use crate::clock::{Clock, Timestamp};
 use crate::key::CLOCK_SKEW;
 use crate::outbox;
-use crate::storage::{AttemptStore, KeyStore, OutboxStore, Storage, StorageError};
+use crate::storage::{KeyStore, OutboxStore, Storage, StorageError};
+
+pub(crate) use counter::PurgeCounters;
 
 /// Time between two rounds, and how long the clock must have been steady before a round deletes all
 /// expired keys.
@@ -40,18 +44,16 @@ const STEP: u32 = 500;
 pub(crate) struct Purge {
     keys: Weak<dyn KeyStore>,
     outbox: Weak<dyn OutboxStore>,
-    attempts: Weak<dyn AttemptStore>,
     audit: Weak<Audit>,
     clock: Arc<dyn Clock>,
 }
 
 impl Purge {
     pub(crate) fn new(storage: &Storage, audit: &Arc<Audit>, clock: Arc<dyn Clock>) -> Self {
-        let Storage { keys, outbox, attempts, .. } = storage;
+        let Storage { keys, outbox, .. } = storage;
         Self {
             keys: Arc::downgrade(keys),
             outbox: Arc::downgrade(outbox),
-            attempts: Arc::downgrade(attempts),
             audit: Arc::downgrade(audit),
             clock,
         }
@@ -59,12 +61,12 @@ impl Purge {
 
     /// Deletes now and every ten minutes.
     pub(crate) async fn run(self) {
-        let Self { keys, outbox, attempts, audit, clock } = self;
+        let Self { keys, outbox, audit, clock } = self;
         let mut trust = Trust::new(&*clock);
-        while let (Some(keys), Some(outbox), Some(attempts), Some(audit)) =
-            (keys.upgrade(), outbox.upgrade(), attempts.upgrade(), audit.upgrade())
+        while let (Some(keys), Some(outbox), Some(audit)) =
+            (keys.upgrade(), outbox.upgrade(), audit.upgrade())
         {
-            match round(&*keys, &*outbox, &*attempts, &mut trust, &*clock).await {
+            match round(&*keys, &*outbox, &mut trust, &*clock).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
                 Err(error) => {
@@ -72,7 +74,7 @@ impl Purge {
                 }
             }
             remove_events(&audit, &trust, &*clock).await;
-            drop((keys, outbox, attempts, audit));
+            drop((keys, outbox, audit));
             tokio::time::sleep(INTERVAL).await;
         }
     }
@@ -91,7 +93,6 @@ async fn remove_events(audit: &Audit, trust: &Trust, clock: &dyn Clock) {
 async fn round(
     keys: &dyn KeyStore,
     outbox: &dyn OutboxStore,
-    attempts: &dyn AttemptStore,
     trust: &mut Trust,
     clock: &dyn Clock,
 ) -> Result<u64, StorageError> {
@@ -109,8 +110,7 @@ async fn round(
     }
     match trust.horizon(clock) {
         Some(horizon) => {
-            let expired = purge(|limit| keys.purge(horizon, limit)).await?
-                + purge(|limit| attempts.purge(horizon, limit)).await?;
+            let expired = purge(|limit| keys.purge(horizon, limit)).await?;
             Ok(expired + purge(|limit| outbox.purge(horizon - outbox::KEPT, limit)).await?)
         }
         None => Ok(0),

@@ -64,6 +64,8 @@ pub mod fresh_login;
 pub mod hooks;
 mod housekeeping;
 pub mod key;
+pub mod known_browser;
+pub mod limit;
 pub mod login;
 mod mail_request;
 pub mod message;

@@ -27,6 +27,7 @@
 //! }
 //! ```
 
+mod attempt;
 mod required;
 mod second_factor;
 
@@ -40,64 +41,21 @@ use crate::deps::Deps;
 use crate::device::Devices;
 use crate::factor::{Demand, FactorError};
 use crate::key::{KeyPrefix, Owner};
+use crate::limit::{Limits, LoginDoor, TooMany};
 use crate::password::{HashError, Hasher, Lane, Verification};
-use crate::secret::Password;
-use crate::session::{BeginOptions, Begun, NewSession, Persistence, Replaced, Sessions};
+use crate::session::{BeginOptions, Begun, NewSession, Sessions};
 use crate::storage::{
     Change, Changed, CredentialVersion, Guard, StorageError, StorageErrorKind, StoredUser,
     UserStore,
 };
 use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks, UserId};
-use crate::visitor::Visitor;
 
 pub use crate::challenge::Resent;
+pub use attempt::{Door, LoginAttempt};
 pub use required::RequiredChange;
 pub use second_factor::{
     PendingLogin, SecondFactorAttempt, SecondFactorNeeded, SecondFactorOutcome,
 };
-
-/// One attempt to log in.
-#[derive(Debug)]
-pub struct LoginAttempt<'a> {
-    /// The username or e-mail address.
-    pub username: &'a str,
-    /// The password.
-    pub password: Password,
-    /// Whether the cookie outlives the browser; `None` for the configured default.
-    pub persist: Option<Persistence>,
-    /// The current session of the browser, which ends when the new one begins.
-    pub replaces: Option<Replaced<'a>>,
-    /// The value of the cookie of a [known device](crate::device).
-    pub device: Option<&'a str>,
-    /// The visitor.
-    pub visitor: Visitor<'a>,
-}
-
-/// The browser that a login comes from.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Door<'a> {
-    /// Whether the cookie outlives the browser; `None` for the configured default.
-    pub persist: Option<Persistence>,
-    /// The current session of the browser, which ends when the new one begins.
-    pub replaces: Option<Replaced<'a>>,
-    /// The value of the cookie of a [known device](crate::device).
-    pub device: Option<&'a str>,
-    /// The visitor.
-    pub visitor: Visitor<'a>,
-}
-
-impl<'a> LoginAttempt<'a> {
-    /// An attempt from a browser without a session, with the configured persistence.
-    pub fn new(username: &'a str, password: Password) -> Self {
-        let Door { persist, replaces, device, visitor } = Door::default();
-        Self { username, password, persist, replaces, device, visitor }
-    }
-
-    fn door(&self) -> Door<'a> {
-        let Self { persist, replaces, device, visitor, .. } = *self;
-        Door { persist, replaces, device, visitor }
-    }
-}
 
 /// The outcome of a login attempt.
 #[derive(Debug)]
@@ -117,9 +75,10 @@ pub enum LoginOutcome {
     WrongCredentials,
     /// The password is correct, but the account's state does not allow login.
     Refused(Refusal),
-    /// The password is correct, but too many codes were sent.
+    /// There were too many attempts, and the password was not checked; or it is correct, and too
+    /// many codes were sent. Responses must not reveal which.
     TooMany {
-        /// When the next one may be sent.
+        /// When the next attempt is allowed.
         retry_at: Timestamp,
     },
 }
@@ -157,6 +116,7 @@ pub struct Login {
     sessions: Arc<Sessions>,
     challenges: Arc<Challenges>,
     devices: Arc<Devices>,
+    limits: Arc<Limits>,
     verifies_addresses: bool,
 }
 
@@ -174,6 +134,7 @@ impl Login {
             sessions,
             challenges,
             devices,
+            limits: deps.limits.clone(),
             verifies_addresses,
         }
     }
@@ -203,31 +164,51 @@ impl Login {
         &self,
         attempt: LoginAttempt<'_>,
     ) -> Result<LoginOutcome, LoginError> {
-        // A concurrent login may upgrade the hash, which databases without a credential epoch
-        // cannot distinguish from a new password. A retry can.
-        for _ in 0..2 {
-            if let Some(outcome) = self.try_once(&attempt).await? {
-                return Ok(outcome);
-            }
+        let LoginAttempt { username, browser, visitor, .. } = attempt;
+        let found = self.find_readable(username).await?;
+        let account = found.as_ref().map(StoredUser::id).ok_or(username);
+        let browser = account.ok().and_then(|id| self.limits.browsers.find(browser, id));
+        let lane = if browser.is_some() { Lane::Trusted } else { Lane::Public };
+        // Before the charge, so that a flood of logins writes nothing.
+        self.hasher.check_capacity(lane)?;
+        let charges = self.limits.login(LoginDoor { account, browser, visitor });
+        let admitted = match self.limits.charge(charges).await? {
+            Ok(admitted) => admitted,
+            Err(TooMany { retry_at }) => return Ok(LoginOutcome::TooMany { retry_at }),
+        };
+        let outcome = self.try_twice(&attempt, found, lane).await;
+        // After an error, the password was correct or not checked.
+        if !matches!(outcome, Ok(LoginOutcome::WrongCredentials)) {
+            self.limits.give_back(&admitted.into_charges()).await;
         }
-        Ok(LoginOutcome::WrongCredentials)
+        outcome
+    }
+
+    /// A concurrent login may upgrade the hash, which databases without a credential epoch cannot
+    /// distinguish from a new password. A retry can.
+    async fn try_twice(
+        &self,
+        attempt: &LoginAttempt<'_>,
+        found: Option<StoredUser>,
+        lane: Lane,
+    ) -> Result<LoginOutcome, LoginError> {
+        if let Some(outcome) = self.try_once(attempt, found, lane).await? {
+            return Ok(outcome);
+        }
+        let found = self.find_readable(attempt.username).await?;
+        let outcome = self.try_once(attempt, found, lane).await?;
+        Ok(outcome.unwrap_or(LoginOutcome::WrongCredentials))
     }
 
     /// One attempt; `None` if the credentials changed before the session began.
     async fn try_once(
         &self,
         attempt: &LoginAttempt<'_>,
+        found: Option<StoredUser>,
+        lane: Lane,
     ) -> Result<Option<LoginOutcome>, LoginError> {
-        let found = match self.find(attempt.username).await {
-            Ok(found) => found,
-            Err(error) if error.kind == StorageErrorKind::BadRow => {
-                tracing::error!(%error, "cannot decode an account; its user cannot log in");
-                None
-            }
-            Err(error) => return Err(error.into()),
-        };
         let hash = found.as_ref().and_then(StoredUser::password_hash);
-        let verification = self.hasher.verify(attempt.password.clone(), hash, Lane::Public).await?;
+        let verification = self.hasher.verify(attempt.password.clone(), hash, lane).await?;
         let (Verification::Match { upgrade }, Some(found)) = (verification, &found) else {
             // Not the username: people type passwords there. An existing account is logged by its
             // id.
@@ -316,6 +297,17 @@ impl Login {
     }
 
     /// Finds the user with this username or, if there is none, with this e-mail address.
+    /// As [`find`](Self::find); `None` also for an account whose row cannot be decoded.
+    async fn find_readable(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
+        match self.find(name).await {
+            Err(error) if error.kind == StorageErrorKind::BadRow => {
+                tracing::error!(%error, "cannot decode an account; its user cannot log in");
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
     async fn find(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
         match self.users.find_by_username(name).await? {
             None if name.contains('@') => self.users.find_by_email(name).await,

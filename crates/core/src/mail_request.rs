@@ -14,23 +14,20 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::caller::Caller;
-use crate::clock::{Clock, Timestamp};
-use crate::crypto::hash;
+use crate::clock::Clock;
+use crate::deps::Deps;
 use crate::email_verification::EmailVerification;
-use crate::message::MessageKind;
-use crate::password_reset::PasswordReset;
-use crate::storage::{AttemptStore, Charge, Charged, StorageError, StorageErrorKind};
+use crate::limit::{Limits, TooMany};
+use crate::password_reset::{PasswordReset, ResetRequestError};
+use crate::storage::{StorageError, StorageErrorKind};
 use crate::user::UserId;
+use crate::visitor::Visitor;
 
 /// Maximum number of requests that wait.
 const CAPACITY: usize = 1000;
 
 /// How often a request is tried while the store is unavailable.
 const ATTEMPTS: u32 = 5;
-
-/// Messages of one kind to one account within [`WINDOW`].
-const LIMIT: u32 = 5;
-const WINDOW: Duration = Duration::from_hours(1);
 
 /// A request, for the account that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +43,33 @@ pub(crate) enum MailRequest {
 }
 
 /// The queue.
-#[derive(Default)]
 pub(crate) struct MailRequests {
     waiting: Mutex<VecDeque<(MailRequest, Caller)>>,
     added: Notify,
+    limits: Arc<Limits>,
+    clock: Arc<dyn Clock>,
 }
 
 impl MailRequests {
+    pub(crate) fn new(deps: &Deps) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            added: Notify::default(),
+            limits: deps.limits.clone(),
+            clock: deps.clock.clone(),
+        }
+    }
+
+    /// Charges a request to the network of its visitor, whether or not there is an account.
+    pub(crate) async fn admit(&self, visitor: Visitor<'_>) -> Result<(), ResetRequestError> {
+        match self.limits.charge(self.limits.mail_request(visitor)).await? {
+            Ok(_) => Ok(()),
+            Err(TooMany { retry_at }) => {
+                Err(ResetRequestError::TooMany { wait: retry_at.since(self.clock.now()) })
+            }
+        }
+    }
+
     /// Adds a request. An error if too many wait: that is the same with and without an account.
     pub(crate) fn add(&self, request: MailRequest) -> Result<(), StorageError> {
         let mut waiting = self.waiting.lock();
@@ -75,8 +92,7 @@ pub(crate) struct MailRequestWorker {
     pub(crate) requests: Arc<MailRequests>,
     /// Held while requests are handled.
     pub(crate) handling: tokio::sync::Mutex<()>,
-    pub(crate) attempts: Arc<dyn AttemptStore>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) verification: Arc<EmailVerification>,
     pub(crate) reset: Arc<PasswordReset>,
 }
@@ -128,28 +144,6 @@ impl MailRequestWorker {
     /// Writes to the store as for an account that has got too many messages: how busy the store is
     /// must not reveal whether there is an account.
     async fn charge_nothing(&self) -> Result<(), StorageError> {
-        let charge = Charge { subject: "mail:none".to_owned(), limit: LIMIT, window: WINDOW };
-        self.attempts.charge(&[charge], self.clock.now()).await.map(|_| ())
+        self.limits.charge(self.limits.no_mail()).await.map(drop)
     }
-}
-
-/// Charges a message of one kind to an account and, where its user has typed the address, to that:
-/// many accounts send no more to an address than one.
-pub(crate) async fn charge(
-    attempts: &dyn AttemptStore,
-    kind: &MessageKind,
-    user: &UserId,
-    typed: Option<&str>,
-    now: Timestamp,
-) -> Result<Charged, StorageError> {
-    let kind = kind.as_str();
-    let address = typed.map(|address| format!("mail:{kind}:to:{}", hash(&address.to_lowercase())));
-    let subjects = [format!("mail:{kind}:{user}")].into_iter().chain(address);
-    let limits: Vec<Charge> =
-        subjects.map(|subject| Charge { subject, limit: LIMIT, window: WINDOW }).collect();
-    let charged = attempts.charge(&limits, now).await?;
-    if charged != Charged::Ok {
-        tracing::warn!(%user, kind, "too many messages to one account; this one is not sent");
-    }
-    Ok(charged)
 }

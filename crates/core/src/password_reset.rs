@@ -59,6 +59,12 @@ pub enum ResetRequestError {
     /// The text is not an address.
     #[error(transparent)]
     InvalidEmail(#[from] InvalidEmail),
+    /// There were too many requests from this network.
+    #[error("there were too many requests for mail")]
+    TooMany {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -167,8 +173,13 @@ impl PasswordReset {
 
     /// Asks for a link for the account with this address. It is sent if there is such an account,
     /// it is not disabled, it has a password, and not too many links were sent to it.
-    pub async fn request(&self, address: &str) -> Result<(), ResetRequestError> {
+    pub async fn request(
+        &self,
+        address: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<(), ResetRequestError> {
         let address = EmailAddress::parse(address)?;
+        self.requests.admit(visitor).await?;
         let found = find_owner(&*self.users, address.as_str()).await?;
         let request = found
             .map_or(MailRequest::Nothing, |user| MailRequest::ResetPassword(user.id().clone()));

@@ -16,9 +16,11 @@ use crate::clock::Timestamp;
 use crate::crypto::encoding::{decode, encode};
 use crate::factor::{Demand, FactorError, Purpose, Response};
 use crate::key::{DataChange, Slot};
+use crate::limit::Client;
 use crate::session::{Session, Sessions, With, updated};
 use crate::storage::{StorageError, UpdateDataError, Updated};
 use crate::user::{FactorName, Refusal, UserId};
+use crate::visitor::Visitor;
 
 /// How long a request waits for the factor.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -210,7 +212,8 @@ impl Protection {
         let Demand::Factor(factor) = self.challenges.factors.demand(&account.user) else {
             return Ok(Protected::Unprotected);
         };
-        let made = self.challenges.make(account, factor, Purpose::Confirmation, None, LIFETIME);
+        let (purpose, visitor) = (Purpose::Confirmation, Visitor::default());
+        let made = self.challenges.make(account, factor, purpose, None, LIFETIME, visitor);
         let Made { pending, shown, send } = match made.await {
             Ok(made) => made,
             Err(MakeError::TooMany { retry_at }) => {
@@ -256,7 +259,9 @@ impl Protection {
         };
         let body = Zeroizing::new(body);
         let purpose = Purpose::Confirmation;
-        let accepted = match self.challenges.judge(account, &slot.pending, purpose, fields).await? {
+        let client = Client::default();
+        let judged = self.challenges.judge(account, &slot.pending, purpose, fields, client);
+        let accepted = match judged.await? {
             Judged::Accepted(accepted) => accepted,
             Judged::Rejected(Rejection::Expired) => {
                 self.cancel(session).await?;

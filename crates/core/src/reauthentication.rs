@@ -10,15 +10,12 @@ use std::time::Duration;
 use crate::audit::{Act, Audit};
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
+use crate::limit::{Limits, TooMany};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
 use crate::session::Session;
-use crate::storage::{AttemptStore, Charge, Charged, StorageError};
+use crate::storage::StorageError;
 use crate::user::UserId;
-
-/// Wrong passwords for one account within [`WINDOW`].
-const LIMIT: u32 = 10;
-const WINDOW: Duration = Duration::from_hours(1);
 
 /// Why the password of a logged-in user is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +32,7 @@ pub enum PasswordRejection {
 /// Judges logins, and checks passwords of logged-in users.
 pub(crate) struct Reauthentication {
     hasher: Arc<Hasher>,
-    attempts: Arc<dyn AttemptStore>,
+    limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<Audit>,
     fresh_for: Duration,
@@ -45,7 +42,7 @@ impl Reauthentication {
     pub(crate) fn new(deps: &Deps, fresh_for: Duration) -> Self {
         Self {
             hasher: deps.hasher.clone(),
-            attempts: deps.storage.attempts.clone(),
+            limits: deps.limits.clone(),
             clock: deps.clock.clone(),
             audit: deps.audit.clone(),
             fresh_for,
@@ -68,20 +65,20 @@ impl Reauthentication {
     where
         E: From<HashError> + From<StorageError>,
     {
-        let subject = format!("reauthentication:{user}");
-        let charge = Charge { subject: subject.clone(), limit: LIMIT, window: WINDOW };
-        let charged = self.attempts.charge(&[charge], self.clock.now()).await?;
-        if let Charged::Exhausted { retry_at } = charged {
-            tracing::warn!(%user, "the password of a logged-in user was wrong too often");
-            return Ok(Some(PasswordRejection::TooMany { retry_at }));
-        }
+        let admitted = match self.limits.charge(self.limits.password(user)).await? {
+            Ok(admitted) => admitted,
+            Err(TooMany { retry_at }) => {
+                tracing::warn!(%user, "the password of a logged-in user was wrong too often");
+                return Ok(Some(PasswordRejection::TooMany { retry_at }));
+            }
+        };
         let verified = self.hasher.verify(password, hash, Lane::Trusted).await;
         if matches!(verified, Ok(Verification::Mismatch)) {
             tracing::info!(%user, "the password of a logged-in user is wrong");
             self.audit.record(self.audit.event(Act::ReauthenticationFailed).on(user)).await?;
             return Ok(Some(PasswordRejection::Wrong));
         }
-        self.attempts.refund(&[&subject]).await?;
+        self.limits.give_back(&admitted.into_charges()).await;
         verified?;
         Ok(None)
     }

@@ -11,6 +11,7 @@ use crate::deps::Deps;
 use crate::enrolment::EnrolmentError;
 use crate::factor::Factors;
 use crate::key::{Key, KeyPrefix};
+use crate::limit::{Limits, TooMany};
 use crate::login::{Door, Login, LoginError, LoginOutcome};
 use crate::password::Lane;
 use crate::random::Random;
@@ -18,6 +19,7 @@ use crate::session::{BeginOptions, NewAccount, Sessions};
 use crate::signup::SignupRequest;
 use crate::storage::{Effects, Guard, KeyStore, StorageError, UserStore};
 use crate::user::ReservedNames;
+use crate::visitor::Visitor;
 
 /// Lifetime of a link.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -28,6 +30,12 @@ pub enum SetupError {
     /// The link was used, has expired or was never issued, or an administrator exists.
     #[error("the link is not valid any more")]
     InvalidLink,
+    /// Too many tokens from this network did not exist. The token was not looked for.
+    #[error("too many links were not valid")]
+    TooMany {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The account cannot be created.
     #[error(transparent)]
     Account(AccountError),
@@ -66,6 +74,7 @@ pub struct Setup {
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    limits: Arc<Limits>,
 }
 
 impl Setup {
@@ -85,6 +94,7 @@ impl Setup {
             audit: deps.audit.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
+            limits: deps.limits.clone(),
         }
     }
 
@@ -102,11 +112,21 @@ impl Setup {
         Ok(Some(token))
     }
 
-    /// Whether a token is valid. Does not consume it.
-    pub async fn is_valid(&self, token: &str) -> Result<bool, StorageError> {
+    /// Checks that a token is valid. Does not consume it.
+    pub async fn check(&self, token: &str, visitor: Visitor<'_>) -> Result<(), SetupError> {
+        let admitted = match self.limits.charge(self.limits.link(visitor)).await? {
+            Ok(admitted) => admitted,
+            Err(TooMany { retry_at }) => {
+                return Err(SetupError::TooMany { wait: retry_at.since(self.clock.now()) });
+            }
+        };
         let key = self.keys.find(&stored_value(KeyPrefix::Setup, token)).await?;
-        Ok(key.is_some_and(|key| !key.is_expired(self.clock.now()))
-            && !self.users.has_admin().await?)
+        let key = key.ok_or(SetupError::InvalidLink)?;
+        self.limits.give_back(&admitted.into_charges()).await;
+        if key.is_expired(self.clock.now()) || self.users.has_admin().await? {
+            return Err(SetupError::InvalidLink);
+        }
+        Ok(())
     }
 
     /// Creates the first administrator and logs them in. Using up the token, checking that there is
@@ -120,9 +140,7 @@ impl Setup {
         token: &str,
         request: SignupRequest<'_>,
     ) -> Result<LoginOutcome, SetupError> {
-        if !self.is_valid(token).await? {
-            return Err(SetupError::InvalidLink);
-        }
+        self.check(token, request.visitor).await?;
         let door = request.door();
         let form = request.form;
         let mut user = self.accounts.check(&form, &ReservedNames::none())?;

@@ -18,6 +18,7 @@ use crate::email_verification::EmailVerification;
 use crate::enrolment::{Enrolment, EnrolmentError, SignupFactor};
 use crate::factor::Factors;
 use crate::form::{Field, Rule};
+use crate::limit::{Limits, TooMany};
 use crate::login::{Door, Login, LoginAttempt, LoginOutcome};
 use crate::password::Lane;
 use crate::random::Random;
@@ -82,7 +83,7 @@ impl<'a> SignupRequest<'a> {
 
     pub(crate) fn door(&self) -> Door<'a> {
         let Self { persist, replaces, visitor, .. } = *self;
-        Door { persist, replaces, device: None, visitor }
+        Door { persist, replaces, visitor, ..Door::default() }
     }
 }
 
@@ -100,9 +101,10 @@ pub enum SignupOutcome {
     /// Exactly this account exists, and the password is its own: its login goes on, as after the
     /// first factor.
     Existing(LoginOutcome),
-    /// The account was created, but too many codes were sent to its address or number.
+    /// There were too many sign-ups from this network, and no account was created; or it was
+    /// created, and too many codes were sent.
     TooMany {
-        /// When the next one may be sent.
+        /// When the next attempt is allowed.
         retry_at: Timestamp,
     },
 }
@@ -118,6 +120,7 @@ pub struct Signup {
     keys: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    limits: Arc<Limits>,
     config: SignupConfig,
 }
 
@@ -138,6 +141,7 @@ impl Signup {
             keys: deps.storage.keys.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
+            limits: deps.limits.clone(),
             config,
         }
     }
@@ -168,6 +172,11 @@ impl Signup {
         }
         if let Some(factor) = self.chosen_factor(&request, &user)? {
             expect_factor(&mut user, &**factor);
+        }
+        if let Err(TooMany { retry_at }) =
+            self.limits.charge(self.limits.sign_up(request.visitor)).await?
+        {
+            return Ok(SignupOutcome::TooMany { retry_at });
         }
         // Looked for before anything is hashed: whatever the form says, it costs one hash.
         let existing = match self.accounts.find(&user.username).await {

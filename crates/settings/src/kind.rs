@@ -6,6 +6,7 @@ mod choice;
 mod field;
 mod mail;
 mod number;
+mod rate;
 mod secret;
 mod text;
 
@@ -19,6 +20,7 @@ pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
 pub(crate) use mail::{Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
+pub(crate) use rate::OptionalRate;
 pub use secret::DatabaseUrl;
 pub(crate) use secret::{FirebaseKey, PepperText, PostgresUrl, SecretText};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};

@@ -12,6 +12,7 @@ use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::error::Numbering;
 use crossauth_core::factor::FactorConfig;
+use crossauth_core::limit::LimitConfig;
 use crossauth_core::outbox::{Delivery, MailTransport, Preview, SmsTransport};
 use crossauth_core::password::HasherConfig;
 use crossauth_core::password_reset::PasswordResetConfig;
@@ -81,6 +82,8 @@ sections! {
     password_reset: PasswordResetConfig, Application;
     /// API keys.
     api_keys: ApiKeyConfig, Application;
+    /// Limits of attempts and messages.
+    limits: LimitConfig, Application;
     /// Limits of request bodies.
     bodies: BodyLimits, Application;
     /// The audit log.
@@ -161,6 +164,7 @@ impl Settings {
                 edit_user_scope: self.site.config.edit_user_scope.clone(),
                 ..self.api_keys.clone()
             },
+            limits: self.limits.clone(),
             ..AuthConfig::new(secret)
         }
     }
@@ -217,6 +221,7 @@ impl Settings {
             .password_reset(self.password_reset.clone())
             .audit(self.audit.clone())
             .api_keys(self.api_keys.clone())
+            .limits(self.limits.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
             .password_policy(self.passwords.policy.clone());

@@ -16,37 +16,46 @@ pub(crate) struct SqlAttemptStore<D> {
 
 /// The statements.
 pub(crate) struct AttemptSql {
-    /// Creates a counter, or restarts it where it has expired. Locks it.
-    prepare: Statement,
     find: Statement,
+    /// Charges a counter, unless it has reached its limit.
     charge: Statement,
+    /// Deletes a counter that one attempt less makes idle.
+    refund_last: Statement,
     refund: Statement,
-    purge: Statement,
+    /// Limits how far ahead a counter is.
+    clamp: Statement,
+    purge_idle: Statement,
+    purge_surplus: Statement,
 }
 
 impl AttemptSql {
     pub(crate) fn new() -> Self {
+        let purge = |counters: &str| {
+            Statement::new(format!(
+                "DELETE FROM crossauth_attempts WHERE subject IN \
+                 (SELECT subject FROM (SELECT subject FROM crossauth_attempts {counters}) AS chosen)"
+            ))
+        };
         Self {
-            prepare: Statement::new(
-                "INSERT INTO crossauth_attempts (subject, count, expires) VALUES (?, 0, ?) \
-                 ON CONFLICT (subject) DO UPDATE SET \
-                 count = CASE WHEN crossauth_attempts.expires <= ? THEN 0 \
-                 ELSE crossauth_attempts.count END, \
-                 expires = CASE WHEN crossauth_attempts.expires <= ? \
-                 OR crossauth_attempts.expires > excluded.expires THEN excluded.expires \
-                 ELSE crossauth_attempts.expires END",
-            ),
-            find: Statement::new("SELECT count, expires FROM crossauth_attempts WHERE subject = ?"),
+            find: Statement::new("SELECT idle FROM crossauth_attempts WHERE subject = ?"),
             charge: Statement::new(
-                "UPDATE crossauth_attempts SET count = count + 1 WHERE subject = ?",
+                "INSERT INTO crossauth_attempts (subject, idle) VALUES (?, ?) \
+                 ON CONFLICT (subject) DO UPDATE SET idle = \
+                 CASE WHEN crossauth_attempts.idle > ? THEN crossauth_attempts.idle + ? \
+                 ELSE excluded.idle END \
+                 WHERE crossauth_attempts.idle <= ?",
+            ),
+            refund_last: Statement::new(
+                "DELETE FROM crossauth_attempts WHERE subject = ? AND idle <= ?",
             ),
             refund: Statement::new(
-                "UPDATE crossauth_attempts SET count = count - 1 WHERE subject = ? AND count > 0",
+                "UPDATE crossauth_attempts SET idle = idle - ? WHERE subject = ?",
             ),
-            purge: Statement::new(
-                "DELETE FROM crossauth_attempts WHERE subject IN (SELECT subject FROM \
-                 (SELECT subject FROM crossauth_attempts WHERE expires < ? LIMIT ?) AS expired)",
+            clamp: Statement::new(
+                "UPDATE crossauth_attempts SET idle = ? WHERE subject = ? AND idle > ?",
             ),
+            purge_idle: purge("WHERE idle <= ? LIMIT ?"),
+            purge_surplus: purge("ORDER BY idle DESC LIMIT ? OFFSET ?"),
         }
     }
 
@@ -56,81 +65,156 @@ impl AttemptSql {
         charges: &[Charge],
         now: Timestamp,
     ) -> Result<Charged, StorageError> {
-        let mut retry_at = None;
-        for charge in charges {
-            let subject = Value::text(&charge.subject);
-            let (latest, now) = ((now + charge.window).as_millis(), now.as_millis());
-            let params = [subject.clone(), latest.into(), now.into(), now.into()];
-            transaction.execute(&self.prepare, &params).await?;
-            let decode = |row: &dyn Row| Ok((row.value(0)?.integer()?, row.value(1)?.integer()?));
-            let found = transaction.find(&self.find, &[subject], decode).await?;
-            let (count, expires) =
-                found.ok_or_else(|| StorageError::corrupt("a new counter cannot be found"))?;
-            if count >= i64::from(charge.limit) {
-                retry_at = retry_at.max(Some(Timestamp::from_millis(expires)));
+        for (index, charge) in charges.iter().enumerate() {
+            let after = now + charge.interval();
+            let latest = now + charge.capacity() - charge.interval();
+            let params = [
+                Value::text(&charge.subject),
+                after.as_millis().into(),
+                now.as_millis().into(),
+                after.as_millis().saturating_sub(now.as_millis()).into(),
+                latest.as_millis().into(),
+            ];
+            if charge.limit == 0 || transaction.execute(&self.charge, &params).await? == 0 {
+                self.refund(transaction, &charges[..index], now).await?;
+                return self.exhausted(transaction, charges, now).await;
             }
-        }
-        if let Some(retry_at) = retry_at {
-            return Ok(Charged::Exhausted { retry_at });
-        }
-        for charge in charges {
-            transaction.execute(&self.charge, &[Value::text(&charge.subject)]).await?;
         }
         Ok(Charged::Ok)
     }
+
+    /// When all counters allow an attempt.
+    async fn exhausted(
+        &self,
+        transaction: &mut dyn Transaction,
+        charges: &[Charge],
+        now: Timestamp,
+    ) -> Result<Charged, StorageError> {
+        let mut retry_at = now;
+        for charge in charges {
+            let (subject, latest) = (Value::text(&charge.subject), now + charge.capacity());
+            let latest = latest.as_millis();
+            let params = [latest.into(), subject.clone(), latest.into()];
+            transaction.execute(&self.clamp, &params).await?;
+            let idle = transaction.find(&self.find, &[subject], decode).await?;
+            retry_at = retry_at.max(charge.admit(idle, now).err().unwrap_or(now));
+        }
+        Ok(Charged::Exhausted { retry_at })
+    }
+
+    async fn refund(
+        &self,
+        transaction: &mut dyn Transaction,
+        charges: &[Charge],
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        for charge in charges {
+            let subject = Value::text(&charge.subject);
+            let last = (now + charge.interval()).as_millis();
+            let deleted =
+                transaction.execute(&self.refund_last, &[subject.clone(), last.into()]).await?;
+            if deleted == 0 {
+                let interval = last.saturating_sub(now.as_millis());
+                transaction.execute(&self.refund, &[interval.into(), subject]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn purge(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+        (keep, limit): (u32, u32),
+    ) -> Result<u64, StorageError> {
+        let params = [now.as_millis().into(), i64::from(limit).into()];
+        let idle = transaction.execute(&self.purge_idle, &params).await?;
+        let left = u64::from(limit).saturating_sub(idle);
+        if left == 0 {
+            return Ok(idle);
+        }
+        let left = i64::try_from(left).map_err(StorageError::bug)?;
+        let params = [left.into(), i64::from(keep).into()];
+        Ok(idle + transaction.execute(&self.purge_surplus, &params).await?)
+    }
+}
+
+fn decode(row: &dyn Row) -> Result<Timestamp, StorageError> {
+    row.value(0)?.integer().map(Timestamp::from_millis)
 }
 
 impl<D: Database> SqlAttemptStore<D> {
     pub(crate) fn new(database: D) -> Self {
         Self { database, sql: Arc::new(AttemptSql::new()) }
     }
+
+    /// When all counters allow an attempt, if one has reached its limit. A flood of refused attempts
+    /// only reads.
+    async fn refusal(
+        &self,
+        charges: &[Charge],
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StorageError> {
+        let mut retry_at = None;
+        for charge in charges {
+            let params = [Value::text(&charge.subject)];
+            let idle = self.database.find(&self.sql.find, &params, decode).await?;
+            if idle.is_some_and(|idle| idle > now + charge.capacity()) {
+                // From the future, which has to be mended.
+                return Ok(None);
+            }
+            retry_at = retry_at.max(charge.admit(idle, now).err());
+        }
+        Ok(retry_at)
+    }
+}
+
+/// Charges in one order everywhere, so that two transactions never wait for each other.
+fn in_order(charges: &[Charge]) -> Vec<Charge> {
+    let mut charges = charges.to_vec();
+    charges.sort_by(|a, b| a.subject.cmp(&b.subject));
+    charges
 }
 
 #[async_trait]
 impl<D: Database> AttemptStore for SqlAttemptStore<D> {
     async fn charge(&self, charges: &[Charge], now: Timestamp) -> Result<Charged, StorageError> {
-        let mut charges = charges.to_vec();
-        // In one order everywhere, so that two transactions never wait for each other.
-        charges.sort_by(|a, b| a.subject.cmp(&b.subject));
+        if let Some(retry_at) = self.refusal(charges, now).await? {
+            return Ok(Charged::Exhausted { retry_at });
+        }
         self.database
             .transaction(
-                (Arc::clone(&self.sql), charges, now),
+                (Arc::clone(&self.sql), in_order(charges), now),
                 |transaction, (sql, charges, now)| Box::pin(sql.charge(transaction, charges, *now)),
             )
             .await
     }
 
-    async fn refund(&self, subjects: &[&str]) -> Result<(), StorageError> {
-        let mut subjects: Vec<String> = subjects.iter().map(|&subject| subject.into()).collect();
-        subjects.sort();
+    async fn refund(&self, charges: &[Charge], now: Timestamp) -> Result<(), StorageError> {
         self.database
-            .transaction((Arc::clone(&self.sql), subjects), |transaction, (sql, subjects)| {
-                Box::pin(async move {
-                    for subject in subjects {
-                        transaction.execute(&sql.refund, &[Value::text(subject)]).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .transaction(
+                (Arc::clone(&self.sql), in_order(charges), now),
+                |transaction, (sql, charges, now)| Box::pin(sql.refund(transaction, charges, *now)),
+            )
             .await
     }
 
-    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
+    async fn purge(&self, now: Timestamp, keep: u32, limit: u32) -> Result<u64, StorageError> {
         self.database
-            .transaction((Arc::clone(&self.sql), now, limit), |transaction, (sql, now, limit)| {
-                Box::pin(async move {
-                    let params = [now.as_millis().into(), i64::from(*limit).into()];
-                    transaction.execute(&sql.purge, &params).await
-                })
-            })
+            .transaction(
+                (Arc::clone(&self.sql), now, (keep, limit)),
+                |transaction, (sql, now, bounds)| Box::pin(sql.purge(transaction, *now, *bounds)),
+            )
             .await
     }
 }
 
 #[cfg(test)]
 impl AttemptSql {
-    /// Every statement except the insert.
+    /// Every statement except the insert, and the one that skips the counters that are kept.
     pub(crate) fn all(&self) -> Vec<Statement> {
-        [&self.find, &self.charge, &self.refund, &self.purge].map(Statement::clone).to_vec()
+        let Self { find, refund_last, refund, clamp, purge_idle, charge: _, purge_surplus: _ } =
+            self;
+        [find, refund_last, refund, clamp, purge_idle].map(Statement::clone).to_vec()
     }
 }

@@ -312,10 +312,12 @@ suite! {
         attempts_are_refused_after_the_limit,
         counters_of_other_subjects_are_not_charged,
         exhausted_counter_leaves_the_others_uncharged,
-        counter_starts_again_after_its_window,
-        counter_from_the_future_expires_after_its_window,
+        attempts_are_allowed_again_one_by_one,
+        counter_from_the_future_is_idle_after_its_window,
         refund_gives_one_attempt_back,
-        purge_removes_expired_counters_up_to_its_limit,
+        refund_of_the_last_attempt_deletes_the_counter,
+        purge_removes_idle_counters_up_to_its_limit,
+        purge_removes_surplus_counters_that_are_idle_first,
     ]
     raced [
         concurrent_attempts_do_not_exceed_the_limit,

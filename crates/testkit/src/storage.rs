@@ -330,12 +330,12 @@ impl AttemptStore for TestStorage {
         pass_on!(self, "attempts.charge", attempts.charge(charges, now))
     }
 
-    async fn refund(&self, subjects: &[&str]) -> Result<(), StorageError> {
-        pass_on!(self, "attempts.refund", attempts.refund(subjects))
+    async fn refund(&self, charges: &[Charge], now: Timestamp) -> Result<(), StorageError> {
+        pass_on!(self, "attempts.refund", attempts.refund(charges, now))
     }
 
-    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        pass_on!(self, "attempts.purge", attempts.purge(now, limit))
+    async fn purge(&self, now: Timestamp, keep: u32, limit: u32) -> Result<u64, StorageError> {
+        pass_on!(self, "attempts.purge", attempts.purge(now, keep, limit))
     }
 }
 

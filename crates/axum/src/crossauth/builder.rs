@@ -12,6 +12,7 @@ use crossauth_core::cookie::CookieOptions;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::factor::FactorConfig;
 use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
+use crossauth_core::limit::LimitConfig;
 use crossauth_core::outbox::Delivery;
 use crossauth_core::password::{HasherConfig, PasswordPolicy};
 use crossauth_core::password_reset::PasswordResetConfig;
@@ -30,6 +31,7 @@ use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig,
 use super::delivery::message_variables;
 use super::factor::{default_factors, protected};
 use super::fields::{describe_fields, verifies_email};
+use super::limit::{browser_cookie, limits};
 use super::{Config, Crossauth};
 use crate::body::BodyLimits;
 use crate::origin::{BaseUrl, InvalidBaseUrl, Transport};
@@ -79,6 +81,7 @@ pub struct Builder {
     pub(super) protected: ProtectedEndpoints,
     hasher: HasherConfig,
     password_policy: PasswordPolicy,
+    pub(super) limits: LimitConfig,
     sources: Sources,
     pub(super) email_verification: EmailVerificationConfig,
     pub(super) password_reset: PasswordResetConfig,
@@ -328,6 +331,7 @@ impl Builder {
             password_reset: self.password_reset,
             audit: self.audit,
             api_keys,
+            limits: limits(self.limits, &config.requests),
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)
@@ -357,6 +361,7 @@ impl Builder {
             session_cookie: self.cookies.session.clone(),
             csrf_cookie: self.cookies.csrf.clone(),
             device_cookie: self.cookies.device.clone(),
+            browser_cookie: browser_cookie(&self.cookies),
             protected: protected(&self.protected, &prefix(&site.prefix)?)?,
             csrf_header: csrf_header(&self.cookies.csrf_header)?,
             body_limits: self.body_limits,
@@ -367,9 +372,7 @@ impl Builder {
             served: Served::parse(site.endpoints.as_deref(), &prefix(&site.prefix)?)?,
             base_url,
         };
-        for cookie in
-            [&mut config.session_cookie, &mut config.csrf_cookie, &mut config.device_cookie]
-        {
+        for cookie in config.cookies_mut() {
             cookie.secure &= secure;
         }
         add_host_prefix(self.cookies.host_prefix, &mut config);

@@ -113,8 +113,8 @@ pub(super) fn form_action(origins: Option<&[String]>) -> Result<String, InvalidF
 }
 
 pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
-    let device = &mut config.device_cookie;
-    let cookies = [&mut config.session_cookie, &mut config.csrf_cookie];
+    let [session, csrf, device, browser] = config.cookies_mut();
+    let cookies = [session, csrf, browser];
     let possible = |cookie: &&mut CookieOptions| {
         cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/")
     };
@@ -132,7 +132,7 @@ pub(super) fn add_host_prefix(wanted: HostPrefix, config: &mut Config) {
 }
 
 pub(super) fn check_cookies(config: &Config) -> Result<(), BuildError> {
-    let cookies = [&config.session_cookie, &config.csrf_cookie, &config.device_cookie];
+    let cookies = config.cookies();
     for (index, cookie) in cookies.iter().enumerate() {
         if cookies[..index].iter().any(|other| other.name == cookie.name) {
             return Err(BuildError::CookieNames);

@@ -12,6 +12,7 @@ use crossauth_core::cookie::{CSRF_COOKIE, CookieOptions, SESSION_COOKIE};
 use crossauth_core::crypto::SignatureForm;
 use crossauth_core::device::DEVICE_COOKIE;
 use crossauth_core::error::Numbering;
+use crossauth_core::known_browser::BROWSER_COOKIE;
 
 use crate::origin::BaseUrl;
 use crate::visitor::Proxies;
@@ -111,6 +112,9 @@ pub struct CookieConfig {
     /// The cookie of a device on which the second factor is not asked for again. `Secure` is removed
     /// if the base URL is not https.
     pub device: CookieOptions,
+    /// The name of the cookie of a browser on which a user has logged in before, which has limits of
+    /// its own. Its other attributes are those of the session cookie.
+    pub browser_name: String,
     /// The request and response header for CSRF tokens.
     pub csrf_header: String,
     /// Whether the names begin with `__Host-`.
@@ -128,6 +132,7 @@ impl Default for CookieConfig {
             session: CookieOptions::new(SESSION_COOKIE),
             csrf: CookieOptions::new(CSRF_COOKIE),
             device: CookieOptions::new(DEVICE_COOKIE),
+            browser_name: BROWSER_COOKIE.to_owned(),
             csrf_header: "X-CROSSAUTH-CSRF".to_owned(),
             host_prefix: HostPrefix::Auto,
             csrf_issue: CsrfIssue::WithToken,

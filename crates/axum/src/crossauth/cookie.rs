@@ -50,6 +50,19 @@ impl Crossauth {
         append(headers, options, SetCookie::new(options, &device.cookie, Some(device.expires)));
     }
 
+    /// Sets the cookie of a browser on which a user has logged in.
+    pub(crate) fn set_browser_cookie(
+        &self,
+        headers: &mut HeaderMap,
+        browser: Option<&str>,
+        session: &NewSession,
+    ) {
+        let Some(user) = &session.user else { return };
+        let options = &self.config().browser_cookie;
+        let cookie = self.auth().browsers.remember(browser, &user.id);
+        append(headers, options, SetCookie::new(options, &cookie.value, Some(cookie.expires)));
+    }
+
     /// Warns of a session cookie that is not signed with our secret: the first time in a warning,
     /// later only at the level `debug`, because any client can send one.
     pub(crate) fn report_foreign_cookie(&self) {

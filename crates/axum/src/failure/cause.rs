@@ -163,6 +163,7 @@ impl From<ResetRequestError> for Failure {
             ResetRequestError::InvalidEmail(error) => {
                 Self::new(ErrorCode::InvalidEmail).field("email", error.to_string())
             }
+            ResetRequestError::TooMany { wait } => Self::too_many_for(wait),
             ResetRequestError::Storage(error) => error.into(),
         }
     }
@@ -183,6 +184,7 @@ impl From<SetupError> for Failure {
         match error {
             SetupError::InvalidLink => Self::new(ErrorCode::InvalidKey)
                 .message("This link has been used or is too old. A restart makes a new one while there is no administrator"),
+            SetupError::TooMany { wait } => Self::too_many_for(wait),
             SetupError::Account(error) => error.into(),
         }
     }

@@ -68,6 +68,7 @@ fn write_headers(
             crossauth.set_session_cookie(headers, &session);
             crossauth.set_csrf_cookie(headers, &token);
             crossauth.set_csrf_header(headers, &token);
+            crossauth.set_browser_cookie(headers, info.known_browser(), &session);
         }
         Some(SessionChange::Ended | SessionChange::End) => {
             forbid_shared_caches(headers);

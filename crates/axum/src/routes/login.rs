@@ -120,8 +120,8 @@ async fn log_in(
     let persist = persistence(info, form.persist);
     let (username, password) = (form.username.as_str(), form.password);
     let replaces = info.replaced_session();
-    let visitor = info.visitor.to_core();
-    let attempt = LoginAttempt { username, password, persist, replaces, device, visitor };
+    let (browser, visitor) = (info.known_browser(), info.visitor.to_core());
+    let attempt = LoginAttempt { username, password, persist, replaces, device, browser, visitor };
     let outcome = info.crossauth.auth().login.attempt(attempt).await?;
     let destination = Destination { next: form.next, persist: echo.persist() };
     admitted(info, outcome, &destination, |user| response::json_ok(info, UserBody { user }))

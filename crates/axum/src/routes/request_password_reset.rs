@@ -67,7 +67,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 
 async fn ask(info: &RequestInfo, form: RequestPasswordResetForm, echo: &Echo) -> HandlerResult {
     let RequestPasswordResetForm { email } = form;
-    info.crossauth.auth().password_reset.request(&email).await?;
+    info.crossauth.auth().password_reset.request(&email, info.visitor.to_core()).await?;
     Ok(match info.surface {
         Surface::Page => {
             let page = RequestPasswordResetPage::with_echo(Some(email), Some(SENT), echo);

@@ -58,7 +58,8 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn ask(info: &RequestInfo, form: ResendVerificationForm) -> HandlerResult {
-    info.crossauth.auth().email_verification.request(&form.email).await?;
+    let verification = &info.crossauth.auth().email_verification;
+    verification.request(&form.email, info.visitor.to_core()).await?;
     Ok(match info.surface {
         Surface::Page => {
             let page = ResendVerificationPage { email: Some(form.email), message: Some(SENT) };

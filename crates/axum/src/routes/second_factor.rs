@@ -148,11 +148,11 @@ async fn complete(
     let gone = || Failure::rejected(Rejection::Gone, info.crossauth.now());
     let session = info.session().ok_or_else(gone)?;
     let persist = form.persist.map(chosen);
-    let device = info.visitor.to_core().device();
+    let (browser, visitor) = (info.known_browser(), info.visitor.to_core());
+    let device = visitor.device();
     let device = device.as_deref().unwrap_or("Unknown device");
     let remember = form.remember_device.unwrap_or(false).then_some(device);
-    let attempt =
-        SecondFactorAttempt { persist, remember, ..SecondFactorAttempt::new(session, fields) };
+    let attempt = SecondFactorAttempt { session, fields, persist, remember, browser, visitor };
     match info.crossauth.auth().login.complete(attempt).await? {
         SecondFactorOutcome::LoggedIn { session, device } => {
             let next = form.next.as_ref();

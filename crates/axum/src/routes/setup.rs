@@ -7,7 +7,6 @@
 use axum::extract::Request;
 use crossauth_core::account::AccountForm;
 use crossauth_core::secret::Password;
-use crossauth_core::setup::SetupError;
 use crossauth_core::signup::SignupRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,9 +49,7 @@ pub(crate) struct SetupPage {
 /// `GET setup`
 pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
     let token = info.query("token").unwrap_or_default().into_owned();
-    if !info.crossauth.auth().setup.is_valid(&token).await? {
-        return Err(SetupError::InvalidLink.into());
-    }
+    info.crossauth.auth().setup.check(&token, info.visitor.to_core()).await?;
     let password_hint = hint(&info);
     let page = SetupPage { token, persist: "", username: None, user_email: None, password_hint };
     Ok(response::page(&info, &page))

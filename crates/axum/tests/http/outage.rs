@@ -147,7 +147,10 @@ async fn storage_round_trips_are_bounded_per_kind_of_request() {
         assert_eq!(storage.take_calls(), [""; 0], "{path}");
     }
     assert_eq!(browser.log_in("bob", PASSWORD).await.status, 200);
-    assert_eq!(storage.take_calls(), ["users.find_by_username", "sessions.start"]);
+    assert_eq!(
+        storage.take_calls(),
+        ["users.find_by_username", "attempts.charge", "sessions.start", "attempts.refund",]
+    );
     for path in ["/account", "/nowhere", "/api/getcsrftoken", "/api/userforsessionkey"] {
         browser.get(path).await;
         assert_eq!(storage.take_calls(), ["sessions.find"], "{path}");

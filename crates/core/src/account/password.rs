@@ -9,11 +9,10 @@ use crate::email_link::{LinkRequest, NewLink, record_address};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
-use crate::mail_request::charge;
 use crate::message::MessageKind;
 use crate::password::Lane;
 use crate::secret::Password;
-use crate::storage::{Change, Charged, Effects, EndSessions};
+use crate::storage::{Change, Effects, EndSessions};
 use crate::user::{NewUser, Patch, SecretsUpdate, StateEvent, User, UserId};
 
 /// How accounts get links that reset their password.
@@ -114,8 +113,7 @@ impl Accounts {
         address: &str,
     ) -> Result<Option<NewLink>, AccountError> {
         let kind = MessageKind::PasswordReset;
-        let now = self.clock.now();
-        if charge(&*self.attempts, &kind, &user.id, None, now).await? != Charged::Ok {
+        if self.limits.charge(self.limits.mail(&kind, &user.id, None)).await?.is_err() {
             return Ok(None);
         }
         let link = self.link(kind, address, &user.username, Some(&user.id))?;

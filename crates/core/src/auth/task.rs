@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::Auth;
 use crate::audit::{Audit, chain_loop};
 use crate::deps::Deps;
-use crate::housekeeping::Purge;
+use crate::housekeeping::{Purge, PurgeCounters};
 use crate::mail_request::MailRequestWorker;
 
 /// The pause before the first restart of a task; each further one is twice as long.
@@ -43,6 +43,7 @@ impl Auth {
         let Deps { storage, clock, audit, .. } = &self.deps;
         let purge = Purge::new(storage, audit, clock.clone());
         let audit = Arc::downgrade(audit);
+        let counters = PurgeCounters::new(storage, clock.clone());
         let recorder = self.sessions.recorder();
         let key_recorder = self.api_keys.recorder();
         let outbox = self.outbox.clone();
@@ -53,6 +54,7 @@ impl Auth {
             let recording = supervise("record activity", &restarts, || recorder.clone().run());
             let noting = supervise("record key use", &restarts, || key_recorder.clone().run());
             let purging = supervise("purge", &restarts, || purge.clone().run());
+            let counting = supervise("purge counters", &restarts, || counters.clone().run());
             let sending = supervise("send messages", &restarts, || outbox.clone().run());
             let handling = supervise("handle requests for mail", &restarts, || {
                 MailRequestWorker::run(worker.clone(), requests.clone())
@@ -62,6 +64,7 @@ impl Auth {
             let (mut recording, mut purging) = (pin!(recording), pin!(purging));
             let (mut sending, mut handling) = (pin!(sending), pin!(handling));
             let mut noting = pin!(noting);
+            let mut counting = pin!(counting);
             poll_fn(|context| {
                 // The first ends with this `Auth`; the purge may detect that ten minutes later.
                 let all = [
@@ -71,6 +74,7 @@ impl Auth {
                     handling.as_mut().poll(context),
                     chaining.as_mut().poll(context),
                     noting.as_mut().poll(context),
+                    counting.as_mut().poll(context),
                 ];
                 if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
             })

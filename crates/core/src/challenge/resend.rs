@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{Challenges, Made, MakeError, Pending, Rejection, Waiting};
 use crate::factor::{FactorError, Purpose};
+use crate::limit::TooMany;
 use crate::session::{SessionId, Sessions};
-use crate::storage::Charged;
+use crate::visitor::Visitor;
 
 /// The outcome of asking for a code once more.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,10 +64,11 @@ impl Challenges {
         if factor.describe().channel.is_none() {
             return Ok(Err(Resent::NothingToSend));
         }
-        if let Charged::Exhausted { retry_at } = self.charge_resending(before).await? {
+        if let Err(TooMany { retry_at }) = self.charge_resending(before).await? {
             return refused(Rejection::TooMany { retry_at });
         }
-        match self.make(&account, factor, purpose, Some(before), Duration::ZERO).await {
+        let visitor = Visitor::default();
+        match self.make(&account, factor, purpose, Some(before), Duration::ZERO, visitor).await {
             Ok(mut made) => {
                 made.pending.expires = before.expires;
                 Ok(Ok(made))

@@ -12,10 +12,11 @@ use crate::clock::Timestamp;
 use crate::email_link::{LinkError, LinkRequest, ValidLink, record_address};
 use crate::factor::email;
 use crate::key::{Key, KeyData, KeyPrefix};
-use crate::mail_request::{MailRequest, charge};
+use crate::limit::TooMany;
+use crate::mail_request::MailRequest;
 use crate::message::{Message, MessageKind};
 use crate::password_reset::find_owner;
-use crate::storage::{Change, Charged, Effects, EndSessions, StorageError};
+use crate::storage::{Change, Effects, EndSessions, StorageError};
 use crate::user::{Patch, StateEvent, User, UserState, UserUpdate};
 use crate::visitor::Visitor;
 
@@ -93,11 +94,10 @@ impl EmailVerification {
                 ..PreparedAddress::default()
             }));
         }
-        let now = self.clock.now();
         let kind = &MessageKind::EmailVerification;
-        match charge(&*self.attempts, kind, &user.id, Some(address), now).await? {
-            Charged::Ok => {}
-            Charged::Exhausted { retry_at } => return Ok(AddressChange::TooMany { retry_at }),
+        let charges = self.limits.mail(kind, &user.id, Some(address));
+        if let Err(TooMany { retry_at }) = self.limits.charge(charges).await? {
+            return Ok(AddressChange::TooMany { retry_at });
         }
         let owner = find_owner(&*self.users, address).await?;
         let is_in_use = owner.is_some_and(|owner| *owner.id() != user.id);

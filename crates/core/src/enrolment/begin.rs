@@ -6,11 +6,13 @@ use super::{Assurance, Begun, Enrolment, EnrolmentError, LIFETIME, waiting_slot}
 use crate::challenge::{Account, Made, MakeError, PendingFactor, Reason};
 use crate::factor::{Factor, FactorError, Purpose};
 use crate::key::DataChange;
+use crate::limit::TooMany;
 use crate::reauthentication::PasswordRejection;
 use crate::secret::Password;
 use crate::session::{Session, With, updated};
-use crate::storage::{Charged, StorageError};
+use crate::storage::StorageError;
 use crate::user::{FactorName, UserState};
+use crate::visitor::Visitor;
 
 /// The user who changes a factor, and why that is permitted.
 struct Permitted {
@@ -105,9 +107,7 @@ impl Enrolment {
         let Some(factor) = self.challenges.factors.find(&slot.pending.factor2) else {
             return Ok(Begun::Unavailable);
         };
-        if let Charged::Exhausted { retry_at } =
-            self.challenges.charge_resending(&slot.pending).await?
-        {
+        if let Err(TooMany { retry_at }) = self.challenges.charge_resending(&slot.pending).await? {
             return Ok(Begun::TooMany { retry_at });
         }
         let PendingFactor { reason, bound, .. } = slot;
@@ -171,8 +171,9 @@ impl Enrolment {
         let previous = waiting_slot(session).filter(|slot| is_same(slot, account, name, *reason));
         let previous = previous.filter(|slot| !slot.pending.is_expired(self.clock.now()));
         let before = previous.as_ref().map(|slot| &slot.pending);
-        let made = self.challenges.make(account, factor, Purpose::SetUp, before, LIFETIME).await;
-        let Made { pending, shown, send } = match made {
+        let (purpose, visitor) = (Purpose::SetUp, Visitor::default());
+        let made = self.challenges.make(account, factor, purpose, before, LIFETIME, visitor);
+        let Made { pending, shown, send } = match made.await {
             Ok(made) => made,
             Err(error) => return refused(error),
         };

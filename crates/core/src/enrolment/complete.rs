@@ -8,6 +8,7 @@ use crate::audit::{Act, AuditEvent};
 use crate::challenge::{Accepted, Account, Judged, PendingFactor, Reason, Rejection};
 use crate::factor::Purpose;
 use crate::key::{Key, KeyPrefix, Slot};
+use crate::limit::Client;
 use crate::message::{Message, MessageKind};
 use crate::recovery;
 use crate::session::{BeginOptions, NewSession, Persistence, Replaced, Session, SessionId};
@@ -85,7 +86,8 @@ impl Enrolment {
             return Ok(Completed::Rejected(Rejection::Gone));
         };
         let fields = attempt.fields;
-        let judged = self.challenges.judge(&account, &slot.pending, Purpose::SetUp, fields);
+        let client = Client::default();
+        let judged = self.challenges.judge(&account, &slot.pending, Purpose::SetUp, fields, client);
         match judged.await? {
             Judged::Rejected(rejection) => Ok(Completed::Rejected(rejection)),
             Judged::Accepted(accepted) => self.enrol(&attempt, &slot, &account, &accepted).await,

@@ -39,8 +39,9 @@ impl Enrolment {
             return Ok(Err(Begun::Unavailable));
         };
         let account = self.challenges.open(stored)?.with_taken_address(taken);
-        let made = self.challenges.make(&account, factor, Purpose::SetUp, None, LIFETIME).await;
-        let Made { pending, shown, send } = match made {
+        let (purpose, visitor) = (Purpose::SetUp, door.visitor);
+        let made = self.challenges.make(&account, factor, purpose, None, LIFETIME, visitor);
+        let Made { pending, shown, send } = match made.await {
             Ok(made) => made,
             Err(error) => return refused(error).map(Err),
         };

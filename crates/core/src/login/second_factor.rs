@@ -15,12 +15,14 @@ use crate::clock::Timestamp;
 use crate::device::{MAX_NAME_LEN, NewDevice};
 use crate::factor::{Factor, FactorError, Purpose};
 use crate::key::{DataChange, KeyData, KeyPrefix, Owner, Slot};
+use crate::limit::Client;
 use crate::message::{Message, MessageKind};
 use crate::session::{
     BeginOptions, Begun, NewSession, Persistence, Replaced, Session, With, updated,
 };
 use crate::storage::StorageError;
 use crate::user::{FactorName, Refusal};
+use crate::visitor::Visitor;
 
 /// How long a login waits for its second factor.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -64,12 +66,17 @@ pub struct SecondFactorAttempt<'a> {
     /// The name of the device, usually from its description of itself, if the second factor is not
     /// to be asked for on it again.
     pub remember: Option<&'a str>,
+    /// The cookie of a [known browser](crate::known_browser).
+    pub browser: Option<&'a str>,
+    /// The visitor.
+    pub visitor: Visitor<'a>,
 }
 
 impl<'a> SecondFactorAttempt<'a> {
     /// A response on a device that is not remembered, with the persistence that the login said.
     pub fn new(session: &'a Session, fields: &'a Map<String, Value>) -> Self {
-        Self { session, fields, persist: None, remember: None }
+        let visitor = Visitor::default();
+        Self { session, fields, persist: None, remember: None, browser: None, visitor }
     }
 }
 
@@ -112,8 +119,9 @@ impl Login {
         if account.user.factor2.as_ref() != Some(&slot.pending.factor2) {
             return Ok(GONE);
         }
-        let fields = attempt.fields;
-        let judged = self.challenges.judge(&account, &slot.pending, Purpose::Login, fields);
+        let SecondFactorAttempt { fields, browser, visitor, .. } = attempt;
+        let client = Client { browser, visitor };
+        let judged = self.challenges.judge(&account, &slot.pending, Purpose::Login, fields, client);
         match judged.await? {
             Judged::Rejected(rejection) => Ok(SecondFactorOutcome::Rejected(rejection)),
             Judged::Accepted(accepted) => self.log_in(&attempt, &slot, &account, &accepted).await,
@@ -212,8 +220,9 @@ impl Login {
         factor: &Arc<dyn Factor>,
         door: Door<'_>,
     ) -> Result<Option<LoginOutcome>, LoginError> {
-        let made = self.challenges.make(account, factor, Purpose::Login, None, LIFETIME).await;
-        let Made { pending, shown, send } = match made {
+        let made =
+            self.challenges.make(account, factor, Purpose::Login, None, LIFETIME, door.visitor);
+        let Made { pending, shown, send } = match made.await {
             Ok(made) => made,
             Err(MakeError::TooMany { retry_at }) => {
                 return Ok(Some(LoginOutcome::TooMany { retry_at }));

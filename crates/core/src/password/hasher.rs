@@ -212,16 +212,26 @@ impl Hasher {
         receiver.await.unwrap_or(Err(HashError::Failed))
     }
 
-    fn enqueue(&self, job: Job, lane: Lane) -> Result<(), HashError> {
-        let jobs = match lane {
+    /// An error if the queue is full at the moment, to find out before anything else is done.
+    pub(crate) fn check_capacity(&self, lane: Lane) -> Result<(), HashError> {
+        if self.jobs(lane).is_full() { Err(self.refuse()) } else { Ok(()) }
+    }
+
+    fn refuse(&self) -> HashError {
+        self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        HashError::Busy
+    }
+
+    fn jobs(&self, lane: Lane) -> &Sender<Job> {
+        match lane {
             Lane::Trusted => &self.trusted,
             Lane::Public => &self.public,
-        };
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                HashError::Busy
-            }
+        }
+    }
+
+    fn enqueue(&self, job: Job, lane: Lane) -> Result<(), HashError> {
+        self.jobs(lane).try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => self.refuse(),
             TrySendError::Disconnected(_) => HashError::Failed,
         })
     }

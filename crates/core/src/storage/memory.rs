@@ -31,6 +31,7 @@ use tokio::sync::Notify;
 use outbox::Stored;
 
 use super::{Marks, Storage, TotpStep};
+use crate::clock::Timestamp;
 use crate::key::Key;
 use crate::user::{Normalization, User, UserId, UserSecrets};
 
@@ -73,7 +74,8 @@ struct State {
     users: BTreeMap<UserId, Account>,
     keys: HashMap<String, Key>,
     outbox: BTreeMap<String, Stored>,
-    attempts: HashMap<String, attempt::Counter>,
+    /// When each counter of attempts is idle.
+    attempts: HashMap<String, Timestamp>,
     totp_steps: HashMap<UserId, TotpStep>,
     audit: BTreeMap<String, audit::Recorded>,
     audit_marks: Marks,

@@ -11,6 +11,7 @@ use crossauth_core::session::{NewSession, Replaced};
 use crossauth_core::setup::SetupError;
 use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::user::{Patch, Refusal, UserState};
+use crossauth_core::visitor::Visitor;
 use serde_json::{Map, json};
 
 use crate::site::{OTHER, PASSWORD, Site, form};
@@ -212,7 +213,7 @@ async fn new_administrator_makes_setup_links_invalid() {
     let [first, second] = &tokens;
     let refused = setup.create_admin(first, SignupRequest::new(form("eve", PASSWORD))).await;
     assert!(refused.is_err(), "a second administrator");
-    assert!(!setup.is_valid(second).await.unwrap());
+    assert!(setup.check(second, Visitor::default()).await.is_err());
     assert_eq!(site.auth.accounts.find("eve").await.unwrap(), None);
 }
 
@@ -253,12 +254,15 @@ async fn setup_link_that_outlives_the_check_for_administrators_creates_no_second
 }
 
 #[tokio::test]
-async fn login_takes_one_look_up_and_one_transaction() {
+async fn login_takes_one_look_up_and_one_transaction_besides_its_limits() {
     let site = Site::new();
     site.account("bob", Role::User).await;
     site.storage.take_calls();
     let session = site.session("bob").await;
-    assert_eq!(site.storage.take_calls(), ["users.find_by_username", "sessions.start"]);
+    assert_eq!(
+        site.storage.take_calls(),
+        ["users.find_by_username", "attempts.charge", "sessions.start", "attempts.refund",]
+    );
     assert!(site.is_accepted(&session).await);
     assert_eq!(site.storage.take_calls(), ["sessions.find"]);
     let request = SignupRequest::new(form("carol", PASSWORD));

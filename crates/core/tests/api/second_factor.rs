@@ -138,9 +138,9 @@ impl Site {
     }
 
     async fn first_step(&self, username: &str, door: Door<'_>) -> LoginOutcome {
-        let Door { persist, replaces, device, visitor } = door;
+        let Door { persist, replaces, device, browser, visitor } = door;
         let attempt = LoginAttempt::new(username, Password::new(PASSWORD));
-        let attempt = LoginAttempt { persist, replaces, device, visitor, ..attempt };
+        let attempt = LoginAttempt { persist, replaces, device, browser, visitor, ..attempt };
         self.auth.login.attempt(attempt).await.unwrap()
     }
 

@@ -119,6 +119,9 @@ section! { Cookies {
     /// Whether that cookie is hidden from scripts in the page.
     "known_device.http_only": Flag => config.device.http_only,
         upstream "KNOWNDEVICE_COOKIE_HTTPONLY";
+    /// The name of the cookie of a browser on which a user has logged in before, which has limits of
+    /// its own (`limits.logins_per_browser`). Its other attributes are those of the session cookie.
+    "known_browser.cookie_name": CookieName => config.browser_name;
     /// Which responses set the CSRF cookie: those that contain a token, or every response to a GET
     /// request, as Crossauth for Python and TypeScript does.
     "csrf.issue": Choice<CsrfIssue> => config.csrf_issue;
@@ -169,6 +172,12 @@ impl Cookies {
         rules.require(
             !others.contains(&&self.config.device.name),
             &["known_device.cookie_name", "csrf.cookie_name", "session.cookie_name"],
+            "must differ from the names of the other cookies",
+        );
+        let others = [others[0], others[1], &self.config.device.name];
+        rules.require(
+            !others.contains(&&self.config.browser_name),
+            &["known_browser.cookie_name", "known_device.cookie_name", "session.cookie_name"],
             "must differ from the names of the other cookies",
         );
         rules.require(

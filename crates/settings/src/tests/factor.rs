@@ -117,6 +117,7 @@ fn impossible_lifetimes_and_cookies_are_reported() {
         ("factor2.code_lifetime = '1h'", "factor2.code_lifetime = \"1h\": must be between"),
         ("factor2.code_lifetime = 0", "must be between one second and ten minutes"),
         ("known_device.cookie_name = 'SESSIONID'", "must differ from the names"),
+        ("known_browser.cookie_name = 'KNOWNDEVICE'", "must differ from the names"),
         ("known_device.secure = true", "if and only if `base_url` is https"),
         ("known_device.same_site = 'none'", "browsers accept `none` only over https"),
     ] {

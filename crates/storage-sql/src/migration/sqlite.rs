@@ -44,19 +44,30 @@ pub(super) const ACCOUNTS: Versions = &[
 ];
 
 /// Counters of attempts, and the last steps of TOTP codes.
-pub(super) const PROTECTION: Versions = &[&[
-    "CREATE TABLE crossauth_attempts (
+pub(super) const PROTECTION: Versions = &[
+    &[
+        "CREATE TABLE crossauth_attempts (
             subject TEXT NOT NULL PRIMARY KEY,
             count INTEGER NOT NULL,
             expires INTEGER NOT NULL
         ) WITHOUT ROWID",
-    "CREATE INDEX crossauth_attempts_by_expiry ON crossauth_attempts (expires)",
-    "CREATE TABLE crossauth_totp_steps (
+        "CREATE INDEX crossauth_attempts_by_expiry ON crossauth_attempts (expires)",
+        "CREATE TABLE crossauth_totp_steps (
             userid TEXT NOT NULL PRIMARY KEY,
             secret TEXT NOT NULL,
             step INTEGER NOT NULL
         ) WITHOUT ROWID",
-]];
+    ],
+    // A counter becomes the time at which it is idle: each attempt moved it by the interval of the
+    // limit, which is an hour for challenges and, for the others, at most twelve minutes.
+    &[
+        "UPDATE crossauth_attempts SET expires = expires - 3600000 + count * \
+             CASE WHEN subject LIKE 'challenge:%' OR subject LIKE 'resend:%' THEN 3600000 \
+             ELSE 720000 END",
+        "ALTER TABLE crossauth_attempts RENAME COLUMN expires TO idle",
+        "ALTER TABLE crossauth_attempts DROP COLUMN count",
+    ],
+];
 
 /// Messages that wait to be sent.
 pub(super) const OUTBOX: Versions = &[&[

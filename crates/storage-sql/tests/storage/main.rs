@@ -3,6 +3,7 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod audit;
+mod counter;
 mod created;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod driver;

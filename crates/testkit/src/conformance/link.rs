@@ -67,7 +67,7 @@ async fn verify(site: &Site) -> Option<Option<String>> {
 pub(super) async fn one_reset_link_sets_one_password(storage: &Storage) {
     let site = Site::new(storage);
     site.bob().await;
-    site.auth.password_reset.request(ADDRESS).await.unwrap();
+    site.auth.password_reset.request(ADDRESS, Visitor::default()).await.unwrap();
     site.auth.handle_mail_requests().await;
     let token = site.sent("token").await;
     let results = race(RACERS, |number| {

@@ -103,7 +103,8 @@ async fn l2_every_refused_login_does_the_same_work() {
         storage.take_calls();
         let body = json!({ "username": name, "password": "Wrong-Horse-7" });
         browser.post_with_token("/api/login", body, &token).await;
-        assert_eq!(storage.take_calls(), ["users.find_by_username", "audit.append"], "{name}");
+        let calls = ["users.find_by_username", "attempts.charge", "audit.append"];
+        assert_eq!(storage.take_calls(), calls, "{name}");
     }
     // With the only thread at work and the queue full, each is refused for lack of capacity.
     gate.close();

@@ -6,6 +6,7 @@ use crossauth_core::email_link::Activation;
 use crossauth_core::key::KeyPrefix;
 use crossauth_core::message::MessageKind;
 use crossauth_core::password_reset::PasswordResetConfig;
+use crossauth_core::visitor::Visitor;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -113,6 +114,6 @@ async fn of_fifty_who_take_a_change_back_at_once_one_does() {
 async fn a_change_is_taken_back_also_if_no_more_mail_can_be_requested() {
     let site = site_with_bob(|site| site).await;
     let token = changed(&site, NEW).await;
-    while site.crossauth.auth().password_reset.request(NEW).await.is_ok() {}
+    while site.crossauth.auth().password_reset.request(NEW, Visitor::default()).await.is_ok() {}
     assert_eq!(restore(&site, &token).await.status, 200);
 }

@@ -7,59 +7,88 @@ use crate::clock::Timestamp;
 use crate::storage::{AttemptStore, Charge, Charged, StorageError, Uses};
 use crate::user::UserId;
 
-/// A counter of attempts.
-#[derive(Clone, Copy)]
-pub(super) struct Counter {
-    count: u32,
-    expires: Timestamp,
-}
+/// Maximum number of counters.
+const MAX_COUNTERS: usize = 100_000;
 
 #[async_trait]
 impl AttemptStore for MemoryStorage {
     async fn charge(&self, charges: &[Charge], now: Timestamp) -> Result<Charged, StorageError> {
         let mut state = self.state.lock();
-        let mut counters = Vec::new();
-        let mut retry_at = None;
+        let (mut counters, mut retry_at) = (Vec::new(), None);
         for charge in charges {
-            let latest = now + charge.window;
-            let mut counter = match state.attempts.get_mut(&charge.subject) {
-                Some(counter) if counter.expires > now => {
-                    counter.expires = counter.expires.min(latest);
-                    *counter
-                }
-                _ => Counter { count: 0, expires: latest },
-            };
-            if counter.count >= charge.limit {
-                retry_at = retry_at.max(Some(counter.expires));
+            let counter = state.attempts.get_mut(&charge.subject).map(|idle| {
+                *idle = (*idle).min(now + charge.capacity());
+                *idle
+            });
+            match charge.admit(counter, now) {
+                Ok(idle) => counters.push((charge.subject.clone(), idle)),
+                Err(allowed) => retry_at = retry_at.max(Some(allowed)),
             }
-            counter.count += 1;
-            counters.push((charge.subject.clone(), counter));
         }
         if let Some(retry_at) = retry_at {
             return Ok(Charged::Exhausted { retry_at });
         }
+        state.make_room(counters.len(), now);
         state.attempts.extend(counters);
         Ok(Charged::Ok)
     }
 
-    async fn refund(&self, subjects: &[&str]) -> Result<(), StorageError> {
+    async fn refund(&self, charges: &[Charge], now: Timestamp) -> Result<(), StorageError> {
         let mut state = self.state.lock();
-        for subject in subjects {
-            if let Some(counter) = state.attempts.get_mut(*subject) {
-                counter.count = counter.count.saturating_sub(1);
+        for charge in charges {
+            if let Some(idle) = state.attempts.get_mut(&charge.subject) {
+                *idle = *idle - charge.interval();
+                if *idle <= now {
+                    state.attempts.remove(&charge.subject);
+                }
             }
         }
         Ok(())
     }
 
-    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
+    async fn purge(&self, now: Timestamp, keep: u32, limit: u32) -> Result<u64, StorageError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        let mut state = self.state.lock();
         let mut left = limit;
-        self.state.lock().attempts.retain(|_, counter| {
-            let chosen = left > 0 && counter.expires < now;
-            left -= u32::from(chosen);
+        state.attempts.retain(|_, idle| {
+            let chosen = left > 0 && *idle <= now;
+            left -= usize::from(chosen);
             !chosen
         });
-        Ok(u64::from(limit - left))
+        let surplus = state.attempts.len().saturating_sub(keep).min(left);
+        state.remove_first_idle(surplus);
+        Ok(u64::try_from(limit - left + surplus).unwrap_or(u64::MAX))
+    }
+}
+
+impl State {
+    /// Makes room for new counters where there are too many: removes those that are idle and, of
+    /// the others, those that are idle first. A counter at its limit is removed last, so a flood of
+    /// other subjects does not reset it.
+    fn make_room(&mut self, new: usize, now: Timestamp) {
+        if self.attempts.len() + new <= MAX_COUNTERS {
+            return;
+        }
+        self.attempts.retain(|_, idle| *idle > now);
+        let surplus = (self.attempts.len() + new).saturating_sub(MAX_COUNTERS);
+        if surplus > 0 {
+            // Some more, so that this is not repeated for each new counter.
+            self.remove_first_idle(surplus + MAX_COUNTERS / 4);
+        }
+    }
+
+    /// Removes the counters that are idle first.
+    fn remove_first_idle(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let mut counters: Vec<_> = self.attempts.drain().collect();
+        let count = count.min(counters.len());
+        if count < counters.len() {
+            counters.select_nth_unstable_by_key(count, |(_, idle)| *idle);
+        }
+        self.attempts.extend(counters.drain(count..));
     }
 }
 

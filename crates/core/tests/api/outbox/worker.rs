@@ -12,6 +12,7 @@ use crossauth_core::outbox::{Mail, MailTransport, SendError};
 use crossauth_core::storage::MessageState;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
+use crossauth_core::visitor::Visitor;
 use crossauth_testkit::storage::TestStorage;
 
 use super::{SECRET, Site, Transport};
@@ -236,7 +237,7 @@ async fn shutdown_waits_for_the_request_that_the_tasks_are_handling() {
         may_proceed.await.unwrap();
     });
     let tasks = tokio::spawn(site.auth.tasks());
-    site.auth.password_reset.request("bob@example.com").await.unwrap();
+    site.auth.password_reset.request("bob@example.com", Visitor::default()).await.unwrap();
     has_begun.await.unwrap();
     let mut finish = pin!(site.auth.finish(Duration::from_mins(1)));
     tokio::select! {

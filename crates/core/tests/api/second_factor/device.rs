@@ -16,12 +16,8 @@ const DAY: Duration = Duration::from_hours(24);
 async fn remember(site: &Site, bob: &Enrolled) -> NewDevice {
     let waiting = site.pending(&bob.user.username).await;
     let code = otp(&site.code(&bob.phone));
-    let attempt = SecondFactorAttempt {
-        session: &waiting,
-        fields: &code,
-        persist: None,
-        remember: Some("Firefox on Linux"),
-    };
+    let remember = Some("Firefox on Linux");
+    let attempt = SecondFactorAttempt { remember, ..SecondFactorAttempt::new(&waiting, &code) };
     let outcome = site.auth.login.complete(attempt).await.unwrap();
     let SecondFactorOutcome::LoggedIn { device, .. } = outcome else { panic!("{outcome:?}") };
     site.clock.advance(super::STEP);

@@ -8,7 +8,7 @@ use crossauth_testkit::postgres::server;
 use crossauth_testkit::storage::create_user;
 
 use super::{PostgresSchema, foreign};
-use crate::created;
+use crate::{counter, created};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_migrations_succeed() {
@@ -36,6 +36,14 @@ async fn older_schema_gets_the_columns_that_it_lacks() {
     opened.sql(created::OLDER);
     let migrated = postgres::open(&opened.address).await.unwrap();
     created::is_known_of_new_accounts_only(&migrated.storage()).await;
+}
+
+#[tokio::test]
+async fn counters_of_an_older_schema_go_on() {
+    let opened = PostgresSchema::open().await;
+    opened.sql(counter::OLDER);
+    let migrated = postgres::open(&opened.address).await.unwrap();
+    counter::attempts_before_the_migration_count(&migrated.storage()).await;
 }
 
 #[tokio::test]

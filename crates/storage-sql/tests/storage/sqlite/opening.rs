@@ -8,7 +8,7 @@ use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 
 use super::SqliteFile;
-use crate::created;
+use crate::{counter, created};
 
 #[tokio::test]
 async fn stored_data_survives_reopening() {
@@ -48,6 +48,14 @@ async fn older_schema_gets_the_columns_that_it_lacks() {
     opened.sql(created::OLDER);
     let migrated = sqlite::open(opened.path()).await.unwrap();
     created::is_known_of_new_accounts_only(&migrated.storage()).await;
+}
+
+#[tokio::test]
+async fn counters_of_an_older_schema_go_on() {
+    let opened = SqliteFile::open(Options::default()).await;
+    opened.sql(counter::OLDER);
+    let migrated = sqlite::open(opened.path()).await.unwrap();
+    counter::attempts_before_the_migration_count(&migrated.storage()).await;
 }
 
 #[tokio::test]
