@@ -4,6 +4,7 @@
 
 mod input;
 mod key;
+mod limit;
 mod link;
 mod login;
 mod page;

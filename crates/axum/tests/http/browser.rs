@@ -1,9 +1,11 @@
 //! A simulated browser: keeps cookies, and sends forms with their CSRF token.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, UPGRADE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -18,6 +20,10 @@ pub(crate) struct Browser {
     pub(crate) prefix: &'static str,
     /// Names and values of the stored cookies.
     pub(crate) cookies: BTreeMap<String, String>,
+    /// The address of the connection, if the server provides it.
+    peer: Option<SocketAddr>,
+    /// Further headers of every request.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 pub(crate) struct TestResponse {
@@ -28,12 +34,24 @@ pub(crate) struct TestResponse {
 
 impl Browser {
     pub(crate) fn new(router: Router) -> Self {
-        Self { router, prefix: "/", cookies: BTreeMap::new() }
+        let (cookies, headers) = (BTreeMap::new(), Vec::new());
+        Self { router, prefix: "/", cookies, peer: None, headers }
+    }
+
+    /// The same browser at this address.
+    pub(crate) fn at(self, address: &str) -> Self {
+        Self { peer: Some(SocketAddr::new(address.parse().unwrap(), 4711)), ..self }
     }
 
     /// Another browser with the same cookies.
     pub(crate) fn copy(&self) -> Self {
-        Self { router: self.router.clone(), prefix: self.prefix, cookies: self.cookies.clone() }
+        Self {
+            router: self.router.clone(),
+            prefix: self.prefix,
+            cookies: self.cookies.clone(),
+            peer: self.peer,
+            headers: self.headers.clone(),
+        }
     }
 
     /// Requests a page.
@@ -108,7 +126,14 @@ impl Browser {
     ) -> TestResponse {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
-        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
+        let mut request =
+            if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(peer) = self.peer {
+            request = request.extension(ConnectInfo(peer));
+        }
         let request = request.body(body.into()).unwrap();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let upgrades = request.headers().contains_key(UPGRADE);

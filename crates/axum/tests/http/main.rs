@@ -10,6 +10,7 @@ mod cookie;
 mod documented;
 mod factor;
 mod failure;
+mod gate;
 mod site;
 mod stale_link;
 

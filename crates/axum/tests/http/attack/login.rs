@@ -1,23 +1,18 @@
 //! Login, registration, enumeration, and what a second factor is worth.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
 use crossauth_core::account::Role;
 use crossauth_core::message::MessageKind;
 use crossauth_core::password::HasherConfig;
-use crossauth_core::random::Random;
 use crossauth_core::user::{FactorName, NewUser, Patch, UserUpdate};
-use crossauth_testkit::random::SeededRandom;
-use parking_lot::Mutex;
 use serde_json::json;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::browser::TestResponse;
 use crate::factor::factors;
+use crate::gate::Gate;
 use crate::site::{PASSWORD, Site, quick_hashes, test_storage};
 
 /// Accounts that differ in all that a wrong password must not tell.
@@ -127,42 +122,6 @@ async fn l2_every_refused_login_does_the_same_work() {
     drop(open);
     for answer in busy.join_all().await {
         answer.assert_failure(401, "UsernameOrPasswordInvalid");
-    }
-}
-
-/// Randomness that blocks the hashing threads, which need a salt for each new hash, while closed.
-struct Gate {
-    random: SeededRandom,
-    closed: Mutex<bool>,
-    entered: mpsc::UnboundedSender<()>,
-    open: Mutex<std_mpsc::Receiver<()>>,
-}
-
-impl Gate {
-    /// The gate, the receiver that reports a blocked thread, and the sender that opens it when
-    /// dropped.
-    fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<()>, std_mpsc::Sender<()>) {
-        let (entered, entries) = mpsc::unbounded_channel();
-        let (opener, open) = std_mpsc::channel();
-        let (random, open) = (SeededRandom::default(), Mutex::new(open));
-        (Arc::new(Self { random, closed: Mutex::new(false), entered, open }), entries, opener)
-    }
-
-    fn close(&self) {
-        *self.closed.lock() = true;
-    }
-}
-
-impl Random for Gate {
-    fn fill(&self, bytes: &mut [u8]) {
-        let hashes =
-            std::thread::current().name().is_some_and(|name| name.starts_with("password-"));
-        if hashes && *self.closed.lock() {
-            // The test may have ended and dropped both other ends.
-            let _ = self.entered.send(());
-            let _ = self.open.lock().recv();
-        }
-        self.random.fill(bytes);
     }
 }
 
