@@ -1,6 +1,8 @@
 //! The results as a table, a page, a chart and raw numbers.
 
 mod chart;
+mod factor;
+mod list;
 mod page;
 mod readme;
 mod table;
@@ -97,11 +99,11 @@ impl Report {
     fn ratios(&self) -> Vec<Figure> {
         let mut ratios = self.session_checks();
         ratios.extend(self.allocations());
-        ratios.push(self.factor_check());
+        ratios.push(factor::figure(&self.factor_check));
         ratios.extend(self.logins());
         ratios.extend(self.login_storm());
         ratios.extend(self.reset_requests());
-        ratios.push(self.user_list());
+        ratios.push(list::figure(&self.user_list));
         ratios
     }
 
@@ -238,24 +240,6 @@ impl Report {
         ]
     }
 
-    fn factor_check(&self) -> Figure {
-        let check = &self.factor_check;
-        let spread = check.with.per_second.ratios(&check.without.per_second);
-        Figure {
-            name: "Session checks with ÷ without a second factor",
-            value: check.ratio(),
-            unit: "×",
-            target: Target::AtLeast(0.97),
-            detail: format!(
-                "{:.0}/s ÷ {:.0}/s; {:.2} to {:.2} over the rounds",
-                check.with.per_second.median(),
-                check.without.per_second.median(),
-                spread.min(),
-                spread.max()
-            ),
-        }
-    }
-
     fn reset_requests(&self) -> Vec<Figure> {
         let requests = &self.reset_requests;
         let figure = |name, value, target, detail: &str| Figure {
@@ -294,26 +278,6 @@ impl Report {
                 mail,
             ),
         ]
-    }
-
-    fn user_list(&self) -> Figure {
-        let list = &self.user_list;
-        Figure {
-            name: "Last ÷ first page of a million users",
-            value: list.ratio(),
-            unit: "×",
-            target: Target::AtMost(2.0),
-            detail: format!(
-                "{:.0} µs ÷ {:.0} µs; {:.0} µs in the middle, {:.0} µs for a search that all match, \
-                 {:.0} µs for one of a user, {:.0} µs for the disabled ones",
-                list.last.median(),
-                list.first.median(),
-                list.middle.median(),
-                list.broad_search.median(),
-                list.narrow_search.median(),
-                list.disabled.median()
-            ),
-        }
     }
 
     fn footprint(&self) -> Vec<Figure> {
