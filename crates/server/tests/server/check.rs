@@ -86,7 +86,11 @@ fn data_directory_of_another_user_is_reported_with_both_users() {
 fn check_rejects_a_database_that_serve_rejects() {
     for (statement, arguments, problem) in [
         ("INSERT INTO crossauth_schema VALUES ('accounts', 99)", &[][..], "has schema version 99"),
-        ("ALTER TABLE crossauth_users DROP COLUMN state", &[], "no column \"state\""),
+        (
+            "DROP INDEX crossauth_users_by_state; ALTER TABLE crossauth_users DROP COLUMN state",
+            &[],
+            "no column \"state\"",
+        ),
         ("SELECT 1", &["--set", "database.tables=pycrossauth"], "has no table \"User\""),
     ] {
         let directory = start(&[]).into_directory();

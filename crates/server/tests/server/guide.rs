@@ -79,7 +79,7 @@ fn settings_files_in_the_guides_are_valid() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 5);
+    assert_eq!(checked, 6);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn tables_of_upstream_stay_and_the_guide_names_those_beside_them() {
         let database = Connection::open(server.directory().join(DATABASE)).unwrap();
         let (after, ours) = tables(&database);
         assert_eq!(after, theirs);
-        assert_eq!(ours.len(), 4, "{ours:?}");
+        assert_eq!(ours.len(), 6, "{ours:?}");
         for table in ours {
             assert!(guide.contains(&format!("`{table}`")), "the guide does not name {table}");
         }
