@@ -32,7 +32,8 @@ use crate::vault::{Vault, is_encrypted};
 use crate::visitor::Visitor;
 
 pub(crate) use pending::{
-    FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required, Waiting,
+    FactorChange, PasswordChange, Pending, PendingFactor, PendingRequest, Reason, Required,
+    Waiting, without_waiting,
 };
 pub use resend::Resent;
 pub(crate) use taken::TakenAddress;

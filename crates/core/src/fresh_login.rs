@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::audit::Act;
-use crate::challenge::Challenges;
+use crate::challenge::{Challenges, without_waiting};
 use crate::enrolment::Assurance;
 use crate::key::Owner;
 use crate::login::LoginError;
@@ -53,7 +53,7 @@ impl FreshLogin {
     }
 
     /// Checks the password of the user of a session, and the second factor if there is one. The
-    /// session is replaced by one with the same data and a new id: a copy of the old cookie does
+    /// session is replaced by one with a new id and the same data, without a waiting request: a copy of the old cookie does
     /// not become fresh.
     pub async fn renew(
         &self,
@@ -89,7 +89,7 @@ impl FreshLogin {
             credentials: Some(&account.credentials),
             persist: session.persistence(),
             visitor,
-            data: session.key.data.clone(),
+            data: without_waiting(&session.key.data),
             extra: session.key.extra.clone(),
             audit: &audit,
             ..BeginOptions::default()

@@ -26,10 +26,9 @@ use std::sync::Arc;
 
 use crate::account::{AccountError, Accounts};
 use crate::audit::{Act, Audit};
-use crate::challenge::PasswordChange;
 use crate::deps::Deps;
 use crate::form::{Field, FieldError, Rule};
-use crate::key::{KeyPrefix, Slot};
+use crate::key::KeyPrefix;
 use crate::message::MessageKind;
 use crate::notice::Notices;
 use crate::password::{Hasher, Lane};
@@ -184,7 +183,7 @@ impl PasswordChanges {
     ) -> Result<PasswordChangeOutcome, AccountError> {
         let hash = self.hasher.hash(new, Lane::Trusted).await?;
         let replaced = Replaced::new(&session.id, &session.key).stored_value();
-        let (id, key) = self.sessions.prepare_rotated(session, PasswordChange::NAME);
+        let (id, key) = self.sessions.prepare_rotated(session);
         let credentials = found.credentials();
         let notice = self.notices.compose(MessageKind::PasswordChanged, user, &[])?;
         let audit = [self.audit.event(Act::PasswordChanged).about(user)];

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use crossauth_axum::{CsrfForm, FreshUser};
+use crossauth_axum::{CsrfForm, FreshUser, ProtectedEndpoints};
 use crossauth_core::user::{FactorName, Patch, UserUpdate};
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, REFERER};
 use serde_json::{Map, Value, json};
 
 use crate::browser::{Browser, request};
-use crate::factor::DUMMY_CODE;
+use crate::factor::{DUMMY_CODE, Enrolled, STEP};
 use crate::site::{PASSWORD, Site};
 
 /// Longer than a login is fresh.
@@ -150,4 +150,36 @@ async fn stranger_and_other_site_cannot_renew_a_login() {
         assert_eq!((renewed.status.as_u16(), renewed.location()), (302, Some("/")));
         site.clock.advance(LATER);
     }
+}
+
+#[tokio::test]
+async fn request_that_waits_for_the_factor_ends_with_the_session_that_is_replaced() {
+    let site = Site::with(|site| {
+        let none = ProtectedEndpoints { pages: Vec::new(), apis: Vec::new() };
+        site.factors(crate::factor::factors(&[])).protected_endpoints(none)
+    });
+    let mut eve = site.enrolled_browser("eve").await;
+    let path = "/api/reauthenticate";
+    let code = site.totp_code(&eve.secret);
+    let renewed = eve.browser.post_with_code(path, json!({ "password": PASSWORD }), &code).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_nothing_waits(&site, &mut eve).await;
+    // The request is stored, and the session is replaced by a change of the password meanwhile.
+    let asked = eve.browser.post(path, json!({ "password": PASSWORD })).await;
+    assert_eq!(asked.json()["factor2Required"], json!(true), "{}", asked.body);
+    assert_eq!(eve.browser.get("/factor2").await.status, 200);
+    let passwords = json!({ "old_password": PASSWORD, "new_password": "Another-Horse-8" });
+    let changed = eve.browser.post("/api/changepassword", passwords).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_nothing_waits(&site, &mut eve).await;
+}
+
+/// The next code of the factor alone confirms nothing.
+async fn assert_nothing_waits(site: &Site, user: &mut Enrolled) {
+    assert_eq!(user.browser.whoami().await.as_deref(), Some("eve"));
+    user.browser.get("/factor2").await.assert_page(401, "No code is expected here");
+    site.clock.advance(STEP);
+    let code = json!({ "otp": site.totp_code(&user.secret) });
+    let refused = user.browser.post("/api/reauthenticate", code).await;
+    assert_eq!(refused.status, 401, "{}", refused.body);
 }

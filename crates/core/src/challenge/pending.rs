@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::key::Slot;
+use crate::key::{DataChange, KeyData, Slot};
 use crate::session::Persistence;
 use crate::user::{FactorName, UserId};
 
@@ -116,6 +116,19 @@ pub(crate) struct PendingRequest {
 
 impl Slot for PendingRequest {
     const NAME: &'static str = "pre2fa";
+}
+
+/// The data of a session without anything that waits in it: a session with a new id must not
+/// continue what was begun in the one before, such as a request with a password.
+pub(crate) fn without_waiting(data: &KeyData) -> KeyData {
+    let changes = [
+        DataChange::remove_slot::<PendingFactor>(),
+        DataChange::remove_slot::<PendingRequest>(),
+        DataChange::remove_slot::<PasswordChange>(),
+        DataChange::remove_slot::<FactorChange>(),
+    ];
+    // In data that cannot be read, nothing waits.
+    data.changed(&changes).unwrap_or_else(|_| data.clone())
 }
 
 /// Something that a user, who proved the password, must do before logging in.

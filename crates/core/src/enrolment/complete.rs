@@ -7,7 +7,7 @@ use super::{Begun, Enrolment, EnrolmentError};
 use crate::audit::{Act, AuditEvent};
 use crate::challenge::{Accepted, Account, Judged, PendingFactor, Reason, Rejection};
 use crate::factor::Purpose;
-use crate::key::{Key, KeyPrefix, Slot};
+use crate::key::{Key, KeyPrefix};
 use crate::limit::Client;
 use crate::message::{Message, MessageKind};
 use crate::recovery;
@@ -239,7 +239,7 @@ impl Enrolment {
         account: &Account,
     ) -> (SessionId, Key) {
         match reason {
-            Reason::Change => self.sessions.prepare_rotated(session, PendingFactor::NAME),
+            Reason::Change => self.sessions.prepare_rotated(session),
             Reason::Login | Reason::Signup | Reason::Reset => {
                 let replaces = Replaced::new(&session.id, &session.key);
                 let persist = persist.or_else(|| replaces.chosen_persistence());

@@ -2,6 +2,7 @@
 
 use super::{BeginOptions, NewSession, Session, SessionId, Sessions};
 use crate::audit::AuditEvent;
+use crate::challenge::without_waiting;
 use crate::crypto::stored_value;
 use crate::key::{DataChange, Key, KeyPrefix, Owner, Slot};
 use crate::message::Message;
@@ -25,12 +26,10 @@ impl Sessions {
     }
 
     /// The key of a session with a new id in place of `session`, that another use case is about to
-    /// store. Keeps its age and its data, but for one slot.
-    pub(crate) fn prepare_rotated(&self, session: &Session, without: &str) -> (SessionId, Key) {
+    /// store. Keeps its age and its data, without anything that waits in it.
+    pub(crate) fn prepare_rotated(&self, session: &Session) -> (SessionId, Key) {
         let mut key = session.key.clone();
-        if let Ok(data) = key.data.changed(&[DataChange::remove(without)]) {
-            key.data = data;
-        }
+        key.data = without_waiting(&key.data);
         (self.assign_id(&mut key), key)
     }
 
