@@ -106,6 +106,9 @@ pub enum AccountError {
     /// The second factor is not offered.
     #[error("this second factor is not available")]
     FactorUnavailable,
+    /// A second factor would have to be set up, and none is offered.
+    #[error("no second factor is offered: the user could not set one up and would be locked out")]
+    NoFactorOffered,
     /// The second factor failed.
     #[error(transparent)]
     Factor(FactorError),

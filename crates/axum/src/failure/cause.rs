@@ -119,6 +119,10 @@ impl From<AccountError> for Failure {
             AccountError::FactorUnavailable => {
                 Self::new(ErrorCode::Forbidden).message("This second factor is not available")
             }
+            AccountError::NoFactorOffered => Self::new(ErrorCode::BadRequest).message(
+                "No second factor is offered here: the user could not set one up, and could not log \
+                 in",
+            ),
             AccountError::ResetUnavailable => Self::new(ErrorCode::BadRequest)
                 .message("No link to choose a password can be sent to this account"),
             AccountError::Factor(error) => error.into(),

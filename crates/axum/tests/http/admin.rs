@@ -7,6 +7,7 @@ mod create_user;
 mod credential;
 mod events;
 mod select_user;
+mod update_user;
 mod user;
 
 use crossauth_core::account::Role;

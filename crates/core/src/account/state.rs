@@ -39,7 +39,8 @@ impl Accounts {
     /// [select](UserState::selectable). Its user must log in again.
     ///
     /// States that demand a new password by e-mail send a link, and are refused where none can be
-    /// sent. The last administrator who can log in cannot be put into a state that prevents it.
+    /// sent. States that demand a new second factor are refused where none is offered. The last
+    /// administrator who can log in cannot be put into a state that prevents it.
     pub async fn set_state(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -50,6 +51,9 @@ impl Accounts {
             return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
         }
         let event = user.state.selecting(state).ok_or(AccountError::NotAllowed)?;
+        if state.demands_factor() && !self.factors.any() {
+            return Err(AccountError::NoFactorOffered);
+        }
         let user = match event {
             StateEvent::Enabled => self.enable(&user).await?,
             StateEvent::Disabled => {
@@ -80,6 +84,15 @@ impl Accounts {
             }
         };
         Ok(SelectedState { user, mail: ResetMail::NotNeeded })
+    }
+
+    /// The states into which [`set_state`](Self::set_state) can put an account, its own included:
+    /// those that demand a new second factor only where one is offered.
+    pub fn selectable_states(&self, user: &User) -> Vec<UserState> {
+        let offers_factor = self.factors.any();
+        let mut states = user.state.selectable();
+        states.retain(|state| *state == user.state || offers_factor || !state.demands_factor());
+        states
     }
 
     fn state_changed(&self, user: &User, state: &UserState) -> AuditEvent {
@@ -126,7 +139,7 @@ impl Accounts {
     /// known devices. Ends the user's sessions and notifies the user.
     ///
     /// For a user who has lost the second factor. Until a new one is set up, the password alone
-    /// permits to do so.
+    /// permits to do so. Only a removal is possible where no factor is offered.
     pub async fn reset_factor(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -134,6 +147,9 @@ impl Accounts {
     ) -> Result<User, AccountError> {
         let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
         let (event, factor2, action) = match reset {
+            FactorReset::SetUpAgain if !self.factors.any() => {
+                return Err(AccountError::NoFactorOffered);
+            }
             FactorReset::SetUpAgain => (StateEvent::Factor2ResetRequired, Patch::Clear, "reset"),
             FactorReset::SetUp(name) if self.factors.find(&name).is_none() => {
                 return Err(AccountError::FactorUnavailable);

@@ -98,6 +98,11 @@ impl UserState {
         )
     }
 
+    /// Whether the user must set up a second factor again, which needs one that is offered.
+    pub(crate) fn demands_factor(&self) -> bool {
+        matches!(self, Self::Factor2ResetNeeded | Self::PasswordAndFactor2ResetNeeded)
+    }
+
     /// Whether a user in this state can log in with the own credentials, though perhaps only after
     /// a change of the password or the second factor.
     pub fn lets_log_in(&self) -> bool {

@@ -75,7 +75,9 @@ impl StateEvent {
 }
 
 impl UserState {
-    /// The states that an administrator can select for an account in this state, this one included.
+    /// The states that an administrator can select for an account in this state, this one included,
+    /// where second factors are offered; see
+    /// [`selectable_states`](crate::account::Accounts::selectable_states).
     pub fn selectable(&self) -> Vec<Self> {
         let mut states = vec![self.clone()];
         for next in SELECTING.iter().filter_map(|event| self.after(*event)) {

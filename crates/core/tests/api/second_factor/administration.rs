@@ -2,7 +2,9 @@
 
 use crossauth_core::account::{AccountError, FactorReset, Role};
 use crossauth_core::login::{Door, LoginOutcome};
-use crossauth_core::user::{FactorName, UserState};
+use crossauth_core::outbox::Preview;
+use crossauth_core::user::{FactorName, NewUser, UserSecrets, UserState};
+use crossauth_testkit::storage::create_user;
 
 use super::{STEP, all_factors, otp, site};
 use crate::site::Site;
@@ -38,6 +40,39 @@ async fn factor_is_removed_and_the_password_suffices() {
     assert!(!super::is_logged_in(&outcome), "{outcome:?}");
     let outcome = site.first_step("bob", Door::default()).await;
     assert!(matches!(outcome, LoginOutcome::LoggedIn(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn no_account_has_to_set_up_a_factor_where_none_is_offered() {
+    let site = Site::with(|config| {
+        all_factors(config);
+        config.factors.allowed = vec!["none".into()];
+        config.delivery.preview = Some(Preview::new());
+    });
+    let accounts = &site.auth.accounts;
+    let demanding = [UserState::Factor2ResetNeeded, UserState::PasswordAndFactor2ResetNeeded];
+    for before in UserState::KNOWN {
+        let name = before.as_str();
+        let email = Some(format!("{name}@example.com"));
+        let new = NewUser { state: before.clone(), admin: true, email, ..NewUser::named(name) };
+        create_user(site.storage.inner(), &new, &UserSecrets::default()).await;
+        let user = accounts.find(name).await.unwrap().unwrap();
+        let possible = accounts.selectable_states(&user);
+        for state in before.selectable() {
+            let is_refused = state != before && demanding.contains(&state);
+            assert_eq!(possible.contains(&state), !is_refused, "{before:?} {state:?}");
+            if is_refused {
+                let error = accounts.set_state(&user, &state).await.unwrap_err();
+                assert!(matches!(error, AccountError::NoFactorOffered), "{state:?}: {error}");
+            }
+        }
+        let error = accounts.reset_factor(&user, FactorReset::SetUpAgain).await.unwrap_err();
+        assert!(matches!(error, AccountError::NoFactorOffered), "{before:?}: {error}");
+        assert_eq!(accounts.find(name).await.unwrap(), Some(user));
+    }
+    let name = UserState::Factor2ResetNeeded.as_str();
+    let freed = accounts.reset_factor(name, FactorReset::Remove).await.unwrap();
+    assert_eq!(freed.state, UserState::Active);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) async fn set(auth: &Auth, command: &SetState) -> anyhow::Result<()> {
     }
     let selected = match auth.accounts.set_state(&user, &state).await {
         Err(AccountError::NotAllowed) => {
-            let possible = user.state.selectable();
+            let possible = auth.accounts.selectable_states(&user);
             let possible: Vec<&str> = possible.iter().skip(1).map(UserState::as_str).collect();
             anyhow::bail!(
                 "an account whose state is {} cannot be put into the state {:?}; possible are {}",

@@ -72,6 +72,31 @@ fn states_and_factors_are_administered() {
 }
 
 #[test]
+fn no_account_has_to_set_up_a_factor_where_none_is_offered() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(add(path, &["root", "--admin", "--email", "root@example.com"]).status.success());
+    let offers_none = ["--set", "factor2.allowed=none"];
+    for arguments in [
+        &["set-state", "root", "factor2resetneeded"][..],
+        &["set-state", "root", "passwordandfactor2resetneeded"],
+        &["reset-factor", "root"],
+    ] {
+        let refused = run(path, &[&["user"], arguments, &offers_none].concat());
+        let stderr = text(&refused.stderr);
+        assert!(
+            !refused.status.success() && stderr.contains("is offered"),
+            "{arguments:?} {stderr}"
+        );
+    }
+    assert!(user(path, &["show", "root"]).contains("state: active\n"));
+    let unknown =
+        run(path, &[&["user", "set-state", "root", "onholiday"], &offers_none[..]].concat());
+    let stderr = text(&unknown.stderr);
+    assert!(stderr.contains("passwordchangeneeded") && !stderr.contains("factor2"), "{stderr}");
+}
+
+#[test]
 fn devices_are_listed_and_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
