@@ -9,6 +9,7 @@ pub(crate) mod change_password;
 pub(crate) mod create_user;
 pub(crate) mod delete_user;
 pub(crate) mod device;
+mod own;
 pub(crate) mod reset_factor;
 pub(crate) mod select_user;
 pub(crate) mod session;
@@ -56,7 +57,10 @@ impl<F: Form> Act<F> {
         let id = parameter_of(&request);
         let Submitted { form, echo } = Submitted::<F>::read(info, request).await;
         match find(info, &id).await {
-            Ok(user) => Ok(Self { user, form, echo }),
+            Ok(user) => {
+                let form = form.and_then(|form| own::check_form(info, &user, &echo).map(|()| form));
+                Ok(Self { user, form, echo })
+            }
             Err(missing) => Err(form.err().unwrap_or(missing)),
         }
     }

@@ -6,6 +6,7 @@ mod audit;
 mod create_user;
 mod credential;
 mod events;
+mod own;
 mod select_user;
 mod update_user;
 mod user;

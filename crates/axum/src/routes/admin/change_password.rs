@@ -9,7 +9,7 @@ use crossauth_core::user::User;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, ButtonForm, Done, done, find, refused, url_prefix};
+use super::{Act, ButtonForm, Done, done, find, own, refused, url_prefix};
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::next::{self, NextPath};
@@ -64,6 +64,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn set_password(info: &RequestInfo, user: &User, form: SetPasswordForm) -> HandlerResult {
+    own::refuse(info, user, "changepassword")?;
     let SetPasswordForm { new_password, repeat_password, next } = form;
     if repeat_password.is_some_and(|repeat| repeat != new_password) {
         let error = FieldError::new(Field::RepeatPassword, Rule::Mismatch);
@@ -129,7 +130,12 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
         super::about_user("POST admin/api/changepassword/{id}", "Sets a password")
             .takes::<SetPasswordForm>()
             .done()
-            .fails([ErrorCode::PasswordFormat, ErrorCode::PasswordMatch, ErrorCode::FormEntry]),
+            .fails([
+                ErrorCode::PasswordFormat,
+                ErrorCode::PasswordMatch,
+                ErrorCode::FormEntry,
+                ErrorCode::Forbidden,
+            ]),
         super::about_user("POST admin/api/sendreset/{id}", "Mails a link to choose a password")
             .takes::<ButtonForm>()
             .done()

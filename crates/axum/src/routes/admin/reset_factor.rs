@@ -5,7 +5,7 @@ use crossauth_core::account::FactorReset;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Done, done, find, refused, url_prefix};
+use super::{Act, Done, done, find, own, refused, url_prefix};
 use crate::body::deserialize_flag;
 use crate::form::Form;
 use crate::next::{self, NextPath};
@@ -61,6 +61,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn reset(info: &RequestInfo, user: &User, form: ResetFactorForm) -> HandlerResult {
+    own::refuse(info, user, "changefactor2")?;
     let removes = form.remove.unwrap_or(false);
     let reset = if removes { FactorReset::Remove } else { FactorReset::SetUpAgain };
     info.crossauth.auth().accounts.reset_factor(user, reset).await.map_err(refused)?;
@@ -94,6 +95,7 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
     vec![
         super::about_user("POST admin/api/resetfactor2/{id}", "Resets the second factor")
             .takes::<ResetFactorForm>()
-            .done(),
+            .done()
+            .fails([crossauth_core::error::ErrorCode::Forbidden]),
     ]
 }
