@@ -3,6 +3,7 @@
 //! Every endpoint accepts all three media types. A body that is too large, not UTF-8 or contains a
 //! NUL character is refused before a handler runs.
 
+mod flag;
 mod form;
 mod json;
 mod multipart;
@@ -18,10 +19,11 @@ use crossauth_core::form::label;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+
+pub(crate) use flag::{deserialize_flag, deserialize_tick};
 
 /// Maximum number of fields in a body.
 const MAX_FIELDS: usize = 200;
@@ -131,9 +133,10 @@ impl Fields {
         self.text("csrfToken").or_else(|| self.text("csrf_token"))
     }
 
-    /// A boolean field.
-    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
-        deserialize_flag(Value::String(self.text(name)?.to_owned())).ok().flatten()
+    /// Whether a checkbox is ticked; `None` without it.
+    pub(crate) fn tick(&self, name: &str) -> Option<bool> {
+        let text = self.text(name).filter(|text| !text.is_empty())?;
+        Some(flag::of_text(text) == Some(true))
     }
 
     /// The fields except those with these names.
@@ -187,22 +190,6 @@ impl FieldValue {
         };
         if contains { Err(nul()) } else { Ok(()) }
     }
-}
-
-/// Deserializes a boolean field: a JSON boolean, or text as sent by forms.
-pub(crate) fn deserialize_flag<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<bool>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Bool(flag) => Some(flag),
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => {
-            let text = text.to_ascii_lowercase();
-            Some(matches!(text.as_str(), "true" | "t" | "on" | "1" | "yes" | "y"))
-        }
-        Value::Number(number) => Some(number.as_i64() == Some(1)),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    })
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {

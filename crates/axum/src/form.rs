@@ -119,7 +119,7 @@ impl Echo {
 
     /// `on` if the session should outlive the browser, otherwise empty.
     pub(crate) fn persist(&self) -> &'static str {
-        if self.0.flag("persist").unwrap_or(false) { "on" } else { "" }
+        if self.0.tick("persist").unwrap_or(false) { "on" } else { "" }
     }
 
     /// All fields that can be echoed, for second factors, which read their own.

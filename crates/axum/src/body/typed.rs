@@ -108,12 +108,10 @@ impl Named {
     }
 }
 
+/// Whether a checkbox is ticked; an empty one is not.
 fn flag(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "t" | "on" | "1" | "yes" | "y" => Some(true),
-        "false" | "f" | "off" | "0" | "no" | "n" | "" => Some(false),
-        _ => None,
-    }
+    let text = text.trim();
+    if text.is_empty() { Some(false) } else { super::flag::of_text(text) }
 }
 
 impl IntoDeserializer<'_, Problem> for Named {

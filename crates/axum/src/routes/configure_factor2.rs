@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use super::HandlerResult;
 use super::login::{UserBody, chosen};
 use super::recovery_codes::RecoveryCodesPage;
-use crate::body::deserialize_flag;
+use crate::body::deserialize_tick;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
@@ -36,10 +36,10 @@ use crate::visible_user::VisibleUser;
 pub(crate) struct ConfigureForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     persist: Option<bool>,
     /// Whether to send another code.
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     resend: Option<bool>,
 }
 

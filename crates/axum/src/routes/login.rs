@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use super::{HandlerResult, second_factor};
-use crate::body::deserialize_flag;
+use crate::body::deserialize_tick;
 use crate::cookies;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
@@ -32,7 +32,7 @@ pub(crate) struct LoginForm {
     password: Password,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     persist: Option<bool>,
 }
 

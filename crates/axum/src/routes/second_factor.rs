@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use super::HandlerResult;
 use super::login::{Destination, LoggedInPage, LoginPage, UserBody, chosen, logged_in};
-use crate::body::deserialize_flag;
+use crate::body::deserialize_tick;
 use crate::failure::Failure;
 use crate::form::{Echo, read_fields};
 use crate::next::{self, NextPath};
@@ -47,9 +47,9 @@ const SECRET: &[&str] = &["otp", RECOVERY_CODE];
 struct SecondFactorForm {
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     persist: Option<bool>,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     remember_device: Option<bool>,
 }
 

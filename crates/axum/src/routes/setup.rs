@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::HandlerResult;
 use super::login::{Destination, admitted, persistence, redirect_after_login};
-use crate::body::deserialize_flag;
+use crate::body::deserialize_tick;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::page::{Page, Template, template};
@@ -27,7 +27,7 @@ pub(crate) struct SetupForm {
     username: String,
     password: Password,
     repeat_password: Password,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     persist: Option<bool>,
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::HandlerResult;
 use super::configure_factor2::ConfigureFactor2Page;
 use super::login::{self, Destination, admitted, logged_in, persistence, redirect_after_login};
-use crate::body::deserialize_flag;
+use crate::body::deserialize_tick;
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
 use crate::next::{self, NextPath};
@@ -47,7 +47,7 @@ pub(crate) struct SignupForm {
     factor2: Option<String>,
     #[serde(default, deserialize_with = "next::deserialize_lenient")]
     next: Option<NextPath>,
-    #[serde(default, deserialize_with = "deserialize_flag")]
+    #[serde(default, deserialize_with = "deserialize_tick")]
     persist: Option<bool>,
 }
 

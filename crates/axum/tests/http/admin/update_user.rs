@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::user::of;
+use super::user::{of, site as administered};
 use crate::site::{PASSWORD, Site};
 
 #[tokio::test]
@@ -31,5 +31,42 @@ async fn no_account_has_to_set_up_a_factor_where_none_is_offered() {
     }
     for name in ["ada", "bob"] {
         assert_eq!(site.browser().log_in(name, PASSWORD).await.status, 200, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn flag_that_is_neither_true_nor_false_is_refused_and_changes_nothing() {
+    let (site, mut ada, _) = administered().await;
+    site.administrator("alan").await;
+    let (alan, _) = site.found("alan").await.unwrap();
+    let before = site.found("alan").await;
+    let nonsense =
+        [json!("maybe"), json!(2), json!("TRUE "), json!(-1), json!(1.0), json!([true]), json!({})];
+    for value in nonsense {
+        for (path, field) in [
+            (of("api/updateuser", &alan), "user_admin"),
+            ("/admin/api/createuser".into(), "user_admin"),
+            (of("api/resetfactor2", &alan), "remove"),
+            (of("api/forgetdevice", &alan), "all"),
+            ("/api/forgetdevice".into(), "all"),
+        ] {
+            let mut body = json!({"username": "alan", "password": PASSWORD});
+            body[field] = value.clone();
+            let refused = ada.post(&path, body).await;
+            refused.assert_failure(400, "BadRequest");
+            let errors = &refused.json()["fieldErrors"];
+            assert!(refused.body.contains(field), "{path} {value}: {errors} {}", refused.body);
+        }
+        assert_eq!(site.found("alan").await, before, "{value}");
+    }
+    let page = ada.submit(&of("updateuser", &alan), &[("user_admin", "maybe")]).await;
+    page.assert_page(400, "Admin must be true or false");
+    let page = ada.submit(&of("resetfactor2", &alan), &[("remove", "maybe")]).await;
+    page.assert_page(400, "Remove must be one of true, false");
+    assert_eq!(site.found("alan").await, before);
+    for (value, admin) in [(json!(0), false), (json!(1), true), (json!("No"), false)] {
+        let changed = ada.post(&of("api/updateuser", &alan), json!({ "user_admin": value })).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        assert_eq!(site.found("alan").await.unwrap().0.admin, admin, "{value}");
     }
 }
