@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod create_user;
 mod credential;
+mod deleted;
 mod events;
 mod own;
 mod select_user;

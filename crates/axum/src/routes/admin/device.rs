@@ -5,7 +5,7 @@ use crossauth_core::error::ErrorCode;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Act, Done, done};
+use super::{Act, Done, done, refused};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::Form;
@@ -41,7 +41,7 @@ pub(crate) async fn forget(info: RequestInfo, request: Request) -> HandlerResult
                 .status(StatusCode::NOT_FOUND)
                 .message("There is no such device"));
         }
-        (None, true) => auth.accounts.forget_devices(&user).await?,
+        (None, true) => auth.accounts.forget_devices(&user).await.map_err(refused)?,
         (Some(_), true) | (None, false) => {
             return Err(Failure::new(ErrorCode::BadRequest)
                 .message("Give either the id of a device, or all"));

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use serde::Deserialize;
 
-use super::{Act, ButtonForm, Done, done};
+use super::{Act, ButtonForm, Done, done, refused};
 use crate::form::Form;
 use crate::next::{self, NextPath};
 use crate::request::RequestInfo;
@@ -42,7 +42,7 @@ pub(crate) async fn end_all(info: RequestInfo, request: Request) -> HandlerResul
     let next = form?.next;
     let is_self = info.user().is_some_and(|own| own.id == user.id);
     let kept = info.session_id().filter(|_| is_self);
-    info.crossauth.auth().accounts.end_sessions(&user, kept).await?;
+    info.crossauth.auth().accounts.end_sessions(&user, kept).await.map_err(refused)?;
     tracing::info!(user = %user.id, "sessions ended by an administrator");
     Ok(done(&info, &user.id, Done::SessionsEnded, next.as_ref()))
 }
