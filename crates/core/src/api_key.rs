@@ -3,7 +3,8 @@
 //! A key is shown once, as a token in upstream's signed format; storage has only a hash of its
 //! secret. Checking a token takes one storage round trip, which returns the key and its owner
 //! together. A key is refused if it has expired, and while the state of its owner does not allow
-//! login. It outlives a change of the owner's password, and is deleted with the account.
+//! login. It outlives a change of the password by its owner. It is deleted with the account, and when the
+//! password is reset by mail or set by an administrator.
 //!
 //! ```
 //! use crossauth_core::Auth;

@@ -2,11 +2,11 @@
 //!
 //! The answer to a request is the same whether or not there is an account; see
 //! `mail_request.rs`. The link works once and for the address that it was sent
-//! to. It keeps the second factor, and ends the sessions and known devices of the account.
+//! to. It keeps the second factor, and ends the sessions, known devices and API keys of the account.
 //!
 //! An account whose address was never verified may have been created by another person. The link
-//! proves ownership of the address: the reset also verifies it, and removes the second factor and the
-//! API keys of the account.
+//! proves ownership of the address: the reset also verifies it, and removes the second factor of
+//! the account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,10 +119,17 @@ pub struct ResetDone {
 }
 
 /// Kinds of keys that a reset deletes.
-const REVOKED: &[KeyPrefix] =
-    &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::KnownDevice];
+///
+/// API keys are among them: who resets the password may have lost the account to another person, who
+/// has made keys.
+const REVOKED: &[KeyPrefix] = &[
+    KeyPrefix::PasswordReset,
+    KeyPrefix::EmailVerification,
+    KeyPrefix::KnownDevice,
+    KeyPrefix::ApiKey,
+];
 
-/// For an unverified account, also the keys that another person may have created.
+/// For an unverified account, also the recovery codes that another person may have.
 const REVOKED_UNVERIFIED: &[KeyPrefix] = &[
     KeyPrefix::PasswordReset,
     KeyPrefix::EmailVerification,
@@ -231,8 +238,8 @@ impl PasswordReset {
         Ok((link, user))
     }
 
-    /// Sets a new password, if the link is valid and the password is allowed. Ends the sessions and
-    /// known devices of the account, notifies its user, and begins a session if a login requires
+    /// Sets a new password, if the link is valid and the password is allowed. Ends the sessions, known
+    /// devices and API keys of the account, notifies its user, and begins a session if a login requires
     /// no more than the password.
     pub async fn reset(&self, form: ResetForm, door: Door<'_>) -> Result<ResetDone, ResetError> {
         let (link, user) = self.find(&form.token, door.visitor).await?;

@@ -34,7 +34,7 @@ pub enum ResetMail {
 }
 
 impl Accounts {
-    /// Sets a new password, ends the user's sessions and notifies the user, on behalf of an
+    /// Sets a new password, ends the user's sessions, deletes the API keys and notifies the user, on behalf of an
     /// administrator. The account no longer has to change or reset its password.
     pub async fn set_password(
         &self,
@@ -58,6 +58,7 @@ impl Accounts {
                     KeyPrefix::PasswordReset,
                     KeyPrefix::EmailVerification,
                     KeyPrefix::KnownDevice,
+                    KeyPrefix::ApiKey,
                 ],
                 send: notice.as_slice(),
                 audit: &audit,

@@ -32,6 +32,7 @@ async fn x14_g4_each_act_of_an_administrator_is_recorded() {
         (at("endsessions"), json!({}), Act::UserSessionsEnded),
         (at("forgetdevice"), json!({"all": true}), Act::UserDevicesForgotten),
         (at("sendreset"), json!({}), Act::UserResetSent),
+        (at("deleteapikey"), json!({ "key": key }), Act::UserApiKeyDeleted),
         (at("changepassword"), json!({"new_password": PASSWORD}), Act::UserPasswordSet),
         (at("updateuser"), json!({"user_phone": "+33612345678"}), Act::UserChanged),
         (at("updateuser"), json!({"user_admin": true}), Act::UserPromoted),
@@ -39,7 +40,6 @@ async fn x14_g4_each_act_of_an_administrator_is_recorded() {
         (at("updateuser"), json!({"state": "disabled"}), Act::UserDisabled),
         (at("updateuser"), json!({"state": "active"}), Act::UserEnabled),
         (at("resetfactor2"), json!({}), Act::UserFactorReset),
-        (at("deleteapikey"), json!({ "key": key }), Act::UserApiKeyDeleted),
         (at("deleteuser"), json!({}), Act::UserDeleted),
     ];
     let mut used = BTreeSet::new();

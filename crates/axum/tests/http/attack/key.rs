@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crossauth_core::api_key::NewApiKey;
+use crossauth_core::api_key::{ApiKeyRefused, NewApiKey};
 use crossauth_core::key::KeyPrefix;
+use crossauth_core::message::MessageKind;
+use crossauth_core::secret::Password;
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, ORIGIN};
 use serde_json::json;
@@ -219,6 +221,32 @@ async fn k12_session_of_one_user_and_key_of_another_are_refused() {
     let refused = bob.send(both.header(AUTHORIZATION, header(&of_bob)), "").await;
     assert_eq!(refused.status, 401, "only the key counts: {}", refused.body);
     assert_eq!(bob.whoami().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn r13_keys_end_when_the_password_is_reset_or_set_by_an_administrator() {
+    let site = Site::with_every_feature();
+    let auth = site.crossauth.auth();
+    for is_mailed in [true, false] {
+        let name = if is_mailed { "bob" } else { "eve" };
+        let email = format!("{name}@example.com");
+        let user = site.account_with(name, &email).await;
+        let new = NewApiKey { owner: Some(&user.id), ..NewApiKey::new("of an attacker") };
+        let token = auth.api_keys.create(new).await.unwrap().token;
+        assert!(auth.api_keys.check(&token).await.is_ok(), "{name}");
+        if is_mailed {
+            let body = json!({ "email": email });
+            site.browser().post("/api/requestpasswordreset", body).await;
+            let mail = site.one_mail(MessageKind::PasswordReset, &email).await;
+            let body = json!({ "token": mail.token(), "new_password": "Another-Horse-8" });
+            let reset = site.browser().post("/api/resetpassword", body).await;
+            assert_eq!(reset.status, 200, "{}", reset.body);
+        } else {
+            auth.accounts.set_password(name, Password::new("Another-Horse-8")).await.unwrap();
+        }
+        let refused = auth.api_keys.check(&token).await;
+        assert!(matches!(refused, Err(ApiKeyRefused::Unknown)), "{name}: {refused:?}");
+    }
 }
 
 /// A header does not switch the CSRF check off for a request with a session.
