@@ -151,7 +151,7 @@ impl Audit {
             self.counters.count(&Act::LimitRefused);
             return;
         }
-        let kind = subject.split(':').next().unwrap_or_default();
+        let kind = subject.split([':', '@']).next().unwrap_or_default();
         let event = self.event(Act::LimitRefused).detail("limit", kind);
         let event = match user {
             Some(user) => event.on(user),

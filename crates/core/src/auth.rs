@@ -329,7 +329,8 @@ fn deps(
     let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
     let log = (clock.clone(), random.clone());
     let audit = Audit::new(storage.audit.clone(), log, &config.secret, config.audit.clone())?;
-    let limits = limits(config, storage, sources)?;
+    let audit = Arc::new(audit);
+    let limits = limits(config, storage, &audit, sources)?;
     Ok(Deps {
         limits: Arc::new(limits),
         storage: storage.clone(),
@@ -340,7 +341,7 @@ fn deps(
         restarts: Restarts::default(),
         pseudonyms: Arc::new(Pseudonyms::new(&config.secret)?),
         factors: Arc::new(factors(&config.factors, &messages, sources)),
-        audit: Arc::new(audit),
+        audit,
         messages,
         clock,
         random,
@@ -359,12 +360,13 @@ fn login(
 fn limits(
     config: &mut AuthConfig,
     storage: &Storage,
+    audit: &Arc<Audit>,
     sources: &Sources,
 ) -> Result<Limits, InvalidKey> {
     let (secret, Sources { clock, random }) = (&config.secret, sources.clone());
     let browsers = Arc::new(KnownBrowsers::new(secret, clock.clone(), random)?);
     let limits = std::mem::take(&mut config.limits);
-    Limits::new(secret, limits, browsers, storage.attempts.clone(), clock)
+    Limits::new(secret, limits, browsers, (storage.attempts.clone(), audit.clone()), clock)
 }
 
 fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {

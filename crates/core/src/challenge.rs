@@ -284,7 +284,7 @@ impl Challenges {
         }
         let is_recovery = typed.is_some() && response.is_empty();
         let counters = self.limits.code(Code { pending, purpose, is_recovery, client });
-        let mut charged = match self.limits.charge(counters).await? {
+        let mut charged = match self.limits.charge(counters, Some(&pending.userid)).await? {
             Ok(admitted) => admitted.into_charges(),
             Err(TooMany { retry_at }) => {
                 return Ok(Judged::Rejected(Rejection::TooMany { retry_at }));
@@ -348,7 +348,8 @@ impl Challenges {
         &self,
         pending: &Pending,
     ) -> Result<Result<(), TooMany>, StorageError> {
-        Ok(self.limits.charge(Limits::resending(pending)).await?.map(drop))
+        let charges = Limits::resending(pending);
+        Ok(self.limits.charge(charges, Some(&pending.userid)).await?.map(drop))
     }
 
     /// Charges sending a code, also one that is not sent because another account has the address.
@@ -368,7 +369,7 @@ impl Challenges {
         let (unused, total) = self.limits.sending(&account.user.id, recipient, purpose, visitor);
         let sent = unused.iter().map(|charge| charge.subject.clone()).collect();
         let charges = unused.into_iter().chain(total).collect();
-        match self.limits.charge(charges).await? {
+        match self.limits.charge(charges, Some(&account.user.id)).await? {
             Ok(_) => Ok(sent),
             Err(TooMany { retry_at }) => {
                 tracing::warn!(user = %account.user.id, "too many codes were asked for");

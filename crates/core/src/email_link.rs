@@ -142,7 +142,7 @@ impl EmailLinks {
         request: LinkRequest<'_>,
     ) -> Result<(), StorageError> {
         let (prefix, kind, to) = (request.prefix, request.kind.clone(), request.to);
-        if self.limits.charge(self.limits.mail(&kind, user, None)).await?.is_err() {
+        if self.limits.charge(self.limits.mail(&kind, user, None), Some(user)).await?.is_err() {
             tracing::warn!(%user, %kind, "too many messages to one account; this one is not sent");
             return Ok(());
         }
@@ -199,7 +199,7 @@ impl EmailLinks {
 
     /// Charges the network before the token is looked for, and gives that back if it exists.
     async fn find_key(&self, value: &str, visitor: Visitor<'_>) -> Result<Key, LinkError> {
-        let admitted = match self.limits.charge(self.limits.link(visitor)).await? {
+        let admitted = match self.limits.charge(self.limits.link(visitor), None).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => {
                 return Err(LinkError::TooMany { wait: retry_at.since(self.clock.now()) });

@@ -202,7 +202,11 @@ impl EmailVerification {
         let Some(address) = email(&user) else { return Ok(()) };
         let kind = MessageKind::AccountExists;
         if user.state == UserState::Disabled
-            || self.limits.charge(self.limits.mail(&kind, &user.id, None)).await?.is_err()
+            || self
+                .limits
+                .charge(self.limits.mail(&kind, &user.id, None), Some(&user.id))
+                .await?
+                .is_err()
         {
             return Ok(());
         }

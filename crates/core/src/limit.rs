@@ -14,11 +14,13 @@ mod door;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Audit;
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{InvalidKey, Mac};
 use crate::known_browser::KnownBrowsers;
 use crate::secret::ServerSecret;
 use crate::storage::{AttemptStore, Charge, Charged, StorageError};
+use crate::user::UserId;
 
 pub(crate) use door::{Client, Code, LoginDoor};
 
@@ -138,6 +140,7 @@ pub(crate) struct Limits {
     pub(crate) browsers: Arc<KnownBrowsers>,
     config: LimitConfig,
     attempts: Arc<dyn AttemptStore>,
+    audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
     /// Hides what was typed as a name, which may be a password.
     names: Mac,
@@ -148,17 +151,19 @@ impl Limits {
         secret: &ServerSecret,
         config: LimitConfig,
         browsers: Arc<KnownBrowsers>,
-        attempts: Arc<dyn AttemptStore>,
+        (attempts, audit): (Arc<dyn AttemptStore>, Arc<Audit>),
         clock: Arc<dyn Clock>,
     ) -> Result<Self, InvalidKey> {
         let names = Mac::from_secret(secret, "limited-name")?;
-        Ok(Self { browsers, config, attempts, clock, names })
+        Ok(Self { browsers, config, attempts, audit, clock, names })
     }
 
-    /// Charges an attempt to its counters, unless one has reached its limit.
+    /// Charges an attempt, on the account `user` if there is one, to its counters, unless one has
+    /// reached its limit; the audit log gets the refusal.
     pub(crate) async fn charge(
         &self,
         charges: Vec<Charge>,
+        user: Option<&UserId>,
     ) -> Result<Result<Admitted, TooMany>, StorageError> {
         if charges.is_empty() {
             return Ok(Ok(Admitted(charges)));
@@ -169,6 +174,9 @@ impl Limits {
                 // Subjects have ids, addresses and hashes, and no secrets.
                 let subjects: Vec<&str> = charges.iter().map(|it| it.subject.as_str()).collect();
                 tracing::warn!(?subjects, "limit reached");
+                if let Some(subject) = subjects.first() {
+                    self.audit.record_refusal(subject, user).await;
+                }
                 Ok(Err(TooMany { retry_at }))
             }
         }

@@ -172,7 +172,7 @@ impl Login {
         // Before the charge, so that a flood of logins writes nothing.
         self.hasher.check_capacity(lane)?;
         let charges = self.limits.login(LoginDoor { account, browser, visitor });
-        let admitted = match self.limits.charge(charges).await? {
+        let admitted = match self.limits.charge(charges, account.ok()).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => return Ok(LoginOutcome::TooMany { retry_at }),
         };

@@ -62,7 +62,7 @@ impl MailRequests {
 
     /// Charges a request to the network of its visitor, whether or not there is an account.
     pub(crate) async fn admit(&self, visitor: Visitor<'_>) -> Result<(), ResetRequestError> {
-        match self.limits.charge(self.limits.mail_request(visitor)).await? {
+        match self.limits.charge(self.limits.mail_request(visitor), None).await? {
             Ok(_) => Ok(()),
             Err(TooMany { retry_at }) => {
                 Err(ResetRequestError::TooMany { wait: retry_at.since(self.clock.now()) })
@@ -144,6 +144,6 @@ impl MailRequestWorker {
     /// Writes to the store as for an account that has got too many messages: how busy the store is
     /// must not reveal whether there is an account.
     async fn charge_nothing(&self) -> Result<(), StorageError> {
-        self.limits.charge(self.limits.no_mail()).await.map(drop)
+        self.limits.charge(self.limits.no_mail(), None).await.map(drop)
     }
 }

@@ -65,7 +65,7 @@ impl Reauthentication {
     where
         E: From<HashError> + From<StorageError>,
     {
-        let admitted = match self.limits.charge(self.limits.password(user)).await? {
+        let admitted = match self.limits.charge(self.limits.password(user), Some(user)).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => {
                 tracing::warn!(%user, "the password of a logged-in user was wrong too often");

@@ -114,7 +114,7 @@ impl Setup {
 
     /// Checks that a token is valid. Does not consume it.
     pub async fn check(&self, token: &str, visitor: Visitor<'_>) -> Result<(), SetupError> {
-        let admitted = match self.limits.charge(self.limits.link(visitor)).await? {
+        let admitted = match self.limits.charge(self.limits.link(visitor), None).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => {
                 return Err(SetupError::TooMany { wait: retry_at.since(self.clock.now()) });

@@ -174,7 +174,7 @@ impl Signup {
             expect_factor(&mut user, &**factor);
         }
         if let Err(TooMany { retry_at }) =
-            self.limits.charge(self.limits.sign_up(request.visitor)).await?
+            self.limits.charge(self.limits.sign_up(request.visitor), None).await?
         {
             return Ok(SignupOutcome::TooMany { retry_at });
         }

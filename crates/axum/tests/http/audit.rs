@@ -1,5 +1,7 @@
 //! The audit log: each endpoint that changes something leaves its event, with its caller.
 
+mod limit;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

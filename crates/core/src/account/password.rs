@@ -114,7 +114,12 @@ impl Accounts {
         address: &str,
     ) -> Result<Option<NewLink>, AccountError> {
         let kind = MessageKind::PasswordReset;
-        if self.limits.charge(self.limits.mail(&kind, &user.id, None)).await?.is_err() {
+        if self
+            .limits
+            .charge(self.limits.mail(&kind, &user.id, None), Some(&user.id))
+            .await?
+            .is_err()
+        {
             return Ok(None);
         }
         let link = self.link(kind, address, &user.username, Some(&user.id))?;

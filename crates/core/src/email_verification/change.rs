@@ -96,7 +96,7 @@ impl EmailVerification {
         }
         let kind = &MessageKind::EmailVerification;
         let charges = self.limits.mail(kind, &user.id, Some(address));
-        if let Err(TooMany { retry_at }) = self.limits.charge(charges).await? {
+        if let Err(TooMany { retry_at }) = self.limits.charge(charges, Some(&user.id)).await? {
             return Ok(AddressChange::TooMany { retry_at });
         }
         let owner = find_owner(&*self.users, address).await?;
