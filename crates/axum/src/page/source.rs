@@ -13,8 +13,13 @@ use minijinja::{Error, ErrorKind, TemplateSource};
 use super::{PageEntry, PageError, Template, template};
 
 /// Templates that pages extend or import.
-const FRAME: [Template; 3] =
-    [template!("base.html"), template!("components.html"), template!("admin/base.html")];
+const FRAME: [Template; 5] = [
+    template!("base.html"),
+    template!("components.html"),
+    template!("states.html"),
+    template!("admin/base.html"),
+    template!("admin/components.html"),
+];
 
 /// Prefix of a name that means the default template even if it is overridden, so that an override
 /// can extend the default.
