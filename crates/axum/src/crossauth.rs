@@ -78,6 +78,8 @@ pub struct Config {
     pub signup_fields: Vec<SignupField>,
     /// The application fields of users that are sent to browsers.
     pub visible_fields: Vec<String>,
+    /// The fields of users that administrators may set; `None` for any.
+    pub admin_editable_fields: Option<Vec<String>>,
     /// When the CSRF cookie is set.
     pub csrf_issue: CsrfIssue,
     /// How error codes are numbered.

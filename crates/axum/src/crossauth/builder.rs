@@ -358,6 +358,7 @@ impl Builder {
                 Some(fields) => fields.clone(),
                 None => self.signup.editable_fields.clone(),
             },
+            admin_editable_fields: site.admin_editable_fields.clone(),
             session_cookie: self.cookies.session.clone(),
             csrf_cookie: self.cookies.csrf.clone(),
             device_cookie: self.cookies.device.clone(),

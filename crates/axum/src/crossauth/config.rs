@@ -54,6 +54,10 @@ pub struct SiteConfig {
     /// Application fields of users that are sent to browsers in pages and JSON. If not set, those
     /// that users may set themselves.
     pub visible_fields: Option<Vec<String>>,
+    /// Fields of users, of the application or `email`, that administrators may set with the pages and
+    /// endpoints of administration. If not set, any; with an empty list, none. What administrators
+    /// send for other fields is ignored.
+    pub admin_editable_fields: Option<Vec<String>>,
     /// A directory whose templates replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// The files of pages in that directory that have other names than the pages, by the name of the
@@ -92,6 +96,7 @@ impl Default for SiteConfig {
             terms_url: None,
             help_url: None,
             visible_fields: None,
+            admin_editable_fields: None,
             templates: None,
             page_files: BTreeMap::new(),
             reload_templates: false,

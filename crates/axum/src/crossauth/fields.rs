@@ -1,4 +1,4 @@
-//! Options about the addresses of users, the audit log, and the fields of the sign-up form.
+//! Options about the addresses and fields of users, the audit log, and the sign-up form.
 
 use crossauth_core::audit::AuditConfig;
 use crossauth_core::email_link::Activation;
@@ -12,6 +12,17 @@ use super::Builder;
 use crate::signup_field::SignupField;
 
 impl Builder {
+    /// Fields of users, of the application or `email`, that administrators may set with the pages and
+    /// endpoints of administration; any if not set.
+    pub fn admin_editable_fields<F: Into<String>>(
+        mut self,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Self {
+        let fields = fields.into_iter().map(Into::into).collect();
+        self.site.admin_editable_fields = Some(fields);
+        self
+    }
+
     /// Whether e-mail addresses must be verified, by links that are valid for how long. If not set,
     /// wherever mail can be sent. The sign-up form then asks for an address.
     pub fn email_verification(mut self, config: EmailVerificationConfig) -> Self {

@@ -9,6 +9,7 @@ pub(crate) mod change_password;
 pub(crate) mod create_user;
 pub(crate) mod delete_user;
 pub(crate) mod device;
+mod field;
 mod own;
 pub(crate) mod reset_factor;
 pub(crate) mod select_user;

@@ -9,6 +9,7 @@ mod deleted;
 mod events;
 mod own;
 mod select_user;
+mod update_field;
 mod update_user;
 mod user;
 

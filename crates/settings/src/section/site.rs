@@ -77,6 +77,9 @@ section! { Site {
     /// The fields of users, beside our own, that pages and JSON show to browsers. Without it, those
     /// of `signup.editable_fields`.
     "visible_fields": Optional<List> => config.visible_fields;
+    /// The fields of users, of the application or `email`, that administrators may set with the pages
+    /// and endpoints of administration. If not set, any.
+    "admin_editable_fields": Optional<List> => config.admin_editable_fields;
     /// A directory whose templates replace the built-in ones of the same name.
     "templates": Optional<FilePath> => config.templates, upstream "TEMPLATE_DIR" "VIEWS";
     /// How the `errorCode` of JSON responses is numbered: as in Crossauth for Python, or as in

@@ -97,6 +97,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("KEY_STORAGE_TABLE", "database.key_table", "people"),
     ("USER_ID_COLUMN", "database.id_column", "person"),
     ("USER_ID_FOREIGN_KEY_COLUMN", "database.userid_column", "person"),
+    ("ADMIN_EDITABLE_FIELDS", "admin_editable_fields", r#"["phone"]"#),
     ("USER_EDITABLE_FIELDS", "signup.editable_fields", r#"["phone"]"#),
 ];
 

@@ -10,7 +10,8 @@ use crossauth_core::user::FactorName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::update_user::{described, role};
+use super::field::{described, is_editable};
+use super::update_user::role;
 use super::{Done, done, url_prefix};
 use crate::failure::Failure;
 use crate::form::{Echo, Form, Submitted};
@@ -95,6 +96,7 @@ async fn create(info: &RequestInfo, form: CreateUserForm, echo: &Echo) -> Handle
     }
     let mut fields = echo.user_fields();
     let role = role(&mut fields)?.unwrap_or(Role::User);
+    fields.retain(|name, _| is_editable(info, name));
     let errors = signup_field::check(&described(info), &mut fields);
     if !errors.is_empty() {
         return Err(AccountError::Form(errors).into());

@@ -10,6 +10,7 @@ use crossauth_core::user::{FactorName, Patch, User, UserState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::field::{described, is_editable};
 use super::{Act, find, refused, url_prefix};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
@@ -153,6 +154,7 @@ fn changes(
         return Err(Failure::new(ErrorCode::BadRequest)
             .message("Change either the state or the second factor, which changes the state"));
     }
+    fields.retain(|name, _| is_editable(info, name));
     let given: Vec<_> =
         described(info).into_iter().filter(|it| fields.contains_key(&it.name)).collect();
     let errors = signup_field::check(&given, &mut fields);
@@ -226,12 +228,6 @@ pub(super) fn role(fields: &mut Map<String, Value>) -> Result<Option<Role>, Fail
     Ok(flag.map(|admin| if admin { Role::Administrator } else { Role::User }))
 }
 
-/// The described fields, none of which an administrator must fill in.
-pub(super) fn described(info: &RequestInfo) -> Vec<SignupField> {
-    let fields = info.crossauth.config().signup_fields.iter().cloned();
-    fields.map(|field| SignupField { required: false, ..field }).collect()
-}
-
 impl UpdateUserPage {
     /// The page with the values of the account, or those of a form that failed.
     fn new(info: &RequestInfo, user: User, echo: Option<&Echo>) -> Self {
@@ -243,7 +239,10 @@ impl UpdateUserPage {
         // The address, and fields that the application has besides those of its form.
         for name in ["email"].into_iter().chain(user.extra.keys().map(String::as_str)) {
             let is_plain = values.get(name).is_none_or(|it| !it.is_object() && !it.is_array());
-            if is_plain && !described.iter().any(|field| field.name == name) {
+            if is_plain
+                && is_editable(info, name)
+                && !described.iter().any(|field| field.name == name)
+            {
                 described.push(SignupField::new(name));
             }
         }
