@@ -23,7 +23,7 @@ pub(crate) fn deserialize_flag<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(FlagVisitor)
 }
 
-/// Deserializes a checkbox, which is not ticked unless it says so. Only for a field that may safely
+/// Deserializes a checkbox. Any value but those for true is not ticked. Only for a field that may safely
 /// be taken for absent.
 pub(crate) fn deserialize_tick<'de, D: Deserializer<'de>>(
     deserializer: D,

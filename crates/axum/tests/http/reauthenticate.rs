@@ -164,7 +164,7 @@ async fn request_that_waits_for_the_factor_ends_with_the_session_that_is_replace
     let renewed = eve.browser.post_with_code(path, json!({ "password": PASSWORD }), &code).await;
     assert_eq!(renewed.status, 200, "{}", renewed.body);
     assert_nothing_waits(&site, &mut eve).await;
-    // The request is stored, and the session is replaced by a change of the password meanwhile.
+    // The request waits in the session while a change of the password replaces that session.
     let asked = eve.browser.post(path, json!({ "password": PASSWORD })).await;
     assert_eq!(asked.json()["factor2Required"], json!(true), "{}", asked.body);
     assert_eq!(eve.browser.get("/factor2").await.status, 200);

@@ -1,6 +1,6 @@
 //! Acts of administrators on their own accounts.
 //!
-//! Whoever has taken over the session of an administrator knows neither the password nor the second
+//! An attacker who has taken over the session of an administrator knows neither password nor second
 //! factor. So the credentials of the own account are changed by the endpoints for users, which ask
 //! for the factor, and not by administration, which does not.
 

@@ -8,7 +8,7 @@ use crate::factor::factors;
 use crate::site::{PASSWORD, Site, test_storage};
 
 #[tokio::test]
-async fn account_that_is_deleted_meanwhile_is_not_found_on_every_route() {
+async fn concurrently_deleted_account_is_not_found_on_every_route() {
     let storage = test_storage();
     let site = Site::over(storage.storage(), |site| {
         site.admin_endpoints().preview_messages().factors(factors(&[]))
