@@ -37,10 +37,12 @@ use crate::crypto::{Signer, StoredValue, stored_value};
 use crate::deps::Deps;
 use crate::hooks::KeyScopes;
 use crate::key::{CLOCK_SKEW, Key, KeyPrefix};
+use crate::limit::{Limits, TooMany};
 use crate::random::Random;
 use crate::reauthentication::Reauthentication;
 use crate::storage::{KeyPosition, KeyStore, SessionStore, StorageError, StorageErrorKind};
 use crate::user::{Refusal, StateChecks, User, UserId};
+use crate::visitor::Visitor;
 
 pub use create::{ApiKeyCreation, ApiKeyError, ApiKeyRequest, IssuedApiKey, NewApiKey};
 use record::{api_key, key_id};
@@ -144,6 +146,12 @@ pub enum ApiKeyRefused {
     /// The state of the owner does not allow it.
     #[error(transparent)]
     State(#[from] Refusal),
+    /// Too many keys from this network did not exist.
+    #[error("too many API keys were not valid")]
+    TooMany {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The row of the key or its owner cannot be decoded.
     #[error("the API key cannot be read from storage")]
     Unreadable,
@@ -160,6 +168,7 @@ pub struct ApiKeys {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     audit: Arc<Audit>,
+    limits: Arc<Limits>,
     activity: Activity,
     challenges: Arc<Challenges>,
     reauthentication: Arc<Reauthentication>,
@@ -181,6 +190,7 @@ impl ApiKeys {
             clock: deps.clock.clone(),
             random: deps.random.clone(),
             audit: deps.audit.clone(),
+            limits: deps.limits.clone(),
             activity: Activity::new(),
             challenges: challenges.clone(),
             reauthentication: reauthentication.clone(),
@@ -194,7 +204,7 @@ impl ApiKeys {
         &self.config
     }
 
-    /// Checks a token, with one storage round trip.
+    /// Checks a token, with one storage round trip. Pass a refusal to [`refuse`](Self::refuse).
     pub async fn check(&self, token: &str) -> Result<CheckedApiKey, ApiKeyRefused> {
         self.find(self.read_token(token)?).await
     }
@@ -235,6 +245,29 @@ impl ApiKeys {
             key.scope.retain(|scope| allowed.contains(scope));
         }
         Ok(CheckedApiKey { key, user })
+    }
+
+    /// Counts and records that the key of a visitor was refused, and returns the reason to answer
+    /// with: keys that do not exist are limited for each network, and of its refusals one a minute is
+    /// recorded. If the store fails, the reason stays.
+    pub async fn refuse(&self, refused: ApiKeyRefused, visitor: Visitor<'_>) -> ApiKeyRefused {
+        if matches!(refused, ApiKeyRefused::Storage(_)) {
+            return refused;
+        }
+        self.audit.record_failed_key(visitor.network(), &refused.to_string()).await;
+        if !matches!(refused, ApiKeyRefused::Signature | ApiKeyRefused::Unknown) {
+            return refused;
+        }
+        match self.limits.charge(self.limits.api_key(visitor), None).await {
+            Ok(Ok(_)) => refused,
+            Ok(Err(TooMany { retry_at })) => {
+                ApiKeyRefused::TooMany { wait: retry_at.since(self.clock.now()) }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a refused API key is not counted");
+                refused
+            }
+        }
     }
 
     /// The scopes that a user can give to keys.

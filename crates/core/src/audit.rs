@@ -27,6 +27,7 @@ mod refusal;
 mod verify;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +160,19 @@ impl Audit {
         };
         if let Err(error) = self.record(event).await {
             tracing::error!(%error, "a refusal is missing from the audit log");
+        }
+    }
+
+    /// Records that an API key was refused: for each network at most once a minute.
+    pub(crate) async fn record_failed_key(&self, network: Option<IpAddr>, reason: &str) {
+        let network = network.map_or_else(String::new, |network| network.to_string());
+        if !self.refusals.is_first(&format!("api-key:{network}"), self.clock.now()) {
+            self.counters.count(&Act::ApiKeyFailed);
+            return;
+        }
+        let event = self.event(Act::ApiKeyFailed).detail("reason", reason);
+        if let Err(error) = self.record(event).await {
+            tracing::error!(%error, "a refused API key is missing from the audit log");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::cookies::RequestCookies;
 use crate::crossauth::{CrossSite, Crossauth};
 use crate::failure::Failure;
 use crate::origin::RequestOrigin;
-use crate::request::api_key::{self, KeyCredential};
+use crate::request::api_key::{self, KeyCredential, Unread};
 use crate::request::{Credential, RequestInfo};
 
 /// A request whose session was not looked up yet.
@@ -20,7 +20,7 @@ pub(super) struct UnauthenticatedRequest {
     /// The id in a session cookie that this server signed.
     session: Option<SessionId>,
     /// The API key, or why it is not accepted.
-    key: Option<Result<StoredValue, Failure>>,
+    key: Option<Result<StoredValue, Unread>>,
 }
 
 impl UnauthenticatedRequest {
@@ -72,7 +72,7 @@ impl UnauthenticatedRequest {
 async fn authenticate(
     info: &RequestInfo,
     session: Option<SessionId>,
-    key: Option<Result<StoredValue, Failure>>,
+    key: Option<Result<StoredValue, Unread>>,
 ) -> Result<(), Failure> {
     let auth = info.crossauth.auth();
     let session = match session {
@@ -88,11 +88,17 @@ async fn authenticate(
             }
         },
     };
-    match (key.transpose()?, session) {
+    let key = match key {
+        Some(Err(unread)) => return Err(unread.into_failure(info).await),
+        Some(Ok(value)) => Some(value),
+        None => None,
+    };
+    match (key, session) {
         (Some(value), session) => {
-            let found = auth.api_keys.find(value).await;
-            let checked =
-                found.map_err(|refused| api_key::refused_key(&info.crossauth, refused))?;
+            let checked = match auth.api_keys.find(value).await {
+                Ok(checked) => checked,
+                Err(refused) => return Err(api_key::refuse(info, refused).await),
+            };
             let key = KeyCredential::new(checked, session.as_ref())?;
             info.authenticate(Credential::ApiKey(key));
         }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::crossauth::Crossauth;
 use crate::failure::Failure;
+use crate::request::RequestInfo;
 
 /// An API key that was accepted.
 pub(crate) struct KeyCredential {
@@ -33,12 +34,30 @@ impl KeyCredential {
     }
 }
 
+/// Why no key was read from a request.
+pub(crate) enum Unread {
+    /// There are several `Authorization` headers.
+    Several,
+    /// The token is refused.
+    Refused(ApiKeyRefused),
+}
+
+impl Unread {
+    pub(crate) async fn into_failure(self, info: &RequestInfo) -> Failure {
+        match self {
+            Self::Several => Failure::new(ErrorCode::BadRequest)
+                .message("The request has several Authorization headers"),
+            Self::Refused(refused) => refuse(info, refused).await,
+        }
+    }
+}
+
 /// The stored value of the key in a request, if API keys are enabled and there is one. A header of
 /// another scheme belongs to the application.
 pub(crate) fn in_headers(
     crossauth: &Crossauth,
     headers: &HeaderMap,
-) -> Option<Result<StoredValue, Failure>> {
+) -> Option<Result<StoredValue, Unread>> {
     let keys = &crossauth.auth().api_keys;
     if !keys.config().enabled || !headers.contains_key(AUTHORIZATION) {
         return None;
@@ -47,10 +66,9 @@ pub(crate) fn in_headers(
     let all = headers.get_all(AUTHORIZATION);
     let token = all.iter().find_map(|header| credentials(header, scheme))?;
     if all.iter().nth(1).is_some() {
-        let failure = Failure::new(ErrorCode::BadRequest);
-        return Some(Err(failure.message("The request has several Authorization headers")));
+        return Some(Err(Unread::Several));
     }
-    Some(keys.read_token(token).map_err(|refused| refused_key(crossauth, refused)))
+    Some(keys.read_token(token).map_err(Unread::Refused))
 }
 
 /// The credentials of a header of this scheme (RFC 9110 section 11.4). Text that is not ASCII is no
@@ -68,10 +86,13 @@ fn credentials<'h>(header: &'h HeaderValue, scheme: &str) -> Option<&'h str> {
 
 /// The failure for a key that is not accepted. Never anonymous access: the program must learn that
 /// its key does not work any more.
-pub(crate) fn refused_key(crossauth: &Crossauth, refused: ApiKeyRefused) -> Failure {
+pub(crate) async fn refuse(info: &RequestInfo, refused: ApiKeyRefused) -> Failure {
+    let keys = &info.crossauth.auth().api_keys;
+    let refused = keys.refuse(refused, info.visitor.to_core()).await;
     tracing::info!(reason = %refused, "API key refused");
     let failure = match refused {
         ApiKeyRefused::Storage(error) => return error.into(),
+        ApiKeyRefused::TooMany { wait } => return Failure::too_many_for(wait),
         ApiKeyRefused::Signature | ApiKeyRefused::Unknown | ApiKeyRefused::Unreadable => {
             Failure::new(ErrorCode::InvalidKey).message("The API key is not valid")
         }
@@ -81,7 +102,7 @@ pub(crate) fn refused_key(crossauth: &Crossauth, refused: ApiKeyRefused) -> Fail
         ApiKeyRefused::State(_) => Failure::new(ErrorCode::InvalidKey)
             .message("The API key is not valid now: its owner cannot log in"),
     };
-    let scheme = &crossauth.auth().api_keys.config().scheme;
+    let scheme = &keys.config().scheme;
     let challenge = format!("{scheme} error=\"invalid_token\"");
     failure.status(StatusCode::UNAUTHORIZED).with_challenge(&challenge)
 }

@@ -145,7 +145,6 @@ impl Limits {
     }
 
     /// An API key that does not exist.
-    #[expect(dead_code, reason = "for the check of API keys")]
     pub(crate) fn api_key(&self, visitor: Visitor<'_>) -> Vec<Charge> {
         let network = self.network(visitor).map(at("api-key"));
         all([charge(self.config.keys_per_address, network)])

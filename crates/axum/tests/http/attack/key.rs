@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crossauth_core::api_key::{ApiKeyRefused, NewApiKey};
+use crossauth_core::audit::Act;
 use crossauth_core::key::KeyPrefix;
 use crossauth_core::message::MessageKind;
 use crossauth_core::secret::Password;
+use crossauth_core::storage::AuditFilter;
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, ORIGIN};
 use serde_json::json;
@@ -198,6 +200,30 @@ async fn k11_altered_keys_are_refused() {
     }
     assert_eq!(site.get_with("/app/any", "ApiKey").await.status, 401);
     assert_eq!(site.get_with("/app/any", &header(&token)).await.status, 200);
+}
+
+#[tokio::test]
+async fn k11_guessed_keys_are_limited_for_each_network_and_recorded() {
+    let site = Site::with_keys();
+    let mut bob = site.logged_in("bob").await;
+    let (token, _) = site.key(&mut bob, &[]).await;
+    let present = async |address: &str, token: &str| {
+        let request = request(Method::GET, "/app/any").header(ACCEPT, "application/json");
+        let request = request.header(AUTHORIZATION, header(token));
+        site.browser().at(address).send(request, "").await
+    };
+    for index in 0..50 {
+        let guess = format!("guess{index}");
+        present("192.0.2.1", &guess).await.assert_failure(401, "InvalidKey");
+    }
+    let limited = present("192.0.2.1", "guess").await;
+    limited.assert_failure(429, "SlowDown");
+    assert!(limited.header("retry-after").is_some());
+    present("192.0.2.2", "guess").await.assert_failure(401, "InvalidKey");
+    assert_eq!(present("192.0.2.1", &token).await.body, "bob");
+    let entries = site.storage.audit.list(&AuditFilter::default(), None, 200).await.unwrap();
+    let failed = entries.iter().filter(|entry| entry.act == Act::ApiKeyFailed);
+    assert_eq!(failed.count(), 2, "one for each network");
 }
 
 #[tokio::test]
