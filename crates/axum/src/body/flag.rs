@@ -16,7 +16,7 @@ pub(super) fn of_text(text: &str) -> Option<bool> {
 }
 
 /// Deserializes a field that must say `true` or `false`; `None` if it is empty or `null`. Anything
-/// else is an error: taken for `false`, it would do what nobody asked for.
+/// else is an error: taken for `false`, it would do what was not asked for.
 pub(crate) fn deserialize_flag<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<bool>, D::Error> {

@@ -24,6 +24,15 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Length of the name of a key, in characters.
 const KEY_NAME_LEN: usize = 12;
 
+/// A boundary of the chain, which a mark names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Boundary {
+    /// The last event that was deleted because of its age.
+    Start,
+    /// The last event.
+    End,
+}
+
 /// The key of hashes and seals.
 pub(super) struct ChainKey {
     key: hmac::Key,
@@ -73,9 +82,14 @@ impl ChainKey {
         self.sign(fields.into_iter().chain(detail))
     }
 
-    /// A mark with its seal.
-    pub(super) fn mark(&self, number: u64, hash: String) -> Mark {
-        let seal = self.sign(["mark".to_owned(), number.to_string(), hash.clone()]);
+    /// A mark with its seal, which is of this boundary only: else a copy of the end would serve as
+    /// the start of a chain whose events were removed.
+    pub(super) fn mark(&self, boundary: Boundary, number: u64, hash: String) -> Mark {
+        let boundary = match boundary {
+            Boundary::Start => "start",
+            Boundary::End => "end",
+        };
+        let seal = self.sign([boundary.to_owned(), number.to_string(), hash.clone()]);
         Mark { number, hash, key: self.name.clone(), seal }
     }
 
@@ -110,7 +124,7 @@ impl Audit {
                 let key = self.key.name().to_owned();
                 links.push((entry.id.clone(), Link { number, key, hash: hash.clone() }));
             }
-            if !self.store.chain(&end, &links, &self.key.mark(number, hash)).await? {
+            if !self.store.chain(&end, &links, &self.key.mark(Boundary::End, number, hash)).await? {
                 // Another node is adding the same events.
                 return Ok(added);
             }
@@ -141,7 +155,7 @@ impl Audit {
                 // A clock was wrong then: the next event decides.
             }
             let Some(last) = last else { return Ok(removed) };
-            let next = self.key.mark(last.link.number, last.link.hash.clone());
+            let next = self.key.mark(Boundary::Start, last.link.number, last.link.hash.clone());
             if !self.store.purge(&start, &next).await? {
                 return Ok(removed);
             }

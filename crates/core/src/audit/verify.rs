@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::chain::ChainKey;
+use super::chain::{Boundary, ChainKey};
 use super::{Audit, STEP};
 use crate::secret::ServerSecret;
 use crate::storage::{Chained, Mark, Marks, StorageError};
@@ -132,7 +132,7 @@ impl Audit {
         let keys: Vec<_> = std::iter::once(&self.key).chain(&previous).collect();
         let mut found = LogVerification::default();
         let Marks { start, .. } = self.store.marks().await?;
-        check_mark(&keys, &start, &mut found);
+        check_mark(&keys, Boundary::Start, &start, &mut found);
         found.deleted = start.number;
         let first = self.store.chained(0, 1).await?;
         if let Some(added) = first.into_iter().find(|first| first.link.number <= start.number) {
@@ -157,7 +157,7 @@ impl Audit {
         }
         // Events may have been added since; the end is read after them.
         let Marks { start, end } = self.store.marks().await?;
-        check_mark(&keys, &end, &mut found);
+        check_mark(&keys, Boundary::End, &end, &mut found);
         // Old events may have been deleted since.
         let is_gone = |problem: &Problem| matches!(problem, Problem::Missing { last, .. } if *last <= start.number);
         found.problems.retain(|problem| !is_gone(problem));
@@ -199,13 +199,13 @@ fn check(keys: &[&ChainKey], last: &(u64, String), chained: &Chained, found: &mu
     }
 }
 
-fn check_mark(keys: &[&ChainKey], mark: &Mark, found: &mut LogVerification) {
+fn check_mark(keys: &[&ChainKey], boundary: Boundary, mark: &Mark, found: &mut LogVerification) {
     let Mark { number, hash, key, .. } = mark;
     if *mark == Mark::default() {
         return;
     }
     match keys.iter().find(|known| known.name() == key) {
-        Some(known) if known.mark(*number, hash.clone()) != *mark => {
+        Some(known) if known.mark(boundary, *number, hash.clone()) != *mark => {
             found.report(Problem::MarkChanged { number: *number });
         }
         Some(_) => {}

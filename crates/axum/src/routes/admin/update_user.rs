@@ -146,6 +146,11 @@ fn changes(
     let username = form.username.or_else(|| text(fields.remove("username")));
     let state = form.state.or_else(|| text(fields.remove("state")));
     let state = state.map(|state| UserState::from(&*state)).filter(|state| *state != user.state);
+    let accounts = &info.crossauth.auth().accounts;
+    // Before the other fields are written, which is a step of its own.
+    if state.as_ref().is_some_and(|state| !accounts.selectable_states(user).contains(state)) {
+        return Err(AccountError::NotAllowed.into());
+    }
     let factor = match fields.remove("factor2") {
         Some(name) => factor_change(info, user, &text(Some(name)).unwrap_or_default())?,
         None => None,

@@ -30,7 +30,7 @@ fn accounts_are_found_by_name_address_state_and_role() {
     assert_eq!(names(&["--before", "root"]), ["bob", "bobby"]);
     let before = run(path, &["user", "list", "--last", "--limit", "2"]);
     assert!(text(&before.stderr).contains("--before 'root'"), "{}", text(&before.stderr));
-    let none = run(path, &["user", "list", "nobody"]);
+    let none = run(path, &["user", "list", "unknown"]);
     assert_eq!(text(&none.stderr), "there are no such accounts\n");
 }
 
