@@ -50,10 +50,7 @@ impl Accounts {
         if user.state == *state {
             return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
         }
-        let event = user.state.selecting(state).ok_or(AccountError::NotAllowed)?;
-        if state.demands_factor() && !self.factors.any() {
-            return Err(AccountError::NoFactorOffered);
-        }
+        let event = self.event_to(&user, state)?;
         let user = match event {
             StateEvent::Enabled => self.enable(&user).await?,
             StateEvent::Disabled => {
@@ -84,6 +81,20 @@ impl Accounts {
             }
         };
         Ok(SelectedState { user, mail: ResetMail::NotNeeded })
+    }
+
+    /// Whether [`set_state`](Self::set_state) can put an account into a state, the last administrator
+    /// and the address for a link apart. For callers that change something else before.
+    pub fn check_state(&self, user: &User, state: &UserState) -> Result<(), AccountError> {
+        if user.state == *state { Ok(()) } else { self.event_to(user, state).map(drop) }
+    }
+
+    fn event_to(&self, user: &User, state: &UserState) -> Result<StateEvent, AccountError> {
+        let event = user.state.selecting(state).ok_or(AccountError::NotAllowed)?;
+        if state.demands_factor() && !self.factors.any() {
+            return Err(AccountError::NoFactorOffered);
+        }
+        Ok(event)
     }
 
     /// The states into which [`set_state`](Self::set_state) can put an account, its own included:

@@ -148,8 +148,8 @@ fn changes(
     let state = state.map(|state| UserState::from(&*state)).filter(|state| *state != user.state);
     let accounts = &info.crossauth.auth().accounts;
     // Before the other fields are written, which is a step of its own.
-    if state.as_ref().is_some_and(|state| !accounts.selectable_states(user).contains(state)) {
-        return Err(AccountError::NotAllowed.into());
+    if let Some(state) = &state {
+        accounts.check_state(user, state).map_err(refused)?;
     }
     let factor = match fields.remove("factor2") {
         Some(name) => factor_change(info, user, &text(Some(name)).unwrap_or_default())?,

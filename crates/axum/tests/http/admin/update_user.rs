@@ -70,3 +70,19 @@ async fn flag_that_is_neither_true_nor_false_is_refused_and_changes_nothing() {
         assert_eq!(site.found("alan").await.unwrap().0.admin, admin, "{value}");
     }
 }
+
+#[tokio::test]
+async fn refused_state_leaves_the_other_fields_of_the_form_unwritten() {
+    let (site, mut ada, _) = administered().await;
+    let carl = site.account_with("carl", "carl@x.org").await;
+    let before = site.found("carl").await;
+    for state in ["nonsense", "awaitingtwofactorsetup"] {
+        let body = json!({"username": "mallory", "user_admin": true, "state": state});
+        ada.post(&of("api/updateuser", &carl), body).await.assert_failure(400, "BadRequest");
+        assert_eq!(site.found("carl").await, before, "{state}");
+        assert_eq!(site.found("mallory").await, None);
+    }
+    let body = json!({"username": "carla", "state": "disabled"});
+    assert_eq!(ada.post(&of("api/updateuser", &carl), body).await.status, 200);
+    assert!(site.found("carla").await.is_some());
+}
