@@ -10,7 +10,7 @@ use crate::enrolment::Assurance;
 use crate::key::Owner;
 use crate::login::LoginError;
 use crate::reauthentication::{PasswordRejection, Reauthentication};
-use crate::session::{BeginOptions, Begun, NewSession, Replaced, Session, Sessions};
+use crate::session::{BeginOptions, Begun, LoginKind, NewSession, Replaced, Session, Sessions};
 use crate::visitor::Visitor;
 
 /// The outcome of renewing a login.
@@ -47,14 +47,17 @@ impl FreshLogin {
         }
     }
 
-    /// Whether the user of a session has just logged in, or renewed the login.
+    /// Whether the user of a session has just logged in, or renewed the login. A login on a known
+    /// device, which has not shown the second factor, is not fresh.
     pub fn is_fresh(&self, session: &Session) -> bool {
-        session.user.is_some() && self.reauthentication.is_fresh(session)
+        session.user.is_some()
+            && session.login_kind() == LoginKind::Complete
+            && self.reauthentication.is_fresh(session)
     }
 
     /// Checks the password of the user of a session, and the second factor if there is one. The
-    /// session is replaced by one with a new id and the same data, without a waiting request: a copy of the old cookie does
-    /// not become fresh.
+    /// session is replaced by one with a new id and the same data, without a waiting request: a copy
+    /// of the old cookie does not become fresh.
     pub async fn renew(
         &self,
         session: &Session,

@@ -43,7 +43,7 @@ use crate::factor::{Demand, FactorError};
 use crate::key::{KeyPrefix, Owner};
 use crate::limit::{Limits, LoginDoor, TooMany};
 use crate::password::{HashError, Hasher, Lane, Verification};
-use crate::session::{BeginOptions, Begun, NewSession, Sessions};
+use crate::session::{BeginOptions, Begun, LoginKind, NewSession, Sessions};
 use crate::storage::{
     Change, Changed, CredentialVersion, Guard, StorageError, StorageErrorKind, StoredUser,
     UserStore,
@@ -260,7 +260,7 @@ impl Login {
         if found.refusal(StateChecks::ALL).is_some() || !matches!(demand, Demand::Nothing) {
             return Ok(None);
         }
-        match self.begin(found, &found.credentials(), door).await? {
+        match self.begin(found, &found.credentials(), (door, LoginKind::Complete)).await? {
             Some(LoginOutcome::LoggedIn(session)) => Ok(Some(session)),
             Some(_) | None => Ok(None),
         }
@@ -276,6 +276,7 @@ impl Login {
     ) -> Result<Option<LoginOutcome>, LoginError> {
         let mut account = self.challenges.open(found.clone())?;
         account.credentials = credentials.clone();
+        let mut login = LoginKind::Complete;
         match self.challenges.factors.demand(&account.user) {
             Demand::Nothing => {}
             Demand::Reset => return self.require_factor(&account, door).await,
@@ -287,16 +288,16 @@ impl Login {
                 if !is_known {
                     return self.begin_second_factor(&account, factor, door).await;
                 }
+                login = LoginKind::KnownDevice;
             }
         }
-        self.begin(found, credentials, door).await
+        self.begin(found, credentials, (door, login)).await
     }
 
     fn audit(&self) -> &Audit {
         &self.challenges.audit
     }
 
-    /// Finds the user with this username or, if there is none, with this e-mail address.
     /// As [`find`](Self::find); `None` also for an account whose row cannot be decoded.
     async fn find_readable(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
         match self.find(name).await {
@@ -308,6 +309,7 @@ impl Login {
         }
     }
 
+    /// Finds the user with this username or, if there is none, with this e-mail address.
     async fn find(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
         match self.users.find_by_username(name).await? {
             None if name.contains('@') => self.users.find_by_email(name).await,
@@ -319,7 +321,7 @@ impl Login {
         &self,
         found: &StoredUser,
         credentials: &CredentialVersion,
-        door: Door<'_>,
+        (door, login): (Door<'_>, LoginKind),
     ) -> Result<Option<LoginOutcome>, LoginError> {
         let (user, event) = (found.id(), self.audit().event(Act::LoginSucceeded));
         let event = event.about_stored(found);
@@ -329,6 +331,7 @@ impl Login {
             revoke: &[KeyPrefix::PasswordReset],
             audit: slice::from_ref(&event),
             persist: door.persist,
+            login,
             visitor: door.visitor,
             ..BeginOptions::default()
         };

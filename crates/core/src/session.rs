@@ -47,7 +47,7 @@ use crate::visitor::Visitor;
 use client::Client;
 use unreadable::Unreadable;
 
-pub use begin::{BeginOptions, Begun, NewSession, Replaced};
+pub use begin::{BeginOptions, Begun, LoginKind, NewSession, Replaced};
 pub(crate) use first::NewAccount;
 pub use id::SessionId;
 pub use list::{EndedSession, ListedSession};
@@ -105,6 +105,12 @@ impl Session {
     /// Whether the cookie outlives the browser; `None` if that was not recorded.
     pub(crate) fn persistence(&self) -> Option<Persistence> {
         Client::of(&self.key.data).persistence()
+    }
+
+    /// How its user has logged in.
+    pub(crate) fn login_kind(&self) -> LoginKind {
+        let is_known = Client::of(&self.key.data).known_device;
+        if is_known { LoginKind::KnownDevice } else { LoginKind::Complete }
     }
 }
 

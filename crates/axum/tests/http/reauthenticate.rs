@@ -137,7 +137,29 @@ async fn account_with_a_second_factor_needs_both() {
 }
 
 #[tokio::test]
-async fn stranger_and_other_site_cannot_renew_a_login() {
+async fn login_on_a_known_device_is_not_fresh_without_the_second_factor() {
+    let site = shop();
+    let mut eve = site.logged_in("eve").await;
+    let (user, _) = site.found("eve").await.unwrap();
+    let factor2 = Patch::Set(FactorName::DUMMY);
+    site.change(&user, UserUpdate { factor2, ..UserUpdate::default() }).await;
+    eve.post("/api/logout", json!({})).await;
+    eve.log_in("eve", PASSWORD).await;
+    let body = json!({ "otp": DUMMY_CODE, "remember_device": true });
+    assert_eq!(eve.post("/api/loginfactor2", body).await.status, 200);
+    assert_eq!(eve.post("/pay", json!({})).await.body, "eve paid");
+    eve.post("/api/logout", json!({})).await;
+    let known = eve.log_in("eve", PASSWORD).await;
+    assert_eq!(known.json()["user"]["username"], json!("eve"), "{}", known.body);
+    eve.post("/pay", json!({})).await.assert_failure(401, "Expired");
+    let renewal = json!({ "password": PASSWORD });
+    let renewed = eve.post_with_code("/api/reauthenticate", renewal, DUMMY_CODE).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_eq!(eve.post("/pay", json!({})).await.body, "eve paid");
+}
+
+#[tokio::test]
+async fn anonymous_visitor_and_other_site_cannot_renew_a_login() {
     let site = shop();
     let refused = site.browser().post("/api/reauthenticate", json!({ "password": PASSWORD })).await;
     refused.assert_failure(401, "Unauthorized");

@@ -70,6 +70,18 @@ impl<'a> From<&'a SessionId> for Replaced<'a> {
     }
 }
 
+/// How a user has logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LoginKind {
+    /// With all that the account demands.
+    #[default]
+    Complete,
+    /// Without the second factor, on a [known device](crate::device). Such a login is not
+    /// [fresh](crate::fresh_login::FreshLogin::is_fresh).
+    KnownDevice,
+}
+
 /// Options of a new session.
 #[derive(Default)]
 pub struct BeginOptions<'a> {
@@ -95,6 +107,8 @@ pub struct BeginOptions<'a> {
     /// Whether the cookie outlives the browser; `None` for the configured default. The cookie of an
     /// anonymous session never does; the choice is recorded there for the session of the user.
     pub persist: Option<Persistence>,
+    /// Whether the user has shown the second factor.
+    pub login: LoginKind,
     /// The visitor whose session begins.
     pub visitor: Visitor<'a>,
     /// Initial data of the session.
@@ -236,7 +250,9 @@ impl Sessions {
         };
         if persist.is_some() || beginning.visitor != Visitor::default() {
             let replaced = beginning.replaces.and_then(|old| old.data);
-            key.data = Client::new(beginning.visitor, replaced, persist).write_to(key.data);
+            let mut client = Client::new(beginning.visitor, replaced, persist);
+            client.known_device = beginning.login == LoginKind::KnownDevice;
+            key.data = client.write_to(key.data);
         }
         if let Some(add) = &self.hooks.add_to_session {
             key.extra = add(owner, beginning.visitor);

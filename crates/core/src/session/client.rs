@@ -18,6 +18,14 @@ pub(super) struct Client {
     /// Whether the cookie outlives the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     persist: Option<bool>,
+    /// Whether the second factor was not asked for, because the device is known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) known_device: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Slot for Client {
@@ -34,8 +42,13 @@ impl Client {
     ) -> Self {
         let persist = persist.map(|persist| persist == Persistence::Persistent);
         match replaced.filter(|_| visitor == Visitor::default()) {
-            Some(data) => Self { persist, ..Self::of(data) },
-            None => Self { device: visitor.device(), address: visitor.address, persist },
+            Some(data) => Self { persist, known_device: false, ..Self::of(data) },
+            None => Self {
+                device: visitor.device(),
+                address: visitor.address,
+                persist,
+                known_device: false,
+            },
         }
     }
 
