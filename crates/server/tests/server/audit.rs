@@ -87,7 +87,7 @@ fn acts_of_users_and_operators_are_listed_exported_and_verified() {
 }
 
 /// What a person with access to the database does, and what `verify` says about it.
-const TAMPERINGS: [(&str, &[&str]); 7] = [
+const TAMPERINGS: [(&str, &[&str]); 8] = [
     (
         "UPDATE crossauth_audit SET act = 'login.succeeded' WHERE act = 'login.failed'",
         &["event 2 was changed or moved"],
@@ -104,6 +104,13 @@ const TAMPERINGS: [(&str, &[&str]); 7] = [
          UPDATE crossauth_audit_marks SET number = 3,
              hash = (SELECT hash FROM crossauth_audit WHERE number = 3) WHERE name = 'end'",
         &["the start or the end of the chain was changed to event 3"],
+    ),
+    // The end in place of the start, as if age had been the reason to delete all.
+    (
+        "DELETE FROM crossauth_audit;
+         INSERT OR REPLACE INTO crossauth_audit_marks
+             SELECT 'start', number, hash, key, seal FROM crossauth_audit_marks WHERE name = 'end'",
+        &["the start or the end of the chain was changed to event 4"],
     ),
     (
         "UPDATE crossauth_audit SET number = -number WHERE number IN (2, 3);
