@@ -16,6 +16,7 @@ mod create;
 mod hook;
 mod list;
 mod password;
+mod plan;
 mod state;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub(crate) use hook::Editor;
 pub use list::{AccountDetails, ListError, MAX_SKIPPED};
 pub(crate) use password::ResetLinks;
 pub use password::ResetMail;
-pub use state::{FactorReset, SelectedState};
+pub use state::{FactorReset, SelectedState, StateRequest};
 
 /// Maximum length of an application field, in characters.
 const MAX_FIELD_LEN: usize = 1000;

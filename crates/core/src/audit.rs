@@ -2,8 +2,8 @@
 //!
 //! A use case makes an event with [`Audit::event`] and passes it to the operation of the store, which
 //! writes it in the transaction of the act. Refusals and failed attempts, which change nothing, are
-//! [recorded](Audit::record) on their own. Afterwards, a background task adds events to a [hash
-//! chain](chain), in batches, so that no transaction waits for another's.
+//! [recorded](Audit::record) on their own. Afterwards, a background task adds events to a hash
+//! chain, in batches, so that no transaction waits for another's.
 //!
 //! Applications record their own acts in the same log:
 //!

@@ -1,6 +1,6 @@
 //! Counters of the use cases, for monitoring.
 //!
-//! Counters begin at zero with the [`Auth`](crate::Auth) and only grow. Counting takes one relaxed
+//! Counters begin at zero with the [`Auth`] and only grow. Counting takes one relaxed
 //! atomic addition, and never delays a request.
 //!
 //! ```

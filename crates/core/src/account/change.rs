@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::password::ResetMail;
+use super::plan::Plan;
+use super::state::{SelectedState, StateRequest};
 use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::audit::{Act, Audit, AuditEvent};
 use crate::crypto::stored_value;
@@ -14,13 +17,7 @@ use crate::session::SessionId;
 use crate::storage::{
     Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
 };
-use crate::user::{
-    EmailAddress, NewUser, Patch, StateEvent, User, UserId, UserSecrets, UserUpdate, Username,
-};
-
-/// Mailed links, which are invalid after an account was disabled.
-const LINKS: &[KeyPrefix] =
-    &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::AddressRestore];
+use crate::user::{EmailAddress, NewUser, Patch, User, UserId, UserSecrets, UserUpdate, Username};
 
 /// Identifies an account.
 #[derive(Debug, Clone, Copy)]
@@ -142,34 +139,34 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
         update: AccountUpdate,
     ) -> Result<User, AccountError> {
+        Ok(self.edit(account, update, None).await?.user)
+    }
+
+    /// Changes fields of an account, and its state or its second factor, in one step: all or
+    /// nothing. As [`update`](Self::update) together with [`set_state`](Self::set_state) or
+    /// [`reset_factor`](Self::reset_factor).
+    pub async fn edit(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+        update: AccountUpdate,
+        state: Option<StateRequest>,
+    ) -> Result<SelectedState, AccountError> {
         let (account, submission) = (account.into(), Submission::default());
         let (id, user) = self.draft(account, update, &submission, Editor::Administrator).await?;
-        let guard = match user.admin {
-            Some(false) => Guard::NotTheLastAdmin,
-            Some(true) | None => Guard::None,
+        let Some(state) = state else {
+            let user = self.execute(&id, self.plan_update(&id, user)).await?;
+            return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
         };
-        let mut revoke = Vec::new();
-        // A username may be the address.
-        if user.email != Patch::Keep || user.username.is_some() {
-            // Links that were sent to the old address, and devices that its owner remembered.
-            revoke.extend([
-                KeyPrefix::PasswordReset,
-                KeyPrefix::EmailVerification,
-                KeyPrefix::AddressRestore,
-                KeyPrefix::KnownDevice,
-            ]);
-        }
-        if user.admin == Some(true) {
-            revoke.push(KeyPrefix::Setup);
-        }
-        let audit = self.events_of_update(&id, &user);
-        let effects = Effects { revoke: &revoke, audit: &audit, ..Effects::default() };
-        let change = Change { user, guard, effects, ..Change::default() };
-        self.change_readable(&id, &change).await
+        let mut edited = self.find(&id).await?.ok_or(AccountError::NoSuchUser)?;
+        // A link goes to the new address.
+        user.clone().apply(&mut edited);
+        let (plan, mail) = self.plan_state(&edited, state).await?;
+        let user = self.execute(&id, self.plan_update(&id, user).with_state(plan)).await?;
+        Ok(SelectedState { user, mail })
     }
 
     /// The events of a change: the names of the fields, without their values.
-    fn events_of_update(&self, id: &UserId, update: &UserUpdate) -> Vec<AuditEvent> {
+    pub(super) fn events_of_update(&self, id: &UserId, update: &UserUpdate) -> Vec<AuditEvent> {
         let UserUpdate { username, email, admin, extra, .. } = update;
         let named = [("username", username.is_some()), ("email", *email != Patch::Keep)];
         let named = named.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name);
@@ -209,29 +206,17 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
     ) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        let audit = [self.audit().event(Act::UserDisabled).on(&id)];
-        let change = Change {
-            event: Some(StateEvent::Disabled),
-            guard: Guard::NotTheLastAdmin,
-            effects: Effects {
-                sessions: EndSessions::All,
-                revoke: LINKS,
-                audit: &audit,
-                ..Effects::default()
-            },
-            ..Change::default()
-        };
-        self.change(&id, &change).await?;
+        let Plan { event, guard, sessions, revoke, audit, .. } = self.plan_disabling(&id);
+        let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
+        // Possible also if the row cannot be decoded.
+        self.change(&id, &Change { event, guard, effects, ..Change::default() }).await?;
         Ok(id)
     }
 
     /// Re-enables a disabled account: its state becomes active. Its user must log in again.
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
         let id = self.resolve(account).await?;
-        let (sessions, audit) = (EndSessions::All, [self.audit().event(Act::UserEnabled).on(&id)]);
-        let effects = Effects { sessions, revoke: LINKS, audit: &audit, ..Effects::default() };
-        let change = Change { event: Some(StateEvent::Enabled), effects, ..Change::default() };
-        self.change_readable(&id, &change).await
+        self.execute(&id, self.plan_enabling(&id)).await
     }
 
     /// Ends the sessions of a user: all, or all but one. Works even if the row of the account

@@ -1,8 +1,7 @@
 //! The states of accounts and their second factors, on behalf of an administrator.
 
-use std::slice;
-
 use super::password::ResetMail;
+use super::plan::Plan;
 use super::{AccountError, AccountRef, Accounts};
 use crate::audit::{Act, AuditEvent};
 use crate::key::KeyPrefix;
@@ -22,6 +21,16 @@ pub enum FactorReset {
     SetUp(FactorName),
     /// The account has no second factor. A sign-up that waited for one is complete.
     Remove,
+}
+
+/// A new state of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateRequest {
+    /// As by [`Accounts::set_state`].
+    Select(UserState),
+    /// As by [`Accounts::reset_factor`].
+    Factor(FactorReset),
 }
 
 /// An account in a new state.
@@ -50,19 +59,33 @@ impl Accounts {
         if user.state == *state {
             return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
         }
-        let event = self.event_to(&user, state)?;
-        let user = match event {
-            StateEvent::Enabled => self.enable(&user).await?,
-            StateEvent::Disabled => {
-                self.disable(&user).await?;
-                self.find(&user).await?.ok_or(AccountError::NoSuchUser)?
+        let (plan, mail) = self.plan_state(&user, StateRequest::Select(state.clone())).await?;
+        Ok(SelectedState { user: self.execute(&user.id, plan).await?, mail })
+    }
+
+    /// How the state of an account changes, and whether a link is mailed.
+    pub(super) async fn plan_state(
+        &self,
+        user: &User,
+        request: StateRequest,
+    ) -> Result<(Plan, ResetMail), AccountError> {
+        let state = match request {
+            StateRequest::Factor(reset) => {
+                return Ok((self.plan_factor(user, reset)?, ResetMail::NotNeeded));
             }
-            StateEvent::Factor2Removed => self.reset_factor(&user, FactorReset::Remove).await?,
-            StateEvent::Factor2ResetRequired => {
-                self.reset_factor(&user, FactorReset::SetUpAgain).await?
-            }
+            StateRequest::Select(state) => state,
+        };
+        let event = user.state.selecting(&state).ok_or(AccountError::NotAllowed)?;
+        if state.demands_factor() && !self.factors.any() {
+            return Err(AccountError::NoFactorOffered);
+        }
+        let plan = match event {
+            StateEvent::Enabled => self.plan_enabling(&user.id),
+            StateEvent::Disabled => self.plan_disabling(&user.id),
+            StateEvent::Factor2Removed => self.plan_factor(user, FactorReset::Remove)?,
+            StateEvent::Factor2ResetRequired => self.plan_factor(user, FactorReset::SetUpAgain)?,
             StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
-                return self.require_reset(&user, event, state).await;
+                return self.plan_reset(user, event, &state).await;
             }
             StateEvent::Activated
             | StateEvent::PasswordChangeRequired
@@ -72,29 +95,14 @@ impl Accounts {
             | StateEvent::TwoFactorSetUp
             | StateEvent::TwoFactorTurnedOff
             | StateEvent::PasswordChanged
-            | StateEvent::PasswordReset => {
-                let audit = [self.state_changed(&user, state)];
-                let sessions = EndSessions::All;
-                let effects = Effects { sessions, audit: &audit, ..Effects::default() };
-                let change = Change { event: Some(event), effects, ..Change::default() };
-                self.change_readable(&user.id, &change).await?
-            }
+            | StateEvent::PasswordReset => Plan {
+                event: Some(event),
+                sessions: EndSessions::All,
+                audit: vec![self.state_changed(user, &state)],
+                ..Plan::default()
+            },
         };
-        Ok(SelectedState { user, mail: ResetMail::NotNeeded })
-    }
-
-    /// Whether [`set_state`](Self::set_state) can put an account into a state, the last administrator
-    /// and the address for a link apart. For callers that change something else before.
-    pub fn check_state(&self, user: &User, state: &UserState) -> Result<(), AccountError> {
-        if user.state == *state { Ok(()) } else { self.event_to(user, state).map(drop) }
-    }
-
-    fn event_to(&self, user: &User, state: &UserState) -> Result<StateEvent, AccountError> {
-        let event = user.state.selecting(state).ok_or(AccountError::NotAllowed)?;
-        if state.demands_factor() && !self.factors.any() {
-            return Err(AccountError::NoFactorOffered);
-        }
-        Ok(event)
+        Ok((plan, ResetMail::NotNeeded))
     }
 
     /// The states into which [`set_state`](Self::set_state) can put an account, its own included:
@@ -112,38 +120,32 @@ impl Accounts {
     }
 
     /// Demands a new password by e-mail, and perhaps a new second factor.
-    async fn require_reset(
+    async fn plan_reset(
         &self,
         user: &User,
         event: StateEvent,
         state: &UserState,
-    ) -> Result<SelectedState, AccountError> {
-        let audit = [self.state_changed(user, state)];
+    ) -> Result<(Plan, ResetMail), AccountError> {
+        let audit = vec![self.state_changed(user, state)];
         let address = self.reset_address(user)?;
         let link = self.reset_link(user, &address).await?;
-        let mut revoke = vec![KeyPrefix::PasswordReset, KeyPrefix::KnownDevice];
-        let (mut update, mut secrets) = (UserUpdate::default(), SecretsUpdate::default());
-        if event == StateEvent::PasswordAndFactor2ResetRequired {
-            revoke.extend(OF_FACTOR);
-            (update.factor2, secrets.totpsecret) = (Patch::Clear, Patch::Clear);
-        }
-        let change = Change {
-            user: update,
-            secrets,
+        let mail = if link.is_some() { ResetMail::Sent } else { ResetMail::TooMany };
+        let (key, message) = link.map(|link| (link.key, link.message)).unzip();
+        let mut plan = Plan {
             event: Some(event),
             guard: Guard::NotTheLastAdmin,
-            effects: Effects {
-                sessions: EndSessions::All,
-                revoke: &revoke,
-                issue: link.as_ref().map_or(&[], |link| slice::from_ref(&link.key)),
-                send: link.as_ref().map_or(&[], |link| slice::from_ref(&link.message)),
-                audit: &audit,
-                ..Effects::default()
-            },
+            sessions: EndSessions::All,
+            revoke: vec![KeyPrefix::PasswordReset, KeyPrefix::KnownDevice],
+            issue: key.into_iter().collect(),
+            send: message.into_iter().collect(),
+            audit,
+            ..Plan::default()
         };
-        let user = self.change_readable(&user.id, &change).await?;
-        let mail = if link.is_some() { ResetMail::Sent } else { ResetMail::TooMany };
-        Ok(SelectedState { user, mail })
+        if event == StateEvent::PasswordAndFactor2ResetRequired {
+            plan.revoke.extend(OF_FACTOR);
+            (plan.user.factor2, plan.secrets.totpsecret) = (Patch::Clear, Patch::Clear);
+        }
+        Ok((plan, mail))
     }
 
     /// Resets or removes the second factor of an account, with its secret, its recovery codes and the
@@ -157,6 +159,10 @@ impl Accounts {
         reset: FactorReset,
     ) -> Result<User, AccountError> {
         let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
+        self.execute(&user.id, self.plan_factor(&user, reset)?).await
+    }
+
+    fn plan_factor(&self, user: &User, reset: FactorReset) -> Result<Plan, AccountError> {
         let (event, factor2, action) = match reset {
             FactorReset::SetUpAgain if !self.factors.any() => {
                 return Err(AccountError::NoFactorOffered);
@@ -170,24 +176,19 @@ impl Accounts {
             }
             FactorReset::Remove => (StateEvent::Factor2Removed, Patch::Clear, "removed"),
         };
-        let audit =
-            [self.audit().event(Act::UserFactorReset).about(&user).detail("action", action)];
         let what = [("action", action.into())];
-        let notice = self.notices.compose(MessageKind::SecondFactorChanged, &user, &what)?;
-        let change = Change {
+        let notice = self.notices.compose(MessageKind::SecondFactorChanged, user, &what)?;
+        let audit = self.audit().event(Act::UserFactorReset).about(user).detail("action", action);
+        Ok(Plan {
             user: UserUpdate { factor2, ..UserUpdate::default() },
             secrets: SecretsUpdate { totpsecret: Patch::Clear, ..SecretsUpdate::default() },
             event: Some(event),
-            guard: Guard::None,
-            effects: Effects {
-                sessions: EndSessions::All,
-                revoke: &OF_FACTOR,
-                send: notice.as_slice(),
-                audit: &audit,
-                ..Effects::default()
-            },
-        };
-        self.change_readable(&user.id, &change).await
+            sessions: EndSessions::All,
+            revoke: OF_FACTOR.to_vec(),
+            send: notice.into_iter().collect(),
+            audit: vec![audit],
+            ..Plan::default()
+        })
     }
 
     /// Forgets all known devices of an account: the second factor is asked for again on each.

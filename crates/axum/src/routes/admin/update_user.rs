@@ -3,7 +3,9 @@
 
 use axum::extract::Request;
 use axum::response::Response;
-use crossauth_core::account::{AccountError, AccountUpdate, FactorReset, ResetMail, Role};
+use crossauth_core::account::{
+    AccountError, AccountUpdate, FactorReset, ResetMail, Role, SelectedState, StateRequest,
+};
 use crossauth_core::error::ErrorCode;
 use crossauth_core::factor::Offered;
 use crossauth_core::user::{FactorName, Patch, User, UserState};
@@ -72,8 +74,7 @@ struct Body {
 /// What a form changes.
 struct Changes {
     update: AccountUpdate,
-    state: Option<UserState>,
-    factor: Option<FactorReset>,
+    state: Option<StateRequest>,
 }
 
 /// `GET updateuser/{id}`
@@ -99,17 +100,10 @@ async fn update(
     form: ChangeUserForm,
     echo: &Echo,
 ) -> HandlerResult {
-    let Changes { update, state, factor } = changes(info, user, form, echo)?;
+    let Changes { update, state } = changes(info, user, form, echo)?;
     let accounts = &info.crossauth.auth().accounts;
-    let mut mail = ResetMail::NotNeeded;
-    let mut user = accounts.update(user, update).await.map_err(refused)?;
-    if let Some(state) = state {
-        let selected = accounts.set_state(&user, &state).await.map_err(refused)?;
-        (user, mail) = (selected.user, selected.mail);
-    }
-    if let Some(factor) = factor {
-        user = accounts.reset_factor(&user, factor).await.map_err(refused)?;
-    }
+    let SelectedState { user, mail, .. } =
+        accounts.edit(user, update, state).await.map_err(refused)?;
     tracing::info!(user = %user.id, "account changed by an administrator");
     Ok(updated(info, user, mail))
 }
@@ -146,19 +140,17 @@ fn changes(
     let username = form.username.or_else(|| text(fields.remove("username")));
     let state = form.state.or_else(|| text(fields.remove("state")));
     let state = state.map(|state| UserState::from(&*state)).filter(|state| *state != user.state);
-    let accounts = &info.crossauth.auth().accounts;
-    // Before the other fields are written, which is a step of its own.
-    if let Some(state) = &state {
-        accounts.check_state(user, state).map_err(refused)?;
-    }
     let factor = match fields.remove("factor2") {
         Some(name) => factor_change(info, user, &text(Some(name)).unwrap_or_default())?,
         None => None,
     };
-    if state.is_some() && factor.is_some() {
-        return Err(Failure::new(ErrorCode::BadRequest)
-            .message("Change either the state or the second factor, which changes the state"));
-    }
+    let state = match (state, factor) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::new(ErrorCode::BadRequest)
+                .message("Change either the state or the second factor, which changes the state"));
+        }
+        (state, factor) => state.map(StateRequest::Select).or(factor.map(StateRequest::Factor)),
+    };
     fields.retain(|name, _| is_editable(info, name));
     let given: Vec<_> =
         described(info).into_iter().filter(|it| fields.contains_key(&it.name)).collect();
@@ -176,7 +168,7 @@ fn changes(
     }
     fields.retain(|name, value| user.extra.get(name).unwrap_or(&Value::Null) != value);
     let username = username.filter(|name| *name != user.username);
-    Ok(Changes { update: AccountUpdate { username, email, role, fields }, state, factor })
+    Ok(Changes { update: AccountUpdate { username, email, role, fields }, state })
 }
 
 /// The text of a field; `None` for other values.
@@ -262,7 +254,7 @@ impl UpdateUserPage {
             username: entered_text("username").unwrap_or_else(|| user.username.clone()),
             admin,
             state: entered_text("state").unwrap_or_else(|| user.state.as_str().to_owned()),
-            states: user.state.selectable(),
+            states: auth.accounts.selectable_states(&user),
             fields: fields.collect(),
             allowed_factor2: if auth.factors.any() { auth.factors.offered() } else { Vec::new() },
             factor2: entered_text("user_factor2").unwrap_or_else(|| factor2.to_owned()),

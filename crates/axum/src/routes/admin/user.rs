@@ -79,7 +79,7 @@ pub(crate) async fn show(info: RequestInfo, request: Request) -> HandlerResult {
         let body = Body {
             has_password,
             recovery_codes_left,
-            states: user.state.selectable(),
+            states: auth.accounts.selectable_states(&user),
             devices: devices.into_iter().map(KnownDevice::from).collect(),
             sessions: sessions.into_iter().map(SessionBody::from).collect(),
             api_keys: api_keys.into_iter().map(ApiKeyBody::from).collect(),
@@ -145,7 +145,7 @@ impl UserPage {
             password_reset_enabled: auth.password_reset.is_enabled(),
             factor2_name,
             recovery_codes_left: 0,
-            can_disable: user.state.selectable().contains(&UserState::Disabled),
+            can_disable: auth.accounts.selectable_states(&user).contains(&UserState::Disabled),
             devices: Vec::new(),
             sessions: Vec::new(),
             api_keys: Vec::new(),

@@ -1,5 +1,6 @@
 //! What the form for an account refuses.
 
+use crossauth_core::user::UserState;
 use serde_json::json;
 
 use super::user::{of, site as administered};
@@ -85,4 +86,30 @@ async fn refused_state_leaves_the_other_fields_of_the_form_unwritten() {
     let body = json!({"username": "carla", "state": "disabled"});
     assert_eq!(ada.post(&of("api/updateuser", &carl), body).await.status, 200);
     assert!(site.found("carla").await.is_some());
+}
+
+#[tokio::test]
+async fn refused_part_of_a_form_leaves_the_rest_unwritten() {
+    let (site, mut ada, _) = administered().await;
+    let carl = site.account_with("carl", "carl@x.org").await;
+    site.account_with("dora", "dora@x.org").await;
+    let before = site.found("carl").await;
+    let (own, _) = site.found("ada").await.unwrap();
+    // A taken name, with a state that would be possible.
+    let body = json!({"username": "dora", "state": "disabled"});
+    ada.post(&of("api/updateuser", &carl), body).await.assert_failure(400, "UserExists");
+    assert_eq!(site.found("carl").await, before);
+    // The last administrator, with a name that would be possible.
+    let body = json!({"username": "adele", "state": "disabled"});
+    assert!(ada.post(&of("api/updateuser", &own), body).await.status.is_client_error());
+    assert!(site.found("adele").await.is_none());
+    // All of it can be stored.
+    let offered = site.crossauth.auth().factors.offered();
+    let factor = offered.iter().find(|one| one.name != "none").unwrap().name.clone();
+    let body = json!({"username": "carla", "user_factor2": factor});
+    let updated = ada.post(&of("api/updateuser", &carl), body).await;
+    assert_eq!(updated.status, 200, "{}", updated.body);
+    let (carla, _) = site.found("carla").await.unwrap();
+    assert_eq!(carla.state, UserState::Factor2ResetNeeded);
+    assert_eq!(carla.factor2.unwrap().as_str(), factor);
 }

@@ -1,0 +1,108 @@
+//! A change of an account that an administrator makes, composed of parts and stored in one
+//! transaction.
+
+use super::{AccountError, Accounts};
+use crate::audit::{Act, AuditEvent};
+use crate::key::{Key, KeyPrefix};
+use crate::message::Message;
+use crate::storage::{Change, Effects, EndSessions, Guard};
+use crate::user::{Patch, SecretsUpdate, StateEvent, User, UserId, UserUpdate};
+
+/// Mailed links, which are invalid after an account was disabled.
+const LINKS: &[KeyPrefix] =
+    &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::AddressRestore];
+
+/// What a change writes, and what happens with it.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) user: UserUpdate,
+    pub(super) secrets: SecretsUpdate,
+    pub(super) event: Option<StateEvent>,
+    /// [`Guard::None`] or [`Guard::NotTheLastAdmin`].
+    pub(super) guard: Guard<'static>,
+    pub(super) sessions: EndSessions<'static>,
+    pub(super) revoke: Vec<KeyPrefix>,
+    pub(super) issue: Vec<Key>,
+    pub(super) send: Vec<Message>,
+    pub(super) audit: Vec<AuditEvent>,
+}
+
+impl Plan {
+    /// Adds the change of the state or the second factor to a change of fields.
+    pub(super) fn with_state(self, state: Self) -> Self {
+        let Self { user, secrets, event, guard, sessions, revoke, issue, send, audit } = state;
+        Self {
+            user: UserUpdate { factor2: user.factor2, ..self.user },
+            secrets,
+            event,
+            guard: if guard == Guard::None { self.guard } else { guard },
+            sessions,
+            revoke: [self.revoke, revoke].concat(),
+            issue: [self.issue, issue].concat(),
+            send: [self.send, send].concat(),
+            audit: [self.audit, audit].concat(),
+        }
+    }
+}
+
+impl Accounts {
+    /// Stores a change; all or nothing.
+    pub(super) async fn execute(&self, id: &UserId, plan: Plan) -> Result<User, AccountError> {
+        let Plan { user, secrets, event, guard, sessions, revoke, issue, send, audit } = plan;
+        let effects = Effects {
+            sessions,
+            revoke: &revoke,
+            issue: &issue,
+            send: &send,
+            audit: &audit,
+            ..Effects::default()
+        };
+        self.change_readable(id, &Change { user, secrets, event, guard, effects }).await
+    }
+
+    /// A change of fields.
+    pub(super) fn plan_update(&self, id: &UserId, user: UserUpdate) -> Plan {
+        let mut revoke = Vec::new();
+        // A username may be the address.
+        if user.email != Patch::Keep || user.username.is_some() {
+            // Links that were sent to the old address, and devices that its owner remembered.
+            revoke.extend([
+                KeyPrefix::PasswordReset,
+                KeyPrefix::EmailVerification,
+                KeyPrefix::AddressRestore,
+                KeyPrefix::KnownDevice,
+            ]);
+        }
+        if user.admin == Some(true) {
+            revoke.push(KeyPrefix::Setup);
+        }
+        let guard = match user.admin {
+            Some(false) => Guard::NotTheLastAdmin,
+            Some(true) | None => Guard::None,
+        };
+        Plan { guard, revoke, audit: self.events_of_update(id, &user), user, ..Plan::default() }
+    }
+
+    /// Makes a disabled account active.
+    pub(super) fn plan_enabling(&self, id: &UserId) -> Plan {
+        Plan {
+            event: Some(StateEvent::Enabled),
+            sessions: EndSessions::All,
+            revoke: LINKS.to_vec(),
+            audit: vec![self.audit().event(Act::UserEnabled).on(id)],
+            ..Plan::default()
+        }
+    }
+
+    /// Disables an account.
+    pub(super) fn plan_disabling(&self, id: &UserId) -> Plan {
+        Plan {
+            event: Some(StateEvent::Disabled),
+            guard: Guard::NotTheLastAdmin,
+            sessions: EndSessions::All,
+            revoke: LINKS.to_vec(),
+            audit: vec![self.audit().event(Act::UserDisabled).on(id)],
+            ..Plan::default()
+        }
+    }
+}
