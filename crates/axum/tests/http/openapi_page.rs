@@ -1,10 +1,11 @@
 //! The reference page of the JSON endpoints matches the OpenAPI document.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::documented::DOCUMENT;
 
@@ -171,6 +172,8 @@ fn link(reference: &str) -> String {
     format!("[{name}](#{})", name.to_lowercase())
 }
 
+/// The members of an object, in the order of their names with or without the feature `preserve_order`
+/// of `serde_json`, which a dependency of another crate may turn on.
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flat_map(Map::iter)
+    value.as_object().into_iter().flatten().collect::<BTreeMap<_, _>>().into_iter()
 }
