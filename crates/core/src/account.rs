@@ -35,7 +35,9 @@ use crate::notice::Notices;
 use crate::password::{HashError, Hasher, PasswordPolicy};
 use crate::secret::Password;
 use crate::storage::{StorageError, UserStore};
-use crate::user::{EmailAddress, NewUser, ReservedNames, Username, is_reserved_field};
+use crate::user::{
+    EmailAddress, NewUser, ReservedNames, Username, is_confusable, is_reserved_field,
+};
 
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
@@ -285,14 +287,6 @@ pub enum Role {
 
 fn messages(errors: &[FieldError]) -> String {
     errors.iter().map(FieldError::message).collect::<Vec<_>>().join(". ")
-}
-
-/// Whether text with this character can look like other text: control characters, marks that change
-/// the writing direction, and zero-width spaces. Joiners are allowed: some scripts need them.
-fn is_confusable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}')
-        || matches!(c, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 fn check_field(name: &str, value: &Value) -> Result<(), Rule> {

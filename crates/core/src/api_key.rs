@@ -23,6 +23,7 @@
 mod create;
 mod record;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,9 @@ use crate::key::{CLOCK_SKEW, Key, KeyPrefix};
 use crate::limit::{Limits, TooMany};
 use crate::random::Random;
 use crate::reauthentication::Reauthentication;
-use crate::storage::{KeyPosition, KeyStore, SessionStore, StorageError, StorageErrorKind};
+use crate::storage::{
+    KeyPosition, KeyStore, SessionStore, StorageError, StorageErrorKind, UserStore,
+};
 use crate::user::{Refusal, StateChecks, User, UserId};
 use crate::visitor::Visitor;
 
@@ -164,6 +167,7 @@ pub enum ApiKeyRefused {
 pub struct ApiKeys {
     sessions: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
+    users: Arc<dyn UserStore>,
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -186,6 +190,7 @@ impl ApiKeys {
         Self {
             sessions: deps.storage.sessions.clone(),
             keys: deps.storage.keys.clone(),
+            users: deps.storage.users.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
@@ -277,8 +282,7 @@ impl ApiKeys {
         }
         let mut scopes = self.config.scopes.clone();
         scopes.extend(self.config.edit_user_scope.iter().cloned());
-        scopes.dedup();
-        scopes
+        distinct(scopes)
     }
 
     /// Whether a key may change the profile of its owner.
@@ -365,4 +369,10 @@ impl ApiKeys {
     pub(crate) fn recorder(&self) -> Recorder {
         self.activity.recorder(&self.keys)
     }
+}
+
+/// The texts in their order, each once.
+fn distinct(texts: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    texts.into_iter().filter(|text| seen.insert(text.clone())).collect()
 }

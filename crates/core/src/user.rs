@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 pub use factor::FactorName;
 pub use field::is_reserved_field;
 pub use id::UserId;
+pub(crate) use name::is_confusable;
 pub(crate) use name::nfc;
 pub use name::{
     EmailAddress, InvalidEmail, InvalidUsername, Normalization, ReservedNames, Username,

@@ -18,6 +18,7 @@ use crossauth_core::user::UserId;
 use crate::Management;
 use crate::audit::{AuditSql, goes_on_without};
 use crate::database::{Database, Row, Statement, Value};
+use crate::outbox::{Enqueued, OutboxSql};
 use crate::schema::Schema;
 use crate::user::UserSql;
 
@@ -28,16 +29,20 @@ pub(crate) struct SqlKeyStore<D> {
     database: D,
     sql: Arc<KeySql>,
     users: Arc<UserSql>,
+    outbox: Arc<OutboxSql>,
     audit: Arc<AuditSql>,
+    enqueued: Enqueued,
 }
 
 impl<D: Database> SqlKeyStore<D> {
-    pub(crate) fn new(database: D, schema: &Arc<Schema>) -> Self {
+    pub(crate) fn new(database: D, schema: &Arc<Schema>, enqueued: &Enqueued) -> Self {
         Self {
             database,
             sql: Arc::new(KeySql::new(Arc::clone(schema))),
             users: Arc::new(UserSql::new(Arc::clone(schema))),
+            outbox: Arc::new(OutboxSql::new(schema)),
             audit: Arc::new(AuditSql::new(schema)),
+            enqueued: enqueued.clone(),
         }
     }
 
@@ -110,12 +115,16 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 
     async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError> {
-        match self.insert_named_once(named).await {
+        let outcome = match self.insert_named_once(named).await {
             Err(error) if goes_on_without(named.audit, &error) => {
-                self.insert_named_once(NamedKey { audit: &[], ..named }).await
+                self.insert_named_once(NamedKey { audit: &[], ..named }).await?
             }
-            outcome => outcome,
+            outcome => outcome?,
+        };
+        if outcome == Inserted::Done {
+            self.enqueued.note(named.send);
         }
+        Ok(outcome)
     }
 
     async fn delete(&self, value: &str) -> Result<bool, StorageError> {

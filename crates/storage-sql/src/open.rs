@@ -163,7 +163,7 @@ impl<D: Database> SqlStorage<D> {
             let enqueued = Enqueued::default();
             let storage = Storage {
                 users: Arc::new(SqlUserStore::new(database.clone(), &schema, &enqueued)),
-                keys: Arc::new(SqlKeyStore::new(database.clone(), &schema)),
+                keys: Arc::new(SqlKeyStore::new(database.clone(), &schema, &enqueued)),
                 sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema, &enqueued)),
                 outbox: Arc::new(SqlOutboxStore::new(database.clone(), &schema, &enqueued)),
                 attempts: Arc::new(SqlAttemptStore::new(database.clone())),

@@ -215,6 +215,7 @@ suite! {
         expired_named_key_gives_way,
         taken_value_of_a_named_key_conflicts,
         named_key_needs_the_checked_owner,
+        message_about_a_named_key_is_sent_if_it_is_stored,
         api_key_is_checked_with_its_owner,
     ]
     raced [

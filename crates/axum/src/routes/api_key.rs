@@ -163,7 +163,7 @@ fn failure(error: ApiKeyError) -> Failure {
     match error {
         ApiKeyError::InvalidName => form().field(
             "name",
-            "Name must have 1 to 100 characters, and no control characters".to_owned(),
+            "Name must have 1 to 100 characters, and no control or invisible characters".to_owned(),
         ),
         ApiKeyError::NameTaken => Failure::new(ErrorCode::KeyExists)
             .status(StatusCode::BAD_REQUEST)

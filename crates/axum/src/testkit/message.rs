@@ -86,6 +86,7 @@ fn page(kind: &MessageKind) -> Option<&'static str> {
         | MessageKind::SecondFactorChanged
         | MessageKind::NewDevice
         | MessageKind::RecoveryCodeUsed
+        | MessageKind::ApiKeyCreated
         | MessageKind::AccountDeleted
         | MessageKind::Custom(_) => None,
     }

@@ -6,17 +6,19 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::record::{SCOPE_FIELD, api_key, key_id};
-use super::{ApiKey, ApiKeys};
+use super::{ApiKey, ApiKeys, distinct};
 use crate::audit::Act;
+use crate::challenge::Account;
 use crate::clock::Timestamp;
 use crate::crypto::{random_salt, random_token, stored_value};
 use crate::enrolment::Assurance;
 use crate::key::{DataError, Key, KeyData, KeyPrefix, NAME_FIELD, PERMANENT};
+use crate::message::{Message, MessageKind};
 use crate::password::HashError;
 use crate::reauthentication::PasswordRejection;
 use crate::session::Session;
 use crate::storage::{CredentialVersion, Inserted, NamedKey, StorageError};
-use crate::user::{Refusal, StateChecks, UserId};
+use crate::user::{Refusal, StateChecks, User, UserId, is_confusable};
 
 /// Maximum length of the name of a key, in characters.
 const MAX_NAME_LEN: usize = 100;
@@ -103,8 +105,8 @@ pub enum ApiKeyCreation {
 /// Why a key was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
-    /// The name is empty or longer than 100 characters, or has control characters.
-    #[error("the name of a key must have 1 to 100 characters, and no control characters")]
+    /// The name is empty or longer than 100 characters, or has control or invisible characters.
+    #[error("the name of a key must have 1 to 100 visible characters")]
     InvalidName,
     /// Another key of the owner has the name.
     #[error("another key has this name")]
@@ -142,9 +144,38 @@ pub enum ApiKeyError {
 }
 
 impl ApiKeys {
-    /// Creates a key on behalf of the application, with any scope and lifetime.
+    /// Creates a key on behalf of the application, with any scope and lifetime. Its owner is notified
+    /// by e-mail.
     pub async fn create(&self, new: NewApiKey<'_>) -> Result<IssuedApiKey, ApiKeyError> {
-        match self.store(new, None).await? {
+        let owner = match new.owner {
+            Some(id) => Some(self.users.find_by_id(id).await?.ok_or(ApiKeyError::NoSuchUser)?),
+            None => None,
+        };
+        let owner = owner.map(|stored| stored.regardless_of_state().0);
+        self.store_unchecked(new, owner.as_ref()).await
+    }
+
+    /// Creates a key for a user at the request of an administrator: with scopes that the user can
+    /// give, and a lifetime that is allowed. The user is notified by e-mail.
+    ///
+    /// The caller makes sure who asks, and that the login is fresh.
+    pub async fn create_for(
+        &self,
+        user: &User,
+        name: &str,
+        lifetime: Option<Duration>,
+        scope: Vec<String>,
+    ) -> Result<IssuedApiKey, ApiKeyError> {
+        self.store_unchecked(self.permitted(user, name, lifetime, scope)?, Some(user)).await
+    }
+
+    /// Stores a key without a condition on the credentials of its owner.
+    async fn store_unchecked(
+        &self,
+        new: NewApiKey<'_>,
+        owner: Option<&User>,
+    ) -> Result<IssuedApiKey, ApiKeyError> {
+        match self.store(new, owner, None).await? {
             Stored::Done(issued) => Ok(*issued),
             Stored::CredentialsChanged => Err(ApiKeyError::NoSuchUser),
         }
@@ -152,7 +183,7 @@ impl ApiKeys {
 
     /// Creates a key at the request of the user of a session: with scopes that they can give, and a
     /// lifetime that is allowed. It needs the second factor of accounts that have one, otherwise a
-    /// fresh login or the password.
+    /// fresh login or the password. The user is notified by e-mail.
     pub async fn create_own(
         &self,
         session: &Session,
@@ -160,7 +191,26 @@ impl ApiKeys {
     ) -> Result<ApiKeyCreation, ApiKeyError> {
         let Some(user) = &session.user else { return Ok(ApiKeyCreation::NotLoggedIn) };
         let ApiKeyRequest { name, lifetime, scope, assurance } = request;
-        let available = self.scopes_of(user);
+        let new = self.permitted(user, &name, lifetime, scope)?;
+        let account = match self.assured_account(session, &user.id, assurance).await? {
+            Ok(account) => account,
+            Err(refused) => return Ok(refused),
+        };
+        match self.store(new, Some(&account.user), Some(&account.credentials)).await? {
+            Stored::Done(issued) => Ok(ApiKeyCreation::Created(issued)),
+            Stored::CredentialsChanged => Ok(ApiKeyCreation::NotLoggedIn),
+        }
+    }
+
+    /// A key with scopes that its owner can give, and a lifetime that is allowed.
+    fn permitted<'a>(
+        &self,
+        owner: &'a User,
+        name: &'a str,
+        lifetime: Option<Duration>,
+        scope: Vec<String>,
+    ) -> Result<NewApiKey<'a>, ApiKeyError> {
+        let available = self.scopes_of(owner);
         if let Some(unavailable) = scope.iter().find(|scope| !available.contains(scope)) {
             return Err(ApiKeyError::InvalidScope(unavailable.clone()));
         }
@@ -170,35 +220,26 @@ impl ApiKeys {
         {
             return Err(ApiKeyError::InvalidLifetime { max });
         }
-        let credentials = match self.credentials(session, &user.id, assurance).await? {
-            Ok(credentials) => credentials,
-            Err(refused) => return Ok(refused),
-        };
-        let owner = Some(&user.id);
-        let new = NewApiKey { owner, lifetime, scope, ..NewApiKey::new(&name) };
-        match self.store(new, Some(&credentials)).await? {
-            Stored::Done(issued) => Ok(ApiKeyCreation::Created(issued)),
-            Stored::CredentialsChanged => Ok(ApiKeyCreation::NotLoggedIn),
-        }
+        Ok(NewApiKey { owner: Some(&owner.id), lifetime, scope, ..NewApiKey::new(name) })
     }
 
-    /// The verified credentials of the user of a session, or what is missing.
-    async fn credentials(
+    /// The account of a session whose user has proved enough, or what is missing.
+    async fn assured_account(
         &self,
         session: &Session,
         user: &UserId,
         assurance: Assurance<'_>,
-    ) -> Result<Result<CredentialVersion, ApiKeyCreation>, ApiKeyError> {
+    ) -> Result<Result<Account, ApiKeyCreation>, ApiKeyError> {
         let Some(account) = self.challenges.account(user).await? else {
             return Ok(Err(ApiKeyCreation::NotLoggedIn));
         };
         if account.user.factor2.is_some() {
             let is_confirmed = assurance.factor.is_some_and(|proof| proof.is_of(&account));
-            let confirmed = is_confirmed.then_some(account.credentials);
+            let confirmed = is_confirmed.then_some(account);
             return Ok(confirmed.ok_or(ApiKeyCreation::NeedsFactor));
         }
         if self.reauthentication.is_fresh(session) {
-            return Ok(Ok(account.credentials));
+            return Ok(Ok(account));
         }
         let Some(password) = assurance.password else {
             return Ok(Err(ApiKeyCreation::NeedsPassword));
@@ -206,15 +247,17 @@ impl ApiKeys {
         let hash = account.secrets.password.as_deref();
         let hash = hash.filter(|_| account.user.factor1.is_password());
         let checked = self.reauthentication.check::<ApiKeyError>(user, hash, password).await?;
-        Ok(checked.map_or(Ok(account.credentials), |why| Err(ApiKeyCreation::Rejected(why))))
+        Ok(checked.map_or(Ok(account), |why| Err(ApiKeyCreation::Rejected(why))))
     }
 
     async fn store(
         &self,
-        new: NewApiKey<'_>,
+        mut new: NewApiKey<'_>,
+        owner: Option<&User>,
         credentials: Option<&CredentialVersion>,
     ) -> Result<Stored, ApiKeyError> {
         let now = self.clock.now();
+        new.scope = distinct(new.scope);
         let scope = new.scope.clone();
         let mut key = new_key(new, now)?;
         let max = self.config.max_per_user;
@@ -225,7 +268,9 @@ impl ApiKeys {
             let acts = (Act::ApiKeyCreated, Act::UserApiKeyCreated);
             let event = self.event(acts, key.userid.as_ref(), &key_id(&key.value));
             let audit = &[event.detail("scope", scope.clone())];
-            let named = NamedKey { key: &key, kind, max, credentials, checks, audit };
+            let notice = owner.map(|owner| self.notice(owner, &key, &scope)).transpose()?;
+            let send = &notice.flatten().into_iter().collect::<Vec<_>>();
+            let named = NamedKey { key: &key, kind, max, credentials, checks, send, audit };
             match self.keys.insert_named(named).await {
                 Ok(Inserted::Done) => return Ok(Stored::Done(self.issued(key, secret, now)?)),
                 Ok(Inserted::NameTaken) => return Err(ApiKeyError::NameTaken),
@@ -239,6 +284,17 @@ impl ApiKeys {
             }
         }
         Err(ApiKeyError::NameTaken)
+    }
+
+    /// The notice to the owner of a new key.
+    fn notice(
+        &self,
+        owner: &User,
+        key: &Key,
+        scope: &[String],
+    ) -> Result<Option<Message>, StorageError> {
+        let variables = [("key", key.name().into()), ("scope", scope.join(", ").into())];
+        self.challenges.notices.compose(MessageKind::ApiKeyCreated, owner, &variables)
     }
 
     fn issued(
@@ -268,7 +324,9 @@ fn new_key(new: NewApiKey<'_>, now: Timestamp) -> Result<Key, ApiKeyError> {
     let NewApiKey { name, owner, lifetime, scope, mut data, mut extra } = new;
     let name = name.trim();
     let is_long = name.chars().count() > MAX_NAME_LEN;
-    if name.is_empty() || is_long || name.chars().any(char::is_control) {
+    let is_joiner = |c: char| matches!(c, '\u{200C}' | '\u{200D}');
+    let is_blank = name.chars().all(|c| c.is_whitespace() || is_joiner(c));
+    if is_blank || is_long || name.chars().any(is_confusable) {
         return Err(ApiKeyError::InvalidName);
     }
     if lifetime.is_some_and(|lifetime| lifetime < Duration::from_secs(1) || lifetime >= PERMANENT) {

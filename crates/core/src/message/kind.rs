@@ -59,6 +59,8 @@ kinds! {
     NewDevice = "new_device",
     /// A recovery code was used instead of the second factor.
     RecoveryCodeUsed = "recovery_code_used",
+    /// An API key was created for the account.
+    ApiKeyCreated = "api_key_created",
     /// The account was deleted.
     AccountDeleted = "account_deleted",
 }
@@ -78,6 +80,7 @@ impl MessageKind {
             | Self::SecondFactorChanged
             | Self::NewDevice
             | Self::RecoveryCodeUsed
+            | Self::ApiKeyCreated
             | Self::AccountDeleted
             | Self::Custom(_) => Duration::from_hours(24),
         }

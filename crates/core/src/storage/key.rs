@@ -6,6 +6,7 @@ use super::{CredentialVersion, StorageError};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::key::{DataChange, DataError, Key, KeyPrefix};
+use crate::message::Message;
 use crate::user::{Refusal, StateChecks, UserId};
 
 /// Why a key's data was not changed.
@@ -51,6 +52,8 @@ pub struct NamedKey<'a> {
     pub credentials: Option<&'a CredentialVersion>,
     /// The checks of the owner's state to make.
     pub checks: StateChecks,
+    /// Messages to send. One about no account is about the owner.
+    pub send: &'a [Message],
     /// Events to record. One on no account is on the owner.
     pub audit: &'a [AuditEvent],
 }
@@ -97,7 +100,7 @@ pub trait KeyStore: Send + Sync {
     /// when the new one is created do not count, and are deleted. For a key without owner, nothing is
     /// checked. Of concurrent calls with one name, exactly one succeeds.
     ///
-    /// [`Conflict`](super::StorageErrorKind::Conflict) if the value is taken.
+    /// [`Conflict`](super::StorageErrorKind::Conflict) if the value or the id of a message is taken.
     async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError>;
 
     /// Deletes a key; returns whether it existed. Of concurrent calls, exactly one finds it.

@@ -25,6 +25,7 @@ pub(super) const ALL: &[Default] = defaults! {
     "account_deleted.html" "account_deleted.txt"
     "account_exists.html" "account_exists.txt"
     "address_changed.html" "address_changed.txt"
+    "api_key_created.html" "api_key_created.txt"
     "button.html"
     "email_verification.html" "email_verification.txt"
     "invitation.html" "invitation.txt"
@@ -62,6 +63,9 @@ pub(super) fn sample(kind: &MessageKind) -> Map<String, Value> {
             "time": "1 March 2026, 14:05 UTC",
         }),
         MessageKind::RecoveryCodeUsed => json!({"username": "ada", "left": 7}),
+        MessageKind::ApiKeyCreated => {
+            json!({"username": "ada", "key": "Nightly backup", "scope": "read, write"})
+        }
         MessageKind::Custom(_) => json!({}),
     };
     let mut variables = own.as_object().cloned().unwrap_or_default();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossauth_core::audit::AuditEvent;
 use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::message::Message;
 use crossauth_core::storage::{CredentialVersion, Inserted, NamedKey, StorageError};
 use crossauth_core::user::{StateChecks, UserId};
 
@@ -19,14 +20,16 @@ pub(super) struct OwnedNamedKey {
     max: usize,
     credentials: Option<CredentialVersion>,
     checks: StateChecks,
+    send: Vec<Message>,
     audit: Vec<AuditEvent>,
 }
 
 impl From<NamedKey<'_>> for OwnedNamedKey {
     fn from(named: NamedKey<'_>) -> Self {
-        let NamedKey { key, kind, max, credentials, checks, audit } = named;
+        let NamedKey { key, kind, max, credentials, checks, send, audit } = named;
         let (key, credentials) = (key.clone(), credentials.cloned());
-        Self { key, kind, max: max as usize, credentials, checks, audit: audit.to_vec() }
+        let (max, send, audit) = (max as usize, send.to_vec(), audit.to_vec());
+        Self { key, kind, max, credentials, checks, send, audit }
     }
 }
 
@@ -35,14 +38,16 @@ impl<D: Database> SqlKeyStore<D> {
         &self,
         named: NamedKey<'_>,
     ) -> Result<Inserted, StorageError> {
-        let statements = (Arc::clone(&self.sql), Arc::clone(&self.users), Arc::clone(&self.audit));
-        let input = (statements, OwnedNamedKey::from(named));
+        let statements = (Arc::clone(&self.sql), Arc::clone(&self.users));
+        let logs = (Arc::clone(&self.outbox), Arc::clone(&self.audit));
+        let input = (statements, logs, OwnedNamedKey::from(named));
         self.database
-            .transaction(input, |transaction, ((sql, users, log), named)| {
+            .transaction(input, |transaction, ((sql, users), (outbox, log), named)| {
                 Box::pin(async move {
                     let outcome = sql.insert_named(transaction, users, named).await?;
                     if outcome == Inserted::Done {
                         let owner = named.key.userid.as_ref();
+                        outbox.insert(transaction, &named.send, owner).await?;
                         log.record(transaction, &named.audit, owner).await?;
                     }
                     Ok(outcome)

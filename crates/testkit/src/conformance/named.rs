@@ -5,6 +5,7 @@ use crossauth_core::storage::{Effects, Guard, Inserted, NamedKey, Storage, Stora
 use crossauth_core::user::{Refusal, StateChecks, UserId, UserState, UserUpdate};
 use serde_json::json;
 
+use super::outbox::message;
 use super::sample::{
     HOSTILE, HOUR, NOW, change, create_bob, create_named, found, insert_key, password_change,
     present, race, update, without_epoch,
@@ -18,7 +19,7 @@ fn named(value: &str, owner: Option<&UserId>, name: &str) -> Key {
 
 fn insertion(key: &Key, max: u32) -> NamedKey<'_> {
     let (kind, checks) = (KeyPrefix::ApiKey, StateChecks::ALL);
-    NamedKey { key, kind, max, credentials: None, checks, audit: &[] }
+    NamedKey { key, kind, max, credentials: None, checks, send: &[], audit: &[] }
 }
 
 async fn insert(storage: &Storage, key: &Key) -> Inserted {
@@ -106,6 +107,34 @@ pub(super) async fn taken_value_of_a_named_key_conflicts(storage: &Storage) {
     let error = storage.keys.insert_named(insertion(&second, 10)).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Conflict);
     assert_eq!(storage.keys.find("api:1").await.unwrap().map(without_epoch), Some(first));
+}
+
+/// A message about a key is stored exactly if the key is, and is about its owner.
+pub(super) async fn message_about_a_named_key_is_sent_if_it_is_stored(storage: &Storage) {
+    let bob = create_bob(storage).await;
+    for (value, name, id, outcome) in [
+        ("api:1", "backup", "stored", Some(Inserted::Done)),
+        ("api:2", "backup", "name is taken", Some(Inserted::NameTaken)),
+        ("api:1", "other", "value is taken", None),
+        ("api:3", "other", "stored", None),
+    ] {
+        let key = named(value, Some(&bob.id), name);
+        let sending = NamedKey { send: &[message(id)], ..insertion(&key, 10) };
+        let inserted = storage.keys.insert_named(sending).await;
+        let kind = inserted.as_ref().err().map(|error| error.kind);
+        assert_eq!(kind.is_some(), outcome.is_none(), "{id}: {inserted:?}");
+        assert!(kind.is_none_or(|kind| kind == StorageErrorKind::Conflict), "{id}: {kind:?}");
+        assert_eq!(inserted.ok(), outcome, "{id}");
+    }
+    let anonymous = named("api:4", None, "backup");
+    let sending = NamedKey { send: &[message("of no user")], ..insertion(&anonymous, 10) };
+    assert_eq!(storage.keys.insert_named(sending).await.unwrap(), Inserted::Done);
+    assert_eq!(present(storage, &["api:1", "api:2", "api:3", "api:4"]).await, ["api:1", "api:4"]);
+    let claimed = storage.outbox.claim(NOW, NOW + HOUR, 10).await.unwrap();
+    let mut sent: Vec<_> =
+        claimed.into_iter().map(|queued| (queued.message.id, queued.message.userid)).collect();
+    sent.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(sent, [("of no user".to_owned(), None), ("stored".to_owned(), Some(bob.id))]);
 }
 
 /// A key is not stored for an absent or disabled owner, or one with other credentials.

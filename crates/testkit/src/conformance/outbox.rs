@@ -346,7 +346,7 @@ pub(super) async fn one_of_many_settlements_finds_the_message(storage: &Storage)
     assert_eq!(settled.iter().filter(|found| **found).count(), 1);
 }
 
-fn message(id: &str) -> Message {
+pub(super) fn message(id: &str) -> Message {
     Message {
         id: id.to_owned(),
         kind: MessageKind::PasswordChanged,

@@ -260,6 +260,8 @@ async fn r13_keys_end_when_the_password_is_reset_or_set_by_an_administrator() {
         let new = NewApiKey { owner: Some(&user.id), ..NewApiKey::new("of an attacker") };
         let token = auth.api_keys.create(new).await.unwrap().token;
         assert!(auth.api_keys.check(&token).await.is_ok(), "{name}");
+        let notices = site.mail().await;
+        assert!(notices.iter().any(|mail| mail.kind == MessageKind::ApiKeyCreated), "{name}");
         if is_mailed {
             let body = json!({ "email": email });
             site.browser().post("/api/requestpasswordreset", body).await;
@@ -273,6 +275,22 @@ async fn r13_keys_end_when_the_password_is_reset_or_set_by_an_administrator() {
         let refused = auth.api_keys.check(&token).await;
         assert!(matches!(refused, Err(ApiKeyRefused::Unknown)), "{name}: {refused:?}");
     }
+}
+
+/// A session that another person uses leaves no key behind unnoticed.
+#[tokio::test]
+async fn l23_owner_is_notified_by_mail_of_a_new_key() {
+    let site = Site::with_keys();
+    site.account_with("bob", "bob@example.com").await;
+    let mut bob = site.logged_in("bob").await;
+    site.key(&mut bob, &["read", "write"]).await;
+    let mail = site.one_mail(MessageKind::ApiKeyCreated, "bob@example.com").await;
+    let said = ["username", "key", "scope"].map(|name| mail.variable(name));
+    assert_eq!(said, ["bob", "key 0", "read, write"]);
+    bob.post("/api/createapikey", json!({ "name": "key 0" }))
+        .await
+        .assert_failure(400, "KeyExists");
+    assert!(site.mail().await.is_empty());
 }
 
 /// A header does not switch the CSRF check off for a request with a session.

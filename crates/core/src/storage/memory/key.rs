@@ -23,11 +23,14 @@ impl KeyStore for MemoryStorage {
     }
 
     async fn insert_named(&self, named: NamedKey<'_>) -> Result<Inserted, StorageError> {
-        let NamedKey { key, kind, max, credentials, checks, audit } = named;
+        let NamedKey { key, kind, max, credentials, checks, send, audit } = named;
         let mut state = self.state.lock();
+        state.refuse_taken_messages(send)?;
         let Some(id) = &key.userid else {
             state.insert_key(key)?;
+            state.insert_messages(send, None);
             state.record(audit, None);
+            self.note_messages(send);
             return Ok(Inserted::Done);
         };
         let Some(owner) = state.users.get(id).map(Account::stored) else {
@@ -52,7 +55,9 @@ impl KeyStore for MemoryStorage {
         }
         state.insert_key(key)?;
         state.delete_keys(|other| is_of_owner(other) && other.is_expired(key.created));
+        state.insert_messages(send, Some(id));
         state.record(audit, Some(id));
+        self.note_messages(send);
         Ok(Inserted::Done)
     }
 

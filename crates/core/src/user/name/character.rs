@@ -32,6 +32,17 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
+/// Whether free text with this character can look like other text: control characters, marks that
+/// change the writing direction, line separators, and invisible characters. Joiners and variation
+/// selectors are allowed: some scripts and emoji need them.
+pub(crate) fn is_confusable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}')
+        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+        || matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}')
+        || c == '\u{E0001}'
+}
+
 /// Every character except most Han, Hangul and unassigned ones, which would take half a minute.
 #[cfg(test)]
 pub(super) fn sample_characters() -> impl Iterator<Item = char> {

@@ -16,7 +16,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 async fn insert(opened: &SqliteFile, key: &Key) -> Inserted {
     let (kind, checks) = (KeyPrefix::ApiKey, StateChecks::ALL);
-    let named = NamedKey { key, kind, max: 5, credentials: None, checks, audit: &[] };
+    let named = NamedKey { key, kind, max: 5, credentials: None, checks, send: &[], audit: &[] };
     opened.storage().keys.insert_named(named).await.unwrap()
 }
 
