@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::message::{Channel, Message};
 use crate::storage::{StorageError, Uses};
-use crate::user::{FactorName, SecretsUpdate, User, UserSecrets};
+use crate::user::{FactorName, NewUser, SecretsUpdate, User, UserSecrets};
 
 pub(crate) use one_time::email;
 pub(crate) use registry::FactorDeps;
@@ -250,6 +250,12 @@ pub enum FactorError {
 pub trait Factor: Send + Sync {
     /// What the factor is like.
     fn describe(&self) -> &Description;
+
+    /// Whether an account that is about to be created has what the factor is bound to, in a form
+    /// that it accepts.
+    fn can_reach(&self, user: &NewUser) -> bool {
+        self.describe().bound_field.is_none_or(|field| user.extra.contains_key(field))
+    }
 
     /// Makes a challenge. `previous` is the state of a challenge that this one continues: a set-up
     /// that was begun before shows the same secret.

@@ -21,6 +21,8 @@ pub(super) struct SentCode {
     description: Description,
     channel: Channel,
     lifetime: Duration,
+    /// Those of phone numbers; empty for every number.
+    prefixes: Vec<String>,
     messages: Arc<Messages>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -31,6 +33,7 @@ impl SentCode {
         channel: Channel,
         friendly_name: String,
         lifetime: Duration,
+        prefixes: Vec<String>,
         messages: Arc<Messages>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -46,18 +49,29 @@ impl SentCode {
             bound_field: Some(bound_field),
             ..Description::new(name, friendly_name)
         };
-        Self { description, channel, lifetime, messages, clock, random }
+        Self { description, channel, lifetime, prefixes, messages, clock, random }
     }
 
     fn recipient(&self, user: &User, purpose: Purpose) -> Result<Recipient, FactorError> {
         let (recipient, missing) = match self.channel {
             Channel::Email => (email(user).map(Recipient::Email), FactorError::InvalidEmail),
-            Channel::Sms => (phone(&user.extra).map(Recipient::Phone), FactorError::InvalidPhone),
+            Channel::Sms => {
+                (self.phone(&user.extra).map(Recipient::Phone), FactorError::InvalidPhone)
+            }
         };
         recipient.ok_or(match purpose {
             Purpose::SetUp => missing,
             Purpose::Login | Purpose::Confirmation => FactorError::NotEnrolled,
         })
+    }
+
+    /// The phone number of a user, if codes are sent to such numbers.
+    fn phone(&self, fields: &Map<String, Value>) -> Option<String> {
+        let is_allowed = |number: &String| {
+            self.prefixes.is_empty()
+                || self.prefixes.iter().any(|prefix| number.starts_with(&**prefix))
+        };
+        phone(fields).filter(is_allowed)
     }
 }
 
@@ -65,6 +79,13 @@ impl SentCode {
 impl Factor for SentCode {
     fn describe(&self) -> &Description {
         &self.description
+    }
+
+    fn can_reach(&self, user: &NewUser) -> bool {
+        match self.channel {
+            Channel::Email => email_of(&user.username, user.email.as_deref()).is_some(),
+            Channel::Sms => self.phone(&user.extra).is_some(),
+        }
     }
 
     async fn challenge(
@@ -149,15 +170,6 @@ fn phone(fields: &Map<String, Value>) -> Option<String> {
         && digits.bytes().all(|digit| digit.is_ascii_digit())
         && !digits.starts_with('0');
     is_number.then(|| number.to_owned())
-}
-
-/// Whether an account that is about to be created has what a factor sends to.
-pub(super) fn can_reach(user: &NewUser, field: &str) -> bool {
-    match field {
-        "email" => email_of(&user.username, user.email.as_deref()).is_some(),
-        "phone" => phone(&user.extra).is_some(),
-        other => user.extra.contains_key(other),
-    }
 }
 
 /// Enough of an address or number for its owner to recognise it.

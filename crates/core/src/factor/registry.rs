@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::dummy::Dummy;
-use super::one_time::{SentCode, can_reach};
+use super::one_time::SentCode;
 use super::totp::Totp;
 use super::{Description, Factor, Roles};
 use crate::clock::Clock;
@@ -62,6 +62,9 @@ pub struct FactorConfig {
     pub allowed: Vec<String>,
     /// Other names for users than the default ones.
     pub friendly_names: HashMap<FactorName, String>,
+    /// The beginnings of the phone numbers that codes are sent to, such as `+43`; empty for every
+    /// number. Messages to some countries are dear, and are asked for only to be paid for them.
+    pub phone_prefixes: Vec<String>,
     /// How long a code that was sent is valid; ten minutes at most.
     pub code_lifetime: Duration,
     /// How long a login is fresh: the time in which the password need not be typed again to set up
@@ -80,6 +83,7 @@ impl Default for FactorConfig {
             second: vec![Configured::Totp { issuer: "Crossauth".into() }],
             allowed: Vec::new(),
             friendly_names: HashMap::new(),
+            phone_prefixes: Vec::new(),
             code_lifetime: Duration::from_mins(5),
             fresh_for: Duration::from_mins(15),
             device_lifetime: Some(DEVICE_LIFETIME),
@@ -219,7 +223,7 @@ impl Factors {
 
     /// The field that a new user must fill in for a factor, if it is missing or invalid.
     pub(crate) fn missing_field(factor: &dyn Factor, user: &NewUser) -> Option<&'static str> {
-        factor.describe().bound_field.filter(|field| !can_reach(user, field))
+        factor.describe().bound_field.filter(|_| !factor.can_reach(user))
     }
 
     fn available(&self) -> impl Iterator<Item = &Arc<dyn Factor>> {
@@ -264,7 +268,8 @@ fn build(configured: &Configured, config: &FactorConfig, deps: &FactorDeps) -> A
         let lifetime = config.code_lifetime.min(MAX_CODE_LIFETIME);
         let messages = deps.messages.clone();
         let (clock, random) = (deps.clock.clone(), deps.random.clone());
-        Arc::new(SentCode::new(channel, name, lifetime, messages, clock, random))
+        let prefixes = config.phone_prefixes.clone();
+        Arc::new(SentCode::new(channel, name, lifetime, prefixes, messages, clock, random))
     };
     match configured {
         Configured::Totp { issuer } => {

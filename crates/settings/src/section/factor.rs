@@ -114,6 +114,7 @@ impl SecondFactors {
             second,
             allowed: self.allowed.clone(),
             friendly_names: names.collect::<HashMap<_, _>>(),
+            phone_prefixes: sms.allowed_prefixes.clone(),
             code_lifetime: self.code_lifetime,
             fresh_for: self.fresh_for,
             ..FactorConfig::default()

@@ -4,7 +4,7 @@ use crossauth_core::secret::Password;
 use crossauth_mail::{SetupError, Twilio, TwilioConfig};
 
 use super::section;
-use crate::kind::{Optional, SecretLine, Text};
+use crate::kind::{List, Optional, SecretLine, Text};
 use crate::rule::Rules;
 
 /// The gateway for text messages.
@@ -19,6 +19,8 @@ pub struct Sms {
     pub auth_token: Option<Password>,
     /// The URL of the gateway.
     pub gateway: Option<String>,
+    /// The beginnings of the numbers that codes are sent to; empty for every number.
+    pub allowed_prefixes: Vec<String>,
     /// The file of the text.
     pub body: Option<String>,
 }
@@ -33,6 +35,10 @@ section! { Sms {
     /// The URL of the gateway: of a region of Twilio, or of another gateway with the same
     /// interface. If not set, `https://api.twilio.com`.
     "sms.twilio_url": Optional<Text> => gateway;
+    /// The beginnings of the phone numbers that codes are sent to, such as `+43`: those of the
+    /// countries where users live. If empty, codes are sent to every number, and people who earn by
+    /// messages to dear numbers ask for many.
+    "sms.allowed_prefixes": List => allowed_prefixes;
     /// The file of the text with a login code in the directory `templates`, instead of
     /// `mail/login_code.sms.txt`.
     "sms.login_code_body": Optional<Text> => body, upstream "SMS_AUTHENTICATOR_BODY";
@@ -75,6 +81,17 @@ impl Sms {
             let reason = "is missing: text messages need a sender, an account and its token";
             rules.require(is_set || !is_any || is_shared, &keys, reason);
         }
+        let is_prefix = |prefix: &String| {
+            prefix.strip_prefix('+').is_some_and(|digits| {
+                (1..=15).contains(&digits.len())
+                    && digits.bytes().all(|digit| digit.is_ascii_digit())
+            })
+        };
+        rules.require(
+            self.allowed_prefixes.iter().all(is_prefix),
+            &["sms.allowed_prefixes"],
+            "must be `+` and digits, such as `+43`",
+        );
         if let Err(error) = self.transport() {
             let key = if error == SetupError::Gateway {
                 "sms.twilio_url"

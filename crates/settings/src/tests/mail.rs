@@ -95,6 +95,10 @@ fn half_configured_groups_are_reported_with_all_others() {
         (&format!("{LOCAL}mail.smtp_username = 'u'"), &["mail.smtp_password: is missing"]),
         (&format!("{LOCAL}mail.smtp_password = 'p'"), &["mail.smtp_username: is missing"]),
         (
+            "sms.allowed_prefixes = ['+43', '0049']",
+            &["sms.allowed_prefixes", "must be `+` and digits"],
+        ),
+        (
             "sms.from = '+1'",
             &["sms.twilio_account_sid: is missing", "sms.twilio_auth_token: is missing"],
         ),

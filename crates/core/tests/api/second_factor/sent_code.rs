@@ -6,6 +6,7 @@ use crossauth_core::Rejection;
 use crossauth_core::account::Role;
 use crossauth_core::login::{Door, LoginOutcome, Resent};
 use crossauth_core::user::{FactorName, Patch, UserUpdate};
+use crossauth_core::visitor::Visitor;
 use serde_json::json;
 
 use super::{assert_rejected, is_logged_in, otp, site};
@@ -161,6 +162,51 @@ async fn m9_codes_to_one_number_are_limited_across_accounts() {
     site.clock.advance(Duration::from_hours(1));
     let outcome = site.first_step("user0", Door::default()).await;
     assert!(matches!(outcome, LoginOutcome::SecondFactor(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn m9_codes_asked_for_from_one_network_are_limited_across_accounts() {
+    let site = site();
+    let attacker = Visitor { address: Some("203.0.113.9".parse().unwrap()), user_agent: None };
+    let elsewhere = Visitor { address: Some("203.0.114.9".parse().unwrap()), user_agent: None };
+    let mut sent = 0;
+    for account in 0..40 {
+        let user = site.account(&format!("user{account}"), Role::User).await;
+        site.set_phone(&user, &format!("+43123456{account:02}")).await;
+        let factor2 = Patch::Set(FactorName::SMS);
+        site.update(&user, UserUpdate { factor2, ..UserUpdate::default() }).await;
+        let door = Door { visitor: attacker, ..Door::default() };
+        let outcome = site.first_step(&user.username, door).await;
+        let is_sent = matches!(outcome, LoginOutcome::SecondFactor(_));
+        assert!(is_sent || matches!(outcome, LoginOutcome::TooMany { .. }), "{outcome:?}");
+        sent += usize::from(is_sent);
+    }
+    assert_eq!(sent, 30);
+    assert_eq!(site.sent().await.len(), 30);
+    let outcome = site.first_step("user39", Door { visitor: elsewhere, ..Door::default() }).await;
+    assert!(matches!(outcome, LoginOutcome::SecondFactor(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn m9_codes_are_sent_to_allowed_countries_only() {
+    let site = Site::with(|config| {
+        super::all_factors(config);
+        config.factors.phone_prefixes = vec!["+43".into(), "+49".into()];
+    });
+    for (name, number, is_allowed) in [
+        ("austria", "+4312345678", true),
+        ("germany", "+4912345678", true),
+        ("elsewhere", "+37112345678", false),
+        ("neighbour", "+4212345678", false),
+    ] {
+        let user = site.account(name, Role::User).await;
+        site.set_phone(&user, number).await;
+        let factor2 = Patch::Set(FactorName::SMS);
+        site.update(&user, UserUpdate { factor2, ..UserUpdate::default() }).await;
+        let outcome = site.first_step(name, Door::default()).await;
+        assert_eq!(matches!(outcome, LoginOutcome::SecondFactor(_)), is_allowed, "{outcome:?}");
+    }
+    assert_eq!(site.sent().await.len(), 2);
 }
 
 #[tokio::test]
