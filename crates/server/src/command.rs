@@ -57,8 +57,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Show(_)) => config::show(&configuration)?,
         Command::Config(ConfigCommand::Reference) => return config::reference(),
         Command::Doctor(options) => {
-            let work = doctor::run(&configuration, options);
-            return wait_for(Builder::new_current_thread(), work);
+            return by_operator(doctor::run(&configuration, options));
         }
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
         Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,

@@ -1,16 +1,13 @@
 //! The public URL: whether it leads to this database, with cookies that work.
 
+mod account;
 mod browser;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crossauth_axum::Crossauth;
-use crossauth_core::account::{AccountForm, Role};
 use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
-use crossauth_core::crypto::random_value;
-use crossauth_core::random::SystemRandom;
-use crossauth_core::secret::Password;
 use crossauth_settings::Settings;
 use http::header::{DATE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
@@ -19,10 +16,12 @@ use tokio::time::timeout;
 
 use super::clock::TOLERANCE;
 use super::finding::Findings;
+use crate::serve::StopSignals;
+use account::TemporaryAccount;
 use browser::Browser;
 
-/// Maximum time of all requests.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
+/// Maximum time of the login with its requests, which have limits of their own.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Logs a new account in through the public URL and deletes it, unless that is not wanted.
 pub(super) async fn check(
@@ -42,28 +41,48 @@ pub(super) async fn check(
         Ok(browser) => browser,
         Err(error) => return Ok(findings.problem(&format!("{base} cannot be used: {error}"))?),
     };
-    let checked = timeout(TIME_LIMIT, async {
-        if !reaches(site, &mut browser, findings).await? || no_login {
-            return Ok(());
-        }
-        let username = format!("doctor-{}", random_value(&SystemRandom, 9));
-        let password = format!("Aa1!{}", random_value(&SystemRandom, 18));
-        let form = AccountForm::new(&username, Password::new(&*password));
-        let user = match site.auth().accounts.create(form, Role::User).await {
-            Ok(user) => user,
-            Err(error) => {
-                let told = "no login was tried: no account can be created for it";
-                return Ok(findings.warning(&format!("{told}: {error}"))?);
-            }
-        };
-        let checked = log_in(site, &mut browser, (&username, &password), findings).await;
-        site.auth().accounts.delete(&user.id).await?;
-        checked
-    });
-    match checked.await {
-        Ok(checked) => checked,
-        Err(_) => Ok(findings.problem(&format!("{base} did not answer within a minute"))?),
+    account::delete_left_over(site.auth(), findings).await?;
+    if !reaches(site, &mut browser, findings).await? || no_login {
+        return Ok(());
     }
+    with_account(site, &mut browser, findings).await
+}
+
+/// Logs a temporary account in. It is deleted in any case, also if the site does not respond or the
+/// process is told to stop.
+async fn with_account(
+    site: &Crossauth,
+    browser: &mut Browser,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let mut signals = StopSignals::catch()?;
+    let account = TemporaryAccount::new(site.auth());
+    let checked = match account.create(site.auth()).await {
+        Ok(()) => tokio::select! {
+            checked = timeout(TIME_LIMIT, log_in(site, browser, &account, findings)) => {
+                checked.unwrap_or_else(|_| Ok(Outcome::Problem("the login took too long".to_owned())))
+            }
+            () = signals.next() => Ok(Outcome::Problem("the login was interrupted".to_owned())),
+        },
+        Err(error) => {
+            let told = "no login was tried: no account can be created for it";
+            Ok(Outcome::Warning(format!("{told}: {error}")))
+        }
+    };
+    account.delete(site.auth(), findings).await?;
+    match checked? {
+        Outcome::Fine(told) => findings.fine(&told)?,
+        Outcome::Warning(told) => findings.warning(&told)?,
+        Outcome::Problem(told) => findings.problem(&told)?,
+    }
+    Ok(())
+}
+
+/// What was found about the login.
+enum Outcome {
+    Fine(String),
+    Warning(String),
+    Problem(String),
 }
 
 /// Whether the URL leads to a Crossauth: requests a token for the login.
@@ -92,7 +111,26 @@ async fn reaches(
     token.clone_into(&mut browser.token);
     check_date(response.headers(), findings)?;
     findings.fine(&format!("{url} leads to a Crossauth"))?;
-    Ok(true)
+    has_secret(site, browser, findings)
+}
+
+/// Whether the server behind the URL has our secret: no other gets the password of the account.
+fn has_secret(
+    site: &Crossauth,
+    browser: &Browser,
+    findings: &mut Findings,
+) -> anyhow::Result<bool> {
+    let name = &site.config().csrf_cookie.name;
+    let Some(cookie) = browser.cookie(name) else {
+        let told = "arrives with a token of the login form: does the proxy remove it?";
+        findings.problem(&format!("no cookie {name:?} {told}"))?;
+        return Ok(false);
+    };
+    let is_ours = site.auth().csrf.from_cookie(&cookie, None).is_some();
+    if !is_ours {
+        findings.problem("the server behind the public URL has another secret")?;
+    }
+    Ok(is_ours)
 }
 
 /// Compares the clock of the server, or of its proxy, with that of this machine.
@@ -110,52 +148,56 @@ fn check_date(headers: &HeaderMap, findings: &mut Findings) -> anyhow::Result<()
     Ok(())
 }
 
-/// Logs in, asks who is logged in, and logs out.
+/// Logs in and asks who is logged in.
 async fn log_in(
     site: &Crossauth,
     browser: &mut Browser,
-    (username, password): (&str, &str),
+    account: &TemporaryAccount,
     findings: &mut Findings,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Outcome> {
     let (config, sessions) = (site.config(), &site.auth().sessions);
-    let form = json!({ "username": username, "password": password });
+    let problem = |told: String| Ok(Outcome::Problem(told));
+    let form = json!({ "username": account.username, "password": account.password });
     let response = match browser.post(&format!("{}api/login", config.prefix), &form).await {
         Ok(response) => response,
-        Err(error) => return Ok(findings.problem(&format!("the login failed: {error}"))?),
+        Err(error) => return problem(format!("the login failed: {error}")),
     };
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND => {
-            return Ok(findings.warning("no login was tried: api/login is not served")?);
+            let told = "no login was tried: api/login is not served";
+            return Ok(Outcome::Warning(told.to_owned()));
         }
         StatusCode::UNAUTHORIZED => {
-            return Ok(findings.problem(
-                "the server behind the public URL does not know an account that was just created: \
-                 it has another database",
-            )?);
+            let told = "the server behind the public URL does not know an account that was just \
+                        created: it has another database";
+            return problem(told.to_owned());
         }
-        status => return Ok(findings.problem(&format!("the login failed with {status}"))?),
+        status => return problem(format!("the login failed with {status}")),
     }
     check_cookie(site, response.headers(), findings)?;
     let name = &config.session_cookie.name;
     let Some(cookie) = browser.cookie(name) else {
-        return Ok(findings.problem(&format!("the login set no cookie {name:?}"))?);
+        return problem(format!("the login set no cookie {name:?}"));
     };
     let Ok(id) = sessions.read_id(&cookie) else {
-        return Ok(findings.problem("the server behind the public URL has another secret")?);
+        return problem("the session cookie of the login is not signed with our secret".to_owned());
     };
     let path = format!("{}api/userforsessionkey", config.prefix);
-    let response = browser.get(&path).await.map_err(anyhow::Error::from_boxed)?;
+    let told = "the session of a login is not known at the next request";
+    let response = match browser.get(&path).await {
+        Ok(response) => response,
+        Err(error) => return problem(format!("{told}: {error}")),
+    };
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-    if body["user"]["username"] != username {
-        let told = "the session of a login is not known at the next request";
-        return Ok(findings.problem(&format!("{told} ({})", response.status()))?);
+    if body["user"]["username"] != account.username {
+        return problem(format!("{told} ({})", response.status()));
     }
     let session = sessions.find(id).await?;
     let listed = sessions.list(&session).await?;
     let address = listed.iter().find(|it| it.current).and_then(|it| it.address);
     let from = address.map_or("an unknown address".to_owned(), |it: IpAddr| it.to_string());
-    Ok(findings.fine(&format!("a login through it works; the server saw it come from {from}"))?)
+    Ok(Outcome::Fine(format!("a login through it works; the server saw it come from {from}")))
 }
 
 /// Checks the attributes of the session cookie as they arrive, which a proxy may have changed.

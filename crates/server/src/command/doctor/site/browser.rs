@@ -1,12 +1,17 @@
 //! A client that keeps cookies, as a browser does.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crossauth_mail::{HttpClient, Unreachable};
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE, USER_AGENT};
 use http::{HeaderName, Method, Request, Response};
 use hyper::body::Bytes;
 use serde_json::Value;
+use tokio::time::timeout;
+
+/// Maximum time of a request with its response.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A client of one site.
 pub(super) struct Browser {
@@ -63,7 +68,8 @@ impl Browser {
                 .header(ORIGIN, &self.origin)
                 .header(&self.csrf_header, &self.token);
         }
-        let response = self.client.send(request.body(body)?).await?;
+        let response = timeout(TIME_LIMIT, self.client.send(request.body(body)?)).await;
+        let response = response.map_err(|_| "no response within 10 seconds")??;
         for cookie in response.headers().get_all(SET_COOKIE) {
             let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
             if let Some((name, value)) = pair.split_once('=') {
