@@ -1,11 +1,14 @@
 //! Options of requests.
 
 use crossauth_core::api_key::ApiKeyConfig;
+use http::{HeaderMap, Uri};
 use ipnet::IpNet;
 
+use super::Crossauth;
 use super::builder::Builder;
 use super::config::{CrossSite, RequestConfig};
 use crate::body::BodyLimits;
+use crate::origin::is_allowed_host;
 
 impl Builder {
     /// Accepted proxies, hosts and origins of requests.
@@ -43,5 +46,16 @@ impl Builder {
     pub fn body_limits(mut self, limits: BodyLimits) -> Self {
         self.body_limits = limits;
         self
+    }
+}
+
+impl Crossauth {
+    /// Whether a request names a host under which browsers may reach us: that of the base URL or of
+    /// [`allowed_hosts`](Builder::allowed_hosts), a loopback name, an IP address, a name without a
+    /// dot, or none. Handlers that show something without a login check it, since a page of another
+    /// site can read them under a name that resolves to our address (DNS rebinding).
+    pub fn is_allowed_host(&self, headers: &HeaderMap, uri: &Uri) -> bool {
+        let config = self.config();
+        is_allowed_host(headers, uri, &config.base_url, &config.requests.allowed_hosts)
     }
 }

@@ -7,7 +7,6 @@ use crossauth_core::outbox::PreviewedMessage;
 use serde::Serialize;
 
 use super::HandlerResult;
-use crate::origin::is_allowed_host;
 use crate::page::{Page, Template, template};
 use crate::request::RequestInfo;
 use crate::response;
@@ -72,9 +71,7 @@ fn page(info: &RequestInfo, request: &Request) -> HandlerResult {
     let Some(preview) = info.crossauth.auth().outbox.preview() else {
         return Err(page_not_found());
     };
-    let config = info.crossauth.config();
-    let allowed = &config.requests.allowed_hosts;
-    if !is_allowed_host(request.headers(), &info.uri, &config.base_url, allowed) {
+    if !info.crossauth.is_allowed_host(request.headers(), &info.uri) {
         tracing::warn!("dev/outbox is not shown under this host name: see allowed_hosts");
         return Err(page_not_found());
     }

@@ -90,6 +90,14 @@ async fn respond(request: &Request<Incoming>, report: &Report) -> Response<Body>
     if is_of_a_page(request.headers()) {
         return refusal(StatusCode::FORBIDDEN);
     }
+    // A page under a name that resolves to this address is of the same origin for the browser (DNS
+    // rebinding), which then sends neither of the headers above over plain http.
+    if !report.crossauth.is_allowed_host(request.headers(), request.uri()) {
+        tracing::info!("metrics are not served under this host name: see allowed_hosts");
+        let mut response = refusal(StatusCode::FORBIDDEN);
+        *response.body_mut() = Body::from("this host name is not in the setting allowed_hosts\n");
+        return response;
+    }
     let mut response = Response::new(Body::from(report.text().await));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(exposition::CONTENT_TYPE));

@@ -27,7 +27,8 @@ pub(crate) fn address(server: &Server) -> SocketAddr {
 fn exchange(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
-    write!(stream, "{request}\r\nHost: localhost\r\n\r\n").unwrap();
+    let host = if request.contains("Host: ") { "" } else { "Host: localhost\r\n" };
+    write!(stream, "{request}\r\n{host}\r\n").unwrap();
     read_to_end(&mut stream)
 }
 
@@ -100,6 +101,35 @@ fn pages_of_browsers_and_other_requests_get_no_metrics() {
         assert_eq!(status(&response), expected, "{request}");
         let has_body = response.contains("crossauth_");
         assert_eq!(has_body, expected == 200 && !request.starts_with("HEAD"), "{response}");
+    }
+}
+
+#[test]
+fn metrics_are_refused_under_the_host_name_of_an_attacker() {
+    let server = start(
+        &[
+            &ANY_PORT[..],
+            &["--set", "base_url=https://id.example.com", "--set", "allowed_hosts=node1.internal"],
+        ]
+        .concat(),
+    );
+    let address = address(&server);
+    for (host, expected) in [
+        ("127.0.0.1:9464", 200),
+        ("10.0.0.7:9464", 200),
+        ("[2001:db8::7]:9464", 200),
+        ("localhost:9464", 200),
+        ("crossauth:9464", 200),
+        ("node1.internal:9464", 200),
+        ("id.example.com", 200),
+        ("evil.example:9464", 403),
+        ("127.0.0.1.evil.example:9464", 403),
+        ("node1.internal.evil.example", 403),
+    ] {
+        let response = exchange(address, &format!("GET /metrics HTTP/1.1\r\nHost: {host}"));
+        assert_eq!(status(&response), expected, "{host}");
+        assert_eq!(response.contains("crossauth_"), expected == 200, "{response}");
+        assert_eq!(response.contains("allowed_hosts"), expected == 403, "{response}");
     }
 }
 

@@ -17,7 +17,8 @@ pub struct Metrics {
 section! { Metrics {
     /// Serve `GET /metrics` in the text format of Prometheus on this address, apart from the site.
     /// Nothing protects the address: use one of this machine, or of a network for monitoring only.
-    /// If not set, there are no metrics.
+    /// Prometheus may reach it under the host names of the site; see `allowed_hosts`. If not set,
+    /// there are no metrics.
     "metrics.listen": Optional<Listen> => listen;
 } }
 

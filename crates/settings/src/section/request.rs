@@ -13,8 +13,8 @@ words! { ForwardedHeader, "`x-forwarded-for` or `forwarded`" {
 flag! { CrossSite, CrossSite::DangerAllowed, CrossSite::Refused }
 
 section! { RequestConfig {
-    /// Host names, besides that of `base_url`, under which browsers reach the site. Loopback names,
-    /// IP addresses and names without a dot are always allowed.
+    /// Host names, besides that of `base_url`, under which browsers reach the site, and Prometheus the
+    /// metrics. Loopback names, IP addresses and names without a dot are always allowed.
     "allowed_hosts": Hosts => allowed_hosts;
     /// Danger: allows unsafe cross-site requests with our cookies to the application's routes. Each
     /// of its handlers must then check the origin of a request.
