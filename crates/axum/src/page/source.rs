@@ -13,9 +13,10 @@ use minijinja::{Error, ErrorKind, TemplateSource};
 use super::{PageEntry, PageError, Template, template};
 
 /// Templates that pages extend or import.
-const FRAME: [Template; 5] = [
+const FRAME: [Template; 6] = [
     template!("base.html"),
     template!("components.html"),
+    template!("parts.html"),
     template!("states.html"),
     template!("admin/base.html"),
     template!("admin/components.html"),

@@ -201,7 +201,7 @@ pub(crate) async fn delete(info: RequestInfo, request: Request) -> HandlerResult
     let deleted = info.crossauth.auth().api_keys.delete(Some(&user.id), &id).await?;
     deleted.ok_or_else(no_such_key)?;
     Ok(match info.surface {
-        Surface::Page => response::redirect(&info, &info.crossauth.path("apikeys")),
+        Surface::Page => response::redirect(&info, &info.crossauth.path("apikeys?done=deleted")),
         Surface::Api => response::json_done(&info),
     })
 }

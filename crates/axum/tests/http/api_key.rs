@@ -156,8 +156,32 @@ async fn pages_create_show_and_delete_a_key() {
         bob.get_json("/api/apikeys").await.json()["apiKeys"][0]["id"].as_str().unwrap().to_owned();
     bob.get(&format!("/deleteapikey/{id}")).await.assert_page(200, "cannot be undone");
     let deleted = bob.submit(&format!("/deleteapikey/{id}"), &[]).await;
-    assert_eq!((deleted.status.as_u16(), deleted.location()), (302, Some("/apikeys")));
+    assert_eq!((deleted.status.as_u16(), deleted.location()), (302, Some("/apikeys?done=deleted")));
+    bob.get("/apikeys?done=deleted").await.assert_page(200, "The key was deleted");
     bob.get(&format!("/deleteapikey/{id}")).await.assert_page(404, "no such key");
+}
+
+#[tokio::test]
+async fn account_page_leads_to_the_keys_where_there_are_keys() {
+    let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
+    let with_keys = Site::with(|site| site.api_keys(keys));
+    let page = with_keys.logged_in("bob").await.get("/").await;
+    page.assert_page(200, "href=\"/apikeys\"");
+    let page = Site::new().logged_in("bob").await.get("/").await;
+    assert!(!page.text().contains("apikeys"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn page_says_which_scope_or_lifetime_is_refused() {
+    let site = Site::with_keys();
+    let mut bob = site.logged_in("bob").await;
+    for (field, value, message) in [
+        ("scope", "admin", "\"admin\" is not available"),
+        ("expires_in", "31536000", "Lifetime must be at most 90 days"),
+    ] {
+        let page = bob.submit("/createapikey", &[("name", "x"), (field, value)]).await;
+        page.assert_page(400, message);
+    }
 }
 
 #[tokio::test]

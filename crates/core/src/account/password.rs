@@ -96,6 +96,12 @@ impl Accounts {
         Ok(ResetMail::Sent)
     }
 
+    /// Whether a link to choose a password can be sent to this account: links are sent here, and it has
+    /// an address, a password, and a state that allows it.
+    pub fn can_send_reset(&self, user: &User) -> bool {
+        user.state.after(StateEvent::PasswordReset).is_some() && self.reset_address(user).is_ok()
+    }
+
     /// The address to which a link is mailed; an error if the account can have none.
     pub(super) fn reset_address(&self, user: &User) -> Result<String, AccountError> {
         if !self.reset_links.is_enabled || !user.factor1.is_password() {

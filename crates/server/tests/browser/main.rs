@@ -4,6 +4,7 @@
 mod accessibility;
 mod account;
 mod admin;
+mod api_key;
 mod attack;
 mod audit;
 mod guide;

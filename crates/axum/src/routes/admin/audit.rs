@@ -276,7 +276,10 @@ impl From<&AuditEntry> for EventEntry {
         let id = || id.map(|id| format!("user {id}"));
         let named = || name.map(|name| format!("{} {name}", entry.actor.kind()));
         let actor = entry.origin.get("username").or_else(named).or_else(id);
-        let account = entry.about.get("username");
+        // Of an act on the own account, the name may be recorded once.
+        let is_self = entry.userid.is_some() && entry.actor.user() == entry.userid.as_ref();
+        let own = || entry.origin.get("username").filter(|_| is_self);
+        let account = entry.about.get("username").or_else(own);
         let time = entry.created.to_rfc3339().unwrap_or_default();
         Self {
             time: time.trim_end_matches('Z').replace('T', " "),
@@ -292,11 +295,16 @@ impl From<&AuditEntry> for EventEntry {
     }
 }
 
-/// Details as `name: value, …`.
+/// Details as `name: value, …`, without those that are empty.
 fn in_words(detail: &Map<String, Value>) -> String {
-    let words = detail.iter().map(|(name, value)| match value.as_str() {
-        Some(text) => format!("{name}: {text}"),
-        None => format!("{name}: {value}"),
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let words = detail.iter().filter_map(|(name, value)| {
+        let value = match value {
+            Value::Null => return None,
+            Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => text(value),
+        };
+        (!value.is_empty()).then(|| format!("{name}: {value}"))
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -359,6 +367,13 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_are_shown_in_words_without_empty_ones() {
+        let detail = serde_json::json!({"key": "k1", "scope": [], "fields": ["a", "b"], "last": null,
+            "admin": true});
+        assert_eq!(in_words(detail.as_object().unwrap()), "admin: true, fields: a b, key: k1");
+    }
 
     #[test]
     fn days_and_times_are_parsed() {

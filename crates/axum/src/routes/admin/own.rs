@@ -13,13 +13,43 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::form::Echo;
 use crate::request::RequestInfo;
+use crate::routes::profile;
+
+/// Whether an account is that of the administrator who makes the request, and a second factor protects
+/// its credentials.
+pub(super) fn is_protected(info: &RequestInfo, user: &User) -> bool {
+    let is_self = info.user().is_some_and(|own| own.id == user.id);
+    is_self && matches!(info.crossauth.auth().factors.demand(user), Demand::Factor(_))
+}
+
+/// The pages for users on which administrators change the credentials of their own account if it is
+/// [protected](is_protected); none for other accounts.
+pub(super) fn pages(info: &RequestInfo, user: &User) -> Vec<&'static str> {
+    if !is_protected(info, user) {
+        return Vec::new();
+    }
+    let is_any_editable = profile::editable_fields(info).next().is_some();
+    let is_useful = |page: &&str| *page != "updateuser" || is_any_editable;
+    let served = |page: &&str| info.crossauth.serves(page);
+    let pages = ["updateuser", "changepassword", "changefactor2"];
+    pages.into_iter().filter(served).filter(is_useful).collect()
+}
+
+/// Whether administration refuses to change this field of an account.
+pub(super) fn protects_field(info: &RequestInfo, user: &User, field: &str) -> bool {
+    let bound = info.crossauth.auth().factors.bound_field(user);
+    is_protected(info, user) && (field == "email" || bound == Some(field))
+}
+
+/// Whether administration refuses to put an account into this state.
+pub(super) fn protects_state(info: &RequestInfo, user: &User, state: &UserState) -> bool {
+    is_protected(info, user) && resets_factor(user, state)
+}
 
 /// Refuses a change of the credentials of the administrator who makes the request, if a second
 /// factor protects them. `endpoint` is that for users which changes them.
 pub(super) fn refuse(info: &RequestInfo, user: &User, endpoint: &str) -> Result<(), Failure> {
-    let is_self = info.user().is_some_and(|own| own.id == user.id);
-    let demand = info.crossauth.auth().factors.demand(user);
-    if !is_self || !matches!(demand, Demand::Factor(_)) {
+    if !is_protected(info, user) {
         return Ok(());
     }
     let path = info.crossauth.path(endpoint);
@@ -31,7 +61,9 @@ pub(super) fn refuse(info: &RequestInfo, user: &User, endpoint: &str) -> Result<
 pub(super) fn check_form(info: &RequestInfo, user: &User, echo: &Echo) -> Result<(), Failure> {
     let fields = echo.user_fields();
     let state = echo.text("state").or_else(|| fields.get("state")?.as_str());
-    if changes_factor(user, &fields) || state.is_some_and(|state| resets_factor(user, state)) {
+    if changes_factor(user, &fields)
+        || state.is_some_and(|state| resets_factor(user, &state.into()))
+    {
         return refuse(info, user, "changefactor2");
     }
     let bound = info.crossauth.auth().factors.bound_field(user);
@@ -53,10 +85,9 @@ fn changes_factor(user: &User, fields: &Map<String, Value>) -> bool {
     fields.get("factor2").is_some_and(|name| new(name) != user.factor2)
 }
 
-fn resets_factor(user: &User, state: &str) -> bool {
-    let state = UserState::from(state);
+fn resets_factor(user: &User, state: &UserState) -> bool {
     let resets = [UserState::Factor2ResetNeeded, UserState::PasswordAndFactor2ResetNeeded];
-    state != user.state && resets.contains(&state)
+    *state != user.state && resets.contains(state)
 }
 
 /// Whether a new username is a new address: without another one, mail goes to the username.

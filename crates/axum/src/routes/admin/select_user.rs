@@ -1,10 +1,12 @@
 //! `selectuser`, `api/selectuser`: the list of users, with search, filters and pages.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Request;
 use crossauth_core::account::Role;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::storage::{UserPage, UserPosition, UserQuery};
-use crossauth_core::user::{User, UserState};
+use crossauth_core::user::{FactorName, User, UserState};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -27,6 +29,8 @@ const MAX_TAKE: u32 = 100;
 pub(crate) struct SelectUserPage {
     url_prefix: String,
     users: Vec<AdminUser>,
+    /// The names of second factors for people.
+    factor_names: BTreeMap<String, String>,
     search: String,
     state: String,
     /// `admin`, `user`, or empty for both.
@@ -100,6 +104,7 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
         last_path: have_next.then(|| path(Position::Last)),
         url_prefix: url_prefix(&info),
         users,
+        factor_names: factor_names(&info),
         role: wanted.role_name(),
         states: UserState::KNOWN.to_vec(),
         skip: if let Position::Skip(skip) = wanted.position { skip } else { 0 },
@@ -111,6 +116,13 @@ pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
         next: next_path.clone(),
     };
     Ok(response::page(&info, &page))
+}
+
+/// The second factors that are offered: their names for people.
+fn factor_names(info: &RequestInfo) -> BTreeMap<String, String> {
+    let offered = info.crossauth.auth().factors.offered().into_iter();
+    let real = offered.filter(|factor| factor.name != FactorName::NONE);
+    real.map(|factor| (factor.name, factor.friendly_name)).collect()
 }
 
 impl Wanted {
@@ -216,6 +228,7 @@ impl Page for SelectUserPage {
         Self {
             url_prefix: "/auth/admin/".into(),
             users: vec![AdminUser(User { admin: false, ..sample_user() })],
+            factor_names: BTreeMap::from([("totp".into(), "Authenticator app".into())]),
             search: "ad".into(),
             state: "active".into(),
             role: "user",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::field::{described, is_editable};
-use super::{Act, find, refused, url_prefix};
+use super::{Act, find, own, refused, url_prefix};
 use crate::body::deserialize_flag;
 use crate::failure::Failure;
 use crate::form::{Echo, Form};
@@ -56,6 +56,8 @@ pub(crate) struct UpdateUserPage {
     fields: Vec<Field>,
     allowed_factor2: Vec<Offered>,
     factor2: String,
+    /// The pages on which administrators change their own credentials, which are not on this one.
+    own_pages: Vec<&'static str>,
     #[serde(rename = "enableOAuthClientManagement")]
     enable_oauth_client_management: bool,
     /// Present once the user has been updated.
@@ -244,20 +246,25 @@ impl UpdateUserPage {
             }
         }
         let value = |name: &str| entered.get(name).or_else(|| values.get(name));
+        described.retain(|field| !own::protects_field(info, &user, &field.name));
         let fields = described.iter().map(|field| Field::new(field, value(&field.name)));
         let entered_text = |name: &str| echo.and_then(|echo| echo.owned(name));
         let factor2 = user.factor2.as_ref().map_or(FactorName::NONE, FactorName::as_str);
         let admin = role(&mut entered.clone()).ok().flatten();
         let admin = admin.map_or(user.admin, |role| role == Role::Administrator);
+        let mut states = auth.accounts.selectable_states(&user);
+        states.retain(|state| !own::protects_state(info, &user, state));
+        let has_choice = auth.factors.any() && !own::is_protected(info, &user);
         Self {
             url_prefix: url_prefix(info),
             username: entered_text("username").unwrap_or_else(|| user.username.clone()),
             admin,
             state: entered_text("state").unwrap_or_else(|| user.state.as_str().to_owned()),
-            states: auth.accounts.selectable_states(&user),
+            states,
             fields: fields.collect(),
-            allowed_factor2: if auth.factors.any() { auth.factors.offered() } else { Vec::new() },
+            allowed_factor2: if has_choice { auth.factors.offered() } else { Vec::new() },
             factor2: entered_text("user_factor2").unwrap_or_else(|| factor2.to_owned()),
+            own_pages: own::pages(info, &user),
             enable_oauth_client_management: false,
             user: AdminUser(user),
             message: None,
@@ -280,6 +287,7 @@ impl Page for UpdateUserPage {
             fields: vec![Field::new(&SignupField::new("email"), Some(&"ada@example.com".into()))],
             allowed_factor2: Offered::samples(),
             factor2: "totp".into(),
+            own_pages: Vec::new(),
             enable_oauth_client_management: false,
             message: None,
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::audit::{self, EventEntry};
-use super::{Done, api_key, find, no_such_user, url_prefix};
+use super::{Done, api_key, find, no_such_user, own, url_prefix};
 use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, sample_user, template};
 use crate::request::{RequestInfo, Surface};
@@ -31,10 +31,12 @@ pub(crate) struct UserPage {
     user: AdminUser,
     /// Whether it is the account of the administrator.
     is_self: bool,
+    /// The pages on which administrators change their own credentials, which administration refuses.
+    own_pages: Vec<&'static str>,
     member_since: Option<String>,
     facts: Vec<Fact>,
     has_password: bool,
-    /// Whether a link to choose a password can be sent.
+    /// Whether a link to choose a password can be sent to this account.
     password_reset_enabled: bool,
     /// The name of the second factor for users.
     factor2_name: Option<String>,
@@ -139,10 +141,11 @@ impl UserPage {
         Self {
             url_prefix: url_prefix(info),
             is_self: info.user().is_some_and(|own| own.id == user.id),
+            own_pages: own::pages(info, &user),
             member_since: user.created.and_then(day),
             facts: facts(info, &user),
             has_password: false,
-            password_reset_enabled: auth.password_reset.is_enabled(),
+            password_reset_enabled: auth.accounts.can_send_reset(&user),
             factor2_name,
             recovery_codes_left: 0,
             can_disable: auth.accounts.selectable_states(&user).contains(&UserState::Disabled),
@@ -165,6 +168,7 @@ impl Page for UserPage {
             url_prefix: "/auth/admin/".into(),
             user: AdminUser(sample_user()),
             is_self: false,
+            own_pages: Vec::new(),
             member_since: Some("1 March 2026".into()),
             facts: vec![Fact { label: "Team".into(), value: "Red".into() }],
             has_password: true,

@@ -100,7 +100,11 @@ impl ApiKeysPage {
     pub(super) fn new(info: &RequestInfo, keys: Vec<ApiKey>, token: Option<String>) -> Self {
         Self {
             api_keys: keys.into_iter().map(ApiKeyEntry::from).collect(),
-            message: token.is_some().then_some("The key was created"),
+            message: if token.is_some() {
+                Some("The key was created")
+            } else {
+                info.query("done").filter(|done| done == "deleted").map(|_| "The key was deleted")
+            },
             token,
             scheme: info.crossauth.auth().api_keys.config().scheme.clone(),
         }

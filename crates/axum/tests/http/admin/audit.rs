@@ -44,6 +44,21 @@ async fn listed(browser: &mut Browser, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn page_names_the_account_of_an_act_of_its_own_user() {
+    let (site, mut ada, bob) = site().await;
+    let caller = Caller {
+        actor: Actor::User { id: bob.id.clone() },
+        username: Some("bob".into()),
+        ..Caller::default()
+    };
+    let audit = &site.crossauth.auth().audit;
+    audit.record(audit.event_of(Act::from("shop.paid"), caller).on(&bob.id)).await.unwrap();
+    let page = ada.get("/admin/audit?act=shop.paid").await;
+    page.assert_page(200, "data-label=\"Account\"");
+    assert!(!page.text().contains(&format!("user {}", bob.id)), "{}", page.body);
+}
+
+#[tokio::test]
 async fn events_are_listed_with_everything_that_is_known() {
     let (site, mut ada, bob) = site().await;
     record(&site, "shop.paid", &bob).await;

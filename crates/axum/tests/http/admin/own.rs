@@ -54,6 +54,41 @@ async fn credentials_of_the_own_account_are_not_changed_without_its_factor() {
 }
 
 #[tokio::test]
+async fn pages_of_the_own_account_lead_to_what_is_not_refused_there() {
+    let site = Site::administered();
+    site.account("ada", Role::Administrator).await;
+    let mut ada = site.enrolled_browser("ada").await.browser;
+    let (own, _) = site.found("ada").await.unwrap();
+    let page = ada.get(&of("user", &own)).await;
+    let back = format!("%2Fadmin%2Fuser%2F{}", own.id);
+    for link in ["changepassword", "changefactor2"] {
+        page.assert_page(200, &format!("href=\"/{link}?next={}\"", back.replace("%2F", "/")));
+    }
+    for refused in ["changepassword", "resetfactor2"] {
+        assert!(!page.text().contains(&of(refused, &own)), "{refused}: {}", page.body);
+    }
+    let form = ada.get(&of("updateuser", &own)).await;
+    form.assert_page(200, "This is your own account");
+    for refused in ["user_email", "user_factor2", "factor2resetneeded"] {
+        assert!(!form.text().contains(refused), "{refused}: {}", form.body);
+    }
+    let saved = ada.submit(&of("updateuser", &own), &[("state", "active")]).await;
+    saved.assert_page(200, "User updated");
+    // The accounts of others, and the own one without a second factor.
+    site.enrolled_browser("eve").await;
+    let (eve, _) = site.found("eve").await.unwrap();
+    ada.get(&of("user", &eve)).await.assert_page(200, &of("resetfactor2", &eve));
+    let form = ada.get(&of("updateuser", &eve)).await;
+    for offered in ["user_email", "user_factor2", "factor2resetneeded"] {
+        form.assert_page(200, offered);
+    }
+    form.assert_page(200, "value=\"false\" selected");
+    let mut root = site.administrator("root").await;
+    let (own, _) = site.found("root").await.unwrap();
+    root.get(&of("user", &own)).await.assert_page(200, &of("changepassword", &own));
+}
+
+#[tokio::test]
 async fn value_on_which_the_own_factor_depends_is_not_changed_without_it() {
     let site = Site::administered();
     let ada = site.account("ada", Role::Administrator).await;

@@ -33,7 +33,7 @@ async fn page_and_json_of_a_user_have_everything_about_the_account() {
     let (site, mut ada, bob) = site().await;
     let mut browser = site.logged_in("bob").await;
     let page = ada.get(&of("user", &bob)).await;
-    for text in ["bob@x.org", "Active", "Member since", "Log out", "Reset the second step"] {
+    for text in ["bob@x.org", "Active", "Member since", "Log out", "Set a new password"] {
         page.assert_page(200, text);
     }
     let json = ada.get_json(&of("api/user", &bob)).await.json();
@@ -181,6 +181,10 @@ async fn link_to_choose_a_password_is_sent() {
     assert_eq!(sent.location(), Some(&*format!("{}?done=reset", of("user", &bob))));
     let carol = site.account("carol", Role::User).await;
     assert_eq!(ada.post(&of("api/sendreset", &carol), json!({})).await.status, 400);
+    let form = |user| format!("action=\"{}\"", of("sendreset", user));
+    ada.get(&of("user", &bob)).await.assert_page(200, &form(&bob));
+    let page = ada.get(&of("user", &carol)).await;
+    assert!(!page.text().contains(&form(&carol)), "no address: {}", page.body);
 }
 
 #[tokio::test]
@@ -189,6 +193,8 @@ async fn second_factor_is_reset_after_a_confirmation() {
     let mut eve = site.enrolled_browser("eve").await;
     let (user, _) = site.found("eve").await.unwrap();
     let path = of("resetfactor2", &user);
+    ada.get(&of("user", &user)).await.assert_page(200, "Reset the second step");
+    ada.get("/admin/selectuser?search=eve").await.assert_page(200, "Authenticator app");
     ada.get(&path).await.assert_page(200, "This cannot be undone");
     assert_eq!(ada.post(&of("api/resetfactor2", &user), json!({})).await.status, 200);
     assert_eq!(eve.browser.whoami().await, None);
