@@ -128,6 +128,16 @@ impl Fields {
         }
     }
 
+    /// The texts of a field that may be repeated, as checkboxes of one name are.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        match self.0.get(name) {
+            Some(FieldValue::Many(texts)) => texts.iter().map(String::as_str).collect(),
+            Some(FieldValue::Text(_) | FieldValue::Json(_)) | None => {
+                self.text(name).into_iter().collect()
+            }
+        }
+    }
+
     /// The CSRF token, if there is exactly one.
     pub(crate) fn csrf_token(&self) -> Option<&str> {
         self.text("csrfToken").or_else(|| self.text("csrf_token"))

@@ -107,6 +107,11 @@ impl Echo {
         self.0.text(name)
     }
 
+    /// The texts of a field that may be repeated.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        self.0.texts(name)
+    }
+
     /// The text of a field for a template.
     pub(crate) fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)

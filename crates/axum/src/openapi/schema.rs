@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::next::NextPath;
+use crate::routes::api_key::Scopes;
 use crate::visible_user::{AdminUser, VisibleUser};
 
 /// The id of a user: a number or text, depending on the storage.
@@ -38,6 +39,14 @@ schema!(Id, "UserId", _generator => json_schema!({ "type": ["integer", "string"]
 schema!(NextPath, "NextPath", _generator => json_schema!({
     "type": "string",
     "description": "A path of this site. Other values are ignored.",
+}));
+
+schema!(Scopes, "Scopes", _generator => json_schema!({
+    "anyOf": [
+        { "type": "array", "items": { "type": "string" } },
+        { "type": ["string", "null"] },
+    ],
+    "description": "A list, or one text with spaces between the scopes",
 }));
 
 schema!(VisibleUser<'_>, "User", generator => user(generator));

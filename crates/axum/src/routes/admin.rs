@@ -6,6 +6,7 @@
 pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod change_password;
+pub(crate) mod create_api_key;
 pub(crate) mod create_user;
 pub(crate) mod delete_user;
 pub(crate) mod device;
@@ -188,6 +189,7 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
         session::operations(),
         device::operations(),
         api_key::operations(),
+        create_api_key::operations(),
         delete_user::operations(),
         audit::operations(),
     ];

@@ -2,6 +2,7 @@
 //! user.
 
 mod page;
+mod scope;
 
 use std::time::Duration;
 
@@ -22,7 +23,10 @@ use crate::form::{Form, Submitted};
 use crate::request::{RequestInfo, Surface};
 use crate::response;
 
-pub(crate) use page::{ApiKeyEntry, ApiKeysPage, CreateApiKeyPage, DeleteApiKeyPage};
+pub(crate) use page::{
+    ApiKeyEntry, ApiKeysPage, CreateApiKeyPage, DeleteApiKeyPage, Lifetime, ScopeChoice,
+};
+pub(crate) use scope::Scopes;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -36,7 +40,7 @@ pub(crate) struct CreateApiKeyForm {
     expires_in: Option<u64>,
     /// What it may be used for: a list, or one text with spaces between the scopes.
     #[serde(default)]
-    scope: Vec<String>,
+    scope: Scopes,
     /// Where the login is not fresh.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     password: Option<Password>,
@@ -75,16 +79,16 @@ pub(crate) struct ApiKeyBody {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ApiKeysBody {
-    api_keys: Vec<ApiKeyBody>,
+    pub(super) api_keys: Vec<ApiKeyBody>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedBody {
-    api_key: ApiKeyBody,
+    pub(super) api_key: ApiKeyBody,
     /// The secret, which is never shown again.
-    token: String,
+    pub(super) token: String,
 }
 
 /// `GET apikeys`, `GET api/apikeys`
@@ -135,11 +139,10 @@ async fn create_key(
 ) -> Result<IssuedApiKey, Failure> {
     let session = info.session().ok_or_else(Failure::login_needed)?;
     let password = form.password.filter(|password| !password.expose().is_empty());
-    let scope = form.scope.iter().flat_map(|scope| scope.split_ascii_whitespace());
     let request = ApiKeyRequest {
         name: form.name,
         lifetime: form.expires_in.map(Duration::from_secs),
-        scope: scope.map(str::to_owned).collect(),
+        scope: form.scope.into_vec(),
         assurance: Assurance { factor, password },
     };
     let created = info.crossauth.auth().api_keys.create_own(session, request).await;
@@ -158,7 +161,7 @@ async fn create_key(
 }
 
 /// The failure for a key that was not created.
-fn failure(error: ApiKeyError) -> Failure {
+pub(super) fn failure(error: ApiKeyError) -> Failure {
     let form = || Failure::new(ErrorCode::FormEntry);
     match error {
         ApiKeyError::InvalidName => form().field(
@@ -167,7 +170,7 @@ fn failure(error: ApiKeyError) -> Failure {
         ),
         ApiKeyError::NameTaken => Failure::new(ErrorCode::KeyExists)
             .status(StatusCode::BAD_REQUEST)
-            .field("name", "Name is that of another of your keys".to_owned()),
+            .field("name", "Name is that of another key".to_owned()),
         ApiKeyError::InvalidScope(scope) => Failure::new(ErrorCode::InvalidScope)
             .status(StatusCode::BAD_REQUEST)
             .field("scope", format!("Scope {scope:?} is not available")),
@@ -176,7 +179,7 @@ fn failure(error: ApiKeyError) -> Failure {
             form().field("expires_in", format!("Lifetime must be at most {days} days, and not 0"))
         }
         ApiKeyError::TooMany { max } => Failure::new(ErrorCode::Forbidden)
-            .message(format!("You have {max} keys, which is the limit. Delete one first")),
+            .message(format!("There are {max} keys, which is the limit. Delete one first")),
         ApiKeyError::Data(_) => Failure::new(ErrorCode::DataFormat),
         ApiKeyError::NoSuchUser => Failure::new(ErrorCode::Unauthorized),
         ApiKeyError::State(refusal) => refusal.into(),

@@ -3,6 +3,7 @@
 mod access;
 mod api_key;
 mod audit;
+mod create_api_key;
 mod create_user;
 mod credential;
 mod deleted;

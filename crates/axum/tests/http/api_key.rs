@@ -161,6 +161,39 @@ async fn pages_create_show_and_delete_a_key() {
     bob.get(&format!("/deleteapikey/{id}")).await.assert_page(404, "no such key");
 }
 
+/// As in OAuth (RFC 6749 section 3.3), and as a list; each scope counts once.
+#[tokio::test]
+async fn scope_is_a_list_or_one_text() {
+    let site = Site::with_keys();
+    let mut bob = site.logged_in("bob").await;
+    for (number, (scope, expected)) in [
+        (json!("read write"), json!(["read", "write"])),
+        (json!(" write  read write "), json!(["write", "read"])),
+        (json!(["read", "read", "write read"]), json!(["read", "write"])),
+        (json!(""), json!([])),
+        (json!(null), json!([])),
+        (json!([]), json!([])),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({ "name": format!("key {number}"), "scope": scope });
+        let made = bob.post("/api/createapikey", body).await;
+        assert_eq!(made.status, 200, "{scope}: {}", made.body);
+        assert_eq!(made.json()["apiKey"]["scope"], expected, "{scope}");
+    }
+    for scope in [json!(7), json!(true), json!([7]), json!({ "read": true })] {
+        let refused = bob.post("/api/createapikey", json!({ "name": "x", "scope": scope })).await;
+        refused.assert_failure(400, "BadRequest");
+        assert!(refused.body.contains("Scope has the wrong type"), "{}", refused.body);
+    }
+    let made = bob.submit("/createapikey", &[("name", "page"), ("scope", "read write")]).await;
+    made.assert_page(200, "not shown again");
+    let keys = bob.get_json("/api/apikeys").await.json();
+    let page = keys["apiKeys"].as_array().unwrap().iter().find(|key| key["name"] == "page");
+    assert_eq!(page.unwrap()["scope"], json!(["read", "write"]));
+}
+
 #[tokio::test]
 async fn account_page_leads_to_the_keys_where_there_are_keys() {
     let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
@@ -201,9 +234,12 @@ async fn errors_of_the_form_name_their_field() {
         assert!(refused.json()["fieldErrors"][field].is_array(), "{}", refused.body);
     }
     bob.post("/api/createapikey", json!({})).await.assert_failure(400, "BadRequest");
-    let page = bob.submit("/createapikey", &[("name", "key 0"), ("scope", "read")]).await;
-    page.assert_page(400, "another of your keys");
-    assert!(page.body.contains("value=\"read\" checked"), "{}", page.body);
+    let fields = [("name", "key 0"), ("scope", "read"), ("scope", "write")];
+    let page = bob.submit("/createapikey", &fields).await;
+    page.assert_page(400, "that of another key");
+    for chosen in ["value=\"read\" checked", "value=\"write\" checked"] {
+        assert!(page.body.contains(chosen), "{}", page.body);
+    }
     site.clock.advance(Duration::from_hours(1));
     let body = json!({ "name": "late" });
     bob.post("/api/createapikey", body).await.assert_failure(401, "UsernameOrPasswordInvalid");

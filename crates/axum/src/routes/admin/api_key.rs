@@ -1,18 +1,18 @@
-//! `deleteapikey/{id}`, `api/deleteapikey/{id}`: deletes an API key of a user.
+//! `apikeys/{id}`, `deleteapikey/{id}` and their JSON twins: the API keys of a user.
 
 use axum::extract::Request;
 use crossauth_core::api_key::ApiKey;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Done, done, find, url_prefix};
+use super::{Act, Done, done, find, url_prefix, user_path};
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::next::{self, NextPath};
 use crate::page::{Audience, Page, Template, sample_user, template};
-use crate::request::RequestInfo;
+use crate::request::{RequestInfo, Surface};
 use crate::response;
-use crate::routes::api_key::{ApiKeyEntry, no_such_key};
+use crate::routes::api_key::{ApiKeyBody, ApiKeyEntry, ApiKeysBody, no_such_key};
 use crate::routes::{HandlerResult, parameter_of};
 use crate::visible_user::AdminUser;
 
@@ -38,6 +38,16 @@ pub(crate) struct DeleteUserApiKeyPage {
     user: AdminUser,
     api_key: ApiKeyEntry,
     next: Option<NextPath>,
+}
+
+/// `GET apikeys/{id}`, which leads to the keys on the page of the user, and `GET api/apikeys/{id}`.
+pub(crate) async fn index(info: RequestInfo, request: Request) -> HandlerResult {
+    let user = find(&info, &parameter_of(&request)).await?;
+    if info.surface == Surface::Page {
+        return Ok(response::redirect(&info, &format!("{}#keys", user_path(&info, &user.id))));
+    }
+    let api_keys = list(&info, &user).await?.into_iter().map(ApiKeyBody::from).collect();
+    Ok(response::json_ok(&info, ApiKeysBody { api_keys }))
 }
 
 /// `GET deleteapikey/{id}`: the page that asks for confirmation.
@@ -90,6 +100,8 @@ impl Page for DeleteUserApiKeyPage {
 #[cfg(test)]
 pub(super) fn operations() -> Vec<crate::openapi::Operation> {
     vec![
+        super::about_user("GET admin/api/apikeys/{id}", "Lists the API keys of the user")
+            .returns::<ApiKeysBody>(),
         super::about_user("POST admin/api/deleteapikey/{id}", "Deletes an API key of the user")
             .takes::<DeleteUserApiKeyForm>()
             .done()

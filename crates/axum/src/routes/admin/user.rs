@@ -45,6 +45,8 @@ pub(crate) struct UserPage {
     devices: Vec<DeviceEntry>,
     sessions: Vec<SessionEntry>,
     api_keys: Vec<ApiKeyEntry>,
+    /// Whether users can have API keys.
+    api_keys_enabled: bool,
     /// The latest events of the audit log.
     events: Vec<EventEntry>,
     /// What was done before.
@@ -152,6 +154,7 @@ impl UserPage {
             devices: Vec::new(),
             sessions: Vec::new(),
             api_keys: Vec::new(),
+            api_keys_enabled: auth.api_keys.config().enabled,
             events: Vec::new(),
             user: AdminUser(user),
             message: Done::of_query(info).map(Done::message),
@@ -179,6 +182,7 @@ impl Page for UserPage {
             devices: vec![DeviceEntry::sample()],
             sessions: SessionEntry::samples(),
             api_keys: vec![ApiKeyEntry::sample()],
+            api_keys_enabled: true,
             events: vec![EventEntry::sample()],
             message: Some(Done::PasswordSet.message()),
         }

@@ -1,6 +1,7 @@
 //! The variables of the pages about API keys.
 
 use crossauth_core::api_key::ApiKey;
+use crossauth_core::user::User;
 use serde::Serialize;
 
 use super::DAY;
@@ -113,24 +114,46 @@ impl ApiKeysPage {
 
 impl CreateApiKeyPage {
     pub(super) fn new(info: &RequestInfo, echo: Option<&Echo>) -> Self {
-        let keys = &info.crossauth.auth().api_keys;
-        let echoed = |name| echo.and_then(|echo| echo.owned(name));
-        let available = info.user().map(|user| keys.scopes_of(user)).unwrap_or_default();
-        let scope = echoed("scope").unwrap_or_default();
-        let scopes = available.into_iter().map(|name| {
-            let chosen = scope.split_ascii_whitespace().any(|chosen| chosen == name);
-            ScopeChoice { name, chosen }
-        });
-        let max = keys.config().max_lifetime.map(|max| max.as_secs());
         let has_factor = info.user().is_some_and(|user| user.factor2.is_some());
         let profile = &info.crossauth.auth().profile;
         let is_stale = info.session().is_some_and(|session| profile.needs_password(session));
         Self {
-            name: echoed("name"),
-            scopes: scopes.collect(),
-            lifetimes: lifetimes(max, echoed("expires_in").as_deref()),
+            name: echo.and_then(|echo| echo.owned("name")),
+            scopes: info.user().map(|user| ScopeChoice::all(info, user, echo)).unwrap_or_default(),
+            lifetimes: Lifetime::all(info, echo),
             password_needed: is_stale && !has_factor,
         }
+    }
+}
+
+impl ScopeChoice {
+    /// The scopes that a user can give.
+    pub(crate) fn all(info: &RequestInfo, user: &User, echo: Option<&Echo>) -> Vec<Self> {
+        let texts = echo.map(|echo| echo.texts("scope")).unwrap_or_default();
+        let chosen: Vec<_> = texts.into_iter().flat_map(str::split_ascii_whitespace).collect();
+        let choice = |name: String| {
+            let chosen = chosen.contains(&name.as_str());
+            Self { name, chosen }
+        };
+        info.crossauth.auth().api_keys.scopes_of(user).into_iter().map(choice).collect()
+    }
+
+    pub(crate) fn samples() -> Vec<Self> {
+        let scope = |name: &str, chosen| Self { name: name.into(), chosen };
+        vec![scope("read", true), scope("write", false)]
+    }
+}
+
+impl Lifetime {
+    /// The lifetimes that a user can choose.
+    pub(crate) fn all(info: &RequestInfo, echo: Option<&Echo>) -> Vec<Self> {
+        let max = info.crossauth.auth().api_keys.config().max_lifetime;
+        let chosen = echo.and_then(|echo| echo.text("expires_in"));
+        lifetimes(max.map(|max| max.as_secs()), chosen)
+    }
+
+    pub(crate) fn samples() -> Vec<Self> {
+        lifetimes(None, None)
     }
 }
 
@@ -174,11 +197,10 @@ impl Page for CreateApiKeyPage {
     const AUDIENCE: Audience = Audience::LoggedIn;
 
     fn sample() -> Self {
-        let scope = |name: &str, chosen| ScopeChoice { name: name.into(), chosen };
         Self {
             name: Some("Nightly backup".into()),
-            scopes: vec![scope("read", true), scope("write", false)],
-            lifetimes: lifetimes(None, None),
+            scopes: ScopeChoice::samples(),
+            lifetimes: Lifetime::samples(),
             password_needed: true,
         }
     }

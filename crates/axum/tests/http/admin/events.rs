@@ -26,12 +26,13 @@ async fn x14_g4_each_act_of_an_administrator_is_recorded() {
     let key = site.crossauth.auth().api_keys.create(key).await.unwrap().key.id;
     let carol = json!({"username": "carol", "password": PASSWORD});
     let at = |name: &str| of(&format!("api/{name}"), &bob);
-    let acts: [(String, Value, Act); 14] = [
+    let acts: [(String, Value, Act); 15] = [
         ("/admin/api/createuser".into(), carol, Act::UserCreated),
         (at("endsession"), json!({ "session": session }), Act::UserSessionsEnded),
         (at("endsessions"), json!({}), Act::UserSessionsEnded),
         (at("forgetdevice"), json!({"all": true}), Act::UserDevicesForgotten),
         (at("sendreset"), json!({}), Act::UserResetSent),
+        (at("createapikey"), json!({"name": "more"}), Act::UserApiKeyCreated),
         (at("deleteapikey"), json!({ "key": key }), Act::UserApiKeyDeleted),
         (at("changepassword"), json!({"new_password": PASSWORD}), Act::UserPasswordSet),
         (at("updateuser"), json!({"user_phone": "+33612345678"}), Act::UserChanged),
