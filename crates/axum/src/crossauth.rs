@@ -84,8 +84,6 @@ pub struct Config {
     pub csrf_issue: CsrfIssue,
     /// How error codes are numbered.
     pub error_codes: Numbering,
-    /// The scope with which requests without a session cookie may edit the profile of their user.
-    pub edit_user_scope: Option<String>,
     /// The endpoints that are served.
     pub(crate) served: Served,
 }

@@ -61,7 +61,7 @@ pub(crate) struct RequestInfoInner {
     csrf: CsrfState,
 }
 
-/// How a caller identifies itself.
+/// How a caller identifies itself. The layer refuses a session with an API key of another user.
 ///
 /// [`CurrentUser`](crate::CurrentUser), [`Admin`](crate::Admin) and [`Session`](crate::Session)
 /// accept [`Credential::Session`] only. API keys have extractors of their own, so that other

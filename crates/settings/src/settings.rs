@@ -160,10 +160,7 @@ impl Settings {
             signup: self.signup.config.clone(),
             factors: self.factors(),
             audit: self.audit.clone(),
-            api_keys: ApiKeyConfig {
-                edit_user_scope: self.site.config.edit_user_scope.clone(),
-                ..self.api_keys.clone()
-            },
+            api_keys: self.api_keys.clone(),
             limits: self.limits.clone(),
             ..AuthConfig::new(secret)
         }

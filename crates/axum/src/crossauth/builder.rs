@@ -24,8 +24,8 @@ use crossauth_core::storage::Storage;
 use crossauth_core::{Auth, AuthConfig, Sources};
 
 use super::check::{
-    BuildError, add_host_prefix, admin_prefix, api_keys, check_cookies, csrf_header, footer_links,
-    form_action, prefix, target,
+    BuildError, add_host_prefix, admin_prefix, check_api_keys, check_cookies, csrf_header,
+    footer_links, form_action, prefix, target,
 };
 use super::config::{CookieConfig, HostPrefix, ProtectedEndpoints, RequestConfig, SiteConfig};
 use super::delivery::message_variables;
@@ -317,7 +317,7 @@ impl Builder {
         let overrides = Overrides { directory: self.site.templates, files: self.site.page_files };
         let pages = Pages::new(routes::PAGES, overrides)?;
         let pages = if self.site.reload_templates { pages.reloading() } else { pages };
-        let api_keys = api_keys(self.api_keys, self.site.edit_user_scope.as_ref())?;
+        check_api_keys(&self.api_keys)?;
         let policy = self.password_policy.for_site(&self.site.name);
         let factors = self.factors.unwrap_or_else(|| default_factors(self.site.name));
         let auth = AuthConfig {
@@ -330,7 +330,7 @@ impl Builder {
             email_verification: self.email_verification,
             password_reset: self.password_reset,
             audit: self.audit,
-            api_keys,
+            api_keys: self.api_keys,
             limits: limits(self.limits, &config.requests),
             hooks: self.hooks,
             delivery: self.delivery,
@@ -369,7 +369,6 @@ impl Builder {
             requests: self.requests.clone(),
             csrf_issue: self.cookies.csrf_issue,
             error_codes: site.error_codes,
-            edit_user_scope: site.edit_user_scope.clone(),
             served: Served::parse(site.endpoints.as_deref(), &prefix(&site.prefix)?)?,
             base_url,
         };

@@ -150,11 +150,8 @@ pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
 }
 
-/// The configuration of API keys. A scheme of another purpose would make a key of every token.
-pub(super) fn api_keys(
-    config: ApiKeyConfig,
-    edit_user_scope: Option<&String>,
-) -> Result<ApiKeyConfig, BuildError> {
+/// Checks the configuration of API keys. A scheme of another purpose would make a key of every token.
+pub(super) fn check_api_keys(config: &ApiKeyConfig) -> Result<(), BuildError> {
     let scheme = &config.scheme;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_other =
@@ -162,8 +159,7 @@ pub(super) fn api_keys(
     if scheme.is_empty() || !scheme.bytes().all(is_name) || is_other {
         return Err(BuildError::ApiKeyScheme);
     }
-    let edit_user_scope = edit_user_scope.or(config.edit_user_scope.as_ref()).cloned();
-    Ok(ApiKeyConfig { edit_user_scope, ..config })
+    Ok(())
 }
 
 pub(super) fn prefix(given: &str) -> Result<String, BuildError> {

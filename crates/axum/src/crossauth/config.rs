@@ -75,9 +75,6 @@ pub struct SiteConfig {
     /// free for a page of the application. An endpoint that is named while its feature is off is
     /// an error.
     pub endpoints: Option<Vec<String>>,
-    /// The scope with which API keys may edit the profile of their owner, such as `profile`. If not
-    /// set, they may not. No scope lets a key change passwords, second factors or keys.
-    pub edit_user_scope: Option<String>,
 }
 
 impl Default for SiteConfig {
@@ -102,7 +99,6 @@ impl Default for SiteConfig {
             reload_templates: false,
             error_codes: Numbering::default(),
             endpoints: None,
-            edit_user_scope: None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum Access {
     /// The logged-in user, in requests that pass the CSRF check.
     LoggedInWithCsrfToken,
     /// The logged-in user, in requests that pass the CSRF check; or an API key of a user with the
-    /// scope [`edit_user_scope`](crate::SiteConfig::edit_user_scope).
+    /// scope [`edit_user_scope`](crossauth_core::api_key::ApiKeyConfig::edit_user_scope).
     ProfileEditor,
     /// Anyone with the token of a mailed link, which is part of the path.
     Link,

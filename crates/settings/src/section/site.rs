@@ -91,9 +91,6 @@ section! { Site {
     /// `allMinusOAuth`. If not set, those whose features are enabled. Those of second factors are
     /// added if users may have one.
     "endpoints": Optional<List> => config.endpoints, upstream "SESSION_ENDPOINTS";
-    /// The scope with which API keys may edit the profile of their owner. If not set, they may not.
-    /// No scope lets a key change passwords, second factors or keys.
-    "edit_user_scope": Optional<Text> => config.edit_user_scope;
 } }
 
 impl Site {

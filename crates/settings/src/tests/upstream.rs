@@ -73,7 +73,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("LOGIN_REDIRECT", "login_redirect", "/start"),
     ("LOGOUT_REDIRECT", "logout_redirect", "/start"),
     ("SESSION_ENDPOINTS", "endpoints", r#"["login", "api/login"]"#),
-    ("EDIT_USER_SCOPE", "edit_user_scope", "profile"),
+    ("EDIT_USER_SCOPE", "api_keys.edit_user_scope", "profile"),
     ("APIKEY_AUTHSCHEME", "api_keys.scheme", "Key"),
     ("FACTOR2_PROTECTED_PAGE_ENDPOINTS", "factor2.protected_pages", r#"["/updateuser"]"#),
     ("FACTOR2_PROTECTED_API_ENDPOINTS", "factor2.protected_api", r#"["/api/updateuser"]"#),

@@ -55,9 +55,9 @@ async fn page_creates_a_key_and_shows_it_once() {
     let token = token.split('<').next().unwrap().trim().to_owned();
     assert_eq!(site.get_with("/app/any", &header(&token)).await.body, "bob");
     assert!(!ada.get(&of("user", &bob)).await.text().contains(&token));
-    let taken = ada.submit(&of("createapikey", &bob), &fields).await;
-    taken.assert_page(400, "that of another key");
-    assert!(taken.body.contains("value=\"read\" checked"), "{}", taken.body);
+    let again = ada.submit(&of("createapikey", &bob), &fields).await;
+    again.assert_page(400, "that of another key");
+    assert!(again.body.contains("value=\"read\" checked"), "{}", again.body);
 }
 
 /// An administrator does not give what the user could not.

@@ -233,12 +233,22 @@ async fn k12_session_of_one_user_and_key_of_another_are_refused() {
     let (of_bob, _) = site.key(&mut bob, &[]).await;
     let (of_mallory, _) = site.key(&mut mallory, &[]).await;
     let own = site.crossauth.auth().api_keys.create(NewApiKey::new("cron")).await.unwrap().token;
-    for path in ["/app/any", "/app/optional", "/app/current", "/login"] {
-        for token in [&of_mallory, &own] {
+    let extractors = ["any", "optional", "current", "admin", "fresh", "session", "key"];
+    let paths = extractors.map(|name| format!("/app/{name}"));
+    let csrf = bob.csrf_token().await;
+    for token in [&of_mallory, &own] {
+        for path in paths.iter().map(String::as_str).chain(["/login"]) {
             let both = request(Method::GET, path).header(ACCEPT, "application/json");
-            let both = both.header(AUTHORIZATION, header(token));
-            let refused = bob.send(both, "").await;
+            let refused = bob.send(both.header(AUTHORIZATION, header(token)), "").await;
             assert_eq!(refused.status, 400, "{path}: {}", refused.body);
+        }
+        for path in ["/app/write", "/app/checked", "/app/import", "/api/updateuser", "/api/logout"]
+        {
+            let both = json_request(path).header("X-CROSSAUTH-CSRF", &csrf);
+            let both = both.header(AUTHORIZATION, header(token));
+            bob.send(both, json!({"text": "x"}).to_string())
+                .await
+                .assert_failure(400, "BadRequest");
         }
     }
     let both = request(Method::GET, "/app/any").header(AUTHORIZATION, header(&of_bob));
