@@ -143,17 +143,20 @@ impl Audit {
         }
     }
 
-    /// Records that a limit refused an attempt: for each `subject`, the name of the counter, at most
-    /// once a minute, so that an attack does not fill the log. Pass `None` for an attempt on no
-    /// known account.
+    /// Records that a limit refused an attempt: for each `subject`, the name of the exhausted counter,
+    /// at most once a minute, so that an attack does not fill the log. Pass `None` for an attempt on
+    /// no known account.
     pub async fn record_refusal(&self, subject: &str, user: Option<&UserId>) {
         let now = self.clock.now();
         if !self.refusals.is_first(subject, now) {
             self.counters.count(&Act::LimitRefused);
             return;
         }
-        let kind = subject.split([':', '@']).next().unwrap_or_default();
-        let event = self.event(Act::LimitRefused).detail("limit", kind);
+        let event = self.event(Act::LimitRefused).detail("limit", kind_of_counter(subject));
+        let event = match address_of_counter(subject) {
+            Some(of) => event.detail("of", of),
+            None => event,
+        };
         let event = match user {
             Some(user) => event.on(user),
             None => event,
@@ -213,6 +216,19 @@ impl Audit {
     pub(crate) fn system() -> Caller {
         Caller::new(Actor::System)
     }
+}
+
+/// The kind of a counter: how its name begins.
+fn kind_of_counter(subject: &str) -> &str {
+    subject.split([':', '@']).next().unwrap_or_default()
+}
+
+/// What a counter of a network address counts; `None` for other counters. The address itself is
+/// personal data, and with that of the actor.
+fn address_of_counter(subject: &str) -> Option<&'static str> {
+    let (counted, network) = subject.rsplit_once('@')?;
+    network.parse::<IpAddr>().ok()?;
+    Some(if counted.contains(':') { "account and address" } else { "address" })
 }
 
 #[cfg(test)]

@@ -170,13 +170,10 @@ impl Limits {
         }
         match self.attempts.charge(&charges, self.clock.now()).await? {
             Charged::Ok => Ok(Ok(Admitted(charges))),
-            Charged::Exhausted { retry_at } => {
-                // Subjects have ids, addresses and hashes, and no secrets.
-                let subjects: Vec<&str> = charges.iter().map(|it| it.subject.as_str()).collect();
-                tracing::warn!(?subjects, "limit reached");
-                if let Some(subject) = subjects.first() {
-                    self.audit.record_refusal(subject, user).await;
-                }
+            Charged::Exhausted { subject, retry_at } => {
+                // A subject has ids, addresses and hashes, and no secrets.
+                tracing::warn!(subject, "limit reached");
+                self.audit.record_refusal(&subject, user).await;
                 Ok(Err(TooMany { retry_at }))
             }
         }

@@ -22,7 +22,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-pub use attempt::{AttemptStore, Charge, Charged};
+pub use attempt::{AttemptStore, Charge, Charged, Exhausted};
 pub use audit::{AuditFilter, AuditStore, AuditWriteError, Chained, Link, Mark, Marks};
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
-use crossauth_core::storage::{AttemptStore, Charge, Charged, StorageError};
+use crossauth_core::storage::{AttemptStore, Charge, Charged, Exhausted, StorageError};
 
 use crate::database::{Database, Row, Statement, Transaction, Value};
 
@@ -77,29 +77,33 @@ impl AttemptSql {
             ];
             if charge.limit == 0 || transaction.execute(&self.charge, &params).await? == 0 {
                 self.refund(transaction, &charges[..index], now).await?;
-                return self.exhausted(transaction, charges, now).await;
+                return self.exhausted(transaction, (charges, charge), now).await;
             }
         }
         Ok(Charged::Ok)
     }
 
-    /// When all counters allow an attempt.
+    /// The counter that is exhausted, and when all allow an attempt.
     async fn exhausted(
         &self,
         transaction: &mut dyn Transaction,
-        charges: &[Charge],
+        (charges, refused): (&[Charge], &Charge),
         now: Timestamp,
     ) -> Result<Charged, StorageError> {
-        let mut retry_at = now;
+        let mut exhausted = Exhausted::default();
         for charge in charges {
             let (subject, latest) = (Value::text(&charge.subject), now + charge.capacity());
             let latest = latest.as_millis();
             let params = [latest.into(), subject.clone(), latest.into()];
             transaction.execute(&self.clamp, &params).await?;
             let idle = transaction.find(&self.find, &[subject], decode).await?;
-            retry_at = retry_at.max(charge.admit(idle, now).err().unwrap_or(now));
+            if let Err(allowed) = charge.admit(idle, now) {
+                exhausted.add(charge, allowed);
+            }
         }
-        Ok(Charged::Exhausted { retry_at })
+        // Attempts may have been given back since.
+        let (subject, retry_at) = (refused.subject.clone(), now);
+        Ok(exhausted.into_charged().unwrap_or(Charged::Exhausted { subject, retry_at }))
     }
 
     async fn refund(
@@ -148,14 +152,13 @@ impl<D: Database> SqlAttemptStore<D> {
         Self { database, sql: Arc::new(AttemptSql::new()) }
     }
 
-    /// When all counters allow an attempt, if one has reached its limit. A flood of refused attempts
-    /// only reads.
+    /// The refusal, if a counter has reached its limit. A flood of refused attempts only reads.
     async fn refusal(
         &self,
         charges: &[Charge],
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, StorageError> {
-        let mut retry_at = None;
+    ) -> Result<Option<Charged>, StorageError> {
+        let mut exhausted = Exhausted::default();
         for charge in charges {
             let params = [Value::text(&charge.subject)];
             let idle = self.database.find(&self.sql.find, &params, decode).await?;
@@ -163,9 +166,11 @@ impl<D: Database> SqlAttemptStore<D> {
                 // From the future, which has to be mended.
                 return Ok(None);
             }
-            retry_at = retry_at.max(charge.admit(idle, now).err());
+            if let Err(allowed) = charge.admit(idle, now) {
+                exhausted.add(charge, allowed);
+            }
         }
-        Ok(retry_at)
+        Ok(exhausted.into_charged())
     }
 }
 
@@ -179,8 +184,8 @@ fn in_order(charges: &[Charge]) -> Vec<Charge> {
 #[async_trait]
 impl<D: Database> AttemptStore for SqlAttemptStore<D> {
     async fn charge(&self, charges: &[Charge], now: Timestamp) -> Result<Charged, StorageError> {
-        if let Some(retry_at) = self.refusal(charges, now).await? {
-            return Ok(Charged::Exhausted { retry_at });
+        if let Some(refused) = self.refusal(charges, now).await? {
+            return Ok(refused);
         }
         self.database
             .transaction(

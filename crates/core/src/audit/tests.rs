@@ -105,6 +105,27 @@ async fn refusals_of_a_limit_are_recorded_once_a_minute() {
     let [entry] = log.all().await.try_into().unwrap();
     assert_eq!((entry.act, entry.userid), (Act::LimitRefused, Some(user)));
     assert_eq!(entry.detail["limit"], "login");
+    assert_eq!(entry.detail.get("of"), None);
+}
+
+#[tokio::test]
+async fn refusals_tell_counters_of_addresses_and_record_no_address() {
+    let log = log(RequiredActs::Administrative);
+    let (account, address) = (Some("account and address"), Some("address"));
+    for (subject, limit, of) in [
+        ("login:7@192.0.2.1", "login", account),
+        ("login:7@2001:db8::", "login", account),
+        ("token@2001:db8::", "token", address),
+        ("api-key@192.0.2.1", "api-key", address),
+        ("login:bob@example.org", "login", None),
+        ("send-to:all:hash", "send-to", None),
+    ] {
+        log.audit.record_refusal(subject, None).await;
+        log.clock.0.fetch_add(1, Ordering::SeqCst);
+        let detail = log.all().await.remove(0).detail;
+        let found = ["limit", "of"].map(|name| detail.get(name).and_then(|text| text.as_str()));
+        assert_eq!((found, detail.len()), ([Some(limit), of], 1 + usize::from(of.is_some())));
+    }
 }
 
 #[tokio::test]

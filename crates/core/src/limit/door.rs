@@ -140,7 +140,7 @@ impl Limits {
 
     /// The token of a link, given back if it exists.
     pub(crate) fn link(&self, visitor: Visitor<'_>) -> Vec<Charge> {
-        let network = self.network(visitor).map(|network| format!("token:{network}"));
+        let network = self.network(visitor).map(at("token"));
         all([charge(self.config.links_per_address, network)])
     }
 

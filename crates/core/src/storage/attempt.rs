@@ -52,15 +52,35 @@ impl Charge {
 }
 
 /// The outcome of charging counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Charged {
     /// Every counter was charged: the attempt may be made.
     Ok,
     /// A counter has reached its limit; none was charged.
     Exhausted {
+        /// The subject of that counter; of several, of one that allows an attempt last.
+        subject: String,
         /// When every counter allows an attempt.
         retry_at: Timestamp,
     },
+}
+
+/// For stores: which of several counters are exhausted.
+#[derive(Debug, Default)]
+pub struct Exhausted(Option<(String, Timestamp)>);
+
+impl Exhausted {
+    /// Adds a counter that allows an attempt at `allowed`.
+    pub fn add(&mut self, charge: &Charge, allowed: Timestamp) {
+        if self.0.as_ref().is_none_or(|(_, latest)| allowed > *latest) {
+            self.0 = Some((charge.subject.clone(), allowed));
+        }
+    }
+
+    /// The outcome; `None` if no counter is exhausted.
+    pub fn into_charged(self) -> Option<Charged> {
+        self.0.map(|(subject, retry_at)| Charged::Exhausted { subject, retry_at })
+    }
 }
 
 /// Counters of attempts.

@@ -28,11 +28,13 @@ pub(crate) async fn attempts_before_the_migration_count(storage: &Storage) {
     for expected in [Charged::Ok, Charged::Ok] {
         assert_eq!(charge("mail:a", HOUR, 1).await, expected);
     }
+    let exhausted =
+        |subject: &str, retry_at| Charged::Exhausted { subject: subject.to_owned(), retry_at };
     let retry_at = NOW + Duration::from_mins(12);
-    assert_eq!(charge("mail:a", HOUR, 1).await, Charged::Exhausted { retry_at });
-    assert_eq!(charge("mail:b", HOUR, 1).await, Charged::Exhausted { retry_at });
+    assert_eq!(charge("mail:a", HOUR, 1).await, exhausted("mail:a", retry_at));
+    assert_eq!(charge("mail:b", HOUR, 1).await, exhausted("mail:b", retry_at));
     assert_eq!(charge("mail:b", HOUR, 12).await, Charged::Ok);
     assert_eq!(charge("challenge:a", 5 * HOUR, 1).await, Charged::Ok);
-    let retry_at = NOW + HOUR;
-    assert_eq!(charge("challenge:a", 5 * HOUR, 15).await, Charged::Exhausted { retry_at });
+    let refused = charge("challenge:a", 5 * HOUR, 15).await;
+    assert_eq!(refused, exhausted("challenge:a", NOW + HOUR));
 }

@@ -22,7 +22,7 @@ pub(super) async fn attempts_are_refused_after_the_limit(storage: &Storage) {
     }
     for _ in 0..2 {
         let refused = charge(storage, &["a"], NOW + MINUTE).await;
-        assert_eq!(refused, Charged::Exhausted { retry_at: NOW + INTERVAL });
+        assert_eq!(refused, exhausted("a", NOW + INTERVAL));
     }
     let none = Charge { subject: "none".into(), limit: 0, window: HOUR };
     let refused = storage.attempts.charge(&[none], NOW).await.unwrap();
@@ -49,13 +49,13 @@ pub(super) async fn exhausted_counter_leaves_the_others_uncharged(storage: &Stor
     for subjects in [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"], ["b", "d", "c"]] {
         for _ in 0..3 {
             let refused = charge(storage, &subjects, NOW + 2 * MINUTE).await;
-            assert_eq!(refused, Charged::Exhausted { retry_at: NOW + MINUTE + INTERVAL });
+            assert_eq!(refused, exhausted("c", NOW + MINUTE + INTERVAL));
         }
     }
     for _ in 0..2 {
         assert_eq!(charge(storage, &["b"], NOW).await, Charged::Ok);
     }
-    assert_eq!(charge(storage, &["b"], NOW).await, Charged::Exhausted { retry_at: NOW + INTERVAL });
+    assert_eq!(charge(storage, &["b"], NOW).await, exhausted("b", NOW + INTERVAL));
     for _ in 0..3 {
         assert_eq!(charge(storage, &["d"], NOW).await, Charged::Ok);
     }
@@ -69,7 +69,7 @@ pub(super) async fn attempts_are_allowed_again_one_by_one(storage: &Storage) {
     for number in 1..=5 {
         let allowed = NOW + INTERVAL * number;
         let before = Timestamp::from_millis(allowed.as_millis() - 1);
-        let refused = Charged::Exhausted { retry_at: allowed };
+        let refused = exhausted("a", allowed);
         assert_eq!(charge(storage, &["a"], before).await, refused);
         assert_eq!(charge(storage, &["a"], allowed).await, Charged::Ok);
     }
@@ -77,7 +77,7 @@ pub(super) async fn attempts_are_allowed_again_one_by_one(storage: &Storage) {
     for _ in 0..3 {
         assert_eq!(charge(storage, &["a"], end).await, Charged::Ok);
     }
-    assert_eq!(charge(storage, &["a"], end).await, Charged::Exhausted { retry_at: end + INTERVAL });
+    assert_eq!(charge(storage, &["a"], end).await, exhausted("a", end + INTERVAL));
 }
 
 /// A counter that was charged by a clock ahead of time does not outlast its window.
@@ -86,7 +86,7 @@ pub(super) async fn counter_from_the_future_is_idle_after_its_window(storage: &S
         assert_eq!(charge(storage, &["a"], NOW + 100 * HOUR).await, Charged::Ok);
     }
     let refused = charge(storage, &["b", "a"], NOW).await;
-    assert_eq!(refused, Charged::Exhausted { retry_at: NOW + INTERVAL });
+    assert_eq!(refused, exhausted("a", NOW + INTERVAL));
     for _ in 0..3 {
         assert_eq!(charge(storage, &["a", "b"], NOW + HOUR).await, Charged::Ok);
     }
@@ -100,16 +100,17 @@ pub(super) async fn refund_gives_one_attempt_back(storage: &Storage) {
     }
     refund(storage, &["a", "absent"], NOW).await;
     assert_eq!(charge(storage, &["a"], NOW).await, Charged::Ok);
-    let refused = Charged::Exhausted { retry_at: NOW + INTERVAL };
-    assert_eq!(charge(storage, &["a"], NOW).await, refused);
-    assert_eq!(charge(storage, &["b"], NOW).await, refused);
+    for subject in ["a", "b"] {
+        let refused = charge(storage, &[subject], NOW).await;
+        assert_eq!(refused, exhausted(subject, NOW + INTERVAL));
+    }
     for _ in 0..10 {
         refund(storage, &["a"], NOW + MINUTE).await;
     }
     for _ in 0..3 {
         assert_eq!(charge(storage, &["a"], NOW + MINUTE).await, Charged::Ok);
     }
-    let refused = Charged::Exhausted { retry_at: NOW + MINUTE + INTERVAL };
+    let refused = exhausted("a", NOW + MINUTE + INTERVAL);
     assert_eq!(charge(storage, &["a"], NOW + MINUTE).await, refused);
 }
 
@@ -137,7 +138,7 @@ pub(super) async fn purge_removes_idle_counters_up_to_its_limit(storage: &Storag
     assert_eq!(attempts.purge(later, KEEP, 2).await.unwrap(), 1);
     assert_eq!(attempts.purge(later, KEEP, 2).await.unwrap(), 0);
     let refused = charge(storage, &["d"], later).await;
-    assert_eq!(refused, Charged::Exhausted { retry_at: NOW + MINUTE + INTERVAL });
+    assert_eq!(refused, exhausted("d", NOW + MINUTE + INTERVAL));
 }
 
 /// Of too many counters, those that are idle first are deleted: a flood of other subjects does not
@@ -166,7 +167,7 @@ pub(super) async fn purge_removes_surplus_counters_that_are_idle_first(storage: 
         assert!(matches!(refused, Charged::Exhausted { .. }), "it still counts");
     }
     let refused = charge(storage, &["limit"], NOW + MINUTE).await;
-    assert_eq!(refused, Charged::Exhausted { retry_at: NOW + INTERVAL });
+    assert_eq!(refused, exhausted("limit", NOW + INTERVAL));
 }
 
 /// Of concurrent attempts, no more than the limit are charged.
@@ -187,6 +188,11 @@ pub(super) async fn concurrent_attempts_do_not_exceed_the_limit(storage: &Storag
 /// Charges counters with a limit of three an hour.
 async fn charge(storage: &Storage, subjects: &[&str], now: Timestamp) -> Charged {
     storage.attempts.charge(&charges(subjects), now).await.unwrap()
+}
+
+/// The refusal by a counter.
+fn exhausted(subject: &str, retry_at: Timestamp) -> Charged {
+    Charged::Exhausted { subject: subject.to_owned(), retry_at }
 }
 
 async fn refund(storage: &Storage, subjects: &[&str], now: Timestamp) {

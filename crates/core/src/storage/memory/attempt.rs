@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStorage, State};
 use crate::clock::Timestamp;
-use crate::storage::{AttemptStore, Charge, Charged, StorageError, Uses};
+use crate::storage::{AttemptStore, Charge, Charged, Exhausted, StorageError, Uses};
 use crate::user::UserId;
 
 /// Maximum number of counters.
@@ -14,7 +14,7 @@ const MAX_COUNTERS: usize = 100_000;
 impl AttemptStore for MemoryStorage {
     async fn charge(&self, charges: &[Charge], now: Timestamp) -> Result<Charged, StorageError> {
         let mut state = self.state.lock();
-        let (mut counters, mut retry_at) = (Vec::new(), None);
+        let (mut counters, mut exhausted) = (Vec::new(), Exhausted::default());
         for charge in charges {
             let counter = state.attempts.get_mut(&charge.subject).map(|idle| {
                 *idle = (*idle).min(now + charge.capacity());
@@ -22,11 +22,11 @@ impl AttemptStore for MemoryStorage {
             });
             match charge.admit(counter, now) {
                 Ok(idle) => counters.push((charge.subject.clone(), idle)),
-                Err(allowed) => retry_at = retry_at.max(Some(allowed)),
+                Err(allowed) => exhausted.add(charge, allowed),
             }
         }
-        if let Some(retry_at) = retry_at {
-            return Ok(Charged::Exhausted { retry_at });
+        if let Some(refused) = exhausted.into_charged() {
+            return Ok(refused);
         }
         state.make_room(counters.len(), now);
         state.attempts.extend(counters);
