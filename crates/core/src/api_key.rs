@@ -308,7 +308,7 @@ impl ApiKeys {
         let Some(key) = keys.into_iter().find(|key| key_id(&key.value) == id) else {
             return Ok(None);
         };
-        let event = self.event((Act::ApiKeyDeleted, Act::UserApiKeyDeleted), owner, id);
+        let event = self.event((Act::ApiKeyDeleted, Act::UserApiKeyDeleted), owner, id).await?;
         if !self.keys.delete_recorded(&key.value, &[event]).await? {
             return Ok(None);
         }
@@ -321,7 +321,7 @@ impl ApiKeys {
         let mut deleted = 0;
         for key in self.stored(Some(owner)).await? {
             let (acts, id) = ((Act::ApiKeyDeleted, Act::UserApiKeyDeleted), key_id(&key.value));
-            let event = self.event(acts, Some(owner), &id);
+            let event = self.event(acts, Some(owner), &id).await?;
             deleted += usize::from(self.keys.delete_recorded(&key.value, &[event]).await?);
         }
         tracing::info!(user = %owner, deleted, "API keys deleted");
@@ -342,7 +342,12 @@ impl ApiKeys {
     }
 
     /// The event of the first act, or of the second if another than the owner makes it.
-    fn event(&self, acts: (Act, Act), owner: Option<&UserId>, id: &str) -> AuditEvent {
+    async fn event(
+        &self,
+        acts: (Act, Act),
+        owner: Option<&UserId>,
+        id: &str,
+    ) -> Result<AuditEvent, StorageError> {
         let is_of_others = match Caller::current().actor {
             Actor::Operator { .. } => true,
             Actor::User { id } => Some(&id) != owner,
@@ -351,8 +356,8 @@ impl ApiKeys {
         let event = self.audit.event(if is_of_others { acts.1 } else { acts.0 });
         let event = event.detail("key", id);
         match owner {
-            Some(owner) => event.on(owner),
-            None => event,
+            Some(owner) => event.about_id(owner, &*self.users).await,
+            None => Ok(event),
         }
     }
 

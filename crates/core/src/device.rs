@@ -12,7 +12,7 @@ use crate::crypto::{Signer, hash, random_token, stored_value};
 use crate::deps::Deps;
 use crate::key::{Key, KeyData, KeyPrefix};
 use crate::random::Random;
-use crate::storage::{KeyStore, StorageError, StorageErrorKind, StoredUser};
+use crate::storage::{KeyStore, StorageError, StorageErrorKind, StoredUser, UserStore};
 use crate::user::UserId;
 
 /// Name of the cookie.
@@ -62,6 +62,7 @@ pub struct Device {
 /// Remembers, recognises and forgets devices.
 pub struct Devices {
     keys: Arc<dyn KeyStore>,
+    users: Arc<dyn UserStore>,
     audit: Arc<Audit>,
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
@@ -74,6 +75,7 @@ impl Devices {
         Self {
             lifetime,
             keys: deps.storage.keys.clone(),
+            users: deps.storage.users.clone(),
             audit: deps.audit.clone(),
             signer: deps.signer.clone(),
             clock: deps.clock.clone(),
@@ -100,7 +102,8 @@ impl Devices {
         let keys = self.keys.list_for_user(Some(user), prefix, None, MAX_LISTED).await?;
         match keys.iter().find(|key| device_id(key) == id) {
             Some(key) => {
-                let event = self.audit.event(Act::DeviceForgotten).on(user);
+                let event = self.audit.event(Act::DeviceForgotten);
+                let event = event.about_id(user, &*self.users).await?;
                 self.keys.delete_recorded(&key.value, &[event]).await
             }
             None => Ok(false),

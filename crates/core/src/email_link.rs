@@ -23,7 +23,7 @@ use crate::limit::{Limits, TooMany};
 use crate::message::{Message, MessageKind, Messages, Recipient};
 use crate::random::Random;
 use crate::storage::{Change, Changed, Effects, KeyStore, StorageError, StoredUser, UserStore};
-use crate::user::{EmailAddress, UserId};
+use crate::user::{EmailAddress, User, UserId};
 use crate::visitor::Visitor;
 
 /// The field of a key's data with an address.
@@ -138,9 +138,10 @@ impl EmailLinks {
     /// to the account.
     pub(crate) async fn send(
         &self,
-        user: &UserId,
+        account: &User,
         request: LinkRequest<'_>,
     ) -> Result<(), StorageError> {
+        let user = &account.id;
         let (prefix, kind, to) = (request.prefix, request.kind.clone(), request.to);
         if self.limits.charge(self.limits.mail(&kind, user, None), Some(user)).await?.is_err() {
             tracing::warn!(%user, %kind, "too many messages to one account; this one is not sent");
@@ -150,7 +151,7 @@ impl EmailLinks {
         let issue = slice::from_ref(&key);
         let is_reset = prefix == KeyPrefix::PasswordReset;
         let act = if is_reset { Act::PasswordResetRequested } else { Act::EmailLinkSent };
-        let audit = [self.audit.event(act).on(user)];
+        let audit = [self.audit.event(act).about(account)];
         let (revoke, send) = (&[prefix], &[message]);
         let effects = Effects { revoke, issue, send, audit: &audit, ..Effects::default() };
         let change = Change { effects, ..Change::default() };

@@ -192,7 +192,7 @@ impl EmailVerification {
         let Some(address) = email(&user).filter(|_| waits) else { return Ok(()) };
         let variables = [("username", user.username.as_str())];
         let link = self.request_of(&address, Some(id), &variables, KeyData::default());
-        self.links.send(id, link).await
+        self.links.send(&user, link).await
     }
 
     /// Notifies the owner of an address that it was used for another account.

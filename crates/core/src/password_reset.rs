@@ -212,7 +212,7 @@ impl PasswordReset {
             user: Some(id),
             variables: &[("username", &user.username)],
         };
-        self.links.send(id, link).await
+        self.links.send(&user, link).await
     }
 
     /// The account of a link, if the link is valid. Does not use it up.

@@ -14,7 +14,7 @@ use crate::limit::{Limits, TooMany};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
 use crate::session::Session;
-use crate::storage::StorageError;
+use crate::storage::{StorageError, UserStore};
 use crate::user::UserId;
 
 /// Why the password of a logged-in user is not accepted.
@@ -34,6 +34,7 @@ pub(crate) struct Reauthentication {
     hasher: Arc<Hasher>,
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
+    users: Arc<dyn UserStore>,
     pub(crate) audit: Arc<Audit>,
     fresh_for: Duration,
 }
@@ -44,6 +45,7 @@ impl Reauthentication {
             hasher: deps.hasher.clone(),
             limits: deps.limits.clone(),
             clock: deps.clock.clone(),
+            users: deps.storage.users.clone(),
             audit: deps.audit.clone(),
             fresh_for,
         }
@@ -75,7 +77,8 @@ impl Reauthentication {
         let verified = self.hasher.verify(password, hash, Lane::Trusted).await;
         if matches!(verified, Ok(Verification::Mismatch)) {
             tracing::info!(%user, "the password of a logged-in user is wrong");
-            self.audit.record(self.audit.event(Act::ReauthenticationFailed).on(user)).await?;
+            let event = self.audit.event(Act::ReauthenticationFailed);
+            self.audit.record(event.about_id(user, &*self.users).await?).await?;
             return Ok(Some(PasswordRejection::Wrong));
         }
         self.limits.give_back(&admitted.into_charges()).await;

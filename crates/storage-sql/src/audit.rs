@@ -139,12 +139,10 @@ impl AuditSql {
         transaction: &mut dyn Transaction,
         (user, limit): &(UserId, u32),
     ) -> Result<u64, StorageError> {
-        let params = [Value::text(user.to_string()), i64::from(*limit).into()];
-        let mut erased = 0;
-        for statement in [&self.erase_origin, &self.erase_about] {
-            erased += transaction.execute(statement, &params).await?;
-        }
-        Ok(erased)
+        let user = Value::text(user.to_string());
+        let [a, b, c, d] = [user.clone(), user.clone(), user.clone(), user];
+        let params = [a, b, c, d, i64::from(*limit).into()];
+        transaction.execute(&self.erase, &params).await
     }
 
     fn mark(row: &dyn Row) -> Result<Mark, StorageError> {

@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::state::{SelectedState, StateRequest};
 use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::audit::{Act, Audit, AuditEvent};
+use crate::caller::Caller;
 use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
@@ -154,19 +155,25 @@ impl Accounts {
         let (account, submission) = (account.into(), Submission::default());
         let (id, user) = self.draft(account, update, &submission, Editor::Administrator).await?;
         let Some(state) = state else {
-            let user = self.execute(&id, self.plan_update(&id, user)).await?;
+            let plan = self.plan_update(&id, user).await?;
+            let user = self.execute(&id, plan).await?;
             return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
         };
         let mut edited = self.find(&id).await?.ok_or(AccountError::NoSuchUser)?;
         // A link goes to the new address.
         user.clone().apply(&mut edited);
         let (plan, mail) = self.plan_state(&edited, state).await?;
-        let user = self.execute(&id, self.plan_update(&id, user).with_state(plan)).await?;
+        let plan = self.plan_update(&id, user).await?.with_state(plan);
+        let user = self.execute(&id, plan).await?;
         Ok(SelectedState { user, mail })
     }
 
     /// The events of a change: the names of the fields, without their values.
-    pub(super) fn events_of_update(&self, id: &UserId, update: &UserUpdate) -> Vec<AuditEvent> {
+    pub(super) async fn events_of_update(
+        &self,
+        id: &UserId,
+        update: &UserUpdate,
+    ) -> Result<Vec<AuditEvent>, StorageError> {
         let UserUpdate { username, email, admin, extra, .. } = update;
         let named = [("username", username.is_some()), ("email", *email != Patch::Keep)];
         let named = named.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name);
@@ -176,7 +183,20 @@ impl Accounts {
         let role = admin.map(|is_admin| {
             self.audit().event(if is_admin { Act::UserPromoted } else { Act::UserDemoted })
         });
-        changed.into_iter().chain(role).map(|event| event.on(id)).collect()
+        let mut events = Vec::new();
+        for event in changed.into_iter().chain(role) {
+            events.push(event.about_id(id, &*self.users).await?);
+        }
+        Ok(events)
+    }
+
+    /// An event about an account that exists.
+    pub(super) async fn event_about(
+        &self,
+        act: Act,
+        id: &UserId,
+    ) -> Result<AuditEvent, StorageError> {
+        self.audit().event(act).about_id(id, &*self.users).await
     }
 
     pub(super) fn audit(&self) -> &Audit {
@@ -206,7 +226,8 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
     ) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        let Plan { event, guard, sessions, revoke, audit, .. } = self.plan_disabling(&id);
+        let Plan { event, guard, sessions, revoke, audit, .. } =
+            Plan::disabling(self.event_about(Act::UserDisabled, &id).await?);
         let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
         // Possible also if the row cannot be decoded.
         self.change(&id, &Change { event, guard, effects, ..Change::default() }).await?;
@@ -216,7 +237,8 @@ impl Accounts {
     /// Re-enables a disabled account: its state becomes active. Its user must log in again.
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
         let id = self.resolve(account).await?;
-        self.execute(&id, self.plan_enabling(&id)).await
+        let plan = Plan::enabling(self.event_about(Act::UserEnabled, &id).await?);
+        self.execute(&id, plan).await
     }
 
     /// Ends the sessions of a user: all, or all but one. Works even if the row of the account
@@ -229,9 +251,9 @@ impl Accounts {
         let kept = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
         let sessions = kept.as_deref().map_or(EndSessions::All, EndSessions::AllBut);
         let id = self.resolve(account).await?;
-        let event = self.audit().event(Act::UserSessionsEnded).on(&id);
-        let is_own = event.entry.actor.user() == Some(&id);
-        let audit = [if is_own { self.audit().event(Act::SessionEnded).on(&id) } else { event }];
+        let is_own = Caller::current().actor.user() == Some(&id);
+        let act = if is_own { Act::SessionEnded } else { Act::UserSessionsEnded };
+        let audit = [self.event_about(act, &id).await?];
         let effects = Effects { sessions, audit: &audit, ..Effects::default() };
         let change = Change { effects, ..Change::default() };
         self.change(&id, &change).await?;
@@ -241,7 +263,7 @@ impl Accounts {
     /// Deletes an account with its sessions and all other keys, even if its row cannot be decoded.
     pub async fn delete(&self, account: impl Into<AccountRef<'_>>) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        let audit = [self.audit().event(Act::UserDeleted).on(&id)];
+        let audit = [self.event_about(Act::UserDeleted, &id).await?];
         let effects = Effects { audit: &audit, ..Effects::default() };
         if self.delete_guarded(&id, Guard::NotTheLastAdmin, &effects).await? {
             Ok(id)

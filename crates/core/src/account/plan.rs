@@ -2,10 +2,10 @@
 //! transaction.
 
 use super::{AccountError, Accounts};
-use crate::audit::{Act, AuditEvent};
+use crate::audit::AuditEvent;
 use crate::key::{Key, KeyPrefix};
 use crate::message::Message;
-use crate::storage::{Change, Effects, EndSessions, Guard};
+use crate::storage::{Change, Effects, EndSessions, Guard, StorageError};
 use crate::user::{Patch, SecretsUpdate, StateEvent, User, UserId, UserUpdate};
 
 /// Mailed links, which are invalid after an account was disabled.
@@ -43,6 +43,29 @@ impl Plan {
             audit: [self.audit, audit].concat(),
         }
     }
+
+    /// Makes a disabled account active.
+    pub(super) fn enabling(recorded: AuditEvent) -> Self {
+        Self {
+            event: Some(StateEvent::Enabled),
+            sessions: EndSessions::All,
+            revoke: LINKS.to_vec(),
+            audit: vec![recorded],
+            ..Self::default()
+        }
+    }
+
+    /// Disables an account.
+    pub(super) fn disabling(recorded: AuditEvent) -> Self {
+        Self {
+            event: Some(StateEvent::Disabled),
+            guard: Guard::NotTheLastAdmin,
+            sessions: EndSessions::All,
+            revoke: LINKS.to_vec(),
+            audit: vec![recorded],
+            ..Self::default()
+        }
+    }
 }
 
 impl Accounts {
@@ -61,7 +84,11 @@ impl Accounts {
     }
 
     /// A change of fields.
-    pub(super) fn plan_update(&self, id: &UserId, user: UserUpdate) -> Plan {
+    pub(super) async fn plan_update(
+        &self,
+        id: &UserId,
+        user: UserUpdate,
+    ) -> Result<Plan, StorageError> {
         let mut revoke = Vec::new();
         // A username may be the address.
         if user.email != Patch::Keep || user.username.is_some() {
@@ -80,29 +107,7 @@ impl Accounts {
             Some(false) => Guard::NotTheLastAdmin,
             Some(true) | None => Guard::None,
         };
-        Plan { guard, revoke, audit: self.events_of_update(id, &user), user, ..Plan::default() }
-    }
-
-    /// Makes a disabled account active.
-    pub(super) fn plan_enabling(&self, id: &UserId) -> Plan {
-        Plan {
-            event: Some(StateEvent::Enabled),
-            sessions: EndSessions::All,
-            revoke: LINKS.to_vec(),
-            audit: vec![self.audit().event(Act::UserEnabled).on(id)],
-            ..Plan::default()
-        }
-    }
-
-    /// Disables an account.
-    pub(super) fn plan_disabling(&self, id: &UserId) -> Plan {
-        Plan {
-            event: Some(StateEvent::Disabled),
-            guard: Guard::NotTheLastAdmin,
-            sessions: EndSessions::All,
-            revoke: LINKS.to_vec(),
-            audit: vec![self.audit().event(Act::UserDisabled).on(id)],
-            ..Plan::default()
-        }
+        let audit = self.events_of_update(id, &user).await?;
+        Ok(Plan { guard, revoke, audit, user, ..Plan::default() })
     }
 }

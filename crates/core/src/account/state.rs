@@ -80,8 +80,10 @@ impl Accounts {
             return Err(AccountError::NoFactorOffered);
         }
         let plan = match event {
-            StateEvent::Enabled => self.plan_enabling(&user.id),
-            StateEvent::Disabled => self.plan_disabling(&user.id),
+            StateEvent::Enabled => Plan::enabling(self.audit().event(Act::UserEnabled).about(user)),
+            StateEvent::Disabled => {
+                Plan::disabling(self.audit().event(Act::UserDisabled).about(user))
+            }
             StateEvent::Factor2Removed => self.plan_factor(user, FactorReset::Remove)?,
             StateEvent::Factor2ResetRequired => self.plan_factor(user, FactorReset::SetUpAgain)?,
             StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
@@ -197,7 +199,7 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
     ) -> Result<(), AccountError> {
         let id = self.resolve(account).await?;
-        let audit = [self.audit().event(Act::UserDevicesForgotten).on(&id)];
+        let audit = [self.event_about(Act::UserDevicesForgotten, &id).await?];
         let revoke = &[KeyPrefix::KnownDevice];
         let effects = Effects { revoke, audit: &audit, ..Effects::default() };
         self.change(&id, &Change { effects, ..Change::default() }).await?;

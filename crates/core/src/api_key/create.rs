@@ -266,7 +266,8 @@ impl ApiKeys {
             key.value = stored_value(KeyPrefix::ApiKey, &secret).into();
             let (kind, checks) = (KeyPrefix::ApiKey, StateChecks::ALL);
             let acts = (Act::ApiKeyCreated, Act::UserApiKeyCreated);
-            let event = self.event(acts, key.userid.as_ref(), &key_id(&key.value));
+            let id = key_id(&key.value);
+            let event = self.event(acts, key.userid.as_ref(), &id).await?;
             let audit = &[event.detail("scope", scope.clone())];
             let notice = owner.map(|owner| self.notice(owner, &key, &scope)).transpose()?;
             let send = &notice.flatten().into_iter().collect::<Vec<_>>();

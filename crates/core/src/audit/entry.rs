@@ -7,7 +7,7 @@ use crate::caller::{Actor, Caller};
 use crate::clock::Timestamp;
 use crate::crypto::{hash, random_token};
 use crate::random::Random;
-use crate::storage::StoredUser;
+use crate::storage::{StorageError, StorageErrorKind, StoredUser, UserStore};
 use crate::user::{User, UserId};
 
 /// Maximum length of a recorded text of a client, in characters.
@@ -174,6 +174,20 @@ impl AuditEvent {
     #[must_use]
     pub(crate) fn naming(self, username: &str) -> Self {
         self.personal("username", username.into())
+    }
+
+    /// Names the account with this id: by its username too, unless its row cannot be decoded.
+    pub(crate) async fn about_id(
+        self,
+        id: &UserId,
+        users: &dyn UserStore,
+    ) -> Result<Self, StorageError> {
+        match users.find_by_id(id).await {
+            Ok(Some(found)) => Ok(self.about_stored(&found)),
+            Ok(None) => Ok(self.on(id)),
+            Err(error) if error.kind == StorageErrorKind::BadRow => Ok(self.on(id)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Names the account that it is about by its id alone.

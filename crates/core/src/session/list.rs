@@ -81,7 +81,8 @@ impl Sessions {
     pub async fn end_listed_of(&self, user: &UserId, id: &str) -> Result<bool, StorageError> {
         match find(self.keys_of(user).await?, id) {
             Some(key) => {
-                let event = self.audit.event(Act::UserSessionsEnded).on(user).detail("count", 1);
+                let event = self.audit.event(Act::UserSessionsEnded).detail("count", 1);
+                let event = event.about_id(user, &*self.users).await?;
                 self.keys.delete_recorded(&key.value, &[event]).await
             }
             None => Ok(false),

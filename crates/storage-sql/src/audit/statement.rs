@@ -28,20 +28,13 @@ pub(crate) struct AuditSql {
     pub(super) set_mark: Statement,
     pub(super) link: Statement,
     pub(super) purge: Statement,
-    pub(super) erase_origin: Statement,
-    pub(super) erase_about: Statement,
+    pub(super) erase: Statement,
 }
 
 impl AuditSql {
     pub(crate) fn new(schema: &Schema) -> Self {
         let statement = |text: String| Statement::new(text);
         let marks = "SELECT name, number, hash, key, seal FROM crossauth_audit_marks";
-        let erase = |data: &str, user: &str| {
-            statement(format!(
-                "UPDATE crossauth_audit SET {data} = NULL WHERE id IN (SELECT id FROM \
-                 crossauth_audit WHERE {user} = ? AND {data} IS NOT NULL LIMIT ?)"
-            ))
-        };
         Self {
             id_kind: schema.users.id_kind,
             insert: statement(format!(
@@ -65,8 +58,13 @@ impl AuditSql {
                 "UPDATE crossauth_audit SET number = ?, key = ?, hash = ? WHERE id = ?",
             ),
             purge: Statement::new("DELETE FROM crossauth_audit WHERE number <= ?"),
-            erase_origin: erase("origin", "actor_user"),
-            erase_about: erase("about", "userid"),
+            erase: Statement::new(
+                "UPDATE crossauth_audit SET \
+                 origin = CASE WHEN actor_user = ? THEN NULL ELSE origin END, \
+                 about = CASE WHEN userid = ? THEN NULL ELSE about END \
+                 WHERE id IN (SELECT id FROM crossauth_audit WHERE \
+                 actor_user = ? AND origin IS NOT NULL OR userid = ? AND about IS NOT NULL LIMIT ?)",
+            ),
         }
     }
 
@@ -167,15 +165,8 @@ fn optional_text(row: &dyn Row, column: usize) -> Result<Option<String>, Storage
 impl AuditSql {
     /// Every statement but the insert, the marks and the lists.
     pub(crate) fn all(&self) -> Vec<Statement> {
-        let all = [
-            &self.unchained,
-            &self.chained,
-            &self.lock_mark,
-            &self.link,
-            &self.purge,
-            &self.erase_origin,
-            &self.erase_about,
-        ];
+        let all =
+            [&self.unchained, &self.chained, &self.lock_mark, &self.link, &self.purge, &self.erase];
         all.into_iter().cloned().collect()
     }
 }

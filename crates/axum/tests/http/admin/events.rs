@@ -55,6 +55,8 @@ async fn x14_g4_each_act_of_an_administrator_is_recorded() {
         let entry = entry.unwrap_or_else(|| panic!("{path}: no {act} in {found:?}"));
         assert_eq!(entry.actor, Actor::User { id: own.id.clone() }, "{path}");
         assert!(path.ends_with("createuser") || entry.userid.as_ref() == Some(&bob.id), "{path}");
+        let name = if path.ends_with("createuser") { "carol" } else { "bob" };
+        assert_eq!(entry.about.get("username").as_deref(), Some(name), "{path}: {act}");
         used.insert(path.replace(&format!("/{}", bob.id), "/{id}"));
     }
     let endpoints = site.crossauth.endpoints().into_iter();
