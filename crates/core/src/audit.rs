@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::caller::{Actor, Caller};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::crypto::InvalidKey;
 use crate::random::Random;
 use crate::secret::ServerSecret;
@@ -177,6 +177,42 @@ impl Audit {
         if let Err(error) = self.record(event).await {
             tracing::error!(%error, "a refused API key is missing from the audit log");
         }
+    }
+
+    /// Records that the events of a filter are exported as a file in this format.
+    ///
+    /// The account of the filter is recorded if the log has events of it. Other text in its place is
+    /// not: it may be personal data, and could not be erased.
+    pub async fn record_export(
+        &self,
+        filter: &AuditFilter,
+        format: &str,
+    ) -> Result<(), StorageError> {
+        let AuditFilter { user, act, from, until, request_id } = filter;
+        let user = match user {
+            Some(user) => {
+                let of_user = AuditFilter { user: Some(user.clone()), ..AuditFilter::default() };
+                let is_known = !self.store.list(&of_user, None, 1).await?.is_empty();
+                Some(if is_known { user.to_string() } else { "unknown".to_owned() })
+            }
+            None => None,
+        };
+        let time = |time: &Option<Timestamp>| {
+            time.map(|it| it.to_rfc3339().unwrap_or_else(|| it.as_millis().to_string()))
+        };
+        let parts = [
+            ("user", user),
+            ("act", act.clone()),
+            ("from", time(from)),
+            ("until", time(until)),
+            ("request", request_id.clone()),
+        ];
+        let event = self.event(Act::AuditExported).detail("format", format);
+        let event = parts.into_iter().fold(event, |event, (name, part)| match part {
+            Some(part) => event.detail(name, entry::shortened(&part)),
+            None => event,
+        });
+        self.record(event).await
     }
 
     /// Lists up to `limit` events, the newest first, starting after the id `after`.

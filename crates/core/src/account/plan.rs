@@ -108,6 +108,6 @@ impl Accounts {
             Some(true) | None => Guard::None,
         };
         let audit = self.events_of_update(id, &user).await?;
-        Ok(Plan { guard, revoke, audit, user, ..Plan::default() })
+        Ok(Plan { user, guard, revoke, audit, ..Plan::default() })
     }
 }

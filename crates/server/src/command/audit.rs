@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use crossauth_core::Auth;
-use crossauth_core::audit::{Act, AuditEntry, LogVerification};
+use crossauth_core::audit::{AuditEntry, LogVerification};
 use crossauth_core::clock::Timestamp;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::AuditFilter;
@@ -63,7 +63,7 @@ async fn list(auth: &Auth, events: &ListEvents) -> anyhow::Result<()> {
 
 async fn export(auth: &Auth, events: &ExportEvents) -> anyhow::Result<()> {
     let filter = filter(auth, &events.filter).await?;
-    auth.audit.record(auth.audit.event(Act::AuditExported)).await?;
+    auth.audit.record_export(&filter, "jsonl").await?;
     let mut stdout = io::stdout().lock();
     let mut after = None::<String>;
     loop {

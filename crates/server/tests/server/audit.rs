@@ -82,6 +82,10 @@ fn acts_of_users_and_operators_are_listed_exported_and_verified() {
     let exported = lines(path, &["export"]);
     assert_eq!(acts(&exported), [&["audit.exported"], &ACTS[..]].concat());
     assert_eq!(exported[1..], listed);
+    let exported: Value = serde_json::from_str(&exported[0]).unwrap();
+    assert_eq!(exported["detail"], json!({ "format": "jsonl" }));
+    // The account of the newest event is named, as long as its data is not erased.
+    assert_eq!(newest["about"]["username"], json!("alice"));
     let verified = lines(path, &["verify"]);
     assert!(verified.iter().any(|line| line.contains("not in the chain yet")), "{verified:?}");
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crossauth_core::audit::Act;
 use crossauth_core::caller::{Actor, Caller};
 use crossauth_core::user::User;
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, TestResponse};
+use crate::browser::{Browser, TestResponse, request};
 use crate::site::Site;
 
 /// A site with the administrator ada and the account bob.
@@ -151,7 +152,9 @@ async fn log_is_downloaded_as_csv_and_json_lines_and_the_download_recorded() {
     assert!(lines[0].starts_with("id,time,act,actor,"), "{}", lines[0]);
     assert!(lines[1].contains("\"shop.504\"") && lines[505].contains("\"shop.0\""));
     assert!(lines[1].contains("\"'=cmd|' /C calc'!A0\""), "a formula is text: {}", lines[1]);
-    let jsonl = ada.get("/admin/audit.jsonl?act=shop.").await;
+    let path = format!("/admin/audit.jsonl?act=shop.&user={}&from=2026-01-01", bob.id);
+    site.clock.advance(Duration::from_secs(1));
+    let jsonl = ada.get(&path).await;
     assert_eq!(jsonl.header("content-type"), Some("application/x-ndjson; charset=utf-8"));
     let events: Vec<Value> =
         jsonl.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -159,7 +162,40 @@ async fn log_is_downloaded_as_csv_and_json_lines_and_the_download_recorded() {
     assert_eq!(events[0]["act"], json!("shop.504"));
     let recorded = ada.get_json("/admin/api/audit?act=audit.exported").await;
     assert_eq!(acts(&recorded).len(), 2);
-    assert_eq!(recorded.json()["events"][0]["origin"]["username"], json!("ada"));
+    let events = recorded.json()["events"].clone();
+    assert_eq!(events[0]["origin"]["username"], json!("ada"));
+    let user = bob.id.to_string();
+    let from = "2026-01-01T00:00:00Z";
+    let detail = json!({ "format": "jsonl", "act": "shop.", "user": user, "from": from });
+    assert_eq!(events[0]["detail"], detail);
+    assert_eq!(events[1]["detail"], json!({ "format": "csv", "act": "shop." }));
+}
+
+#[tokio::test]
+async fn export_does_not_record_a_name_that_is_no_account() {
+    let (_site, mut ada, _bob) = site().await;
+    assert_eq!(ada.get("/admin/audit.csv?user=mallory@x.org").await.status, 200);
+    let recorded = ada.get_json("/admin/api/audit?act=audit.exported").await;
+    let detail = &recorded.json()["events"][0]["detail"];
+    assert_eq!(*detail, json!({ "format": "csv", "user": "unknown" }));
+}
+
+#[tokio::test]
+async fn head_of_the_files_exports_and_records_nothing() {
+    let (site, mut ada, bob) = site().await;
+    record(&site, "shop.paid", &bob).await;
+    for (name, media_type) in [("audit.csv", "text/csv"), ("audit.jsonl", "application/x-ndjson")] {
+        let head = ada.send(request(Method::HEAD, &format!("/admin/{name}")), "").await;
+        assert_eq!(head.status, 200, "{name}");
+        assert_eq!(head.body, "", "{name}");
+        assert_eq!(head.header("content-length"), None, "{name}");
+        let found = head.header("content-type").unwrap();
+        assert!(found.starts_with(media_type), "{found}");
+        let wrong = ada.send(request(Method::HEAD, &format!("/admin/{name}?from=x")), "").await;
+        assert_eq!(wrong.status, 400, "{name}");
+    }
+    let recorded = ada.get_json("/admin/api/audit?act=audit.exported").await;
+    assert_eq!(acts(&recorded), [""; 0]);
 }
 
 #[tokio::test]

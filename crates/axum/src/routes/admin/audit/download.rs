@@ -3,11 +3,11 @@
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use crossauth_core::audit::{Act, AuditEntry};
+use crossauth_core::audit::AuditEntry;
 use crossauth_core::storage::{AuditFilter, StorageError};
 use futures_util::stream;
-use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderValue, Method};
 
 use super::{AuditEventBody, Wanted};
 use crate::crossauth::Crossauth;
@@ -28,22 +28,37 @@ enum Format {
     JsonLines,
 }
 
+impl Format {
+    /// The ending of the name of the file.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonLines => "jsonl",
+        }
+    }
+}
+
 /// `GET audit.csv`
-pub(crate) async fn csv(info: RequestInfo, _: Request) -> HandlerResult {
-    download(info, Format::Csv).await
+pub(crate) async fn csv(info: RequestInfo, request: Request) -> HandlerResult {
+    download(info, request.method(), Format::Csv).await
 }
 
 /// `GET audit.jsonl`
-pub(crate) async fn json_lines(info: RequestInfo, _: Request) -> HandlerResult {
-    download(info, Format::JsonLines).await
+pub(crate) async fn json_lines(info: RequestInfo, request: Request) -> HandlerResult {
+    download(info, request.method(), Format::JsonLines).await
 }
 
 /// The events are read while the file is sent. The first are read before, so that a store that fails
 /// is an error and no empty file; a failure afterwards breaks the connection off.
-async fn download(info: RequestInfo, format: Format) -> HandlerResult {
+async fn download(info: RequestInfo, method: &Method, format: Format) -> HandlerResult {
     let filter = Wanted::read(&info).filter(&info).await?;
+    if method == Method::HEAD {
+        // Nothing is read, so the length is not known either.
+        let unread = Body::from_stream(stream::empty::<Result<Bytes, StorageError>>());
+        return Ok(file(&info, format, unread));
+    }
     let audit = &info.crossauth.auth().audit;
-    audit.record(audit.event(Act::AuditExported)).await?;
+    audit.record_export(&filter, format.name()).await?;
     let first = audit.list(&filter, None, STEP).await?;
     let begin = match format {
         Format::Csv => COLUMNS.to_owned(),
@@ -130,11 +145,32 @@ fn line_of_csv(event: AuditEntry) -> String {
     cells.map(|text| cell(&text)).join(",") + "\r\n"
 }
 
-/// A cell as in RFC 4180. Spreadsheets would execute one that begins like a formula.
+/// Characters with which a formula begins in a spreadsheet, and their full-width forms.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A cell as in RFC 4180. Spreadsheets execute a cell that begins like a formula, and split lines at
+/// other characters than commas, even within quotes, where the language of the computer or its user
+/// selects so. So `'` makes text of what begins like a formula after any of these characters.
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let guarded = if is_formula { format!("'{text}") } else { text.to_owned() };
-    format!("\"{}\"", guarded.replace('"', "\"\""))
+    let mut cell = String::with_capacity(text.len() + 2);
+    cell.push('"');
+    let mut is_start = true;
+    for character in text.chars() {
+        if is_start && FORMULA.contains(&character) {
+            cell.push('\'');
+        }
+        let is_quote = character == '"';
+        let separates = matches!(character, ',' | ';' | '|')
+            || character.is_whitespace()
+            || character.is_control();
+        is_start = separates || is_start && is_quote;
+        cell.push(character);
+        if is_quote {
+            cell.push('"');
+        }
+    }
+    cell.push('"');
+    cell
 }
 
 #[cfg(test)]
@@ -142,10 +178,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_quoted_and_are_no_formulas() {
+    fn cells_are_quoted() {
         assert_eq!(cell("a \"b\", c\nd"), "\"a \"\"b\"\", c\nd\"");
-        for formula in ["=1+1", "+1", "-1", "@A1", "\t=1"] {
+        for text in
+            ["", "a-b", "a=b", "a@b.example", "Mozilla/5.0 (X11; Linux x86_64)", "{\"a\":-1}"]
+        {
+            assert_eq!(cell(text), format!("\"{}\"", text.replace('"', "\"\"")));
+        }
+    }
+
+    #[test]
+    fn text_begins_no_formula_whatever_separates_cells_and_whether_quotes_do_not() {
+        for formula in ["=1+1", "+1", "-1", "@A1", "\u{ff1d}1+1"] {
             assert_eq!(cell(formula), format!("\"'{formula}\""));
+            for separator in [',', ';', '\t', '|', ' ', '\r', '\n', '\u{a0}', '\u{b}'] {
+                for quote in ["", "\"", "\"\""] {
+                    let written = cell(&format!("a{separator}{quote}{formula}"));
+                    let quote = quote.repeat(2);
+                    assert_eq!(written, format!("\"a{separator}{quote}'{formula}\""));
+                }
+            }
         }
     }
 }
