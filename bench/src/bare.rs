@@ -1,8 +1,8 @@
-//! The baseline of the session check: the minimum that an Axum application can do to find the user
-//! of a request.
+//! The baseline of the checks of sessions and API keys: the minimum that an Axum application can do
+//! to find the user of a request.
 //!
 //! One route, no layer; one prepared query by primary key on one connection per core, with the same
-//! driver, settings and allocator as the server's; the same JSON. The cookie is used unchanged:
+//! driver, settings and allocator as the server's; the same JSON. Cookie or key is used unchanged:
 //! nothing is signed, hashed, expired, counted or logged, and no header is added.
 
 use std::path::Path;
@@ -58,8 +58,9 @@ async fn user(
     State(readers): State<Arc<Readers>>,
     request: Request,
 ) -> Result<([(HeaderName, HeaderValue); 1], Vec<u8>), StatusCode> {
-    let session = session(request.headers()).ok_or(StatusCode::UNAUTHORIZED)?;
-    let found = readers.find(session).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let headers = request.headers();
+    let stored = session(headers).or_else(|| key(headers)).ok_or(StatusCode::UNAUTHORIZED)?;
+    let found = readers.find(stored).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let user = found.ok_or(StatusCode::UNAUTHORIZED)?;
     let body = serde_json::to_vec(&Found { ok: true, user });
     Ok(([JSON], body.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?))
@@ -68,6 +69,10 @@ async fn user(
 fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     cookies.split("; ").find_map(|cookie| cookie.strip_prefix("SESSIONID="))
+}
+
+fn key(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("ApiKey ")
 }
 
 /// Connections for reading, one per core.
@@ -83,8 +88,8 @@ impl Readers {
         self.0.iter().find_map(Mutex::try_lock).unwrap_or_else(|| self.0[0].lock())
     }
 
-    fn find(&self, session: &str) -> rusqlite::Result<Option<User>> {
-        self.any().prepare_cached(QUERY)?.query_row([session], decode).optional()
+    fn find(&self, stored: &str) -> rusqlite::Result<Option<User>> {
+        self.any().prepare_cached(QUERY)?.query_row([stored], decode).optional()
     }
 }
 

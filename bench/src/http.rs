@@ -29,6 +29,15 @@ pub(crate) fn get(host: SocketAddr, path: &str, cookies: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{BROWSER_HEADERS}{cookies}\r\n").into_bytes()
 }
 
+/// The bytes of a GET request as a program with an API key sends it.
+pub(crate) fn get_with_key(host: SocketAddr, path: &str, key: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench/1.0\r\n\
+         Accept: application/json\r\nAuthorization: ApiKey {key}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
 /// The bytes of a POST request as a script in a browser sends it.
 pub(crate) fn post_json(
     host: SocketAddr,

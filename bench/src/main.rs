@@ -7,9 +7,10 @@
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
 //! that does the same query, logins with the bare [`hash_rate`] of the cores, latency beside logins
-//! with latency alone, session checks of accounts with and without a second factor, requests for a
-//! password reset for known and unknown addresses, many logins at the same moment, allocations with those of an Axum
-//! [`application`] without Crossauth. Shows a table and writes it to `bench/results/` and the
+//! with latency alone, session checks of accounts with and without a second factor, API-key checks of a
+//! [`keyed`] application with the bare handler, requests for a password reset for known and unknown
+//! addresses, many logins at the same moment, allocations with those of an Axum [`application`]
+//! without Crossauth. Shows a table and writes it to `bench/results/` and the
 //! README. `docs/explanation/performance.md` explains the numbers.
 //!
 //! To add a measurement, add a module to [`mod@measure`], a field to [`report::Report`] and a line
@@ -22,6 +23,7 @@ mod bare;
 mod baseline;
 mod hash_rate;
 mod http;
+mod keyed;
 mod load;
 mod machine;
 mod measure;
@@ -53,6 +55,7 @@ fn main() -> Result<()> {
         // This program starts each baseline as a separate process.
         ["--listen", address, "bare", database] => bare::serve(address, Path::new(database)),
         ["--listen", address, "application", data] => application::serve(address, Path::new(data)),
+        ["--listen", address, "keyed", data] => keyed::serve(address, Path::new(data)),
         ["--listen", address, "bare-application"] => application::serve_bare(address),
         _ => bail!(USAGE),
     }

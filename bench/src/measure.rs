@@ -3,6 +3,7 @@
 pub(crate) mod allocations;
 pub(crate) mod factor_check;
 pub(crate) mod footprint;
+pub(crate) mod key_check;
 pub(crate) mod latency;
 pub(crate) mod login;
 pub(crate) mod login_storm;

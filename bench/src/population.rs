@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use crossauth_core::clock::{Clock as _, SystemClock};
-use crossauth_core::crypto::{Signer, random_token, stored_value};
-use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::crypto::{Signer, random_salt, random_token, stored_value};
+use crossauth_core::key::{Key, KeyPrefix, NAME_FIELD};
 use crossauth_core::password::{Hasher, HasherConfig, Lane};
 use crossauth_core::random::{Random, SystemRandom};
 use crossauth_core::secret::{Password, ServerSecret};
@@ -29,6 +29,8 @@ pub(crate) const SECRET: &str = "secret";
 const SESSION_TIME: Duration = Duration::from_hours(24);
 /// Number of users with a second factor, besides the others.
 pub(crate) const WITH_FACTOR: usize = 1_000;
+/// Number of users with an API key, of those without a second factor.
+pub(crate) const WITH_KEY: usize = 1_000;
 /// The secret of their authenticator application. It is never used.
 const TOTP_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 /// Maximum number of concurrent writes.
@@ -42,6 +44,8 @@ pub(crate) struct Population {
     pub(crate) sessions: Vec<Session>,
     /// The sessions of the users with a second factor.
     pub(crate) with_factor: Vec<Session>,
+    /// The API keys.
+    pub(crate) keys: Vec<ApiKey>,
     /// The password hash of every user.
     pub(crate) password_hash: String,
 }
@@ -50,6 +54,14 @@ pub(crate) struct Population {
 pub(crate) struct Session {
     /// The value of the session cookie.
     pub(crate) cookie: String,
+    /// The value under which it is stored.
+    pub(crate) stored: String,
+}
+
+/// An API key of a user.
+pub(crate) struct ApiKey {
+    /// The token that a program sends.
+    pub(crate) token: String,
     /// The value under which it is stored.
     pub(crate) stored: String,
 }
@@ -78,6 +90,7 @@ async fn insert_all(storage: &Storage, signer: &Signer, count: usize) -> Result<
         usernames: Vec::new(),
         sessions: Vec::new(),
         with_factor: Vec::new(),
+        keys: Vec::new(),
         password_hash,
     };
     let mut writers = JoinSet::new();
@@ -98,7 +111,13 @@ async fn insert_all(storage: &Storage, signer: &Signer, count: usize) -> Result<
             totpsecret: has_factor.then(|| TOTP_SECRET.to_owned()),
         };
         let (session, key) = session(signer);
-        writers.spawn(insert(storage.clone(), user, secrets, key));
+        let mut keys = vec![key];
+        if number < WITH_KEY && !has_factor {
+            let (api_key, key) = api_key(signer);
+            population.keys.push(api_key);
+            keys.push(key);
+        }
+        writers.spawn(insert(storage.clone(), user, secrets, keys));
         if has_factor {
             population.with_factor.push(session);
         } else {
@@ -122,13 +141,30 @@ fn session(signer: &Signer) -> (Session, Key) {
     (Session { cookie: signer.sign_token(&id), stored: key.value.clone() }, key)
 }
 
+fn api_key(signer: &Signer) -> (ApiKey, Key) {
+    let random: &dyn Random = &SystemRandom;
+    let secret = random_token(random);
+    let now = SystemClock.now();
+    let mut key = Key::new(stored_value(KeyPrefix::ApiKey, &secret).as_str(), None, now);
+    key.lastactive = Some(now);
+    key.extra.insert(NAME_FIELD.to_owned(), "bench".into());
+    let fields = [("v", &secret.as_str().into())];
+    let token = signer.sign_payload(fields, &random_salt(random), now);
+    (ApiKey { token, stored: key.value.clone() }, key)
+}
+
 /// The e-mail address of a user.
 pub(crate) fn address(username: &str) -> String {
     format!("{username}@example.com")
 }
 
-async fn insert(storage: Storage, user: NewUser, secrets: UserSecrets, key: Key) -> Result<()> {
-    let effects = Effects { issue: &[key], ..Effects::default() };
+async fn insert(
+    storage: Storage,
+    user: NewUser,
+    secrets: UserSecrets,
+    keys: Vec<Key>,
+) -> Result<()> {
+    let effects = Effects { issue: &keys, ..Effects::default() };
     let created = storage.users.create(&user, &secrets, Guard::None, &effects).await?;
     ensure!(matches!(created, Created::Done(_)), "{:?} is refused: {created:?}", user.username);
     Ok(())

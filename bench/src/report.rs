@@ -2,6 +2,7 @@
 
 mod chart;
 mod factor;
+mod key;
 mod list;
 mod page;
 mod readme;
@@ -18,6 +19,7 @@ use crate::machine::Machine;
 use crate::measure::allocations::Allocations;
 use crate::measure::factor_check::FactorCheck;
 use crate::measure::footprint::{Memory, Starts};
+use crate::measure::key_check::KeyCheck;
 use crate::measure::latency::{Latency, Percentiles};
 use crate::measure::login::LoginRate;
 use crate::measure::login_storm::{LOGINS, LoginStorm};
@@ -39,6 +41,8 @@ pub(crate) struct Report {
     pub(crate) allocations: Allocations,
     /// Session checks with and without a second factor.
     pub(crate) factor_check: FactorCheck,
+    /// API-key checks, compared with a bare handler.
+    pub(crate) key_check: KeyCheck,
     /// Logins, compared with raw hashes.
     pub(crate) login: LoginRate,
     /// Latency alone and beside logins.
@@ -100,6 +104,7 @@ impl Report {
         let mut ratios = self.session_checks();
         ratios.extend(self.allocations());
         ratios.push(factor::figure(&self.factor_check));
+        ratios.extend(key::figures(&self.key_check));
         ratios.extend(self.logins());
         ratios.extend(self.login_storm());
         ratios.extend(self.reset_requests());

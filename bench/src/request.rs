@@ -1,10 +1,11 @@
-//! The session checks that the measurements send.
+//! The checks of sessions and API keys that the measurements send.
 
 use anyhow::Result;
 
 use crate::http::Connection;
-use crate::measure::{login, session_check};
-use crate::population::{Population, Session};
+use crate::keyed;
+use crate::measure::{key_check, login, session_check};
+use crate::population::{ApiKey, Population, Session};
 use crate::server::Server;
 
 /// As long as a real cookie; the bare handler ignores it.
@@ -29,4 +30,17 @@ pub(crate) fn bare_requests(server: &Server, population: &Population) -> Vec<Vec
         session_check::request(server.address, &cookies)
     };
     population.sessions.iter().map(request).collect()
+}
+
+/// A request of the program with each API key.
+pub(crate) fn key_requests(server: &Server, keys: &[ApiKey]) -> Vec<Vec<u8>> {
+    let request = |key: &ApiKey| key_check::request(server.address, keyed::PATH, &key.token);
+    keys.iter().map(request).collect()
+}
+
+/// The same for the bare handler, which looks keys up by their stored values.
+pub(crate) fn bare_key_requests(server: &Server, keys: &[ApiKey]) -> Vec<Vec<u8>> {
+    let request =
+        |key: &ApiKey| key_check::request(server.address, session_check::PATH, &key.stored);
+    keys.iter().map(request).collect()
 }

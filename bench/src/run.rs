@@ -10,13 +10,14 @@ use crossauth_testkit::server::Program;
 use crate::machine::Machine;
 use crate::measure::factor_check::{self, FactorCheck};
 use crate::measure::footprint::{self, Memory};
+use crate::measure::key_check::{self, KeyCheck};
 use crate::measure::login_storm::{self, LoginStorm};
 use crate::measure::session_check::{self, SessionCheck, Target, Targets};
 use crate::measure::{allocations, latency, login, reset_request, user_list};
 use crate::population::{DATABASE, Population, WITH_FACTOR};
 use crate::progress::say;
 use crate::report::Report;
-use crate::request::{bare_requests, requests};
+use crate::request::{bare_key_requests, bare_requests, key_requests, requests};
 use crate::scale::Scale;
 use crate::server::{self, Counting, Server};
 
@@ -54,6 +55,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     let session_check = session_checks(&target, &programs, &population, &data, scale)?;
     let after_sessions = server.resident_mb()?;
     let factor_check = factor_checks(&target, &population, scale)?;
+    let key_check = key_checks(&bench, &population, &data, scale)?;
     let login = login::measure(&server, &population, scale)?;
     let latency = latency::measure(&target, &population, scale)?;
     server.stop();
@@ -69,6 +71,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         session_check,
         allocations,
         factor_check,
+        key_check,
         login,
         latency,
         login_storm,
@@ -85,6 +88,24 @@ fn factor_checks(plain: &Target<'_>, population: &Population, scale: Scale) -> R
     let with = Target { server: plain.server, requests: &with };
     let without = Target { server: plain.server, requests: &plain.requests[..WITH_FACTOR] };
     factor_check::measure(&with, &without, scale)
+}
+
+/// The checks of API keys by an application with Crossauth, and by the bare handler.
+fn key_checks(
+    bench: &Path,
+    population: &Population,
+    data: &Path,
+    scale: Scale,
+) -> Result<KeyCheck> {
+    let start = |name: &str, path: &Path| {
+        Server::start(Program::new(bench).arguments(&[name, &path.to_string_lossy()]))
+    };
+    let (keyed, bare) = (start("keyed", data), start("bare", &data.join(DATABASE)));
+    let requests = key_requests(&keyed, &population.keys);
+    let keyed = Target { server: &keyed, requests: &requests };
+    let requests = bare_key_requests(&bare, &population.keys);
+    let bare = Target { server: &bare, requests: &requests };
+    key_check::measure(&keyed, &bare, scale)
 }
 
 /// Many logins at the same moment, on a server of their own, which believes the addresses of clients.

@@ -4,7 +4,7 @@ use super::{Figure, Report, table};
 use crate::load::{SATURATING_CONNECTIONS, STREAM_CONNECTIONS};
 use crate::measure::reset_request::ResetRequests;
 use crate::measure::{latency, login, reset_request};
-use crate::population::WITH_FACTOR;
+use crate::population::{WITH_FACTOR, WITH_KEY};
 
 /// The page: figures, machine, method.
 pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
@@ -67,6 +67,7 @@ fn method(report: &Report) -> String {
          of its own; the slow one takes a second for each reply, the dead one refuses connections.\n\
          - Session checks with and without a second factor: {} users of each kind, in rounds as \
          above.\n\
+         - API-key checks: {} keys of as many users, in rounds as above.\n\
          - Starts: {} of each kind.\n",
         scale.accounts,
         scale.session_rounds,
@@ -86,6 +87,7 @@ fn method(report: &Report) -> String {
         scale.reset_secs,
         reset_request::RATE,
         WITH_FACTOR,
+        WITH_KEY,
         scale.starts,
     )
 }
