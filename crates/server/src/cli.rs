@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(test)]
+mod reference;
 mod user;
 
 pub(crate) mod audit;

@@ -23,7 +23,7 @@ pub(crate) struct Filter {
     /// About this account, or done by it: a username or, if it was deleted, an id
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// Of this act, such as login.failed; with a dot at the end, all that begin so: login.
+    /// Of this act, such as login.failed; login. with the dot is every act that begins so
     #[arg(long)]
     pub(crate) act: Option<String>,
     /// At or after this time, such as 2026-01-31T00:00:00Z
