@@ -145,8 +145,12 @@ fn done(info: &RequestInfo, user: &UserId, done: Done, next: Option<&NextPath>) 
 
 /// The path of the page of a user.
 fn user_path(info: &RequestInfo, user: &UserId) -> String {
-    let id = user.to_string();
-    info.crossauth.admin_path(&format!("user/{}", utf8_percent_encode(&id, SEGMENT)))
+    info.crossauth.admin_path(&format!("user/{}", encoded(user)))
+}
+
+/// The id of a user as a segment of a path.
+fn encoded(user: &UserId) -> String {
+    utf8_percent_encode(&user.to_string(), SEGMENT).to_string()
 }
 
 /// What is encoded in a segment of a path.

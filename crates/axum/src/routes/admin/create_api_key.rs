@@ -6,9 +6,10 @@ use axum::extract::Request;
 use crossauth_core::account::AccountError;
 use crossauth_core::api_key::{ApiKeyError, IssuedApiKey};
 use crossauth_core::user::User;
+use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, find, no_such_user, own, refused, url_prefix};
+use super::{Act, encoded, find, no_such_user, own, refused, url_prefix};
 use crate::failure::Failure;
 use crate::form::{Echo, Form};
 use crate::next::{self, NextPath};
@@ -96,6 +97,17 @@ async fn create(
     let issued = created.map_err(failure)?;
     tracing::info!(user = %user.id, "API key created by an administrator");
     Ok(issued)
+}
+
+/// The page that creates a key for a user: for administrators' own accounts that a second factor
+/// protects, that of users. `None` where there is no such page.
+pub(super) fn path_for(info: &RequestInfo, user: &User) -> Option<String> {
+    let crossauth = &info.crossauth;
+    if own::is_protected(info, user) {
+        return crossauth.serves("createapikey").then(|| crossauth.path("createapikey"));
+    }
+    let path = crossauth.admin_path(&format!("createapikey/{}", encoded(&user.id)));
+    crossauth.has_endpoint(&Method::GET, &path).then_some(path)
 }
 
 /// The failure for a key that was not created: its owner is not who makes the request.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::audit::{self, EventEntry};
-use super::{Done, api_key, find, no_such_user, own, url_prefix};
+use super::{Done, api_key, create_api_key, find, no_such_user, own, url_prefix};
 use crate::failure::Failure;
 use crate::page::{Audience, Page, Template, sample_user, template};
 use crate::request::{RequestInfo, Surface};
@@ -45,8 +45,9 @@ pub(crate) struct UserPage {
     devices: Vec<DeviceEntry>,
     sessions: Vec<SessionEntry>,
     api_keys: Vec<ApiKeyEntry>,
-    /// Whether users can have API keys.
-    api_keys_enabled: bool,
+    /// The page that creates an API key; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    create_api_key_path: Option<String>,
     /// The latest events of the audit log.
     events: Vec<EventEntry>,
     /// What was done before.
@@ -154,7 +155,7 @@ impl UserPage {
             devices: Vec::new(),
             sessions: Vec::new(),
             api_keys: Vec::new(),
-            api_keys_enabled: auth.api_keys.config().enabled,
+            create_api_key_path: create_api_key::path_for(info, &user),
             events: Vec::new(),
             user: AdminUser(user),
             message: Done::of_query(info).map(Done::message),
@@ -182,7 +183,7 @@ impl Page for UserPage {
             devices: vec![DeviceEntry::sample()],
             sessions: SessionEntry::samples(),
             api_keys: vec![ApiKeyEntry::sample()],
-            api_keys_enabled: true,
+            create_api_key_path: Some("/auth/admin/createapikey/1".into()),
             events: vec![EventEntry::sample()],
             message: Some(Done::PasswordSet.message()),
         }

@@ -102,6 +102,9 @@ async fn key_of_the_own_account_is_not_made_without_its_factor() {
     refused.assert_failure(403, "Forbidden");
     assert!(refused.body.contains("use /createapikey,"), "{}", refused.body);
     assert_eq!(browser.get_json("/api/apikeys").await.json()["apiKeys"], json!([]));
+    let page = browser.get(&of("user", &ada)).await;
+    page.assert_page(200, "href=\"/createapikey\"");
+    assert!(!page.text().contains(&of("createapikey", &ada)), "{}", page.body);
     let mut eve = site.administrator("eve").await;
     let path = of("api/createapikey", &site.found("eve").await.unwrap().0);
     assert_eq!(eve.post(&path, json!({ "name": "x" })).await.status, 200);
