@@ -217,13 +217,14 @@ impl Auth {
         let outbox = outbox(&deps, config.delivery);
         let configs = (config.email_verification, config.password_reset);
         let (verifies, resets) = mailed_links(&configs, &outbox)?;
+        let fresh_for = config.session.fresh_for;
         let sessions = Arc::new(Sessions::new(&deps, config.session));
         let links = ResetLinks { is_enabled: resets, lifetime: configs.1.lifetime };
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy, links));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
         let login = login(&deps, (&sessions, &challenges, &devices), verifies);
-        let reauthentication = Arc::new(Reauthentication::new(&deps, config.factors.fresh_for));
+        let reauthentication = Arc::new(Reauthentication::new(&deps, fresh_for));
         let mail_requests = mail_requests(&deps, configs, (verifies, resets), (&accounts, &login));
         let parts = EnrolmentParts {
             challenges: challenges.clone(),

@@ -1,5 +1,5 @@
 //! Fresh logins: acts of administrators, and of applications that ask for it, need a login that is
-//! not older than [`fresh_for`](crate::factor::FactorConfig::fresh_for). A user whose login is older
+//! not older than [`fresh_for`](crate::session::SessionConfig::fresh_for). A user whose login is older
 //! renews it with the password and the second factor, in a session with a new id.
 
 use std::sync::Arc;

@@ -65,16 +65,21 @@ pub struct SessionConfig {
     /// Idle time after which a user's session expires; `None` for no limit. Use is recorded at most
     /// once per tenth of this time, so a session may expire that much earlier.
     pub idle_timeout: Option<Duration>,
+    /// How long a login is [fresh](crate::fresh_login): the time in which users need not show the
+    /// password again, nor the second factor, to administer accounts, and without a second factor not
+    /// the password to set one up, to change the e-mail address or to create an API key.
+    pub fresh_for: Duration,
     /// Whether cookies outlive the browser, unless the login specifies it.
     pub persist: Persistence,
 }
 
 impl Default for SessionConfig {
-    /// 30 days, no idle time-out, persistent cookies.
+    /// 30 days, no idle time-out, logins that are fresh for 15 minutes, persistent cookies.
     fn default() -> Self {
         Self {
             max_age: Some(SESSION_MAX_AGE),
             idle_timeout: None,
+            fresh_for: Duration::from_mins(15),
             persist: Persistence::Persistent,
         }
     }

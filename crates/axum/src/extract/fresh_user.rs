@@ -11,7 +11,7 @@ use super::CurrentUser;
 use crate::rejection::Rejection;
 
 /// The logged-in user, whose login is not older than the configured time
-/// ([`FactorConfig::fresh_for`](crossauth_core::factor::FactorConfig::fresh_for)): for acts that
+/// ([`SessionConfig::fresh_for`](crossauth_core::session::SessionConfig::fresh_for)): for acts that
 /// must not be possible in a session that another person finds open. To ask only administrators,
 /// take [`Admin`](crate::Admin) too.
 ///

@@ -5,13 +5,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use crossauth_axum::{CsrfForm, FreshUser, ProtectedEndpoints};
+use crossauth_core::account::Role;
+use crossauth_core::session::SessionConfig;
 use crossauth_core::user::{FactorName, Patch, UserUpdate};
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, REFERER};
 use serde_json::{Map, Value, json};
 
 use crate::browser::{Browser, request};
-use crate::factor::{DUMMY_CODE, Enrolled, STEP};
+use crate::factor::{DUMMY_CODE, Enrolled, STEP, factors};
 use crate::site::{PASSWORD, Site};
 
 /// Longer than a login is fresh.
@@ -57,6 +59,25 @@ async fn fresh_login_passes_and_an_older_one_leads_to_the_page_and_back() {
     assert_eq!((renewed.status.as_u16(), renewed.location()), (302, Some("/balance?of=may")));
     assert_eq!(bob.get("/balance?of=may").await.body, "balance of bob");
     assert_eq!(bob.get(&page).await.location(), Some("/balance?of=may"), "it is fresh already");
+}
+
+#[tokio::test]
+async fn setting_decides_how_long_a_login_is_fresh_for_all_that_needs_a_fresh_one() {
+    let fresh_for = Duration::from_mins(5);
+    let site = Site::with(|site| {
+        let config = SessionConfig { fresh_for, ..SessionConfig::default() };
+        site.session(config).factors(factors(&[])).admin_endpoints()
+    });
+    site.account("ada", Role::Administrator).await;
+    let mut ada = site.logged_in("ada").await;
+    let factor = json!({ "factor2": "totp" });
+    site.clock.advance(Duration::from_secs(299));
+    assert_eq!(ada.get_json("/admin/api/selectuser").await.status, 200);
+    assert_eq!(ada.post("/api/changefactor2", factor.clone()).await.status, 200);
+    site.clock.advance(Duration::from_secs(1));
+    ada.get_json("/admin/api/selectuser").await.assert_failure(401, "Expired");
+    let refused = ada.post("/api/changefactor2", factor).await;
+    refused.assert_failure(401, "UsernameOrPasswordInvalid");
 }
 
 #[tokio::test]

@@ -67,17 +67,14 @@ pub struct FactorConfig {
     pub phone_prefixes: Vec<String>,
     /// How long a code that was sent is valid; ten minutes at most.
     pub code_lifetime: Duration,
-    /// How long a login is fresh: the time in which the password need not be typed again to set up
-    /// a first factor, to change the address, or to administer accounts.
-    pub fresh_for: Duration,
     /// How long a device is known on which a user passed the second factor; `None` if devices
     /// cannot be remembered.
     pub device_lifetime: Option<Duration>,
 }
 
 impl Default for FactorConfig {
-    /// Authenticator applications; none is needed. Codes are valid for five minutes, logins are
-    /// fresh for fifteen, and devices known for thirty days.
+    /// Authenticator applications; none is needed. Codes are valid for five minutes, and devices
+    /// known for thirty days.
     fn default() -> Self {
         Self {
             second: vec![Configured::Totp { issuer: "Crossauth".into() }],
@@ -85,7 +82,6 @@ impl Default for FactorConfig {
             friendly_names: HashMap::new(),
             phone_prefixes: Vec::new(),
             code_lifetime: Duration::from_mins(5),
-            fresh_for: Duration::from_mins(15),
             device_lifetime: Some(DEVICE_LIFETIME),
         }
     }

@@ -34,8 +34,6 @@ pub struct SecondFactors {
     pub sms_name: Option<String>,
     /// How long a code that was sent is valid.
     pub code_lifetime: Duration,
-    /// How long after a login the password need not be typed again.
-    pub fresh_for: Duration,
     /// The code of the dummy factor, in development.
     pub dummy_code: Option<String>,
     /// The endpoints that demand the factor.
@@ -44,7 +42,7 @@ pub struct SecondFactors {
 
 impl Default for SecondFactors {
     fn default() -> Self {
-        let FactorConfig { code_lifetime, fresh_for, .. } = FactorConfig::default();
+        let FactorConfig { code_lifetime, .. } = FactorConfig::default();
         Self {
             allowed: Vec::new(),
             app_name: None,
@@ -52,7 +50,6 @@ impl Default for SecondFactors {
             email_name: None,
             sms_name: None,
             code_lifetime,
-            fresh_for,
             dummy_code: None,
             protected: ProtectedEndpoints::default(),
         }
@@ -76,9 +73,6 @@ section! { SecondFactors {
     /// How long a code that was sent is valid; ten minutes at most.
     "factor2.code_lifetime": Span => code_lifetime,
         upstream "EMAIL_AUTHENTICATOR_TOKEN_EXPIRES" "SMS_AUTHENTICATOR_TOKEN_EXPIRES";
-    /// How long a login is fresh: the time in which the password need not be typed again to set up a
-    /// second factor, to change the e-mail address, or to administer accounts.
-    "factor2.fresh_for": Span => fresh_for;
     /// Danger: a second factor `dummyFactor2` with this fixed code, for development and tests. It
     /// protects nothing, and is refused unless `dev` is set.
     "factor2.danger_dummy_code": Optional<Text> => dummy_code;
@@ -116,7 +110,6 @@ impl SecondFactors {
             friendly_names: names.collect::<HashMap<_, _>>(),
             phone_prefixes: sms.allowed_prefixes.clone(),
             code_lifetime: self.code_lifetime,
-            fresh_for: self.fresh_for,
             ..FactorConfig::default()
         }
     }

@@ -51,7 +51,7 @@ section! { Site {
     /// The path prefix of all pages and endpoints.
     "prefix": Prefix => config.prefix;
     /// Whether the pages and endpoints of administration exist. If not set, they do on the server,
-    /// and not in an application. They need a login that is not older than `factor2.fresh_for`.
+    /// and not in an application. They need a login that is not older than `session.fresh_for`.
     "admin_endpoints": Optional<Flag> => admin_endpoints, upstream "ENABLE_ADMIN_ENDPOINTS";
     /// The path prefix of the pages and endpoints of administration. If not set, `admin/` below
     /// `prefix`.
