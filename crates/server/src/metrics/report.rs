@@ -89,8 +89,8 @@ impl Report {
 }
 
 fn write_acts(text: &mut Exposition, acts: &[(&str, u64)]) {
-    let help =
-        "Events of the audit log of this process, by act; refusals by a limit count each time.";
+    let help = "Acts of this process by their names in the audit log; those that then fail, and every \
+                refusal by a limit, count too.";
     let mut family = text.family("crossauth_acts_total", Kind::Counter, help);
     for (act, count) in acts {
         family.sample(&[("act", act)], count);
