@@ -38,6 +38,18 @@ const OPERATIONS: &str = include_str!("openapi/operations.json");
 const MEDIA_TYPES: [&str; 3] =
     ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
 
+/// The codes of a request whose API key is not accepted, on every route.
+const KEY_FAILURE: &str = "ApiKeyFailure";
+
+/// The failures of a request with an API key: invalid, expired, tried too often, or together with
+/// the session of another user.
+const KEY_FAILURES: [(StatusCode, ErrorCode); 4] = [
+    (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
+    (StatusCode::UNAUTHORIZED, ErrorCode::InvalidKey),
+    (StatusCode::UNAUTHORIZED, ErrorCode::Expired),
+    (StatusCode::TOO_MANY_REQUESTS, ErrorCode::SlowDown),
+];
+
 /// The JSON of a request that must be confirmed with the second factor.
 const FACTOR_REQUIRED: &str = "FactorRequired";
 
@@ -92,6 +104,9 @@ impl Crossauth {
         let described = serde_json::from_str(OPERATIONS);
         let Ok(Described { mut operations, mut schemas }) = described else { return Value::Null };
         field::add(self, &mut schemas);
+        if self.auth().api_keys.config().enabled {
+            schemas.insert(KEY_FAILURE.to_owned(), key_failure());
+        }
         let mut paths = Map::new();
         for route in self.routes_in(Scope::Application).filter(|it| it.surface() == Surface::Api) {
             let Some(description) = operations.remove(&route.operation()) else { continue };
@@ -127,19 +142,14 @@ fn operation(crossauth: &Crossauth, route: &Route, description: Description) -> 
     let Description { summary, takes, mut returns, mut fails, query, demands_factor } = description;
     let has_factors = crossauth.auth().factors.any();
     let may_need_factor = has_factors && (demands_factor || route.may_need_factor(crossauth));
-    if crossauth.auth().api_keys.config().enabled {
-        // Of a request with a key, which is checked on every route.
-        for code in [ErrorCode::InvalidKey, ErrorCode::Expired] {
-            fails.entry(401).or_default().insert(code.name().to_owned());
-        }
-        fails.entry(400).or_default().insert(ErrorCode::BadRequest.name().to_owned());
-        if route.access().accepts_keys() {
-            let code = ErrorCode::InsufficientScope;
-            fails.entry(code.http_status()).or_default().insert(code.name().to_owned());
-        }
-    }
-    for (status, code) in common_failures(route, may_need_factor) {
+    let has_keys = crossauth.auth().api_keys.config().enabled;
+    for (status, code) in common_failures(route, may_need_factor, has_keys) {
         fails.entry(status.as_u16()).or_default().insert(code.name().to_owned());
+    }
+    if has_keys {
+        for (status, _) in KEY_FAILURES {
+            fails.entry(status.as_u16()).or_default();
+        }
     }
     if may_need_factor {
         returns.push(reference(FACTOR_REQUIRED));
@@ -149,7 +159,8 @@ fn operation(crossauth: &Crossauth, route: &Route, description: Description) -> 
         responses.insert("200".to_owned(), response("Success", &any_of(returns)));
     }
     for (status, codes) in fails {
-        responses.insert(status.to_string(), failure(status, &codes));
+        let may_be_of_key = has_keys && KEY_FAILURES.iter().any(|it| it.0.as_u16() == status);
+        responses.insert(status.to_string(), failure(status, &codes, may_be_of_key));
     }
     let mut operation = json!({
         "operationId": operation_id(route),
@@ -188,7 +199,11 @@ fn operation_id(route: &Route) -> String {
 }
 
 /// The failures that follow from the method of a route, its access and its second factor.
-fn common_failures(route: &Route, may_need_factor: bool) -> Vec<(StatusCode, ErrorCode)> {
+fn common_failures(
+    route: &Route,
+    may_need_factor: bool,
+    has_keys: bool,
+) -> Vec<(StatusCode, ErrorCode)> {
     let mut failures = vec![
         (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::UnknownError),
         (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Connection),
@@ -214,6 +229,9 @@ fn common_failures(route: &Route, may_need_factor: bool) -> Vec<(StatusCode, Err
             (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BadRequest),
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadRequest),
         ]);
+    }
+    if has_keys && route.access().accepts_keys() {
+        failures.push((StatusCode::FORBIDDEN, ErrorCode::InsufficientScope));
     }
     if may_need_factor {
         failures.extend([
@@ -280,14 +298,24 @@ fn response(description: &str, schema: &Value) -> Value {
     json!({ "description": description, "content": content })
 }
 
-/// A failure with one of these codes.
-fn failure(status: u16, codes: &BTreeSet<String>) -> Value {
+/// The schema of the codes for an API key.
+fn key_failure() -> Value {
+    let codes: BTreeSet<&str> = KEY_FAILURES.iter().map(|(_, code)| code.name()).collect();
+    json!({
+        "type": "string",
+        "description": "Why a request with an API key is refused, on every route.",
+        "enum": codes,
+    })
+}
+
+/// A failure with one of these codes, or one for an API key.
+fn failure(status: u16, codes: &BTreeSet<String>, may_be_of_key: bool) -> Value {
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let own = (!codes.is_empty()).then(|| json!({ "enum": codes }));
+    let of_key = may_be_of_key.then(|| reference(KEY_FAILURE));
+    let code = any_of(own.into_iter().chain(of_key).collect());
     let schema = json!({
-        "allOf": [
-            reference("Error"),
-            { "properties": { "errorCodeName": { "enum": codes } } },
-        ],
+        "allOf": [reference("Error"), { "properties": { "errorCodeName": code } }],
     });
     let mut failure = response(reason.unwrap_or_default(), &schema);
     if matches!(status, 429 | 503) {

@@ -110,6 +110,7 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
         Operation::new("POST api/requestpasswordreset", "Sends a link that resets a password")
             .takes::<RequestPasswordResetForm>()
             .returns::<Body>()
-            .fails([ErrorCode::InvalidEmail]),
+            .fails([ErrorCode::InvalidEmail])
+            .limited(),
     ]
 }

@@ -88,6 +88,7 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
         )
         .takes::<ResendVerificationForm>()
         .returns::<Body>()
-        .fails([ErrorCode::InvalidEmail]),
+        .fails([ErrorCode::InvalidEmail])
+        .limited(),
     ]
 }

@@ -67,6 +67,27 @@ fn document_is_consistent() {
     }
 }
 
+#[test]
+fn refusals_of_a_key_are_documented_on_every_endpoint_where_there_are_keys() {
+    let count = |document: &Value| document.to_string().matches("schemas/ApiKeyFailure").count();
+    let plain = Site::complete().crossauth.openapi();
+    assert_eq!(count(&plain), 0);
+    let sessions = &plain["paths"]["/api/sessions"]["get"]["responses"];
+    let statuses = sessions.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(statuses, BTreeSet::from(["200", "401", "500", "503"].map(str::to_owned)));
+    // 400, 401 and 429.
+    assert_eq!(count(&DOCUMENT), 3 * documented(&DOCUMENT).len());
+}
+
+#[test]
+fn requests_for_mail_are_documented_as_limited_without_second_factors_too() {
+    let document = Site::with_mail().crossauth.openapi();
+    for path in ["requestpasswordreset", "resendverification"] {
+        let refused = &document["paths"][format!("/api/{path}")]["post"]["responses"]["429"];
+        assert!(refused["headers"]["Retry-After"].is_object(), "{path}: {refused}");
+    }
+}
+
 fn needs_token(method: &str, path: &str) -> bool {
     method == "post" && path != "/api/getcsrftoken"
 }

@@ -29,7 +29,10 @@ it with its own.
   needs a token with 401 `InvalidCsrf`, and with `BadRequest` for a body that is malformed (400), too
   slow (408), too large (413) or of another media type (415); one that needs a session with 401
   `Unauthorized`; one of administration also with 401 `InsufficientPriviledges`, and with `Expired` if
-  the login is not [fresh](http.md#fresh-logins). 429 and 503 have `Retry-After`.
+  the login is not [fresh](http.md#fresh-logins). Where API keys are enabled, a request with a key that
+  is not accepted fails on every endpoint with an [ApiKeyFailure](#apikeyfailure): `InvalidKey` or
+  `Expired` (401), `SlowDown` (429), or `BadRequest` (400) with the session of another user. 429 and 503
+  have `Retry-After`.
 ";
 
 #[test]
@@ -113,7 +116,10 @@ fn needs(operation: &Value) -> &'static str {
 /// `401 InvalidToken, Expired`, without what the head of the page says of all endpoints.
 fn failure((status, response): (&String, &Value), needs: &str) -> Option<String> {
     let schema = &response["content"]["application/json"]["schema"];
-    let codes = schema["allOf"][1]["properties"]["errorCodeName"]["enum"].as_array()?.iter();
+    let code = &schema["allOf"][1]["properties"]["errorCodeName"];
+    // Otherwise only with an API key.
+    let own = code["enum"].as_array().or_else(|| code["anyOf"][0]["enum"].as_array());
+    let codes = own?.iter();
     let is_common = |code: &str| match (&**status, code) {
         ("500" | "503", _) | ("400" | "408" | "413" | "415", "BadRequest") => true,
         ("401", "InvalidCsrf") => needs.contains("oken"),
@@ -161,6 +167,10 @@ fn type_of(schema: &Value) -> String {
         (None, Some(names)) => names.iter().filter_map(Value::as_str).collect(),
         (None, None) => vec![if schema["const"] == "" { "empty text" } else { "any" }],
     };
+    if let Some(values) = schema["enum"].as_array() {
+        let values = values.iter().map(|value| format!("`{}`", value.as_str().unwrap()));
+        return values.collect::<Vec<_>>().join(" or ");
+    }
     match schema["format"].as_str() {
         Some(format) => format!("{} ({format})", types.join(" or ")),
         None => types.join(" or "),

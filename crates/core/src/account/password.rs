@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::{AccountError, AccountRef, Accounts};
 use crate::audit::Act;
+use crate::clock::Timestamp;
 use crate::email_link::{LinkRequest, NewLink, record_address};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
+use crate::limit::TooMany;
 use crate::message::MessageKind;
 use crate::password::Lane;
 use crate::secret::Password;
@@ -29,8 +31,11 @@ pub enum ResetMail {
     NotNeeded,
     /// It waits to be sent.
     Sent,
-    /// None: too many were sent to this account. One can be sent later.
-    TooMany,
+    /// None: too many were sent to this account.
+    TooMany {
+        /// When the next can be sent.
+        retry_at: Timestamp,
+    },
 }
 
 impl Accounts {
@@ -81,8 +86,9 @@ impl Accounts {
             return Err(AccountError::NotAllowed);
         }
         let address = self.reset_address(&user)?;
-        let Some(link) = self.reset_link(&user, &address).await? else {
-            return Ok(ResetMail::TooMany);
+        let link = match self.reset_link(&user, &address).await? {
+            Ok(link) => link,
+            Err(TooMany { retry_at }) => return Ok(ResetMail::TooMany { retry_at }),
         };
         let audit = [self.audit().event(Act::UserResetSent).about(&user)];
         let effects = Effects {
@@ -113,23 +119,19 @@ impl Accounts {
         })
     }
 
-    /// Makes a link for an account; `None` if too many were sent to it.
+    /// Makes a link for an account, unless too many were sent to it.
     pub(super) async fn reset_link(
         &self,
         user: &User,
         address: &str,
-    ) -> Result<Option<NewLink>, AccountError> {
+    ) -> Result<Result<NewLink, TooMany>, AccountError> {
         let kind = MessageKind::PasswordReset;
-        if self
-            .limits
-            .charge(self.limits.mail(&kind, &user.id, None), Some(&user.id))
-            .await?
-            .is_err()
-        {
-            return Ok(None);
+        let charges = self.limits.mail(&kind, &user.id, None);
+        if let Err(too_many) = self.limits.charge(charges, Some(&user.id)).await? {
+            return Ok(Err(too_many));
         }
         let link = self.link(kind, address, &user.username, Some(&user.id))?;
-        Ok(Some(link))
+        Ok(Ok(link))
     }
 
     /// The link by which the user of a new account chooses a password.

@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::{AccountError, AccountRef, Accounts};
 use crate::audit::{Act, AuditEvent};
 use crate::key::KeyPrefix;
+use crate::limit::TooMany;
 use crate::message::MessageKind;
 use crate::storage::{Change, Effects, EndSessions, Guard};
 use crate::user::{FactorName, Patch, SecretsUpdate, StateEvent, User, UserState, UserUpdate};
@@ -131,8 +132,11 @@ impl Accounts {
         let audit = vec![self.state_changed(user, state)];
         let address = self.reset_address(user)?;
         let link = self.reset_link(user, &address).await?;
-        let mail = if link.is_some() { ResetMail::Sent } else { ResetMail::TooMany };
-        let (key, message) = link.map(|link| (link.key, link.message)).unzip();
+        let mail = match &link {
+            Ok(_) => ResetMail::Sent,
+            Err(TooMany { retry_at }) => ResetMail::TooMany { retry_at: *retry_at },
+        };
+        let (key, message) = link.ok().map(|link| (link.key, link.message)).unzip();
         let mut plan = Plan {
             event: Some(event),
             guard: Guard::NotTheLastAdmin,

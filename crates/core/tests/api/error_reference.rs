@@ -22,6 +22,10 @@ fn reference() -> String {
         "# Errors\n\nEvery code of the API, with its numbers and name on the wire, the HTTP status \
          of responses that carry it, its\nname in OAuth responses, and the default text. \
          Numbers are those of Python\nunless a setting selects those of TypeScript. This page is generated from `crates/core/src/error.rs`.\n\n\
+         The status of a response is another one where the cause is not that of OAuth: `SlowDown` is \
+         429 with `Retry-After`\nfor a [limit](http.md#limits), `Connection` is 503 with `Retry-After` if a \
+         store does not respond, `UserNotExist` is 404 in\nadministration, and `BadRequest` is 404, 405, \
+         408, 413 or 415, too.\n\n\
          | Python | TypeScript | name | status | OAuth | text |\n|---|---|---|---|---|---|\n",
     );
     for code in ErrorCode::all() {

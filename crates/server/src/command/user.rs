@@ -275,7 +275,7 @@ async fn add(auth: &Auth, command: AddUser) -> anyhow::Result<()> {
     let (user, mail) = created.context("the account was not created")?;
     let outcome = match mail {
         ResetMail::Sent => "is added; a link to choose a password is sent",
-        ResetMail::NotNeeded | ResetMail::TooMany => "is added",
+        ResetMail::NotNeeded | ResetMail::TooMany { .. } => "is added",
     };
     report(&user.username, outcome)
 }

@@ -2,11 +2,9 @@
 
 use axum::extract::Request;
 use crossauth_core::account::{AccountError, ResetMail};
-use crossauth_core::error::ErrorCode;
 use crossauth_core::form::{Field, FieldError, Rule};
 use crossauth_core::secret::Password;
 use crossauth_core::user::User;
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, ButtonForm, Done, done, find, own, refused, url_prefix};
@@ -97,8 +95,7 @@ pub(crate) async fn send_reset(info: RequestInfo, request: Request) -> HandlerRe
             tracing::info!(user = %user.id, "password reset sent by an administrator");
             Ok(done(&info, &user.id, Done::ResetSent, next.as_ref()))
         }
-        ResetMail::TooMany => Err(Failure::new(ErrorCode::SlowDown)
-            .status(StatusCode::TOO_MANY_REQUESTS)
+        ResetMail::TooMany { retry_at } => Err(Failure::too_many(retry_at, info.crossauth.now())
             .message("Too many links were sent to this account. Please try again later")),
     }
 }
@@ -126,6 +123,7 @@ impl Page for PasswordPage {
 
 #[cfg(test)]
 pub(super) fn operations() -> Vec<crate::openapi::Operation> {
+    use crossauth_core::error::ErrorCode;
     vec![
         super::about_user("POST admin/api/changepassword/{id}", "Sets a password")
             .takes::<SetPasswordForm>()

@@ -207,7 +207,6 @@ pub(super) fn operations() -> Vec<crate::openapi::Operation> {
                 ErrorCode::PasswordFormat,
                 ErrorCode::PasswordMatch,
                 ErrorCode::Forbidden,
-            ])
-            .limited(),
+            ]),
     ]
 }

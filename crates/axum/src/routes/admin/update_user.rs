@@ -116,7 +116,7 @@ fn updated(info: &RequestInfo, user: User, mail: ResetMail) -> Response {
             let message = Some(match mail {
                 ResetMail::NotNeeded => UPDATED,
                 ResetMail::Sent => UPDATED_AND_SENT,
-                ResetMail::TooMany => UPDATED_NOT_SENT,
+                ResetMail::TooMany { .. } => UPDATED_NOT_SENT,
             });
             let page = UpdateUserPage::new(info, user, None);
             response::page(info, &UpdateUserPage { message, ..page })

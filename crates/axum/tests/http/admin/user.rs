@@ -185,6 +185,12 @@ async fn link_to_choose_a_password_is_sent() {
     ada.get(&of("user", &bob)).await.assert_page(200, &form(&bob));
     let page = ada.get(&of("user", &carol)).await;
     assert!(!page.text().contains(&form(&carol)), "no address: {}", page.body);
+    for _ in 2..5 {
+        assert_eq!(ada.post(&of("api/sendreset", &bob), json!({})).await.status, 200);
+    }
+    let refused = ada.post(&of("api/sendreset", &bob), json!({})).await;
+    refused.assert_failure(429, "SlowDown");
+    assert!(refused.header("retry-after").is_some(), "{}", refused.body);
 }
 
 #[tokio::test]

@@ -281,13 +281,14 @@ async fn sign_ups_and_requests_for_mail_are_limited_by_address_and_tell_nothing(
                 assert_eq!(browser.post(path, json!({ "email": email })).await.status, 200);
             }
         }
-        let mut browser = site.browser().at(&address);
-        let body = json!({ "email": email });
-        let refused = browser.post("/api/requestpasswordreset", body).await;
-        assert_refused(&refused);
-        shapes.push(refused.shape());
+        for path in ["/api/requestpasswordreset", "/api/resendverification"] {
+            let mut browser = site.browser().at(&address);
+            let refused = browser.post(path, json!({ "email": email })).await;
+            assert_refused(&refused);
+            shapes.push(refused.shape());
+        }
     }
-    assert_eq!(shapes[0], shapes[1]);
+    assert_eq!(shapes[..2], shapes[2..]);
     let mut created = 0;
     for index in 0..60 {
         let name = format!("user{index}");

@@ -42,7 +42,7 @@ pub(super) async fn set(auth: &Auth, command: &SetState) -> anyhow::Result<()> {
     let mail = match mail {
         ResetMail::NotNeeded => "",
         ResetMail::Sent => "; a link to choose a new password is sent",
-        ResetMail::TooMany => "; no link is sent, because too many were",
+        ResetMail::TooMany { .. } => "; no link is sent, because too many were",
     };
     report(&user.username, &format!("is {}{mail}", user.state.as_str()))
 }

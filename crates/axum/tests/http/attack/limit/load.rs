@@ -6,10 +6,11 @@ use std::num::NonZeroUsize;
 use crossauth_core::account::Role;
 use crossauth_core::password::HasherConfig;
 use crossauth_core::user::NewUser;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::WRONG;
-use crate::browser::TestResponse;
+use crate::browser::{Browser, TestResponse};
 use crate::gate::Gate;
 use crate::site::{PASSWORD, Site, quick_hashes};
 
@@ -40,6 +41,28 @@ async fn b2_of_200_parallel_guesses_no_more_than_the_limit_are_judged() {
     assert_eq!(count(&answers), BTreeMap::from([(401, 10), (429, 190)]));
     let answers = race(&site, 200, |index| format!("198.51.100.{index}")).await;
     assert_eq!(count(&answers), BTreeMap::from([(401, 10), (429, 190)]));
+}
+
+/// Each is charged until it has succeeded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_correct_passwords_at_the_same_moment_as_many_as_the_limit_succeed_and_no_charge_stays()
+{
+    let queue = NonZeroUsize::new(1000).unwrap();
+    let site = Site::with(|site| site.hasher(HasherConfig { queue, ..quick_hashes() }));
+    site.account("bob", Role::User).await;
+    let renew = |mut session: Browser| async move {
+        session.post("/api/reauthenticate", json!({ "password": PASSWORD })).await
+    };
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        tasks.spawn(renew(site.logged_in("bob").await));
+    }
+    let answers = count(&tasks.join_all().await);
+    let (renewed, refused) = (answers[&200], answers.get(&429).copied().unwrap_or_default());
+    assert!(renewed >= 10 && renewed + refused == 20, "{answers:?}");
+    for _ in 0..20 {
+        assert_eq!(renew(site.logged_in("bob").await).await.status, 200);
+    }
 }
 
 /// Fault 14. The only hashing thread is at work, so every answer that arrives did not wait for it.
