@@ -16,7 +16,7 @@ import threading
 import urllib.request
 
 # Who sends the requests; see hooks.py.
-ROLES = ["anonymous", "user", "factor", "admin"]
+ROLES = ["anonymous", "user", "factor", "key", "admin"]
 # Seconds for each role; several run at once.
 TIME = 20
 AT_ONCE = 2
@@ -28,6 +28,8 @@ SETTINGS = {
     "LIMITS_TRUSTED_PROXIES": "127.0.0.1",
     "FACTOR2_ALLOWED": "none,totp,email,dummyFactor2",
     "FACTOR2_DANGER_DUMMY_CODE": "123456",
+    "API_KEYS_ENABLED": "true",
+    "EDIT_USER_SCOPE": "profile",
     "PASSWORD_ARGON2_MEMORY": "8KiB",
     "PASSWORD_ARGON2_ITERATIONS": "1",
     "LOG_FORMAT": "json",
@@ -130,9 +132,13 @@ def report(log, document):
     statuses = collections.Counter(line.get("status") for line in lines)
     statuses = sorted((status, count) for status, count in statuses.items() if status)
     print("-- responses by status:", ", ".join(f"{status}: {count}" for status, count in statuses))
-    succeeded = {(line["method"], line["path"]) for line in lines if line.get("status") == 200}
-    rest = [name for name in operations(document) if not any(matches(name, it) for it in succeeded)]
-    print("-- never successful:", ", ".join(" ".join(name) for name in rest) or "none")
+    requests = collections.defaultdict(collections.Counter)
+    for line in lines:
+        if line.get("status"):
+            requests[line["method"], line["path"]][line["status"]] += 1
+    rest = {name: responses(name, requests) for name in operations(document)}
+    rest = [f"{' '.join(name)} {dict(found)}" for name, found in rest.items() if 200 not in found]
+    print("-- never successful:", ", ".join(rest) or "none")
     errors = [line for line in lines if line["level"] == "ERROR"]
     for line in errors[:10]:
         print(line)
@@ -144,6 +150,15 @@ def operations(document):
         for method, operation in item.items():
             if "200" in operation["responses"]:
                 yield method.upper(), path
+
+
+def responses(operation, requests):
+    """How often each status was the response of an endpoint."""
+    found = collections.Counter()
+    for request, statuses in requests.items():
+        if matches(operation, request):
+            found += statuses
+    return found
 
 
 def matches(operation, request):
