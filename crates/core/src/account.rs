@@ -109,6 +109,9 @@ pub enum AccountError {
     /// The second factor is not offered.
     #[error("this second factor is not available")]
     FactorUnavailable,
+    /// An interrupted sign-up with a second factor is continued without one.
+    #[error("a second factor must be chosen to finish the sign-up")]
+    FactorNeeded,
     /// A second factor would have to be set up, and none is offered.
     #[error("no second factor is offered: the user could not set one up and would be locked out")]
     NoFactorOffered,

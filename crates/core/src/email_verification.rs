@@ -195,7 +195,8 @@ impl EmailVerification {
         self.links.send(&user, link).await
     }
 
-    /// Notifies the owner of an address that it was used for another account.
+    /// Notifies the owner of an address that it was used for another account, and how to go on if the
+    /// sign-up of the account that has it was never finished.
     pub(crate) async fn tell_owner(&self, address: &str) -> Result<(), StorageError> {
         let Some(found) = find_owner(&*self.users, address).await? else { return Ok(()) };
         let (user, _) = found.regardless_of_state();
@@ -210,7 +211,8 @@ impl EmailVerification {
         {
             return Ok(());
         }
-        let variables = [("username", user.username.as_str())];
+        let unfinished = if user.state.has_unproved_address() { "true" } else { "" };
+        let variables = [("username", user.username.as_str()), ("unfinished", unfinished)];
         let message = self.links.compose(kind, &address, Some(&user.id), variables)?;
         let effects = Effects { send: &[message], ..Effects::default() };
         self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;

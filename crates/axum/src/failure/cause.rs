@@ -119,6 +119,9 @@ impl From<AccountError> for Failure {
             AccountError::FactorUnavailable => {
                 Self::new(ErrorCode::Forbidden).message("This second factor is not available")
             }
+            AccountError::FactorNeeded => Self::new(ErrorCode::FormEntry).message(
+                "You began to sign up with a second step. Choose one to finish the sign-up",
+            ),
             AccountError::NoFactorOffered => Self::new(ErrorCode::BadRequest).message(
                 "No second factor is offered here: the user could not set one up, and could not log \
                  in",

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use crossauth_core::login::Door;
 use crossauth_core::password_reset::{ResetDone, ResetForm};
 use crossauth_core::secret::Password;
+use crossauth_core::user::UserState;
 use serde::{Deserialize, Serialize};
 
 use super::{HandlerResult, parameter_of};
@@ -48,6 +49,10 @@ pub(crate) struct ResetPasswordPage {
     message: Option<&'static str>,
     /// Whether the user is logged in now.
     logged_in: bool,
+    /// Where to sign up once more, if the sign-up of the account was never finished.
+    finish_path: Option<String>,
+    /// Then the name of the account, which the owner of the address may know.
+    username: Option<String>,
     /// Where to go on.
     next: String,
 }
@@ -98,8 +103,16 @@ async fn reset(info: &RequestInfo, form: ResetPasswordForm) -> HandlerResult {
             } else {
                 info.crossauth.path("login")
             };
-            let message = Some(DONE);
-            let page = ResetPasswordPage { message, logged_in, next, ..Default::default() };
+            let is_unfinished = user.state == UserState::AwaitingTwoFactorSetup;
+            let finishes = is_unfinished && info.crossauth.serves("signup");
+            let page = ResetPasswordPage {
+                message: Some(DONE),
+                logged_in,
+                finish_path: finishes.then(|| info.crossauth.path("signup")),
+                username: finishes.then_some(user.username),
+                next,
+                ..Default::default()
+            };
             Ok(match session {
                 Some(session) => response::page_in(info, &page, *session),
                 None => response::page(info, &page),
@@ -133,6 +146,8 @@ impl Page for ResetPasswordPage {
             password_hint: "At least 8 characters.".into(),
             message: Some(DONE),
             logged_in: true,
+            finish_path: Some("/auth/signup".into()),
+            username: Some("ada".into()),
             next: "/after".into(),
         }
     }

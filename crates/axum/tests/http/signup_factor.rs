@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossauth_core::message::MessageKind;
 use crossauth_core::user::{FactorName, Patch, UserState, UserUpdate};
 use serde_json::{Value, json};
 
@@ -291,5 +292,57 @@ impl TestResponse {
             browser.cookies.insert("SESSIONID".into(), value.into());
         }
         assert_eq!(browser.whoami().await, None);
+    }
+}
+
+#[tokio::test]
+async fn sign_up_that_stopped_before_its_factor_is_finished_after_a_reset_of_the_password() {
+    let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+    sign_up(&mut site.browser(), json!({"factor2": "totp"})).await;
+    site.mail().await;
+    // A sign-up under another name: only the owner of the address learns how to go on.
+    let other = json!({"username": "bobby", "factor2": "totp"});
+    assert_eq!(sign_up(&mut site.browser(), other).await.status, 200);
+    let mail = site.one_mail(MessageKind::AccountExists, "bob@x.org").await;
+    assert_eq!((mail.variable("username"), mail.variable("unfinished")), ("bob", "true"));
+
+    let email = json!({"email": "bob@x.org"});
+    site.browser().post("/api/requestpasswordreset", email).await;
+    let mail = site.one_mail(MessageKind::PasswordReset, "bob@x.org").await;
+    let new = "Another-Horse-8";
+    let fields = [("token", mail.token()), ("new_password", new), ("repeat_password", new)];
+    let done = site.browser().submit("/resetpassword", &fields).await;
+    done.assert_page(200, "Finish the sign-up");
+    site.one_mail(MessageKind::PasswordChanged, "bob@x.org").await;
+    done.assert_page(200, "<strong title=\"bob\">bob</strong> is not finished");
+    let login = [("username", "bob"), ("password", new)];
+    let refused = site.browser().submit("/login", &login).await;
+    refused.assert_page(403, "same username, email address and password");
+
+    let without = json!({"factor2": "none", "password": new});
+    let refused = sign_up(&mut site.browser(), without).await;
+    refused.assert_failure(400, "FormEntry");
+    assert!(refused.body.contains("Choose one to finish the sign-up"), "{}", refused.body);
+    let mut browser = site.browser();
+    let shown = sign_up(&mut browser, json!({"factor2": "totp", "password": new})).await;
+    let code = site.code_for(&shown.json()).await;
+    let confirmed = browser.confirm(&code).await;
+    assert_eq!(confirmed.json()["emailVerificationNeeded"], json!(true), "{}", confirmed.body);
+    let link = site.one_mail(MessageKind::EmailVerification, "bob@x.org").await;
+    let token = json!({"token": link.token()});
+    assert_eq!(browser.post("/api/verifyemail", token).await.status, 200);
+    assert_eq!(site.found("bob").await.unwrap().0.state, UserState::Active);
+}
+
+#[tokio::test]
+async fn l3_login_by_address_says_how_to_go_on_whether_or_not_there_is_an_account() {
+    let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
+    sign_up(&mut site.browser(), json!({"factor2": "totp"})).await;
+    for (address, password) in
+        [("bob@x.org", PASSWORD), ("bob@x.org", "Other-Horse-8"), ("nobody@x.org", PASSWORD)]
+    {
+        let fields = [("username", address), ("password", password)];
+        let refused = site.browser().submit("/login", &fields).await;
+        refused.assert_page(401, "Have you not finished signing up?");
     }
 }

@@ -32,7 +32,8 @@ impl Signup {
     }
 
     /// Continues a sign-up that was left before its second factor was set up: with the chosen
-    /// factor, or that of the account.
+    /// factor, or that of the account. It has none if its password was reset while the address was not
+    /// verified.
     pub(super) async fn resume(
         &self,
         (stored, taken): (StoredUser, Option<TakenAddress>),
@@ -41,7 +42,7 @@ impl Signup {
     ) -> Result<SignupOutcome, AccountError> {
         let own = stored.second_factor().cloned();
         let chosen = chosen.and_then(FactorName::optional).or_else(|| own.clone());
-        let factor = chosen.ok_or(AccountError::FactorUnavailable)?;
+        let factor = chosen.ok_or(AccountError::FactorNeeded)?;
         let must_verify = self.verification.is_enabled()
             // One that is not offered any more may have been to prove the address.
             && self.proves_email(own.as_ref()).unwrap_or(true)

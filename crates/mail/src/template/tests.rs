@@ -42,7 +42,7 @@ fn every_template_is_rendered_with_every_variable_of_its_sample() {
                 let is_shown =
                     text.contains(&shown) || text.contains(&shown.replace('/', "&#x2f;"));
                 // The text names no page of the site unless there is something to do there.
-                let is_optional = ["siteUrl", "prefix"].contains(&name.as_str());
+                let is_optional = ["siteUrl", "prefix", "unfinished"].contains(&name.as_str());
                 assert!(is_shown || is_optional, "{kind}: {name} is not in {text}");
             }
         }
@@ -51,6 +51,26 @@ fn every_template_is_rendered_with_every_variable_of_its_sample() {
         }
         assert!(rendered.text.lines().all(|line| line.len() <= 110), "{kind}: {}", rendered.text);
     }
+}
+
+#[test]
+fn owner_of_an_address_in_use_is_told_to_log_in_or_to_finish_the_sign_up() {
+    let kind = MessageKind::AccountExists;
+    let mut variables = sample(&kind);
+    let rendered = render(&[], &kind, &variables);
+    assert_eq!(rendered.subject, "Finish your sign-up");
+    for text in [&rendered.text, rendered.html.as_ref().unwrap()] {
+        assert!(text.contains("signup") && text.contains("requestpasswordreset"), "{text}");
+        assert!(!text.contains("already"), "{text}");
+    }
+    variables.insert("unfinished".into(), "".into());
+    let rendered = render(&[], &kind, &variables);
+    assert_eq!(rendered.subject, "You already have an account");
+    assert!(
+        rendered.text.contains("log in") && !rendered.text.contains("signup"),
+        "{}",
+        rendered.text
+    );
 }
 
 #[test]
