@@ -58,6 +58,11 @@ async fn page_creates_a_key_and_shows_it_once() {
     let again = ada.submit(&of("createapikey", &bob), &fields).await;
     again.assert_page(400, "that of another key");
     assert!(again.body.contains("value=\"read\" checked"), "{}", again.body);
+    let refused = ada.submit(&of("createapikey", &bob), &[("name", "x"), ("scope", "admin")]).await;
+    refused.assert_page(400, "\"admin\" is not available");
+    let refused =
+        ada.submit(&of("createapikey", &bob), &[("name", "x"), ("expires_in", "0")]).await;
+    refused.assert_page(400, "Lifetime must be at most");
 }
 
 /// An administrator does not give what the user could not.
