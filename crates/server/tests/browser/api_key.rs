@@ -60,7 +60,7 @@ async fn key_is_created_shown_once_used_and_deleted() {
     browser.click("Create a key").await;
     browser.fill("Name", "Nightly backup").await;
     browser.click("Create key").await;
-    browser.expect("Name is that of another of your keys").await;
+    browser.expect("Name is that of another key").await;
     look(&browser, &server, "key-refused").await;
     browser.click("Cancel").await;
 
