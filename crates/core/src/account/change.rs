@@ -154,16 +154,17 @@ impl Accounts {
     ) -> Result<SelectedState, AccountError> {
         let (account, submission) = (account.into(), Submission::default());
         let (id, user) = self.draft(account, update, &submission, Editor::Administrator).await?;
-        let Some(state) = state else {
-            let plan = self.plan_update(&id, user).await?;
-            let user = self.execute(&id, plan).await?;
-            return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
+        let plan = self.plan_update(&id, user.clone()).await?;
+        let (plan, mail) = match state {
+            Some(state) => {
+                let mut edited = self.find(&id).await?.ok_or(AccountError::NoSuchUser)?;
+                // A link goes to the new address.
+                user.apply(&mut edited);
+                let (state, mail) = self.plan_state(&edited, state).await?;
+                (plan.with_state(state), mail)
+            }
+            None => (plan, ResetMail::NotNeeded),
         };
-        let mut edited = self.find(&id).await?.ok_or(AccountError::NoSuchUser)?;
-        // A link goes to the new address.
-        user.clone().apply(&mut edited);
-        let (plan, mail) = self.plan_state(&edited, state).await?;
-        let plan = self.plan_update(&id, user).await?.with_state(plan);
         let user = self.execute(&id, plan).await?;
         Ok(SelectedState { user, mail })
     }

@@ -57,9 +57,6 @@ impl Accounts {
         state: &UserState,
     ) -> Result<SelectedState, AccountError> {
         let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
-        if user.state == *state {
-            return Ok(SelectedState { user, mail: ResetMail::NotNeeded });
-        }
         let (plan, mail) = self.plan_state(&user, StateRequest::Select(state.clone())).await?;
         Ok(SelectedState { user: self.execute(&user.id, plan).await?, mail })
     }
@@ -73,6 +70,9 @@ impl Accounts {
         let state = match request {
             StateRequest::Factor(reset) => {
                 return Ok((self.plan_factor(user, reset)?, ResetMail::NotNeeded));
+            }
+            StateRequest::Select(state) if state == user.state => {
+                return Ok((Plan::default(), ResetMail::NotNeeded));
             }
             StateRequest::Select(state) => state,
         };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crossauth_core::AuthConfig;
 use crossauth_core::account::{
-    AccountError, FactorReset, ListError, MAX_SKIPPED, NewAccount, ResetMail, Role,
+    AccountError, AccountUpdate, FactorReset, ListError, MAX_SKIPPED, NewAccount, ResetMail, Role,
+    StateRequest,
 };
 use crossauth_core::clock::Clock as _;
 use crossauth_core::email_link::Activation;
@@ -200,6 +201,21 @@ async fn every_selectable_state_is_reached_and_ends_the_sessions() {
         let can_go_back = state.selectable().contains(&UserState::Active);
         assert_eq!(back.is_ok(), can_go_back, "{state:?}");
     }
+}
+
+#[tokio::test]
+async fn present_state_is_no_change_and_other_fields_are_written() {
+    let site = site();
+    site.reachable("bob", Role::User).await;
+    let session = site.session("bob").await;
+    let accounts = &site.auth.accounts;
+    let update = AccountUpdate { username: Some("rob".into()), ..AccountUpdate::default() };
+    let present = StateRequest::Select(UserState::Active);
+    let edited = accounts.edit("bob", update, Some(present)).await.unwrap();
+    assert_eq!((&*edited.user.username, edited.mail), ("rob", ResetMail::NotNeeded));
+    let selected = accounts.set_state("rob", &UserState::Active).await.unwrap();
+    assert_eq!(selected.user.state, UserState::Active);
+    assert!(site.is_accepted(&session).await);
 }
 
 #[tokio::test]
