@@ -18,7 +18,7 @@ use crate::password::HashError;
 use crate::reauthentication::PasswordRejection;
 use crate::session::Session;
 use crate::storage::{CredentialVersion, Inserted, NamedKey, StorageError};
-use crate::user::{Refusal, StateChecks, User, UserId, is_confusable};
+use crate::user::{Refusal, StateChecks, User, UserId, is_blank, is_confusable};
 
 /// Maximum length of the name of a key, in characters.
 const MAX_NAME_LEN: usize = 100;
@@ -325,9 +325,7 @@ fn new_key(new: NewApiKey<'_>, now: Timestamp) -> Result<Key, ApiKeyError> {
     let NewApiKey { name, owner, lifetime, scope, mut data, mut extra } = new;
     let name = name.trim();
     let is_long = name.chars().count() > MAX_NAME_LEN;
-    let is_joiner = |c: char| matches!(c, '\u{200C}' | '\u{200D}');
-    let is_blank = name.chars().all(|c| c.is_whitespace() || is_joiner(c));
-    if is_blank || is_long || name.chars().any(is_confusable) {
+    if name.chars().all(is_blank) || is_long || name.chars().any(is_confusable) {
         return Err(ApiKeyError::InvalidName);
     }
     if lifetime.is_some_and(|lifetime| lifetime < Duration::from_secs(1) || lifetime >= PERMANENT) {

@@ -11,7 +11,7 @@ use self::normalization::nfkc;
 use self::script::mixes_scripts;
 use crate::form::{Field, FieldError, Rule, Unit};
 
-pub(crate) use self::character::is_confusable;
+pub(crate) use self::character::{is_blank, is_confusable};
 pub use self::email::{EmailAddress, InvalidEmail};
 pub use self::normalization::Normalization;
 pub(crate) use self::normalization::nfc;

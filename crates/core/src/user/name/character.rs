@@ -43,6 +43,11 @@ pub(crate) fn is_confusable(c: char) -> bool {
         || c == '\u{E0001}'
 }
 
+/// Whether a character is empty space: text of such characters alone shows nothing.
+pub(crate) fn is_blank(c: char) -> bool {
+    c.is_whitespace() || is_invisible(c) || matches!(c, '\u{200C}' | '\u{200D}' | '\u{2800}')
+}
+
 /// Every character except most Han, Hangul and unassigned ones, which would take half a minute.
 #[cfg(test)]
 pub(super) fn sample_characters() -> impl Iterator<Item = char> {

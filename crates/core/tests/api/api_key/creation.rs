@@ -27,7 +27,7 @@ async fn names_are_checked_and_keys_are_limited() {
     let site = site();
     let session = logged_in(&site).await;
     let create = |name: String| site.auth.api_keys.create_own(&session, request(&name));
-    for name in ["", "  ", "a\nb", "a\0b", "\u{200D}", &"x".repeat(101)] {
+    for name in ["", "  ", "a\nb", "a\0b", "\u{200D}", "\u{FE0F}", "\u{2800}", &"x".repeat(101)] {
         let refused = create(name.into()).await;
         assert!(matches!(refused, Err(ApiKeyError::InvalidName)), "{name:?}: {refused:?}");
     }
