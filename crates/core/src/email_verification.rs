@@ -211,8 +211,12 @@ impl EmailVerification {
         {
             return Ok(());
         }
-        let unfinished = if user.state.has_unproved_address() { "true" } else { "" };
-        let variables = [("username", user.username.as_str()), ("unfinished", unfinished)];
+        let flag = |is_set| if is_set { "true" } else { "" };
+        let variables = [
+            ("username", user.username.as_str()),
+            ("unfinished", flag(user.state.has_unproved_address())),
+            ("passwordResetEnabled", flag(self.offers_reset)),
+        ];
         let message = self.links.compose(kind, &address, Some(&user.id), variables)?;
         let effects = Effects { send: &[message], ..Effects::default() };
         self.users.change(&user.id, &Change { effects, ..Change::default() }).await?;

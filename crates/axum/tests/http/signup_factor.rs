@@ -305,6 +305,7 @@ async fn sign_up_that_stopped_before_its_factor_is_finished_after_a_reset_of_the
     assert_eq!(sign_up(&mut site.browser(), other).await.status, 200);
     let mail = site.one_mail(MessageKind::AccountExists, "bob@x.org").await;
     assert_eq!((mail.variable("username"), mail.variable("unfinished")), ("bob", "true"));
+    assert_eq!(mail.variable("passwordResetEnabled"), "true");
 
     let email = json!({"email": "bob@x.org"});
     site.browser().post("/api/requestpasswordreset", email).await;

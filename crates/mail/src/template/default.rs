@@ -46,7 +46,9 @@ pub(super) fn sample(kind: &MessageKind) -> Map<String, Value> {
         }
         MessageKind::Invitation => json!({"username": "ada", "token": "Z4tSjq8hQ2mJ3kL5nP7rTw"}),
         MessageKind::LoginCode => json!({"otp": "123456"}),
-        MessageKind::AccountExists => json!({"username": "ada", "unfinished": "true"}),
+        MessageKind::AccountExists => {
+            json!({"username": "ada", "unfinished": "true", "passwordResetEnabled": "true"})
+        }
         MessageKind::PasswordChanged | MessageKind::AccountDeleted => json!({"username": "ada"}),
         MessageKind::AddressChanged => {
             let token = "Z4tSjq8hQ2mJ3kL5nP7rTw";

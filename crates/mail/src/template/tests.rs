@@ -42,7 +42,9 @@ fn every_template_is_rendered_with_every_variable_of_its_sample() {
                 let is_shown =
                     text.contains(&shown) || text.contains(&shown.replace('/', "&#x2f;"));
                 // The text names no page of the site unless there is something to do there.
-                let is_optional = ["siteUrl", "prefix", "unfinished"].contains(&name.as_str());
+                let flags = ["unfinished", "passwordResetEnabled"];
+                let is_optional = ["siteUrl", "prefix"].contains(&name.as_str())
+                    || flags.contains(&name.as_str());
                 assert!(is_shown || is_optional, "{kind}: {name} is not in {text}");
             }
         }
@@ -71,6 +73,23 @@ fn owner_of_an_address_in_use_is_told_to_log_in_or_to_finish_the_sign_up() {
         "{}",
         rendered.text
     );
+}
+
+#[test]
+fn owner_of_an_address_in_use_is_led_to_no_password_reset_where_there_is_none() {
+    let kind = MessageKind::AccountExists;
+    let mut variables = sample(&kind);
+    for unfinished in ["true", ""] {
+        variables.insert("unfinished".into(), unfinished.into());
+        for (enabled, expected) in [("true", true), ("", false)] {
+            variables.insert("passwordResetEnabled".into(), enabled.into());
+            let rendered = render(&[], &kind, &variables);
+            for text in [&rendered.text, rendered.html.as_ref().unwrap()] {
+                assert_eq!(text.contains("forgotten"), expected, "{text}");
+                assert_eq!(text.contains("requestpasswordreset"), expected && unfinished == "true");
+            }
+        }
+    }
 }
 
 #[test]
