@@ -181,31 +181,27 @@ impl Audit {
 
     /// Records that the events of a filter are exported as a file in this format.
     ///
-    /// The account of the filter is recorded if the log has events of it. Other text in its place is
-    /// not: it may be personal data, and could not be erased.
+    /// The account, the act and the id of a request in the filter are recorded if the log has events
+    /// of each. Other text in their place is not: it may be personal data, and could not be erased.
     pub async fn record_export(
         &self,
         filter: &AuditFilter,
         format: &str,
     ) -> Result<(), StorageError> {
         let AuditFilter { user, act, from, until, request_id } = filter;
-        let user = match user {
-            Some(user) => {
-                let of_user = AuditFilter { user: Some(user.clone()), ..AuditFilter::default() };
-                let is_known = !self.store.list(&of_user, None, 1).await?.is_empty();
-                Some(if is_known { user.to_string() } else { "unknown".to_owned() })
-            }
-            None => None,
-        };
+        let all = AuditFilter::default;
+        let of_user = AuditFilter { user: user.clone(), ..all() };
+        let of_act = AuditFilter { act: act.clone(), ..all() };
+        let of_request = AuditFilter { request_id: request_id.clone(), ..all() };
         let time = |time: &Option<Timestamp>| {
             time.map(|it| it.to_rfc3339().unwrap_or_else(|| it.as_millis().to_string()))
         };
         let parts = [
-            ("user", user),
-            ("act", act.clone()),
+            ("user", self.if_known(user.as_ref().map(UserId::to_string), &of_user).await?),
+            ("act", self.if_known(act.clone(), &of_act).await?),
             ("from", time(from)),
             ("until", time(until)),
-            ("request", request_id.clone()),
+            ("request", self.if_known(request_id.clone(), &of_request).await?),
         ];
         let event = self.event(Act::AuditExported).detail("format", format);
         let event = parts.into_iter().fold(event, |event, (name, part)| match part {
@@ -213,6 +209,17 @@ impl Audit {
             None => event,
         });
         self.record(event).await
+    }
+
+    /// The text of a filter if the log has an event of it, otherwise `unknown`.
+    async fn if_known(
+        &self,
+        text: Option<String>,
+        filter: &AuditFilter,
+    ) -> Result<Option<String>, StorageError> {
+        let Some(text) = text else { return Ok(None) };
+        let is_known = !self.store.list(filter, None, 1).await?.is_empty();
+        Ok(Some(if is_known { text } else { "unknown".to_owned() }))
     }
 
     /// Lists up to `limit` events, the newest first, starting after the id `after`.

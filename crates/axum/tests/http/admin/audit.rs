@@ -172,12 +172,17 @@ async fn log_is_downloaded_as_csv_and_json_lines_and_the_download_recorded() {
 }
 
 #[tokio::test]
-async fn export_does_not_record_a_name_that_is_no_account() {
+async fn export_does_not_record_text_that_is_no_account_act_or_request() {
     let (_site, mut ada, _bob) = site().await;
     assert_eq!(ada.get("/admin/audit.csv?user=mallory@x.org").await.status, 200);
     let recorded = ada.get_json("/admin/api/audit?act=audit.exported").await;
     let detail = &recorded.json()["events"][0]["detail"];
     assert_eq!(*detail, json!({ "format": "csv", "user": "unknown" }));
+    assert_eq!(ada.get("/admin/audit.csv?act=m@x.org&request=m@y.org").await.status, 200);
+    let recorded = ada.get_json("/admin/api/audit?act=audit.exported&take=500").await.json();
+    let details = recorded["events"].as_array().unwrap().iter().map(|event| &event["detail"]);
+    let expected = json!({ "format": "csv", "act": "unknown", "request": "unknown" });
+    assert!(details.clone().any(|detail| *detail == expected), "{recorded}");
 }
 
 #[tokio::test]
