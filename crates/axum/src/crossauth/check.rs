@@ -150,7 +150,8 @@ pub(super) fn csrf_header(name: &str) -> Result<HeaderName, BuildError> {
     if name.as_str().starts_with("x-") { Ok(name) } else { Err(BuildError::CsrfHeader) }
 }
 
-/// Checks the configuration of API keys. A scheme of another purpose would make a key of every token.
+/// Checks the configuration of API keys. With a scheme of another purpose, such as `Bearer`, tokens of
+/// other kinds would be refused as invalid keys.
 pub(super) fn check_api_keys(config: &ApiKeyConfig) -> Result<(), BuildError> {
     let scheme = &config.scheme;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

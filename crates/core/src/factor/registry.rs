@@ -63,7 +63,8 @@ pub struct FactorConfig {
     /// Other names for users than the default ones.
     pub friendly_names: HashMap<FactorName, String>,
     /// The beginnings of the phone numbers that codes are sent to, such as `+43`; empty for every
-    /// number. Messages to some countries are dear, and are asked for only to be paid for them.
+    /// number. Without a limit, fraudsters request codes for expensive numbers to earn by each
+    /// message (SMS pumping).
     pub phone_prefixes: Vec<String>,
     /// How long a code that was sent is valid; ten minutes at most.
     pub code_lifetime: Duration,

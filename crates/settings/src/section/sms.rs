@@ -36,8 +36,8 @@ section! { Sms {
     /// interface. If not set, `https://api.twilio.com`.
     "sms.twilio_url": Optional<Text> => gateway;
     /// The beginnings of the phone numbers that codes are sent to, such as `+43`: those of the
-    /// countries where users live. If empty, codes are sent to every number, and people who earn by
-    /// messages to dear numbers ask for many.
+    /// countries where users live. If empty, codes are sent to every number, also to expensive ones
+    /// that fraudsters request codes for because they earn by each message (SMS pumping).
     "sms.allowed_prefixes": List => allowed_prefixes;
     /// The file of the text with a login code in the directory `templates`, instead of
     /// `mail/login_code.sms.txt`.
