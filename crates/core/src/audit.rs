@@ -23,6 +23,7 @@ mod act;
 mod chain;
 mod count;
 mod entry;
+mod problem;
 mod refusal;
 mod verify;
 
@@ -30,6 +31,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::caller::{Actor, Caller};
@@ -45,8 +47,9 @@ use chain::ChainKey;
 pub(crate) use chain::chain_loop;
 use count::Counters;
 pub use entry::{AuditEntry, AuditEvent, Personal, Recording};
+pub use problem::Problem;
 use refusal::Refusals;
-pub use verify::{LogVerification, Problem};
+pub use verify::LogVerification;
 
 /// How long events are kept unless [configured](AuditConfig::retention).
 pub const RETENTION: Duration = Duration::from_hours(400 * 24);
@@ -90,6 +93,8 @@ pub struct Audit {
     key: ChainKey,
     refusals: Refusals,
     counters: Counters,
+    /// How many events could not be chained because they cannot be decoded.
+    unreadable: AtomicUsize,
     config: AuditConfig,
 }
 
@@ -108,7 +113,8 @@ impl Audit {
     ) -> Result<Self, InvalidKey> {
         let key = ChainKey::new(secret)?;
         let (refusals, counters) = (Refusals::default(), Counters::default());
-        Ok(Self { store, clock, random, key, refusals, counters, config })
+        let unreadable = AtomicUsize::new(0);
+        Ok(Self { store, clock, random, key, refusals, counters, unreadable, config })
     }
 
     /// An event of the [current caller](Caller::current), to be passed to the operation of the
@@ -236,6 +242,8 @@ impl Audit {
     /// and browsers. The log says that this was done, and can still be verified. Returns the number
     /// of events.
     pub async fn erase(&self, user: &UserId) -> Result<u64, StorageError> {
+        // First, so that nothing is erased without it.
+        self.record(self.event(Act::AuditErased).on(user)).await?;
         let mut erased = 0;
         loop {
             let step = self.store.erase(user, STEP).await?;
@@ -244,8 +252,6 @@ impl Audit {
                 break;
             }
         }
-        let event = self.event(Act::AuditErased).on(user).detail("events", erased);
-        self.record(event).await?;
         Ok(erased)
     }
 

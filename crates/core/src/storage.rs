@@ -23,7 +23,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use attempt::{AttemptStore, Charge, Charged, Exhausted};
-pub use audit::{AuditFilter, AuditStore, AuditWriteError, Chained, Link, Mark, Marks};
+pub use audit::{
+    AuditFilter, AuditStore, AuditWriteError, Chained, Link, Mark, Marks, UnreadableEvent,
+};
 pub use change::{
     Change, Changed, Created, CredentialVersion, Deleted, Effects, EndSessions, Guard,
 };

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::audit::{AuditEntry, AuditEvent, Recording};
-use crossauth_core::storage::{AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError};
+use crossauth_core::storage::{
+    AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError, UnreadableEvent,
+};
 use crossauth_core::user::UserId;
 
 use crate::database::{Database, Row, Statement, Transaction, Value, Write};
-use crate::key::skip_bad_rows;
 use crate::schema::Schema;
 
 pub(crate) use statement::AuditSql;
@@ -160,9 +161,9 @@ impl<D: Database> SqlAuditStore<D> {
         &self,
         statement: &Statement,
         params: &[Value<'_>],
-    ) -> Result<Vec<Result<AuditEntry, StorageError>>, StorageError> {
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError> {
         let sql = Arc::clone(&self.sql);
-        self.database.scan(statement, params, move |row: &dyn Row| sql.entry(row)).await
+        self.database.scan(statement, params, move |row: &dyn Row| sql.readable(row)).await
     }
 }
 
@@ -183,23 +184,57 @@ impl<D: Database> AuditStore for SqlAuditStore<D> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StorageError> {
-        let (statement, params) = AuditSql::list(filter, after, limit);
-        skip_bad_rows(self.entries(&statement, &params).await?)
+        let (mut listed, mut after) = (Vec::new(), after.map(str::to_owned));
+        loop {
+            let left = limit.saturating_sub(u32::try_from(listed.len()).unwrap_or(u32::MAX));
+            let (statement, params) = AuditSql::list(filter, after.as_deref(), left);
+            let page = self.entries(&statement, &params).await?;
+            let last = page.last().map(|event| match event {
+                Ok(entry) => entry.id.clone(),
+                Err(unreadable) => unreadable.id.clone(),
+            });
+            let is_last = u32::try_from(page.len()) != Ok(left);
+            for event in page {
+                match event {
+                    Ok(entry) => listed.push(entry),
+                    Err(UnreadableEvent { id, reason, .. }) => {
+                        tracing::warn!(id, reason, "left out of a list of the audit log");
+                    }
+                }
+            }
+            // What cannot be decoded makes no page shorter, which would then look like the last.
+            after = last.filter(|id| !id.is_empty());
+            if is_last || after.is_none() || u32::try_from(listed.len()) == Ok(limit) {
+                return Ok(listed);
+            }
+        }
     }
 
-    async fn unchained(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
-        let params = [i64::from(limit).into()];
-        self.entries(&self.sql.unchained, &params).await?.into_iter().collect()
+    async fn unchained(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError> {
+        let limit = i64::from(limit).into();
+        match after {
+            None => self.entries(&self.sql.unchained, &[limit]).await,
+            Some(after) => {
+                self.entries(&self.sql.unchained_after, &[Value::text(after), limit]).await
+            }
+        }
     }
 
-    async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError> {
+    async fn chained(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Result<Chained, UnreadableEvent>>, StorageError> {
         let sql = Arc::clone(&self.sql);
         // A forged number may be negative.
-        let after = if after == 0 { i64::MIN.into() } else { integer(after)? };
+        let after = after.map_or(Ok(i64::MIN.into()), integer)?;
         let params = [after, i64::from(limit).into()];
         let decode = move |row: &dyn Row| sql.chained(row);
-        let rows = self.database.scan(&self.sql.chained, &params, decode).await?;
-        rows.into_iter().collect()
+        self.database.scan(&self.sql.chained, &params, decode).await
     }
 
     async fn marks(&self) -> Result<Marks, StorageError> {

@@ -6,6 +6,7 @@
 //! whole log was replaced by an older copy of itself. For the latter, compare the end of the chain
 //! with one that was noted elsewhere.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -108,31 +109,47 @@ impl Audit {
     /// Adds the events that wait to the hash chain; returns their number. The [background
     /// tasks](crate::Auth::tasks) do so every few seconds. Of several nodes, one adds a batch.
     pub async fn extend_chain(&self) -> Result<u64, StorageError> {
-        let mut added = 0;
+        let (mut added, mut unreadable, mut after) = (0, 0, None::<String>);
         loop {
             // Read before the events: if another node chains these, the end is not this one any more.
             let Marks { end, .. } = self.store.marks().await?;
-            let waiting = self.store.unchained(STEP).await?;
-            if waiting.is_empty() {
-                return Ok(added);
-            }
+            let waiting = self.store.unchained(after.as_deref(), STEP).await?;
             let (mut number, mut hash) = (end.number, end.hash.clone());
             let mut links = Vec::with_capacity(waiting.len());
-            for entry in &waiting {
+            for entry in waiting.iter().flatten() {
                 number += 1;
                 hash = self.key.hash(&hash, number, entry);
                 let key = self.key.name().to_owned();
                 links.push((entry.id.clone(), Link { number, key, hash: hash.clone() }));
             }
-            if !self.store.chain(&end, &links, &self.key.mark(Boundary::End, number, hash)).await? {
+            unreadable += waiting.len() - links.len();
+            let end_after = self.key.mark(Boundary::End, number, hash);
+            if !links.is_empty() && !self.store.chain(&end, &links, &end_after).await? {
                 // Another node is adding the same events.
                 return Ok(added);
             }
             added += links.len() as u64;
-            if links.len() < STEP as usize {
+            after = waiting.last().map(|event| match event {
+                Ok(entry) => entry.id.clone(),
+                Err(event) => event.id.clone(),
+            });
+            // Those without an id that can be read are the last ones.
+            if waiting.len() < STEP as usize || after.as_deref().is_none_or(str::is_empty) {
+                self.report_unreadable(unreadable);
                 return Ok(added);
             }
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Logs that events cannot be chained, if there are more than before.
+    fn report_unreadable(&self, count: usize) {
+        if count > self.unreadable.swap(count, Ordering::Relaxed) {
+            tracing::error!(
+                count,
+                "events of the audit log cannot be decoded, and are not in its hash chain; \
+                 `crossauth audit verify` lists them"
+            );
         }
     }
 
@@ -143,9 +160,9 @@ impl Audit {
         let mut removed = 0;
         loop {
             let Marks { start, .. } = self.store.marks().await?;
-            let page = self.store.chained(start.number, STEP).await?;
+            let page = self.store.chained(Some(start.number), STEP).await?;
             let mut last = None;
-            for chained in &page {
+            for chained in page.iter().flatten() {
                 let created = chained.entry.created;
                 if created < now - retention {
                     last = Some(chained);

@@ -66,6 +66,17 @@ pub struct Chained {
     pub entry: AuditEntry,
 }
 
+/// An event whose row cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableEvent {
+    /// Its id, as far as that can be read.
+    pub id: String,
+    /// Its place in the chain, if it has one that can be read.
+    pub link: Option<Link>,
+    /// What is wrong with the row, for the log.
+    pub reason: String,
+}
+
 /// An event could not be stored in the transaction of its act, which was rolled back. The source of
 /// a [`StorageError`].
 #[derive(Debug, thiserror::Error)]
@@ -92,15 +103,14 @@ impl StorageError {
 /// [required](crate::audit::Recording::Required). Otherwise it is made without its events.
 ///
 /// Events are not changed afterwards, except that personal data is erased. A row that cannot be
-/// decoded is left out of lists, and an error of kind
-/// [`BadRow`](super::StorageErrorKind::BadRow) for the chain.
+/// decoded hides no other: it is left out of lists, and an [`UnreadableEvent`] for the chain.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
     /// Stores all events, or none.
     async fn append(&self, events: &[AuditEvent]) -> Result<(), StorageError>;
 
     /// Lists up to `limit` events in descending order of their ids, the newest first, starting after
-    /// the id `after`.
+    /// the id `after`. Fewer are the last.
     async fn list(
         &self,
         filter: &AuditFilter,
@@ -109,12 +119,21 @@ pub trait AuditStore: Send + Sync {
     ) -> Result<Vec<AuditEntry>, StorageError>;
 
     /// Lists up to `limit` events that do not belong to the hash chain yet, in ascending order of
-    /// their ids.
-    async fn unchained(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
+    /// their ids, starting after the id `after`. Fewer are the last.
+    async fn unchained(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError>;
 
     /// Lists up to `limit` events of the hash chain with a greater number than `after`, in ascending
-    /// order.
-    async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError>;
+    /// order; with `None`, from the first, also with a number that no event of a chain has. Fewer
+    /// are the last.
+    async fn chained(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Result<Chained, UnreadableEvent>>, StorageError>;
 
     /// The marks of the hash chain.
     async fn marks(&self) -> Result<Marks, StorageError>;

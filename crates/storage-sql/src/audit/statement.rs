@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crossauth_core::audit::{Act, AuditEntry, Personal};
 use crossauth_core::caller::Actor;
 use crossauth_core::clock::Timestamp;
-use crossauth_core::storage::{AuditFilter, Chained, Link, StorageError};
+use crossauth_core::storage::{AuditFilter, Chained, Link, StorageError, UnreadableEvent};
 use crossauth_core::user::UserId;
 
 use crate::database::{Row, Statement, Value};
@@ -22,6 +22,7 @@ pub(crate) struct AuditSql {
     id_kind: IdKind,
     pub(super) insert: Statement,
     pub(super) unchained: Statement,
+    pub(super) unchained_after: Statement,
     pub(super) chained: Statement,
     pub(super) marks: Statement,
     pub(super) lock_mark: Statement,
@@ -43,6 +44,10 @@ impl AuditSql {
             )),
             unchained: statement(format!(
                 "SELECT {ENTRY} FROM crossauth_audit WHERE number IS NULL ORDER BY id LIMIT ?"
+            )),
+            unchained_after: statement(format!(
+                "SELECT {ENTRY} FROM crossauth_audit WHERE number IS NULL AND id > ? \
+                 ORDER BY id LIMIT ?"
             )),
             chained: statement(format!(
                 "SELECT {ENTRY}, number, key, hash FROM crossauth_audit WHERE number > ? \
@@ -111,11 +116,15 @@ impl AuditSql {
         (Statement::new(text), params)
     }
 
-    pub(super) fn entry(&self, row: &dyn Row) -> Result<AuditEntry, StorageError> {
+    pub(super) fn readable(&self, row: &dyn Row) -> Result<AuditEntry, UnreadableEvent> {
+        self.entry(row).map_err(|error| unreadable(row, None, &error))
+    }
+
+    fn entry(&self, row: &dyn Row) -> Result<AuditEntry, StorageError> {
         let id = text(row, 0)?;
         let actor_user = self.user(row, 4)?;
         let actor = Actor::from_parts(&text(row, 3)?, actor_user, optional_text(row, 5)?);
-        let bad_row = |what: &str| StorageError::bad_row(format!("audit event {id:?}: {what}"));
+        let bad_row = |what: &'static str| StorageError::bad_row(what);
         let detail = match &*text(row, 8)? {
             "" => serde_json::Map::new(),
             json => serde_json::from_str(json).map_err(|_| bad_row("its detail is not JSON"))?,
@@ -133,9 +142,15 @@ impl AuditSql {
         })
     }
 
-    pub(super) fn chained(&self, row: &dyn Row) -> Result<Chained, StorageError> {
-        let link = Link { number: number(row, 13)?, key: text(row, 14)?, hash: text(row, 15)? };
-        Ok(Chained { link, entry: self.entry(row)? })
+    pub(super) fn chained(&self, row: &dyn Row) -> Result<Chained, UnreadableEvent> {
+        let number = number(row, 13).map_err(|error| unreadable(row, None, &error))?;
+        // Of a genuine event, neither is absent.
+        let text = |column| optional_text(row, column).ok().flatten().unwrap_or_default();
+        let link = Link { number, key: text(14), hash: text(15) };
+        match self.entry(row) {
+            Ok(entry) => Ok(Chained { link, entry }),
+            Err(error) => Err(unreadable(row, Some(link), &error)),
+        }
     }
 
     fn user(&self, row: &dyn Row, column: usize) -> Result<Option<UserId>, StorageError> {
@@ -148,12 +163,19 @@ pub(super) fn integer(number: u64) -> Result<Value<'static>, StorageError> {
 }
 
 pub(super) fn number(row: &dyn Row, column: usize) -> Result<u64, StorageError> {
-    u64::try_from(row.value(column)?.integer()?).map_err(StorageError::bad_row)
+    let number = row.value(column)?.integer()?;
+    let error = |_| StorageError::bad_row(format!("its number is {number}"));
+    u64::try_from(number).map_err(error)
+}
+
+fn unreadable(row: &dyn Row, link: Option<Link>, error: &StorageError) -> UnreadableEvent {
+    let id = text(row, 0).unwrap_or_default();
+    UnreadableEvent { id, link, reason: error.source.to_string() }
 }
 
 pub(super) fn text(row: &dyn Row, column: usize) -> Result<String, StorageError> {
     let text = optional_text(row, column)?;
-    text.ok_or_else(|| StorageError::bad_row("an audit event has a null column"))
+    text.ok_or_else(|| StorageError::bad_row("a column is null"))
 }
 
 fn optional_text(row: &dyn Row, column: usize) -> Result<Option<String>, StorageError> {
@@ -165,8 +187,15 @@ fn optional_text(row: &dyn Row, column: usize) -> Result<Option<String>, Storage
 impl AuditSql {
     /// Every statement but the insert, the marks and the lists.
     pub(crate) fn all(&self) -> Vec<Statement> {
-        let all =
-            [&self.unchained, &self.chained, &self.lock_mark, &self.link, &self.purge, &self.erase];
+        let all = [
+            &self.unchained,
+            &self.unchained_after,
+            &self.chained,
+            &self.lock_mark,
+            &self.link,
+            &self.purge,
+            &self.erase,
+        ];
         all.into_iter().cloned().collect()
     }
 }

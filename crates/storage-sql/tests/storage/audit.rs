@@ -86,6 +86,49 @@ pub(crate) async fn tampering_is_found(storage: &Storage, sql: impl Fn(&str)) {
     assert!(matches!(&*found, [Problem::PersonalDataChanged { number: 2, .. }]), "{found:?}");
 }
 
+/// Rows that cannot be decoded stop neither the chain nor its verification nor a list, and are
+/// listed as problems.
+pub(crate) async fn unreadable_rows_stop_nothing(storage: &Storage, sql: impl Fn(&str)) {
+    let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+    let audit = auth(storage).audit;
+    fill(&audit, &bob).await;
+    sql("UPDATE crossauth_audit SET actor = 'other' WHERE number = 2");
+    // More than are chained in one step, and before all others.
+    let values = |id: usize| format!("('{id:012}', 0, 'a', 'system', '{{', '', '')");
+    let values = (0..600).map(values).collect::<Vec<_>>().join(", ");
+    sql(&format!(
+        "INSERT INTO crossauth_audit \
+         (id, created, act, actor, detail, origin_digest, about_digest) VALUES {values}"
+    ));
+    audit.record(audit.event(Act::Custom("f".into())).about(&bob)).await.unwrap();
+    assert_eq!(audit.extend_chain().await.unwrap(), 1);
+    assert_eq!(audit.extend_chain().await.unwrap(), 0);
+    let verified = audit.verify(&[], None).await.unwrap();
+    assert_eq!((verified.events, verified.end.0, verified.is_waiting), (5, 6, false));
+    let is_unreadable = |problem: &Problem, wanted: Option<u64>| matches!(problem, Problem::Unreadable { number, .. } if *number == wanted);
+    assert!(is_unreadable(&verified.problems[0], Some(2)), "{:?}", verified.problems[0]);
+    assert!(verified.problems[1..].iter().all(|problem| is_unreadable(problem, None)));
+    assert!(verified.problems.len() > 1);
+    let listed = audit.list(&AuditFilter::default(), None, 5).await.unwrap();
+    let acts: Vec<_> = listed.iter().map(|entry| entry.act.as_str()).collect();
+    assert_eq!(acts, ["f", "e", "d", "c", "a"], "no page is short");
+}
+
+/// Personal data that was not erased by the log itself is missed; erased data is not.
+pub(crate) async fn personal_data_that_is_removed_is_found(storage: &Storage, sql: impl Fn(&str)) {
+    let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+    let audit = auth(storage).audit;
+    fill(&audit, &bob).await;
+    sql("UPDATE crossauth_audit SET about = NULL WHERE number >= 3");
+    let found = problems(&audit).await;
+    assert!(matches!(&*found, [Problem::PersonalDataRemoved { number: 3, .. }]), "{found:?}");
+    audit.erase(&bob.id).await.unwrap();
+    assert_eq!(problems(&audit).await, []);
+    audit.extend_chain().await.unwrap();
+    let verified = audit.verify(&[], None).await.unwrap();
+    assert_eq!((verified.erased, verified.problems), (5, vec![]));
+}
+
 fn restore(sql: &impl Fn(&str)) {
     sql("DELETE FROM crossauth_audit");
     sql("INSERT INTO crossauth_audit SELECT * FROM saved");

@@ -153,21 +153,24 @@ pub(super) async fn events_of_sessions_and_keys_are_recorded_with_them(storage: 
 /// Events are chained in the order of their ids.
 pub(super) async fn events_are_chained(storage: &Storage) {
     append(storage, &["2", "1"].map(entry)).await;
-    let waiting = storage.audit.unchained(10).await.unwrap();
-    assert_eq!(waiting, ["1", "2"].map(entry));
-    assert_eq!(storage.audit.unchained(1).await.unwrap().len(), 1);
+    let waiting = storage.audit.unchained(None, 10).await.unwrap();
+    assert_eq!(waiting, ["1", "2"].map(|id| Ok(entry(id))));
+    let after = storage.audit.unchained(Some("1"), 10).await.unwrap();
+    assert_eq!(after, [Ok(entry("2"))]);
+    assert_eq!(storage.audit.unchained(None, 1).await.unwrap().len(), 1);
     let marks = storage.audit.marks().await.unwrap();
     assert_eq!(marks.end, Mark::default());
     let links = [("1".to_owned(), link(1)), ("2".to_owned(), link(2))];
     assert!(storage.audit.chain(&marks.end, &links, &mark(2)).await.unwrap());
-    assert!(storage.audit.unchained(10).await.unwrap().is_empty());
+    assert!(storage.audit.unchained(None, 10).await.unwrap().is_empty());
     assert_eq!(storage.audit.marks().await.unwrap().end, mark(2));
-    let chained = storage.audit.chained(0, 10).await.unwrap();
+    let chained = storage.audit.chained(None, 10).await.unwrap();
+    let chained: Vec<_> = chained.into_iter().map(Result::unwrap).collect();
     let links: Vec<_> = chained.iter().map(|one| one.link.clone()).collect();
     assert_eq!(links, [link(1), link(2)]);
     assert_eq!(chained[1].entry, entry("2"));
-    assert_eq!(storage.audit.chained(1, 10).await.unwrap().len(), 1);
-    assert_eq!(storage.audit.chained(0, 1).await.unwrap().len(), 1);
+    assert_eq!(storage.audit.chained(Some(1), 10).await.unwrap().len(), 1);
+    assert_eq!(storage.audit.chained(Some(0), 1).await.unwrap().len(), 1);
     // The chain did not end there any more.
     append(storage, &[entry("3")]).await;
     let links = [("3".to_owned(), link(3))];

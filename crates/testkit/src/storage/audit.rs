@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use crossauth_core::audit::{AuditEntry, AuditEvent};
-use crossauth_core::storage::{AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError};
+use crossauth_core::storage::{
+    AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError, UnreadableEvent,
+};
 use crossauth_core::user::UserId;
 
 use super::{TestStorage, pass_on};
@@ -22,11 +24,19 @@ impl AuditStore for TestStorage {
         pass_on!(self, "audit.list", audit.list(filter, after, limit))
     }
 
-    async fn unchained(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
-        self.0.inner.audit.unchained(limit).await
+    async fn unchained(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError> {
+        self.0.inner.audit.unchained(after, limit).await
     }
 
-    async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError> {
+    async fn chained(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Result<Chained, UnreadableEvent>>, StorageError> {
         pass_on!(self, "audit.chained", audit.chained(after, limit))
     }
 

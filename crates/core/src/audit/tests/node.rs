@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::storage::{Chained, Link, Marks};
+use crate::storage::{Chained, Link, Marks, UnreadableEvent};
 
 /// A store in which another node extends the chain once, right after an operation.
 struct Overtaken {
@@ -37,13 +37,21 @@ impl AuditStore for Overtaken {
         self.store.list(filter, after, limit).await
     }
 
-    async fn unchained(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
-        let events = self.store.unchained(limit).await;
+    async fn unchained(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError> {
+        let events = self.store.unchained(after, limit).await;
         self.finish("unchained").await;
         events
     }
 
-    async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError> {
+    async fn chained(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Result<Chained, UnreadableEvent>>, StorageError> {
         self.store.chained(after, limit).await
     }
 

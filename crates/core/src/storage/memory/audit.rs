@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use super::{MemoryStorage, State};
 use crate::audit::{AuditEntry, AuditEvent};
-use crate::storage::{AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError};
+use crate::storage::{
+    AuditFilter, AuditStore, Chained, Link, Mark, Marks, StorageError, UnreadableEvent,
+};
 use crate::user::UserId;
 
 /// An event, and its place in the chain.
@@ -33,22 +35,33 @@ impl AuditStore for MemoryStorage {
         Ok(entries.filter(|entry| matches(filter, entry)).take(limit as usize).cloned().collect())
     }
 
-    async fn unchained(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
+    async fn unchained(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<AuditEntry, UnreadableEvent>>, StorageError> {
         let state = self.state.lock();
-        let free = state.audit.values().filter(|recorded| recorded.link.is_none());
-        Ok(free.take(limit as usize).map(|recorded| recorded.entry.clone()).collect())
+        let free = state.audit.iter().filter(|(id, recorded)| {
+            recorded.link.is_none() && after.is_none_or(|after| id.as_str() > after)
+        });
+        Ok(free.take(limit as usize).map(|(_, recorded)| Ok(recorded.entry.clone())).collect())
     }
 
-    async fn chained(&self, after: u64, limit: u32) -> Result<Vec<Chained>, StorageError> {
+    async fn chained(
+        &self,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Result<Chained, UnreadableEvent>>, StorageError> {
         let state = self.state.lock();
         let chained = state.audit.values().filter_map(|recorded| {
-            let link = recorded.link.clone().filter(|link| link.number > after)?;
+            let link = recorded.link.clone();
+            let link = link.filter(|link| after.is_none_or(|after| link.number > after))?;
             Some(Chained { link, entry: recorded.entry.clone() })
         });
         let mut chained: Vec<_> = chained.collect();
         chained.sort_by_key(|one| one.link.number);
         chained.truncate(limit as usize);
-        Ok(chained)
+        Ok(chained.into_iter().map(Ok).collect())
     }
 
     async fn marks(&self) -> Result<Marks, StorageError> {

@@ -144,6 +144,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::AuditEntry",
             "core::AuditFilter",
             "core::Chained",
+            "core::UnreadableEvent",
             "core::Change",
             "core::Changed",
             "core::Created",
