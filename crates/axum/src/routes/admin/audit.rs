@@ -2,6 +2,8 @@
 
 mod download;
 
+use std::collections::BTreeMap;
+
 use axum::extract::Request;
 use crossauth_core::audit::{Act, AuditEntry};
 use crossauth_core::clock::Timestamp;
@@ -295,10 +297,12 @@ impl From<&AuditEntry> for EventEntry {
     }
 }
 
-/// Details as `name: value, …`, without those that are empty.
+/// Details as `name: value, …`, in the order of their names, without those that are empty.
 fn in_words(detail: &Map<String, Value>) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let words = detail.iter().filter_map(|(name, value)| {
+    // Not that of the map, which depends on a feature of `serde_json`.
+    let detail: BTreeMap<_, _> = detail.iter().collect();
+    let words = detail.into_iter().filter_map(|(name, value)| {
         let value = match value {
             Value::Null => return None,
             Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
