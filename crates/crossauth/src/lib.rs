@@ -3,7 +3,7 @@
 //! | feature | provides |
 //! |---|---|
 //! | `axum` | routes, pages, extractors and the layer for Axum |
-//! | `sqlite`, `postgres` | the storage |
+//! | `sqlite`, `postgres`, `mysql` | the storage |
 //! | `mail` | e-mail by SMTP and text messages by Twilio |
 //! | `settings` | a builder from a TOML file and the environment |
 //! | `testkit` | a site in memory for the tests of an application |
@@ -38,6 +38,7 @@
 #![cfg_attr(
     all(
         feature = "axum",
+        feature = "mysql",
         feature = "postgres",
         feature = "settings",
         feature = "sqlite",
@@ -57,7 +58,7 @@
 | hook into the use cases | [`Builder::hooks`], [`Hooks`](domain::hooks::Hooks) |
 | configure in code | [`Builder`], [`SiteConfig`], [`CookieConfig`], [`RequestConfig`] |
 | configure by a file and the environment | [`settings::builder`] |
-| open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`TableMap`] |
+| open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`mysql::open`], [`TableMap`] |
 | implement another storage | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
 | test an application | [`testkit`] |
 "
@@ -130,6 +131,7 @@
 #![cfg_attr(
     all(
         doctest,
+        feature = "mysql",
         feature = "postgres",
         feature = "settings",
         feature = "sqlite",
@@ -169,11 +171,13 @@ pub use crossauth_mail as mail;
 #[cfg(feature = "settings")]
 #[doc(inline)]
 pub use crossauth_settings as settings;
+#[cfg(feature = "mysql")]
+pub use crossauth_storage_sql::mysql;
 #[cfg(feature = "postgres")]
 pub use crossauth_storage_sql::postgres;
 #[cfg(feature = "sqlite")]
 pub use crossauth_storage_sql::sqlite;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use crossauth_storage_sql::{
     KeyTable, Management, OpenError, OpenWarning, SecretsTable, SqlStorage, TableMap, TimeEncoding,
     UserTable,

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 use crossauth_settings::section::{self, DatabaseUrl, Tables};
+#[cfg(feature = "mysql")]
+use crossauth_storage_sql::mysql;
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
@@ -29,6 +31,9 @@ pub(crate) enum Database {
     /// A database on a PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgres(SqlStorage<postgres::Postgres>),
+    /// A database on a server of MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    Mysql(SqlStorage<mysql::Mysql>),
 }
 
 impl Database {
@@ -65,19 +70,38 @@ impl Database {
         Self::open_file(settings, &path).await
     }
 
-    #[cfg(feature = "postgres")]
     async fn open_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Self> {
-        let options =
-            postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
-        let opened = options.open(url.expose()).await;
-        let storage = opened.context("cannot open the database of the setting database.url")?;
+        if url.is_mysql() {
+            Self::open_mysql(settings, url).await
+        } else {
+            Self::open_postgres(settings, url).await
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn open_postgres(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Self> {
+        let storage = postgres_options(settings).open(url.expose()).await.context(CANNOT_OPEN)?;
         storage.warnings().iter().for_each(log);
         Ok(Self::Postgres(storage))
     }
 
     #[cfg(not(feature = "postgres"))]
-    async fn open_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Self> {
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    async fn open_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Self> {
         anyhow::bail!("{NO_POSTGRES}")
+    }
+
+    #[cfg(feature = "mysql")]
+    async fn open_mysql(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Self> {
+        let storage = mysql_options(settings).open(url.expose()).await.context(CANNOT_OPEN)?;
+        storage.warnings().iter().for_each(log);
+        Ok(Self::Mysql(storage))
+    }
+
+    #[cfg(not(feature = "mysql"))]
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    async fn open_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Self> {
+        anyhow::bail!("{NO_MYSQL}")
     }
 
     async fn open_file(settings: &Settings, path: &Path) -> anyhow::Result<Self> {
@@ -100,6 +124,8 @@ impl Database {
             Self::Sqlite(storage) => storage.storage(),
             #[cfg(feature = "postgres")]
             Self::Postgres(storage) => storage.storage(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(storage) => storage.storage(),
         }
     }
 
@@ -109,6 +135,8 @@ impl Database {
             Self::Sqlite(storage) => storage.close().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(storage) => storage.close().await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(storage) => storage.close().await,
         }
     }
 
@@ -118,12 +146,31 @@ impl Database {
             Self::Sqlite(storage) => storage.ping().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(storage) => storage.ping().await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(storage) => storage.ping().await,
         }
     }
 }
 
 #[cfg(not(feature = "postgres"))]
 const NO_POSTGRES: &str = "database.url: this program was built without the feature `postgres`";
+
+#[cfg(not(feature = "mysql"))]
+const NO_MYSQL: &str = "database.url: this program was built without the feature `mysql`";
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+const CANNOT_OPEN: &str = "cannot open the database of the setting database.url";
+
+#[cfg(feature = "postgres")]
+fn postgres_options(settings: &Settings) -> postgres::Options {
+    postgres::Options { tables: table_map(settings), ..postgres::Options::default() }
+}
+
+#[cfg(feature = "mysql")]
+fn mysql_options(settings: &Settings) -> mysql::Options {
+    let ca = settings.database.ca_file.clone();
+    mysql::Options { tables: table_map(settings), ca, ..mysql::Options::default() }
+}
 
 fn log(warning: &OpenWarning) {
     tracing::warn!("{warning}");
@@ -216,19 +263,40 @@ pub(crate) async fn inspect(
     Ok(found)
 }
 
-#[cfg(feature = "postgres")]
 async fn inspect_server(
     settings: &Settings,
     url: &DatabaseUrl,
 ) -> anyhow::Result<Vec<OpenWarning>> {
-    let options = postgres::Options { tables: table_map(settings), ..postgres::Options::default() };
-    let found = options.inspect(url.expose()).await;
-    found.context("cannot open the database of the setting database.url")
+    if url.is_mysql() {
+        inspect_mysql(settings, url).await
+    } else {
+        inspect_postgres(settings, url).await
+    }
+}
+
+#[cfg(feature = "postgres")]
+async fn inspect_postgres(
+    settings: &Settings,
+    url: &DatabaseUrl,
+) -> anyhow::Result<Vec<OpenWarning>> {
+    postgres_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn inspect_server(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn inspect_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
     anyhow::bail!("{NO_POSTGRES}")
+}
+
+#[cfg(feature = "mysql")]
+async fn inspect_mysql(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+    mysql_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
+}
+
+#[cfg(not(feature = "mysql"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn inspect_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+    anyhow::bail!("{NO_MYSQL}")
 }
 
 fn check_file(path: &Path) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::{AttemptStore, Charge, Charged, Exhausted, StorageError};
 
-use crate::database::{Database, Row, Statement, Transaction, Value};
+use crate::database::{Database, Dialect, Row, Statement, Transaction, Value};
 
 /// [`AttemptStore`] over SQL.
 pub(crate) struct SqlAttemptStore<D> {
@@ -17,8 +17,7 @@ pub(crate) struct SqlAttemptStore<D> {
 /// The statements.
 pub(crate) struct AttemptSql {
     find: Statement,
-    /// Charges a counter, unless it has reached its limit.
-    charge: Statement,
+    charge: ChargeSql,
     /// Deletes a counter that one attempt less makes idle.
     refund_last: Statement,
     refund: Statement,
@@ -28,23 +27,78 @@ pub(crate) struct AttemptSql {
     purge_surplus: Statement,
 }
 
-impl AttemptSql {
-    pub(crate) fn new() -> Self {
-        let purge = |counters: &str| {
-            Statement::new(format!(
-                "DELETE FROM crossauth_attempts WHERE subject IN \
-                 (SELECT subject FROM (SELECT subject FROM crossauth_attempts {counters}) AS chosen)"
-            ))
-        };
-        Self {
-            find: Statement::new("SELECT idle FROM crossauth_attempts WHERE subject = ?"),
-            charge: Statement::new(
+/// Charges a counter, unless it has reached its limit.
+enum ChargeSql {
+    /// By one statement: its row is written or it is not.
+    Once(Statement),
+    /// Where a statement that inserts or updates does not tell if it did anything.
+    InTwoSteps {
+        /// Creates a counter that is idle if there is none, and locks it.
+        create: Statement,
+        update: Statement,
+    },
+}
+
+impl ChargeSql {
+    fn new(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sqlite | Dialect::Postgres => Self::Once(Statement::new(
                 "INSERT INTO crossauth_attempts (subject, idle) VALUES (?, ?) \
                  ON CONFLICT (subject) DO UPDATE SET idle = \
                  CASE WHEN crossauth_attempts.idle > ? THEN crossauth_attempts.idle + ? \
                  ELSE excluded.idle END \
                  WHERE crossauth_attempts.idle <= ?",
-            ),
+            )),
+            Dialect::Mysql => Self::InTwoSteps {
+                create: Statement::new(
+                    "INSERT INTO crossauth_attempts (subject, idle) VALUES (?, ?) \
+                     ON DUPLICATE KEY UPDATE subject = VALUES(subject)",
+                ),
+                update: Statement::new(
+                    "UPDATE crossauth_attempts SET idle = \
+                     CASE WHEN idle > ? THEN idle + ? ELSE ? END \
+                     WHERE subject = ? AND idle <= ?",
+                ),
+            },
+        }
+    }
+
+    /// Returns whether it was charged.
+    async fn execute(
+        &self,
+        transaction: &mut dyn Transaction,
+        charge: &Charge,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let after = (now + charge.interval()).as_millis();
+        let latest = (now + charge.capacity() - charge.interval()).as_millis();
+        let now = now.as_millis();
+        let interval = after.saturating_sub(now);
+        let subject = Value::text(&charge.subject);
+        let charged = match self {
+            Self::Once(statement) => {
+                let params = [subject, after.into(), now.into(), interval.into(), latest.into()];
+                transaction.execute(statement, &params).await?
+            }
+            Self::InTwoSteps { create, update } => {
+                transaction.execute(create, &[subject.clone(), now.into()]).await?;
+                let params = [now.into(), interval.into(), after.into(), subject, latest.into()];
+                transaction.execute(update, &params).await?
+            }
+        };
+        Ok(charged > 0)
+    }
+}
+
+impl AttemptSql {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        let purge = |counters: &str| {
+            let chosen = format!("SELECT subject FROM crossauth_attempts {counters}");
+            dialect.delete_chosen("crossauth_attempts", "subject", &chosen)
+        };
+        Self {
+            find: Statement::new("SELECT idle FROM crossauth_attempts WHERE subject = ?"),
+            charge: ChargeSql::new(dialect),
             refund_last: Statement::new(
                 "DELETE FROM crossauth_attempts WHERE subject = ? AND idle <= ?",
             ),
@@ -66,16 +120,7 @@ impl AttemptSql {
         now: Timestamp,
     ) -> Result<Charged, StorageError> {
         for (index, charge) in charges.iter().enumerate() {
-            let after = now + charge.interval();
-            let latest = now + charge.capacity() - charge.interval();
-            let params = [
-                Value::text(&charge.subject),
-                after.as_millis().into(),
-                now.as_millis().into(),
-                after.as_millis().saturating_sub(now.as_millis()).into(),
-                latest.as_millis().into(),
-            ];
-            if charge.limit == 0 || transaction.execute(&self.charge, &params).await? == 0 {
+            if charge.limit == 0 || !self.charge.execute(transaction, charge, now).await? {
                 self.refund(transaction, &charges[..index], now).await?;
                 return self.exhausted(transaction, (charges, charge), now).await;
             }
@@ -149,7 +194,8 @@ fn decode(row: &dyn Row) -> Result<Timestamp, StorageError> {
 
 impl<D: Database> SqlAttemptStore<D> {
     pub(crate) fn new(database: D) -> Self {
-        Self { database, sql: Arc::new(AttemptSql::new()) }
+        let sql = Arc::new(AttemptSql::new(database.dialect()));
+        Self { database, sql }
     }
 
     /// The refusal, if a counter has reached its limit. A flood of refused attempts only reads.

@@ -13,6 +13,8 @@ pub(crate) struct Column {
     pub(crate) sql_type: String,
     pub(crate) not_null: bool,
     pub(crate) has_default: bool,
+    /// Whether the database compares its text byte by byte, apart from spaces at the end.
+    pub(crate) is_exact: bool,
 }
 
 impl Column {
@@ -38,6 +40,7 @@ impl Column {
             sql_type: text(1)?.to_ascii_lowercase(),
             not_null: boolean(2)?,
             has_default: boolean(3)?,
+            is_exact: boolean(4)?,
         })
     }
 }

@@ -23,7 +23,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub const MAX_SCAN_ROWS: usize = 10_000;
 
 /// Error message for a body that returns a value although one of its statements failed.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) const CONTINUED_AFTER_ERROR: &str =
     "a transaction continued after one of its statements failed";
 

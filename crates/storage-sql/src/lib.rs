@@ -1,5 +1,6 @@
 //! SQL storage for Crossauth, with one thin driver per database: SQLite (feature `sqlite`, enabled
-//! by default) and PostgreSQL (feature `postgres`, without TLS yet).
+//! by default), PostgreSQL (feature `postgres`, without TLS yet), and MySQL and MariaDB (feature
+//! `mysql`).
 //!
 //! ```
 //! # #[cfg(all(feature = "sqlite", feature = "postgres"))]
@@ -46,7 +47,7 @@
 //!    may differ.
 //! 3. Run the conformance suites of `crossauth-testkit` on it.
 #![cfg_attr(
-    all(doctest, feature = "postgres", feature = "sqlite"),
+    all(doctest, feature = "mysql", feature = "postgres", feature = "sqlite"),
     doc = include_str!("../../../docs/explanation/storage.md")
 )]
 
@@ -59,6 +60,8 @@ pub mod database;
 mod extra;
 mod key;
 mod migration;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod open;
 mod outbox;
 #[cfg(feature = "postgres")]

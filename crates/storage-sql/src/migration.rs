@@ -1,5 +1,6 @@
 //! Our schema and its versions.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -35,6 +36,7 @@ fn groups(dialect: Dialect, map: &TableMap) -> Vec<Group> {
         Dialect::Postgres => {
             (postgres::OUTBOX, postgres::PROTECTION, postgres::AUDIT, postgres::ACCOUNTS)
         }
+        Dialect::Mysql => (mysql::OUTBOX, mysql::PROTECTION, mysql::AUDIT, mysql::ACCOUNTS),
     };
     let mut groups = vec![
         Group { name: "outbox", versions: outbox },
@@ -47,21 +49,28 @@ fn groups(dialect: Dialect, map: &TableMap) -> Vec<Group> {
     groups
 }
 
-/// Migrates our tables to their latest version, in one transaction. If they have it, writes nothing:
+/// Migrates our tables to their latest version, in one transaction (in MySQL, in one for each
+/// statement; see [`mysql`]). If they have it, writes nothing:
 /// the database may be one that can only be read, or the user may not create tables.
 pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<(), OpenError> {
     if is_current(database, map).await? {
         return Ok(());
     }
-    let groups = groups(database.dialect(), map);
-    let input = (groups, database.dialect().lock_schema());
+    let dialect = database.dialect();
+    let create_versions = match dialect {
+        Dialect::Sqlite | Dialect::Postgres => CREATE_VERSIONS,
+        Dialect::Mysql => mysql::CREATE_VERSIONS,
+    };
+    let input = (groups(dialect, map), dialect.lock_schema(), Statement::new(create_versions));
     let newer = database
-        .transaction(input, |transaction, (groups, lock)| {
+        .transaction(input, |transaction, (groups, lock, create_versions)| {
             Box::pin(async move {
-                if let Some(lock) = lock {
-                    transaction.exists(lock, &[]).await?;
+                if let Some(lock) = lock
+                    && !transaction.exists(lock, &[]).await?
+                {
+                    return Err(StorageError::unavailable("another process is migrating"));
                 }
-                transaction.execute(&Statement::new(CREATE_VERSIONS), &[]).await?;
+                transaction.execute(create_versions, &[]).await?;
                 let mut newer = None;
                 for group in groups {
                     newer = newer.or(advance(transaction, group).await?);

@@ -102,6 +102,18 @@ pub enum OpenWarning {
         /// Name of the column.
         column: String,
     },
+    /// The collation of a column by which names, addresses or keys are looked up makes some texts
+    /// equal that are not. Only MySQL.
+    #[error(
+        "the database takes some different texts in column {column:?} of the table {table:?} for \
+         the same: give it a collation that ends in `_bin`"
+    )]
+    Collation {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
     /// Tables of ours are missing or of an earlier version. Only an inspection reports it: opening
     /// the database migrates them.
     #[error("tables are missing or of an earlier version; the next start creates or migrates them")]

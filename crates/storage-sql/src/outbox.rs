@@ -77,9 +77,10 @@ impl OutboxSql {
             requeue: statement(
                 "UPDATE crossauth_outbox SET due = ?, expires = ?, died = NULL WHERE id = ?",
             ),
-            purge: statement(
-                "DELETE FROM crossauth_outbox WHERE id IN (SELECT id FROM crossauth_outbox \
-                 WHERE died IS NOT NULL AND died < ? LIMIT ?)",
+            purge: schema.dialect.delete_chosen(
+                "crossauth_outbox",
+                "id",
+                "SELECT id FROM crossauth_outbox WHERE died IS NOT NULL AND died < ? LIMIT ?",
             ),
         }
     }

@@ -32,7 +32,9 @@ impl Schema {
     pub(crate) fn comparable_time(&self, column: &str) -> String {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::External) => format!("{MILLIS_FUNCTION}({column})"),
-            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => column.to_owned(),
+            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres | Dialect::Mysql, _) => {
+                column.to_owned()
+            }
         }
     }
 
@@ -40,7 +42,7 @@ impl Schema {
     pub(crate) fn compared_time(&self, field: &Field, time: Timestamp) -> Value<'static> {
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::External) => Value::Integer(time.as_millis()),
-            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres, _) => {
+            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres | Dialect::Mysql, _) => {
                 self.keys.times.encode(field, time)
             }
         }
@@ -82,7 +84,7 @@ impl Schema {
         if let Some(api_keys) = &mut api_keys {
             api_keys.epoch = None;
         }
-        let mut warnings = Vec::new();
+        let mut warnings = inexact(map, &users, &keys);
         if let Some(email) = &users.columns.email {
             warnings.extend(required_column(&map.users.table, email));
         }
@@ -131,6 +133,20 @@ async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, 
     };
     let found = database.scan(&Statement::new(select), &[], decode).await?;
     Ok(found.contains(&true))
+}
+
+/// A warning for each column by which names, addresses or keys are looked up that the database does
+/// not compare exactly.
+fn inexact(map: &TableMap, users: &Users, keys: &Keys) -> Vec<OpenWarning> {
+    let names = [Some(&users.lookup_name), users.lookup_address()].into_iter().flatten();
+    let columns = names.map(|field| (&map.users.table, &field.column));
+    let columns = columns.chain([(&map.keys.table, &keys.value)]);
+    let inexact = columns.filter(|(_, column)| !column.is_exact);
+    let warning = |(table, column): (&String, &Column)| OpenWarning::Collation {
+        table: table.clone(),
+        column: column.name.clone(),
+    };
+    inexact.map(warning).collect()
 }
 
 /// A warning for each application column that every insert must set.

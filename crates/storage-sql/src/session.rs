@@ -49,7 +49,7 @@ impl SessionSql {
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
             outbox: OutboxSql::new(schema),
-            uses: UsesSql::new(),
+            uses: UsesSql::new(schema.dialect),
             audit: AuditSql::new(schema),
         }
     }

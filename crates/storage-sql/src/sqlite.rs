@@ -299,9 +299,9 @@ mod tests {
         let mut statements = vec![SessionSql::new(&schema).find];
         statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
         statements.extend(OutboxSql::new(&schema).all());
-        statements.extend(AttemptSql::new().all());
+        statements.extend(AttemptSql::new(Dialect::Sqlite).all());
         statements.extend(AuditSql::new(&schema).all());
-        statements.extend(UsesSql::new().all());
+        statements.extend(UsesSql::new(Dialect::Sqlite).all());
         let keys = KeySql::new(schema);
         statements.extend(keys.all());
         for statement in &statements {

@@ -192,6 +192,7 @@ mod tests {
             sql_type: sql_type.into(),
             not_null: false,
             has_default: false,
+            is_exact: true,
         };
         Field { column, index: 0 }
     }

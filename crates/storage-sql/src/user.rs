@@ -50,7 +50,7 @@ impl<D: Database> SqlUserStore<D> {
         let accounts = AccountSql {
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
-            uses: UsesSql::new(),
+            uses: UsesSql::new(schema.dialect),
             outbox: OutboxSql::new(schema),
             audit: AuditSql::new(schema),
         };

@@ -6,7 +6,7 @@
 use crossauth_core::storage::{StorageError, TotpStep, Uses};
 use crossauth_core::user::UserId;
 
-use crate::database::{Row, Statement, Transaction, Value};
+use crate::database::{Dialect, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
 
 /// The statements about steps of TOTP codes, whose table is ours in every database.
@@ -17,13 +17,13 @@ pub(crate) struct UsesSql {
 }
 
 impl UsesSql {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        let or_update = dialect.or_update("userid", &["secret", "step"]);
         Self {
             find: Statement::new("SELECT secret, step FROM crossauth_totp_steps WHERE userid = ?"),
-            write: Statement::new(
-                "INSERT INTO crossauth_totp_steps (userid, secret, step) VALUES (?, ?, ?) \
-                 ON CONFLICT (userid) DO UPDATE SET secret = excluded.secret, step = excluded.step",
-            ),
+            write: Statement::new(format!(
+                "INSERT INTO crossauth_totp_steps (userid, secret, step) VALUES (?, ?, ?) {or_update}"
+            )),
             delete: Statement::new("DELETE FROM crossauth_totp_steps WHERE userid = ?"),
         }
     }

@@ -1,6 +1,6 @@
 //! Test support for Crossauth: conformance suites for stores, a fixed clock, seeded randomness,
 //! and, with the features of these names, the `server` binary as a process, a headless `browser`, a
-//! `postgres` database, and a server that receives `mail`. Applications test with the feature
+//! `postgres` or `mysql` database, and a server that receives `mail`. Applications test with the feature
 //! `testkit` of the crate `crossauth`.
 //!
 //! To add one more store, run the suites on it:
@@ -16,14 +16,20 @@
 //! crossauth_testkit::store_tests!(empty_storage);
 //! ```
 
+#[cfg(any(feature = "mail", feature = "mysql"))]
+pub mod authority;
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod clock;
 pub mod conformance;
 #[cfg(feature = "mail")]
 pub mod mail;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "server")]
 pub mod oathtool;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod owner;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod random;

@@ -6,7 +6,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "a server that does not start panics")]
 
-mod authority;
 mod gateway;
 
 use std::process::Command;
@@ -14,9 +13,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use authority::Authority;
 pub use gateway::{Gateway, Sms};
 
+use crate::authority::Authority;
 use crate::server::Process;
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);

@@ -16,6 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::owner::{as_owner, owner};
+
 /// What the shell prints once the server accepts connections, within a minute.
 const READY: &str = "ready";
 
@@ -42,7 +44,7 @@ impl Server {
     fn start() -> Self {
         let programs = programs();
         let directory = tempfile::Builder::new().prefix("crossauth-postgres-").tempdir().unwrap();
-        let owner = owner();
+        let owner = owner("postgres");
         if let Some((user, group)) = owner {
             chown(directory.path(), Some(user), Some(group)).unwrap();
         }
@@ -95,18 +97,6 @@ fn programs() -> PathBuf {
     latest.join("bin")
 }
 
-/// The user to run PostgreSQL as if this process is root, as which it refuses to run.
-fn owner() -> Option<(u32, u32)> {
-    if !rustix::process::getuid().is_root() {
-        return None;
-    }
-    let users = fs::read_to_string("/etc/passwd").unwrap();
-    let line = users.lines().find(|line| line.starts_with("postgres:"));
-    let line = line.unwrap_or_else(|| panic!("there is no user `postgres` to run PostgreSQL as"));
-    let ids: Vec<u32> = line.split(':').skip(2).take(2).map(|id| id.parse().unwrap()).collect();
-    Some((ids[0], ids[1]))
-}
-
 fn initialise(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) {
     let mut command = Command::new(programs.join("initdb"));
     command
@@ -136,11 +126,4 @@ fn run(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
     // A separate process group, so that Ctrl-C ends the tests first.
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()
-}
-
-fn as_owner(command: &mut Command, owner: Option<(u32, u32)>) -> &mut Command {
-    if let Some((user, group)) = owner {
-        command.uid(user).gid(group);
-    }
-    command
 }

@@ -6,7 +6,8 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::outbox::{Mail, MailTransport as _, SendError};
 use crossauth_core::secret::Password;
 use crossauth_mail::{Credentials, Sender, SetupError, Smtp, SmtpConfig, SmtpTls};
-use crossauth_testkit::mail::{Authority, Behaviour, SmtpEncryption, SmtpOptions, SmtpServer};
+use crossauth_testkit::authority::Authority;
+use crossauth_testkit::mail::{Behaviour, SmtpEncryption, SmtpOptions, SmtpServer};
 
 const ACCOUNT: &str = "mailer:s3cr3t of the account";
 

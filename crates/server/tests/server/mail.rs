@@ -9,9 +9,8 @@ use crossauth_core::clock::SystemClock;
 use crossauth_core::message::{MessageKind, Messages, Recipient};
 use crossauth_core::random::SystemRandom;
 use crossauth_core::secret::ServerSecret;
-use crossauth_testkit::mail::{
-    Authority, Behaviour, Gateway, SmtpEncryption, SmtpOptions, SmtpServer,
-};
+use crossauth_testkit::authority::Authority;
+use crossauth_testkit::mail::{Behaviour, Gateway, SmtpEncryption, SmtpOptions, SmtpServer};
 use crossauth_testkit::server::{Program, Server, Signal, wait_until};
 use serde_json::{Map, Value, json};
 

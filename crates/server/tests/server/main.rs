@@ -18,6 +18,8 @@ mod mail;
 mod memory;
 mod metrics;
 mod migration;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;

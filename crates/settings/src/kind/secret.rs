@@ -74,7 +74,15 @@ impl DatabaseUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is that of MySQL or MariaDB; of PostgreSQL otherwise.
+    pub fn is_mysql(&self) -> bool {
+        self.0.starts_with(MYSQL)
+    }
 }
+
+/// How URLs of MySQL and MariaDB begin.
+const MYSQL: &str = "mysql://";
 
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,18 +90,18 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The URL of a PostgreSQL database.
-pub(crate) struct PostgresUrl;
+/// The URL of a database on a server.
+pub(crate) struct ServerUrl;
 
-impl Kind for PostgresUrl {
+impl Kind for ServerUrl {
     type Value = DatabaseUrl;
-    const EXPECTS: &'static str = "a URL such as `postgres://user@localhost/app`, or \
-        `host=… user=… dbname=…`";
+    const EXPECTS: &'static str = "a URL such as `postgres://user@localhost/app` or \
+        `mysql://user@localhost/app`, or `host=… user=… dbname=…`";
     const SECRECY: Secrecy = Secrecy::Secret;
 
     fn parse(raw: &Raw) -> Result<DatabaseUrl, Reason> {
         let text = raw.text()?.trim();
-        let url = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        let url = ["postgres://", "postgresql://", MYSQL].iter().any(|it| text.starts_with(it));
         let pairs = !text.contains("://") && text.contains("host=");
         if url || pairs {
             Ok(DatabaseUrl(Zeroizing::new(text.to_owned())))

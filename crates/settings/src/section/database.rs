@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use super::section;
-use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, PostgresUrl, Text, words};
+use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, ServerUrl, Text, words};
 use crate::rule::Rules;
 
 /// Location and schema of the database.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Database {
-    /// URL of the PostgreSQL database; a SQLite file if not set.
+    /// URL of the database on a server of PostgreSQL, MySQL or MariaDB; a SQLite file if not set.
     pub url: Option<DatabaseUrl>,
+    /// A file with the certificates of the authorities that may issue that of the server.
+    pub ca_file: Option<PathBuf>,
     /// The SQLite file; in the data directory if not set.
     pub path: Option<PathBuf>,
     /// Its schema.
@@ -49,9 +51,14 @@ words! { Tables, "`crossauth`, `pycrossauth` or `crossauthjs`" {
 } }
 
 section! { Database {
-    /// The URL of a PostgreSQL database on this machine (there is no TLS yet). If not set, a SQLite
-    /// file is used. Treated as a secret, since it may contain a password.
-    "database.url": Optional<PostgresUrl> => url;
+    /// The URL of a database of PostgreSQL on this machine (there is no TLS yet), or of MySQL or
+    /// MariaDB. If not set, a SQLite file is used. Treated as a secret, since it may contain a
+    /// password.
+    "database.url": Optional<ServerUrl> => url;
+    /// A file of PEM certificates: the authorities that may issue the certificate of the database
+    /// server. If not set, those that the operating system trusts. For MySQL and MariaDB on another
+    /// machine.
+    "database.ca_file": Optional<FilePath> => ca_file;
     /// The SQLite database file. If not set, `crossauth.db` in the data directory.
     "database.path": Optional<FilePath> => path;
     /// The schema of the database: our own, or that of Crossauth for Python or TypeScript.
@@ -79,6 +86,11 @@ impl Database {
             self.url.is_none() || self.path.is_none(),
             &["database.path", "database.url"],
             "there are two databases: remove `database.path` or `database.url`",
+        );
+        rules.require(
+            self.ca_file.is_none() || self.url.as_ref().is_some_and(DatabaseUrl::is_mysql),
+            &["database.ca_file", "database.url"],
+            "only connections to MySQL and MariaDB use TLS: remove `database.ca_file`",
         );
         for (key, name) in [
             ("database.user_table", &self.user_table),

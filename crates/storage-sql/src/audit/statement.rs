@@ -35,7 +35,9 @@ pub(crate) struct AuditSql {
 impl AuditSql {
     pub(crate) fn new(schema: &Schema) -> Self {
         let statement = |text: String| Statement::new(text);
-        let marks = "SELECT name, number, hash, key, seal FROM crossauth_audit_marks";
+        let dialect = schema.dialect;
+        let key = dialect.quote("key");
+        let marks = format!("SELECT name, number, hash, {key}, seal FROM crossauth_audit_marks");
         Self {
             id_kind: schema.users.id_kind,
             insert: statement(format!(
@@ -50,25 +52,25 @@ impl AuditSql {
                  ORDER BY id LIMIT ?"
             )),
             chained: statement(format!(
-                "SELECT {ENTRY}, number, key, hash FROM crossauth_audit WHERE number > ? \
+                "SELECT {ENTRY}, number, {key}, hash FROM crossauth_audit WHERE number > ? \
                  ORDER BY number LIMIT ?"
             )),
-            marks: Statement::new(marks),
-            lock_mark: statement(format!("{marks} WHERE name = ?{}", schema.dialect.for_update())),
-            set_mark: Statement::new(
-                "UPDATE crossauth_audit_marks SET number = ?, hash = ?, key = ?, seal = ? \
-                 WHERE name = ?",
-            ),
-            link: Statement::new(
-                "UPDATE crossauth_audit SET number = ?, key = ?, hash = ? WHERE id = ?",
-            ),
+            lock_mark: statement(format!("{marks} WHERE name = ?{}", dialect.for_update())),
+            marks: statement(marks),
+            set_mark: statement(format!(
+                "UPDATE crossauth_audit_marks SET number = ?, hash = ?, {key} = ?, seal = ? \
+                 WHERE name = ?"
+            )),
+            link: statement(format!(
+                "UPDATE crossauth_audit SET number = ?, {key} = ?, hash = ? WHERE id = ?"
+            )),
             purge: Statement::new("DELETE FROM crossauth_audit WHERE number <= ?"),
-            erase: Statement::new(
-                "UPDATE crossauth_audit SET \
-                 origin = CASE WHEN actor_user = ? THEN NULL ELSE origin END, \
-                 about = CASE WHEN userid = ? THEN NULL ELSE about END \
-                 WHERE id IN (SELECT id FROM crossauth_audit WHERE \
-                 actor_user = ? AND origin IS NOT NULL OR userid = ? AND about IS NOT NULL LIMIT ?)",
+            erase: dialect.update_some(
+                "crossauth_audit",
+                "origin = CASE WHEN actor_user = ? THEN NULL ELSE origin END, \
+                 about = CASE WHEN userid = ? THEN NULL ELSE about END",
+                "id",
+                "(actor_user = ? AND origin IS NOT NULL OR userid = ? AND about IS NOT NULL)",
             ),
         }
     }

@@ -11,6 +11,8 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 impl Dialect {
@@ -18,6 +20,7 @@ impl Dialect {
     pub(crate) fn quote(self, identifier: &str) -> String {
         match self {
             Self::Sqlite | Self::Postgres => format!("\"{}\"", identifier.replace('"', "\"\"")),
+            Self::Mysql => format!("`{}`", identifier.replace('`', "``")),
         }
     }
 
@@ -25,8 +28,8 @@ impl Dialect {
     pub(crate) fn without_index(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("+{column}"),
-            // PostgreSQL selects the index by its statistics.
-            Self::Postgres => column.to_owned(),
+            // These select the index by its statistics.
+            Self::Postgres | Self::Mysql => column.to_owned(),
         }
     }
 
@@ -35,7 +38,7 @@ impl Dialect {
         match self {
             // There is only one writer at a time.
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE",
+            Self::Postgres | Self::Mysql => " FOR UPDATE",
         }
     }
 
@@ -43,12 +46,13 @@ impl Dialect {
     pub(crate) fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+            Self::Postgres | Self::Mysql => " FOR UPDATE SKIP LOCKED",
         }
     }
 
-    /// A statement that prevents other processes from migrating until the transaction ends. It and
-    /// the migration may wait for a minute: for each other, and for programs that use the tables.
+    /// A statement that prevents other processes from migrating until the transaction ends, and
+    /// returns a row if it succeeds. It and the migration may wait for a minute: for each other, and
+    /// for programs that use the tables.
     pub(crate) fn lock_schema(self) -> Option<Statement> {
         match self {
             Self::Sqlite => None,
@@ -56,6 +60,10 @@ impl Dialect {
             Self::Postgres => Some(Statement::new(
                 "SELECT set_config('lock_timeout', '1min', true), \
                  pg_advisory_xact_lock(7236837140221)",
+            )),
+            // Names of locks are those of the whole server, and up to 64 characters long.
+            Self::Mysql => Some(Statement::new(
+                "SELECT 1 FROM DUAL WHERE GET_LOCK(CONCAT('crossauth ', MD5(DATABASE())), 60) = 1",
             )),
         }
     }
@@ -69,6 +77,11 @@ impl Dialect {
             Self::Postgres => {
                 Some(Statement::new("SELECT pg_advisory_xact_lock(723683714, hashtext(?))"))
             }
+            // The lock of a row, because named locks do not end with the transaction, are not
+            // found to be part of a deadlock, and are those of one node of a cluster.
+            Self::Mysql => Some(Statement::new(
+                "UPDATE crossauth_locks SET uses = uses + 1 WHERE bucket = CRC32(?) % 256",
+            )),
         }
     }
 
@@ -83,6 +96,13 @@ impl Dialect {
             (Self::Postgres, IdKind::Text | IdKind::Uuid | IdKind::Integer) => {
                 "gen_random_uuid()::text"
             }
+            (Self::Mysql, IdKind::UuidBytes) => "RANDOM_BYTES(16)",
+            // In the form of version 4, which the type of MariaDB requires.
+            (Self::Mysql, IdKind::Text | IdKind::Uuid | IdKind::Integer) => {
+                "LOWER(CONCAT_WS('-', HEX(RANDOM_BYTES(4)), HEX(RANDOM_BYTES(2)), \
+                 CONCAT('4', SUBSTR(HEX(RANDOM_BYTES(2)), 2)), \
+                 CONCAT('8', SUBSTR(HEX(RANDOM_BYTES(2)), 2)), HEX(RANDOM_BYTES(6))))"
+            }
         }
     }
 
@@ -91,7 +111,7 @@ impl Dialect {
         match self {
             // Only a primary key of exactly this type is an alias of the row id.
             Self::Sqlite => column.sql_type == "integer",
-            Self::Postgres => column.has_default,
+            Self::Postgres | Self::Mysql => column.has_default,
         }
     }
 
@@ -101,22 +121,95 @@ impl Dialect {
         match self {
             Self::Sqlite => format!("{name} = 1"),
             Self::Postgres if column.is_boolean() => name.clone(),
-            Self::Postgres => format!("{name} <> 0"),
+            // What `BOOLEAN` is short for.
+            Self::Mysql if column.is_boolean() => format!("{name} = 1"),
+            Self::Postgres | Self::Mysql => format!("{name} <> 0"),
+        }
+    }
+
+    /// Deletes the rows whose column `key` is among those that the query `chosen` returns, which has
+    /// a limit.
+    pub(crate) fn delete_chosen(self, table: &str, key: &str, chosen: &str) -> Statement {
+        Statement::new(match self {
+            Self::Sqlite | Self::Postgres => format!(
+                "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({chosen}) AS chosen)"
+            ),
+            // It would read the whole table for `IN`.
+            Self::Mysql => format!(
+                "DELETE {table} FROM ({chosen}) AS chosen \
+                 STRAIGHT_JOIN {table} ON {table}.{key} = chosen.{key}"
+            ),
+        })
+    }
+
+    /// Updates rows that meet a condition, at most as many as the last parameter says. `key` is the
+    /// primary key.
+    pub(crate) fn update_some(
+        self,
+        table: &str,
+        sets: &str,
+        key: &str,
+        condition: &str,
+    ) -> Statement {
+        Statement::new(match self {
+            Self::Sqlite | Self::Postgres => format!(
+                "UPDATE {table} SET {sets} WHERE {key} IN \
+                 (SELECT {key} FROM {table} WHERE {condition} LIMIT ?)"
+            ),
+            Self::Mysql => format!("UPDATE {table} SET {sets} WHERE {condition} LIMIT ?"),
+        })
+    }
+
+    /// The end of an `INSERT` that sets these columns if there is a row with this key.
+    pub(crate) fn or_update(self, key: &str, columns: &[&str]) -> String {
+        let set = |value: fn(&str) -> String| {
+            let sets = columns.iter().map(|column| format!("{column} = {}", value(column)));
+            sets.collect::<Vec<_>>().join(", ")
+        };
+        match self {
+            Self::Sqlite | Self::Postgres => {
+                let sets = set(|column| format!("excluded.{column}"));
+                format!("ON CONFLICT ({key}) DO UPDATE SET {sets}")
+            }
+            // The name of the new row, which replaces this function, is unknown to MariaDB.
+            Self::Mysql => {
+                format!("ON DUPLICATE KEY UPDATE {}", set(|column| format!("VALUES({column})")))
+            }
+        }
+    }
+
+    /// An expression of any type as text.
+    pub(crate) fn as_text(self, expression: &str) -> String {
+        match self {
+            Self::Sqlite | Self::Postgres => format!("CAST({expression} AS TEXT)"),
+            Self::Mysql => format!("CAST({expression} AS CHAR)"),
         }
     }
 
     /// Lists the columns of the table named by the parameter: name, type, whether it is
-    /// `NOT NULL`, whether it has a default.
+    /// `NOT NULL`, whether it has a default, whether the database compares its text exactly.
     pub(crate) fn columns(self) -> Statement {
         Statement::new(match self {
             Self::Sqlite => {
-                "SELECT name, type, \"notnull\", dflt_value IS NOT NULL FROM pragma_table_info(?)"
+                "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, 1 FROM pragma_table_info(?)"
             }
             Self::Postgres => {
                 "SELECT attname::text, format_type(atttypid, NULL)::text, attnotnull, \
-                 atthasdef OR attidentity <> '' FROM pg_attribute \
+                 atthasdef OR attidentity <> '', true FROM pg_attribute \
                  WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 \
                  AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+            }
+            // With the names that PostgreSQL has for the types.
+            Self::Mysql => {
+                "SELECT column_name, CASE WHEN column_type = 'tinyint(1)' THEN 'boolean' \
+                 WHEN data_type = 'datetime' THEN 'timestamp without time zone' \
+                 WHEN data_type = 'timestamp' THEN 'timestamp with time zone' \
+                 ELSE data_type END, \
+                 is_nullable = 'NO', column_default IS NOT NULL OR extra LIKE '%auto_increment%', \
+                 collation_name IS NULL OR RIGHT(collation_name, 4) = '_bin' \
+                 FROM information_schema.columns \
+                 WHERE table_schema = DATABASE() AND table_name = ? \
+                 AND extra NOT LIKE '% GENERATED%' ORDER BY ordinal_position"
             }
         })
     }

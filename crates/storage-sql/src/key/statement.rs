@@ -96,11 +96,11 @@ impl KeySql {
             any_created: Statement::new(format!(
                 "SELECT 1 FROM {table} WHERE {created} >= ? AND {created} < ? LIMIT 1"
             )),
-            // MySQL accepts `LIMIT` only in a nested subquery.
-            purge: Statement::new(format!(
-                "DELETE FROM {table} WHERE {value} IN (SELECT {value} FROM \
-                 (SELECT {value} FROM {table} WHERE {expires} < ? LIMIT ?) AS expired)"
-            )),
+            purge: schema.dialect.delete_chosen(
+                table,
+                value,
+                &format!("SELECT {value} FROM {table} WHERE {expires} < ? LIMIT ?"),
+            ),
             api_keys: None,
             keys: table_of,
             schema,

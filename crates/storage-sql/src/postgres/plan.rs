@@ -9,7 +9,7 @@ use super::{Options, Postgres};
 use crate::TableMap;
 use crate::attempt::AttemptSql;
 use crate::audit::AuditSql;
-use crate::database::{Database as _, Row, Statement, Transaction, Value};
+use crate::database::{Database as _, Dialect, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
 use crate::outbox::OutboxSql;
 use crate::schema::Schema;
@@ -25,9 +25,9 @@ async fn every_statement_but_a_list_of_users_uses_an_index() {
     let mut statements = vec![SessionSql::new(&schema).find];
     statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
     statements.extend(OutboxSql::new(&schema).all());
-    statements.extend(AttemptSql::new().all());
+    statements.extend(AttemptSql::new(Dialect::Postgres).all());
     statements.extend(AuditSql::new(&schema).all());
-    statements.extend(UsesSql::new().all());
+    statements.extend(UsesSql::new(Dialect::Postgres).all());
     statements.extend(KeySql::new(schema).all());
     for statement in statements {
         let plan = plan(storage.database(), statement.clone()).await;

@@ -25,6 +25,10 @@ impl IdKind {
         if column.sql_type == "uuid" {
             return Self::Uuid;
         }
+        // Of MySQL; the others have no type with a length in bytes.
+        if column.sql_type == "binary" {
+            return Self::UuidBytes;
+        }
         let numeric =
             ["int", "serial", "numeric"].iter().any(|name| column.sql_type.contains(name));
         if numeric { Self::Integer } else { Self::Text }

@@ -101,7 +101,7 @@ fn in_state<'v>(
         Management::Managed => (format!("{column} = ?"), Value::text(state.as_str())),
         // Other programs spell states in upper case, too; a null is an active user.
         Management::External => (
-            format!("LOWER(COALESCE(CAST({column} AS TEXT), 'active')) = ?"),
+            format!("LOWER(COALESCE({}, 'active')) = ?", schema.dialect.as_text(&column)),
             Value::text(state.as_str().to_ascii_lowercase()),
         ),
     };
@@ -146,7 +146,14 @@ fn search<'v>(schema: &Schema, query: &'v UserQuery<'_>, text: &str, limit: i64)
         "SELECT {id} FROM (SELECT a.{id} FROM {table} AS a WHERE {range} \
          ORDER BY a.{address} LIMIT ?) AS addresses"
     );
-    Condition { sql: format!("u.{id} IN ({names} UNION {addresses})"), params }
+    let sql = match schema.dialect {
+        Dialect::Sqlite | Dialect::Postgres => format!("u.{id} IN ({names} UNION {addresses})"),
+        // It would run the subquery for every user.
+        Dialect::Mysql => {
+            format!("u.{id} IN (SELECT {id} FROM ({names} UNION {addresses}) AS found)")
+        }
+    };
+    Condition { sql, params }
 }
 
 /// A condition that a column begins with `text`.
@@ -156,7 +163,7 @@ fn range(schema: &Schema, column: &str, text: &str, alias: &str) -> (String, [Va
         (Dialect::Postgres, Management::External) => {
             format!("CAST({alias}.{column} AS TEXT) COLLATE \"C\"")
         }
-        (Dialect::Postgres, Management::Managed) | (Dialect::Sqlite, _) => {
+        (Dialect::Postgres, Management::Managed) | (Dialect::Sqlite | Dialect::Mysql, _) => {
             format!("{alias}.{column}")
         }
     };

@@ -97,7 +97,8 @@ pub(crate) async fn scan_without_a_limit_is_a_bug<D: Database>(opened: &SqlStora
     let numbers = |last: usize| {
         Statement::new(format!(
             "WITH RECURSIVE numbers (n) AS \
-             (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) SELECT n FROM numbers"
+             (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 200) \
+             SELECT a.n FROM numbers AS a CROSS JOIN numbers AS b LIMIT {last}"
         ))
     };
     let scan = async |last| {

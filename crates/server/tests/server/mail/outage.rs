@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crossauth_testkit::mail::{Authority, Behaviour, SmtpEncryption, SmtpOptions, SmtpServer};
+use crossauth_testkit::authority::Authority;
+use crossauth_testkit::mail::{Behaviour, SmtpEncryption, SmtpOptions, SmtpServer};
 use crossauth_testkit::server::{Server, Signal, wait_until};
 use serde_json::{Value, json};
 

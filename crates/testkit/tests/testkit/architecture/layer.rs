@@ -54,11 +54,11 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        says: "only mail names a mail library or TLS",
+        says: "only mail names a mail library, and only mail and stores name TLS",
         forbids: |from, to| {
             to.usage == Usage::Product
                 && from.folder != "crates/mail"
-                && MAIL_LIBRARIES.contains(&to.name.as_str())
+                && (to.name == "lettre" || TLS.contains(&to.name.as_str()) && !is_store(from))
         },
     },
     Rule {
@@ -91,7 +91,7 @@ const RULES: &[Rule] = &[
 const FACADE: &str = "crates/crossauth";
 const WEB_FRAMEWORKS: &[&str] =
     &["actix-web", "axum", "axum-core", "axum-extra", "axum-server", "poem", "rocket", "warp"];
-const MAIL_LIBRARIES: &[&str] = &["lettre", "rustls", "tokio-rustls"];
+const TLS: &[&str] = &["rustls", "rustls-native-certs", "tokio-rustls"];
 const DATABASE_DRIVERS: &[&str] =
     &["ldap3", "mysql_async", "redis", "rusqlite", "sqlx", "tokio-postgres"];
 
@@ -168,6 +168,7 @@ fn tests_and_applications_may_depend_on_more() {
         arrow("bench", "rusqlite", None, Usage::Product),
         arrow("bench", "crossauth-testkit", Some("crates/testkit"), Usage::Product),
         arrow("crates/storage-sql", "rusqlite", None, Usage::Product),
+        arrow("crates/storage-sql", "rustls-native-certs", None, Usage::Product),
     ];
     assert_eq!(broken_rules(&arrows), Vec::<String>::new());
 }

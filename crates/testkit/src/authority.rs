@@ -1,5 +1,8 @@
 //! A certificate authority with a certificate for this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::missing_panics_doc, reason = "an authority that cannot be created panics")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,12 +49,12 @@ impl Authority {
     }
 
     /// The file with the certificate for this machine.
-    pub(super) fn server_certificate(&self) -> PathBuf {
+    pub(crate) fn server_certificate(&self) -> PathBuf {
         self.path("server.pem")
     }
 
     /// The file with the key for this machine.
-    pub(super) fn server_key(&self) -> PathBuf {
+    pub(crate) fn server_key(&self) -> PathBuf {
         self.path("server.key")
     }
 

@@ -1,0 +1,172 @@
+//! The driver of MySQL (8.0.17 or later) and MariaDB (10.6 or later).
+//!
+//! ```
+//! # async fn example() -> Result<(), crossauth_storage_sql::OpenError> {
+//! use crossauth_storage_sql::mysql;
+//!
+//! let database = mysql::open("mysql://app:secret@127.0.0.1/app").await?;
+//! # drop(database);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A pool of connections; each caches its prepared statements, and sets everything that it depends
+//! on (SQL mode, time zone, isolation level, collation, time limits), so that the settings of the
+//! server make no difference. A transaction that the server aborts because of a deadlock or a lock
+//! that takes too long is retried.
+//!
+//! A host that is not this machine is reached with TLS only: its certificate must be valid for the
+//! host of the URL and issued by an authority that the operating system trusts, or by one of
+//! [`Options::ca`].
+
+mod address;
+mod error;
+mod pool;
+mod transaction;
+mod value;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossauth_core::storage::StorageError;
+use mysql_async::Row as MysqlRow;
+
+use crate::database::{
+    BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
+};
+use crate::open::inspect;
+use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
+use pool::Pool;
+
+/// Opens our schema in the database at `url`, such as `mysql://app:secret@127.0.0.1/app` or
+/// `mysql://app@localhost/app?socket=/run/mysqld/mysqld.sock`.
+pub async fn open(url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
+    Options::default().open(url).await
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The names of tables and columns, and how values are stored.
+    pub tables: TableMap,
+    /// Maximum number of open connections. At least 1.
+    pub connections: usize,
+    /// A file of PEM certificates of the authorities that may issue the server's certificate.
+    /// `None` for those that the operating system trusts.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for Options {
+    /// Our schema, ten connections and the authorities of the operating system.
+    fn default() -> Self {
+        Self { tables: TableMap::crossauth(), connections: 10, ca: None }
+    }
+}
+
+impl Options {
+    /// Opens the database at `url`.
+    pub async fn open(self, url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
+        let opts = address::parse(url, self.ca).await?;
+        let pool = Pool::new(opts, self.connections.max(1));
+        SqlStorage::open(Mysql(Arc::new(pool)), self.tables).await
+    }
+
+    /// Connects to the database at `url` and looks at its tables without changing them. Fails as
+    /// [`open`](Self::open) would.
+    pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
+        let opts = address::parse(url, self.ca).await?;
+        let database = Mysql(Arc::new(Pool::new(opts, 1)));
+        let found = inspect(&database, &self.tables).await;
+        database.close().await;
+        found
+    }
+}
+
+/// A database of MySQL or MariaDB; see [`open`].
+#[derive(Clone)]
+pub struct Mysql(Arc<Pool>);
+
+impl fmt::Debug for Mysql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mysql").finish_non_exhaustive()
+    }
+}
+
+impl Database for Mysql {
+    fn dialect(&self) -> Dialect {
+        Dialect::Mysql
+    }
+
+    async fn find<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        decode: F,
+    ) -> Result<Option<T>, StorageError>
+    where
+        T: Send,
+        F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
+    {
+        let rows = self.0.read(statement, params, 1).await?;
+        rows.first().map(|row| decode(row)).transpose()
+    }
+
+    async fn scan<T, F>(
+        &self,
+        statement: &Statement,
+        params: &[Value<'_>],
+        mut decode: F,
+    ) -> Result<Vec<T>, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&dyn Row) -> T + Send + 'static,
+    {
+        let rows: Vec<MysqlRow> = self.0.read(statement, params, MAX_SCAN_ROWS + 1).await?;
+        if rows.len() > MAX_SCAN_ROWS {
+            return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
+        }
+        Ok(rows.iter().map(|row| decode(row)).collect())
+    }
+
+    async fn transaction<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let pool = Arc::clone(&self.0);
+        // A separate task, so that the transaction completes even if the caller's future is
+        // dropped.
+        let task = tokio::spawn(async move { transaction::run(&pool, &input, &body).await });
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => {
+                Err(StorageError::bug("the body of a transaction panicked"))
+            }
+            Err(error) => Err(StorageError::unavailable(error)),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StorageError> {
+        // The row is that of no lock. A read-only server refuses to write even what is there.
+        let write = Statement::new("UPDATE crossauth_locks SET uses = uses WHERE bucket = -1");
+        self.transaction(write, |transaction, write| {
+            Box::pin(async move {
+                let written = transaction.execute(write, &[]).await;
+                written.map(drop).map_err(StorageError::unavailable)
+            })
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+#[cfg(test)]
+mod plan;

@@ -1,0 +1,48 @@
+//! The stores on MariaDB, on a server that the tests start.
+
+mod audit;
+mod conformance;
+mod foreign;
+mod opening;
+mod round_trip;
+mod tls;
+mod transaction;
+mod unreadable;
+
+use crossauth_core::storage::Storage;
+use crossauth_storage_sql::mysql::{Mysql, Options};
+use crossauth_storage_sql::{SqlStorage, TableMap};
+use crossauth_testkit::mysql::server;
+
+/// Stores in a new database.
+struct MysqlDatabase {
+    database: SqlStorage<Mysql>,
+    url: String,
+}
+
+impl MysqlDatabase {
+    /// Our own tables.
+    async fn open() -> Self {
+        Self::open_at(server().empty_database(), TableMap::crossauth()).await
+    }
+
+    /// Tables created by `ddl`.
+    async fn mapped(tables: TableMap, ddl: &str) -> Self {
+        let url = server().empty_database();
+        server().execute(&url, ddl);
+        Self::open_at(url, tables).await
+    }
+
+    async fn open_at(url: String, tables: TableMap) -> Self {
+        let options = Options { tables, ..Options::default() };
+        Self { database: options.open(&url).await.unwrap(), url }
+    }
+
+    fn storage(&self) -> Storage {
+        self.database.storage()
+    }
+
+    fn sql(&self, statements: &str) {
+        server().execute(&self.url, statements);
+    }
+}

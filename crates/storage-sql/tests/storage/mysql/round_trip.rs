@@ -1,0 +1,55 @@
+//! How often a use of the database waits for the server.
+
+use crossauth_core::clock::Timestamp;
+use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::storage::{SessionStart, Started};
+use crossauth_core::user::{NewUser, StateChecks, UserSecrets};
+use crossauth_storage_sql::TableMap;
+use crossauth_testkit::mysql::server;
+use crossauth_testkit::storage::create_user;
+
+use super::MysqlDatabase;
+use crate::proxy::Counter;
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+#[tokio::test]
+async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join("socket");
+    let counter = Counter::start(&own, server().socket());
+    let url = server().empty_database();
+    let (database, _) = url.split_once('?').unwrap();
+    let socket = own.display().to_string().replace('/', "%2F");
+    let url = format!("{database}?socket={socket}");
+    let opened = MysqlDatabase::open_at(url, TableMap::crossauth()).await;
+    let storage = opened.storage();
+    let bob = create_user(&storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+    let begin = async |value: &str, replaces: Option<&str>| {
+        let start = SessionStart {
+            key: &Key::new(value, Some(bob.id.clone()), NOW),
+            replaces,
+            must_replace: false,
+            uses: None,
+            credentials: None,
+            checks: StateChecks::ALL,
+            revoke: &[KeyPrefix::PasswordReset],
+            issue: &[],
+            send: &[],
+            audit: &[],
+        };
+        assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
+    };
+    // Statements are prepared at their first use.
+    begin("s:1", None).await;
+    begin("s:2", Some("s:1")).await;
+    storage.sessions.find("s:2").await.unwrap().unwrap();
+    counter.take();
+    begin("s:3", Some("s:2")).await;
+    // START TRANSACTION; the lock of the user; the user as of the lock; the session, the one that it
+    // replaces and the links that it revokes; COMMIT.
+    assert_eq!(counter.take(), 7);
+    assert!(storage.sessions.find("s:3").await.unwrap().is_some());
+    assert_eq!(counter.take(), 1);
+    assert!(storage.sessions.find("s:2").await.unwrap().is_none());
+}
