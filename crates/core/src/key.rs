@@ -79,6 +79,11 @@ key_prefixes! {
     TakenAddress = "ta:",
     /// The one-time link that creates the first administrator.
     Setup = "setup:",
+    /// A session of another store that has ended, and must not be accepted even if that store finds
+    /// it again.
+    EndedSession = "es:",
+    /// What waited in a session of another store and was completed, which works once.
+    CompletedStep = "cs:",
 }
 
 /// The owner of a session or another key.

@@ -32,7 +32,8 @@ pub use change::{
 pub use key::{Inserted, KeyPosition, KeyStore, NamedKey, UpdateDataError};
 pub use outbox::{ListedMessage, MessagePosition, MessageState, OutboxStore, Queued, Settlement};
 pub use session::{
-    AdmitError, SessionStart, SessionStore, SessionUpdate, Started, StoredSession, Updated,
+    AdmitError, KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StoredSession,
+    Updated,
 };
 pub use user::{StoredUser, UserStore};
 pub use user_query::{MAX_MATCHED_ADDRESSES, UserPage, UserPosition, UserQuery};

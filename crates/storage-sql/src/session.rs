@@ -7,7 +7,7 @@ use crossauth_core::audit::AuditEvent;
 use crossauth_core::key::{DataChange, Key, KeyPrefix};
 use crossauth_core::message::Message;
 use crossauth_core::storage::{
-    CredentialVersion, SessionStart, SessionStore, SessionUpdate, Started, StorageError,
+    CredentialVersion, KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StorageError,
     StoredSession, UpdateDataError, Updated, Uses,
 };
 use crossauth_core::user::{StateChecks, UserId};
@@ -70,14 +70,19 @@ impl SessionSql {
         transaction: &mut dyn Transaction,
         start: &OwnedStart,
     ) -> Result<Started, StorageError> {
-        let ended = start.replaces.as_deref().map(|replaced| self.keys.deletion(replaced));
+        let is_here = start.place == KeyPlace::Here;
+        let replaced = start.replaces.as_deref().filter(|_| is_here);
+        let ended = replaced.map(|replaced| self.keys.deletion(replaced));
         let Some(id) = &start.key.userid else {
             if !self.can_replace(transaction, start).await? {
                 return Ok(Started::SessionGone);
             }
-            let begun = self.keys.insertion(&start.key, None, None)?;
+            let begun = match start.place {
+                KeyPlace::Here => Some(self.keys.insertion(&start.key, None, None)?),
+                KeyPlace::Elsewhere => None,
+            };
             let messages = self.outbox.insertions(&start.send, None);
-            let writes: Vec<_> = std::iter::once(begun).chain(ended).chain(messages).collect();
+            let writes: Vec<_> = begun.into_iter().chain(ended).chain(messages).collect();
             transaction.execute_all(&writes).await?;
             self.audit.record(transaction, &start.audit, None).await?;
             return Ok(Started::Begun(None));
@@ -100,7 +105,10 @@ impl SessionSql {
             return Ok(Started::AlreadyUsed);
         }
         self.uses.use_up(transaction, &self.keys, id, start.uses.as_ref()).await?;
-        let mut writes = vec![self.keys.insertion(&start.key, Some(id), epoch)?];
+        let mut writes = Vec::new();
+        if is_here {
+            writes.push(self.keys.insertion(&start.key, Some(id), epoch)?);
+        }
         writes.extend(ended);
         for kind in &start.revoke {
             writes.push(self.keys.revocation(id, *kind, None)?);
@@ -119,6 +127,9 @@ impl SessionSql {
         transaction: &mut dyn Transaction,
         start: &OwnedStart,
     ) -> Result<bool, StorageError> {
+        if start.place == KeyPlace::Elsewhere {
+            return Ok(true);
+        }
         let replaced = start.replaces.as_deref();
         can_replace(transaction, &self.keys, replaced, start.must_replace).await
     }
@@ -180,6 +191,7 @@ fn find(schema: &Schema, keys: &Keys) -> Statement {
 /// An owned [`SessionStart`], for a transaction.
 struct OwnedStart {
     key: Key,
+    place: KeyPlace,
     replaces: Option<String>,
     must_replace: bool,
     uses: Option<Uses>,
@@ -219,6 +231,7 @@ impl From<SessionStart<'_>> for OwnedStart {
     fn from(start: SessionStart<'_>) -> Self {
         let SessionStart {
             key,
+            place,
             replaces,
             must_replace,
             uses,
@@ -231,6 +244,7 @@ impl From<SessionStart<'_>> for OwnedStart {
         } = start;
         Self {
             key: key.clone(),
+            place,
             replaces: replaces.map(str::to_owned),
             must_replace,
             uses: uses.cloned(),

@@ -13,7 +13,7 @@ use crate::crypto::{StoredValue, random_token, stored_value};
 use crate::key::{Key, KeyData, KeyPrefix, Owner, is_reserved_slot};
 use crate::message::Message;
 use crate::storage::{
-    CredentialVersion, SessionStart, Started, StorageError, UpdateDataError, Uses,
+    CredentialVersion, KeyPlace, SessionStart, Started, StorageError, UpdateDataError, Uses,
 };
 use crate::user::{Refusal, StateChecks, User};
 use crate::visitor::Visitor;
@@ -174,6 +174,7 @@ impl Sessions {
             let id = self.assign_id(&mut key);
             let start = SessionStart {
                 key: &key,
+                place: KeyPlace::Here,
                 replaces: replaces.as_deref(),
                 must_replace: beginning.must_replace,
                 uses: beginning.uses,

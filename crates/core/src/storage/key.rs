@@ -82,6 +82,11 @@ pub enum Inserted {
 /// sets [`Key::epoch`] to the owner's. An application field that is null is the same as one that is
 /// absent, and is returned as absent. A key that cannot be decoded is
 /// [`BadRow`](super::StorageErrorKind::BadRow) where it is asked for, and left out of lists.
+///
+/// A session that was deleted or replaced does not come back, and its value is not used again. A
+/// server of sessions that deletes expired ones by itself keeps no list of those without owner, and
+/// they count neither for [`any_created`](KeyStore::any_created) nor for
+/// [`purge`](KeyStore::purge).
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Finds the key with exactly this value.

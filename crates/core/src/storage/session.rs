@@ -64,6 +64,8 @@ impl StoredSession {
 pub struct SessionStart<'a> {
     /// The new session's key. Its owner is the user; without owner the session is anonymous.
     pub key: &'a Key,
+    /// Which store has the key.
+    pub place: KeyPlace,
     /// The stored value of the replaced session, which is deleted.
     pub replaces: Option<&'a str>,
     /// Whether the session does not start if the replaced one does not exist.
@@ -83,6 +85,17 @@ pub struct SessionStart<'a> {
     pub send: &'a [Message],
     /// Events to record. One about no account is about the user.
     pub audit: &'a [AuditEvent],
+}
+
+/// Which store has the key of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyPlace {
+    /// This one.
+    #[default]
+    Here,
+    /// Another one, in front of this one. The key is not stored here, and a session to replace is
+    /// not looked for; everything else happens.
+    Elsewhere,
 }
 
 /// A change of the data of a session, with everything that happens in the same transaction.

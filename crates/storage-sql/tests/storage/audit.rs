@@ -6,8 +6,8 @@ use crossauth_core::key::Key;
 use crossauth_core::password::HasherConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::{
-    AuditFilter, Change, Changed, Effects, Guard, SessionStart, Started, Storage, StorageError,
-    StorageErrorKind,
+    AuditFilter, Change, Changed, Effects, Guard, KeyPlace, SessionStart, Started, Storage,
+    StorageError, StorageErrorKind,
 };
 use crossauth_core::user::{NewUser, StateChecks, StateEvent, UserSecrets, UserState};
 use crossauth_core::{Auth, AuthConfig, Sources};
@@ -152,6 +152,7 @@ pub(crate) async fn broken_log_stops_acts_of_administrators(
     let audit = [auth.audit.event(Act::LoginSucceeded)];
     let start = SessionStart {
         key: &Key::new("s:1", Some(bob.id.clone()), NOW),
+        place: KeyPlace::Here,
         replaces: None,
         must_replace: false,
         uses: None,

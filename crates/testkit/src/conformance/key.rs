@@ -86,7 +86,8 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
         ("p:3", Some(&bob)),
         ("S:4", Some(&bob)),
         ("setup:5", None),
-        ("s:6", None),
+        ("app:6", None),
+        ("s:7", None),
     ] {
         insert_key(storage, value, owner.map(|user| &user.id)).await;
     }
@@ -102,7 +103,7 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
     for id in &absent {
         assert_eq!(list(Some(id), KeyPrefix::Session).await, [""; 0]);
     }
-    assert_eq!(list(None, KeyPrefix::Session).await, ["s:6"]);
+    assert_eq!(list(None, KeyPrefix::ApplicationToken).await, ["app:6"]);
     assert_eq!(list(None, KeyPrefix::Setup).await, ["setup:5"]);
 }
 
@@ -110,29 +111,34 @@ pub(super) async fn keys_are_listed_by_owner_and_kind(storage: &Storage) {
 /// the last key of a page has been deleted.
 pub(super) async fn keys_are_listed_in_pages_from_the_newest(storage: &Storage) {
     let bob = create_bob(storage).await;
-    for owner in [None, Some(&bob.id)] {
-        let suffix = if owner.is_some() { "bob" } else { "" };
+    for (owner, kind) in [
+        (None, KeyPrefix::ApplicationToken),
+        (Some(&bob.id), KeyPrefix::ApplicationToken),
+        (Some(&bob.id), KeyPrefix::Session),
+    ] {
+        let (kind_text, suffix) = (kind.as_str(), if owner.is_some() { "bob" } else { "" });
         // Created at the same or different times, in another order than that of the values.
-        for (value, age) in [("s:b", 1), ("s:e", 3), ("s:a", 2), ("s:d", 2), ("s:c", 2)] {
+        for (value, age) in [("b", 1), ("e", 3), ("a", 2), ("d", 2), ("c", 2)] {
             let created = NOW - HOUR * age;
-            let key = Key::new(format!("{value}{suffix}"), owner.cloned(), created);
+            let key = Key::new(format!("{kind_text}{value}{suffix}"), owner.cloned(), created);
             storage.keys.insert(&key).await.unwrap();
         }
         let mut seen: Vec<Key> = Vec::new();
         loop {
             let after = seen.last().map(KeyPosition::from);
-            let page =
-                storage.keys.list_for_user(owner, KeyPrefix::Session, after, 2).await.unwrap();
+            let page = storage.keys.list_for_user(owner, kind, after, 2).await.unwrap();
             assert!(page.len() <= 2);
             let Some(last) = page.last() else { break };
             storage.keys.delete(&last.value).await.unwrap();
             seen.extend(page);
         }
-        let seen: Vec<_> = seen.iter().map(|key| key.value.trim_end_matches("bob")).collect();
-        assert_eq!(seen, ["s:b", "s:d", "s:c", "s:a", "s:e"]);
+        let name = |key: &Key| key.value.trim_start_matches(kind_text).chars().next();
+        let seen: String = seen.iter().filter_map(name).collect();
+        assert_eq!(seen, "bdcae");
     }
-    insert_key(storage, "s:x", None).await;
-    let none = storage.keys.list_for_user(None, KeyPrefix::Session, None, 0).await.unwrap();
+    insert_key(storage, "app:x", None).await;
+    let none =
+        storage.keys.list_for_user(None, KeyPrefix::ApplicationToken, None, 0).await.unwrap();
     assert_eq!(none, []);
 }
 
@@ -161,7 +167,7 @@ pub(super) async fn touch_corrects_a_use_ahead_of_the_clock(storage: &Storage) {
 
 /// Purging deletes expired keys only, up to a limit.
 pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage) {
-    let all = ["s:old1", "s:old2", "s:old3", "s:now", "s:later", "s:never"];
+    let all = ["app:old1", "app:old2", "app:old3", "app:now", "app:later", "app:never"];
     let ages = [Some(NOW - HOUR * 3), Some(NOW - HOUR * 2), Some(NOW - HOUR), Some(NOW)];
     let later = [Some(NOW + HOUR), None];
     for (value, expires) in all.iter().zip(ages.into_iter().chain(later)) {
@@ -172,7 +178,7 @@ pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage
     assert_eq!(storage.keys.purge(NOW, 2).await.unwrap(), 2);
     assert_eq!(present(storage, &all).await.len(), 4);
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 1);
-    assert_eq!(present(storage, &all).await, ["s:now", "s:later", "s:never"]);
+    assert_eq!(present(storage, &all).await, ["app:now", "app:later", "app:never"]);
     assert_eq!(storage.keys.purge(NOW, 100).await.unwrap(), 0);
 }
 
@@ -180,7 +186,7 @@ pub(super) async fn purge_removes_expired_keys_up_to_its_limit(storage: &Storage
 pub(super) async fn key_is_found_by_when_it_was_created(storage: &Storage) {
     let any = async |from, until| storage.keys.any_created(from, until).await.unwrap();
     assert!(!any(NOW - HOUR, NOW + HOUR).await);
-    insert_key(storage, "s:1", None).await;
+    insert_key(storage, "app:1", None).await;
     for (from, until, found) in [
         (NOW - HOUR, NOW + HOUR, true),
         (NOW, NOW + HOUR, true),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix, NAME_FIELD};
 use crossauth_core::storage::{
-    Change, Changed, Created, Effects, EndSessions, Guard, SessionStart, Storage, StoredUser,
+    Change, Changed, Created, Effects, EndSessions, Guard, KeyPlace, SessionStart, Storage,
+    StoredUser,
 };
 use crossauth_core::user::{
     NewUser, Patch, SecretsUpdate, StateChecks, User, UserId, UserSecrets, UserUpdate,
@@ -146,6 +147,7 @@ pub(super) async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'stat
 pub(super) fn start(key: &Key) -> SessionStart<'_> {
     SessionStart {
         key,
+        place: KeyPlace::Here,
         replaces: None,
         must_replace: false,
         uses: None,

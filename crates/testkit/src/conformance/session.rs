@@ -261,8 +261,9 @@ async fn assert_refused(
 ) {
     let all = ["s:old", "p:token"];
     for value in all {
-        storage.keys.delete(value).await.unwrap();
-        insert_key(storage, value, Some(&user.id)).await;
+        if storage.keys.find(value).await.unwrap().is_none() {
+            insert_key(storage, value, Some(&user.id)).await;
+        }
     }
     let key = Key::new("s:new", Some(user.id.clone()), NOW);
     let start = SessionStart { credentials, revoke: &[KeyPrefix::PasswordReset], ..start(&key) };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Account, MemoryStorage};
 use crate::storage::{
-    SessionStart, SessionStore, SessionUpdate, Started, StorageError, StoredSession,
+    KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StorageError, StoredSession,
     UpdateDataError, Updated,
 };
 
@@ -22,6 +22,7 @@ impl SessionStore for MemoryStorage {
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         let SessionStart {
             key,
+            place,
             replaces,
             must_replace,
             uses,
@@ -32,6 +33,7 @@ impl SessionStore for MemoryStorage {
             send,
             audit,
         } = start;
+        let is_here = place == KeyPlace::Here;
         let mut state = self.state.lock();
         let mut user = None;
         if let Some(id) = &key.userid {
@@ -46,7 +48,7 @@ impl SessionStore for MemoryStorage {
                 Err(refusal) => return Ok(Started::Refused(refusal)),
             }
         }
-        if must_replace && !replaces.is_some_and(|key| state.keys.contains_key(key)) {
+        if is_here && must_replace && !replaces.is_some_and(|key| state.keys.contains_key(key)) {
             return Ok(Started::SessionGone);
         }
         if key.userid.as_ref().is_some_and(|id| !state.is_unused(id, uses)) {
@@ -54,9 +56,11 @@ impl SessionStore for MemoryStorage {
         }
         state.refuse_taken_keys(issue)?;
         state.refuse_taken_messages(send)?;
-        state.insert_key(key)?;
-        if let Some(replaced) = replaces {
-            state.keys.remove(replaced);
+        if is_here {
+            state.insert_key(key)?;
+            if let Some(replaced) = replaces {
+                state.keys.remove(replaced);
+            }
         }
         if let Some(id) = &key.userid {
             state.use_up(id, uses);

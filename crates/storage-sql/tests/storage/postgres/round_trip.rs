@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{SessionStart, Started};
+use crossauth_core::storage::{KeyPlace, SessionStart, Started};
 use crossauth_core::user::{NewUser, StateChecks, UserSecrets};
 use crossauth_storage_sql::TableMap;
 use crossauth_testkit::postgres::server;
@@ -30,6 +30,7 @@ async fn session_starts_in_five_round_trips_and_is_checked_in_one() {
     let begin = async |value: &str, replaces: Option<&str>| {
         let start = SessionStart {
             key: &Key::new(value, Some(bob.id.clone()), NOW),
+            place: KeyPlace::Here,
             replaces,
             must_replace: false,
             uses: None,

@@ -156,6 +156,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::Guard",
             "core::Inserted",
             "core::Key",
+            "core::KeyPlace",
             "core::KeyPosition",
             "core::Link",
             "core::ListedMessage",
