@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `axum` | routes, pages, extractors and the layer for Axum |
 //! | `sqlite`, `postgres`, `mysql` | the storage |
+//! | `redis` | sessions and counters of limits in Redis, in front of the storage |
 //! | `mail` | e-mail by SMTP and text messages by Twilio |
 //! | `settings` | a builder from a TOML file and the environment |
 //! | `testkit` | a site in memory for the tests of an application |
@@ -40,6 +41,7 @@
         feature = "axum",
         feature = "mysql",
         feature = "postgres",
+        feature = "redis",
         feature = "settings",
         feature = "sqlite",
         feature = "testkit"
@@ -58,6 +60,7 @@
 | hook into the use cases | [`Builder::hooks`], [`Hooks`](domain::hooks::Hooks) |
 | configure in code | [`Builder`], [`SiteConfig`], [`CookieConfig`], [`RequestConfig`] |
 | configure by a file and the environment | [`settings::builder`] |
+| keep sessions in Redis | [`redis::Options`] |
 | open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`mysql::open`], [`TableMap`] |
 | implement another storage | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
 | test an application | [`testkit`] |
@@ -171,6 +174,9 @@ pub use crossauth_mail as mail;
 #[cfg(feature = "settings")]
 #[doc(inline)]
 pub use crossauth_settings as settings;
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use crossauth_storage_redis as redis;
 #[cfg(feature = "mysql")]
 pub use crossauth_storage_sql::mysql;
 #[cfg(feature = "postgres")]

@@ -21,10 +21,10 @@ use tokio::runtime::Builder;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::data::{DataDirectory, operator};
-use crate::database::Database;
 use crate::log;
 use crate::process;
 use crate::report::printable;
+use crate::stores::Stores;
 
 /// Exit code for wrong usage or configuration.
 const EXIT_CONFIG: u8 = 2;
@@ -110,7 +110,7 @@ fn by_operator<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let data = DataDirectory::at(&settings.server.data);
-    Database::open(settings, &data).await?.close().await;
+    Stores::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "the database is up to date")?;
     Ok(())
 }

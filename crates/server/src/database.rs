@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 use crossauth_settings::section::{self, DatabaseUrl, Tables};
@@ -18,7 +17,6 @@ use crossauth_storage_sql::{OpenWarning, SqlStorage, TableMap};
 use rustix::fs::{Access, access};
 
 use crate::data::{DataDirectory, warn_if_foreign};
-use crate::serve::Probe;
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -316,17 +314,4 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
         .with_context(cannot_read)?;
     anyhow::ensure!(head.is_empty() || head == MAGIC, "{shown} is not a SQLite database");
     Ok(())
-}
-
-#[async_trait]
-impl Probe for Database {
-    async fn is_available(&self) -> bool {
-        match self.ping().await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "the database does not respond");
-                false
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod metrics;
 mod process;
 mod report;
 mod serve;
+mod stores;
 mod wiring;
 
 use std::io::Write as _;

@@ -22,7 +22,7 @@ pub(crate) use mail::{Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub(crate) use rate::OptionalRate;
 pub use secret::DatabaseUrl;
-pub(crate) use secret::{FirebaseKey, PepperText, SecretText, ServerUrl};
+pub(crate) use secret::{FirebaseKey, PepperText, RedisUrl, SecretText, ServerUrl};
 pub(crate) use text::{CookieName, HeaderName, List, Text, Usernames};
 
 /// A raw value: one text, or several if the source has lists.

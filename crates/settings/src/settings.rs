@@ -26,8 +26,8 @@ use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
     Connections, Cookies, Database, Log, Mail, Metrics, PageFiles, Passwords, SecondFactors,
-    Section, Server, Setting, Shutdown, Signup, Site, Sms, Tables, email_verification, limit,
-    password_reset,
+    Section, Server, SessionServer, Setting, Shutdown, Signup, Site, Sms, Tables,
+    email_verification, limit, password_reset,
 };
 
 macro_rules! sections {
@@ -62,6 +62,8 @@ sections! {
     server: Server, Server;
     /// Location and schema of the server's database.
     database: Database, Server;
+    /// The server of sessions and counters, beside the database.
+    sessions: SessionServer, Server;
     /// Sign-up.
     signup: Signup, Application;
     /// Sessions.
@@ -118,6 +120,7 @@ impl Settings {
         if program == Program::Server {
             self.server.check(&self.site, rules);
             self.database.check(rules);
+            self.sessions.check(self.database.tables, rules);
             self.metrics.check(&self.server, rules);
         }
         self.cookies.check(&self.site, rules);

@@ -49,12 +49,12 @@ impl Authority {
     }
 
     /// The file with the certificate for this machine.
-    pub(crate) fn server_certificate(&self) -> PathBuf {
+    pub fn server_certificate(&self) -> PathBuf {
         self.path("server.pem")
     }
 
     /// The file with the key for this machine.
-    pub(crate) fn server_key(&self) -> PathBuf {
+    pub fn server_key(&self) -> PathBuf {
         self.path("server.key")
     }
 

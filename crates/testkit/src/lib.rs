@@ -1,7 +1,7 @@
 //! Test support for Crossauth: conformance suites for stores, a fixed clock, seeded randomness,
 //! and, with the features of these names, the `server` binary as a process, a headless `browser`, a
-//! `postgres` or `mysql` database, and a server that receives `mail`. Applications test with the feature
-//! `testkit` of the crate `crossauth`.
+//! `postgres` or `mysql` database, a `redis` server, and a server that receives `mail`. Applications
+//! test with the feature `testkit` of the crate `crossauth`.
 //!
 //! To add one more store, run the suites on it:
 //!
@@ -33,6 +33,8 @@ mod owner;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod random;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod storage;

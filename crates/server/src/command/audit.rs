@@ -16,7 +16,7 @@ use serde_json::json;
 use super::format_time;
 use crate::cli::audit::{AuditCommand, EraseUser, ExportEvents, Filter, ListEvents, VerifyLog};
 use crate::data::DataDirectory;
-use crate::database::Database;
+use crate::stores::Stores;
 use crate::wiring;
 
 /// Events that are read at a time.
@@ -26,16 +26,16 @@ const PAGE: u32 = 1000;
 /// the log is in order.
 pub(super) async fn run(settings: &Settings, command: AuditCommand) -> anyhow::Result<bool> {
     let data = DataDirectory::at(&settings.server.data);
-    let database = Database::open_existing(settings, &data).await?;
+    let stores = Stores::open_existing(settings, &data).await?;
     let secret = wiring::secret_for_command(settings, &data)?;
-    let auth = wiring::auth(settings, secret, &database.storage())?;
+    let auth = wiring::auth(settings, secret, &stores.storage())?;
     let outcome = match command {
         AuditCommand::List(events) => list(&auth, &events).await.map(|()| true),
         AuditCommand::Export(events) => export(&auth, &events).await.map(|()| true),
         AuditCommand::Verify(log) => verify(&auth, &log).await,
         AuditCommand::Erase(user) => erase(&auth, user).await.map(|()| true),
     };
-    database.close().await;
+    stores.close().await;
     outcome
 }
 

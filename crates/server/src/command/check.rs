@@ -12,7 +12,7 @@ use rustix::fs::{Access, access};
 use crate::data::DataDirectory;
 use crate::metrics::METRICS_OPTION;
 use crate::serve::cannot_listen;
-use crate::{database, wiring};
+use crate::{stores, wiring};
 
 /// Every problem that would prevent the server from starting.
 pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
@@ -22,7 +22,7 @@ pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
         check_address(settings.server.listen, "--listen"),
         check_metrics_address(settings),
         check_secret(settings, &data),
-        database::check(settings, &data).await,
+        stores::check(settings, &data).await,
         check_data_directory(settings, &data),
     ];
     checks.into_iter().filter_map(Result::err).collect()

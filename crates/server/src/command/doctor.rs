@@ -18,8 +18,9 @@ use crossauth_storage_sql::OpenWarning;
 use super::check;
 use crate::cli::DoctorOptions;
 use crate::data::DataDirectory;
-use crate::database::{self, Database};
+use crate::database;
 use crate::report::describe;
+use crate::stores::Stores;
 use crate::wiring;
 use finding::Findings;
 
@@ -49,9 +50,9 @@ pub(super) async fn run(
     }
     if problems.is_empty() && !schema.contains(&OpenWarning::Outdated) {
         findings.fine("the tables of the database are those of this version")?;
-        let database = Database::open_existing(settings, &data).await?;
-        let checked = with_database(configuration, &data, &database, options, &mut findings).await;
-        database.close().await;
+        let stores = Stores::open_existing(settings, &data).await?;
+        let checked = with_stores(configuration, &data, &stores, options, &mut findings).await;
+        stores.close().await;
         checked?;
     } else {
         findings.warning("clock, mail and public URL were not checked: mend the above first")?;
@@ -59,20 +60,20 @@ pub(super) async fn run(
     Ok(findings.exit_code())
 }
 
-/// The checks that need the database of the server.
-async fn with_database(
+/// The checks that need the stores of the server.
+async fn with_stores(
     configuration: &Configuration,
     data: &DataDirectory,
-    database: &Database,
+    stores: &Stores,
     options: DoctorOptions,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let settings = &configuration.settings;
-    match database.ping().await {
+    match stores.ping().await {
         Ok(()) => findings.fine("the database takes writes")?,
         Err(error) => findings.problem(&format!("the database takes no writes: {error}"))?,
     }
-    let storage = database.storage();
+    let storage = stores.storage();
     clock::check(&storage, findings).await?;
     let secret = wiring::secret_for_command(settings, data)?;
     let site = wiring::site(settings, &secret, storage, settings.server.listen)?;

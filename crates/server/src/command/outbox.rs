@@ -10,7 +10,7 @@ use serde_json::json;
 use super::format_time;
 use crate::cli::{ListMessages, OutboxCommand, RetryMessages};
 use crate::data::DataDirectory;
-use crate::database::Database;
+use crate::stores::Stores;
 use crate::wiring;
 
 /// Messages that are read at a time.
@@ -19,14 +19,14 @@ const PAGE: u32 = 1000;
 /// Runs a command on messages. A server may be running on the same database.
 pub(super) async fn run(settings: &Settings, command: OutboxCommand) -> anyhow::Result<()> {
     let data = DataDirectory::at(&settings.server.data);
-    let database = Database::open_existing(settings, &data).await?;
+    let stores = Stores::open_existing(settings, &data).await?;
     let secret = wiring::secret_for_command(settings, &data)?;
-    let auth = wiring::auth(settings, secret, &database.storage())?;
+    let auth = wiring::auth(settings, secret, &stores.storage())?;
     let outcome = match command {
         OutboxCommand::List(page) => list(&auth.outbox, &page).await,
         OutboxCommand::Retry(messages) => retry(&auth.outbox, messages).await,
     };
-    database.close().await;
+    stores.close().await;
     outcome
 }
 

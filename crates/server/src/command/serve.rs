@@ -7,9 +7,10 @@ use crossauth_axum::Crossauth;
 use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
-use crate::database::{self, Database};
+use crate::database;
 use crate::metrics::MetricsListener;
 use crate::serve::{Application, Readiness, Server, StopSignals};
+use crate::stores::Stores;
 use crate::wiring;
 
 /// Serves until stopped by a signal.
@@ -23,11 +24,11 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     let data = DataDirectory::at(&settings.server.data);
     let secret = wiring::secret(settings, &data)?;
-    let database = Database::open(settings, &data).await?;
-    let site = wiring::site(settings, &secret, database.storage(), server.address())?;
+    let stores = Stores::open(settings, &data).await?;
+    let site = wiring::site(settings, &secret, stores.storage(), server.address())?;
     announce(&server, &site).await;
     let tasks = tokio::spawn(site.tasks());
-    let readiness = Arc::new(Readiness::new(Box::new(database.clone())));
+    let readiness = Arc::new(Readiness::new(Box::new(stores.clone())));
     let application = Application {
         site: site.site(),
         crossauth: site,
@@ -37,7 +38,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     server.run(application, settings, signals).await;
     tasks.abort();
-    database.close().await;
+    stores.close().await;
     Ok(())
 }
 

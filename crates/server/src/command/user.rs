@@ -20,18 +20,18 @@ use super::format_time;
 use super::password::{self, Origin};
 use crate::cli::{AddUser, DeleteUser, SetPassword, UserCommand};
 use crate::data::DataDirectory;
-use crate::database::Database;
+use crate::stores::Stores;
 use crate::wiring;
 
 /// Runs a command on accounts. A server may be running on the same database.
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Result<()> {
     let data = DataDirectory::at(&settings.server.data);
-    let database = if matches!(command, UserCommand::Add(_)) {
-        Database::open(settings, &data).await?
+    let stores = if matches!(command, UserCommand::Add(_)) {
+        Stores::open(settings, &data).await?
     } else {
-        Database::open_existing(settings, &data).await?
+        Stores::open_existing(settings, &data).await?
     };
-    let storage = database.storage();
+    let storage = stores.storage();
     let auth = match Sending::of(&command) {
         Sending::Nothing => {
             wiring::auth(settings, wiring::secret_for_command(settings, &data)?, &storage)?
@@ -43,7 +43,7 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
         }
     };
     let outcome = execute(&auth, command).await;
-    database.close().await;
+    stores.close().await;
     outcome
 }
 

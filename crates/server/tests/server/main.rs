@@ -23,6 +23,8 @@ mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;
+#[cfg(feature = "redis")]
+mod redis;
 mod request;
 mod shutdown;
 mod signup;

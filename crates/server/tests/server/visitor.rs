@@ -30,6 +30,12 @@ impl<'a> Visitor<'a> {
         send(self.client.get(self.server.url(path))).await
     }
 
+    /// The whole response.
+    #[cfg(feature = "redis")]
+    pub(crate) async fn respond(&self, path: &str) -> reqwest::Response {
+        self.client.get(self.server.url(path)).send().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         send(self.prepare(path, body).await).await
     }

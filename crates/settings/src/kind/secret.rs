@@ -114,3 +114,31 @@ impl Kind for ServerUrl {
         None
     }
 }
+
+/// The URL of Redis, or the URLs of nodes of a cluster.
+pub(crate) struct RedisUrl;
+
+impl Kind for RedisUrl {
+    type Value = DatabaseUrl;
+    const EXPECTS: &'static str = "a URL such as `redis://localhost:6379` or \
+        `rediss://user@redis.example:6380`, or several, separated by commas";
+    const SECRECY: Secrecy = Secrecy::Secret;
+
+    fn parse(raw: &Raw) -> Result<DatabaseUrl, Reason> {
+        let text = raw.text()?.trim();
+        let is_url = |node: &str| {
+            ["redis://", "rediss://", "redis+unix://"].iter().any(|it| node.starts_with(it))
+        };
+        let names_sentinels =
+            text.starts_with("redis+sentinel://") || text.starts_with("rediss+sentinel://");
+        if names_sentinels || text.split(',').all(|node| is_url(node.trim())) {
+            Ok(DatabaseUrl(Zeroizing::new(text.to_owned())))
+        } else {
+            Err(Reason::expected(Self::EXPECTS))
+        }
+    }
+
+    fn show(_: &DatabaseUrl) -> Option<String> {
+        None
+    }
+}

@@ -124,6 +124,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "mail::SmtpConfig",
             "mail::TemplateConfig",
             "mail::TwilioConfig",
+            "storage-redis::Options",
             "storage-sql::KeyTable",
             "storage-sql::Options",
             "storage-sql::SecretsTable",
