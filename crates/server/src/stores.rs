@@ -7,8 +7,6 @@ use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 #[cfg(feature = "redis")]
 use crossauth_storage_redis::{Options, RedisStorage};
-#[cfg(feature = "redis")]
-use zeroize::Zeroizing;
 
 use crate::data::DataDirectory;
 use crate::database::{self, Database};
@@ -108,9 +106,7 @@ fn open_redis(settings: &Settings) -> anyhow::Result<Option<RedisStorage>> {
         }
         None => None,
     };
-    let password = sessions.password.as_ref();
-    let password = password.map(|password| Zeroizing::new(password.expose().to_owned()));
-    let prefix = sessions.prefix.clone();
+    let (prefix, password) = (sessions.prefix.clone(), sessions.password.clone());
     let options = Options { prefix, password, root_certificates, ..Options::default() };
     options.open_lazily(url.expose()).map(Some).context(CANNOT_OPEN)
 }

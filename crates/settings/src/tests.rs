@@ -8,6 +8,7 @@ mod factor;
 mod link;
 mod mail;
 mod password;
+mod sessions;
 mod signup;
 mod upstream;
 

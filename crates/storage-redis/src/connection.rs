@@ -158,7 +158,7 @@ fn node_info(url: &str, options: &Options) -> Result<ConnectionInfo, OpenError> 
     let info = url.into_connection_info().map_err(|_| OpenError::InvalidUrl)?;
     let mut settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     if let Some(password) = &options.password {
-        settings = settings.set_password(password.as_str());
+        settings = settings.set_password(password.expose());
     }
     Ok(info.set_redis_settings(settings).set_tcp_settings(tcp_settings(options)))
 }

@@ -58,9 +58,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossauth_core::secret::Password;
 use crossauth_core::storage::{Storage, StorageError};
 use redis::RedisError;
-use zeroize::Zeroizing;
 
 use attempt::Attempts;
 use connection::Connection;
@@ -74,7 +74,7 @@ pub struct Options {
     /// What all names in Redis begin with.
     pub prefix: String,
     /// The password, if it is not in the URL.
-    pub password: Option<Zeroizing<String>>,
+    pub password: Option<Password>,
     /// Certificates of the trusted authorities, in PEM; `None` for those of the system.
     pub root_certificates: Option<Vec<u8>>,
     /// Maximum time to connect.

@@ -196,7 +196,7 @@ impl Client<'_> {
 }
 
 /// What a user of the server knows, after a day with a second factor and a forgotten password.
-fn secrets_of_a_user(server: &Server) -> Vec<String> {
+pub(crate) fn secrets_of_a_user(server: &Server) -> Vec<String> {
     let arguments = ["user", "add", "alice", "--email", "alice@example.com", "--password-stdin"];
     let added = run_with_input(server.directory(), &arguments, &format!("{PASSWORD}\n"));
     assert!(added.status.success(), "{added:?}");

@@ -4,6 +4,7 @@ use crossauth_testkit::redis::{Server as Redis, Stop};
 use crossauth_testkit::server::{Program, wait_until};
 
 use crate::account::PASSWORD;
+use crate::attack::secrets_of_a_user;
 use crate::process::crossauth;
 use crate::visitor::Visitor;
 
@@ -61,4 +62,24 @@ fn unreachable_redis_is_reported_without_its_password() {
         assert!(!stderr.contains("canary"), "{stderr}");
     }
     assert!(!directory.path().join("crossauth-data/crossauth.db").exists());
+}
+
+#[test]
+fn s13_a_copy_of_redis_has_nothing_that_can_be_used() {
+    let redis = Redis::start(OPTIONS);
+    let server = program(&redis.url(), &["--dev"]).start();
+    let secrets = secrets_of_a_user(&server);
+    assert!(secrets.len() >= 30, "{}", secrets.len());
+    let (mut sessions, mut counters) = (0, 0);
+    for entry in std::fs::read_dir(redis.directory().join("appendonlydir")).unwrap() {
+        let copy = std::fs::read(entry.unwrap().path()).unwrap();
+        let copy = String::from_utf8_lossy(&copy);
+        for secret in &secrets {
+            assert!(!copy.contains(secret), "{secret} is in Redis");
+        }
+        sessions += copy.matches("crossauth:s:").count();
+        counters += copy.matches("crossauth:attempts").count();
+    }
+    // The control: what is no secret is there.
+    assert!(sessions > 0 && counters > 0, "{sessions} {counters}");
 }

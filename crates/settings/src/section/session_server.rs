@@ -56,7 +56,11 @@ impl SessionServer {
             ("sessions.password", self.password.is_some()),
             ("sessions.ca_file", self.ca_file.is_some()),
         ] {
-            rules.require(is_used || !is_set, &[key, "sessions.url"], "required with it");
+            rules.require(
+                is_used || !is_set,
+                &[key, "sessions.url"],
+                "not used: `sessions.url` is not set",
+            );
         }
     }
 }

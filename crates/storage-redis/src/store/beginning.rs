@@ -63,6 +63,8 @@ impl Store {
         for key in &beginning.sessions {
             if let Err(error) = self.redis.confirm(key, owned).await {
                 tracing::error!(%error, "a session was committed but cannot begin");
+                // Its cookie is not sent, so it is only tidied.
+                self.cancel(beginning).await;
                 return Err(error);
             }
         }

@@ -2,19 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crossauth_core::key::{DataChange, Key, KeyPrefix};
+use crossauth_core::key::{DataChange, Key, KeyData, KeyPrefix};
 use crossauth_core::storage::{
-    Change, Changed, Charge, Charged, Effects, EndSessions, SessionUpdate, Started, Storage,
-    StorageErrorKind, UpdateDataError, Updated, Uses,
+    Change, Changed, Charge, Charged, Effects, EndSessions, SessionStart, SessionUpdate, Started,
+    Storage, StorageErrorKind, UpdateDataError, Updated, Uses,
 };
 use crossauth_storage_redis::Options;
 use crossauth_testkit::redis::{Server, Stop};
+use crossauth_testkit::storage::TestStorage;
 
 use crate::site::{
     HOUR, NOW, Site, assert_unavailable, begin, create_bob, is_admitted, session, start,
 };
 
-/// Saved once a second, as Redis recommends, and never otherwise.
+/// Every write is on disk before it is acknowledged.
 const DURABLE: &[&str] = &["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
 
 async fn site_on(server: &Server) -> Site {
@@ -120,8 +121,7 @@ async fn ended_sessions_stay_so_if_redis_finds_old_data() {
     assert_eq!(listed, ["s:kept", "s:ended"]);
     // What must be replaced is replaced once.
     let key = session("s:again", Some(&bob.id));
-    let again =
-        crossauth_core::storage::SessionStart { must_replace: true, ..start(&key, Some("s:must")) };
+    let again = SessionStart { must_replace: true, ..start(&key, Some("s:must")) };
     assert_eq!(storage.sessions.start(again).await.unwrap(), Started::SessionGone);
     assert_eq!(storage.users.change(&bob.id, &change).await.unwrap(), Changed::SessionGone);
 }
@@ -132,7 +132,7 @@ async fn completed_step_is_not_repeated_if_redis_finds_old_data() {
     let site = site_on(&server).await;
     let storage = site.storage();
     let bob = create_bob(&storage).await;
-    let data = crossauth_core::key::KeyData::from_text(r#"{"2fa":{"challenge":"one"}}"#);
+    let data = KeyData::from_text(r#"{"2fa":{"challenge":"one"}}"#);
     for value in ["s:1", "s:2"] {
         let key = Key { data: data.clone(), ..session(value, None) };
         storage.keys.insert(&key).await.unwrap();
@@ -196,8 +196,7 @@ async fn full_or_read_only_server_begins_no_session_and_uses_nothing_up() {
         server.execute(fault);
         let uses = Uses { key: Some("rc:1".into()), ..Uses::default() };
         let key = session("s:2", Some(&bob.id));
-        let login =
-            crossauth_core::storage::SessionStart { uses: Some(&uses), ..start(&key, None) };
+        let login = SessionStart { uses: Some(&uses), ..start(&key, None) };
         assert_unavailable(storage.sessions.start(login).await);
         let issue = [session("s:3", None)];
         let effects = Effects {
@@ -254,10 +253,35 @@ async fn session_that_sql_refuses_leaves_nothing_in_redis() {
     let bob = create_bob(&storage).await;
     let uses = Uses { key: Some("rc:absent".into()), ..Uses::default() };
     let key = session("s:1", Some(&bob.id));
-    let login = crossauth_core::storage::SessionStart { uses: Some(&uses), ..start(&key, None) };
+    let login = SessionStart { uses: Some(&uses), ..start(&key, None) };
     assert_eq!(storage.sessions.start(login).await.unwrap(), Started::AlreadyUsed);
     site.sql.close().await;
     storage.sessions.start(start(&key, None)).await.unwrap_err();
     let left = server.execute(&["KEYS", "crossauth:[su]:*"]);
     assert_eq!(left, "");
+}
+
+#[tokio::test]
+async fn login_whose_session_redis_loses_is_not_acknowledged() {
+    let server = std::sync::Arc::new(Server::start(DURABLE));
+    let site = site_on(&server).await;
+    let sql = TestStorage::new(site.sql.storage());
+    let storage = site.redis.in_front_of(sql.storage());
+    let bob = create_bob(&storage).await;
+    let lose = || {
+        let server = server.clone();
+        async move |_: Storage| drop(server.execute(&["FLUSHALL"]))
+    };
+    sql.interrupt_after("sessions.start", lose());
+    let key = session("s:1", Some(&bob.id));
+    assert_unavailable(storage.sessions.start(start(&key, None)).await);
+    sql.interrupt_after("users.change", lose());
+    let issue = [session("s:2", None)];
+    let effects = Effects { issue: &issue, ..Effects::default() };
+    let change = Change { effects, ..Change::default() };
+    assert_unavailable(storage.users.change(&bob.id, &change).await);
+    for value in ["s:1", "s:2"] {
+        assert!(storage.sessions.find(value).await.unwrap().is_none(), "{value}");
+    }
+    begin(&storage, "s:3", &bob.id).await;
 }

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use crossauth_core::secret::Password;
 use crossauth_core::storage::Charge;
 use crossauth_storage_redis::{OpenError, Options};
 use crossauth_testkit::mail::Authority;
@@ -24,7 +25,7 @@ async fn password_is_checked_and_never_shown() {
     let server = Server::start(&["--save", "", "--requirepass", "canary"]);
     let address = format!("127.0.0.1:{}", server.port());
     let with = |password: &str| {
-        let password = Some(password.to_owned().into());
+        let password = Some(Password::new(password));
         Options { password, ..Options::default() }
     };
     Options::default().open(&format!("redis://:canary@{address}")).await.unwrap();
