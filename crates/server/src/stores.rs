@@ -1,6 +1,5 @@
 //! The configured stores: the database and, if sessions and counters are there, Redis.
 
-#[cfg(feature = "redis")]
 use anyhow::Context as _;
 use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
@@ -12,17 +11,16 @@ use crate::data::DataDirectory;
 use crate::database::{self, Database};
 use crate::serve::Probe;
 
-#[cfg(not(feature = "redis"))]
-const NO_REDIS: &str = "sessions.url: this program was built without the feature `redis`";
-
-#[cfg(feature = "redis")]
 const CANNOT_OPEN: &str = "cannot open the server of the setting sessions.url";
+
+/// There is none without the feature.
+#[cfg(not(feature = "redis"))]
+type RedisStorage = std::convert::Infallible;
 
 /// Open stores.
 #[derive(Debug, Clone)]
 pub(crate) struct Stores {
     database: Database,
-    #[cfg(feature = "redis")]
     redis: Option<RedisStorage>,
 }
 
@@ -31,7 +29,7 @@ impl Stores {
     pub(crate) async fn open(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Self> {
         // Before any file is created.
         let redis = check_redis(settings).await?;
-        Ok(Self::of(Database::open(settings, data).await?, redis))
+        Ok(Self { database: Database::open(settings, data).await?, redis })
     }
 
     /// Opens the stores if the database exists, for commands that do nothing otherwise. What needs no
@@ -41,27 +39,19 @@ impl Stores {
         data: &DataDirectory,
     ) -> anyhow::Result<Self> {
         let redis = open_redis(settings)?;
-        Ok(Self::of(Database::open_existing(settings, data).await?, redis))
-    }
-
-    #[cfg(feature = "redis")]
-    fn of(database: Database, redis: Option<RedisStorage>) -> Self {
-        Self { database, redis }
-    }
-
-    #[cfg(not(feature = "redis"))]
-    fn of(database: Database, (): ()) -> Self {
-        Self { database }
+        Ok(Self { database: Database::open_existing(settings, data).await?, redis })
     }
 
     /// The stores, for the use cases.
     pub(crate) fn storage(&self) -> Storage {
         let storage = self.database.storage();
-        #[cfg(feature = "redis")]
-        if let Some(redis) = &self.redis {
-            return redis.in_front_of(storage);
+        match &self.redis {
+            None => storage,
+            #[cfg(feature = "redis")]
+            Some(redis) => redis.in_front_of(storage),
+            #[cfg(not(feature = "redis"))]
+            Some(absent) => match *absent {},
         }
-        storage
     }
 
     /// Completes running transactions.
@@ -71,28 +61,36 @@ impl Stores {
 
     /// Whether every store takes a write.
     pub(crate) async fn ping(&self) -> Result<(), StorageError> {
-        #[cfg(feature = "redis")]
-        if let Some(redis) = &self.redis {
-            redis.ping().await?;
-        }
+        check(self.redis.as_ref()).await?;
         self.database.ping().await
     }
 }
 
 /// Reports the errors that opening the stores would, without creating or changing anything.
-pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+pub(crate) async fn inspect(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     check_redis(settings).await?;
     database::check(settings, data).await
 }
 
 /// Opens Redis, if it is configured, and checks that it takes a write.
-#[cfg(feature = "redis")]
 async fn check_redis(settings: &Settings) -> anyhow::Result<Option<RedisStorage>> {
     let redis = open_redis(settings)?;
-    if let Some(redis) = &redis {
-        redis.ping().await.context(CANNOT_OPEN)?;
-    }
+    check(redis.as_ref()).await.context(CANNOT_OPEN)?;
     Ok(redis)
+}
+
+#[cfg(feature = "redis")]
+async fn check(redis: Option<&RedisStorage>) -> Result<(), StorageError> {
+    match redis {
+        Some(redis) => redis.ping().await,
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+#[expect(clippy::unused_async, reason = "with Redis, it waits")]
+async fn check(_: Option<&RedisStorage>) -> Result<(), StorageError> {
+    Ok(())
 }
 
 #[cfg(feature = "redis")]
@@ -112,15 +110,12 @@ fn open_redis(settings: &Settings) -> anyhow::Result<Option<RedisStorage>> {
 }
 
 #[cfg(not(feature = "redis"))]
-#[expect(clippy::unused_async, reason = "with Redis, it waits")]
-async fn check_redis(settings: &Settings) -> anyhow::Result<()> {
-    open_redis(settings)
-}
-
-#[cfg(not(feature = "redis"))]
-fn open_redis(settings: &Settings) -> anyhow::Result<()> {
-    anyhow::ensure!(settings.sessions.url.is_none(), NO_REDIS);
-    Ok(())
+fn open_redis(settings: &Settings) -> anyhow::Result<Option<RedisStorage>> {
+    anyhow::ensure!(
+        settings.sessions.url.is_none(),
+        "sessions.url: this program was built without the feature `redis`"
+    );
+    Ok(None)
 }
 
 #[async_trait]

@@ -22,7 +22,7 @@ pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
         check_address(settings.server.listen, "--listen"),
         check_metrics_address(settings),
         check_secret(settings, &data),
-        stores::check(settings, &data).await,
+        stores::inspect(settings, &data).await,
         check_data_directory(settings, &data),
     ];
     checks.into_iter().filter_map(Result::err).collect()

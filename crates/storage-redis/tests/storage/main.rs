@@ -6,5 +6,6 @@ mod conformance;
 mod fault;
 mod index;
 mod opening;
+mod process;
 mod sentinel;
 mod site;

@@ -1,5 +1,6 @@
 //! Redis in front of SQLite.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::clock::Timestamp;
@@ -20,7 +21,7 @@ pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// Stores that only one test uses.
 pub(crate) struct Site {
-    _directory: TempDir,
+    directory: Arc<TempDir>,
     pub(crate) redis: RedisStorage,
     pub(crate) sql: SqlStorage<Sqlite>,
 }
@@ -32,10 +33,18 @@ impl Site {
     }
 
     pub(crate) async fn open_with(url: &str, options: Options) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::open_in(Arc::new(tempfile::tempdir().unwrap()), url, options).await
+    }
+
+    /// The same stores, as another process has them.
+    pub(crate) async fn of_another_process(&self, url: &str) -> Self {
+        Self::open_in(self.directory.clone(), url, Options::default()).await
+    }
+
+    async fn open_in(directory: Arc<TempDir>, url: &str, options: Options) -> Self {
         let sql = open(directory.path().join("test.db")).await.unwrap();
         let redis = options.open(url).await.unwrap();
-        Self { _directory: directory, redis, sql }
+        Self { directory, redis, sql }
     }
 
     pub(crate) fn storage(&self) -> Storage {
