@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crossauth_core::secret::Password;
 use crossauth_core::storage::Charge;
 use crossauth_storage_redis::{OpenError, Options};
-use crossauth_testkit::mail::Authority;
+use crossauth_testkit::authority::Authority;
 use crossauth_testkit::redis::Server;
 
 use crate::site::{HOUR, NOW, Site, begin, create_bob, is_admitted};

@@ -2,7 +2,7 @@
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{SessionStart, Started};
+use crossauth_core::storage::{KeyPlace, SessionStart, Started};
 use crossauth_core::user::{NewUser, StateChecks, UserSecrets};
 use crossauth_storage_sql::TableMap;
 use crossauth_testkit::mysql::server;
@@ -29,6 +29,7 @@ async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
         let start = SessionStart {
             key: &Key::new(value, Some(bob.id.clone()), NOW),
             replaces,
+            place: KeyPlace::Here,
             must_replace: false,
             uses: None,
             credentials: None,
