@@ -340,7 +340,7 @@ async fn l3_login_by_address_says_how_to_go_on_whether_or_not_there_is_an_accoun
     let site = Site::with(|site| site.preview_messages().factors(factors(&[])));
     sign_up(&mut site.browser(), json!({"factor2": "totp"})).await;
     for (address, password) in
-        [("bob@x.org", PASSWORD), ("bob@x.org", "Other-Horse-8"), ("nobody@x.org", PASSWORD)]
+        [("bob@x.org", PASSWORD), ("bob@x.org", "Other-Horse-8"), ("absent@x.org", PASSWORD)]
     {
         let fields = [("username", address), ("password", password)];
         let refused = site.browser().submit("/login", &fields).await;

@@ -14,7 +14,7 @@ fn program(url: &str, arguments: &[&str]) -> Program {
     crossauth().arguments(arguments).variable("CROSSAUTH_SESSIONS_URL", url)
 }
 
-/// A store that is away is not a missing session: nobody is logged out or asked for a password.
+/// A store that is away is not a missing session: users are neither logged out nor asked for a password.
 #[tokio::test]
 async fn sessions_wait_for_redis_with_their_cookies() {
     let mut redis = Redis::start(OPTIONS);
