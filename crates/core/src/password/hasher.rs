@@ -262,13 +262,24 @@ fn work(scheme: &Scheme, queue: &Queue<Job>, counters: &Counters) {
     lower_priority();
     let mut memory = Memory::default();
     while let Some(job) = queue.next(|idle| release_memory(&mut memory, idle)) {
-        let began = Instant::now();
+        let stopwatch = Stopwatch { counters, began: Instant::now() };
         // A job that panics drops its channel, which its requester sees as an error. The thread
         // continues.
-        let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory)));
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        counters.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        counters.done.fetch_add(1, Ordering::Relaxed);
+        let _panicked = catch_unwind(AssertUnwindSafe(|| run(scheme, job, &mut memory, stopwatch)));
+    }
+}
+
+/// Counts a job when it is dropped, which also happens if the job panics.
+struct Stopwatch<'a> {
+    counters: &'a Counters,
+    began: Instant,
+}
+
+impl Drop for Stopwatch<'_> {
+    fn drop(&mut self) {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counters.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        self.counters.done.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -289,16 +300,18 @@ fn release_memory(memory: &mut Memory, idle: Idle) {
     }
 }
 
-/// Runs a job, unless its requester was cancelled.
-fn run(scheme: &Scheme, job: Job, memory: &mut Memory) {
+/// Runs a job, unless its requester was cancelled. A requester finds its job counted.
+fn run(scheme: &Scheme, job: Job, memory: &mut Memory, stopwatch: Stopwatch<'_>) {
     match job {
         Job::Hash { password, sender } if !sender.is_closed() => {
             let hash = scheme.hash(password.expose(), memory);
+            drop(stopwatch);
             // The requester may have been cancelled.
             let _ = sender.send(hash.map_err(|_| HashError::Failed));
         }
         Job::Verify { password, stored, sender } if !sender.is_closed() => {
             let verification = scheme.verify(password.expose(), stored.as_deref(), memory);
+            drop(stopwatch);
             let _ = sender.send(verification.map_err(|_| HashError::Failed));
         }
         Job::Hash { .. } | Job::Verify { .. } => {}

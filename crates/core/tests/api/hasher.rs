@@ -57,6 +57,20 @@ async fn new_hashes_have_the_configured_form() {
     assert!(stored.starts_with("pbkdf2:sha256:32:1000:0:") && !stored.contains('='), "{stored}");
 }
 
+#[tokio::test]
+async fn password_is_counted_before_its_requester_continues() {
+    let hasher = hasher(CHEAP);
+    let mut stored = String::new();
+    for count in 1..=500 {
+        if count % 2 == 1 {
+            stored = hasher.hash(password(), Lane::Public).await.unwrap();
+        } else {
+            hasher.verify(password(), Some(&stored), Lane::Public).await.unwrap();
+        }
+        assert_eq!(hasher.metrics().done, count);
+    }
+}
+
 /// The upgraded hash of a correct password.
 async fn upgraded(hasher: &Hasher, password: Password, stored: &str) -> Option<String> {
     match hasher.verify(password, Some(stored), Lane::Public).await.unwrap() {
