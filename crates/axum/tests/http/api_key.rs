@@ -15,7 +15,7 @@ use http::{Method, Request};
 use serde_json::{Map, Value, json};
 
 use crate::browser::{Browser, TestResponse, json_request, request, send_bare};
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, test_storage};
 
 pub(crate) struct Write;
 
@@ -350,10 +350,7 @@ async fn without_the_option_keys_are_neither_read_nor_made() {
 
 #[tokio::test]
 async fn store_that_fails_is_not_a_refusal() {
-    use crossauth_core::storage::memory::MemoryStorage;
-    use crossauth_core::user::Normalization;
-    use crossauth_testkit::storage::TestStorage;
-    let storage = TestStorage::new(MemoryStorage::new(Normalization::Nfkc).storage());
+    let storage = test_storage();
     let site = Site::over(storage.storage(), |site| {
         site.api_keys(ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() })
     });

@@ -8,6 +8,7 @@
 mod browser;
 mod cookie;
 mod documented;
+mod engine;
 mod factor;
 mod failure;
 mod gate;

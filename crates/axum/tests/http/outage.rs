@@ -6,6 +6,7 @@ use std::sync::mpsc as std_mpsc;
 
 use crossauth_axum::Builder;
 use crossauth_core::account::Role;
+use crossauth_core::limit::LimitConfig;
 use crossauth_core::password::HasherConfig;
 use crossauth_core::random::Random;
 use crossauth_core::user::{FactorName, Patch, UserUpdate};
@@ -65,7 +66,15 @@ async fn storage_outage_response_has_a_request_id() {
 #[tokio::test]
 async fn concurrent_logins_beyond_capacity_are_rejected() {
     let (gate, mut entered, open) = Gate::new();
-    let site = Site::with(|site| single_thread_with_queue_of_one(site).random(gate));
+    // All are charged before the first is refunded, so they would reach a limit.
+    let unlimited = LimitConfig {
+        logins_per_account: None,
+        logins_per_account_and_address: None,
+        logins_per_address: None,
+        ..LimitConfig::default()
+    };
+    let site =
+        Site::with(|site| single_thread_with_queue_of_one(site).random(gate).limits(unlimited));
     let mut logins = JoinSet::new();
     let mut browser = site.browser();
     logins.spawn(async move { browser.log_in("unknown", PASSWORD).await });

@@ -1,4 +1,4 @@
-//! An in-memory site with a clock that tests set.
+//! A site over an empty storage, with a clock that tests set.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crossauth_core::key::KeyPrefix;
 use crossauth_core::message::MessageKind;
 use crossauth_core::password::{Argon2idParams, HasherConfig, NewHashes};
 use crossauth_core::secret::Password;
-use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::storage::{Change, Settlement, Storage, StoredUser};
-use crossauth_core::user::{NewUser, Normalization, Patch, User, UserSecrets, UserUpdate};
+use crossauth_core::user::{NewUser, Patch, User, UserSecrets, UserUpdate};
 use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
 use crossauth_testkit::storage::{TestStorage, change_user, create_user};
 
 use crate::browser::Browser;
+use crate::engine::empty_storage;
 
 pub(crate) const SECRET: &str = "a secret of tests, known to all";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
@@ -38,7 +38,7 @@ impl Site {
     }
 
     pub(crate) fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
-        Self::over(MemoryStorage::new(Normalization::Nfkc).storage(), change)
+        Self::over(empty_storage(), change)
     }
 
     pub(crate) fn over(storage: Storage, change: impl FnOnce(Builder) -> Builder) -> Self {
@@ -182,9 +182,9 @@ impl Mail {
     }
 }
 
-/// An in-memory storage that can fail, count calls, and be interrupted.
+/// An empty storage that can fail, count calls, and be interrupted.
 pub(crate) fn test_storage() -> TestStorage {
-    TestStorage::new(MemoryStorage::new(Normalization::Nfkc).storage())
+    TestStorage::new(empty_storage())
 }
 
 /// The minimum cost of Argon2id.

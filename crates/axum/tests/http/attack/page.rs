@@ -242,8 +242,9 @@ async fn x11_answers_hold_no_hash_secret_or_token() {
     let code = site.totp_code(&enrolled.secret);
     answers.push(bob.post_with_code("/api/updateuser", change, &code).await);
     let mut hidden = stored_secrets(&site, "bob").await;
-    // Two sessions, a device, a link, ten codes, a hash and a secret.
-    assert_eq!(hidden.len(), 16);
+    // Two sessions, a device, a link, ten codes, a hash and a secret; over Redis also records of what
+    // has ended.
+    assert!(hidden.len() >= 16, "{}", hidden.len());
     answers.push(bob.post("/api/endothersessions", json!({})).await);
     hidden.extend(enrolled.recovery_codes);
     hidden.extend([enrolled.secret, PASSWORD.to_owned(), "$argon2id$".into()]);

@@ -4,13 +4,12 @@ use axum::Router;
 use axum::routing::any;
 use crossauth_axum::CurrentUser;
 use crossauth_core::account::Role;
-use crossauth_core::storage::memory::MemoryStorage;
-use crossauth_core::user::Normalization;
 use http::Method;
 use serde_json::json;
 
 use crate::browser::{Browser, request};
 use crate::cookie::with_cookies;
+use crate::engine::empty_storage;
 use crate::factor::STEP;
 use crate::site::{PASSWORD, Site};
 
@@ -52,7 +51,7 @@ async fn s4_every_change_of_the_factor_ends_all_other_sessions() {
 #[tokio::test]
 async fn s17_a_session_of_another_site_with_the_same_secret_is_unknown() {
     let site = Site::new();
-    let other = Site::over(MemoryStorage::new(Normalization::Nfkc).storage(), |site| site);
+    let other = Site::over(empty_storage(), |site| site);
     site.account("bob", Role::Administrator).await;
     other.account("bob", Role::User).await;
     let cookie = other.logged_in("bob").await.cookies["SESSIONID"].clone();
