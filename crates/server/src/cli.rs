@@ -97,7 +97,7 @@ impl Cli {
                 | Command::Config(ConfigCommand::Check(options) | ConfigCommand::Show(options)),
             ) => options.add_to(inputs),
             Some(
-                Command::Migrate
+                Command::Migrate(_)
                 | Command::Doctor(_)
                 | Command::User(_)
                 | Command::Outbox(_)
@@ -127,7 +127,7 @@ pub(crate) enum Command {
     /// Serve until stopped (the default)
     Serve(ServeOptions),
     /// Migrate the database to the current schema and exit
-    Migrate,
+    Migrate(MigrateOptions),
     /// Check or show the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -148,6 +148,15 @@ impl Default for Command {
     fn default() -> Self {
         Self::Serve(ServeOptions::default())
     }
+}
+
+/// How to migrate.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateOptions {
+    /// Only print what would change, as statements of SQL, and write nothing; exit with 3 if
+    /// something would
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// What to check beyond the settings.

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod config;
 mod doctor;
+mod migrate;
 mod outbox;
 mod password;
 mod serve;
@@ -16,15 +17,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use crossauth_core::caller::{Actor, Caller};
 use crossauth_core::clock::Timestamp;
-use crossauth_settings::{Configuration, Inputs, Problems, Program, Settings};
+use crossauth_settings::{Configuration, Inputs, Problems, Program};
 use tokio::runtime::Builder;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::data::{DataDirectory, operator};
+use crate::data::operator;
 use crate::log;
 use crate::process;
 use crate::report::printable;
-use crate::stores::Stores;
 
 /// Exit code for wrong usage or configuration.
 const EXIT_CONFIG: u8 = 2;
@@ -60,7 +60,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return by_operator(doctor::run(&configuration, options));
         }
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
-        Command::Migrate => wait_for(Builder::new_current_thread(), migrate(settings))?,
+        Command::Migrate(options) => {
+            return wait_for(Builder::new_current_thread(), migrate::run(settings, &options));
+        }
         Command::Outbox(command) => by_operator(outbox::run(settings, command))?,
         Command::User(command) => by_operator(user::run(settings, command))?,
         Command::Audit(command) => {
@@ -106,13 +108,6 @@ fn wait_for<T>(
 fn by_operator<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let operator = Caller::new(Actor::Operator { name: operator() });
     wait_for(Builder::new_current_thread(), operator.run(work))
-}
-
-async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let data = DataDirectory::at(&settings.server.data);
-    Stores::open(settings, &data).await?.close().await;
-    writeln!(io::stdout(), "the database is up to date")?;
-    Ok(())
 }
 
 /// Formats a time in UTC.

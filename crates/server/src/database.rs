@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 use crossauth_settings::section::{self, DatabaseUrl, Tables};
+use crossauth_storage_sql::database::Dialect;
 #[cfg(feature = "mysql")]
 use crossauth_storage_sql::mysql;
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
-use crossauth_storage_sql::{OpenWarning, SqlStorage, TableMap};
+use crossauth_storage_sql::{MigrationPlan, OpenWarning, SqlStorage, TableMap};
 use rustix::fs::{Access, access};
 
 use crate::data::{DataDirectory, warn_if_foreign};
@@ -108,10 +109,8 @@ impl Database {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             tracing::info!(path = %path.display(), "creating a new database");
         }
-        let options = Options { tables: table_map(settings), ..Options::default() };
-        let shown = path.display();
-        let opened = options.open(path).await;
-        let storage = opened.with_context(|| format!("cannot open the database {shown}"))?;
+        let opened = file_options(settings).open(path).await;
+        let storage = opened.with_context(|| cannot_open(path))?;
         storage.warnings().iter().for_each(log);
         Ok(Self::Sqlite(storage))
     }
@@ -240,6 +239,36 @@ pub(crate) async fn inspect(
     if let Some(url) = &settings.database.url {
         return inspect_server(settings, url).await;
     }
+    let Some(path) = existing_file(settings, data)? else {
+        return Ok(vec![OpenWarning::Outdated]);
+    };
+    let found = file_options(settings).inspect(&path).await;
+    let found = found.with_context(|| cannot_open(&path))?;
+    check_writable(&path)?;
+    Ok(found)
+}
+
+/// What opening the database would change in its schema, without creating or changing anything.
+/// Fails as opening would.
+pub(crate) async fn plan(
+    settings: &Settings,
+    data: &DataDirectory,
+) -> anyhow::Result<MigrationPlan> {
+    if let Some(url) = &settings.database.url {
+        return plan_server(settings, url).await;
+    }
+    let Some(path) = existing_file(settings, data)? else {
+        let path = path(settings, data);
+        tracing::info!(path = %path.display(), "there is no database yet");
+        return Ok(MigrationPlan::of_new(Dialect::Sqlite));
+    };
+    let planned = file_options(settings).plan(&path).await.with_context(|| cannot_open(&path))?;
+    check_writable(&path)?;
+    Ok(planned)
+}
+
+/// The path of the SQLite file; `None` if there is none yet, or an empty one.
+fn existing_file(settings: &Settings, data: &DataDirectory) -> anyhow::Result<Option<PathBuf>> {
     let path = path(settings, data);
     if settings.database.path.is_some() || path.exists() {
         check_file(&path)?;
@@ -250,15 +279,33 @@ pub(crate) async fn inspect(
             path.display()
         );
     }
-    if !path.metadata().is_ok_and(|file| file.len() > 0) {
-        return Ok(vec![OpenWarning::Outdated]);
+    Ok(path.metadata().is_ok_and(|file| file.len() > 0).then_some(path))
+}
+
+fn file_options(settings: &Settings) -> Options {
+    Options { tables: table_map(settings), ..Options::default() }
+}
+
+fn cannot_open(path: &Path) -> String {
+    format!("cannot open the database {}", path.display())
+}
+
+fn check_writable(path: &Path) -> anyhow::Result<()> {
+    access(path, Access::WRITE_OK)
+        .with_context(|| format!("cannot write to the database {}", path.display()))
+}
+
+async fn plan_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<MigrationPlan> {
+    if url.is_mysql() {
+        #[cfg(feature = "mysql")]
+        return mysql_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
+        #[cfg(not(feature = "mysql"))]
+        anyhow::bail!("{NO_MYSQL}");
     }
-    let options = Options { tables: table_map(settings), ..Options::default() };
-    let found = options.inspect(&path).await;
-    let found = found.with_context(|| format!("cannot open the database {}", path.display()))?;
-    access(&path, Access::WRITE_OK)
-        .with_context(|| format!("cannot write to the database {}", path.display()))?;
-    Ok(found)
+    #[cfg(feature = "postgres")]
+    return postgres_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
+    #[cfg(not(feature = "postgres"))]
+    anyhow::bail!("{NO_POSTGRES}");
 }
 
 async fn inspect_server(

@@ -6,6 +6,7 @@ use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 #[cfg(feature = "redis")]
 use crossauth_storage_redis::{Options, RedisStorage};
+use crossauth_storage_sql::MigrationPlan;
 
 use crate::data::DataDirectory;
 use crate::database::{self, Database};
@@ -70,6 +71,16 @@ impl Stores {
 pub(crate) async fn inspect(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
     check_redis(settings).await?;
     database::check(settings, data).await
+}
+
+/// What opening the stores would change in the schema of the database. Changes and creates nothing;
+/// fails as opening would.
+pub(crate) async fn plan(
+    settings: &Settings,
+    data: &DataDirectory,
+) -> anyhow::Result<MigrationPlan> {
+    check_redis(settings).await?;
+    database::plan(settings, data).await
 }
 
 /// Opens Redis, if it is configured, and checks that it takes a write.

@@ -77,6 +77,7 @@ mod user;
 mod uses;
 mod uuid;
 
+pub use migration::{GroupPlan, MigrationPlan};
 pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use record::UserTable;
 pub use table_map::{KeyTable, Management, SecretsTable, TableMap};

@@ -1,6 +1,7 @@
 //! Our schema and its versions.
 
 mod mysql;
+mod plan;
 mod postgres;
 mod sqlite;
 
@@ -10,6 +11,9 @@ use crate::OpenError;
 use crate::column::Table;
 use crate::database::{Database, Dialect, Row, Statement, Transaction, Value};
 use crate::{Management, TableMap};
+
+pub(crate) use plan::plan;
+pub use plan::{GroupPlan, MigrationPlan};
 
 /// The statements that migrate from each version to the next. Never change a released one.
 type Versions = &'static [&'static [&'static str]];
@@ -57,11 +61,8 @@ pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<
         return Ok(());
     }
     let dialect = database.dialect();
-    let create_versions = match dialect {
-        Dialect::Sqlite | Dialect::Postgres => CREATE_VERSIONS,
-        Dialect::Mysql => mysql::CREATE_VERSIONS,
-    };
-    let input = (groups(dialect, map), dialect.lock_schema(), Statement::new(create_versions));
+    let create_versions = Statement::new(create_versions(dialect));
+    let input = (groups(dialect, map), dialect.lock_schema(), create_versions);
     let newer = database
         .transaction(input, |transaction, (groups, lock, create_versions)| {
             Box::pin(async move {
@@ -85,6 +86,14 @@ pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS crossauth_schema (
     tables VARCHAR(63) NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (tables, version))";
 
+/// The statement that creates the table of versions.
+fn create_versions(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite | Dialect::Postgres => CREATE_VERSIONS,
+        Dialect::Mysql => mysql::CREATE_VERSIONS,
+    }
+}
+
 /// Whether our tables have their latest version. Changes nothing.
 pub(crate) async fn is_current(
     database: &impl Database,
@@ -93,9 +102,7 @@ pub(crate) async fn is_current(
     if Table::find_optional(database, "crossauth_schema").await?.is_none() {
         return Ok(false);
     }
-    let select = "SELECT tables, MAX(version) FROM crossauth_schema GROUP BY tables";
-    let versions = database.scan(&Statement::new(select), &[], decode_version).await?;
-    let versions = versions.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let versions = found_versions(database).await?;
     let mut is_current = true;
     for group in groups(database.dialect(), map) {
         let found = versions.iter().find(|(name, _)| name == group.name);
@@ -106,6 +113,13 @@ pub(crate) async fn is_current(
         is_current &= found == known;
     }
     Ok(is_current)
+}
+
+/// The groups of tables in the database, and the version of each.
+async fn found_versions(database: &impl Database) -> Result<Vec<(String, i64)>, StorageError> {
+    let select = "SELECT tables, MAX(version) FROM crossauth_schema GROUP BY tables";
+    let versions = database.scan(&Statement::new(select), &[], decode_version).await?;
+    versions.into_iter().collect()
 }
 
 /// The name of a group, and a version.

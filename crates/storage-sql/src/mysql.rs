@@ -35,8 +35,9 @@ use mysql_async::Row as MysqlRow;
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
 };
+use crate::migration::plan;
 use crate::open::inspect;
-use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
+use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
 /// Opens our schema in the database at `url`, such as `mysql://app:secret@127.0.0.1/app` or
@@ -80,6 +81,15 @@ impl Options {
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
+    }
+
+    /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
+    /// [`open`](Self::open) would, as far as that can be seen.
+    pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
+        let database = Mysql(Arc::new(Pool::new(address::parse(url, self.ca).await?, 1)));
+        let planned = plan(&database, &self.tables).await;
+        database.close().await;
+        planned
     }
 }
 

@@ -42,6 +42,13 @@ pub enum OpenError {
         /// The latest version that this program supports.
         known: i64,
     },
+    /// The user of the database may not make the changes of a migration. Only a
+    /// [plan](crate::MigrationPlan) reports it; a migration fails with the error of the database.
+    #[error("the migration is not permitted: {problem}")]
+    NotPermitted {
+        /// What is not permitted, and to whom.
+        problem: String,
+    },
     /// A table of the map does not exist.
     #[error("the database has no table {table:?}")]
     MissingTable {

@@ -31,8 +31,9 @@ use tokio_postgres::{Config, Error};
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
 };
+use crate::migration::plan;
 use crate::open::inspect;
-use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
+use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
 /// Opens our schema in the database at `url`, such as
@@ -72,6 +73,15 @@ impl Options {
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
+    }
+
+    /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
+    /// [`open`](Self::open) would, as far as that can be seen.
+    pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
+        let database = Postgres(Arc::new(Pool::new(parse(url)?, 1)));
+        let planned = plan(&database, &self.tables).await;
+        database.close().await;
+        planned
     }
 }
 

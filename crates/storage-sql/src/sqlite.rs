@@ -33,9 +33,10 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
+use crate::migration::plan;
 use crate::open::inspect;
 use crate::time_encoding::Times;
-use crate::{OpenError, OpenWarning, SqlStorage, TableMap};
+use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use file::OpenFiles;
 use writer::Writer;
 
@@ -90,18 +91,31 @@ impl Options {
     /// Looks at the tables of a file that exists, without changing or creating anything. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, path: impl AsRef<Path>) -> Result<Vec<OpenWarning>, OpenError> {
-        let path = path.as_ref().to_owned();
+        let database = self.open_inspector(path.as_ref()).await?;
+        let found = inspect(&database, &self.tables).await;
+        database.close().await;
+        found
+    }
+
+    /// What opening a file that exists would change in its schema. Changes and creates nothing.
+    /// Fails as [`open`](Self::open) would.
+    pub async fn plan(self, path: impl AsRef<Path>) -> Result<MigrationPlan, OpenError> {
+        let database = self.open_inspector(path.as_ref()).await?;
+        let planned = plan(&database, &self.tables).await;
+        database.close().await;
+        planned
+    }
+
+    /// Opens a file only to read it.
+    async fn open_inspector(&self, path: &Path) -> Result<Sqlite, OpenError> {
+        let path = path.to_owned();
         let times = Times::new(self.tables.times, self.tables.time_zone.as_deref())?;
         let open = move || {
             let connection = share(connection::inspector(&path, &times)?);
             let readers = vec![Arc::clone(&connection)];
             Sqlite::start(Arc::clone(&connection), readers, connection, OpenFiles::default())
         };
-        let opened = tokio::task::spawn_blocking(open).await;
-        let database = opened.map_err(StorageError::unavailable)??;
-        let found = inspect(&database, &self.tables).await;
-        database.close().await;
-        found
+        tokio::task::spawn_blocking(open).await.map_err(StorageError::unavailable)?
     }
 }
 

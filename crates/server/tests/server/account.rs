@@ -178,6 +178,32 @@ fn migrate_is_idempotent() {
 }
 
 #[test]
+fn check_of_a_migration_prints_its_statements_and_writes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = || {
+        let output = run(directory.path(), &["migrate", "--check"]);
+        (output.status.code(), text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let (code, stdout, stderr) = check();
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stdout.contains("accounts: from version 0 to "), "{stdout}");
+    assert!(stdout.contains("\n  CREATE TABLE crossauth_users ("), "{stdout}");
+    assert!(stdout.ends_with("`crossauth migrate` and the next start do this\n"), "{stdout}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+
+    assert!(run(directory.path(), &["migrate"]).status.success());
+    let (code, stdout, stderr) = check();
+    assert_eq!((code, &*stdout), (Some(0), "the database is up to date\n"), "{stderr}");
+
+    let path = directory.path().join("crossauth-data/crossauth.db");
+    let execute = |statement| rusqlite::Connection::open(&path).unwrap().execute_batch(statement);
+    execute("INSERT INTO crossauth_schema (tables, version) VALUES ('audit', 99)").unwrap();
+    let (code, _, stderr) = check();
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("schema version 99"), "{stderr}");
+}
+
+#[test]
 fn read_only_command_creates_nothing_and_reports_a_missing_database() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in

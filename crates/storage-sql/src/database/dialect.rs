@@ -68,6 +68,40 @@ impl Dialect {
         }
     }
 
+    /// A statement that returns what prevents the user of the connection from migrating; null, or no
+    /// row, if nothing does or it cannot be seen.
+    pub(crate) fn missing_right(self) -> Option<Statement> {
+        match self {
+            // A right of the file.
+            Self::Sqlite => None,
+            Self::Postgres => Some(Statement::new(
+                "SELECT CASE WHEN current_setting('transaction_read_only') = 'on' \
+                 THEN 'the database is read-only' \
+                 WHEN current_schema() IS NULL THEN 'no schema of search_path exists' \
+                 WHEN NOT has_schema_privilege(current_schema(), 'CREATE') \
+                 THEN format('the user %s may not create tables in the schema %s', \
+                 current_user, current_schema()) \
+                 ELSE (SELECT format('the user %s does not own the table %s', \
+                 current_user, relname) FROM pg_class WHERE relname LIKE 'crossauth\\_%' \
+                 AND relkind = 'r' AND pg_table_is_visible(oid) \
+                 AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname LIMIT 1) END",
+            )),
+            // Rights of roles are not in these tables.
+            Self::Mysql => Some(Statement::new(
+                "SELECT CONCAT('the user ', CURRENT_USER(), ' may not create tables in ', \
+                 DATABASE()) FROM DUAL WHERE COALESCE(CURRENT_ROLE(), 'NONE') = 'NONE' \
+                 AND NOT EXISTS (SELECT 1 FROM (\
+                 SELECT grantee, privilege_type FROM information_schema.user_privileges UNION ALL \
+                 SELECT grantee, privilege_type FROM information_schema.schema_privileges \
+                 WHERE DATABASE() LIKE table_schema) AS granted \
+                 WHERE privilege_type = 'CREATE' AND grantee = CONCAT('''', \
+                 LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - 1 \
+                 - CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1))), '''@''', \
+                 SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))",
+            )),
+        }
+    }
+
     /// A statement that locks a name, its parameter, until the transaction ends.
     pub(crate) fn advisory_lock(self) -> Option<Statement> {
         match self {

@@ -82,6 +82,43 @@ async fn newer_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn plan_of_a_migration_says_what_it_changes_and_changes_nothing() {
+    let url = server().empty_database();
+    let plan = async || Options::default().plan(&url).await;
+    let before = plan().await.unwrap();
+    let names: Vec<_> = before.groups.iter().map(|group| group.name).collect();
+    assert_eq!(names, ["schema", "outbox", "protection", "audit", "accounts"]);
+    assert_eq!(plan().await.unwrap(), before);
+    let opened = MysqlDatabase::open_at(url.clone(), TableMap::crossauth()).await;
+    assert!(plan().await.unwrap().is_empty());
+    opened.sql("DELETE FROM crossauth_schema WHERE tables = 'audit'");
+    let interrupted = plan().await.unwrap();
+    let [audit] = &*interrupted.groups else { panic!("{interrupted:?}") };
+    assert_eq!((audit.name, audit.from), ("audit", 0));
+    opened.sql("INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)");
+    let error = plan().await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn plan_of_a_migration_is_refused_to_users_who_may_not_make_it() {
+    let url = server().empty_database();
+    let database = url.split('?').next().unwrap().rsplit('/').next().unwrap();
+    let guest = format!("guest_{database}");
+    server()
+        .execute(&url, &format!("CREATE USER {guest}; GRANT SELECT ON {database}.* TO {guest}"));
+    let as_guest = server().url(&guest, database);
+    let error = Options::default().plan(&as_guest).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("the user {guest}@")), "{error}");
+    assert!(error.ends_with(&format!("may not create tables in {database}")), "{error}");
+    for granted in [format!("CREATE ON {database}.*"), "CREATE ON *.*".to_owned()] {
+        server().execute(&url, &format!("GRANT {granted} TO {guest}"));
+        assert!(!Options::default().plan(&as_guest).await.unwrap().is_empty());
+        server().execute(&url, &format!("REVOKE {granted} FROM {guest}"));
+    }
+}
+
+#[tokio::test]
 async fn missing_table_is_named() {
     let options = Options { tables: TableMap::pycrossauth(), ..Options::default() };
     let error = options.open(&server().empty_database()).await.unwrap_err();

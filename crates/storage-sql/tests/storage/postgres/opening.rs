@@ -55,6 +55,52 @@ async fn newer_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn plan_of_a_migration_says_what_it_changes_and_changes_nothing() {
+    let address = server().empty_schema();
+    let plan = async || Options::default().plan(&address).await;
+    let before = plan().await.unwrap();
+    let names: Vec<_> = before.groups.iter().map(|group| group.name).collect();
+    assert_eq!(names, ["schema", "outbox", "protection", "audit", "accounts"]);
+    assert_eq!(plan().await.unwrap(), before);
+    let opened = PostgresSchema::open_at(address.clone(), TableMap::crossauth()).await;
+    assert!(plan().await.unwrap().is_empty());
+    opened.sql(created::OLDER);
+    let older = plan().await.unwrap();
+    let [accounts] = &*older.groups else { panic!("{older:?}") };
+    assert_eq!((accounts.name, accounts.from), ("accounts", 1));
+    assert!(accounts.statements[0].ends_with("ADD COLUMN created BIGINT"), "{accounts:?}");
+    opened.sql("INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)");
+    let error = plan().await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn plan_of_a_migration_is_refused_to_users_who_may_not_make_it() {
+    let address = server().empty_schema();
+    let schema = address.split("search_path=").nth(1).unwrap().trim_end_matches('\'');
+    let role = format!("guest_{schema}");
+    let grant = format!("CREATE ROLE {role}; GRANT USAGE ON SCHEMA {schema} TO {role}");
+    server().execute(&address, &grant);
+    let as_guest = address.replace("-c ", &format!("-c role={role} -c "));
+    let plan = async |address: &str| Options::default().plan(address).await.unwrap_err();
+    let error = plan(&as_guest).await.to_string();
+    let expected = format!("the user {role} may not create tables in the schema {schema}");
+    assert!(error.ends_with(&expected), "{error}");
+    let read_only = address.replace("-c ", "-c default_transaction_read_only=on -c ");
+    let error = plan(&read_only).await.to_string();
+    assert!(error.ends_with("the database is read-only"), "{error}");
+    server().execute(&address, &format!("GRANT CREATE ON SCHEMA {schema} TO {role}"));
+    PostgresSchema::open_at(address.clone(), TableMap::crossauth()).await.sql(created::OLDER);
+    let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}");
+    server().execute(&address, &grant);
+    let error = plan(&as_guest).await.to_string();
+    assert!(
+        error.contains(&format!("the user {role} does not own the table crossauth_")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn missing_table_is_named() {
     let address = server().empty_schema();
     let options = Options { tables: TableMap::pycrossauth(), ..Options::default() };

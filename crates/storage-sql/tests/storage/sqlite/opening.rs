@@ -117,3 +117,24 @@ async fn new_file_and_its_log_are_readable_by_the_owner_only() {
     }
     assert_eq!(seen, 3, "the database, its log and the index of that");
 }
+
+#[tokio::test]
+async fn plan_of_a_migration_says_what_it_changes_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    let plan = async || sqlite::Options::default().plan(&path).await;
+    sqlite::open(&path).await.unwrap().close().await;
+    assert!(plan().await.unwrap().is_empty());
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(created::OLDER).unwrap();
+    drop(connection);
+    let before = std::fs::read(&path).unwrap();
+    let older = plan().await.unwrap();
+    let [accounts] = &*older.groups else { panic!("{older:?}") };
+    assert_eq!((accounts.name, accounts.from), ("accounts", 1));
+    assert!(accounts.statements[0].ends_with("ADD COLUMN created INTEGER"), "{accounts:?}");
+    assert!(std::fs::read(&path).unwrap() == before);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    sqlite::open(&path).await.unwrap().close().await;
+    assert!(plan().await.unwrap().is_empty());
+}
