@@ -160,7 +160,8 @@ const CANNOT_OPEN: &str = "cannot open the database of the setting database.url"
 
 #[cfg(feature = "postgres")]
 fn postgres_options(settings: &Settings) -> postgres::Options {
-    postgres::Options { tables: table_map(settings), ..postgres::Options::default() }
+    let ca = settings.database.ca_file.clone();
+    postgres::Options { tables: table_map(settings), ca, ..postgres::Options::default() }
 }
 
 #[cfg(feature = "mysql")]

@@ -1,6 +1,5 @@
 //! SQL storage for Crossauth, with one thin driver per database: SQLite (feature `sqlite`, enabled
-//! by default), PostgreSQL (feature `postgres`, without TLS yet), and MySQL and MariaDB (feature
-//! `mysql`).
+//! by default), PostgreSQL (feature `postgres`), and MySQL and MariaDB (feature `mysql`).
 //!
 //! ```
 //! # #[cfg(all(feature = "sqlite", feature = "postgres"))]
@@ -53,6 +52,8 @@
 
 mod attempt;
 mod audit;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod authority;
 mod column;
 mod columns;
 

@@ -13,20 +13,33 @@
 //! A pool of connections; each caches its prepared statements. A transaction that the database
 //! aborts because of a deadlock or a serialization failure is retried up to three times.
 //!
-//! There is no TLS yet: only UNIX sockets and the loopback interface are accepted. A URL that
-//! requires TLS or names another host is an error.
+//! A host that is not this machine is reached with TLS only: its certificate must be valid for the
+//! host of the URL and issued by an authority that the operating system trusts, or by one of
+//! [`Options::ca`]. `sslmode` of the URL does not weaken this:
+//!
+//! | `sslmode` | other machine | loopback interface | UNIX socket |
+//! |---|---|---|---|
+//! | none, `allow`, `prefer` | TLS | plain | plain |
+//! | `require`, `verify-ca`, `verify-full` | TLS | TLS | plain |
+//! | `disable` | an error | plain | plain |
+//!
+//! With TLS, passwords are sent with SCRAM-SHA-256-PLUS if the server offers it;
+//! `channel_binding=require` refuses anything else.
 
+mod address;
+mod channel_binding;
 mod pool;
+mod tls;
 mod transaction;
 mod value;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossauth_core::storage::{StorageError, StorageErrorKind};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, Error};
 
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
@@ -49,27 +62,31 @@ pub struct Options {
     pub tables: TableMap,
     /// Maximum number of open connections. At least 1.
     pub connections: usize,
+    /// A file of PEM certificates of the authorities that may issue the server's certificate.
+    /// `None` for those that the operating system trusts.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for Options {
-    /// Our schema and ten connections.
+    /// Our schema, ten connections and the authorities of the operating system.
     fn default() -> Self {
-        Self { tables: TableMap::crossauth(), connections: 10 }
+        Self { tables: TableMap::crossauth(), connections: 10, ca: None }
     }
 }
 
 impl Options {
     /// Opens the database at `url`.
     pub async fn open(self, url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
-        let config = parse(url)?;
-        let pool = Pool::new(config, self.connections.max(1));
+        let (config, tls) = address::parse(url, self.ca).await?;
+        let pool = Pool::new(config, tls, self.connections.max(1));
         SqlStorage::open(Postgres(Arc::new(pool)), self.tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
-        let database = Postgres(Arc::new(Pool::new(parse(url)?, 1)));
+        let (config, tls) = address::parse(url, self.ca).await?;
+        let database = Postgres(Arc::new(Pool::new(config, tls, 1)));
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
@@ -78,37 +95,11 @@ impl Options {
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
-        let database = Postgres(Arc::new(Pool::new(parse(url)?, 1)));
+        let (config, tls) = address::parse(url, self.ca).await?;
+        let database = Postgres(Arc::new(Pool::new(config, tls, 1)));
         let planned = plan(&database, &self.tables).await;
         database.close().await;
         planned
-    }
-}
-
-/// Parses a URL; an error if it requires TLS.
-fn parse(url: &str) -> Result<Config, OpenError> {
-    // The error quotes the invalid part, but never the password.
-    let config: Config = url.parse().map_err(|error: Error| OpenError::InvalidUrl {
-        problem: std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
-    })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(OpenError::InvalidUrl { problem: "TLS is not supported yet".into() });
-    }
-    if let Some(host) = config.get_hosts().iter().find(|host| !is_local(host)) {
-        let problem = format!("TLS is not supported yet, so the host {host:?} must be a local one");
-        return Err(OpenError::InvalidUrl { problem });
-    }
-    Ok(config)
-}
-
-fn is_local(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        }
-        #[cfg(unix)]
-        Host::Unix(_) => true,
     }
 }
 
@@ -246,33 +237,3 @@ fn describe(error: &Error) -> String {
 
 #[cfg(test)]
 mod plan;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_hosts_that_need_no_tls_are_accepted() {
-        for url in [
-            "host=/var/run/postgresql user=app",
-            "postgresql://app@%2Fvar%2Frun%2Fpostgresql/app",
-            "postgresql://app:secret@127.0.0.1:5433/app",
-            "postgresql://app@[::1]/app",
-            "postgresql://app@localhost/app",
-        ] {
-            assert!(parse(url).is_ok(), "{url}");
-        }
-        for url in [
-            "postgresql://app:secret@db.example.com/app",
-            "postgresql://app:secret@10.0.0.1/app",
-            "postgresql://app:secret@localhost,db.example.com/app",
-            "postgresql://app:secret@localhost/app?sslmode=require",
-            "postgresql://app:secret@localhost/app?nonsense=1",
-            "mysql://app:secret@localhost/app",
-        ] {
-            let error = parse(url).unwrap_err();
-            assert!(matches!(&error, OpenError::InvalidUrl { .. }), "{url}: {error}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-    }
-}

@@ -16,7 +16,7 @@
 //! crossauth_testkit::store_tests!(empty_storage);
 //! ```
 
-#[cfg(any(feature = "mail", feature = "mysql"))]
+#[cfg(any(feature = "mail", feature = "mysql", feature = "postgres"))]
 pub mod authority;
 #[cfg(feature = "browser")]
 pub mod browser;
@@ -30,6 +30,8 @@ pub mod mysql;
 pub mod oathtool;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod owner;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod port;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod random;

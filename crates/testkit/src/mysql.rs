@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::authority::Authority;
 use crate::owner::{as_owner, owner};
+use crate::port::free_port;
 
 /// What the shell prints once the server accepts connections, within a minute.
 const READY: &str = "ready";
@@ -162,9 +162,4 @@ fn run(directory: &Path, port: u16, owner: Option<(u32, u32)>) -> Child {
     // A separate process group, so that Ctrl-C ends the tests first.
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()
-}
-
-/// A port that no other program uses now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,5 +1,5 @@
 //! A PostgreSQL server for tests: a separate process in a temporary directory, reachable through a
-//! UNIX socket only.
+//! UNIX socket and, with TLS and a password only, on a free port of the loopback interface.
 //!
 //! [`server`] starts one for all tests of a process. It ends and its directory is deleted when the
 //! process ends, even if it is killed.
@@ -16,7 +16,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::authority::Authority;
 use crate::owner::{as_owner, owner};
+use crate::port::free_port;
 
 /// What the shell prints once the server accepts connections, within a minute.
 const READY: &str = "ready";
@@ -24,11 +26,19 @@ const READY: &str = "ready";
 /// Where Debian installs the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
+/// Who may connect: everyone through the UNIX socket, with TLS and a password through others.
+const ACCESS: &str = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+
+/// How often another port is tried, because another process took the free one.
+const ATTEMPTS: usize = 5;
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
+    port: u16,
+    authority: Authority,
     schemas: AtomicUsize,
     /// Ends when its standard input is closed, which happens when this process ends.
     _process: Child,
@@ -51,14 +61,43 @@ impl Server {
         // Removed by the shell that watches the server.
         let directory = directory.keep();
         initialise(&programs, &directory, owner);
-        let mut process = run(&programs, &directory, owner);
-        let mut printed = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut printed).unwrap();
-        if printed.trim_end() != READY {
-            let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
-            panic!("PostgreSQL does not start: {log}");
+        let authority = Authority::new();
+        for file in [authority.server_certificate(), authority.server_key()] {
+            let copy = directory.join(file.file_name().unwrap());
+            fs::copy(file, &copy).unwrap();
+            if let Some((user, group)) = owner {
+                chown(copy, Some(user), Some(group)).unwrap();
+            }
         }
-        Self { programs, directory, schemas: AtomicUsize::new(0), _process: process }
+        for _ in 0..ATTEMPTS {
+            let port = free_port();
+            let mut process = run(&programs, &directory, port, owner);
+            let mut printed = String::new();
+            BufReader::new(process.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+            if printed.trim_end() == READY {
+                let schemas = AtomicUsize::new(0);
+                return Self { programs, directory, port, authority, schemas, _process: process };
+            }
+            process.wait().unwrap();
+        }
+        let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+        panic!("PostgreSQL does not start: {log}");
+    }
+
+    /// The port on the addresses 127.0.0.1, for which its certificate is valid, and 127.0.0.2, for
+    /// which it is not.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The authority that has issued its certificate.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The path of the server's UNIX socket.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Creates an empty schema in a shared database and returns its address.
@@ -69,8 +108,9 @@ impl Server {
     }
 
     fn address(&self, schema: &str) -> String {
-        let host = self.directory.display();
-        format!("host={host} user=postgres dbname=postgres options='-c search_path={schema}'")
+        let (host, port) = (self.directory.display(), self.port);
+        let options = format!("options='-c search_path={schema}'");
+        format!("host={host} port={port} user=postgres dbname=postgres {options}")
     }
 
     /// Runs SQL at an address from [`empty_schema`](Self::empty_schema).
@@ -106,23 +146,27 @@ fn initialise(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) {
         .arg(directory.join("data"));
     let output = as_owner(&mut command, owner).current_dir(directory).output().unwrap();
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    fs::write(directory.join("data/pg_hba.conf"), ACCESS).unwrap();
 }
 
 /// Runs the server under a shell that ends it when its input is closed.
-fn run(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
-    let script = "\"$0/postgres\" -D \"$1/data\" -F -k \"$1\" -c listen_addresses= \
+fn run(programs: &Path, directory: &Path, port: u16, owner: Option<(u32, u32)>) -> Child {
+    let script = "\"$0/postgres\" -D \"$1/data\" -F -k \"$1\" -p $2 \
+                  -c listen_addresses=127.0.0.1,127.0.0.2 -c ssl=on \
+                  -c ssl_cert_file=\"$1/server.pem\" -c ssl_key_file=\"$1/server.key\" \
                   -c max_connections=400 -c deadlock_timeout=50ms -c full_page_writes=off \
                   -c autovacuum=off >\"$1/log\" 2>&1 </dev/null & server=$!
                   for _ in $(seq 600); do
-                      \"$0/pg_isready\" -q -h \"$1\" && echo ready && break
+                      \"$0/pg_isready\" -q -h \"$1\" -p $2 && ready=1 && echo ready && break
                       kill -0 $server || break
                       sleep 0.1
                   done
                   exec >&-
                   while read -r _; do :; done
-                  kill -QUIT $server; wait $server; rm -rf \"$1\"";
+                  kill -QUIT $server 2>/dev/null; wait $server
+                  [ -n \"$ready\" ] && rm -rf \"$1\"";
     let mut command = Command::new("sh");
-    command.arg("-c").arg(script).arg(programs).arg(directory);
+    command.arg("-c").arg(script).arg(programs).arg(directory).arg(port.to_string());
     // A separate process group, so that Ctrl-C ends the tests first.
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()

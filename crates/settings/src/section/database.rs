@@ -51,13 +51,12 @@ words! { Tables, "`crossauth`, `pycrossauth` or `crossauthjs`" {
 } }
 
 section! { Database {
-    /// The URL of a database of PostgreSQL on this machine (there is no TLS yet), or of MySQL or
-    /// MariaDB. If not set, a SQLite file is used. Treated as a secret, since it may contain a
+    /// The URL of a database of PostgreSQL, MySQL or MariaDB. A server on another machine is reached
+    /// with TLS. If not set, a SQLite file is used. Treated as a secret, since it may contain a
     /// password.
     "database.url": Optional<ServerUrl> => url;
     /// A file of PEM certificates: the authorities that may issue the certificate of the database
-    /// server. If not set, those that the operating system trusts. For MySQL and MariaDB on another
-    /// machine.
+    /// server of `database.url`. If not set, those that the operating system trusts.
     "database.ca_file": Optional<FilePath> => ca_file;
     /// The SQLite database file. If not set, `crossauth.db` in the data directory.
     "database.path": Optional<FilePath> => path;
@@ -88,9 +87,9 @@ impl Database {
             "there are two databases: remove `database.path` or `database.url`",
         );
         rules.require(
-            self.ca_file.is_none() || self.url.as_ref().is_some_and(DatabaseUrl::is_mysql),
+            self.ca_file.is_none() || self.url.is_some(),
             &["database.ca_file", "database.url"],
-            "only connections to MySQL and MariaDB use TLS: remove `database.ca_file`",
+            "only a database server is reached with TLS: set `database.url`, or remove this",
         );
         for (key, name) in [
             ("database.user_table", &self.user_table),

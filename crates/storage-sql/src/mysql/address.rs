@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crossauth_core::storage::StorageError;
 use mysql_async::{Opts, OptsBuilder, SslOpts, UrlError};
 
-use crate::OpenError;
+use crate::{OpenError, authority};
 
 /// What a URL may have behind its `?`. The driver knows more, among them what would turn off the
 /// check of certificates.
@@ -53,35 +52,20 @@ fn is_loopback(host: &str) -> bool {
 
 /// TLS with the authorities of a file or of the operating system, and no others.
 async fn tls(ca: Option<PathBuf>) -> Result<SslOpts, OpenError> {
-    let roots = match ca {
-        Some(path) => vec![read(path).await?],
-        None => system_roots().await?,
-    };
-    let roots = roots.into_iter().map(Into::into).collect();
+    let roots = authority::certificates(ca).await?;
+    let roots = roots.into_iter().map(|certificate| certificate.to_vec().into()).collect();
     Ok(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(roots))
-}
-
-async fn read(path: PathBuf) -> Result<Vec<u8>, OpenError> {
-    let from = path.clone();
-    let read = tokio::task::spawn_blocking(move || std::fs::read(from)).await;
-    read.map_err(StorageError::unavailable)?.map_err(|source| OpenError::File { path, source })
-}
-
-async fn system_roots() -> Result<Vec<Vec<u8>>, OpenError> {
-    let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let certificates = loaded.map_err(StorageError::unavailable)?.certs;
-    if certificates.is_empty() {
-        return Err(StorageError::unavailable("the operating system trusts no authority").into());
-    }
-    Ok(certificates.into_iter().map(|certificate| certificate.to_vec()).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use crossauth_testkit::authority::Authority;
+
     use super::*;
 
     #[tokio::test]
     async fn other_hosts_need_tls() {
+        let ca = Authority::new();
         for (url, is_secure) in [
             ("mysql://app@localhost/app", false),
             ("mysql://app:secret@127.0.0.1:3307/app", false),
@@ -92,8 +76,7 @@ mod tests {
             ("mysql://app:secret@db.example.com/app?require_ssl=false", true),
             ("mysql://app:secret@10.0.0.1/app", true),
         ] {
-            let ca = tempfile::NamedTempFile::new().unwrap();
-            let opts = parse(url, Some(ca.path().to_owned())).await.unwrap();
+            let opts = parse(url, Some(ca.certificate())).await.unwrap();
             assert_eq!(opts.ssl_opts().is_some(), is_secure, "{url}");
             let checked = |tls: &SslOpts| {
                 tls.disable_built_in_roots()

@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error, NoTls, Row};
+use tokio_postgres::{Client, Config, Error, Row};
 
+use super::tls::Tls;
 use super::value::Param;
 use super::{has_io_source, storage_error};
 use crate::database::{Statement, Value, Write};
@@ -32,13 +33,14 @@ const MAX_PREPARED: usize = 256;
 /// Provides connections, up to a limit, and opens them on demand.
 pub(super) struct Pool {
     config: Config,
+    tls: Tls,
     limit: u32,
     free: Semaphore,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
-    pub(super) fn new(mut config: Config, limit: usize) -> Self {
+    pub(super) fn new(mut config: Config, tls: Tls, limit: usize) -> Self {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(ACQUIRE_TIMEOUT);
         }
@@ -48,7 +50,7 @@ impl Pool {
         config.keepalives_idle(KEEPALIVE);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let free = Semaphore::new(limit as usize);
-        Self { config, limit, free, idle: Mutex::default() }
+        Self { config, tls, limit, free, idle: Mutex::default() }
     }
 
     /// Acquires a connection, which returns to the pool when it is dropped.
@@ -68,7 +70,7 @@ impl Pool {
 
     /// Opens a new connection.
     async fn open(&self) -> Result<Connection, StorageError> {
-        Connection::open(&self.config).await
+        Connection::open(&self.config, &self.tls).await
     }
 
     /// The first `limit` rows of a read-only statement.
@@ -132,7 +134,7 @@ impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
         match self.connection.take() {
             Some(connection) if connection.is_usable() => self.pool.idle.lock().push(connection),
-            Some(connection) => connection.cancel(),
+            Some(connection) => connection.cancel(&self.pool.tls),
             None => {}
         }
     }
@@ -149,8 +151,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    async fn open(config: &Config) -> Result<Self, StorageError> {
-        let opened = timeout(ACQUIRE_TIMEOUT, config.connect(NoTls)).await;
+    async fn open(config: &Config, tls: &Tls) -> Result<Self, StorageError> {
+        let opened = timeout(ACQUIRE_TIMEOUT, config.connect(tls.clone())).await;
         let opened = opened
             .map_err(|_| StorageError::unavailable("the database server does not respond"))?;
         let (client, connection) = opened.map_err(|error| {
@@ -168,11 +170,11 @@ impl Connection {
 
     /// Asks the server to cancel a statement whose caller has given up, so that it does not go on
     /// after the connection is closed.
-    fn cancel(self) {
+    fn cancel(self, tls: &Tls) {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| self.is_busy);
         if let Some(runtime) = runtime {
-            let token = self.client.cancel_token();
-            runtime.spawn(timeout(ACQUIRE_TIMEOUT, async move { token.cancel_query(NoTls).await }));
+            let (token, tls) = (self.client.cancel_token(), tls.clone());
+            runtime.spawn(timeout(ACQUIRE_TIMEOUT, async move { token.cancel_query(tls).await }));
         }
     }
 

@@ -5,6 +5,7 @@ mod conformance;
 mod foreign;
 mod opening;
 mod round_trip;
+mod tls;
 mod transaction;
 mod unreadable;
 

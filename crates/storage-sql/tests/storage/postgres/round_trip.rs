@@ -1,7 +1,5 @@
 //! How often a use of the database waits for the server.
 
-use std::path::Path;
-
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{KeyPlace, SessionStart, Started};
@@ -13,7 +11,6 @@ use crossauth_testkit::storage::create_user;
 use super::PostgresSchema;
 use crate::proxy::Counter;
 
-const SOCKET: &str = ".s.PGSQL.5432";
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 // On one thread, so that statements which are sent together arrive together.
@@ -21,9 +18,11 @@ const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 async fn session_starts_in_five_round_trips_and_is_checked_in_one() {
     let directory = tempfile::tempdir().unwrap();
     let address = server().empty_schema();
-    let host = address.split_once("host=").unwrap().1.split(' ').next().unwrap();
-    let counter = Counter::start(&directory.path().join(SOCKET), Path::new(host).join(SOCKET));
-    let address = address.replace(host, &directory.path().display().to_string());
+    let socket = server().socket();
+    let (host, name) = (socket.parent().unwrap(), socket.file_name().unwrap());
+    let counter = Counter::start(&directory.path().join(name), socket.clone());
+    let host = host.display().to_string();
+    let address = address.replace(&host, &directory.path().display().to_string());
     let opened = PostgresSchema::open_at(address, TableMap::crossauth()).await;
     let storage = opened.storage();
     let bob = create_user(&storage, &NewUser::named("bob"), &UserSecrets::default()).await;
