@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crossauth_core::clock::Timestamp;
-use crossauth_core::storage::StorageError;
+use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_core::user::UserId;
 
 use crate::column::{Field, is_true};
@@ -147,6 +147,9 @@ impl Problem {
             Self::Column { column, problem } => StorageError::bad_row(format!(
                 "row {id} of the table {table} cannot be used: column {column:?} {problem}"
             )),
+            Self::Driver(error) if error.kind == StorageErrorKind::BadRow => StorageError::bad_row(
+                format!("row {id} of the table {table} cannot be used: {}", error.source),
+            ),
             Self::Driver(error) => error,
         }
     }

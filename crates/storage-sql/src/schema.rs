@@ -73,6 +73,7 @@ impl Schema {
         if users.id_kind != IdKind::Uuid {
             users.id_kind = stored_id_kind(database, &users).await?.unwrap_or(users.id_kind);
         }
+        users.has_null_names = has_null_names(database, map, &users).await?;
         let mut keys = Keys::new(keys, &map.keys, map, extra)?;
         let api_keys = api_keys.map(|(table, names)| Keys::new(table, names, map, extra));
         let mut api_keys = api_keys.transpose()?;
@@ -121,6 +122,21 @@ async fn stored_id_kind(
     let decode = |row: &dyn Row| row.value(0).map(|value| IdKind::of_value(&value));
     let stored = database.scan(&Statement::new(select), &[], decode).await?;
     Ok(stored.into_iter().next().transpose()?.flatten())
+}
+
+/// Whether some users have no name by which they can be looked up: in mapped tables, those from before
+/// there was one.
+async fn has_null_names(
+    database: &impl Database,
+    map: &TableMap,
+    users: &Users,
+) -> Result<bool, StorageError> {
+    if map.management == Management::Managed {
+        return Ok(false);
+    }
+    let (table, name) = (&users.table, users.lookup_name.quoted());
+    let select = Statement::new(format!("SELECT 1 FROM {table} WHERE {name} IS NULL LIMIT 1"));
+    Ok(!database.scan(&select, &[], |_| ()).await?.is_empty())
 }
 
 /// Whether a sample of the keys has times stored as text without a time zone.

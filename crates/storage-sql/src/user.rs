@@ -222,7 +222,7 @@ impl<D: Database> UserStore for SqlUserStore<D> {
         let sql = Arc::clone(&self.sql);
         let decode = move |row: &dyn Row| {
             let users = &sql.schema.users;
-            (users.decode_lookup_name(row, 0), users.decode(row, 0).transpose())
+            (users.decode_list_name(row), users.decode(row, 0).transpose())
         };
         let rows = self.database.scan(&statement, &params, decode).await?;
         let row = |(name, user): (_, Option<Result<UserRow, StorageError>>)| {

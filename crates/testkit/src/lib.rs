@@ -40,3 +40,4 @@ pub mod redis;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod storage;
+pub mod upstream;

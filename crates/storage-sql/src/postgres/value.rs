@@ -130,7 +130,8 @@ fn encode_numeric(integer: i64, out: &mut BytesMut) {
 
 impl Row for tokio_postgres::Row {
     fn value(&self, column: usize) -> Result<Value<'_>, StorageError> {
-        let cell: Option<Cell<'_>> = self.try_get(column).map_err(super::storage_error)?;
+        // Not of the statement: another row of it may be readable.
+        let cell: Option<Cell<'_>> = self.try_get(column).map_err(StorageError::bad_row)?;
         Ok(cell.map_or(Value::Null, |cell| cell.0))
     }
 }
@@ -171,12 +172,14 @@ fn decode<'r>(ty: &Type, raw: &'r [u8]) -> Result<Value<'r>, AnyError> {
     } else if *ty == Type::BYTEA {
         Value::bytes(raw)
     } else if *ty == Type::TIMESTAMPTZ {
-        let millis = i64::from_be_bytes(raw.try_into()?).div_euclid(1000);
-        Value::Time(Timestamp::from_millis(millis.saturating_add(EPOCH)))
+        Value::Time(instant(i64::from_be_bytes(raw.try_into()?)))
     } else if *ty == Type::TIMESTAMP {
-        // As text, because it has no time zone.
-        let micros = i64::from_be_bytes(raw.try_into()?);
-        Value::text(local(Span::new().try_microseconds(micros)?)?.to_string())
+        match i64::from_be_bytes(raw.try_into()?) {
+            // Infinity is the same in every time zone.
+            micros @ (i64::MIN | i64::MAX) => Value::Time(instant(micros)),
+            // As text, because it has no time zone.
+            micros => Value::text(local(Span::new().try_microseconds(micros)?)?.to_string()),
+        }
     } else if *ty == Type::DATE {
         let days = i32::from_be_bytes(raw.try_into()?);
         Value::text(local(Span::new().try_days(days)?)?.date().to_string())
@@ -188,6 +191,11 @@ fn decode<'r>(ty: &Type, raw: &'r [u8]) -> Result<Value<'r>, AnyError> {
         return Err(format!("a column of type {ty} cannot be read").into());
     };
     Ok(value)
+}
+
+/// The point in time at this distance from 2000-01-01 in UTC.
+fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_millis(micros.div_euclid(1000).saturating_add(EPOCH))
 }
 
 /// The date and time at this distance from 2000-01-01.

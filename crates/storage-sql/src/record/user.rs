@@ -12,7 +12,7 @@ use super::id::IdKind;
 use super::{Cells, Problem};
 use crate::column::{Field, Table};
 use crate::columns::columns;
-use crate::database::{Row, Value};
+use crate::database::{Dialect, Row, Value};
 use crate::extra::Extra;
 use crate::{OpenError, TableMap};
 
@@ -145,6 +145,8 @@ pub(crate) struct Users {
     pub(crate) columns: UserColumns,
     /// The column by which usernames are looked up.
     pub(crate) lookup_name: Field,
+    /// Whether it is null in some rows, which lists have under another name.
+    pub(crate) has_null_names: bool,
     pub(crate) extra: Extra,
     pub(crate) normalization: Normalization,
     /// What to select for [`decode`](Self::decode).
@@ -171,6 +173,7 @@ impl Users {
             id,
             columns,
             lookup_name,
+            has_null_names: false,
             extra: extra(&mut table)?,
             normalization: map.normalization,
             selected: table.into_selected(),
@@ -199,10 +202,20 @@ impl Users {
         Ok(())
     }
 
-    /// The normalized form of the username in a row that [`decode`](Self::decode) may not be able to
-    /// decode.
-    pub(crate) fn decode_lookup_name(&self, row: &dyn Row, before: usize) -> Option<String> {
-        let name = Cells::new(row, before).optional_text(&self.lookup_name).ok().flatten();
+    /// The name by which lists are ordered, as an expression: that by which the user is looked up,
+    /// or the one as entered, or the id.
+    pub(crate) fn list_name(&self, dialect: Dialect, alias: &str) -> String {
+        let name = format!("{alias}.{}", self.lookup_name.quoted());
+        let username = self.columns.username.as_ref().filter(|_| self.has_null_names);
+        let Some(username) = username else { return name };
+        let id = dialect.as_text(&format!("{alias}.{}", self.id.quoted()));
+        format!("COALESCE({name}, {alias}.{}, {id})", username.quoted())
+    }
+
+    /// The name in the last column of a row of a list, which [`decode`](Self::decode) may not be
+    /// able to decode.
+    pub(crate) fn decode_list_name(&self, row: &dyn Row) -> Option<String> {
+        let name = row.value(self.selected.len()).ok()?.into_text().ok().flatten();
         name.map(Cow::into_owned)
     }
 

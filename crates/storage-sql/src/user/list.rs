@@ -34,7 +34,8 @@ pub(crate) fn page<'v>(schema: &Schema, query: &'v UserQuery<'_>) -> (Statement,
     let order = order(schema, query, "u");
     params.extend([Value::Integer(limit), Value::Integer(skipped.into())]);
     let statement = Statement::new(format!(
-        "SELECT {columns} FROM {} AS u WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
+        "SELECT {columns}, {} FROM {} AS u WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
+        users.list_name(schema.dialect, "u"),
         users.table
     ));
     (statement, params)
@@ -59,7 +60,7 @@ fn split(conditions: Vec<Condition<'_>>) -> (Vec<String>, Vec<Value<'_>>) {
 
 fn order(schema: &Schema, query: &UserQuery<'_>, alias: &str) -> String {
     let direction = if query.position.is_backward() { " DESC" } else { "" };
-    format!("{alias}.{}{direction}", schema.users.lookup_name.quoted())
+    format!("{}{direction}", schema.users.list_name(schema.dialect, alias))
 }
 
 /// The conditions other than the searched text.
@@ -69,14 +70,12 @@ fn filters<'v>(
     alias: &str,
     index: Index,
 ) -> Vec<Condition<'v>> {
-    let column = |name: &str| {
-        let column = format!("{alias}.{name}");
-        match index {
-            Index::Allowed => column,
-            Index::Avoided => schema.dialect.without_index(&column),
-        }
+    let expression = |expression: String| match index {
+        Index::Allowed => expression,
+        Index::Avoided => schema.dialect.without_index(&expression),
     };
-    let name = column(schema.users.lookup_name.quoted());
+    let column = |name: &str| expression(format!("{alias}.{name}"));
+    let name = expression(schema.users.list_name(schema.dialect, alias));
     let position = match query.position {
         UserPosition::First | UserPosition::Last | UserPosition::Skip(_) => None,
         UserPosition::After(after) => Some((">", after)),

@@ -18,3 +18,5 @@ mod proxy;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod unreadable;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod upstream;

@@ -8,6 +8,7 @@ mod round_trip;
 mod tls;
 mod transaction;
 mod unreadable;
+mod upstream;
 
 use crossauth_core::storage::Storage;
 use crossauth_storage_sql::postgres::{Options, Postgres};

@@ -11,6 +11,7 @@ mod odd_row;
 mod opening;
 mod transaction;
 mod unreadable;
+mod upstream;
 
 use crossauth_core::storage::Storage;
 use crossauth_storage_sql::SqlStorage;

@@ -1,0 +1,18 @@
+//! Databases of upstream as applications have them.
+
+use crossauth_testkit::upstream::{Engine, Upstream};
+
+use super::PostgresSchema;
+use crate::upstream;
+
+async fn open(upstream: Upstream) -> PostgresSchema {
+    PostgresSchema::mapped(upstream::table_map(upstream), &upstream::sql(upstream)).await
+}
+
+#[tokio::test]
+async fn databases_of_upstream_are_served_in_place() {
+    for upstream in Upstream::on(Engine::Postgres) {
+        let opened = open(upstream).await;
+        upstream::is_served_in_place(&opened.storage(), upstream).await;
+    }
+}
