@@ -191,7 +191,7 @@ impl Server {
     /// call this once per start.
     pub fn setup_link(&self) -> String {
         let line = self.line().unwrap_or_default();
-        let at = line.find("http://").unwrap_or_else(|| panic!("no link in {line:?}"));
+        let at = line.find("http").unwrap_or_else(|| panic!("no link in {line:?}"));
         line[at..].to_owned()
     }
 

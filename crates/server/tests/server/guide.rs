@@ -1,6 +1,8 @@
 //! The snippets of the guides for operators, checked with the programs that read them.
 
 mod backup;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod processes;
 mod proxy;
 
 use std::fs;
@@ -36,7 +38,11 @@ fn commands() -> Vec<String> {
     let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to");
     let mut found = Vec::new();
     for guide in fs::read_dir(guides).unwrap() {
-        let text = fs::read_to_string(guide.unwrap().path()).unwrap();
+        let guide = guide.unwrap().path();
+        if guide.is_dir() {
+            continue;
+        }
+        let text = fs::read_to_string(guide).unwrap();
         let typed = text.lines().filter_map(|line| line.trim().strip_prefix("$ "));
         let typed = typed.map(|line| line.split(" | ").next().unwrap());
         let user = ["sudo -u crossauth ", "podman exec --interactive --tty crossauth ", "./"];

@@ -27,9 +27,9 @@ const ENCRYPTED: &str = "encrypted";
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A proxy, killed when dropped.
-struct Proxy {
+pub(super) struct Proxy {
     process: Child,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     directory: TempDir,
 }
 
@@ -50,12 +50,12 @@ fn server() -> Server {
     crossauth().arguments(&["--config", "crossauth.toml"]).start_in(directory)
 }
 
-fn free_address() -> SocketAddr {
+pub(super) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Starts a proxy on a free port. Retries on another one if another process has taken it.
-fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Proxy {
+pub(super) fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Proxy {
     for _ in 0..5 {
         let (directory, address) = (tempfile::tempdir().unwrap(), free_address());
         let mut command = command(directory.path(), address);
@@ -85,18 +85,23 @@ fn nginx(server: &Server) -> Proxy {
         let site = replace(&site, "listen 443 ssl;", &listen);
         let site = replace(&site, "/etc/letsencrypt/live/id.example.com/", "");
         let site = replace(&site, "    location / {", &format!("{socket}\n    location / {{"));
-        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let paths = paths.map(|path| format!("{path}_temp_path {path};\n")).concat();
-        let whole = format!("pid pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{site}}}\n");
-        fs::write(directory.join("nginx.conf"), whole).unwrap();
-        make_certificate(directory);
-        let arguments = ["-c", "nginx.conf", "-e", "stderr", "-p"];
-        succeed(Command::new("nginx").args(["-q", "-t"]).args(arguments).arg(directory));
-        let mut command = Command::new("nginx");
-        command.args(arguments).arg(directory).stderr(Stdio::null());
-        command.args(["-g", "daemon off; master_process off;"]);
-        command
+        serve(directory, &site)
     })
+}
+
+/// nginx with a site for which it has a certificate.
+pub(super) fn serve(directory: &Path, site: &str) -> Command {
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let paths = paths.map(|path| format!("{path}_temp_path {path};\n")).concat();
+    let whole = format!("pid pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{site}}}\n");
+    fs::write(directory.join("nginx.conf"), whole).unwrap();
+    make_certificate(directory);
+    let arguments = ["-c", "nginx.conf", "-e", "stderr", "-p"];
+    succeed(Command::new("nginx").args(["-q", "-t"]).args(arguments).arg(directory));
+    let mut command = Command::new("nginx");
+    command.args(arguments).arg(directory).stderr(Stdio::null());
+    command.args(["-g", "daemon off; master_process off;"]);
+    command
 }
 
 fn make_certificate(directory: &Path) {
