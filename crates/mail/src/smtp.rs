@@ -162,6 +162,15 @@ impl Smtp {
         Ok(Self { transport: builder.build(), from })
     }
 
+    /// Connects to the server and logs in, without sending an e-mail.
+    pub async fn check(&self) -> Result<(), SendError> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SendError::Temporary("the server is not ready".to_owned())),
+            Err(error) => Err(classify(&error)),
+        }
+    }
+
     /// The e-mail as it is sent. Its `Message-ID` and `Date` are the same at each attempt.
     fn message(&self, mail: &Mail) -> Result<Message, SendError> {
         let wrong = |what: &str| SendError::Permanent(what.to_owned());

@@ -39,6 +39,7 @@ Examples:
   crossauth                                       serve on http://127.0.0.1:3000
   crossauth --config /etc/crossauth.toml          serve with the settings of a file
   crossauth config check                          report everything wrong with the settings
+  crossauth config check --connect                try the configured servers, too
   crossauth doctor --mail you@example.com         check the running server from outside
   crossauth user add alice --email alice@example.com --admin
   echo \"$PASSWORD\" | crossauth user set-password alice --password-stdin
@@ -94,7 +95,10 @@ impl Cli {
         match &self.command {
             Some(
                 Command::Serve(options)
-                | Command::Config(ConfigCommand::Check(options) | ConfigCommand::Show(options)),
+                | Command::Config(
+                    ConfigCommand::Check(CheckOptions { serve: options, .. })
+                    | ConfigCommand::Show(options),
+                ),
             ) => options.add_to(inputs),
             Some(
                 Command::Migrate(_)
@@ -175,12 +179,24 @@ pub(crate) struct DoctorOptions {
 pub(crate) enum ConfigCommand {
     /// Report every problem that would prevent the server from starting; exit with 2 if there is
     /// one
-    Check(ServeOptions),
+    Check(CheckOptions),
     /// Print the settings in effect and their sources; secrets are hidden
     Show(ServeOptions),
     /// Print the reference page of all settings
     #[command(hide = true)]
     Reference,
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Connect to the database, Redis and the mail server, and check versions, tables, rights and
+    /// settings there; writes nothing
+    #[arg(long)]
+    pub(crate) connect: bool,
+    /// The options of `serve`.
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
 }
 
 /// Commands for messages.

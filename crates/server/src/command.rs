@@ -3,7 +3,9 @@
 mod audit;
 mod check;
 mod config;
+mod connect;
 mod doctor;
+mod finding;
 mod migrate;
 mod outbox;
 mod password;
@@ -51,8 +53,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         log_ignored_variables(&configuration);
     }
     match command {
-        Command::Config(ConfigCommand::Check(_)) => {
-            return wait_for(Builder::new_current_thread(), config::check(settings));
+        Command::Config(ConfigCommand::Check(options)) => {
+            let check = config::check(settings, options.connect);
+            return wait_for(Builder::new_current_thread(), check);
         }
         Command::Config(ConfigCommand::Show(_)) => config::show(&configuration)?,
         Command::Config(ConfigCommand::Reference) => return config::reference(),

@@ -1,5 +1,7 @@
 //! The configured database.
 
+mod server;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crossauth_storage_sql::{MigrationPlan, OpenWarning, SqlStorage, TableMap};
 use rustix::fs::{Access, access};
 
 use crate::data::{DataDirectory, warn_if_foreign};
+pub(crate) use server::Report;
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -160,14 +163,14 @@ const CANNOT_OPEN: &str = "cannot open the database of the setting database.url"
 
 #[cfg(feature = "postgres")]
 fn postgres_options(settings: &Settings) -> postgres::Options {
-    let ca = settings.database.ca_file.clone();
-    postgres::Options { tables: table_map(settings), ca, ..postgres::Options::default() }
+    let (ca, password) = (settings.database.ca_file.clone(), settings.database.password.clone());
+    postgres::Options { tables: table_map(settings), ca, password, ..postgres::Options::default() }
 }
 
 #[cfg(feature = "mysql")]
 fn mysql_options(settings: &Settings) -> mysql::Options {
-    let ca = settings.database.ca_file.clone();
-    mysql::Options { tables: table_map(settings), ca, ..mysql::Options::default() }
+    let (ca, password) = (settings.database.ca_file.clone(), settings.database.password.clone());
+    mysql::Options { tables: table_map(settings), ca, password, ..mysql::Options::default() }
 }
 
 fn log(warning: &OpenWarning) {
@@ -229,6 +232,26 @@ pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::
     // A start migrates.
     warnings.iter().filter(|it| **it != OpenWarning::Outdated).for_each(log);
     Ok(())
+}
+
+/// As [`check`], but does not connect to a server.
+pub(crate) async fn check_configured(
+    settings: &Settings,
+    data: &DataDirectory,
+) -> anyhow::Result<()> {
+    match &settings.database.url {
+        Some(url) => server::check(settings, url).await,
+        None => check(settings, data).await,
+    }
+}
+
+/// Connects to the server of the database, and returns its version, settings that make trouble, and
+/// missing rights. `None` with a file.
+pub(crate) async fn examine(settings: &Settings) -> anyhow::Result<Option<Report>> {
+    match &settings.database.url {
+        Some(url) => server::examine(settings, url).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The errors and warnings of opening the database, without creating or changing anything. A

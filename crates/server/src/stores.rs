@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use crossauth_core::storage::{Storage, StorageError};
 use crossauth_settings::Settings;
 #[cfg(feature = "redis")]
-use crossauth_storage_redis::{Options, RedisStorage};
+use crossauth_storage_redis::{Options, RedisStorage, ServerProblem};
 use crossauth_storage_sql::MigrationPlan;
 
 use crate::data::DataDirectory;
-use crate::database::{self, Database};
+use crate::database::{self, Database, Report};
 use crate::serve::Probe;
 
 const CANNOT_OPEN: &str = "cannot open the server of the setting sessions.url";
@@ -62,7 +62,7 @@ impl Stores {
 
     /// Whether every store takes a write.
     pub(crate) async fn ping(&self) -> Result<(), StorageError> {
-        check(self.redis.as_ref()).await?;
+        ping(self.redis.as_ref()).await?;
         self.database.ping().await
     }
 }
@@ -83,15 +83,36 @@ pub(crate) async fn plan(
     database::plan(settings, data).await
 }
 
+/// As [`inspect`], but connects to no server.
+pub(crate) async fn check(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {
+    open_redis(settings)?;
+    database::check_configured(settings, data).await
+}
+
 /// Opens Redis, if it is configured, and checks that it takes a write.
 async fn check_redis(settings: &Settings) -> anyhow::Result<Option<RedisStorage>> {
     let redis = open_redis(settings)?;
-    check(redis.as_ref()).await.context(CANNOT_OPEN)?;
+    ping(redis.as_ref()).await.context(CANNOT_OPEN)?;
     Ok(redis)
 }
 
+/// Connects to Redis, and returns its version, settings that make trouble, and missing rights.
+/// `None` if it is not configured.
 #[cfg(feature = "redis")]
-async fn check(redis: Option<&RedisStorage>) -> Result<(), StorageError> {
+pub(crate) async fn examine(settings: &Settings) -> anyhow::Result<Option<Report>> {
+    let Some(redis) = open_redis(settings)? else { return Ok(None) };
+    let found = redis.examine().await.context(CANNOT_OPEN)?;
+    Ok(Some(Report::new(found.server, found.problems, ServerProblem::is_fatal)))
+}
+
+#[cfg(not(feature = "redis"))]
+#[expect(clippy::unused_async, reason = "with Redis, it waits")]
+pub(crate) async fn examine(settings: &Settings) -> anyhow::Result<Option<Report>> {
+    open_redis(settings).map(|_| None)
+}
+
+#[cfg(feature = "redis")]
+async fn ping(redis: Option<&RedisStorage>) -> Result<(), StorageError> {
     match redis {
         Some(redis) => redis.ping().await,
         None => Ok(()),
@@ -100,7 +121,7 @@ async fn check(redis: Option<&RedisStorage>) -> Result<(), StorageError> {
 
 #[cfg(not(feature = "redis"))]
 #[expect(clippy::unused_async, reason = "with Redis, it waits")]
-async fn check(_: Option<&RedisStorage>) -> Result<(), StorageError> {
+async fn ping(_: Option<&RedisStorage>) -> Result<(), StorageError> {
     Ok(())
 }
 

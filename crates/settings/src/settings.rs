@@ -18,7 +18,7 @@ use crossauth_core::password::HasherConfig;
 use crossauth_core::password_reset::PasswordResetConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
-use crossauth_mail::{MessageFiles, TemplateConfig, Templates};
+use crossauth_mail::{MessageFiles, Smtp, TemplateConfig, Templates};
 
 use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
@@ -181,6 +181,11 @@ impl Settings {
         let renderer = Arc::new(Templates::new(templates)?);
         let preview = self.site.dev.then(Preview::new);
         Ok(Delivery { renderer, mail, sms, preview, ..Delivery::default() })
+    }
+
+    /// The mail server, if one is set. Connects to nothing.
+    pub fn mail_server(&self) -> Result<Option<Smtp>, Box<dyn Error + Send + Sync>> {
+        Ok(self.mail.transport()?)
     }
 
     fn message_files(&self) -> BTreeMap<&'static str, MessageFiles> {

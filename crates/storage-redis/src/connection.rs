@@ -77,6 +77,30 @@ impl Connection {
         self.limited(reading).await
     }
 
+    /// Whether the server refuses a command because the user may not use it or its names. Any other
+    /// refusal of the command means that it is permitted.
+    pub(crate) async fn is_forbidden(&self, command: &Cmd) -> Result<bool, StorageError> {
+        let mut link = self.link.clone();
+        let asking = async move {
+            match command.query_async::<Value>(&mut link).await {
+                Ok(_) => Ok(false),
+                Err(error) => match error.code() {
+                    Some("NOPERM") => Ok(true),
+                    Some("ERR" | "NOSCRIPT" | "READONLY" | "MOVED" | "OOM" | "WRONGTYPE") => {
+                        Ok(false)
+                    }
+                    Some(_) | None => Err(error),
+                },
+            }
+        };
+        self.limited(asking).await
+    }
+
+    /// Whether it is one to a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.link, Link::Cluster(_))
+    }
+
     async fn limited<T>(
         &self,
         work: impl Future<Output = RedisResult<T>>,

@@ -49,6 +49,7 @@
 
 mod attempt;
 mod connection;
+mod examination;
 mod record;
 mod script;
 mod session;
@@ -64,6 +65,7 @@ use redis::RedisError;
 
 use attempt::Attempts;
 use connection::Connection;
+pub use examination::{Examination, ServerProblem};
 use script::Scripts;
 use session::Sessions;
 use store::Store;
@@ -173,6 +175,12 @@ impl RedisStorage {
             attempts: self.attempts.clone(),
             audit,
         }
+    }
+
+    /// The version of the server, settings that make trouble, and rights that the user lacks. Writes
+    /// nothing.
+    pub async fn examine(&self) -> Result<Examination, StorageError> {
+        self.sessions.examine().await
     }
 
     /// Whether Redis takes a write.

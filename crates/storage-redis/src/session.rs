@@ -15,6 +15,7 @@ use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
 
 use crate::connection::Connection;
+use crate::examination::{Examination, examine};
 use crate::record::{Held, decode, encode, encode_id, encode_prepared, entry, value_of};
 use crate::script::Scripts;
 
@@ -258,6 +259,10 @@ impl Sessions {
     }
 
     /// Whether the server takes a write.
+    pub(crate) async fn examine(&self) -> Result<Examination, StorageError> {
+        examine(&self.connection, &self.prefix).await
+    }
+
     pub(crate) async fn ping(&self) -> Result<(), StorageError> {
         let command = cmd("SET").arg(self.name("ping")).arg(1).arg("PX").arg(1000).take();
         self.connection.read(&command).await

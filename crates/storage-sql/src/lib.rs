@@ -58,6 +58,8 @@ mod column;
 mod columns;
 
 pub mod database;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod examination;
 mod extra;
 mod key;
 mod migration;
@@ -78,6 +80,8 @@ mod user;
 mod uses;
 mod uuid;
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use examination::{Examination, ServerProblem};
 pub use migration::{GroupPlan, MigrationPlan};
 pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use record::UserTable;

@@ -29,15 +29,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crossauth_core::secret::Password;
 use crossauth_core::storage::StorageError;
-use mysql_async::Row as MysqlRow;
+use mysql_async::{Opts, OptsBuilder, Row as MysqlRow};
 
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
 };
+use crate::examination::examine;
 use crate::migration::plan;
 use crate::open::inspect;
-use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
+use crate::{Examination, MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
 /// Opens our schema in the database at `url`, such as `mysql://app:secret@127.0.0.1/app` or
@@ -56,28 +58,28 @@ pub struct Options {
     /// A file of PEM certificates of the authorities that may issue the server's certificate.
     /// `None` for those that the operating system trusts.
     pub ca: Option<PathBuf>,
+    /// The password, instead of that in the URL.
+    pub password: Option<Password>,
 }
 
 impl Default for Options {
     /// Our schema, ten connections and the authorities of the operating system.
     fn default() -> Self {
-        Self { tables: TableMap::crossauth(), connections: 10, ca: None }
+        Self { tables: TableMap::crossauth(), connections: 10, ca: None, password: None }
     }
 }
 
 impl Options {
     /// Opens the database at `url`.
     pub async fn open(self, url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
-        let opts = address::parse(url, self.ca).await?;
-        let pool = Pool::new(opts, self.connections.max(1));
+        let pool = Pool::new(self.opts(url).await?, self.connections.max(1));
         SqlStorage::open(Mysql(Arc::new(pool)), self.tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
-        let opts = address::parse(url, self.ca).await?;
-        let database = Mysql(Arc::new(Pool::new(opts, 1)));
+        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
@@ -86,10 +88,32 @@ impl Options {
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
-        let database = Mysql(Arc::new(Pool::new(address::parse(url, self.ca).await?, 1)));
+        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
         let planned = plan(&database, &self.tables).await;
         database.close().await;
         planned
+    }
+
+    /// Connects to the database at `url` and returns the version of its server, settings that make
+    /// trouble, and rights that the user lacks. Writes nothing.
+    pub async fn examine(self, url: &str) -> Result<Examination, OpenError> {
+        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
+        let found = examine(&database, &self.tables).await;
+        database.close().await;
+        found
+    }
+
+    /// Checks the URL and the other options without connecting.
+    pub async fn check(self, url: &str) -> Result<(), OpenError> {
+        self.opts(url).await.map(drop)
+    }
+
+    async fn opts(&self, url: &str) -> Result<Opts, OpenError> {
+        let opts = address::parse(url, self.ca.clone()).await?;
+        Ok(match &self.password {
+            Some(password) => OptsBuilder::from_opts(opts).pass(Some(password.expose())).into(),
+            None => opts,
+        })
     }
 }
 

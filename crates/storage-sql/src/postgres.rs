@@ -37,6 +37,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crossauth_core::secret::Password;
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -44,9 +45,10 @@ use tokio_postgres::error::SqlState;
 use crate::database::{
     BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
 };
+use crate::examination::examine;
 use crate::migration::plan;
 use crate::open::inspect;
-use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
+use crate::{Examination, MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use pool::Pool;
 
 /// Opens our schema in the database at `url`, such as
@@ -65,28 +67,28 @@ pub struct Options {
     /// A file of PEM certificates of the authorities that may issue the server's certificate.
     /// `None` for those that the operating system trusts.
     pub ca: Option<PathBuf>,
+    /// The password, instead of that in the URL.
+    pub password: Option<Password>,
 }
 
 impl Default for Options {
     /// Our schema, ten connections and the authorities of the operating system.
     fn default() -> Self {
-        Self { tables: TableMap::crossauth(), connections: 10, ca: None }
+        Self { tables: TableMap::crossauth(), connections: 10, ca: None, password: None }
     }
 }
 
 impl Options {
     /// Opens the database at `url`.
     pub async fn open(self, url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
-        let (config, tls) = address::parse(url, self.ca).await?;
-        let pool = Pool::new(config, tls, self.connections.max(1));
+        let pool = self.pool(url, self.connections.max(1)).await?;
         SqlStorage::open(Postgres(Arc::new(pool)), self.tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
-        let (config, tls) = address::parse(url, self.ca).await?;
-        let database = Postgres(Arc::new(Pool::new(config, tls, 1)));
+        let database = Postgres(Arc::new(self.pool(url, 1).await?));
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
@@ -95,11 +97,33 @@ impl Options {
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
-        let (config, tls) = address::parse(url, self.ca).await?;
-        let database = Postgres(Arc::new(Pool::new(config, tls, 1)));
+        let database = Postgres(Arc::new(self.pool(url, 1).await?));
         let planned = plan(&database, &self.tables).await;
         database.close().await;
         planned
+    }
+
+    /// Connects to the database at `url` and returns the version of its server, settings that make
+    /// trouble, and rights that the user lacks. Writes nothing.
+    pub async fn examine(self, url: &str) -> Result<Examination, OpenError> {
+        let database = Postgres(Arc::new(self.pool(url, 1).await?));
+        let found = examine(&database, &self.tables).await;
+        database.close().await;
+        found
+    }
+
+    /// Checks the URL and the other options without connecting.
+    pub async fn check(self, url: &str) -> Result<(), OpenError> {
+        self.pool(url, 1).await.map(drop)
+    }
+
+    /// A pool, which connects to nothing yet.
+    async fn pool(&self, url: &str, connections: usize) -> Result<Pool, OpenError> {
+        let (mut config, tls) = address::parse(url, self.ca.clone()).await?;
+        if let Some(password) = &self.password {
+            config.password(password.expose());
+        }
+        Ok(Pool::new(config, tls, connections))
     }
 }
 
@@ -210,7 +234,9 @@ fn is_outage(code: &str) -> bool {
     // intervention, system error.
     const CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
     const READ_ONLY: &str = "25006";
-    code == READ_ONLY || CLASSES.iter().any(|class| code.starts_with(class))
+    const MISSING_RIGHT: &str = "42501";
+    [READ_ONLY, MISSING_RIGHT].contains(&code)
+        || CLASSES.iter().any(|class| code.starts_with(class))
 }
 
 fn has_io_source(error: &Error) -> bool {

@@ -14,15 +14,24 @@ use crate::metrics::METRICS_OPTION;
 use crate::serve::cannot_listen;
 use crate::{stores, wiring};
 
+/// Whether to connect to the servers of the database and of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Servers {
+    /// Connect.
+    Ask,
+    /// Check only how they are configured.
+    Leave,
+}
+
 /// Every problem that would prevent the server from starting.
-pub(super) async fn run(settings: &Settings) -> Vec<anyhow::Error> {
+pub(super) async fn run(settings: &Settings, servers: Servers) -> Vec<anyhow::Error> {
     let data = DataDirectory::at(&settings.server.data);
     let checks = [
         wiring::dry_run(settings),
         check_address(settings.server.listen, "--listen"),
         check_metrics_address(settings),
         check_secret(settings, &data),
-        stores::inspect(settings, &data).await,
+        check_stores(settings, &data, servers).await,
         check_data_directory(settings, &data),
     ];
     checks.into_iter().filter_map(Result::err).collect()
@@ -39,6 +48,17 @@ fn check_address(address: SocketAddr, option: &str) -> anyhow::Result<()> {
 
 fn check_metrics_address(settings: &Settings) -> anyhow::Result<()> {
     settings.metrics.listen.map_or(Ok(()), |address| check_address(address, METRICS_OPTION))
+}
+
+async fn check_stores(
+    settings: &Settings,
+    data: &DataDirectory,
+    servers: Servers,
+) -> anyhow::Result<()> {
+    match servers {
+        Servers::Ask => stores::inspect(settings, data).await,
+        Servers::Leave => stores::check(settings, data).await,
+    }
 }
 
 fn check_secret(settings: &Settings, data: &DataDirectory) -> anyhow::Result<()> {

@@ -5,18 +5,36 @@ use std::process::ExitCode;
 
 use crossauth_settings::{Configuration, Settings, reference_page};
 
-use super::{UNREAD_FILE, check, report, unread_file};
+use super::check::{self, Servers};
+use super::finding::Findings;
+use super::{EXIT_CONFIG, UNREAD_FILE, connect, report, unread_file};
+use crate::data::DataDirectory;
 use crate::report::describe;
 
 /// Reports every problem that would prevent the server from starting. The settings themselves were
-/// checked when they were loaded.
-pub(super) async fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let problems: Vec<String> = check::run(settings).await.iter().map(describe).collect();
+/// checked when they were loaded. Connects to servers only if `connect` is set.
+pub(super) async fn check(settings: &Settings, connect: bool) -> anyhow::Result<ExitCode> {
+    let problems = check::run(settings, Servers::Leave).await;
+    let problems: Vec<String> = problems.iter().map(describe).collect();
     if !problems.is_empty() {
         return Ok(report(problems.iter().map(String::as_str)));
     }
-    writeln!(io::stdout(), "the configuration is valid")?;
+    if connect {
+        let mut findings = Findings::default();
+        let data = DataDirectory::at(&settings.server.data);
+        connect::check(settings, &data, &mut findings).await?;
+        if findings.has_problem() {
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    }
+    writeln!(io::stdout(), "the configuration is valid{}", untried(settings, connect))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A note if there are servers to which the check did not connect.
+fn untried(settings: &Settings, connect: bool) -> &'static str {
+    let has_server = settings.database.url.is_some() || settings.sessions.url.is_some();
+    if has_server && !connect { "; --connect tries the servers, too" } else { "" }
 }
 
 /// Prints the settings in effect and their sources.

@@ -6,7 +6,6 @@
 mod clock;
 mod disk;
 mod file;
-mod finding;
 mod mail;
 mod site;
 
@@ -15,7 +14,8 @@ use std::process::ExitCode;
 use crossauth_settings::Configuration;
 use crossauth_storage_sql::OpenWarning;
 
-use super::check;
+use super::check::{self, Servers};
+use super::{connect, finding};
 use crate::cli::DoctorOptions;
 use crate::data::DataDirectory;
 use crate::database;
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let settings = &configuration.settings;
     let data = DataDirectory::at(&settings.server.data);
     let mut findings = Findings::default();
-    let problems = check::run(settings).await;
+    let problems = check::run(settings, Servers::Ask).await;
     if problems.is_empty() {
         findings.fine("the settings are valid, and the server can start with them")?;
     }
@@ -50,6 +50,7 @@ pub(super) async fn run(
     }
     if problems.is_empty() && !schema.contains(&OpenWarning::Outdated) {
         findings.fine("the tables of the database are those of this version")?;
+        connect::examine(settings, &mut findings).await?;
         let stores = Stores::open_existing(settings, &data).await?;
         let checked = with_stores(configuration, &data, &stores, options, &mut findings).await;
         stores.close().await;

@@ -75,11 +75,8 @@ fn settings_files_in_the_guides_are_valid() {
             let settings = settings.replace("/var/lib/crossauth", path);
             let settings = settings.replace("/run/secrets/crossauth", &format!("{path}/secret"));
             fs::write(directory.path().join("crossauth.toml"), &settings).unwrap();
-            // The check would connect to a database server, which does not exist here.
-            let connects = ["postgres://", "mysql://"].iter().any(|it| settings.contains(it));
-            let command = if connects { "show" } else { "check" };
             let check =
-                ["config", command, "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
+                ["config", "check", "--config", "crossauth.toml", "--listen", "127.0.0.1:0"];
             let output = crossauth().arguments(&check).run_in(directory.path());
             let problems = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{guide}: {problems}\n{settings}");

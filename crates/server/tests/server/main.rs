@@ -6,6 +6,7 @@ mod attack;
 mod audit;
 mod check;
 mod configuration;
+mod connect;
 mod connection;
 mod doctor;
 mod environment;

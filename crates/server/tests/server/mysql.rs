@@ -12,7 +12,7 @@ fn accounts_and_sessions_are_stored_in_mariadb_only() {
         program.variable("CROSSAUTH_SECRET", "sixteen bytes !!")
     };
     let directory = tempfile::tempdir().unwrap();
-    let check = on_mysql(&["config", "check"]).run_in(directory.path());
+    let check = on_mysql(&["config", "check", "--connect"]).run_in(directory.path());
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
     let server = on_mysql(&[]).start();
     assert_eq!(server.status("/ready"), 200);
@@ -28,10 +28,9 @@ fn accounts_and_sessions_are_stored_in_mariadb_only() {
 fn password_of_the_url_is_in_no_message() {
     let directory = tempfile::tempdir().unwrap();
     for url in ["mysql://user:canary@127.0.0.1:1/app", "mysql://user:canary@localhost:1/app?x=1"] {
-        let check =
-            crossauth().arguments(&["config", "check"]).variable("CROSSAUTH_DATABASE_URL", url);
-        let output = check.run_in(directory.path());
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let check = crossauth().arguments(&["config", "check", "--connect"]);
+        let output = check.variable("CROSSAUTH_DATABASE_URL", url).run_in(directory.path());
+        let stderr = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(
             stderr.contains("cannot open the database of the setting database.url"),

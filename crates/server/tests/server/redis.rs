@@ -54,9 +54,10 @@ fn unreachable_redis_is_reported_without_its_password() {
     let show = program(url, &["config", "show"]).run_in(directory.path());
     let shown = String::from_utf8(show.stdout).unwrap();
     assert!(shown.contains("sessions.url = (hidden)  # CROSSAUTH_SESSIONS_URL\n"), "{shown}");
-    for (arguments, code) in [(&["config", "check"], 2), (&["--listen", "0"], 1)] {
+    let check: &[&str] = &["config", "check", "--connect"];
+    for (arguments, code) in [(check, 2), (&["--listen", "0"], 1)] {
         let output = program(url, arguments).run_in(directory.path());
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
         assert!(stderr.contains("cannot open the server of the setting sessions.url"), "{stderr}");
         assert!(!stderr.contains("canary"), "{stderr}");

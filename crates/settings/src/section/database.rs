@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crossauth_core::secret::Password;
+
 use super::section;
-use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, ServerUrl, Text, words};
+use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, SecretLine, ServerUrl, Text, words};
 use crate::rule::Rules;
 
 /// Location and schema of the database.
@@ -12,6 +14,8 @@ use crate::rule::Rules;
 pub struct Database {
     /// URL of the database on a server of PostgreSQL, MySQL or MariaDB; a SQLite file if not set.
     pub url: Option<DatabaseUrl>,
+    /// The password, if it is not in the URL.
+    pub password: Option<Password>,
     /// A file with the certificates of the authorities that may issue that of the server.
     pub ca_file: Option<PathBuf>,
     /// The SQLite file; in the data directory if not set.
@@ -55,6 +59,8 @@ section! { Database {
     /// with TLS. If not set, a SQLite file is used. Treated as a secret, since it may contain a
     /// password.
     "database.url": Optional<ServerUrl> => url;
+    /// The password for the database server, if it is not in the URL.
+    "database.password": Optional<SecretLine> => password;
     /// A file of PEM certificates: the authorities that may issue the certificate of the database
     /// server of `database.url`. If not set, those that the operating system trusts.
     "database.ca_file": Optional<FilePath> => ca_file;
@@ -85,6 +91,11 @@ impl Database {
             self.url.is_none() || self.path.is_none(),
             &["database.path", "database.url"],
             "there are two databases: remove `database.path` or `database.url`",
+        );
+        rules.require(
+            self.password.is_none() || self.url.is_some(),
+            &["database.password", "database.url"],
+            "not used: `database.url` is not set",
         );
         rules.require(
             self.ca_file.is_none() || self.url.is_some(),

@@ -32,6 +32,20 @@ fn password_of_redis_is_read_from_a_file_and_hidden() {
 }
 
 #[test]
+fn password_of_the_database_is_read_from_a_file_and_hidden() {
+    let file = super::written("canary\n");
+    let path = file.path().to_str().unwrap();
+    let password = ("CROSSAUTH_DATABASE_PASSWORD_FILE", path);
+    let variables = [("CROSSAUTH_DATABASE_URL", "postgres://app@localhost/app"), password];
+    let configuration = from_environment(&variables).unwrap();
+    let password = configuration.settings.database.password.clone().unwrap();
+    assert_eq!(password.expose(), "canary");
+    assert!(!format!("{configuration:?}").contains("canary"));
+    let unused = messages(from_file("database.password = 'canary'"));
+    assert!(unused.contains("database.url") && !unused.contains("canary"), "{unused}");
+}
+
+#[test]
 fn sessions_of_upstream_are_not_in_redis() {
     for tables in ["pycrossauth", "crossauthjs"] {
         let file = format!("sessions.url = 'redis://x'\ndatabase.tables = '{tables}'");

@@ -1,4 +1,4 @@
-//! What the doctor finds, one per line.
+//! What checks find, one per line.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -7,23 +7,23 @@ use crate::report::printable;
 
 /// Prints findings, and remembers whether one is a problem.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(in crate::command) struct Findings {
     has_problem: bool,
 }
 
 impl Findings {
     /// Something is as it should be.
-    pub(super) fn fine(&mut self, text: &str) -> io::Result<()> {
+    pub(in crate::command) fn fine(&mut self, text: &str) -> io::Result<()> {
         self.add(Severity::Fine, text)
     }
 
     /// Something may be intended, but usually is not.
-    pub(super) fn warning(&mut self, text: &str) -> io::Result<()> {
+    pub(in crate::command) fn warning(&mut self, text: &str) -> io::Result<()> {
         self.add(Severity::Warning, text)
     }
 
     /// Something does not work, or is not secure.
-    pub(super) fn problem(&mut self, text: &str) -> io::Result<()> {
+    pub(in crate::command) fn problem(&mut self, text: &str) -> io::Result<()> {
         self.add(Severity::Problem, text)
     }
 
@@ -37,8 +37,13 @@ impl Findings {
         writeln!(io::stdout().lock(), "{label:<8} {}", printable(text))
     }
 
+    /// Whether there was a problem.
+    pub(in crate::command) fn has_problem(&self) -> bool {
+        self.has_problem
+    }
+
     /// 1 if there was a problem.
-    pub(super) fn exit_code(&self) -> ExitCode {
+    pub(in crate::command) fn exit_code(&self) -> ExitCode {
         if self.has_problem { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }
