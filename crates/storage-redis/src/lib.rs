@@ -33,8 +33,8 @@
 //! again. A change of an account that begins a session does the same. A change of session data that
 //! works once, such as answering a challenge, commits a unique record (`cs:`) in SQL first.
 //!
-//! A check takes one round trip to Redis and, at the same time, one to SQL for the record of an end;
-//! then one to SQL for the user by their id. Nothing is cached.
+//! A check takes one round trip to Redis, then one to SQL, whose one statement finds the user unless
+//! there is the record of an end. Nothing is cached.
 //!
 //! # Databases
 //!

@@ -58,6 +58,23 @@ impl AuditSql {
         transaction.execute_all(&writes).await.map_err(StorageError::audit)
     }
 
+    /// The last statements of a transaction: `writes`, and those that store `events`, as
+    /// [`record`](Self::record) does.
+    pub(crate) async fn record_last<'e>(
+        &self,
+        transaction: &mut dyn Transaction,
+        mut writes: Vec<Write<'e>>,
+        events: &'e [AuditEvent],
+        userid: Option<&UserId>,
+    ) -> Result<(), StorageError> {
+        let first = writes.len();
+        writes.extend(events.iter().map(|event| self.insertion(&event.entry, userid)));
+        let is_event = |position| (first..writes.len()).contains(&position);
+        transaction.execute_last(&writes).await.map_err(|(position, error)| {
+            if is_event(position) { StorageError::audit(error) } else { error }
+        })
+    }
+
     fn insertion<'e>(&self, entry: &'e AuditEntry, owner: Option<&UserId>) -> Write<'e> {
         let AuditEntry { id, created, act, actor, userid, request_id, detail, origin, about } =
             entry;

@@ -118,6 +118,17 @@ pub trait Transaction: Send {
         Ok(())
     }
 
+    /// Runs the last statements of a transaction, which change rows, in their order. A driver may
+    /// send them all, and the commit, before it reads the first result. Afterwards the body only
+    /// returns. The error has the position of the statement that failed, or the number of statements
+    /// if the commit did, or maybe did.
+    async fn execute_last(&mut self, writes: &[Write<'_>]) -> Result<(), (usize, StorageError)> {
+        for (position, Write { statement, params }) in writes.iter().enumerate() {
+            self.execute(statement, params).await.map_err(|error| (position, error))?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement that returns rows and calls `each` with them.
     async fn query(
         &mut self,
@@ -125,6 +136,29 @@ pub trait Transaction: Send {
         params: &[Value<'_>],
         each: &mut EachRow<'_>,
     ) -> Result<(), StorageError>;
+
+    /// Runs a statement that locks a row and returns it; if there is one, runs another with the same
+    /// parameters, which reads what is committed by then, and calls `each` with its rows. Returns
+    /// whether there is one. A driver may send both before it reads the first result, and the
+    /// beginning of the transaction before them: neither may change rows.
+    async fn lock_and_query(
+        &mut self,
+        lock: &Statement,
+        read: &Statement,
+        params: &[Value<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<bool, StorageError> {
+        let mut is_locked = false;
+        let mut note = |_: &dyn Row| {
+            is_locked = true;
+            Ok(ControlFlow::Break(()))
+        };
+        self.query(lock, params, &mut note).await?;
+        if is_locked {
+            self.query(read, params, each).await?;
+        }
+        Ok(is_locked)
+    }
 }
 
 impl dyn Transaction + '_ {

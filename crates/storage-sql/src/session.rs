@@ -10,14 +10,14 @@ use crossauth_core::storage::{
     CredentialVersion, KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StorageError,
     StoredSession, UpdateDataError, Updated, Uses,
 };
-use crossauth_core::user::{StateChecks, UserId};
+use crossauth_core::user::{StateChecks, User, UserId};
 
 use crate::audit::{AuditSql, goes_on_without};
 use crate::column::select_list;
 use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::key::KeySql;
 use crate::outbox::{Enqueued, OutboxSql};
-use crate::record::Keys;
+use crate::record::{Keys, UserRow};
 use crate::schema::Schema;
 use crate::user::UserSql;
 use crate::uses::{UsesSql, can_replace};
@@ -34,6 +34,8 @@ pub(crate) struct SessionSql {
     pub(crate) find: Statement,
     /// The same for API keys, if they have a table of their own.
     find_api_key: Option<Statement>,
+    /// Finds a user if there is no key with a value.
+    find_user: Statement,
     users: UserSql,
     keys: KeySql,
     outbox: OutboxSql,
@@ -46,6 +48,7 @@ impl SessionSql {
         Self {
             find: find(schema, &schema.keys),
             find_api_key: schema.api_keys.as_ref().map(|keys| find(schema, keys)),
+            find_user: find_user(schema),
             users: UserSql::new(Arc::clone(schema)),
             keys: KeySql::new(Arc::clone(schema)),
             outbox: OutboxSql::new(schema),
@@ -82,9 +85,8 @@ impl SessionSql {
                 KeyPlace::Elsewhere => None,
             };
             let messages = self.outbox.insertions(&start.send, None);
-            let writes: Vec<_> = begun.into_iter().chain(ended).chain(messages).collect();
-            transaction.execute_all(&writes).await?;
-            self.audit.record(transaction, &start.audit, None).await?;
+            let writes = begun.into_iter().chain(ended).chain(messages).collect();
+            self.audit.record_last(transaction, writes, &start.audit, None).await?;
             return Ok(Started::Begun(None));
         };
         let Some(stored) = self.users.lock(transaction, id).await?.into_user()? else {
@@ -104,8 +106,7 @@ impl SessionSql {
         if !self.uses.are_unused(transaction, &self.keys, id, start.uses.as_ref()).await? {
             return Ok(Started::AlreadyUsed);
         }
-        self.uses.use_up(transaction, &self.keys, id, start.uses.as_ref()).await?;
-        let mut writes = Vec::new();
+        let mut writes = self.uses.writes(&self.keys, id, start.uses.as_ref())?;
         if is_here {
             writes.push(self.keys.insertion(&start.key, Some(id), epoch)?);
         }
@@ -117,8 +118,7 @@ impl SessionSql {
             writes.push(self.keys.insertion(key, Some(id), epoch)?);
         }
         writes.extend(self.outbox.insertions(&start.send, Some(id)));
-        transaction.execute_all(&writes).await?;
-        self.audit.record(transaction, &start.audit, Some(id)).await?;
+        self.audit.record_last(transaction, writes, &start.audit, Some(id)).await?;
         Ok(Started::Begun(Some(Box::new(user))))
     }
 
@@ -184,6 +184,19 @@ fn find(schema: &Schema, keys: &Keys) -> Statement {
         users.table,
         users.id.quoted(),
         keys.userid.quoted(),
+        keys.value.quoted
+    ))
+}
+
+/// Finds a user if there is no key with a value, which is none of an API key.
+fn find_user(schema: &Schema) -> Statement {
+    let Schema { users, keys, .. } = schema;
+    Statement::new(format!(
+        "SELECT {} FROM {} AS u WHERE u.{} = ? AND NOT EXISTS (SELECT 1 FROM {} AS k WHERE k.{} = ?)",
+        select_list(&users.selected, "u"),
+        users.table,
+        users.id.quoted(),
+        keys.table,
         keys.value.quoted
     ))
 }
@@ -291,6 +304,18 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
         Ok(found.flatten())
     }
 
+    async fn find_user(
+        &self,
+        id: &UserId,
+        end: &str,
+    ) -> Result<Option<(User, Option<u64>)>, StorageError> {
+        let users = &self.sql.keys.schema.users;
+        let decode = |row: &dyn Row| users.decode(row, 0);
+        let params = [users.id_kind.lookup_value(id), Value::text(end)];
+        let found = self.database.find(&self.sql.find_user, &params, decode).await?;
+        Ok(found.flatten().map(|UserRow { user, epoch }| (user, epoch)))
+    }
+
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         let started = match self.start_once(start).await {
             Err(error) if goes_on_without(start.audit, &error) => {
@@ -311,5 +336,13 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
         };
         self.enqueued.note(update.send);
         updated
+    }
+}
+
+#[cfg(test)]
+impl SessionSql {
+    /// The statements of a session check.
+    pub(crate) fn look_ups(&self) -> Vec<Statement> {
+        [&self.find, &self.find_user].map(Statement::clone).to_vec()
     }
 }

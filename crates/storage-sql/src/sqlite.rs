@@ -310,7 +310,7 @@ mod tests {
         let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
         let schema = Arc::new(schema);
         let connection = storage.database().reader().unwrap();
-        let mut statements = vec![SessionSql::new(&schema).find];
+        let mut statements = SessionSql::new(&schema).look_ups();
         statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
         statements.extend(OutboxSql::new(&schema).all());
         statements.extend(AttemptSql::new(Dialect::Sqlite).all());

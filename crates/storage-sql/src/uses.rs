@@ -6,7 +6,7 @@
 use crossauth_core::storage::{StorageError, TotpStep, Uses};
 use crossauth_core::user::UserId;
 
-use crate::database::{Dialect, Row, Statement, Transaction, Value};
+use crate::database::{Dialect, Row, Statement, Transaction, Value, Write};
 use crate::key::KeySql;
 
 /// The statements about steps of TOTP codes, whose table is ours in every database.
@@ -74,16 +74,28 @@ impl UsesSql {
         id: &UserId,
         uses: Option<&Uses>,
     ) -> Result<(), StorageError> {
-        let Some(uses) = uses else { return Ok(()) };
-        if let Some(key) = &uses.key {
-            keys.delete(transaction, key).await?;
+        match self.writes(keys, id, uses)? {
+            writes if writes.is_empty() => Ok(()),
+            writes => transaction.execute_all(&writes).await,
         }
+    }
+
+    /// The statements of [`use_up`](Self::use_up).
+    pub(crate) fn writes<'u>(
+        &self,
+        keys: &KeySql,
+        id: &UserId,
+        uses: Option<&'u Uses>,
+    ) -> Result<Vec<Write<'u>>, StorageError> {
+        let Some(uses) = uses else { return Ok(Vec::new()) };
+        let mut writes: Vec<_> = uses.key.iter().map(|key| keys.deletion(key)).collect();
         if let Some(TotpStep { secret, step }) = &uses.totp_step {
             let step = i64::try_from(*step).map_err(StorageError::corrupt)?;
-            let params = [Value::text(id.to_string()), Value::text(secret), Value::Integer(step)];
-            transaction.execute(&self.write, &params).await?;
+            let params =
+                vec![Value::text(id.to_string()), Value::text(secret), Value::Integer(step)];
+            writes.push(Write { statement: self.write.clone(), params });
         }
-        Ok(())
+        Ok(writes)
     }
 
     /// Forgets the steps of a user who is deleted.

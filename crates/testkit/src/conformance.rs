@@ -251,6 +251,7 @@ suite! {
         session_of_an_absent_user_does_not_start,
         anonymous_session_starts,
         taken_value_conflicts_and_changes_nothing,
+        user_of_a_session_elsewhere_is_found_until_its_end_is_recorded,
     ]
     raced [
         no_session_outlives_a_new_password,

@@ -315,6 +315,14 @@ impl SessionStore for TestStorage {
         pass_on!(self, "sessions.find", sessions.find(value))
     }
 
+    async fn find_user(
+        &self,
+        id: &UserId,
+        end: &str,
+    ) -> Result<Option<(User, Option<u64>)>, StorageError> {
+        pass_on!(self, "sessions.find_user", sessions.find_user(id, end))
+    }
+
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {
         pass_on!(self, "sessions.start", sessions.start(start))
     }

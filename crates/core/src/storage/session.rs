@@ -154,6 +154,17 @@ pub trait SessionStore: Send + Sync {
     /// [`BadRow`](super::StorageErrorKind::BadRow) if either cannot be decoded.
     async fn find(&self, value: &str) -> Result<Option<StoredSession>, StorageError>;
 
+    /// Finds the user of a session whose key another store has, with their credential epoch, in one
+    /// round trip. `None` if there is no such user, or a key with the value `end`, which records
+    /// that the session has ended.
+    ///
+    /// [`BadRow`](super::StorageErrorKind::BadRow) if the user cannot be decoded.
+    async fn find_user(
+        &self,
+        id: &UserId,
+        end: &str,
+    ) -> Result<Option<(User, Option<u64>)>, StorageError>;
+
     /// Checks the user, uses up what works once, stores the new session's key, deletes the replaced
     /// session and the keys to revoke, and stores the issued keys, in one transaction.
     ///

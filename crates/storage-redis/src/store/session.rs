@@ -6,10 +6,12 @@ use crossauth_core::storage::{
     CredentialVersion, KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StorageError,
     StoredSession, UpdateDataError, Updated,
 };
+use crossauth_core::user::{User, UserId};
 use tokio::try_join;
 
 use super::beginning::Beginning;
 use super::{Store, end_value, is_session, no_epochs};
+use crate::record::Held;
 use crate::session::Owned;
 
 /// How often a start whose caller has verified no credentials is repeated because they change.
@@ -21,13 +23,26 @@ impl SessionStore for Store {
         if !is_session(value) {
             return self.sql.sessions.find(value).await;
         }
-        let Some(key) = self.find_session(value).await? else { return Ok(None) };
-        let Some(id) = &key.userid else { return Ok(Some(StoredSession::anonymous(key))) };
-        let Some(stored) = self.sql.users.find_by_id(id).await? else { return Ok(None) };
+        let end = end_value(value);
+        let Some(Held { key, .. }) = self.redis.find(value).await? else { return Ok(None) };
+        let Some(id) = &key.userid else {
+            let ended = self.sql.keys.find(&end).await?;
+            return Ok(ended.is_none().then(|| StoredSession::anonymous(key)));
+        };
+        let Some((user, epoch)) = self.sql.sessions.find_user(id, &end).await? else {
+            return Ok(None);
+        };
         // Without one, an old session would be accepted.
-        let epoch = stored.epoch().ok_or_else(no_epochs)?;
-        let (user, _) = stored.regardless_of_state();
+        let epoch = epoch.ok_or_else(no_epochs)?;
         Ok(Some(StoredSession::of(key, user, Some(epoch))))
+    }
+
+    async fn find_user(
+        &self,
+        id: &UserId,
+        end: &str,
+    ) -> Result<Option<(User, Option<u64>)>, StorageError> {
+        self.sql.sessions.find_user(id, end).await
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {

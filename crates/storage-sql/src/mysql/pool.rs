@@ -1,5 +1,7 @@
 //! The connection pool and the prepared statements of each connection.
 
+mod last;
+
 use std::time::Duration;
 
 use crossauth_core::storage::StorageError;

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use super::error::{is_lost, is_retriable, storage_error};
 use super::pool::{Connection, Pool, PooledConnection};
-use crate::database::{BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value};
+use crate::database::{
+    BoxFuture, CONTINUED_AFTER_ERROR, EachRow, Statement, Transaction, Value, Write,
+};
 
 /// How often a transaction is retried.
 const MAX_RETRIES: u32 = 8;
@@ -80,6 +82,8 @@ where
             roll_back(connection).await;
             Err(StorageError::bug(CONTINUED_AFTER_ERROR).into())
         }
+        // The last statements were sent with it.
+        Ok(value) if !connection.in_transaction => Ok(value),
         Ok(value) => {
             connection.run("COMMIT").await?;
             connection.in_transaction = false;
@@ -141,6 +145,22 @@ impl Transaction for MysqlTransaction<'_> {
     ) -> Result<u64, StorageError> {
         let result = self.connection.execute(statement, params).await;
         self.record(result)
+    }
+
+    async fn execute_last(&mut self, writes: &[Write<'_>]) -> Result<(), (usize, StorageError)> {
+        let Some(result) = self.connection.execute_and_commit(writes).await else {
+            for (position, Write { statement, params }) in writes.iter().enumerate() {
+                self.execute(statement, params).await.map_err(|error| (position, error))?;
+            }
+            return Ok(());
+        };
+        result.map_err(|(position, error)| {
+            self.failed = true;
+            // Not after a lost connection: it may have been committed.
+            self.retry |= is_retriable(&error);
+            let position = if is_lost(&error) { writes.len() } else { position };
+            (position, storage_error(error))
+        })
     }
 
     async fn query(

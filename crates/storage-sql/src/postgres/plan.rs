@@ -22,7 +22,7 @@ async fn every_statement_but_a_list_of_users_uses_an_index() {
     let storage = Options::default().open(&server().empty_schema()).await.unwrap();
     let schema = Schema::find(storage.database(), &TableMap::crossauth()).await.unwrap();
     let schema = Arc::new(schema);
-    let mut statements = vec![SessionSql::new(&schema).find];
+    let mut statements = SessionSql::new(&schema).look_ups();
     statements.extend(UserSql::new(Arc::clone(&schema)).of_single_rows());
     statements.extend(OutboxSql::new(&schema).all());
     statements.extend(AttemptSql::new(Dialect::Postgres).all());

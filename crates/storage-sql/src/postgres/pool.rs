@@ -1,14 +1,13 @@
 //! The connection pool and the prepared statements of each connection.
 
+mod pipeline;
+
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::pin;
 use std::time::Duration;
 
 use crossauth_core::storage::StorageError;
-use futures_util::future::maybe_done;
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -18,7 +17,7 @@ use tokio_postgres::{Client, Config, Error, Row};
 use super::tls::Tls;
 use super::value::Param;
 use super::{has_io_source, storage_error};
-use crate::database::{Statement, Value, Write};
+use crate::database::{Statement, Value};
 
 /// How long to wait for a connection before the caller gets `Unavailable`.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -201,20 +200,6 @@ impl Connection {
         self.drop_outdated(statement, result)
     }
 
-    /// Runs statements that change rows, in one round trip once they are prepared. After an error
-    /// in a transaction the server runs none of the others.
-    pub(super) async fn execute_all(&mut self, writes: &[Write<'_>]) -> Result<(), Error> {
-        let mut prepared = Vec::with_capacity(writes.len());
-        for write in writes {
-            prepared.push(self.prepare(&write.statement).await?);
-        }
-        let results = send_all(&self.client, &prepared, writes).await;
-        for (result, write) in results.into_iter().zip(writes) {
-            self.drop_outdated(&write.statement, result)?;
-        }
-        Ok(())
-    }
-
     /// Runs a statement; returns its first `limit` rows.
     pub(super) async fn query(
         &mut self,
@@ -274,28 +259,6 @@ impl Connection {
         }
         result
     }
-}
-
-/// Sends statements without waiting for the results in between.
-async fn send_all(
-    client: &Client,
-    prepared: &[tokio_postgres::Statement],
-    writes: &[Write<'_>],
-) -> Vec<Result<u64, Error>> {
-    // Each is sent when first polled, in the order of this list.
-    let sent = prepared.iter().zip(writes).map(|(prepared, write)| {
-        maybe_done(Box::pin(client.execute_raw(prepared, write.params.iter().map(Param))))
-    });
-    let mut sent: Vec<_> = sent.collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for result in &mut sent {
-            pending |= result.poll_unpin(cx).is_pending();
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    sent.iter_mut().filter_map(|result| Pin::new(result).take_output()).collect()
 }
 
 /// Whether an error says that the server has closed the connection.

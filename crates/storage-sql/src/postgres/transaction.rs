@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crossauth_core::storage::StorageError;
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row};
 
 use super::pool::{Connection, Pool, PooledConnection, is_lost};
 use super::storage_error;
@@ -77,35 +77,28 @@ where
     F: for<'t> Fn(&'t mut dyn Transaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>,
 {
     let mut pooled = pool.acquire().await?;
-    let connection = begin(&mut pooled).await?;
-    connection.in_transaction = true;
-    let mut transaction = PostgresTransaction { connection, failed: false, retry: false };
+    let mut transaction =
+        PostgresTransaction { pooled: &mut pooled, stage: Stage::New, failed: false, retry: false };
     let result = body(&mut transaction, input).await;
-    let PostgresTransaction { connection, failed, retry } = transaction;
-    match result {
-        Ok(_) if failed => {
+    let PostgresTransaction { stage, failed, retry, .. } = transaction;
+    let connection = pooled.connection()?;
+    match (result, stage) {
+        (Ok(_), _) if failed => {
             roll_back(connection).await;
             Err(StorageError::bug(CONTINUED_AFTER_ERROR).into())
         }
-        Ok(value) => {
+        (Ok(value), Stage::New | Stage::Ended) => Ok(value),
+        (Ok(value), Stage::Begun) => {
             connection.run("COMMIT").await?;
             connection.in_transaction = false;
             Ok(value)
         }
-        Err(error) => {
+        (Err(error), Stage::Begun) => {
             roll_back(connection).await;
             Err(Failure { error, retry })
         }
+        (Err(error), Stage::New | Stage::Ended) => Err(Failure { error, retry }),
     }
-}
-
-/// Begins a transaction; opens a new connection if the server has closed the idle one.
-async fn begin<'p>(pooled: &'p mut PooledConnection<'_>) -> Result<&'p mut Connection, Failure> {
-    match pooled.connection()?.run(BEGIN).await {
-        Err(error) if is_lost(&error) => pooled.replace().await?.run(BEGIN).await?,
-        result => result?,
-    }
-    Ok(pooled.connection()?)
 }
 
 async fn roll_back(connection: &mut Connection) {
@@ -115,16 +108,28 @@ async fn roll_back(connection: &mut Connection) {
     }
 }
 
-/// A transaction on one connection.
-struct PostgresTransaction<'c> {
-    connection: &'c mut Connection,
+/// How far a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has been sent.
+    New,
+    /// It has begun.
+    Begun,
+    /// It was committed or rolled back, together with its last statements.
+    Ended,
+}
+
+/// A transaction on one connection. It begins with its first statement.
+struct PostgresTransaction<'c, 'p> {
+    pooled: &'c mut PooledConnection<'p>,
+    stage: Stage,
     /// A statement has failed, so PostgreSQL will roll the transaction back.
     failed: bool,
     /// The failure is one after which a retry may succeed.
     retry: bool,
 }
 
-impl PostgresTransaction<'_> {
+impl PostgresTransaction<'_, '_> {
     fn record<T>(&mut self, result: Result<T, Error>) -> Result<T, StorageError> {
         result.map_err(|error| {
             self.failed = true;
@@ -133,22 +138,83 @@ impl PostgresTransaction<'_> {
             storage_error(error)
         })
     }
+
+    /// The connection, on which the transaction has begun. Opens a new one if the server has closed
+    /// the idle one.
+    async fn begun(&mut self) -> Result<&mut Connection, StorageError> {
+        match self.stage {
+            Stage::Begun => {}
+            Stage::Ended => {
+                self.failed = true;
+                return Err(StorageError::bug("a statement after the last one"));
+            }
+            Stage::New => {
+                let began = match self.pooled.connection()?.run(BEGIN).await {
+                    Err(error) if is_lost(&error) => self.pooled.replace().await?.run(BEGIN).await,
+                    result => result,
+                };
+                self.record(began)?;
+                self.set_begun()?;
+            }
+        }
+        self.pooled.connection()
+    }
+
+    fn set_begun(&mut self) -> Result<(), StorageError> {
+        self.stage = Stage::Begun;
+        self.pooled.connection()?.in_transaction = true;
+        Ok(())
+    }
+
+    /// Begins, locks and reads, in one round trip once the statements are prepared.
+    async fn begin_with(
+        &mut self,
+        statements: [&Statement; 2],
+        params: &[Value<'_>],
+    ) -> Result<[Vec<Row>; 2], StorageError> {
+        let first = self.pooled.connection()?.query_both(Some(BEGIN), statements, params).await;
+        let rows = match first {
+            Err(error) if is_lost(&error) => {
+                let connection = self.pooled.replace().await?;
+                connection.query_both(Some(BEGIN), statements, params).await
+            }
+            result => result,
+        };
+        // Whatever has failed, the transaction may have begun.
+        self.set_begun()?;
+        self.record(rows)
+    }
 }
 
 #[async_trait]
-impl Transaction for PostgresTransaction<'_> {
+impl Transaction for PostgresTransaction<'_, '_> {
     async fn execute(
         &mut self,
         statement: &Statement,
         params: &[Value<'_>],
     ) -> Result<u64, StorageError> {
-        let result = self.connection.execute(statement, params).await;
+        let result = self.begun().await?.execute(statement, params).await;
         self.record(result)
     }
 
     async fn execute_all(&mut self, writes: &[Write<'_>]) -> Result<(), StorageError> {
-        let result = self.connection.execute_all(writes).await;
+        let result = self.begun().await?.execute_all(writes).await;
         self.record(result)
+    }
+
+    async fn execute_last(&mut self, writes: &[Write<'_>]) -> Result<(), (usize, StorageError)> {
+        let connection = self.begun().await.map_err(|error| (0, error))?;
+        let (result, has_ended) = connection.execute_and_commit(writes, "COMMIT").await;
+        if has_ended {
+            self.stage = Stage::Ended;
+        }
+        result.map_err(|(position, error)| {
+            self.failed = true;
+            // Not after a lost connection: it may have been committed.
+            self.retry |= is_retriable(&error);
+            let position = if is_lost(&error) { writes.len() } else { position };
+            (position, storage_error(error))
+        })
     }
 
     async fn query(
@@ -157,12 +223,36 @@ impl Transaction for PostgresTransaction<'_> {
         params: &[Value<'_>],
         each: &mut EachRow<'_>,
     ) -> Result<(), StorageError> {
-        let result = self.connection.query(statement, params, usize::MAX).await;
+        let result = self.begun().await?.query(statement, params, usize::MAX).await;
         for row in self.record(result)? {
             if each(&row)?.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    async fn lock_and_query(
+        &mut self,
+        lock: &Statement,
+        read: &Statement,
+        params: &[Value<'_>],
+        each: &mut EachRow<'_>,
+    ) -> Result<bool, StorageError> {
+        let [locked, rows] = if self.stage == Stage::New {
+            self.begin_with([lock, read], params).await?
+        } else {
+            let result = self.begun().await?.query_both(None, [lock, read], params).await;
+            self.record(result)?
+        };
+        if locked.is_empty() {
+            return Ok(false);
+        }
+        for row in rows {
+            if each(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(true)
     }
 }

@@ -8,7 +8,7 @@ use crossauth_core::storage::{StorageError, StoredUser};
 use crossauth_core::user::{NewUser, UserUpdate};
 
 use crate::column::{Field, select_list};
-use crate::database::{Row, Statement, Value};
+use crate::database::{Dialect, Row, Statement, Value};
 use crate::extra::Assignments;
 use crate::record::{Secrets, UserChange, UserRow, Users};
 use crate::schema::Schema;
@@ -19,8 +19,8 @@ pub(crate) struct UserSql {
     pub(crate) by_id: Statement,
     pub(crate) by_username: Statement,
     pub(crate) by_email: Option<Statement>,
-    /// Locks the row of a user; returns a row if the user exists.
-    pub(crate) lock: Statement,
+    /// Locks the row of a user and finds the user.
+    pub(crate) lock: Lock,
     pub(crate) has_secrets: Statement,
     /// The credential epoch of a user.
     pub(crate) epoch: Statement,
@@ -38,6 +38,15 @@ pub(crate) struct UserSql {
     pub(crate) delete_dependents: Vec<Statement>,
     pub(crate) delete: Statement,
     pub(crate) has_admin: Option<Statement>,
+}
+
+/// How a user is found as of the lock of their row.
+pub(crate) enum Lock {
+    /// This statement locks the row; the next one reads it. Where an outer join cannot be locked, or
+    /// what it joins would be read as of before the lock.
+    First(Statement),
+    /// One statement does both.
+    Together(Statement),
 }
 
 impl UserSql {
@@ -58,11 +67,22 @@ impl UserSql {
         };
         let id_by =
             |column: &str| Statement::new(format!("SELECT {id} FROM {table} WHERE {column} = ?"));
+        let by_id = by(id);
         Self {
-            by_id: by(id),
+            lock: match dialect {
+                // Reads what is committed when it has the lock, of both tables.
+                Dialect::Mysql => {
+                    Lock::Together(Statement::new(format!("{}{for_update}", by_id.as_str())))
+                }
+                // There is only one writer at a time.
+                Dialect::Sqlite => Lock::Together(by_id.clone()),
+                Dialect::Postgres => Lock::First(Statement::new(format!(
+                    "SELECT 1 FROM {table} WHERE {id} = ?{for_update}"
+                ))),
+            },
+            by_id,
             by_username: by(name),
             by_email: users.lookup_address().map(|address| by(address.quoted())),
-            lock: Statement::new(format!("SELECT 1 FROM {table} WHERE {id} = ?{for_update}")),
             has_secrets: Statement::new(format!(
                 "SELECT 1 FROM {} WHERE {userid} = ?",
                 secrets.table
@@ -184,7 +204,9 @@ impl UserSql {
         let always = [
             &self.by_id,
             &self.by_username,
-            &self.lock,
+            match &self.lock {
+                Lock::First(lock) | Lock::Together(lock) => lock,
+            },
             &self.has_secrets,
             &self.epoch,
             &self.id_by_username,

@@ -1,10 +1,12 @@
 //! Writes rows of users and secrets within a transaction.
 
+use std::ops::ControlFlow;
+
 use crossauth_core::storage::{StorageError, StorageErrorKind, StoredUser};
 use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
-use super::statement::{UserSql, update, values};
+use super::statement::{Lock, UserSql, update, values};
 use crate::column::Field;
 use crate::database::{Row, Statement, Transaction, Value};
 use crate::extra::Assignments;
@@ -39,10 +41,19 @@ impl UserSql {
         id: &UserId,
     ) -> Result<Locked, StorageError> {
         let id = [self.schema.users.id_kind.lookup_value(id)];
-        if !transaction.exists(&self.lock, &id).await? {
-            return Ok(Locked::Absent);
-        }
-        match transaction.find(&self.by_id, &id, |row| self.decode(row)).await {
+        let mut found = None;
+        let mut each = |row: &dyn Row| {
+            found = Some(self.decode(row));
+            Ok(ControlFlow::Break(()))
+        };
+        let read = match &self.lock {
+            Lock::First(lock) => {
+                transaction.lock_and_query(lock, &self.by_id, &id, &mut each).await.map(drop)
+            }
+            Lock::Together(read) => transaction.query(read, &id, &mut each).await,
+        };
+        read?;
+        match found.transpose() {
             Ok(user) => Ok(user.flatten().map_or(Locked::Absent, |user| Locked::User(user.into()))),
             Err(error) if error.kind == StorageErrorKind::BadRow => Ok(Locked::Unreadable(error)),
             Err(error) => Err(error),

@@ -55,6 +55,30 @@ pub(super) async fn session_is_found_with_the_current_user(storage: &Storage) {
     assert_eq!(storage.sessions.find("s:1").await.unwrap(), None);
 }
 
+/// The user of a session that another store has is found with their current epoch, until the end of
+/// the session is recorded or the user is deleted.
+pub(super) async fn user_of_a_session_elsewhere_is_found_until_its_end_is_recorded(
+    storage: &Storage,
+) {
+    let (bob, carol) = (create_bob(storage).await, create_named(storage, "carol").await);
+    let absent = UserId::Text("absent".into());
+    let find = async |id| storage.sessions.find_user(id, "es:1").await.unwrap();
+    let (user, epoch) = find(&bob.id).await.unwrap();
+    assert_eq!(user, bob);
+    change(storage, &bob.id, &password_change("new")).await;
+    let (_, later) = find(&bob.id).await.unwrap();
+    assert_eq!(later, epoch.map(|epoch| epoch + 1));
+    assert_eq!(find(&absent).await, None);
+    insert_key(storage, "es:2", Some(&bob.id)).await;
+    assert!(find(&carol.id).await.is_some());
+    insert_key(storage, "es:1", Some(&bob.id)).await;
+    assert_eq!(find(&bob.id).await, None);
+    storage.keys.delete("es:1").await.unwrap();
+    assert!(find(&bob.id).await.is_some());
+    storage.users.delete(&bob.id, Guard::None, &Effects::default()).await.unwrap();
+    assert_eq!(find(&bob.id).await, None);
+}
+
 /// The session of a disabled user is refused.
 pub(super) async fn disabled_user_is_refused(storage: &Storage) {
     let bob = create_bob(storage).await;

@@ -7,6 +7,7 @@ use crate::storage::{
     KeyPlace, SessionStart, SessionStore, SessionUpdate, Started, StorageError, StoredSession,
     UpdateDataError, Updated,
 };
+use crate::user::{User, UserId};
 
 #[async_trait]
 impl SessionStore for MemoryStorage {
@@ -17,6 +18,17 @@ impl SessionStore for MemoryStorage {
         Ok(state.users.get(id).map(|account| {
             StoredSession::of(key.clone(), account.user.clone(), Some(account.epoch))
         }))
+    }
+
+    async fn find_user(
+        &self,
+        id: &UserId,
+        end: &str,
+    ) -> Result<Option<(User, Option<u64>)>, StorageError> {
+        let state = self.state.lock();
+        let has_ended = state.keys.contains_key(end);
+        let account = state.users.get(id).filter(|_| !has_ended);
+        Ok(account.map(|account| (account.user.clone(), Some(account.epoch))))
     }
 
     async fn start(&self, start: SessionStart<'_>) -> Result<Started, StorageError> {

@@ -1,5 +1,6 @@
 //! How often a use of the database waits for the server.
 
+use crossauth_core::audit::Act;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{KeyPlace, SessionStart, Started};
@@ -14,7 +15,7 @@ use crate::proxy::Counter;
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 #[tokio::test]
-async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
+async fn session_starts_in_three_round_trips_and_is_checked_in_one() {
     let directory = tempfile::tempdir().unwrap();
     let own = directory.path().join("socket");
     let counter = Counter::start(&own, server().socket());
@@ -25,6 +26,7 @@ async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
     let opened = MysqlDatabase::open_at(url, TableMap::crossauth()).await;
     let storage = opened.storage();
     let bob = create_user(&storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+    let log = crate::audit::auth(&storage).audit;
     let begin = async |value: &str, replaces: Option<&str>| {
         let start = SessionStart {
             key: &Key::new(value, Some(bob.id.clone()), NOW),
@@ -37,7 +39,7 @@ async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
             revoke: &[KeyPrefix::PasswordReset],
             issue: &[],
             send: &[],
-            audit: &[],
+            audit: &[log.event(Act::LoginSucceeded)],
         };
         assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
     };
@@ -47,10 +49,15 @@ async fn session_starts_in_seven_round_trips_and_is_checked_in_one() {
     storage.sessions.find("s:2").await.unwrap().unwrap();
     counter.take();
     begin("s:3", Some("s:2")).await;
-    // START TRANSACTION; the lock of the user; the user as of the lock; the session, the one that it
-    // replaces and the links that it revokes; COMMIT.
-    assert_eq!(counter.take(), 7);
+    // START TRANSACTION; the user, whose row is locked; the session, the end of the one that it
+    // replaces and of the links that it revokes, the event, and COMMIT, together.
+    assert_eq!(counter.take(), 3);
     assert!(storage.sessions.find("s:3").await.unwrap().is_some());
     assert_eq!(counter.take(), 1);
     assert!(storage.sessions.find("s:2").await.unwrap().is_none());
+    // No value can end its literal.
+    let odd = "s:'\\\"`?; -- ü \u{1f511}\0";
+    begin(odd, None).await;
+    let found = storage.sessions.find(odd).await.unwrap().unwrap();
+    assert_eq!(found.admit(StateChecks::ALL).unwrap().0.value, odd);
 }

@@ -1,0 +1,129 @@
+//! Statements of a transaction that are sent together.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures_util::FutureExt;
+use futures_util::future::{join, join3, maybe_done};
+use tokio_postgres::{Client, Error, Row};
+
+use super::super::value::Param;
+use super::Connection;
+use crate::database::{Statement, Value, Write};
+
+impl Connection {
+    /// Runs statements that change rows, in one round trip once they are prepared. After an error
+    /// in a transaction the server runs none of the others.
+    pub(in super::super) async fn execute_all(
+        &mut self,
+        writes: &[Write<'_>],
+    ) -> Result<(), Error> {
+        let mut prepared = Vec::with_capacity(writes.len());
+        for write in writes {
+            prepared.push(self.prepare(&write.statement).await?);
+        }
+        let results = send_all(&self.client, &prepared, writes).await;
+        for (result, write) in results.into_iter().zip(writes) {
+            self.drop_outdated(&write.statement, result)?;
+        }
+        Ok(())
+    }
+
+    /// Runs statements that change rows, and commits, in one round trip once they are prepared.
+    /// Returns the position and the error of the first that fails, and whether the transaction has
+    /// certainly ended: after an error the server rolls back instead.
+    pub(in super::super) async fn execute_and_commit(
+        &mut self,
+        writes: &[Write<'_>],
+        commit: &str,
+    ) -> (Result<(), (usize, Error)>, bool) {
+        self.is_busy = true;
+        let mut prepared = Vec::with_capacity(writes.len());
+        for (position, write) in writes.iter().enumerate() {
+            match self.prepare(&write.statement).await {
+                Ok(statement) => prepared.push(statement),
+                Err(error) => {
+                    self.is_busy = false;
+                    return (Err((position, error)), false);
+                }
+            }
+        }
+        // Both are sent when first polled, in this order.
+        let (results, committed) =
+            join(send_all(&self.client, &prepared, writes), self.client.batch_execute(commit))
+                .await;
+        self.is_busy = false;
+        self.in_transaction &= committed.is_err();
+        let has_ended = !self.in_transaction;
+        for (position, (result, write)) in results.into_iter().zip(writes).enumerate() {
+            if let Err(error) = self.drop_outdated(&write.statement, result) {
+                return (Err((position, error)), has_ended);
+            }
+        }
+        (committed.map_err(|error| (writes.len(), error)), has_ended)
+    }
+
+    /// Runs two statements that return rows, in one round trip once they are prepared, after
+    /// `begin`, which begins a transaction. Without it they run in the one that has begun.
+    pub(in super::super) async fn query_both(
+        &mut self,
+        begin: Option<&str>,
+        [first, second]: [&Statement; 2],
+        params: &[Value<'_>],
+    ) -> Result<[Vec<Row>; 2], Error> {
+        self.is_busy = true;
+        let result = self.send_both(begin, [first, second], params).await;
+        self.is_busy = false;
+        let (opened, rows) = result?;
+        opened?;
+        let [first_rows, second_rows] = rows;
+        let first_rows = self.drop_outdated(first, first_rows)?;
+        Ok([first_rows, self.drop_outdated(second, second_rows)?])
+    }
+
+    async fn send_both(
+        &mut self,
+        begin: Option<&str>,
+        [first, second]: [&Statement; 2],
+        params: &[Value<'_>],
+    ) -> Result<(Result<(), Error>, [Result<Vec<Row>, Error>; 2]), Error> {
+        let (first, second) = (self.prepare(first).await?, self.prepare(second).await?);
+        let begin = async {
+            match begin {
+                Some(begin) => self.client.batch_execute(begin).await,
+                None => Ok(()),
+            }
+        };
+        // Each is sent when first polled, in this order.
+        let (opened, first, second) = join3(
+            begin,
+            self.rows(&first, params, usize::MAX),
+            self.rows(&second, params, usize::MAX),
+        )
+        .await;
+        Ok((opened, [first, second]))
+    }
+}
+
+/// Sends statements without waiting for the results in between.
+async fn send_all(
+    client: &Client,
+    prepared: &[tokio_postgres::Statement],
+    writes: &[Write<'_>],
+) -> Vec<Result<u64, Error>> {
+    // Each is sent when first polled, in the order of this list.
+    let sent = prepared.iter().zip(writes).map(|(prepared, write)| {
+        maybe_done(Box::pin(client.execute_raw(prepared, write.params.iter().map(Param))))
+    });
+    let mut sent: Vec<_> = sent.collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for result in &mut sent {
+            pending |= result.poll_unpin(cx).is_pending();
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    sent.iter_mut().filter_map(|result| Pin::new(result).take_output()).collect()
+}
