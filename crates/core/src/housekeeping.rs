@@ -68,7 +68,7 @@ impl Purge {
         {
             match round(&*keys, &*outbox, &mut trust, &*clock).await {
                 Ok(0) => {}
-                Ok(removed) => tracing::debug!(removed, "expired keys and old messages removed"),
+                Ok(removed) => tracing::info!(removed, "expired keys and old messages removed"),
                 Err(error) => {
                     tracing::warn!(%error, "cannot remove expired keys; trying again later");
                 }

@@ -17,7 +17,7 @@ use crossauth_core::user::UserId;
 
 use crate::Management;
 use crate::audit::{AuditSql, goes_on_without};
-use crate::database::{Database, Row, Statement, Value};
+use crate::database::{Database, Row, Statement, Transaction, Value};
 use crate::outbox::{Enqueued, OutboxSql};
 use crate::schema::Schema;
 use crate::user::UserSql;
@@ -206,20 +206,45 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        let purge = async |sql: &KeySql, limit: u64| {
-            let now = sql.schema.compared_time(&sql.keys.expires, now);
-            let limit = Value::from(i64::try_from(limit).unwrap_or(i64::MAX));
-            self.execute(&sql.purge, vec![now, limit]).await
-        };
-        let purged = purge(&self.sql, limit.into()).await?;
-        match self.sql.api_keys.as_deref() {
-            Some(sql) => Ok(purged + purge(sql, u64::from(limit).saturating_sub(purged)).await?),
-            None => Ok(purged),
-        }
+        let input = (Arc::clone(&self.sql), now, u64::from(limit));
+        self.database
+            .transaction(input, |transaction, (sql, now, limit)| {
+                Box::pin(sql.purge_alone(transaction, *now, *limit))
+            })
+            .await
     }
 }
 
 impl KeySql {
+    /// Deletes expired keys, unless another process is doing so.
+    async fn purge_alone(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StorageError> {
+        if let Some(lock) = &self.lock_purge
+            && !transaction.exists(lock, &[]).await?
+        {
+            return Ok(0);
+        }
+        let purged = self.purge_table(transaction, now, limit).await?;
+        let Some(api_keys) = &self.api_keys else { return Ok(purged) };
+        let limit = limit.saturating_sub(purged);
+        Ok(purged + api_keys.purge_table(transaction, now, limit).await?)
+    }
+
+    async fn purge_table(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StorageError> {
+        let now = self.schema.compared_time(&self.keys.expires, now);
+        let limit = Value::from(i64::try_from(limit).unwrap_or(i64::MAX));
+        transaction.execute(&self.purge, &[now, limit]).await
+    }
+
     /// The parameters of the condition for keys without owner of a kind.
     fn anonymous_params(&self, kind: KeyPrefix) -> [Value<'static>; 2] {
         match self.schema.management {

@@ -142,6 +142,7 @@ pub trait KeyStore: Send + Sync {
     /// Whether a key was created at or after `from` and before `until`.
     async fn any_created(&self, from: Timestamp, until: Timestamp) -> Result<bool, StorageError>;
 
-    /// Deletes up to `limit` keys that expired before `now`. Returns their number.
+    /// Deletes up to `limit` keys that expired before `now`. Returns their number; 0 while another
+    /// process is deleting some, for which it does not wait.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }

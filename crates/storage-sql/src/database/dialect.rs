@@ -119,6 +119,24 @@ impl Dialect {
         }
     }
 
+    /// A statement that returns a row unless another transaction is deleting expired keys, and keeps
+    /// others from it until this one ends. It does not wait.
+    pub(crate) fn try_lock_purge(self) -> Option<Statement> {
+        match self {
+            // There is one writer at a time anyway.
+            Self::Sqlite => None,
+            // An arbitrary number that identifies this among the advisory locks.
+            Self::Postgres => {
+                Some(Statement::new("SELECT 1 WHERE pg_try_advisory_xact_lock(7236837140222)"))
+            }
+            // A row that is always there, and that only this locks.
+            Self::Mysql => Some(Statement::new(
+                "SELECT 1 FROM crossauth_schema WHERE tables = 'protection' AND version = 1 \
+                 FOR UPDATE SKIP LOCKED",
+            )),
+        }
+    }
+
     /// An expression for a new random id where ids are not integers.
     pub(crate) fn random_id(self, kind: IdKind) -> &'static str {
         match (self, kind) {

@@ -41,6 +41,8 @@ pub(crate) struct KeySql {
     /// Finds a key that was created in a period.
     pub(crate) any_created: Statement,
     pub(crate) purge: Statement,
+    /// Returns a row unless another process is purging.
+    pub(crate) lock_purge: Option<Statement>,
 }
 
 impl KeySql {
@@ -101,6 +103,7 @@ impl KeySql {
                 value,
                 &format!("SELECT {value} FROM {table} WHERE {expires} < ? LIMIT ?"),
             ),
+            lock_purge: schema.dialect.try_lock_purge(),
             api_keys: None,
             keys: table_of,
             schema,

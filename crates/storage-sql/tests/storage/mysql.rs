@@ -4,6 +4,7 @@ mod audit;
 mod conformance;
 mod foreign;
 mod opening;
+mod purge;
 mod round_trip;
 mod tls;
 mod transaction;
