@@ -115,10 +115,18 @@ impl Server {
 
     /// Runs SQL at an address from [`empty_schema`](Self::empty_schema).
     pub fn execute(&self, address: &str, sql: &str) {
+        self.query(address, sql);
+    }
+
+    /// Runs a query at an address from [`empty_schema`](Self::empty_schema); returns the values, one row
+    /// a line.
+    pub fn query(&self, address: &str, sql: &str) -> String {
         let mut command = Command::new(self.programs.join("psql"));
-        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]);
+        command.args(["--tuples-only", "--no-align"]);
         let output = command.args(["--command", sql, address]).output().unwrap();
         assert!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
 
