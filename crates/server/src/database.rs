@@ -163,14 +163,30 @@ const CANNOT_OPEN: &str = "cannot open the database of the setting database.url"
 
 #[cfg(feature = "postgres")]
 fn postgres_options(settings: &Settings) -> postgres::Options {
-    let (ca, password) = (settings.database.ca_file.clone(), settings.database.password.clone());
-    postgres::Options { tables: table_map(settings), ca, password, ..postgres::Options::default() }
+    let section::Database { connections, acquire_timeout, statement_timeout, .. } =
+        settings.database;
+    postgres::Options {
+        tables: table_map(settings),
+        connections,
+        acquire_timeout,
+        statement_timeout,
+        ca: settings.database.ca_file.clone(),
+        password: settings.database.password.clone(),
+    }
 }
 
 #[cfg(feature = "mysql")]
 fn mysql_options(settings: &Settings) -> mysql::Options {
-    let (ca, password) = (settings.database.ca_file.clone(), settings.database.password.clone());
-    mysql::Options { tables: table_map(settings), ca, password, ..mysql::Options::default() }
+    let section::Database { connections, acquire_timeout, statement_timeout, .. } =
+        settings.database;
+    mysql::Options {
+        tables: table_map(settings),
+        connections,
+        acquire_timeout,
+        statement_timeout,
+        ca: settings.database.ca_file.clone(),
+        password: settings.database.password.clone(),
+    }
 }
 
 fn log(warning: &OpenWarning) {
@@ -385,4 +401,24 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
         .with_context(cannot_read)?;
     anyhow::ensure!(head.is_empty() || head == MAGIC, "{shown} is not a SQLite database");
     Ok(())
+}
+
+#[cfg(all(test, feature = "mysql", feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_of_the_settings_are_those_of_the_library() {
+        let section::Database { connections, acquire_timeout, statement_timeout, .. } =
+            section::Database::default();
+        let ours = (connections, acquire_timeout, statement_timeout);
+        let postgres = postgres::Options::default();
+        let mysql = mysql::Options::default();
+        for theirs in [
+            (postgres.connections, postgres.acquire_timeout, postgres.statement_timeout),
+            (mysql.connections, mysql.acquire_timeout, mysql.statement_timeout),
+        ] {
+            assert_eq!(ours, theirs);
+        }
+    }
 }

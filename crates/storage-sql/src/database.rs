@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use crossauth_core::storage::StorageError;
 
 pub use dialect::Dialect;
+#[cfg(feature = "postgres")]
+pub(crate) use dialect::POSTGRES_MIGRATION_LOCK;
 pub(crate) use dialect::is_identifier;
 pub use value::{Row, Value};
 

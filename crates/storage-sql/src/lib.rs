@@ -67,6 +67,8 @@ mod migration;
 pub mod mysql;
 mod open;
 mod outbox;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod pool;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;

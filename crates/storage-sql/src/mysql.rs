@@ -20,27 +20,26 @@
 //! [`Options::ca`].
 
 mod address;
+mod connection;
 mod error;
-mod pool;
-mod transaction;
 mod value;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossauth_core::secret::Password;
 use crossauth_core::storage::StorageError;
-use mysql_async::{Opts, OptsBuilder, Row as MysqlRow};
+use mysql_async::OptsBuilder;
 
-use crate::database::{
-    BoxFuture, Database, Dialect, MAX_SCAN_ROWS, Row, Statement, Transaction, Value,
-};
+use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
 use crate::examination::examine;
 use crate::migration::plan;
 use crate::open::inspect;
+use crate::pool::{Limits, Pool};
 use crate::{Examination, MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
-use pool::Pool;
+use connection::Connector;
 
 /// Opens our schema in the database at `url`, such as `mysql://app:secret@127.0.0.1/app` or
 /// `mysql://app@localhost/app?socket=/run/mysqld/mysqld.sock`.
@@ -55,6 +54,14 @@ pub struct Options {
     pub tables: TableMap,
     /// Maximum number of open connections. At least 1.
     pub connections: usize,
+    /// How long a call waits until a connection is free, and how long until a new one is open. Then
+    /// it fails with [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable).
+    pub acquire_timeout: Duration,
+    /// How long a call waits for the result of a read-only statement, and half as long as it waits
+    /// for one of a transaction, which may have to wait for locks. Then it fails with
+    /// [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable), and the server ends
+    /// the statement. Migrations may take longer.
+    pub statement_timeout: Duration,
     /// A file of PEM certificates of the authorities that may issue the server's certificate.
     /// `None` for those that the operating system trusts.
     pub ca: Option<PathBuf>,
@@ -63,23 +70,31 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Our schema, ten connections and the authorities of the operating system.
+    /// Our schema, ten connections, five seconds each, and the authorities of the operating system.
     fn default() -> Self {
-        Self { tables: TableMap::crossauth(), connections: 10, ca: None, password: None }
+        let Limits { connections, acquire_timeout, statement_timeout } = Limits::default();
+        Self {
+            tables: TableMap::crossauth(),
+            connections,
+            acquire_timeout,
+            statement_timeout,
+            ca: None,
+            password: None,
+        }
     }
 }
 
 impl Options {
     /// Opens the database at `url`.
     pub async fn open(self, url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
-        let pool = Pool::new(self.opts(url).await?, self.connections.max(1));
-        SqlStorage::open(Mysql(Arc::new(pool)), self.tables).await
+        let database = self.connect(url, self.connections).await?;
+        SqlStorage::open(database, self.tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as
     /// [`open`](Self::open) would.
     pub async fn inspect(self, url: &str) -> Result<Vec<OpenWarning>, OpenError> {
-        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
+        let database = self.connect(url, 1).await?;
         let found = inspect(&database, &self.tables).await;
         database.close().await;
         found
@@ -88,7 +103,7 @@ impl Options {
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
-        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
+        let database = self.connect(url, 1).await?;
         let planned = plan(&database, &self.tables).await;
         database.close().await;
         planned
@@ -97,7 +112,7 @@ impl Options {
     /// Connects to the database at `url` and returns the version of its server, settings that make
     /// trouble, and rights that the user lacks. Writes nothing.
     pub async fn examine(self, url: &str) -> Result<Examination, OpenError> {
-        let database = Mysql(Arc::new(Pool::new(self.opts(url).await?, 1)));
+        let database = self.connect(url, 1).await?;
         let found = examine(&database, &self.tables).await;
         database.close().await;
         found
@@ -105,21 +120,24 @@ impl Options {
 
     /// Checks the URL and the other options without connecting.
     pub async fn check(self, url: &str) -> Result<(), OpenError> {
-        self.opts(url).await.map(drop)
+        self.connect(url, 1).await.map(drop)
     }
 
-    async fn opts(&self, url: &str) -> Result<Opts, OpenError> {
-        let opts = address::parse(url, self.ca.clone()).await?;
-        Ok(match &self.password {
-            Some(password) => OptsBuilder::from_opts(opts).pass(Some(password.expose())).into(),
-            None => opts,
-        })
+    /// A pool, which connects to nothing yet.
+    async fn connect(&self, url: &str, connections: usize) -> Result<Mysql, OpenError> {
+        let Self { acquire_timeout, statement_timeout, .. } = *self;
+        let limits = Limits { connections, acquire_timeout, statement_timeout };
+        let mut opts = OptsBuilder::from_opts(address::parse(url, self.ca.clone()).await?);
+        if let Some(password) = &self.password {
+            opts = opts.pass(Some(password.expose()));
+        }
+        Ok(Mysql(Arc::new(Pool::new(Connector::new(opts), limits))))
     }
 }
 
 /// A database of MySQL or MariaDB; see [`open`].
 #[derive(Clone)]
-pub struct Mysql(Arc<Pool>);
+pub struct Mysql(Arc<Pool<Connector>>);
 
 impl fmt::Debug for Mysql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,25 +160,20 @@ impl Database for Mysql {
         T: Send,
         F: FnOnce(&dyn Row) -> Result<T, StorageError> + Send,
     {
-        let rows = self.0.read(statement, params, 1).await?;
-        rows.first().map(|row| decode(row)).transpose()
+        self.0.find(statement, params, decode).await
     }
 
     async fn scan<T, F>(
         &self,
         statement: &Statement,
         params: &[Value<'_>],
-        mut decode: F,
+        decode: F,
     ) -> Result<Vec<T>, StorageError>
     where
         T: Send + 'static,
         F: FnMut(&dyn Row) -> T + Send + 'static,
     {
-        let rows: Vec<MysqlRow> = self.0.read(statement, params, MAX_SCAN_ROWS + 1).await?;
-        if rows.len() > MAX_SCAN_ROWS {
-            return Err(StorageError::bug("a scan returns too many rows: it needs a LIMIT"));
-        }
-        Ok(rows.iter().map(|row| decode(row)).collect())
+        self.0.scan(statement, params, decode).await
     }
 
     async fn transaction<I, T, F>(&self, input: I, body: F) -> Result<T, StorageError>
@@ -172,17 +185,7 @@ impl Database for Mysql {
             + Sync
             + 'static,
     {
-        let pool = Arc::clone(&self.0);
-        // A separate task, so that the transaction completes even if the caller's future is
-        // dropped.
-        let task = tokio::spawn(async move { transaction::run(&pool, &input, &body).await });
-        match task.await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => {
-                Err(StorageError::bug("the body of a transaction panicked"))
-            }
-            Err(error) => Err(StorageError::unavailable(error)),
-        }
+        self.0.transaction(input, body).await
     }
 
     async fn ping(&self) -> Result<(), StorageError> {

@@ -1,15 +1,18 @@
 //! Location and schema of the server's database.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossauth_core::secret::Password;
 
 use super::section;
-use crate::kind::{Choice, DatabaseUrl, FilePath, Optional, SecretLine, ServerUrl, Text, words};
+use crate::kind::{
+    Choice, Count, DatabaseUrl, FilePath, Optional, SecretLine, ServerUrl, Span, Text, words,
+};
 use crate::rule::Rules;
 
 /// Location and schema of the database.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Database {
     /// URL of the database on a server of PostgreSQL, MySQL or MariaDB; a SQLite file if not set.
@@ -18,6 +21,12 @@ pub struct Database {
     pub password: Option<Password>,
     /// A file with the certificates of the authorities that may issue that of the server.
     pub ca_file: Option<PathBuf>,
+    /// Maximum number of connections to that server.
+    pub connections: usize,
+    /// How long a request waits for one of them.
+    pub acquire_timeout: Duration,
+    /// How long it waits for the result of a statement.
+    pub statement_timeout: Duration,
     /// The SQLite file; in the data directory if not set.
     pub path: Option<PathBuf>,
     /// Its schema.
@@ -34,6 +43,27 @@ pub struct Database {
     pub id_column: Option<String>,
     /// The column of ids of users in the other tables, as above.
     pub userid_column: Option<String>,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password: None,
+            ca_file: None,
+            connections: 10,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(5),
+            path: None,
+            tables: Tables::default(),
+            time_zone: None,
+            user_table: None,
+            secrets_table: None,
+            key_table: None,
+            id_column: None,
+            userid_column: None,
+        }
+    }
 }
 
 /// The schema of a database.
@@ -64,6 +94,16 @@ section! { Database {
     /// A file of PEM certificates: the authorities that may issue the certificate of the database
     /// server of `database.url`. If not set, those that the operating system trusts.
     "database.ca_file": Optional<FilePath> => ca_file;
+    /// Maximum number of connections of this process to the database server. All processes together
+    /// must stay below the limit of the server (`max_connections`).
+    "database.connections": Count<usize> => connections;
+    /// How long a request waits until a connection to the database server is free or open. Then it
+    /// fails with the status 503.
+    "database.acquire_timeout": Span => acquire_timeout;
+    /// How long a request waits for the result of a statement of the database server; of one that
+    /// may wait for locks, twice as long. Then it fails with the status 503, and the server ends the
+    /// statement. Does not apply to migrations.
+    "database.statement_timeout": Span => statement_timeout;
     /// The SQLite database file. If not set, `crossauth.db` in the data directory.
     "database.path": Optional<FilePath> => path;
     /// The schema of the database: our own, or that of Crossauth for Python or TypeScript.
@@ -102,6 +142,12 @@ impl Database {
             &["database.ca_file", "database.url"],
             "only a database server is reached with TLS: set `database.url`, or remove this",
         );
+        for (key, time) in [
+            ("database.acquire_timeout", self.acquire_timeout),
+            ("database.statement_timeout", self.statement_timeout),
+        ] {
+            rules.require(!time.is_zero(), &[key], "must be longer than 0");
+        }
         for (key, name) in [
             ("database.user_table", &self.user_table),
             ("database.secrets_table", &self.secrets_table),

@@ -15,6 +15,10 @@ pub enum Dialect {
     Mysql,
 }
 
+/// The lock of migrations in PostgreSQL: an arbitrary number that identifies them among the advisory
+/// locks.
+pub(crate) const POSTGRES_MIGRATION_LOCK: &str = "pg_advisory_xact_lock(7236837140221)";
+
 impl Dialect {
     /// Quotes an identifier.
     pub(crate) fn quote(self, identifier: &str) -> String {
@@ -56,11 +60,9 @@ impl Dialect {
     pub(crate) fn lock_schema(self) -> Option<Statement> {
         match self {
             Self::Sqlite => None,
-            // An arbitrary number that identifies our migrations among the advisory locks.
-            Self::Postgres => Some(Statement::new(
-                "SELECT set_config('lock_timeout', '1min', true), \
-                 pg_advisory_xact_lock(7236837140221)",
-            )),
+            Self::Postgres => Some(Statement::new(format!(
+                "SELECT set_config('lock_timeout', '1min', true), {POSTGRES_MIGRATION_LOCK}",
+            ))),
             // Names of locks are those of the whole server, and up to 64 characters long.
             Self::Mysql => Some(Statement::new(
                 "SELECT 1 FROM DUAL WHERE GET_LOCK(CONCAT('crossauth ', MD5(DATABASE())), 60) = 1",

@@ -1,7 +1,9 @@
 //! The kinds of errors of MySQL and MariaDB, by their numbers.
 
 use crossauth_core::storage::{StorageError, StorageErrorKind};
-use mysql_async::{DriverError, Error, ServerError};
+use mysql_async::{DriverError, Error};
+
+use crate::pool::ServerError;
 
 const DUPLICATE: [u16; 2] = [1062, 1586];
 
@@ -33,10 +35,10 @@ pub(super) fn storage_error(error: Error) -> StorageError {
     let is_outage =
         |code| [&RETRIABLE[..], &LOST[..], &OUTAGE[..]].iter().any(|codes| codes.contains(&code));
     let kind = match &error {
-        Error::Server(ServerError { code, .. }) if DUPLICATE.contains(code) => {
+        Error::Server(mysql_async::ServerError { code, .. }) if DUPLICATE.contains(code) => {
             StorageErrorKind::Conflict
         }
-        Error::Server(ServerError { code, .. }) if is_outage(*code) => {
+        Error::Server(mysql_async::ServerError { code, .. }) if is_outage(*code) => {
             StorageErrorKind::Unavailable
         }
         Error::Io(_) | Error::Other(_) | Error::Driver(DriverError::ConnectionClosed) => {
@@ -49,7 +51,7 @@ pub(super) fn storage_error(error: Error) -> StorageError {
 
 /// The message of an error, without values of the row.
 pub(super) fn describe(error: &Error) -> String {
-    let Error::Server(ServerError { code, message, state }) = error else {
+    let Error::Server(mysql_async::ServerError { code, message, state }) = error else {
         return error.to_string();
     };
     let message = match message.split_once('\'') {
@@ -59,18 +61,23 @@ pub(super) fn describe(error: &Error) -> String {
     format!("{message} (error {code}, SQLSTATE {state})")
 }
 
-/// Whether the transaction may succeed if it is retried.
-pub(super) fn is_retriable(error: &Error) -> bool {
-    has_code(error, &RETRIABLE)
-}
+impl ServerError for Error {
+    fn is_lost(&self) -> bool {
+        let is_closed = matches!(
+            self,
+            Error::Io(_)
+                | Error::Driver(DriverError::ConnectionClosed | DriverError::PacketOutOfOrder)
+        );
+        is_closed || has_code(self, &LOST)
+    }
 
-/// Whether the server has closed the connection.
-pub(super) fn is_lost(error: &Error) -> bool {
-    let is_closed = matches!(
-        error,
-        Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PacketOutOfOrder)
-    );
-    is_closed || has_code(error, &LOST)
+    fn is_retriable(&self) -> bool {
+        has_code(self, &RETRIABLE)
+    }
+
+    fn into_storage_error(self) -> StorageError {
+        storage_error(self)
+    }
 }
 
 /// Whether a statement that changes the schema has been run before.
@@ -79,7 +86,7 @@ pub(super) fn is_done(error: &Error) -> bool {
 }
 
 fn has_code(error: &Error, codes: &[u16]) -> bool {
-    matches!(error, Error::Server(ServerError { code, .. }) if codes.contains(code))
+    matches!(error, Error::Server(mysql_async::ServerError { code, .. }) if codes.contains(code))
 }
 
 #[cfg(test)]
@@ -87,7 +94,11 @@ mod tests {
     use super::*;
 
     fn server(code: u16, message: &str) -> Error {
-        Error::Server(ServerError { code, message: message.into(), state: "HY000".into() })
+        Error::Server(mysql_async::ServerError {
+            code,
+            message: message.into(),
+            state: "HY000".into(),
+        })
     }
 
     #[test]

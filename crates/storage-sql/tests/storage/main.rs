@@ -8,6 +8,8 @@ mod created;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod driver;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod expiry;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod guide;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -15,6 +17,8 @@ mod mysql;
 mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod proxy;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod reconnect;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod unreadable;

@@ -2,9 +2,11 @@
 
 mod audit;
 mod conformance;
+mod expiry;
 mod foreign;
 mod opening;
 mod purge;
+mod reconnect;
 mod round_trip;
 mod tls;
 mod transaction;
@@ -46,5 +48,36 @@ impl MysqlDatabase {
 
     fn sql(&self, statements: &str) {
         server().execute(&self.url, statements);
+    }
+}
+
+/// A user who may connect through TCP, with TLS only, and a database.
+struct TcpUser {
+    database: String,
+    url: String,
+}
+
+impl TcpUser {
+    fn new() -> Self {
+        let url = server().empty_database();
+        let name = url.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+        server().execute(
+            &url,
+            &format!(
+                "CREATE USER tcp_{name} IDENTIFIED BY 'correct horse' REQUIRE SSL;
+                 GRANT ALL ON {name}.* TO tcp_{name}"
+            ),
+        );
+        Self { database: name, url }
+    }
+
+    fn url(&self, host: &str, port: u16) -> String {
+        let name = &self.database;
+        format!("mysql://tcp_{name}:correct%20horse@{host}:{port}/{name}?require_ssl=true")
+    }
+
+    /// Ends all connections.
+    fn kill(&self) {
+        server().execute(&self.url, &format!("KILL USER tcp_{}", self.database));
     }
 }

@@ -2,9 +2,11 @@
 
 mod audit;
 mod conformance;
+mod expiry;
 mod foreign;
 mod opening;
 mod purge;
+mod reconnect;
 mod round_trip;
 mod tls;
 mod transaction;
@@ -47,4 +49,19 @@ impl PostgresSchema {
     fn sql(&self, statements: &str) {
         server().execute(&self.address, statements);
     }
+}
+
+/// Creates a user who may connect through TCP, with a schema of the same name.
+fn tcp_user(name: &str) {
+    server().execute(
+        &server().empty_schema(),
+        &format!(
+            "CREATE USER {name} PASSWORD 'correct horse'; CREATE SCHEMA {name} AUTHORIZATION {name}"
+        ),
+    );
+}
+
+/// The URL for a user from [`tcp_user`].
+fn tcp_url(name: &str, host: &str, port: u16, parameters: &str) -> String {
+    format!("postgres://{name}:correct%20horse@{host}:{port}/postgres?{parameters}")
 }

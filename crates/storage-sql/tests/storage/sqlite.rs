@@ -4,6 +4,7 @@ mod api_key;
 mod audit;
 mod conformance;
 mod durability;
+mod expiry;
 mod factor;
 mod fault;
 mod foreign;

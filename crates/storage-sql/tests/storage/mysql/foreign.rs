@@ -16,11 +16,11 @@ const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
 /// Differences between the schemas of upstream.
 pub(crate) struct Schema {
-    tables: fn() -> TableMap,
-    names: [&'static str; 3],
-    id: &'static str,
-    userid: &'static str,
-    time: &'static str,
+    pub(crate) tables: fn() -> TableMap,
+    pub(crate) names: [&'static str; 3],
+    pub(crate) id: &'static str,
+    pub(crate) userid: &'static str,
+    pub(crate) time: &'static str,
 }
 
 pub(crate) const PYCROSSAUTH: Schema = Schema {

@@ -7,21 +7,12 @@ use crossauth_storage_sql::mysql::Options;
 use crossauth_testkit::authority::Authority;
 use crossauth_testkit::mysql::server;
 
+use super::TcpUser;
+
 #[tokio::test]
 async fn server_is_reached_with_tls_if_its_certificate_is_valid() {
-    let database = server().empty_database();
-    let name = database.split('?').next().unwrap().rsplit('/').next().unwrap();
-    server().execute(
-        &database,
-        &format!(
-            "CREATE USER tls_{name} IDENTIFIED BY 'correct horse' REQUIRE SSL;
-             GRANT ALL ON {name}.* TO tls_{name}"
-        ),
-    );
-    let port = server().port();
-    let at = |host: &str| {
-        format!("mysql://tls_{name}:correct%20horse@{host}:{port}/{name}?require_ssl=true")
-    };
+    let user = TcpUser::new();
+    let at = |host: &str| user.url(host, server().port());
     let trusting = |authority: &Authority| {
         let ca = Some(authority.certificate());
         Options { ca, connections: 2, ..Options::default() }

@@ -12,22 +12,12 @@ use crossauth_testkit::authority::Authority;
 use crossauth_testkit::postgres::server;
 use tokio::sync::OnceCell;
 
-/// Creates a user with a schema of the same name and a password, once.
-async fn user() -> &'static str {
-    static USER: OnceCell<()> = OnceCell::const_new();
-    let create = async || {
-        server().execute(
-            &server().empty_schema(),
-            "CREATE USER tls PASSWORD 'correct horse'; CREATE SCHEMA tls AUTHORIZATION tls",
-        );
-    };
-    USER.get_or_init(create).await;
-    "tls:correct%20horse"
-}
+use super::{tcp_url, tcp_user};
 
 async fn url(host: &str, parameters: &str) -> String {
-    let (user, port) = (user().await, server().port());
-    format!("postgres://{user}@{host}:{port}/postgres?{parameters}")
+    static USER: OnceCell<()> = OnceCell::const_new();
+    USER.get_or_init(async || tcp_user("tls")).await;
+    tcp_url("tls", host, server().port(), parameters)
 }
 
 fn trusting(authority: &Authority) -> Options {

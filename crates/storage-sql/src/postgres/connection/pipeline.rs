@@ -9,16 +9,13 @@ use futures_util::future::{join, join3, maybe_done};
 use tokio_postgres::{Client, Error, Row};
 
 use super::super::value::Param;
-use super::Connection;
+use super::PostgresConnection;
 use crate::database::{Statement, Value, Write};
 
-impl Connection {
+impl PostgresConnection {
     /// Runs statements that change rows, in one round trip once they are prepared. After an error
     /// in a transaction the server runs none of the others.
-    pub(in super::super) async fn execute_all(
-        &mut self,
-        writes: &[Write<'_>],
-    ) -> Result<(), Error> {
+    pub(super) async fn send_writes(&mut self, writes: &[Write<'_>]) -> Result<(), Error> {
         let mut prepared = Vec::with_capacity(writes.len());
         for write in writes {
             prepared.push(self.prepare(&write.statement).await?);
@@ -31,13 +28,11 @@ impl Connection {
     }
 
     /// Runs statements that change rows, and commits, in one round trip once they are prepared.
-    /// Returns the position and the error of the first that fails, and whether the transaction has
-    /// certainly ended: after an error the server rolls back instead.
-    pub(in super::super) async fn execute_and_commit(
+    /// After an error the server rolls back instead. The error has the position of the statement.
+    pub(super) async fn send_writes_and_commit(
         &mut self,
         writes: &[Write<'_>],
-        commit: &str,
-    ) -> (Result<(), (usize, Error)>, bool) {
+    ) -> Result<(), (usize, Error)> {
         self.is_busy = true;
         let mut prepared = Vec::with_capacity(writes.len());
         for (position, write) in writes.iter().enumerate() {
@@ -45,28 +40,27 @@ impl Connection {
                 Ok(statement) => prepared.push(statement),
                 Err(error) => {
                     self.is_busy = false;
-                    return (Err((position, error)), false);
+                    return Err((position, error));
                 }
             }
         }
         // Both are sent when first polled, in this order.
         let (results, committed) =
-            join(send_all(&self.client, &prepared, writes), self.client.batch_execute(commit))
+            join(send_all(&self.client, &prepared, writes), self.client.batch_execute("COMMIT"))
                 .await;
         self.is_busy = false;
         self.in_transaction &= committed.is_err();
-        let has_ended = !self.in_transaction;
         for (position, (result, write)) in results.into_iter().zip(writes).enumerate() {
             if let Err(error) = self.drop_outdated(&write.statement, result) {
-                return (Err((position, error)), has_ended);
+                return Err((position, error));
             }
         }
-        (committed.map_err(|error| (writes.len(), error)), has_ended)
+        committed.map_err(|error| (writes.len(), error))
     }
 
     /// Runs two statements that return rows, in one round trip once they are prepared, after
     /// `begin`, which begins a transaction. Without it they run in the one that has begun.
-    pub(in super::super) async fn query_both(
+    pub(super) async fn query_both(
         &mut self,
         begin: Option<&str>,
         [first, second]: [&Statement; 2],
@@ -98,8 +92,8 @@ impl Connection {
         // Each is sent when first polled, in this order.
         let (opened, first, second) = join3(
             begin,
-            self.rows(&first, params, usize::MAX),
-            self.rows(&second, params, usize::MAX),
+            self.read(&first, params, usize::MAX),
+            self.read(&second, params, usize::MAX),
         )
         .await;
         Ok((opened, [first, second]))

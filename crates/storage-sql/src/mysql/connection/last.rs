@@ -10,26 +10,21 @@ use mysql_async::Error;
 use mysql_async::Value as MysqlValue;
 use mysql_async::prelude::Queryable as _;
 
-use super::{Connection, WRITE_TIMEOUT, limited};
+use super::MysqlConnection;
 use crate::database::{Value, Write};
 use crate::mysql::value::encode;
 
-impl Connection {
+impl MysqlConnection {
     /// Runs statements that change rows, and commits. After an error, which has the position of the
     /// statement, the transaction has not ended. `None` if a parameter has no literal: nothing was
     /// sent.
-    pub(in crate::mysql) async fn execute_and_commit(
+    pub(super) async fn send_last(
         &mut self,
         writes: &[Write<'_>],
     ) -> Option<Result<(), (usize, Error)>> {
         let text = text(writes)?;
         self.is_busy = true;
-        let ran = limited(WRITE_TIMEOUT, self.run_all(&text, writes.len() + 1)).await;
-        let result = match ran {
-            Ok(result) => result,
-            // It is still busy, so that the connection is closed.
-            Err(error) => return Some(Err((writes.len(), error))),
-        };
+        let result = self.run_all(&text, writes.len() + 1).await;
         self.is_busy = false;
         self.in_transaction = result.is_err();
         Some(result)
