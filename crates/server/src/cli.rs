@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use crossauth_settings::Inputs;
 
 pub(crate) use user::{
-    AddUser, DeleteUser, ListUsers, NamedDevice, NamedKey, NamedSession, ResetFactor, SetPassword,
-    SetState, UserCommand,
+    AddUser, CreateKey, DeleteUser, ListUsers, NamedDevice, NamedKey, NamedSession, ResetFactor,
+    RevokeAll, SetPassword, SetState, UserCommand,
 };
 
 /// A complete identity server: accounts, sessions, login pages.

@@ -126,6 +126,16 @@ impl Server {
         self.directory.join("socket")
     }
 
+    /// What a shell must run so that `mariadb` and `mariadb-dump` use the server.
+    pub fn environment(&self) -> String {
+        let options = format!("--no-defaults --user=root --socket='{}'", self.socket().display());
+        format!(
+            "mariadb() {{ command mariadb {options} --init-command='SET autocommit = 1' \"$@\"; }}\n\
+             mariadb_dump() {{ command mariadb-dump {options} \"$@\"; }}\n\
+             alias mariadb-dump=mariadb_dump"
+        )
+    }
+
     /// Runs SQL in the database of a URL from [`empty_database`](Self::empty_database), as the
     /// server's administrator.
     pub fn execute(&self, url: &str, sql: &str) {

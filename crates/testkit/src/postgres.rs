@@ -107,6 +107,29 @@ impl Server {
         self.address(&name)
     }
 
+    /// Creates an empty database and returns its name and its address.
+    pub fn empty_database(&self) -> (String, String) {
+        let name = format!("database{}", self.schemas.fetch_add(1, Ordering::Relaxed));
+        self.execute(&self.address("public"), &format!("CREATE DATABASE {name}"));
+        let address = self.address_of(&name);
+        (name, address)
+    }
+
+    /// The address of a database.
+    pub fn address_of(&self, database: &str) -> String {
+        let (host, port) = (self.directory.display(), self.port);
+        format!("host={host} port={port} user=postgres dbname={database}")
+    }
+
+    /// What a shell must set to find PostgreSQL's own programs, and they the server.
+    pub fn environment(&self) -> String {
+        let (programs, host, port) = (self.programs.display(), self.directory.display(), self.port);
+        format!(
+            "PATH='{programs}':$PATH PGHOST='{host}' PGPORT={port} PGUSER=postgres; \
+                 export PATH PGHOST PGPORT PGUSER"
+        )
+    }
+
     fn address(&self, schema: &str) -> String {
         let (host, port) = (self.directory.display(), self.port);
         let options = format!("options='-c search_path={schema}'");

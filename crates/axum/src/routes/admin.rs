@@ -22,6 +22,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::AccountError;
 use crossauth_core::error::ErrorCode;
+use crossauth_core::message::Channel;
 use crossauth_core::user::{User, UserId};
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -159,6 +160,13 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The prefix of administration, which is `urlPrefix` on its pages.
 fn url_prefix(info: &RequestInfo) -> String {
     info.crossauth.config().admin_prefix.clone()
+}
+
+/// Whether a user is notified by e-mail of what an administrator does: they have an address, and mail is
+/// sent.
+fn is_notified(info: &RequestInfo, user: &User) -> bool {
+    let auth = info.crossauth.auth();
+    auth.accounts.notice_address(user).is_some() && auth.outbox.can_send(Channel::Email)
 }
 
 /// The account with an id of a path. A number is tried as a number first, then as a text.

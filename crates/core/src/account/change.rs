@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::password::ResetMail;
-use super::plan::Plan;
+use super::plan::{LINKS, Plan};
 use super::state::{SelectedState, StateRequest};
 use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::audit::{Act, Audit, AuditEvent};
@@ -258,6 +258,25 @@ impl Accounts {
         let effects = Effects { sessions, audit: &audit, ..Effects::default() };
         let change = Change { effects, ..Change::default() };
         self.change(&id, &change).await?;
+        Ok(id)
+    }
+
+    /// Ends the sessions of a user, makes links in e-mails to them invalid, and forgets their known
+    /// devices: for an account whose database was restored to an earlier moment. Works even if the
+    /// row of the account cannot be decoded.
+    pub async fn revoke_access(
+        &self,
+        account: impl Into<AccountRef<'_>>,
+    ) -> Result<UserId, AccountError> {
+        let id = self.resolve(account).await?;
+        let audit = [
+            self.event_about(Act::UserSessionsEnded, &id).await?,
+            self.event_about(Act::UserDevicesForgotten, &id).await?,
+        ];
+        let revoke = [LINKS, &[KeyPrefix::KnownDevice]].concat();
+        let sessions = EndSessions::All;
+        let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
+        self.change(&id, &Change { effects, ..Change::default() }).await?;
         Ok(id)
     }
 

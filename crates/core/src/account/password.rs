@@ -14,7 +14,7 @@ use crate::limit::TooMany;
 use crate::message::MessageKind;
 use crate::password::Lane;
 use crate::secret::Password;
-use crate::storage::{Change, Effects, EndSessions};
+use crate::storage::{Change, Charge, Effects, EndSessions};
 use crate::user::{NewUser, Patch, SecretsUpdate, StateEvent, User, UserId};
 
 /// How accounts get links that reset their password.
@@ -86,8 +86,8 @@ impl Accounts {
             return Err(AccountError::NotAllowed);
         }
         let address = self.reset_address(&user)?;
-        let link = match self.reset_link(&user, &address).await? {
-            Ok(link) => link,
+        let (link, charges) = match self.reset_link(&user, &address).await? {
+            Ok(charged) => charged,
             Err(TooMany { retry_at }) => return Ok(ResetMail::TooMany { retry_at }),
         };
         let audit = [self.audit().event(Act::UserResetSent).about(&user)];
@@ -98,7 +98,11 @@ impl Accounts {
             audit: &audit,
             ..Effects::default()
         };
-        self.change_readable(&user.id, &Change { effects, ..Change::default() }).await?;
+        let change = Change { effects, ..Change::default() };
+        if let Err(error) = self.change_readable(&user.id, &change).await {
+            self.limits.give_back(&charges).await;
+            return Err(error);
+        }
         Ok(ResetMail::Sent)
     }
 
@@ -106,6 +110,12 @@ impl Accounts {
     /// an address, a password, and a state that allows it.
     pub fn can_send_reset(&self, user: &User) -> bool {
         user.state.after(StateEvent::PasswordReset).is_some() && self.reset_address(user).is_ok()
+    }
+
+    /// The address to which notices about an account are mailed: that of the account, or the username if
+    /// it is one.
+    pub fn notice_address(&self, user: &User) -> Option<String> {
+        email(user)
     }
 
     /// The address to which a link is mailed; an error if the account can have none.
@@ -119,19 +129,21 @@ impl Accounts {
         })
     }
 
-    /// Makes a link for an account, unless too many were sent to it.
+    /// Makes a link for an account, unless too many were sent to it. Also returns what the limits were
+    /// charged, to be given back if the link is not sent.
     pub(super) async fn reset_link(
         &self,
         user: &User,
         address: &str,
-    ) -> Result<Result<NewLink, TooMany>, AccountError> {
+    ) -> Result<Result<(NewLink, Vec<Charge>), TooMany>, AccountError> {
         let kind = MessageKind::PasswordReset;
         let charges = self.limits.mail(&kind, &user.id, None);
-        if let Err(too_many) = self.limits.charge(charges, Some(&user.id)).await? {
-            return Ok(Err(too_many));
-        }
+        let admitted = match self.limits.charge(charges, Some(&user.id)).await? {
+            Ok(admitted) => admitted,
+            Err(too_many) => return Ok(Err(too_many)),
+        };
         let link = self.link(kind, address, &user.username, Some(&user.id))?;
-        Ok(Ok(link))
+        Ok(Ok((link, admitted.into_charges())))
     }
 
     /// The link by which the user of a new account chooses a password.

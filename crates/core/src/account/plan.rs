@@ -5,11 +5,11 @@ use super::{AccountError, Accounts};
 use crate::audit::AuditEvent;
 use crate::key::{Key, KeyPrefix};
 use crate::message::Message;
-use crate::storage::{Change, Effects, EndSessions, Guard, StorageError};
+use crate::storage::{Change, Charge, Effects, EndSessions, Guard, StorageError};
 use crate::user::{Patch, SecretsUpdate, StateEvent, User, UserId, UserUpdate};
 
 /// Mailed links, which are invalid after an account was disabled.
-const LINKS: &[KeyPrefix] =
+pub(super) const LINKS: &[KeyPrefix] =
     &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::AddressRestore];
 
 /// What a change writes, and what happens with it.
@@ -25,12 +25,15 @@ pub(super) struct Plan {
     pub(super) issue: Vec<Key>,
     pub(super) send: Vec<Message>,
     pub(super) audit: Vec<AuditEvent>,
+    /// What the limits were charged for it, which is given back if nothing changes.
+    pub(super) charges: Vec<Charge>,
 }
 
 impl Plan {
     /// Adds the change of the state or the second factor to a change of fields.
     pub(super) fn with_state(self, state: Self) -> Self {
-        let Self { user, secrets, event, guard, sessions, revoke, issue, send, audit } = state;
+        let Self { user, secrets, event, guard, sessions, revoke, issue, send, audit, charges } =
+            state;
         Self {
             user: UserUpdate { factor2: user.factor2, ..self.user },
             secrets,
@@ -41,6 +44,7 @@ impl Plan {
             issue: [self.issue, issue].concat(),
             send: [self.send, send].concat(),
             audit: [self.audit, audit].concat(),
+            charges: [self.charges, charges].concat(),
         }
     }
 
@@ -71,7 +75,8 @@ impl Plan {
 impl Accounts {
     /// Stores a change; all or nothing.
     pub(super) async fn execute(&self, id: &UserId, plan: Plan) -> Result<User, AccountError> {
-        let Plan { user, secrets, event, guard, sessions, revoke, issue, send, audit } = plan;
+        let Plan { user, secrets, event, guard, sessions, revoke, issue, send, audit, charges } =
+            plan;
         let effects = Effects {
             sessions,
             revoke: &revoke,
@@ -80,7 +85,12 @@ impl Accounts {
             audit: &audit,
             ..Effects::default()
         };
-        self.change_readable(id, &Change { user, secrets, event, guard, effects }).await
+        let change = Change { user, secrets, event, guard, effects };
+        let changed = self.change_readable(id, &change).await;
+        if changed.is_err() {
+            self.limits.give_back(&charges).await;
+        }
+        changed
     }
 
     /// A change of fields.

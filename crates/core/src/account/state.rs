@@ -136,7 +136,8 @@ impl Accounts {
             Ok(_) => ResetMail::Sent,
             Err(TooMany { retry_at }) => ResetMail::TooMany { retry_at: *retry_at },
         };
-        let (key, message) = link.ok().map(|link| (link.key, link.message)).unzip();
+        let (link, charges) = link.ok().unzip();
+        let (key, message) = link.map(|link| (link.key, link.message)).unzip();
         let mut plan = Plan {
             event: Some(event),
             guard: Guard::NotTheLastAdmin,
@@ -145,6 +146,7 @@ impl Accounts {
             issue: key.into_iter().collect(),
             send: message.into_iter().collect(),
             audit,
+            charges: charges.unwrap_or_default(),
             ..Plan::default()
         };
         if event == StateEvent::PasswordAndFactor2ResetRequired {

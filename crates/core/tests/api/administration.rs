@@ -184,6 +184,23 @@ async fn links_of_an_administrator_do_not_flood_a_mailbox() {
 }
 
 #[tokio::test]
+async fn refused_edits_do_not_use_up_the_limit_of_mail() {
+    let site = site();
+    site.reachable("bob", Role::User).await;
+    site.reachable("ann", Role::User).await;
+    let reset = || Some(StateRequest::Select(UserState::PasswordResetNeeded));
+    let named = |name: &str| AccountUpdate { username: Some(name.into()), ..Default::default() };
+    let accounts = &site.auth.accounts;
+    // More than the limit.
+    for _ in 0..7 {
+        let refused = accounts.edit("bob", named("ann"), reset()).await;
+        assert!(matches!(refused, Err(AccountError::Form(_))), "{refused:?}");
+    }
+    let edited = accounts.edit("bob", named("rob"), reset()).await.unwrap();
+    assert_eq!(edited.mail, ResetMail::Sent);
+}
+
+#[tokio::test]
 async fn every_selectable_state_is_reached_and_ends_the_sessions() {
     for state in UserState::Active.selectable() {
         let site = site();

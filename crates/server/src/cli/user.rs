@@ -43,8 +43,13 @@ pub(crate) enum UserCommand {
     ForgetDevice(NamedDevice),
     /// Forget the devices of an account
     ForgetDevices(NamedUser),
+    /// Revoke what every account has: sessions, links in e-mails, known devices; for a database that
+    /// was restored from a backup
+    RevokeAll(RevokeAll),
     /// List the API keys of an account
     Keys(NamedUser),
+    /// Create an API key for an account, and print it once
+    CreateKey(CreateKey),
     /// Delete one API key of an account
     DeleteKey(NamedKey),
     /// Delete an account with all that belongs to it
@@ -137,6 +142,29 @@ pub(crate) struct ResetFactor {
     /// Remove the second factor: its user need not set up another one
     #[arg(long)]
     pub(crate) remove: bool,
+}
+
+/// What to revoke.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeAll {
+    /// Delete all API keys, too
+    #[arg(long)]
+    pub(crate) keys: bool,
+}
+
+/// A new API key.
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    /// Username or e-mail address
+    pub(crate) username: String,
+    /// Its name, unique among the keys of the account
+    pub(crate) name: String,
+    /// One of the scopes that the settings name; may be given more than once
+    #[arg(long)]
+    pub(crate) scope: Vec<String>,
+    /// How many days it is valid [default: as long as allowed]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub(crate) days: Option<u32>,
 }
 
 /// A session of an account.

@@ -3,6 +3,7 @@
 mod device;
 mod key;
 mod list;
+mod revocation;
 mod session;
 mod state;
 
@@ -62,7 +63,9 @@ impl Sending {
         match command {
             UserCommand::Add(new) if new.invite => Self::Links,
             UserCommand::SendReset(_) | UserCommand::SetState(_) => Self::Links,
-            UserCommand::SetPassword(_) | UserCommand::ResetFactor(_) => Self::Notices,
+            UserCommand::SetPassword(_)
+            | UserCommand::ResetFactor(_)
+            | UserCommand::CreateKey(_) => Self::Notices,
             UserCommand::Add(_)
             | UserCommand::List(_)
             | UserCommand::Show(_)
@@ -78,6 +81,7 @@ impl Sending {
             | UserCommand::Devices(_)
             | UserCommand::ForgetDevice(_)
             | UserCommand::ForgetDevices(_)
+            | UserCommand::RevokeAll(_)
             | UserCommand::Keys(_)
             | UserCommand::DeleteKey(_)
             | UserCommand::Delete(_) => Self::Nothing,
@@ -119,7 +123,9 @@ async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Devices(account) => device::list(auth, &account.username).await,
         UserCommand::ForgetDevice(device) => device::forget(auth, &device).await,
         UserCommand::ForgetDevices(account) => device::forget_all(auth, &account.username).await,
+        UserCommand::RevokeAll(what) => revocation::run(auth, &what).await,
         UserCommand::Keys(account) => key::list(auth, &account.username).await,
+        UserCommand::CreateKey(new) => key::create(auth, new).await,
         UserCommand::DeleteKey(key) => key::delete(auth, &key).await,
         UserCommand::Delete(account) => delete(auth, &account).await,
     }

@@ -31,4 +31,5 @@ mod shutdown;
 mod signup;
 mod start;
 mod terminal;
+mod upgrade;
 mod visitor;

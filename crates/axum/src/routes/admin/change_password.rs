@@ -7,7 +7,7 @@ use crossauth_core::secret::Password;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, ButtonForm, Done, done, find, own, refused, url_prefix};
+use super::{Act, ButtonForm, Done, done, find, is_notified, own, refused, url_prefix};
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::next::{self, NextPath};
@@ -43,6 +43,8 @@ pub(crate) struct PasswordPage {
     user: AdminUser,
     next: Option<NextPath>,
     password_hint: String,
+    /// Whether the user is notified by e-mail.
+    is_notified: bool,
 }
 
 /// `GET changepassword/{id}`
@@ -103,7 +105,13 @@ pub(crate) async fn send_reset(info: RequestInfo, request: Request) -> HandlerRe
 impl PasswordPage {
     fn new(info: &RequestInfo, user: User, next: Option<NextPath>) -> Self {
         let password_hint = info.crossauth.auth().accounts.password_policy().describe();
-        Self { url_prefix: url_prefix(info), user: AdminUser(user), next, password_hint }
+        Self {
+            url_prefix: url_prefix(info),
+            is_notified: is_notified(info, &user),
+            user: AdminUser(user),
+            next,
+            password_hint,
+        }
     }
 }
 
@@ -117,6 +125,7 @@ impl Page for PasswordPage {
             user: AdminUser(sample_user()),
             next: NextPath::parse("/after?a=b&c=d").ok(),
             password_hint: "At least 8 characters.".into(),
+            is_notified: true,
         }
     }
 }

@@ -9,7 +9,7 @@ use crossauth_core::user::User;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, encoded, find, no_such_user, own, refused, url_prefix};
+use super::{Act, encoded, find, is_notified, no_such_user, own, refused, url_prefix};
 use crate::failure::Failure;
 use crate::form::{Echo, Form};
 use crate::next::{self, NextPath};
@@ -51,6 +51,8 @@ pub(crate) struct CreateUserApiKeyPage {
     token: Option<String>,
     /// The scheme of the header in which programs send it.
     scheme: String,
+    /// Whether the user is notified by e-mail.
+    is_notified: bool,
     next: Option<NextPath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
@@ -127,6 +129,7 @@ impl CreateUserApiKeyPage {
             lifetimes: Lifetime::all(info, echo),
             token: None,
             scheme: info.crossauth.auth().api_keys.config().scheme.clone(),
+            is_notified: is_notified(info, &user),
             next: echo.and_then(Echo::next),
             message: None,
             user: AdminUser(user),
@@ -147,6 +150,7 @@ impl Page for CreateUserApiKeyPage {
             lifetimes: Lifetime::samples(),
             token: None,
             scheme: "ApiKey".into(),
+            is_notified: true,
             next: None,
             message: None,
         }

@@ -52,8 +52,12 @@ pub(super) fn refuse(info: &RequestInfo, user: &User, endpoint: &str) -> Result<
     if !is_protected(info, user) {
         return Ok(());
     }
-    let path = info.crossauth.path(endpoint);
-    let message = format!("This is your own account: please use {path}, which asks for your code");
+    let message = if info.crossauth.serves(endpoint) {
+        let path = info.crossauth.path(endpoint);
+        format!("This is your own account: please use {path}, which asks for your code")
+    } else {
+        "This is your own account: another administrator must make this change".to_owned()
+    };
     Err(Failure::new(ErrorCode::Forbidden).status(StatusCode::FORBIDDEN).message(message))
 }
 

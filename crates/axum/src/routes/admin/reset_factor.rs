@@ -5,7 +5,7 @@ use crossauth_core::account::FactorReset;
 use crossauth_core::user::User;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Done, done, find, own, refused, url_prefix};
+use super::{Act, Done, done, find, is_notified, own, refused, url_prefix};
 use crate::body::deserialize_flag;
 use crate::form::Form;
 use crate::next::{self, NextPath};
@@ -40,6 +40,8 @@ pub(crate) struct ResetFactorPage {
     next: Option<NextPath>,
     /// Whether an account may have no factor.
     none_allowed: bool,
+    /// Whether the user is notified by e-mail.
+    is_notified: bool,
 }
 
 /// `GET resetfactor2/{id}`
@@ -72,7 +74,13 @@ async fn reset(info: &RequestInfo, user: &User, form: ResetFactorForm) -> Handle
 impl ResetFactorPage {
     fn new(info: &RequestInfo, user: User, next: Option<NextPath>) -> Self {
         let none_allowed = info.crossauth.auth().factors.allows_none();
-        Self { url_prefix: url_prefix(info), user: AdminUser(user), next, none_allowed }
+        Self {
+            url_prefix: url_prefix(info),
+            is_notified: is_notified(info, &user),
+            user: AdminUser(user),
+            next,
+            none_allowed,
+        }
     }
 }
 
@@ -86,6 +94,7 @@ impl Page for ResetFactorPage {
             user: AdminUser(sample_user()),
             next: NextPath::parse("/after?a=b&c=d").ok(),
             none_allowed: true,
+            is_notified: true,
         }
     }
 }

@@ -117,3 +117,17 @@ async fn key_of_the_own_account_is_not_made_without_its_factor() {
     assert!(acts.iter().any(|entry| entry.act == Act::ApiKeyCreated), "by the user");
     assert!(acts.iter().all(|entry| entry.act != Act::UserApiKeyCreated));
 }
+
+#[tokio::test]
+async fn pages_promise_a_notice_only_to_users_with_an_address() {
+    let site = Site::with_every_feature();
+    let mut ada = site.administrator("ada").await;
+    let bob = site.account_with("bob", "bob@example.com").await;
+    let eve = site.account("eve", Role::User).await;
+    for name in ["createapikey", "changepassword", "resetfactor2"] {
+        ada.get(&of(name, &bob)).await.assert_page(200, "notified by email");
+        let page = ada.get(&of(name, &eve)).await;
+        assert_eq!(page.status, 200, "{name}");
+        assert!(!page.text().contains("notified"), "{name}: {}", page.body);
+    }
+}

@@ -105,3 +105,27 @@ async fn value_on_which_the_own_factor_depends_is_not_changed_without_it() {
     let same = json!({"user_phone": "+33612345678"});
     assert_eq!(browser.post(&of("api/updateuser", &ada), same).await.status, 200);
 }
+
+#[tokio::test]
+async fn refusal_names_no_page_that_is_not_served() {
+    let site = Site::with(|site| {
+        let endpoints = ["login", "api/login", "api/getcsrftoken", "SessionAdminApiEndpoints"];
+        let config = crossauth_axum::SiteConfig {
+            base_url: Some(crossauth_axum::BaseUrl::parse("http://localhost:3000").unwrap()),
+            admin_endpoints: true,
+            endpoints: Some(endpoints.map(str::to_owned).to_vec()),
+            ..Default::default()
+        };
+        site.site(config).preview_messages().factors(crate::factor::factors(&[]))
+    });
+    let ada = site.account("ada", Role::Administrator).await;
+    let mut browser = site.logged_in("ada").await;
+    let phone = [("phone".to_owned(), json!("+33612345678"))].into_iter().collect();
+    let factor2 = Patch::Set("sms".into());
+    site.change(&ada, UserUpdate { factor2, extra: phone, ..UserUpdate::default() }).await;
+    let password = json!({"new_password": "Another-Horse-8"});
+    let refused = browser.post(&of("api/changepassword", &ada), password).await;
+    refused.assert_failure(403, "Forbidden");
+    assert!(refused.body.contains("another administrator"), "{}", refused.body);
+    assert!(!refused.body.contains("changepassword"), "{}", refused.body);
+}

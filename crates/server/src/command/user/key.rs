@@ -1,11 +1,12 @@
 //! API keys of accounts.
 
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use crossauth_core::Auth;
 
-use super::{find_any, report};
-use crate::cli::NamedKey;
+use super::{find, find_any, report};
+use crate::cli::{CreateKey, NamedKey};
 use crate::command::format_time;
 
 /// `crossauth user keys`
@@ -30,6 +31,17 @@ pub(super) async fn list(auth: &Auth, name: &str) -> anyhow::Result<()> {
 
 fn columns([created, last, expires, id, name, scope]: [&str; 6]) -> String {
     format!("{created:<22} {last:<22} {expires:<22} {id:<44} {name:<20} {scope}")
+}
+
+/// `crossauth user create-key`: prints the key alone on standard output.
+pub(super) async fn create(auth: &Auth, new: CreateKey) -> anyhow::Result<()> {
+    let user = find(auth, &new.username).await?;
+    let lifetime = new.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    let issued = auth.api_keys.create_for(&user, &new.name, lifetime, new.scope).await?;
+    writeln!(io::stdout(), "{}", issued.token)?;
+    let name = user.username.escape_debug();
+    writeln!(io::stderr(), "{name} has a new API key, which is not shown again")?;
+    Ok(())
 }
 
 /// `crossauth user delete-key`

@@ -1,0 +1,44 @@
+//! Revoking what all accounts have, after a restore.
+
+use std::io::{self, Write as _};
+
+use crossauth_core::Auth;
+use crossauth_core::storage::{UserPosition, UserQuery};
+
+use crate::cli::RevokeAll;
+
+/// Accounts that are read at once.
+const PAGE: u32 = 500;
+
+/// `crossauth user revoke-all`
+pub(super) async fn run(auth: &Auth, what: &RevokeAll) -> anyhow::Result<()> {
+    let (mut accounts, mut keys) = (0_usize, 0_usize);
+    let mut after: Option<String> = None;
+    loop {
+        let position = after.as_deref().map_or(UserPosition::First, UserPosition::After);
+        let query = UserQuery { search: None, state: None, role: None, position, limit: PAGE };
+        let page = auth.accounts.list(&query).await?;
+        for user in &page.users {
+            auth.accounts.revoke_access(&user.id).await?;
+            accounts += 1;
+            if what.keys {
+                keys += auth.api_keys.delete_all(&user.id).await?;
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    if what.keys {
+        for key in auth.api_keys.list(None).await? {
+            keys += usize::from(auth.api_keys.delete(None, &key.id).await?.is_some());
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "accounts without sessions, mailed links and known devices now: {accounts}")?;
+    if what.keys {
+        writeln!(stdout, "deleted API keys: {keys}")?;
+    }
+    Ok(())
+}
