@@ -277,7 +277,7 @@ pub(crate) async fn inspect(
     data: &DataDirectory,
 ) -> anyhow::Result<Vec<OpenWarning>> {
     if let Some(url) = &settings.database.url {
-        return inspect_server(settings, url).await;
+        return server::inspect(settings, url).await;
     }
     let Some(path) = existing_file(settings, data)? else {
         return Ok(vec![OpenWarning::Outdated]);
@@ -295,7 +295,7 @@ pub(crate) async fn plan(
     data: &DataDirectory,
 ) -> anyhow::Result<MigrationPlan> {
     if let Some(url) = &settings.database.url {
-        return plan_server(settings, url).await;
+        return server::plan(settings, url).await;
     }
     let Some(path) = existing_file(settings, data)? else {
         let path = path(settings, data);
@@ -333,55 +333,6 @@ fn cannot_open(path: &Path) -> String {
 fn check_writable(path: &Path) -> anyhow::Result<()> {
     access(path, Access::WRITE_OK)
         .with_context(|| format!("cannot write to the database {}", path.display()))
-}
-
-async fn plan_server(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<MigrationPlan> {
-    if url.is_mysql() {
-        #[cfg(feature = "mysql")]
-        return mysql_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
-        #[cfg(not(feature = "mysql"))]
-        anyhow::bail!("{NO_MYSQL}");
-    }
-    #[cfg(feature = "postgres")]
-    return postgres_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
-    #[cfg(not(feature = "postgres"))]
-    anyhow::bail!("{NO_POSTGRES}");
-}
-
-async fn inspect_server(
-    settings: &Settings,
-    url: &DatabaseUrl,
-) -> anyhow::Result<Vec<OpenWarning>> {
-    if url.is_mysql() {
-        inspect_mysql(settings, url).await
-    } else {
-        inspect_postgres(settings, url).await
-    }
-}
-
-#[cfg(feature = "postgres")]
-async fn inspect_postgres(
-    settings: &Settings,
-    url: &DatabaseUrl,
-) -> anyhow::Result<Vec<OpenWarning>> {
-    postgres_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
-}
-
-#[cfg(not(feature = "postgres"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
-async fn inspect_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
-    anyhow::bail!("{NO_POSTGRES}")
-}
-
-#[cfg(feature = "mysql")]
-async fn inspect_mysql(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
-    mysql_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
-}
-
-#[cfg(not(feature = "mysql"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
-async fn inspect_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
-    anyhow::bail!("{NO_MYSQL}")
 }
 
 fn check_file(path: &Path) -> anyhow::Result<()> {

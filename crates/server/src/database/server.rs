@@ -6,9 +6,14 @@ use crossauth_settings::Settings;
 use crossauth_settings::section::DatabaseUrl;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use crossauth_storage_sql::{Examination, ServerProblem};
+use crossauth_storage_sql::{MigrationPlan, OpenWarning};
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use super::CANNOT_OPEN;
+#[cfg(not(feature = "mysql"))]
+use super::NO_MYSQL;
+#[cfg(not(feature = "postgres"))]
+use super::NO_POSTGRES;
 #[cfg(feature = "mysql")]
 use super::mysql_options;
 #[cfg(feature = "postgres")]
@@ -57,6 +62,61 @@ pub(super) async fn examine(settings: &Settings, url: &DatabaseUrl) -> anyhow::R
     }
 }
 
+/// What opening the database would change in its schema.
+#[cfg_attr(
+    not(any(feature = "mysql", feature = "postgres")),
+    expect(unused_variables, clippy::unused_async, reason = "as with the features")
+)]
+pub(super) async fn plan(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<MigrationPlan> {
+    if url.is_mysql() {
+        #[cfg(feature = "mysql")]
+        return mysql_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
+        #[cfg(not(feature = "mysql"))]
+        anyhow::bail!("{NO_MYSQL}");
+    }
+    #[cfg(feature = "postgres")]
+    return postgres_options(settings).plan(url.expose()).await.context(CANNOT_OPEN);
+    #[cfg(not(feature = "postgres"))]
+    anyhow::bail!("{NO_POSTGRES}");
+}
+
+/// The errors and warnings of opening the database.
+pub(super) async fn inspect(
+    settings: &Settings,
+    url: &DatabaseUrl,
+) -> anyhow::Result<Vec<OpenWarning>> {
+    if url.is_mysql() {
+        inspect_mysql(settings, url).await
+    } else {
+        inspect_postgres(settings, url).await
+    }
+}
+
+#[cfg(feature = "postgres")]
+async fn inspect_postgres(
+    settings: &Settings,
+    url: &DatabaseUrl,
+) -> anyhow::Result<Vec<OpenWarning>> {
+    postgres_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
+}
+
+#[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn inspect_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+    anyhow::bail!("{NO_POSTGRES}")
+}
+
+#[cfg(feature = "mysql")]
+async fn inspect_mysql(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+    mysql_options(settings).inspect(url.expose()).await.context(CANNOT_OPEN)
+}
+
+#[cfg(not(feature = "mysql"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn inspect_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Vec<OpenWarning>> {
+    anyhow::bail!("{NO_MYSQL}")
+}
+
 #[cfg(feature = "mysql")]
 async fn check_mysql(settings: &Settings, url: &DatabaseUrl) -> anyhow::Result<()> {
     mysql_options(settings).check(url.expose()).await.context(CANNOT_OPEN)
@@ -89,12 +149,10 @@ mod without_mysql {
     use super::{DatabaseUrl, Report, Settings};
     use crate::database::NO_MYSQL;
 
-    #[expect(clippy::unused_async, reason = "as with the feature")]
     pub(super) async fn check_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<()> {
         anyhow::bail!("{NO_MYSQL}")
     }
 
-    #[expect(clippy::unused_async, reason = "as with the feature")]
     pub(super) async fn examine_mysql(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Report> {
         anyhow::bail!("{NO_MYSQL}")
     }
@@ -107,12 +165,10 @@ mod without_postgres {
     use super::{DatabaseUrl, Report, Settings};
     use crate::database::NO_POSTGRES;
 
-    #[expect(clippy::unused_async, reason = "as with the feature")]
     pub(super) async fn check_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<()> {
         anyhow::bail!("{NO_POSTGRES}")
     }
 
-    #[expect(clippy::unused_async, reason = "as with the feature")]
     pub(super) async fn examine_postgres(_: &Settings, _: &DatabaseUrl) -> anyhow::Result<Report> {
         anyhow::bail!("{NO_POSTGRES}")
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(all(feature = "mysql", feature = "postgres"))]
+use crossauth_testkit::authority::Authority;
 use crossauth_testkit::mail::{SmtpOptions, SmtpServer};
 #[cfg(feature = "mysql")]
 use crossauth_testkit::mysql;
@@ -147,6 +149,30 @@ fn mariadb_is_examined_with_a_password_from_a_file() {
     assert_eq!(code, Some(2), "{printed}");
     assert_line(&printed, "PROBLEM", &["check the user and the password"]);
     assert!(!printed.contains("canary"), "{printed}");
+}
+
+#[cfg(all(feature = "mysql", feature = "postgres"))]
+#[test]
+fn certificates_that_are_not_trusted_are_problems() {
+    let (mysql, postgres) = (mysql::server(), postgres::server());
+    let database = mysql.empty_database();
+    let database = database.split('?').next().unwrap().rsplit('/').next().unwrap();
+    let ports = [mysql.port(), postgres.port()];
+    let authority = [mysql.authority(), postgres.authority()].map(Authority::certificate);
+    for (url, other) in [
+        (format!("mysql://root@127.0.0.1:{}/{database}?require_ssl=true", ports[0]), &authority[1]),
+        (
+            format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=require", ports[1]),
+            &authority[0],
+        ),
+    ] {
+        let (code, printed) = check(&[
+            ("CROSSAUTH_DATABASE_URL", &url),
+            ("CROSSAUTH_DATABASE_CA_FILE", other.to_str().unwrap()),
+        ]);
+        assert_eq!(code, Some(2), "{url}: {printed}");
+        assert_line(&printed, "PROBLEM", &["certificate", "set ca_file"]);
+    }
 }
 
 #[cfg(feature = "redis")]
