@@ -61,6 +61,7 @@ pub mod database;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod examination;
 mod extra;
+mod in_transaction;
 mod key;
 mod migration;
 #[cfg(feature = "mysql")]
@@ -84,6 +85,7 @@ mod uuid;
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use examination::{Examination, ServerProblem};
+pub use in_transaction::InTransaction;
 pub use migration::{GroupPlan, MigrationPlan};
 pub use open::{OpenError, OpenWarning, SqlStorage};
 pub use record::UserTable;

@@ -47,6 +47,9 @@ pub async fn open(url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
     Options::default().open(url).await
 }
 
+/// Why a connection of the application could not be opened.
+pub type ConnectError = Box<dyn std::error::Error + Send + Sync>;
+
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -89,6 +92,39 @@ impl Options {
     pub async fn open(self, url: &str) -> Result<SqlStorage<Mysql>, OpenError> {
         let database = self.connect(url, self.connections).await?;
         SqlStorage::open(database, self.tables).await
+    }
+
+    /// Opens a database over connections that the application opens, or takes from its own
+    /// `mysql_async::Pool`. Our pool keeps up to [`connections`](Self::connections) of them, and calls
+    /// `connect` for one more or in the place of one that was lost or idle for long. `ca` and
+    /// `password` are not used. The connections must have the option `client_found_rows`. Our pool
+    /// changes the settings of their sessions, which the other resets when it gets them back.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use crossauth_storage_sql::mysql::Options;
+    /// use mysql_async::{Opts, OptsBuilder, Pool};
+    ///
+    /// let opts = Opts::from_url("mysql://app:secret@127.0.0.1/app")?;
+    /// let pool = Pool::new(OptsBuilder::from_opts(opts).client_found_rows(true));
+    /// let opened = Options::default().open_with(move || {
+    ///     let pool = pool.clone();
+    ///     async move { Ok(pool.get_conn().await?) }
+    /// });
+    /// let storage = opened.await?.storage();
+    /// # drop(storage);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open_with<F, C>(self, connect: F) -> Result<SqlStorage<Mysql>, OpenError>
+    where
+        F: Fn() -> C + Send + Sync + 'static,
+        C: Future<Output = Result<mysql_async::Conn, ConnectError>> + Send + 'static,
+    {
+        let Self { tables, connections, acquire_timeout, statement_timeout, .. } = self;
+        let limits = Limits { connections, acquire_timeout, statement_timeout };
+        let connector = Connector::Application(Arc::new(move || Box::pin(connect())));
+        SqlStorage::open(Mysql(Arc::new(Pool::new(connector, limits))), tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as

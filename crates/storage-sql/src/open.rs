@@ -9,6 +9,7 @@ use crossauth_core::storage::{Storage, StorageError};
 use crate::attempt::SqlAttemptStore;
 use crate::audit::SqlAuditStore;
 use crate::database::{BoxFuture, Database, Statement};
+use crate::in_transaction::{InTransaction, run};
 use crate::key::SqlKeyStore;
 use crate::migration::{is_current, migrate};
 use crate::outbox::{Enqueued, SqlOutboxStore};
@@ -162,6 +163,23 @@ pub struct SqlStorage<D> {
     /// Fails if the users' table no longer exists.
     probe: Statement,
     schema: Arc<Schema>,
+    enqueued: Enqueued,
+}
+
+/// The stores over a database with these tables.
+pub(crate) fn stores<D: Database>(
+    database: &D,
+    schema: &Arc<Schema>,
+    enqueued: &Enqueued,
+) -> Storage {
+    Storage {
+        users: Arc::new(SqlUserStore::new(database.clone(), schema, enqueued)),
+        keys: Arc::new(SqlKeyStore::new(database.clone(), schema, enqueued)),
+        sessions: Arc::new(SqlSessionStore::new(database.clone(), schema, enqueued)),
+        outbox: Arc::new(SqlOutboxStore::new(database.clone(), schema, enqueued)),
+        attempts: Arc::new(SqlAttemptStore::new(database.clone())),
+        audit: Arc::new(SqlAuditStore::new(database.clone(), schema)),
+    }
 }
 
 impl<D> fmt::Debug for SqlStorage<D> {
@@ -180,23 +198,82 @@ impl<D: Database> SqlStorage<D> {
             migrate(&database, &map).await?;
             let schema = Arc::new(Schema::find(&database, &map).await?);
             let enqueued = Enqueued::default();
-            let storage = Storage {
-                users: Arc::new(SqlUserStore::new(database.clone(), &schema, &enqueued)),
-                keys: Arc::new(SqlKeyStore::new(database.clone(), &schema, &enqueued)),
-                sessions: Arc::new(SqlSessionStore::new(database.clone(), &schema, &enqueued)),
-                outbox: Arc::new(SqlOutboxStore::new(database.clone(), &schema, &enqueued)),
-                attempts: Arc::new(SqlAttemptStore::new(database.clone())),
-                audit: Arc::new(SqlAuditStore::new(database.clone(), &schema)),
-            };
+            let storage = stores(&database, &schema, &enqueued);
             let users = &schema.users.table;
             let probe = Statement::new(format!("SELECT 1 FROM {users} LIMIT 1"));
-            Ok(Self { database, storage, probe, schema })
+            Ok(Self { database, storage, probe, schema, enqueued })
         })
     }
 
     /// The stores, for the use cases.
     pub fn storage(&self) -> Storage {
         self.storage.clone()
+    }
+
+    /// Runs `body` as one transaction in which the stores and statements of the application take
+    /// part: all of it is committed when this returns what `body` returned, or nothing.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # async fn example(
+    /// #     opened: crossauth_storage_sql::SqlStorage<crossauth_storage_sql::sqlite::Sqlite>,
+    /// # ) -> Result<(), crossauth_core::storage::StorageError> {
+    /// use crossauth_core::storage::{Effects, Guard};
+    /// use crossauth_core::user::{NewUser, UserSecrets};
+    /// use crossauth_storage_sql::database::{Statement, Value};
+    ///
+    /// let insert = Statement::new("INSERT INTO customers (name) VALUES (?)");
+    /// let created = opened.transaction(insert, |transaction, insert| {
+    ///     Box::pin(async move {
+    ///         transaction.execute(insert, &[Value::text("Bob Ltd")]).await?;
+    ///         let (bob, secrets) = (NewUser::named("bob"), UserSecrets::default());
+    ///         let users = &transaction.storage().users;
+    ///         users.create(&bob, &secrets, Guard::None, &Effects::default()).await
+    ///     })
+    /// });
+    /// created.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What is different from calls of the stores outside of it:
+    ///
+    /// - The driver repeats `body` from the beginning after a deadlock, a serialization failure or a
+    ///   lost connection, so it must have no other effects, and await nothing but its transaction
+    ///   (in SQLite, anything else is [`Bug`](crossauth_core::storage::StorageErrorKind::Bug)). Use
+    ///   the stores one after the other.
+    /// - Once a change of a store has failed, nothing is committed, whatever `body` returns: the first
+    ///   error is returned. A name that is taken may be such an error
+    ///   ([`Conflict`](crossauth_core::storage::StorageErrorKind::Conflict)) instead of an outcome,
+    ///   and an event that cannot be recorded stops the transaction even where the store would go
+    ///   on without it.
+    /// - What the stores return is final only when this returns. Audit events are chained and messages
+    ///   sent after the commit.
+    /// - Locks are held until then. Keep it short.
+    // Boxed, as `open` is.
+    pub fn transaction<I, T, F>(
+        &self,
+        input: I,
+        body: F,
+    ) -> BoxFuture<'static, Result<T, StorageError>>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t InTransaction, &'t I) -> BoxFuture<'t, Result<T, StorageError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (database, enqueued) = (self.database.clone(), self.enqueued.clone());
+        let input = (Arc::clone(&self.schema), input, body);
+        Box::pin(async move {
+            let ran = database.transaction(input, |transaction, (schema, input, body)| {
+                Box::pin(run(transaction, schema, input, body))
+            });
+            let value = ran.await?;
+            enqueued.wake();
+            Ok(value)
+        })
     }
 
     /// Names of the application columns of the users' table. Their values become fields of each

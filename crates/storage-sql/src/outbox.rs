@@ -208,6 +208,11 @@ pub(crate) struct SqlOutboxStore<D> {
 pub(crate) struct Enqueued(Arc<Notify>);
 
 impl Enqueued {
+    /// Wakes the worker to look if there is something to send.
+    pub(crate) fn wake(&self) {
+        self.0.notify_one();
+    }
+
     /// Wakes the worker if there is something to send.
     pub(crate) fn note(&self, messages: &[Message]) {
         if !messages.is_empty() {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::database::{MAX_SCAN_ROWS, Row, Statement, Value, Write};
+use crate::database::{BoxFuture, MAX_SCAN_ROWS, Row, Statement, Value, Write};
 
 /// Opens connections to a server.
 pub(crate) trait Connect: Send + Sync + 'static {
@@ -190,7 +190,10 @@ impl<C: Connect> Pool<C> {
     }
 
     async fn open(&self) -> Result<C::Connection, StorageError> {
-        let opened = timeout(self.limits.acquire_timeout, self.connect.open()).await;
+        // Boxed, so that the futures of applications do not contain it.
+        let opening: BoxFuture<'_, Result<C::Connection, StorageError>> =
+            Box::pin(self.connect.open());
+        let opened = timeout(self.limits.acquire_timeout, opening).await;
         opened.unwrap_or_else(|_| {
             Err(StorageError::unavailable("the database server does not respond"))
         })

@@ -56,6 +56,9 @@ pub async fn open(url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
     Options::default().open(url).await
 }
 
+/// Why a connection of the application could not be opened.
+pub type ConnectError = Box<dyn std::error::Error + Send + Sync>;
+
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -98,6 +101,39 @@ impl Options {
     pub async fn open(self, url: &str) -> Result<SqlStorage<Postgres>, OpenError> {
         let database = self.connect(url, self.connections).await?;
         SqlStorage::open(database, self.tables).await
+    }
+
+    /// Opens a database over connections that the application opens, such as with its own TLS, through
+    /// a tunnel, or with a token for a password. Our pool keeps up to
+    /// [`connections`](Self::connections) of them, with the statements that are prepared on each, and
+    /// calls `connect` for one more or in the place of one that was lost. `ca` and `password` are not
+    /// used. Spawn the other half of `tokio_postgres::Config::connect`. The settings of the session,
+    /// such as `search_path`, are the application's.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), crossauth_storage_sql::OpenError> {
+    /// use crossauth_storage_sql::postgres::Options;
+    ///
+    /// let opened = Options::default().open_with(|| async {
+    ///     let url = "host=/var/run/postgresql user=app";
+    ///     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    ///     tokio::spawn(connection);
+    ///     Ok(client)
+    /// });
+    /// let storage = opened.await?.storage();
+    /// # drop(storage);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open_with<F, C>(self, connect: F) -> Result<SqlStorage<Postgres>, OpenError>
+    where
+        F: Fn() -> C + Send + Sync + 'static,
+        C: Future<Output = Result<tokio_postgres::Client, ConnectError>> + Send + 'static,
+    {
+        let Self { tables, connections, acquire_timeout, statement_timeout, .. } = self;
+        let limits = Limits { connections, acquire_timeout, statement_timeout };
+        let connector = Connector::Application(Box::new(move || Box::pin(connect())));
+        SqlStorage::open(Postgres(Arc::new(Pool::new(connector, limits))), tables).await
     }
 
     /// Connects to the database at `url` and looks at its tables without changing them. Fails as

@@ -9,6 +9,9 @@ use crossauth_core::storage::StorageError;
 pub trait Row {
     /// The value in a column of the statement, counted from 0.
     fn value(&self, column: usize) -> Result<Value<'_>, StorageError>;
+
+    /// The number of columns.
+    fn width(&self) -> usize;
 }
 
 /// The value of a column or a parameter.

@@ -2,6 +2,7 @@
 
 mod last;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::storage::StorageError;
@@ -9,9 +10,10 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row};
 use tokio::time::{Instant, timeout};
 
+use super::ConnectError;
 use super::error::{describe, is_done};
 use super::value::encode;
-use crate::database::{Statement, Value, Write};
+use crate::database::{BoxFuture, Statement, Value, Write};
 use crate::pool::{Connect, Connection};
 
 /// How long to wait for the server when a statement is cancelled.
@@ -52,8 +54,16 @@ const MIGRATION_SESSION: &str = "SET SESSION lock_wait_timeout = 60";
 /// Whatever the server's default, the transaction may write.
 const BEGIN: &str = "START TRANSACTION READ WRITE";
 
+const NOT_FOUND_ROWS: &str =
+    "connections must be opened with `OptsBuilder::client_found_rows(true)`";
+
 /// Opens connections to a server.
-pub(super) struct Connector(Opts);
+pub(super) enum Connector {
+    /// To that of a URL.
+    Server(Opts),
+    /// As the application does.
+    Application(Arc<dyn Fn() -> BoxFuture<'static, Result<Conn, ConnectError>> + Send + Sync>),
+}
 
 impl Connector {
     pub(super) fn new(opts: OptsBuilder) -> Self {
@@ -63,7 +73,26 @@ impl Connector {
             .prefer_socket(false)
             .tcp_keepalive(Some(KEEPALIVE))
             .tcp_nodelay(true);
-        Self(opts.into())
+        Self::Server(opts.into())
+    }
+
+    /// A connection with the settings of its session unknown.
+    fn connect(&self) -> BoxFuture<'static, Result<Conn, StorageError>> {
+        match self {
+            Self::Server(opts) => {
+                let opts = opts.clone();
+                Box::pin(async move {
+                    // No statement has run, so errors here do not concern rows.
+                    Conn::new(opts)
+                        .await
+                        .map_err(|error| StorageError::unavailable(describe(&error)))
+                })
+            }
+            Self::Application(connect) => {
+                let connect = connect();
+                Box::pin(async move { connect.await.map_err(StorageError::unavailable) })
+            }
+        }
     }
 }
 
@@ -71,13 +100,12 @@ impl Connect for Connector {
     type Connection = MysqlConnection;
 
     async fn open(&self) -> Result<MysqlConnection, StorageError> {
-        let opened = async {
-            let mut conn = Conn::new(self.0.clone()).await?;
-            conn.query_drop(SESSION).await?;
-            Ok::<_, Error>(conn)
-        };
-        // No statement has run, so errors here do not concern rows.
-        let conn = opened.await.map_err(|error| StorageError::unavailable(describe(&error)))?;
+        let mut conn = self.connect().await?;
+        if !conn.opts().client_found_rows() {
+            return Err(StorageError::bug(NOT_FOUND_ROWS));
+        }
+        let set = conn.query_drop(SESSION).await;
+        set.map_err(|error| StorageError::unavailable(describe(&error)))?;
         if !is_supported(conn.server_version()) {
             return Err(StorageError::unavailable(TOO_OLD));
         }
@@ -93,11 +121,13 @@ impl Connect for Connector {
     fn discard(&self, connection: MysqlConnection) {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| connection.is_busy);
         if let Some(runtime) = runtime {
-            let (opts, id) = (self.0.clone(), connection.conn.id());
+            let (other, id) = (self.connect(), connection.conn.id());
             runtime.spawn(timeout(CANCEL_TIMEOUT, async move {
-                let mut other = Conn::new(opts).await?;
-                other.query_drop(format!("KILL {id}")).await?;
-                other.disconnect().await
+                if let Ok(mut other) = other.await {
+                    // The connection may have ended already.
+                    let _ = other.query_drop(format!("KILL {id}")).await;
+                    let _ = other.disconnect().await;
+                }
             }));
         }
     }

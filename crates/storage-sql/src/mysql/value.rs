@@ -54,6 +54,10 @@ impl Row for mysql_async::Row {
             _ => Err(StorageError::bug("a row has fewer columns")),
         }
     }
+
+    fn width(&self) -> usize {
+        self.len()
+    }
 }
 
 fn decode<'r>(value: &'r MysqlValue, column: &Column) -> Result<Value<'r>, StorageError> {

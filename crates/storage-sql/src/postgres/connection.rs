@@ -14,8 +14,8 @@ use tokio_postgres::{Client, Config, Error, Row};
 
 use super::tls::Tls;
 use super::value::Param;
-use super::{has_io_source, storage_error};
-use crate::database::{POSTGRES_MIGRATION_LOCK, Statement, Value, Write};
+use super::{ConnectError, has_io_source, storage_error};
+use crate::database::{BoxFuture, POSTGRES_MIGRATION_LOCK, Statement, Value, Write};
 use crate::pool::{Connect, Connection, ServerError};
 
 /// How long a connection is idle before the operating system sends TCP keepalive probes.
@@ -26,17 +26,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_PREPARED: usize = 256;
 
 /// Begins a transaction, in one round trip. What it reads behind a lock is what the last holder of the
-/// lock has written, whatever the default of the server, the database or the role. It waits for locks for five seconds, after which the
-/// caller gets `Unavailable`; and if this process stands still, the server ends it after half a
-/// minute, so that other processes do not wait for its locks. Both hold for this transaction only,
-/// so that a pooler may give the connection to another program afterwards.
+/// lock has written, whatever the default of the server, the database or the role. It waits for locks
+/// for five seconds, after which the caller gets `Unavailable`; and if this process stands still, the
+/// server ends it after half a minute, so that other processes do not wait for its locks. All holds
+/// for this transaction only, so that a pooler may give the connection to another program afterwards.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
                      SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// Opens connections to a server.
-pub(super) struct Connector {
-    config: Config,
-    tls: Tls,
+pub(super) enum Connector {
+    /// To that of a URL.
+    Server { config: Box<Config>, tls: Tls },
+    /// As the application does.
+    Application(Box<dyn Fn() -> BoxFuture<'static, Result<Client, ConnectError>> + Send + Sync>),
 }
 
 impl Connector {
@@ -48,7 +50,17 @@ impl Connector {
             config.application_name("crossauth");
         }
         config.keepalives_idle(KEEPALIVE);
-        Self { config, tls }
+        Self::Server { config: Box::new(config), tls }
+    }
+
+    async fn connect(config: &Config, tls: &Tls) -> Result<Client, StorageError> {
+        let (client, connection) = config.connect(tls.clone()).await.map_err(|error| {
+            // No statement has run, so errors here do not concern rows.
+            StorageError::unavailable(super::describe(&error))
+        })?;
+        // If it ends with an error, the client reports that error, too.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(client)
     }
 }
 
@@ -56,13 +68,10 @@ impl Connect for Connector {
     type Connection = PostgresConnection;
 
     async fn open(&self) -> Result<PostgresConnection, StorageError> {
-        let opened = self.config.connect(self.tls.clone()).await;
-        let (client, connection) = opened.map_err(|error| {
-            // No statement has run, so errors here do not concern rows.
-            StorageError::unavailable(super::describe(&error))
-        })?;
-        // If it ends with an error, the client reports that error, too.
-        tokio::spawn(async move { drop(connection.await) });
+        let client = match self {
+            Self::Server { config, tls } => Self::connect(config, tls).await?,
+            Self::Application(connect) => connect().await.map_err(StorageError::unavailable)?,
+        };
         Ok(PostgresConnection {
             client,
             prepared: HashMap::new(),
@@ -75,7 +84,12 @@ impl Connect for Connector {
     fn discard(&self, connection: PostgresConnection) {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| connection.is_busy);
         if let Some(runtime) = runtime {
-            let (token, tls) = (connection.client.cancel_token(), self.tls.clone());
+            let token = connection.client.cancel_token();
+            let tls = match self {
+                Self::Server { tls, .. } => tls.clone(),
+                // Where the application uses TLS, the statement is not cancelled.
+                Self::Application(_) => Tls::none(),
+            };
             runtime.spawn(timeout(CONNECT_TIMEOUT, async move { token.cancel_query(tls).await }));
         }
     }

@@ -134,6 +134,10 @@ impl Row for tokio_postgres::Row {
         let cell: Option<Cell<'_>> = self.try_get(column).map_err(StorageError::bad_row)?;
         Ok(cell.map_or(Value::Null, |cell| cell.0))
     }
+
+    fn width(&self) -> usize {
+        self.len()
+    }
 }
 
 /// A value that is not null.

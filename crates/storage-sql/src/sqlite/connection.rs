@@ -230,6 +230,10 @@ impl Row for rusqlite::Row<'_> {
     fn value(&self, column: usize) -> Result<Value<'_>, StorageError> {
         self.get_ref(column).map(value).map_err(storage_error)
     }
+
+    fn width(&self) -> usize {
+        self.as_ref().column_count()
+    }
 }
 
 fn value(value: ValueRef<'_>) -> Value<'_> {

@@ -2,10 +2,10 @@
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
-use crossauth_core::storage::{Effects, Guard, StorageError, StorageErrorKind};
+use crossauth_core::storage::{Created, Effects, Guard, StorageError, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::SqlStorage;
-use crossauth_storage_sql::database::{Database, MAX_SCAN_ROWS, Statement, Value};
+use crossauth_storage_sql::database::{Database, MAX_SCAN_ROWS, Row, Statement, Value};
 
 /// Generates a test of each rule; `$opened` opens our own empty tables.
 macro_rules! driver_tests {
@@ -16,6 +16,9 @@ macro_rules! driver_tests {
             panic_in_a_body_rolls_back
             scan_without_a_limit_is_a_bug
             closed_database_accepts_no_writes
+            stores_and_statements_of_an_application_are_committed_together
+            error_of_an_application_undoes_what_the_stores_did
+            failure_of_a_store_fails_the_transaction_of_an_application
         }
     };
     ($opened:expr; $($rule:ident)+) => {$(
@@ -116,4 +119,62 @@ pub(crate) async fn closed_database_accepts_no_writes<D: Database>(opened: &SqlS
     let created =
         opened.storage().users.create(&bob, &secrets, Guard::None, &Effects::default()).await;
     assert_eq!(created.unwrap_err().kind, StorageErrorKind::Unavailable);
+}
+
+/// A user and a row of the application, each of which is seen by what follows.
+pub(crate) async fn stores_and_statements_of_an_application_are_committed_together<D: Database>(
+    opened: &SqlStorage<D>,
+) {
+    let created = opened.transaction("bob", |transaction, name| {
+        Box::pin(async move {
+            let (bob, secrets) = (NewUser::named(*name), UserSecrets::default());
+            let users = &transaction.storage().users;
+            let created = users.create(&bob, &secrets, Guard::None, &Effects::default()).await?;
+            transaction.execute(&insert(), &[Value::text("s:1")]).await?;
+            assert!(transaction.storage().keys.find("s:1").await?.is_some());
+            let count = Statement::new(
+                "SELECT COUNT(*) FROM crossauth_users WHERE username_normalized = ?",
+            );
+            let decode = |row: &dyn Row| row.value(0)?.integer();
+            assert_eq!(transaction.find(&count, &[Value::text(*name)], decode).await?, Some(1));
+            Ok(created)
+        })
+    });
+    assert!(matches!(created.await.unwrap(), Created::Done(..)));
+    assert!(opened.storage().users.find_by_username("bob").await.unwrap().is_some());
+    assert!(opened.storage().keys.find("s:1").await.unwrap().is_some());
+}
+
+pub(crate) async fn error_of_an_application_undoes_what_the_stores_did<D: Database>(
+    opened: &SqlStorage<D>,
+) {
+    let result: Result<(), _> = opened
+        .transaction((), |transaction, ()| {
+            Box::pin(async move {
+                let keys = &transaction.storage().keys;
+                keys.insert(&Key::new("s:1", None, NOW)).await?;
+                Err(StorageError::corrupt("on purpose"))
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Corrupt);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
+}
+
+pub(crate) async fn failure_of_a_store_fails_the_transaction_of_an_application<D: Database>(
+    opened: &SqlStorage<D>,
+) {
+    let result: Result<(), _> = opened
+        .transaction((), |transaction, ()| {
+            Box::pin(async move {
+                let keys = &transaction.storage().keys;
+                keys.insert(&Key::new("s:1", None, NOW)).await?;
+                let again = keys.insert(&Key::new("s:1", None, NOW)).await;
+                assert_eq!(again.unwrap_err().kind, StorageErrorKind::Conflict);
+                Ok(())
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().kind, StorageErrorKind::Conflict);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
 }

@@ -152,3 +152,22 @@ async fn ping_fails_if_a_table_is_missing() {
     opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
     opened.database.ping().await.unwrap_err();
 }
+
+#[tokio::test]
+async fn pool_of_an_application_may_open_the_connections() {
+    let opts = mysql_async::Opts::from_url(&server().empty_database()).unwrap();
+    let pooled = |opts: mysql_async::OptsBuilder| {
+        let pool = mysql_async::Pool::new(opts.prefer_socket(false));
+        Options { connections: 1, ..Options::default() }.open_with(move || {
+            let pool = pool.clone();
+            async move { Ok(pool.get_conn().await?) }
+        })
+    };
+    let opts = mysql_async::OptsBuilder::from_opts(opts);
+    let opened = pooled(opts.clone().client_found_rows(true)).await.unwrap();
+    create_user(&opened.storage(), &NewUser::named("bob"), &UserSecrets::default()).await;
+    opened.ping().await.unwrap();
+    let error = pooled(opts).await.unwrap_err();
+    let OpenError::Storage(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind, StorageErrorKind::Bug, "they count changed rows, not matched ones");
+}

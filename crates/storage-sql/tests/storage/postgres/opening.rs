@@ -133,3 +133,28 @@ async fn ping_fails_if_a_table_is_missing() {
     opened.sql("DROP TABLE crossauth_user_secrets, crossauth_keys, crossauth_users");
     opened.database.ping().await.unwrap_err();
 }
+
+#[tokio::test]
+async fn application_may_open_the_connections() {
+    let address = server().empty_schema();
+    let opened = Options { connections: 1, ..Options::default() }.open_with(move || {
+        let address = address.clone();
+        async move {
+            let connected = tokio_postgres::connect(&address, tokio_postgres::NoTls).await?;
+            let (client, connection) = connected;
+            tokio::spawn(connection);
+            Ok(client)
+        }
+    });
+    let opened = opened.await.unwrap();
+    create_user(&opened.storage(), &NewUser::named("bob"), &UserSecrets::default()).await;
+    opened.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_that_the_application_cannot_open_is_unavailable() {
+    let opened = Options::default().open_with(|| async { Err("out of tokens".into()) });
+    let OpenError::Storage(error) = opened.await.unwrap_err() else { panic!("it is of the store") };
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+    assert!(error.to_string().contains("out of tokens"), "{error}");
+}
