@@ -8,7 +8,8 @@ use std::alloc::System;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use crossauth_axum::{CurrentUser, testkit};
+use crossauth_axum::{AnyUser, CurrentUser, testkit};
+use crossauth_core::api_key::{ApiKeyConfig, NewApiKey};
 use crossauth_core::storage::Change;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::{FactorName, Normalization, Patch, UserUpdate};
@@ -45,6 +46,7 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
         Router::new()
             .route("/plain", get(async || "x"))
             .route("/user", get(async |_: CurrentUser| "x"))
+            .route("/key", get(async |_: AnyUser| "x"))
     };
     let bare = Router::new().route("/plain", get(async || "x"));
     let crossauth = testkit::crossauth();
@@ -61,6 +63,17 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
     let with_factor = with_factor.site_with(application());
     let factor = || eve.authorize(Request::get("/user")).body(Body::empty()).unwrap();
 
+    let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
+    let with_keys = testkit::builder().api_keys(keys).build().unwrap();
+    let dora = testkit::logged_in(&with_keys, "dora").await;
+    let key = NewApiKey { owner: Some(&dora.user.id), ..NewApiKey::new("bench") };
+    let token = with_keys.auth().api_keys.create(key).await.unwrap().token;
+    let with_keys = with_keys.site_with(application());
+    let authorization = format!("ApiKey {token}");
+    let key = || {
+        Request::get("/key").header("authorization", &authorization).body(Body::empty()).unwrap()
+    };
+
     // Includes the session check of the in-memory store.
     let floor = count(&bare, plain).await;
     let site = crossauth.site_with(application());
@@ -74,6 +87,8 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
         ("site, CurrentUser", count(&site, user).await - floor, 10),
         // The name of the factor.
         ("site, CurrentUser with a factor", count(&with_factor, factor).await - floor, 11),
+        // Name, id and data of the key.
+        ("site, AnyUser with an API key", count(&with_keys, key).await - floor, 14),
         // With a layer around each route, Axum's router boxes and clones once more.
         ("mounted, anonymous", count(&mounted, plain).await - floor, 8),
         ("mounted, CurrentUser", count(&mounted, user).await - floor, 14),

@@ -220,12 +220,10 @@ impl ApiKeys {
         if token.len() > MAX_TOKEN_LEN {
             return Err(ApiKeyRefused::Signature);
         }
-        let payload = self.signer.unsign_payload(token, None, self.clock.now());
-        let payload = payload.map_err(|_| ApiKeyRefused::Signature)?;
-        match payload.get("v").and_then(Value::as_str) {
-            Some(secret) if !secret.is_empty() => Ok(stored_value(KeyPrefix::ApiKey, secret)),
-            _ => Err(ApiKeyRefused::Signature),
-        }
+        let value = self.signer.unsign_value(token, |secret| {
+            (!secret.is_empty()).then(|| stored_value(KeyPrefix::ApiKey, secret))
+        });
+        value.ok().flatten().ok_or(ApiKeyRefused::Signature)
     }
 
     /// The key with a value from a token: the rest of [`check`](Self::check).

@@ -58,6 +58,12 @@ pub fn decode(text: &str) -> Result<Vec<u8>, InvalidEncoding> {
     BASE64URL.decode(text).map_err(|_| InvalidEncoding)
 }
 
+/// Decodes base64url into a buffer that is long enough for the text itself.
+pub(crate) fn decode_to<'b>(text: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], InvalidEncoding> {
+    let len = BASE64URL.decode_slice(text, buffer).map_err(|_| InvalidEncoding)?;
+    buffer.get(..len).ok_or(InvalidEncoding)
+}
+
 /// Decodes base64url of UTF-8 text.
 pub fn decode_text(text: &str) -> Result<String, InvalidEncoding> {
     String::from_utf8(decode(text)?).map_err(|_| InvalidEncoding)

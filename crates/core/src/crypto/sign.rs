@@ -3,12 +3,14 @@
 //! `<payload>.<signature>`. TypeScript writes the signature in base64url, Python in lower-case
 //! hexadecimal; both are accepted, regardless of which is written.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, Tag, sign};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::encoding::{decode, encode, encode_to, pad};
+use super::encoding::{decode, decode_to, encode, encode_to, pad};
 use super::equal;
 use crate::clock::Timestamp;
 use crate::error::ErrorCode;
@@ -22,6 +24,16 @@ const HEX_LEN: usize = 64;
 
 /// Length of the longest signature.
 pub(crate) const MAX_SIGNATURE_LEN: usize = HEX_LEN;
+
+/// Maximum length of a payload that [`Signer::unsign_value`] reads, in bytes.
+pub(crate) const MAX_PAYLOAD_LEN: usize = 1024;
+
+/// The part of a payload that identifies something.
+#[derive(Deserialize)]
+struct WithValue<'p> {
+    #[serde(borrow)]
+    v: Cow<'p, str>,
+}
 
 /// Signs and verifies; created once from the server's secret.
 #[derive(Debug, Clone)]
@@ -143,6 +155,20 @@ impl Signer {
             }
         }
         Ok(payload)
+    }
+
+    /// Verifies a signed text of at most [`MAX_PAYLOAD_LEN`] bytes and passes the text in the field
+    /// `v` of its JSON object to `read`. Does not allocate, for every request may have one.
+    pub(crate) fn unsign_value<T>(
+        &self,
+        signed: &str,
+        read: impl FnOnce(&str) -> T,
+    ) -> Result<T, UnsignError> {
+        let mut buffer = [0; MAX_PAYLOAD_LEN];
+        let payload = self.unsign_token(signed)?;
+        let payload = decode_to(payload, &mut buffer).map_err(|_| UnsignError::Payload)?;
+        let WithValue { v } = serde_json::from_slice(payload).map_err(|_| UnsignError::Payload)?;
+        Ok(read(&v))
     }
 
     fn tag(&self, payload: &str) -> Tag {
