@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release -p crossauth-bench              some minutes, numbers to publish
 //! cargo run --release -p crossauth-bench -- --quick   about a minute
+//!     --keys NUMBER   this many keys in each database server
+//!     --engines       what concerns the database servers only, without a report
 //! ```
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
@@ -20,7 +22,9 @@
 mod allocation;
 mod application;
 mod bare;
+mod bare_query;
 mod baseline;
+mod engine;
 mod hash_rate;
 mod http;
 mod keyed;
@@ -40,25 +44,44 @@ mod statistic;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::progress::say;
 use crate::scale::Scale;
 
-const USAGE: &str = "usage: crossauth-bench [--quick]";
+const USAGE: &str = "usage: crossauth-bench [--quick] [--keys NUMBER] [--engines]";
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => measure(Scale::FULL),
-        ["--quick"] => measure(Scale::QUICK),
         // This program starts each baseline as a separate process.
         ["--listen", address, "bare", database] => bare::serve(address, Path::new(database)),
         ["--listen", address, "application", data] => application::serve(address, Path::new(data)),
         ["--listen", address, "keyed", data] => keyed::serve(address, Path::new(data)),
         ["--listen", address, "bare-application"] => application::serve_bare(address),
-        _ => bail!(USAGE),
+        ref options => {
+            let (scale, engines_only) = parse(options)?;
+            if engines_only { run::run_engines(scale) } else { measure(scale) }
+        }
     }
+}
+
+/// The scale that the options ask for, and whether only the database servers are measured.
+fn parse(options: &[&str]) -> Result<(Scale, bool)> {
+    let (mut scale, mut keys, mut engines_only) = (Scale::FULL, None, false);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        match *option {
+            "--quick" => scale = Scale::QUICK,
+            "--engines" => engines_only = true,
+            "--keys" => {
+                keys = options.next().and_then(|number| number.parse().ok());
+                ensure!(keys.is_some_and(|keys| keys >= 10_000), "--keys needs at least 10000");
+            }
+            _ => bail!(USAGE),
+        }
+    }
+    Ok((keys.map_or(scale, |keys| scale.with_keys(keys)), engines_only))
 }
 
 fn measure(scale: Scale) -> Result<()> {

@@ -76,10 +76,15 @@ impl Population {
         let signer = Signer::new(&ServerSecret::new(secret.trim())?);
         runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
             let database = sqlite::open(data.join(DATABASE)).await?;
-            let population = insert_all(&database.storage(), &signer, count).await?;
+            let population = Self::insert(&database.storage(), &signer, count).await?;
             database.close().await;
             Ok(population)
         })
+    }
+
+    /// The same in any storage.
+    pub(crate) async fn insert(storage: &Storage, signer: &Signer, count: usize) -> Result<Self> {
+        insert_all(storage, signer, count).await
     }
 }
 

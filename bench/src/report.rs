@@ -1,6 +1,7 @@
 //! The results as a table, a page, a chart and raw numbers.
 
 mod chart;
+mod engine;
 mod factor;
 mod key;
 mod list;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::measure::allocations::Allocations;
+use crate::measure::engine_check::EngineChecks;
 use crate::measure::factor_check::FactorCheck;
 use crate::measure::footprint::{Memory, Starts};
 use crate::measure::key_check::KeyCheck;
@@ -53,12 +55,19 @@ pub(crate) struct Report {
     pub(crate) reset_requests: ResetRequests,
     /// Pages of a list of users.
     pub(crate) user_list: UserList,
+    /// What concerns database servers, for each that is installed.
+    pub(crate) engines: Vec<EngineChecks>,
     /// Resident memory at each stage.
     pub(crate) memory: Memory,
     /// Times to start.
     pub(crate) starts: Starts,
     /// Size of the binary in MB.
     pub(crate) binary_mb: f64,
+}
+
+/// Shows the figures of database servers.
+pub(crate) fn show_engines(engines: &[EngineChecks]) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "\n{}", table::plain(&engine::figures(engines)))?)
 }
 
 /// One result with its target.
@@ -109,6 +118,7 @@ impl Report {
         ratios.extend(self.login_storm());
         ratios.extend(self.reset_requests());
         ratios.push(list::figure(&self.user_list));
+        ratios.extend(engine::figures(&self.engines));
         ratios
     }
 

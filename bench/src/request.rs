@@ -1,5 +1,7 @@
 //! The checks of sessions and API keys that the measurements send.
 
+use std::net::SocketAddr;
+
 use anyhow::Result;
 
 use crate::http::Connection;
@@ -14,11 +16,16 @@ const BARE_CSRF_COOKIE: &str =
 
 /// A request of the browser of each session, with session and CSRF cookie.
 pub(crate) fn requests(server: &Server, sessions: &[Session]) -> Result<Vec<Vec<u8>>> {
-    let mut connection = Connection::open(server.address)?;
+    requests_at(server.address, sessions)
+}
+
+/// The same for a server, or what is in front of it, at an address.
+pub(crate) fn requests_at(address: SocketAddr, sessions: &[Session]) -> Result<Vec<Vec<u8>>> {
+    let mut connection = Connection::open(address)?;
     let request = |session: &Session| {
         let session = format!("SESSIONID={}", session.cookie);
-        let csrf = login::csrf(&mut connection, server.address, &session)?;
-        Ok(session_check::request(server.address, &format!("{session}; {}", csrf.cookie)))
+        let csrf = login::csrf(&mut connection, address, &session)?;
+        Ok(session_check::request(address, &format!("{session}; {}", csrf.cookie)))
     };
     sessions.iter().map(request).collect()
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use crossauth_testkit::server::Program;
 
+use crate::engine::Product;
 use crate::machine::Machine;
+use crate::measure::engine_check::{self, EngineChecks};
 use crate::measure::factor_check::{self, FactorCheck};
 use crate::measure::footprint::{self, Memory};
 use crate::measure::key_check::{self, KeyCheck};
@@ -16,7 +18,7 @@ use crate::measure::session_check::{self, SessionCheck, Target, Targets};
 use crate::measure::{allocations, latency, login, reset_request, user_list};
 use crate::population::{DATABASE, Population, WITH_FACTOR};
 use crate::progress::say;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::request::{bare_key_requests, bare_requests, key_requests, requests};
 use crate::scale::Scale;
 use crate::server::{self, Counting, Server};
@@ -63,6 +65,7 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     let reset_requests =
         reset_request::measure(&binary, &data, scratch.path(), &population, scale)?;
     let user_list = user_list::measure(scratch.path(), scale)?;
+    let engines = engines(&binary, scratch.path(), scale);
 
     Ok(Report {
         machine,
@@ -77,9 +80,39 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
         login_storm,
         reset_requests,
         user_list,
+        engines,
         starts,
         binary_mb: footprint::size_mb(&binary)?,
     })
+}
+
+/// Measures what concerns the database servers, and shows the figures.
+pub(crate) fn run_engines(scale: Scale) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let engines = engines(&server::build()?, scratch.path(), scale);
+    report::show_engines(&engines)
+}
+
+/// The database servers that are installed. What fails there does not spoil the rest.
+fn engines(binary: &Path, scratch: &Path, scale: Scale) -> Vec<EngineChecks> {
+    let sqlx = engine_check::build_sqlx(scratch);
+    let programs = engine_check::Programs { server: binary, sqlx, scratch };
+    let products =
+        [(Product::Postgres, scale.postgres_keys), (Product::Mariadb, scale.mariadb_keys)];
+    let measure = |(product, keys): (Product, usize)| {
+        if !product.is_installed() {
+            say!("{} is not installed, and is left out", product.name());
+            return None;
+        }
+        match engine_check::measure(product, keys, &programs, scale) {
+            Ok(checks) => Some(checks),
+            Err(error) => {
+                say!("{} is left out: {error:#}", product.name());
+                None
+            }
+        }
+    };
+    products.into_iter().filter_map(measure).collect()
 }
 
 /// The session checks of accounts with a second factor, and of as many without.

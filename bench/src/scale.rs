@@ -33,6 +33,14 @@ pub(crate) struct Scale {
     pub(crate) listed_users: usize,
     /// Rounds of reading pages of that list.
     pub(crate) list_rounds: usize,
+    /// Keys in PostgreSQL, after those of a small database.
+    pub(crate) postgres_keys: usize,
+    /// The same in MariaDB, which is slower to fill.
+    pub(crate) mariadb_keys: usize,
+    /// Rounds of session checks on each of these, small and large.
+    pub(crate) engine_rounds: usize,
+    /// Length of such a round, in seconds.
+    pub(crate) engine_secs: u64,
 }
 
 impl Scale {
@@ -51,6 +59,10 @@ impl Scale {
         reset_secs: 5,
         listed_users: 1_000_000,
         list_rounds: 15,
+        postgres_keys: 10_000_000,
+        mariadb_keys: 1_000_000,
+        engine_rounds: 7,
+        engine_secs: 2,
     };
 
     /// For a rough comparison within a minute.
@@ -68,7 +80,21 @@ impl Scale {
         reset_secs: 1,
         listed_users: 1_000_000,
         list_rounds: 5,
+        postgres_keys: 100_000,
+        mariadb_keys: 100_000,
+        engine_rounds: 3,
+        engine_secs: 1,
     };
+
+    /// With this many keys in each database server.
+    pub(crate) const fn with_keys(self, keys: usize) -> Self {
+        Self { postgres_keys: keys, mariadb_keys: keys, ..self }
+    }
+
+    /// Length of a round of session checks on a database server.
+    pub(crate) const fn engine_time(self) -> Duration {
+        Duration::from_secs(self.engine_secs)
+    }
 
     /// Length of a round of session checks.
     pub(crate) const fn session_time(self) -> Duration {

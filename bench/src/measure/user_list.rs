@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use crossauth_core::storage::{UserPosition, UserQuery};
+use crossauth_core::storage::{Storage, UserPosition, UserQuery};
 use crossauth_core::user::UserState;
 use crossauth_storage_sql::sqlite;
 use serde::Serialize;
@@ -48,42 +48,47 @@ pub(crate) fn measure(scratch: &Path, scale: Scale) -> Result<UserList> {
         sqlite::open(&file).await?.close().await;
         fill(&file, users)?;
         let database = sqlite::open(&file).await?;
-        let storage = database.storage();
-        let middle = name(users / 2);
-        let one = name(users - 1);
-        let all = || UserQuery::first(PAGE);
-        let at = |position| UserQuery { position, ..all() };
-        let queries = [
-            at(UserPosition::First),
-            at(UserPosition::Last),
-            at(UserPosition::After(&middle)),
-            UserQuery { search: Some("p"), ..all() },
-            UserQuery { search: Some(&one), state: Some(UserState::Active), ..all() },
-            UserQuery { state: Some(UserState::Disabled), ..all() },
-        ];
-        let mut list = UserList { users, ..UserList::default() };
-        for _ in 0..scale.list_rounds {
-            let times = [
-                &mut list.first,
-                &mut list.last,
-                &mut list.middle,
-                &mut list.broad_search,
-                &mut list.narrow_search,
-                &mut list.disabled,
-            ];
-            for (query, rounds) in queries.iter().zip(times) {
-                let start = Instant::now();
-                for _ in 0..READS {
-                    let page = storage.users.list(query).await?;
-                    ensure!(!page.users.is_empty(), "no users are listed: {query:?}");
-                }
-                rounds.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(READS));
-            }
-        }
+        let list = read(&database.storage(), users, scale.list_rounds).await?;
         database.close().await;
         say!("last page of users: {:.2} of the first one", list.ratio());
         Ok(list)
     })
+}
+
+/// Reads pages of these users, and maybe of others, alternately.
+pub(crate) async fn read(storage: &Storage, users: usize, rounds: usize) -> Result<UserList> {
+    let middle = name(users / 2);
+    let one = name(users - 1);
+    let all = || UserQuery::first(PAGE);
+    let at = |position| UserQuery { position, ..all() };
+    let queries = [
+        at(UserPosition::First),
+        at(UserPosition::Last),
+        at(UserPosition::After(&middle)),
+        UserQuery { search: Some("p"), ..all() },
+        UserQuery { search: Some(&one), state: Some(UserState::Active), ..all() },
+        UserQuery { state: Some(UserState::Disabled), ..all() },
+    ];
+    let mut list = UserList { users, ..UserList::default() };
+    for _ in 0..rounds {
+        let times = [
+            &mut list.first,
+            &mut list.last,
+            &mut list.middle,
+            &mut list.broad_search,
+            &mut list.narrow_search,
+            &mut list.disabled,
+        ];
+        for (query, rounds) in queries.iter().zip(times) {
+            let start = Instant::now();
+            for _ in 0..READS {
+                let page = storage.users.list(query).await?;
+                ensure!(!page.users.is_empty(), "no users are listed: {query:?}");
+            }
+            rounds.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(READS));
+        }
+    }
+    Ok(list)
 }
 
 /// The name of a user.

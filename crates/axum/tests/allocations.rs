@@ -8,7 +8,7 @@ use std::alloc::System;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use crossauth_axum::{AnyUser, CurrentUser, testkit};
+use crossauth_axum::{AnyUser, CurrentUser, Site, testkit};
 use crossauth_core::api_key::{ApiKeyConfig, NewApiKey};
 use crossauth_core::storage::Change;
 use crossauth_core::storage::memory::MemoryStorage;
@@ -40,6 +40,16 @@ where
     least
 }
 
+/// A site that accepts API keys, and the header of a request with one.
+async fn site_with_keys(application: Router) -> (Site, String) {
+    let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
+    let crossauth = testkit::builder().api_keys(keys).build().unwrap();
+    let dora = testkit::logged_in(&crossauth, "dora").await;
+    let key = NewApiKey { owner: Some(&dora.user.id), ..NewApiKey::new("bench") };
+    let token = crossauth.auth().api_keys.create(key).await.unwrap().token;
+    (crossauth.site_with(application), format!("ApiKey {token}"))
+}
+
 #[tokio::test]
 async fn application_routes_add_few_allocations_to_bare_routes() {
     let application = || {
@@ -63,13 +73,7 @@ async fn application_routes_add_few_allocations_to_bare_routes() {
     let with_factor = with_factor.site_with(application());
     let factor = || eve.authorize(Request::get("/user")).body(Body::empty()).unwrap();
 
-    let keys = ApiKeyConfig { enabled: true, ..ApiKeyConfig::default() };
-    let with_keys = testkit::builder().api_keys(keys).build().unwrap();
-    let dora = testkit::logged_in(&with_keys, "dora").await;
-    let key = NewApiKey { owner: Some(&dora.user.id), ..NewApiKey::new("bench") };
-    let token = with_keys.auth().api_keys.create(key).await.unwrap().token;
-    let with_keys = with_keys.site_with(application());
-    let authorization = format!("ApiKey {token}");
+    let (with_keys, authorization) = site_with_keys(application()).await;
     let key = || {
         Request::get("/key").header("authorization", &authorization).body(Body::empty()).unwrap()
     };
