@@ -1,6 +1,7 @@
 //! The configured database.
 
 mod server;
+mod tables;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,11 +17,12 @@ use crossauth_storage_sql::mysql;
 #[cfg(feature = "postgres")]
 use crossauth_storage_sql::postgres;
 use crossauth_storage_sql::sqlite::{Options, Sqlite};
-use crossauth_storage_sql::{MigrationPlan, OpenWarning, SqlStorage, TableMap};
+use crossauth_storage_sql::{MigrationPlan, OpenWarning, SqlStorage};
 use rustix::fs::{Access, access};
 
 use crate::data::{DataDirectory, warn_if_foreign};
 pub(crate) use server::Report;
+use tables::table_map;
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -191,35 +193,6 @@ fn mysql_options(settings: &Settings) -> mysql::Options {
 
 fn log(warning: &OpenWarning) {
     tracing::warn!("{warning}");
-}
-
-fn table_map(settings: &Settings) -> TableMap {
-    let map = match settings.database.tables {
-        Tables::Crossauth => TableMap::crossauth(),
-        Tables::PyCrossauth => TableMap::pycrossauth(),
-        Tables::CrossauthJs => TableMap::crossauthjs(),
-    };
-    renamed(map, &settings.database)
-}
-
-/// The map with the names that upstream was configured with.
-fn renamed(mut map: TableMap, database: &section::Database) -> TableMap {
-    map.time_zone.clone_from(&database.time_zone);
-    let rename = |target: &mut String, name: &Option<String>| {
-        if let Some(name) = name {
-            target.clone_from(name);
-        }
-    };
-    rename(&mut map.users.table, &database.user_table);
-    rename(&mut map.users.id, &database.id_column);
-    rename(&mut map.secrets.table, &database.secrets_table);
-    rename(&mut map.secrets.userid, &database.userid_column);
-    rename(&mut map.keys.table, &database.key_table);
-    rename(&mut map.keys.userid, &database.userid_column);
-    for (_, userid) in &mut map.dependents {
-        rename(userid, &database.userid_column);
-    }
-    map
 }
 
 /// Warns if the SQLite file or the data directory belongs to another user.

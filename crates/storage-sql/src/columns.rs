@@ -57,6 +57,11 @@ macro_rules! columns {
         }
 
         impl $Map {
+            /// The names of its columns.
+            pub(crate) fn names(&self) -> Vec<&str> {
+                vec![&self.$key, $(&self.$name,)*]
+            }
+
             /// Every column has its name in the declaration.
             fn with_declared_names(table: &str) -> Self {
                 Self {

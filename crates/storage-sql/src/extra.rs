@@ -16,7 +16,22 @@ pub(crate) enum Extra {
     /// As a JSON object in this column; null if there are none.
     Json(Field),
     /// Each in its own column.
-    Columns(Vec<Field>),
+    Columns {
+        /// Those of the record's table.
+        own: Vec<Field>,
+        /// Those of other tables.
+        joined: Vec<Joined>,
+    },
+}
+
+/// A table whose columns are further fields of a record.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    /// Its quoted name.
+    pub(crate) table: String,
+    /// Its quoted column with the id of the record.
+    pub(crate) reference: String,
+    pub(crate) fields: Vec<Field>,
 }
 
 impl Extra {
@@ -28,9 +43,9 @@ impl Extra {
                     .map_err(|_| Problem::column(field, "is not a JSON object")),
                 None => Ok(Map::new()),
             },
-            Self::Columns(fields) => {
+            Self::Columns { own, joined } => {
                 let mut extra = Map::new();
-                for field in fields {
+                for field in own.iter().chain(joined.iter().flat_map(|joined| &joined.fields)) {
                     // A value that JSON cannot represent is left out: it must not make the row
                     // unreadable.
                     let value = cells.get(field).unwrap_or(Value::Null);
@@ -46,13 +61,14 @@ impl Extra {
     pub(crate) fn column_names(&self) -> Vec<&str> {
         match self {
             Self::Json(_) => Vec::new(),
-            Self::Columns(fields) => {
-                fields.iter().map(|field| field.column.name.as_str()).collect()
+            Self::Columns { own, joined } => {
+                let fields = own.iter().chain(joined.iter().flat_map(|joined| &joined.fields));
+                fields.map(|field| field.column.name.as_str()).collect()
             }
         }
     }
 
-    /// The columns to write, and their values, to apply `changes` to the `stored` fields.
+    /// The columns of the record's table to write, and their values, to apply `changes` to the `stored` fields.
     pub(crate) fn encode<'s, 'v>(
         &'s self,
         stored: &Map<String, Json>,
@@ -63,19 +79,47 @@ impl Extra {
         }
         match self {
             Self::Json(field) => Ok(vec![(field.quoted(), merged(stored, changes))]),
-            Self::Columns(fields) => changes
-                .iter()
-                .map(|(name, value)| Ok((find(fields, name)?.quoted(), from_json(value))))
-                .collect(),
+            Self::Columns { own, joined } => {
+                let is_joined =
+                    |name| joined.iter().any(|joined| find(&joined.fields, name).is_some());
+                let unknown =
+                    changes.keys().find(|name| find(own, name).is_none() && !is_joined(name));
+                if let Some(name) = unknown {
+                    let problem = format!("there is no column for the field {name:?}");
+                    return Err(StorageError::corrupt(problem));
+                }
+                Ok(assignments(own, changes))
+            }
         }
+    }
+
+    /// The columns of other tables to write, and their values; at least one of each table.
+    pub(crate) fn encode_joined<'s, 'v>(
+        &'s self,
+        changes: &'v Map<String, Json>,
+    ) -> Vec<(&'s Joined, Assignments<'s>)>
+    where
+        'v: 's,
+    {
+        let joined = match self {
+            Self::Json(_) => &[],
+            Self::Columns { joined, .. } => joined.as_slice(),
+        };
+        let written = joined.iter().map(|joined| (joined, assignments(&joined.fields, changes)));
+        written.filter(|(_, assignments)| !assignments.is_empty()).collect()
     }
 }
 
-fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a Field, StorageError> {
-    fields
-        .iter()
-        .find(|field| field.column.name == name)
-        .ok_or_else(|| StorageError::corrupt(format!("there is no column for the field {name:?}")))
+fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
+    fields.iter().find(|field| field.column.name == name)
+}
+
+fn assignments<'s, 'v>(
+    fields: &'s [Field],
+    changes: &'v Map<String, Json>,
+) -> Vec<(&'s str, Value<'v>)> {
+    let written = |(name, value)| Some((find(fields, name)?.quoted(), from_json(value)));
+    changes.iter().filter_map(|(name, value): (&String, &Json)| written((name, value))).collect()
 }
 
 fn merged(stored: &Map<String, Json>, changes: &Map<String, Json>) -> Value<'static> {
@@ -105,6 +149,9 @@ fn to_json(column: &Column, value: Value<'_>) -> Option<Json> {
         Value::Integer(integer) if column.is_boolean() => Some(Json::Bool(integer != 0)),
         Value::Integer(integer) => Some(Json::Number(integer.into())),
         Value::Real(real) => Number::from_f64(real).map(Json::Number),
+        Value::Text(text) if column.is_read_as_json => {
+            serde_json::from_str(&text).ok().filter(|value: &Json| !value.is_null())
+        }
         Value::Text(text) => Some(Json::String(text.into_owned())),
         Value::Bytes(bytes) => Some(Json::String(String::from_utf8_lossy(&bytes).into_owned())),
         Value::Time(time) => jiff::Timestamp::from_millisecond(time.as_millis())

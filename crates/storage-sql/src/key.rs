@@ -104,7 +104,7 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
     async fn find(&self, value: &str) -> Result<Option<Key>, StorageError> {
         let sql = self.sql.of(value);
         let decode = |row: &dyn Row| sql.keys.decode(value, row, 0);
-        self.database.find(&sql.find, &[Value::text(value)], decode).await
+        Ok(self.database.find(&sql.find, &[Value::text(value)], decode).await?.flatten())
     }
 
     async fn insert_recorded(&self, key: &Key, audit: &[AuditEvent]) -> Result<(), StorageError> {
@@ -154,7 +154,7 @@ impl<D: Database> KeyStore for SqlKeyStore<D> {
         let (list, mut params) = match userid {
             None => (&sql.list_anonymous, self.sql.anonymous_params(prefix).to_vec()),
             Some(id) => {
-                let mut params = vec![self.sql.schema.users.id_kind.lookup_value(id)];
+                let mut params = vec![self.sql.schema.users.lookup_id(id)];
                 params.extend(prefix_params(prefix));
                 (&sql.list_owned, params)
             }
@@ -240,7 +240,7 @@ impl KeySql {
         now: Timestamp,
         limit: u64,
     ) -> Result<u64, StorageError> {
-        let now = self.schema.compared_time(&self.keys.expires, now);
+        let now = self.schema.purged_time(&self.keys.expires, now);
         let limit = Value::from(i64::try_from(limit).unwrap_or(i64::MAX));
         transaction.execute(&self.purge, &[now, limit]).await
     }

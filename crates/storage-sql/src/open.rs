@@ -110,13 +110,23 @@ pub enum OpenWarning {
         /// Name of the column.
         column: String,
     },
-    /// The collation of a column by which names, addresses or keys are looked up makes some texts
-    /// equal that are not. Only MySQL.
+    /// A column of a joined table has the name of a column of users, or of another joined table, so
+    /// it is no field.
     #[error(
-        "the database takes some different texts in column {column:?} of the table {table:?} for \
-         the same: give it a collation that ends in `_bin`"
+        "column {column:?} of the joined table {table:?} is not used: users have a field of this name"
     )]
-    Collation {
+    JoinedColumn {
+        /// Name of the joined table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// A column of times has a type of MySQL that cannot store times from 2038 on.
+    #[error(
+        "column {column:?} of the table {table:?} cannot store times after 2038-01-19: change its \
+         type from `timestamp` to `datetime`"
+    )]
+    Until2038 {
         /// Name of the table.
         table: String,
         /// Name of the column.
@@ -147,7 +157,8 @@ pub(crate) async fn inspect(
     let is_current = is_current(database, map).await?;
     let mut warnings = Vec::new();
     if is_current || map.management == Management::External {
-        warnings = Schema::find(database, map).await?.warnings;
+        // Boxed: the nested futures are too many for the compiler otherwise.
+        warnings = Box::pin(Schema::find(database, map)).await?.warnings;
     }
     if !is_current {
         warnings.push(OpenWarning::Outdated);

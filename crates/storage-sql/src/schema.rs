@@ -1,14 +1,20 @@
 //! The tables as found in the database: the table map applied to the existing columns.
 
+use std::time::Duration;
+
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
 
-use crate::column::{Column, Field, Table, select_list};
+use crate::column::{Column, Field, Table, UNTIL_2038};
 use crate::database::{Database, Dialect, Row, Statement, Value};
 use crate::extra::Extra;
 use crate::record::{IdKind, Keys, Secrets, Users};
 use crate::time_encoding::{MILLIS_FUNCTION, is_local};
 use crate::{Management, OpenError, OpenWarning, TableMap};
+
+/// A text with a date and time, to compare it as text with others: null if it begins with no date.
+const TEXT_TIME: &str =
+    "CASE WHEN {} LIKE '____-__-__%' THEN REPLACE(SUBSTR({}, 1, 19), 'T', ' ') END";
 
 /// The schema that the stores use.
 #[derive(Debug, Clone)]
@@ -29,23 +35,37 @@ impl Schema {
     /// An expression for a time column that SQL can order by and compare with
     /// [`compared_time`](Self::compared_time). In a mapped table, some rows may have text and
     /// others numbers.
-    pub(crate) fn comparable_time(&self, column: &str) -> String {
+    pub(crate) fn comparable_time(&self, field: &Field, expression: &str) -> String {
         match (self.dialect, self.management) {
-            (Dialect::Sqlite, Management::External) => format!("{MILLIS_FUNCTION}({column})"),
-            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres | Dialect::Mysql, _) => {
-                column.to_owned()
+            (Dialect::Sqlite, Management::External) => format!("{MILLIS_FUNCTION}({expression})"),
+            (Dialect::Postgres | Dialect::Mysql, Management::External)
+                if field.column.is_text() =>
+            {
+                TEXT_TIME.replace("{}", expression)
             }
+            (Dialect::Sqlite | Dialect::Postgres | Dialect::Mysql, _) => expression.to_owned(),
         }
     }
 
     /// The parameter for a comparison with [`comparable_time`](Self::comparable_time) of `field`.
     pub(crate) fn compared_time(&self, field: &Field, time: Timestamp) -> Value<'static> {
+        let times = &self.keys.times;
         match (self.dialect, self.management) {
             (Dialect::Sqlite, Management::External) => Value::Integer(time.as_millis()),
-            (Dialect::Sqlite, Management::Managed) | (Dialect::Postgres | Dialect::Mysql, _) => {
-                self.keys.times.encode(field, time)
+            (Dialect::Postgres | Dialect::Mysql, Management::External)
+                if field.column.is_text() =>
+            {
+                times.comparable_text(time)
             }
+            (Dialect::Sqlite | Dialect::Postgres | Dialect::Mysql, _) => times.encode(field, time),
         }
+    }
+
+    /// The parameter that keys which have expired before `now` are less than. Text may be in another
+    /// time zone than it seems, so it is kept for a day.
+    pub(crate) fn purged_time(&self, field: &Field, now: Timestamp) -> Value<'static> {
+        let is_text = field.column.is_text() && self.dialect != Dialect::Sqlite;
+        self.compared_time(field, if is_text { now - Duration::from_hours(24) } else { now })
     }
 
     /// Applies `map` to the tables in `database`.
@@ -67,7 +87,9 @@ impl Schema {
         }
         let extra = |table: &mut Table| match map.management {
             Management::Managed => Ok(Extra::Json(table.select("extra")?)),
-            Management::External => Ok(Extra::Columns(table.select_rest())),
+            Management::External => {
+                Ok(Extra::Columns { own: table.select_rest(), joined: Vec::new() })
+            }
         };
         let mut users = Users::new(users, map, extra)?;
         if users.id_kind != IdKind::Uuid {
@@ -77,15 +99,9 @@ impl Schema {
         let mut keys = Keys::new(keys, &map.keys, map, extra)?;
         let api_keys = api_keys.map(|(table, names)| Keys::new(table, names, map, extra));
         let mut api_keys = api_keys.transpose()?;
-        if users.columns.credential_epoch.is_none() || keys.epoch.is_none() {
-            // Each is useless without the other.
-            users.columns.credential_epoch = None;
-            keys.epoch = None;
-        }
-        if let Some(api_keys) = &mut api_keys {
-            api_keys.epoch = None;
-        }
-        let mut warnings = inexact(map, &users, &keys);
+        match_epochs(&mut users, &mut keys, api_keys.as_mut());
+        let mut warnings = join(database, map, &mut users, &mut dependents).await?;
+        warnings.extend(until_2038(map, &keys, api_keys.as_ref()));
         if let Some(email) = &users.columns.email {
             warnings.extend(required_column(&map.users.table, email));
         }
@@ -109,6 +125,18 @@ impl Schema {
             dependents,
             warnings,
         })
+    }
+}
+
+/// Leaves out the columns of credential epochs where they cannot be compared.
+fn match_epochs(users: &mut Users, keys: &mut Keys, api_keys: Option<&mut Keys>) {
+    if users.columns.credential_epoch.is_none() || keys.epoch.is_none() {
+        // Each is useless without the other.
+        users.columns.credential_epoch = None;
+        keys.epoch = None;
+    }
+    if let Some(api_keys) = api_keys {
+        api_keys.epoch = None;
     }
 }
 
@@ -141,9 +169,8 @@ async fn has_null_names(
 
 /// Whether a sample of the keys has times stored as text without a time zone.
 async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, StorageError> {
-    let times = [&keys.created.column.quoted, &keys.expires.column.quoted].map(Clone::clone);
-    let times = select_list(&times, "k");
-    let select = format!("SELECT {times} FROM {} AS k LIMIT 100", keys.table);
+    let (created, expires) = (keys.created.quoted(), keys.expires.quoted());
+    let select = format!("SELECT {created}, {expires} FROM {} LIMIT 100", keys.table);
     let decode = |row: &dyn Row| {
         [0, 1].into_iter().any(|column| row.value(column).is_ok_and(|value| is_local(&value)))
     };
@@ -151,25 +178,55 @@ async fn has_local_times(database: &impl Database, keys: &Keys) -> Result<bool, 
     Ok(found.contains(&true))
 }
 
-/// A warning for each column by which names, addresses or keys are looked up that the database does
-/// not compare exactly.
-fn inexact(map: &TableMap, users: &Users, keys: &Keys) -> Vec<OpenWarning> {
-    let names = [Some(&users.lookup_name), users.lookup_address()].into_iter().flatten();
-    let columns = names.map(|field| (&map.users.table, &field.column));
-    let columns = columns.chain([(&map.keys.table, &keys.value)]);
-    let inexact = columns.filter(|(_, column)| !column.is_exact);
-    let warning = |(table, column): (&String, &Column)| OpenWarning::Collation {
+/// Adds the columns of joined tables to the users, whose deletion deletes their rows. Returns a
+/// warning for each column that is left out.
+async fn join(
+    database: &impl Database,
+    map: &TableMap,
+    users: &mut Users,
+    dependents: &mut Vec<(String, String)>,
+) -> Result<Vec<OpenWarning>, OpenError> {
+    let known = [&map.users.table, &map.secrets.table, &map.keys.table];
+    let mut warnings = Vec::new();
+    for (name, reference) in &map.joins {
+        // Upstream has the secrets in the list, too.
+        if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        let mut table = Table::find(database, name).await?;
+        let quoted = table.quoted.clone();
+        let skipped = users.join(&map.users, &mut table, reference)?;
+        warnings.extend(
+            skipped
+                .into_iter()
+                .map(|column| OpenWarning::JoinedColumn { table: name.clone(), column }),
+        );
+        dependents.push((quoted, database.dialect().quote(reference)));
+    }
+    Ok(warnings)
+}
+
+/// A warning for each time of keys whose type ends in 2038.
+fn until_2038(map: &TableMap, keys: &Keys, api_keys: Option<&Keys>) -> Vec<OpenWarning> {
+    let names = [Some(&map.keys), map.api_keys.as_ref()].into_iter().flatten();
+    let tables = names.zip([Some(keys), api_keys].into_iter().flatten());
+    let columns = tables.flat_map(|(names, keys)| {
+        let times = [Some(&keys.created), Some(&keys.expires), keys.lastactive.as_ref()];
+        times.into_iter().flatten().map(|field| (&names.table, &field.column))
+    });
+    let limited = columns.filter(|(_, column)| column.sql_type == UNTIL_2038);
+    let warning = |(table, column): (&String, &Column)| OpenWarning::Until2038 {
         table: table.clone(),
         column: column.name.clone(),
     };
-    inexact.map(warning).collect()
+    limited.map(warning).collect()
 }
 
 /// A warning for each application column that every insert must set.
 fn required<'t>(table: &'t str, extra: &'t Extra) -> impl Iterator<Item = OpenWarning> + 't {
     let fields = match extra {
         Extra::Json(_) => &[],
-        Extra::Columns(fields) => fields.as_slice(),
+        Extra::Columns { own, .. } => own.as_slice(),
     };
     fields.iter().filter_map(move |field| required_column(table, field))
 }

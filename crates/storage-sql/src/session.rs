@@ -59,7 +59,7 @@ impl SessionSql {
 
     fn decode(&self, value: &str, row: &dyn Row) -> Result<Option<StoredSession>, StorageError> {
         let (users, keys) = (&self.keys.schema.users, &self.keys.of(value).keys);
-        let key = keys.decode(value, row, 0)?;
+        let Some(key) = keys.decode(value, row, 0)? else { return Ok(None) };
         if key.userid.is_none() {
             return Ok(Some(StoredSession::anonymous(key)));
         }
@@ -311,7 +311,7 @@ impl<D: Database> SessionStore for SqlSessionStore<D> {
     ) -> Result<Option<(User, Option<u64>)>, StorageError> {
         let users = &self.sql.keys.schema.users;
         let decode = |row: &dyn Row| users.decode(row, 0);
-        let params = [users.id_kind.lookup_value(id), Value::text(end)];
+        let params = [users.lookup_id(id), Value::text(end)];
         let found = self.database.find(&self.sql.find_user, &params, decode).await?;
         Ok(found.flatten().map(|UserRow { user, epoch }| (user, epoch)))
     }

@@ -22,6 +22,13 @@ pub struct TableMap {
     pub keys: KeyTable,
     /// A table of its own for API keys. `None`, or a table that is missing, for the keys' table.
     pub api_keys: Option<KeyTable>,
+    /// Other tables, with their user id column, whose columns are further fields of users. They are
+    /// read with the user, written if a change names one of their fields, and their rows are deleted
+    /// together with the user. Of several rows of a user, any is read.
+    pub joins: Vec<(String, String)>,
+    /// Whether an id that is given as text is looked up as a number if ids are numbers, and a number as
+    /// text if ids are text. Otherwise, an id of another type is that of no user.
+    pub force_id_to_number: bool,
     /// Other tables, with their user id column, whose rows are deleted together with the user. They
     /// may be missing.
     pub dependents: Vec<(String, String)>,
@@ -91,6 +98,8 @@ impl TableMap {
             secrets: SecretsTable::named("crossauth_user_secrets"),
             keys: KeyTable::named("crossauth_keys"),
             api_keys: None,
+            joins: Vec::new(),
+            force_id_to_number: false,
             dependents: Vec::new(),
             times: TimeEncoding::Millis,
             time_zone: None,
@@ -106,6 +115,8 @@ impl TableMap {
             secrets: SecretsTable::named("UserSecrets"),
             keys: KeyTable::named("Key"),
             api_keys: Some(KeyTable::named("ApiKey")),
+            joins: Vec::new(),
+            force_id_to_number: false,
             dependents: dependents(["OAuthAuthorization"]),
             times: TimeEncoding::Seconds,
             time_zone: None,
@@ -121,6 +132,8 @@ impl TableMap {
             secrets: SecretsTable::named("usersecrets"),
             keys: KeyTable::named("keys"),
             api_keys: Some(KeyTable::named("apikey")),
+            joins: Vec::new(),
+            force_id_to_number: false,
             dependents: dependents(["oauthauthorization"]),
             times: TimeEncoding::Millis,
             time_zone: None,

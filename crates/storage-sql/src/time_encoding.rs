@@ -58,17 +58,39 @@ impl Times {
     /// What to write to `field`.
     #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
     pub(crate) fn encode(&self, field: &Field, time: Timestamp) -> Value<'static> {
-        let sql_type = field.column.sql_type.as_str();
-        if sql_type == "timestamp without time zone" {
+        let column = &field.column;
+        if column.sql_type == "timestamp without time zone" {
             return Value::Time(self.to_local(time));
         }
-        if sql_type == "timestamp with time zone" {
+        if column.sql_type.starts_with("timestamp with time zone") {
             return Value::Time(time);
         }
         match self.encoding {
+            _ if column.is_text() => Value::text(self.text(time)),
             TimeEncoding::Millis => Value::Integer(time.as_millis()),
+            // A number that is rounded up would be a time in the future.
+            TimeEncoding::Seconds if column.is_integer() => Value::Integer(time.as_secs()),
             TimeEncoding::Seconds => Value::Real(time.as_millis() as f64 / 1000.0),
         }
+    }
+
+    /// A time as text in the form of Python, in the zone of the map, or in that of JavaScript.
+    fn text(&self, time: Timestamp) -> String {
+        let instant = jiff::Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
+        match self.encoding {
+            TimeEncoding::Millis => instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            TimeEncoding::Seconds => {
+                let civil = self.zone.to_datetime(instant);
+                civil.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
+            }
+        }
+    }
+
+    /// The date and time to the second, to compare them as text with others in the form that is
+    /// written.
+    pub(crate) fn comparable_text(&self, time: Timestamp) -> Value<'static> {
+        let text = self.text(time).replace('T', " ");
+        Value::text(text.get(..19).unwrap_or_default().to_owned())
     }
 
     pub(crate) fn encode_optional(&self, field: &Field, time: Option<Timestamp>) -> Value<'static> {
@@ -192,7 +214,7 @@ mod tests {
             sql_type: sql_type.into(),
             not_null: false,
             has_default: false,
-            is_exact: true,
+            is_read_as_json: false,
         };
         Field { column, index: 0 }
     }
@@ -253,7 +275,7 @@ mod tests {
         for millis in [0, 1, -1, 1_767_225_600_123, 4_102_444_800_999, 253_402_300_799_999] {
             for encoding in [TimeEncoding::Millis, TimeEncoding::Seconds] {
                 let (time, times) = (Timestamp::from_millis(millis), times(encoding));
-                let written = times.encode(&field("integer"), time);
+                let written = times.encode(&field("datetime"), time);
                 assert_eq!(times.decode(&written), Ok(Some(time)));
             }
         }

@@ -17,6 +17,7 @@ use crossauth_core::storage::{
 use crossauth_core::user::{NewUser, UserId, UserSecrets};
 
 use crate::audit::{AuditSql, goes_on_without};
+use crate::column::Field;
 use crate::database::{BoxFuture, Database, Row, Statement, Transaction, Value};
 use crate::key::{KeySql, skip_bad_rows};
 use crate::outbox::{Enqueued, OutboxSql};
@@ -121,13 +122,21 @@ impl<D: Database> SqlUserStore<D> {
             .await
     }
 
+    /// The user whose `field` has this value.
     async fn find(
         &self,
         statement: &Statement,
-        param: Value<'_>,
+        field: &Field,
+        value: &str,
     ) -> Result<Option<StoredUser>, StorageError> {
-        let decode = |row: &dyn Row| self.sql.decode(row);
-        Ok(self.database.find(statement, &[param], decode).await?.flatten())
+        let decode = |row: &dyn Row| {
+            let stored = row.value(field.index)?.into_text().ok().flatten();
+            let users = &self.sql.schema.users;
+            // Where it is not text, decoding fails.
+            let is_match = stored.is_none_or(|stored| users.is_match(&stored, value));
+            if is_match { self.sql.decode(row) } else { Ok(None) }
+        };
+        Ok(self.database.find(statement, &[Value::text(value)], decode).await?.flatten())
     }
 
     async fn id(
@@ -135,26 +144,36 @@ impl<D: Database> SqlUserStore<D> {
         statement: &Statement,
         name: String,
     ) -> Result<Option<UserId>, StorageError> {
-        let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
-        Ok(self.database.find(statement, &[Value::text(name)], decode).await?.flatten())
+        let decode = |row: &dyn Row| {
+            let stored = row.value(1)?.into_text().ok().flatten();
+            let is_match = stored.is_none_or(|it| self.sql.schema.users.is_match(&it, &name));
+            let id = decode_id(row.value(0)?).map_err(StorageError::bad_row)?;
+            Ok(id.filter(|_| is_match))
+        };
+        let param = [Value::text(&*name)];
+        Ok(self.database.find(statement, &param, decode).await?.flatten())
     }
 }
 
 #[async_trait]
 impl<D: Database> UserStore for SqlUserStore<D> {
     async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError> {
-        self.find(&self.sql.by_id, self.sql.schema.users.id_kind.lookup_value(id)).await
+        let decode = |row: &dyn Row| self.sql.decode(row);
+        let id = [self.sql.schema.users.lookup_id(id)];
+        Ok(self.database.find(&self.sql.by_id, &id, decode).await?.flatten())
     }
 
     async fn find_by_username(&self, username: &str) -> Result<Option<StoredUser>, StorageError> {
-        let name = self.sql.schema.users.lookup_username(username);
-        self.find(&self.sql.by_username, Value::text(name)).await
+        let users = &self.sql.schema.users;
+        let name = users.lookup_username(username);
+        self.find(&self.sql.by_username, &users.lookup_name, &name).await
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredUser>, StorageError> {
-        let Some(statement) = &self.sql.by_email else { return Ok(None) };
-        let email = self.sql.schema.users.lookup_email(email);
-        self.find(statement, Value::text(email)).await
+        let users = &self.sql.schema.users;
+        let by_address = self.sql.by_email.as_ref().zip(users.lookup_address());
+        let Some((statement, address)) = by_address else { return Ok(None) };
+        self.find(statement, address, &users.lookup_email(email)).await
     }
 
     async fn find_id(&self, name: &str) -> Result<Option<UserId>, StorageError> {
@@ -187,6 +206,11 @@ impl<D: Database> UserStore for SqlUserStore<D> {
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        let users = &self.sql.schema.users;
+        let name = change.user.username.clone().filter(|_| users.has_usernames_as_ids);
+        if name.is_some_and(|name| UserId::Text(name) != *id) {
+            return Ok(Changed::NotAllowed);
+        }
         let audit = change.effects.audit;
         let changed = match self.change_once(id, change).await {
             Err(error) if goes_on_without(audit, &error) => {

@@ -3,6 +3,7 @@
 //! Hashes, signatures and stored keys were created by upstream from the known secret, session and
 //! password; they are also in the vectors of `crossauth-core`.
 
+mod engine;
 mod link;
 mod state;
 pub(crate) mod upstream;

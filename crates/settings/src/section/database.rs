@@ -7,7 +7,8 @@ use crossauth_core::secret::Password;
 
 use super::section;
 use crate::kind::{
-    Choice, Count, DatabaseUrl, FilePath, Optional, SecretLine, ServerUrl, Span, Text, words,
+    Choice, Count, DatabaseUrl, FilePath, Flag, List, Optional, SecretLine, ServerUrl, Span, Text,
+    words,
 };
 use crate::rule::Rules;
 
@@ -39,10 +40,16 @@ pub struct Database {
     pub secrets_table: Option<String>,
     /// The table of keys, as above.
     pub key_table: Option<String>,
+    /// The table of API keys, as above.
+    pub api_key_table: Option<String>,
+    /// The tables whose columns are further fields of users.
+    pub joined_tables: Vec<String>,
     /// The column of ids in the table of users, as above.
     pub id_column: Option<String>,
     /// The column of ids of users in the other tables, as above.
     pub userid_column: Option<String>,
+    /// Whether a number is looked up as text where ids are text, and the other way round.
+    pub force_id_to_number: bool,
 }
 
 impl Default for Database {
@@ -60,8 +67,11 @@ impl Default for Database {
             user_table: None,
             secrets_table: None,
             key_table: None,
+            api_key_table: None,
+            joined_tables: Vec::new(),
             id_column: None,
             userid_column: None,
+            force_id_to_number: true,
         }
     }
 }
@@ -119,10 +129,19 @@ section! { Database {
     "database.secrets_table": Optional<Text> => secrets_table, upstream "USER_SECRETS_TABLE";
     /// The table of keys, as above.
     "database.key_table": Optional<Text> => key_table, upstream "KEY_STORAGE_TABLE";
-    /// The column of the id in the table of users, as above.
+    /// The table of API keys, as above. Where it is missing, they are in the table of keys.
+    "database.api_key_table": Optional<Text> => api_key_table;
+    /// Tables whose columns are further fields of users, with the user's id in the column of
+    /// `database.userid_column`. For databases of upstream only.
+    "database.joined_tables": List => joined_tables, upstream "USER_TABLE_JOINS";
+    /// The column of the id in the table of users, as above; that of user names, if they are the ids
+    /// and never change.
     "database.id_column": Optional<Text> => id_column, upstream "USER_ID_COLUMN";
     /// The column of the user's id in the other tables, as above.
     "database.userid_column": Optional<Text> => userid_column, upstream "USER_ID_FOREIGN_KEY_COLUMN";
+    /// Whether an id of a user that is given as text is looked up as a number, if ids are numbers,
+    /// and a number as text, if ids are text.
+    "database.force_id_to_number": Flag => force_id_to_number, upstream "USER_FORCE_ID_TO_NUMBER";
 } }
 
 impl Database {
@@ -152,6 +171,8 @@ impl Database {
             ("database.user_table", &self.user_table),
             ("database.secrets_table", &self.secrets_table),
             ("database.key_table", &self.key_table),
+            ("database.api_key_table", &self.api_key_table),
+            ("database.joined_tables", &self.joined_tables.first().cloned()),
             ("database.id_column", &self.id_column),
             ("database.userid_column", &self.userid_column),
         ] {

@@ -95,6 +95,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("USER_TABLE", "database.user_table", "people"),
     ("USER_SECRETS_TABLE", "database.secrets_table", "people"),
     ("KEY_STORAGE_TABLE", "database.key_table", "people"),
+    ("USER_TABLE_JOINS", "database.joined_tables", r#"["people"]"#),
+    ("USER_FORCE_ID_TO_NUMBER", "database.force_id_to_number", "false"),
     ("USER_ID_COLUMN", "database.id_column", "person"),
     ("USER_ID_FOREIGN_KEY_COLUMN", "database.userid_column", "person"),
     ("ADMIN_EDITABLE_FIELDS", "admin_editable_fields", r#"["phone"]"#),

@@ -232,6 +232,15 @@ impl Dialect {
         }
     }
 
+    /// A text in a comparison that takes no index, and in which no two different texts are the same.
+    pub(crate) fn exact(self, expression: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{expression} COLLATE BINARY"),
+            Self::Postgres => format!("CAST({expression} AS TEXT) COLLATE \"C\""),
+            Self::Mysql => format!("BINARY {expression}"),
+        }
+    }
+
     /// An expression of any type as text.
     pub(crate) fn as_text(self, expression: &str) -> String {
         match self {
@@ -240,16 +249,32 @@ impl Dialect {
         }
     }
 
+    /// Lists the tables and views whose names are the parameter in any case; `None` if case makes no
+    /// difference to the database.
+    pub(crate) fn tables_named(self) -> Option<Statement> {
+        Some(Statement::new(match self {
+            Self::Sqlite => return None,
+            Self::Postgres => {
+                "SELECT relname::text FROM pg_class WHERE lower(relname) = lower(?) \
+                 AND relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(oid)"
+            }
+            Self::Mysql => {
+                "SELECT table_name FROM information_schema.tables \
+                 WHERE table_schema = DATABASE() AND LOWER(table_name) = LOWER(?)"
+            }
+        }))
+    }
+
     /// Lists the columns of the table named by the parameter: name, type, whether it is
-    /// `NOT NULL`, whether it has a default, whether the database compares its text exactly.
+    /// `NOT NULL`, whether it has a default.
     pub(crate) fn columns(self) -> Statement {
         Statement::new(match self {
             Self::Sqlite => {
-                "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, 1 FROM pragma_table_info(?)"
+                "SELECT name, type, \"notnull\", dflt_value IS NOT NULL FROM pragma_table_info(?)"
             }
             Self::Postgres => {
                 "SELECT attname::text, format_type(atttypid, NULL)::text, attnotnull, \
-                 atthasdef OR attidentity <> '', true FROM pg_attribute \
+                 atthasdef OR attidentity <> '' FROM pg_attribute \
                  WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 \
                  AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
             }
@@ -257,10 +282,9 @@ impl Dialect {
             Self::Mysql => {
                 "SELECT column_name, CASE WHEN column_type = 'tinyint(1)' THEN 'boolean' \
                  WHEN data_type = 'datetime' THEN 'timestamp without time zone' \
-                 WHEN data_type = 'timestamp' THEN 'timestamp with time zone' \
+                 WHEN data_type = 'timestamp' THEN 'timestamp with time zone until 2038' \
                  ELSE data_type END, \
-                 is_nullable = 'NO', column_default IS NOT NULL OR extra LIKE '%auto_increment%', \
-                 collation_name IS NULL OR RIGHT(collation_name, 4) = '_bin' \
+                 is_nullable = 'NO', column_default IS NOT NULL OR extra LIKE '%auto_increment%' \
                  FROM information_schema.columns \
                  WHERE table_schema = DATABASE() AND table_name = ? \
                  AND extra NOT LIKE '% GENERATED%' ORDER BY ordinal_position"

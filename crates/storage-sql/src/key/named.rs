@@ -104,7 +104,7 @@ impl KeySql {
         kind: KeyPrefix,
     ) -> Result<Vec<Key>, StorageError> {
         let sql = self.of(kind.as_str());
-        let mut params = vec![self.schema.users.id_kind.lookup_value(owner)];
+        let mut params = vec![self.schema.users.lookup_id(owner)];
         params.extend(super::prefix_params(kind));
         params.push(Value::Integer(i64::MAX));
         let decode = |row: &dyn Row| Ok(sql.decode(row));

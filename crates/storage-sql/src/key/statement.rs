@@ -64,12 +64,13 @@ impl KeySql {
     fn of_table(schema: Arc<Schema>, table_of: Keys) -> Self {
         let keys = &table_of;
         let (table, value, userid) = (&keys.table, &keys.value.quoted, keys.userid.quoted());
-        let expires = schema.comparable_time(keys.expires.quoted());
-        let created = schema.comparable_time(keys.created.quoted());
+        let expires = schema.comparable_time(&keys.expires, keys.expires.quoted());
+        let created = schema.comparable_time(&keys.created, keys.created.quoted());
         let columns = select_list(&keys.selected, "k");
         let find = format!("SELECT {columns} FROM {table} AS k WHERE k.{value} = ?");
         // Not `LIKE`: prefixes may contain wildcards.
-        let prefixed = format!("substr({value}, 1, ?) = ?");
+        let prefixed = format!("{} = ?", schema.dialect.exact(&format!("substr({value}, 1, ?)")));
+        let exact_value = schema.dialect.exact(value);
         let (owned, anonymous) = (format!("{userid} = ?"), format!("{userid} IS NULL"));
         let of_kind = anonymous_of_kind(&schema, keys);
         Self {
@@ -84,7 +85,7 @@ impl KeySql {
                 "DELETE FROM {table} WHERE {value} = ? AND {anonymous}"
             )),
             revoke_owned: Statement::new(format!(
-                "DELETE FROM {table} WHERE {owned} AND {prefixed} AND (? OR {value} <> ?)"
+                "DELETE FROM {table} WHERE {owned} AND {prefixed} AND (? OR {exact_value} <> ?)"
             )),
             revoke_anonymous: Statement::new(format!("DELETE FROM {table} WHERE {of_kind}")),
             renew: renew(&schema, keys),
@@ -114,7 +115,8 @@ impl KeySql {
     pub(crate) fn decode(&self, row: &dyn Row) -> Result<Key, StorageError> {
         let value = row.value(0)?.into_text().map_err(StorageError::bad_row)?;
         let value = value.ok_or_else(|| StorageError::bad_row("a key has no value"))?;
-        self.keys.decode(&value, row, 1)
+        let key = self.keys.decode(&value, row, 1)?;
+        key.ok_or_else(|| StorageError::bug("a key has two values"))
     }
 }
 
@@ -129,8 +131,9 @@ impl List {
     fn new(schema: &Schema, keys: &Keys, condition: &str) -> Self {
         let (table, value) = (&keys.table, &keys.value.quoted);
         let columns = select_list(&keys.selected, "k");
-        let created =
-            |row: &str| schema.comparable_time(&format!("{row}.{}", keys.created.quoted()));
+        let created = |row: &str| {
+            schema.comparable_time(&keys.created, &format!("{row}.{}", keys.created.quoted()))
+        };
         let (order, previous) = (created("k"), created("previous"));
         // Stored times may be more precise than decoded ones, so that of the last key is read from
         // the database if the key still exists.
@@ -158,14 +161,18 @@ fn anonymous_of_kind(schema: &Schema, keys: &Keys) -> String {
             let userid = schema.dialect.without_index(userid);
             format!("{value} >= ? AND {value} < ? AND {userid} IS NULL")
         }
-        Management::External => format!("substr({value}, 1, ?) = ? AND {userid} IS NULL"),
+        Management::External => {
+            let prefix = schema.dialect.exact(&format!("substr({value}, 1, ?)"));
+            format!("{prefix} = ? AND {userid} IS NULL")
+        }
     }
 }
 
 fn touch(schema: &Schema, keys: &Keys) -> Option<Statement> {
     let (table, value) = (&keys.table, &keys.value.quoted);
-    let lastactive = keys.lastactive.as_ref()?.quoted();
-    let recorded = schema.comparable_time(lastactive);
+    let field = keys.lastactive.as_ref()?;
+    let lastactive = field.quoted();
+    let recorded = schema.comparable_time(field, lastactive);
     Some(Statement::new(format!(
         "UPDATE {table} SET {lastactive} = ? \
          WHERE {value} = ? \

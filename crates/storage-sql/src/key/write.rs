@@ -175,7 +175,7 @@ impl KeySql {
     ) -> Result<Option<Key>, StorageError> {
         let sql = self.of(value);
         let decode = |row: &dyn Row| sql.keys.decode(value, row, 0);
-        transaction.find(&sql.lock, &[Value::text(value)], decode).await
+        Ok(transaction.find(&sql.lock, &[Value::text(value)], decode).await?.flatten())
     }
 
     fn owner<'v>(&self, userid: Option<&'v UserId>) -> Result<Value<'v>, StorageError> {

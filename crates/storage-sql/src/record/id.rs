@@ -34,6 +34,16 @@ impl IdKind {
         if numeric { Self::Integer } else { Self::Text }
     }
 
+    /// Whether a column of PostgreSQL can have this number, which its parameters cannot have
+    /// otherwise.
+    pub(super) fn has_room(column: &Column, number: i64) -> bool {
+        match column.sql_type.as_str() {
+            "smallint" => i16::try_from(number).is_ok(),
+            "integer" => i32::try_from(number).is_ok(),
+            _ => true,
+        }
+    }
+
     /// The kind of a stored id.
     pub(crate) fn of_value(value: &Value<'_>) -> Option<Self> {
         match value {

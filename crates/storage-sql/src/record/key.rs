@@ -6,14 +6,17 @@ use crossauth_core::storage::StorageError;
 use serde_json::{Map, Value as Json};
 
 use super::{Cells, Problem};
-use crate::column::{Column, Field, Table};
+use crate::column::{Column, Field, Selected, Table, UNTIL_2038};
 use crate::database::Row;
 use crate::extra::Extra;
 use crate::time_encoding::Times;
-use crate::{KeyTable, OpenError, TableMap};
+use crate::{KeyTable, Management, OpenError, TableMap};
 
 /// The field of a key's data with its name, if the table has no column for it.
 const OWN_FIELD: &str = "crossauth";
+
+/// 2038-01-19, when the type [`UNTIL_2038`] ends.
+const END_OF_TIMESTAMPS: Timestamp = Timestamp::from_secs(i32::MAX as i64);
 
 /// The keys' table.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub(crate) struct Keys {
     pub(crate) table: String,
     /// Not selected: a look-up by value already has it.
     pub(crate) value: Column,
+    /// The value as stored, in mapped tables, where the database may not compare it exactly.
+    stored_value: Option<Field>,
     pub(crate) userid: Field,
     pub(crate) created: Field,
     pub(crate) expires: Field,
@@ -33,7 +38,7 @@ pub(crate) struct Keys {
     has_name_in_data: bool,
     pub(crate) times: Times,
     /// What to select for [`decode`](Self::decode).
-    pub(crate) selected: Vec<String>,
+    pub(crate) selected: Vec<Selected>,
 }
 
 impl Keys {
@@ -48,6 +53,10 @@ impl Keys {
         let mut keys = Self {
             has_name_in_data: false,
             table: table.quoted.clone(),
+            stored_value: match map.management {
+                Management::Managed => None,
+                Management::External => Some(table.select_shared(&names.value)?),
+            },
             value: table.take(&names.value)?,
             userid: table.select(&names.userid)?,
             created: table.select(&names.created)?,
@@ -61,7 +70,7 @@ impl Keys {
         };
         keys.has_name_in_data = match &keys.extra {
             Extra::Json(_) => false,
-            Extra::Columns(_) => !keys.extra.column_names().contains(&NAME_FIELD),
+            Extra::Columns { .. } => !keys.extra.column_names().contains(&NAME_FIELD),
         };
         Ok(keys)
     }
@@ -80,10 +89,14 @@ impl Keys {
     }
 
     /// The expiry to write: a time long from now for a key that never expires, if the column cannot
-    /// be null.
+    /// be null. Not later than its type allows.
     pub(crate) fn expiry(&self, key: &Key) -> Option<Timestamp> {
         let is_required = self.expires.column.not_null;
-        key.expires.or_else(|| is_required.then(|| key.created + PERMANENT))
+        let latest = match self.expires.column.sql_type.as_str() {
+            UNTIL_2038 => END_OF_TIMESTAMPS.min(key.created + PERMANENT),
+            _ => key.created + PERMANENT,
+        };
+        key.expires.or_else(|| is_required.then_some(latest))
     }
 
     /// Moves the name of an API key from its data to its field.
@@ -99,15 +112,24 @@ impl Keys {
         }
     }
 
-    /// Decodes the key with this value; its other columns start at index `before`.
+    /// Decodes the key with this value; its columns start at index `before`. `None` if the database
+    /// has found one with another value, which its collation takes for the same.
     pub(crate) fn decode(
         &self,
         value: &str,
         row: &dyn Row,
         before: usize,
-    ) -> Result<Key, StorageError> {
-        self.decode_fields(value, Cells::new(row, before))
-            .map_err(|problem| problem.of_row(&self.table, value))
+    ) -> Result<Option<Key>, StorageError> {
+        let cells = Cells::new(row, before);
+        let decode = || {
+            if let Some(field) = &self.stored_value
+                && cells.text(field)? != value
+            {
+                return Ok(None);
+            }
+            self.decode_fields(value, cells).map(Some)
+        };
+        decode().map_err(|problem: Problem| problem.of_row(&self.table, value))
     }
 
     fn decode_fields(&self, value: &str, cells: Cells<'_>) -> Result<Key, Problem> {

@@ -4,7 +4,7 @@ use crossauth_core::storage::StorageError;
 use crossauth_core::user::UserSecrets;
 
 use super::{Cells, Problem};
-use crate::column::{Column, Field, Table};
+use crate::column::{Column, Field, Selected, Table};
 use crate::database::Row;
 use crate::{OpenError, TableMap};
 
@@ -17,7 +17,7 @@ pub(crate) struct Secrets {
     pub(crate) password: Field,
     pub(crate) totpsecret: Option<Field>,
     /// What to select for [`decode`](Self::decode).
-    pub(crate) selected: Vec<String>,
+    pub(crate) selected: Vec<Selected>,
 }
 
 impl Secrets {

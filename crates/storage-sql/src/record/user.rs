@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::StorageError;
 use crossauth_core::user::{
-    FactorName, NewUser, Normalization, Patch, User, UserState, UserUpdate,
+    FactorName, NewUser, Normalization, Patch, User, UserId, UserState, UserUpdate,
 };
 
 use super::id::IdKind;
 use super::{Cells, Problem};
-use crate::column::{Field, Table};
+use crate::column::{Field, Selected, Table};
 use crate::columns::columns;
 use crate::database::{Dialect, Row, Value};
-use crate::extra::Extra;
+use crate::extra::{Extra, Joined};
 use crate::{OpenError, TableMap};
 
 /// A row of users without its secrets.
@@ -142,6 +142,10 @@ pub(crate) struct Users {
     pub(crate) table: String,
     pub(crate) id: Field,
     pub(crate) id_kind: IdKind,
+    /// Whether usernames are the ids, so that none can change.
+    pub(crate) has_usernames_as_ids: bool,
+    /// Whether ids are looked up as numbers and as text.
+    force_id_to_number: bool,
     pub(crate) columns: UserColumns,
     /// The column by which usernames are looked up.
     pub(crate) lookup_name: Field,
@@ -150,7 +154,7 @@ pub(crate) struct Users {
     pub(crate) extra: Extra,
     pub(crate) normalization: Normalization,
     /// What to select for [`decode`](Self::decode).
-    pub(crate) selected: Vec<String>,
+    pub(crate) selected: Vec<Selected>,
 }
 
 impl Users {
@@ -160,7 +164,9 @@ impl Users {
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
         let names = &map.users;
-        let id = table.select(&names.id)?;
+        let is_username = names.id.eq_ignore_ascii_case(&names.username);
+        let id =
+            if is_username { table.select_shared(&names.id)? } else { table.select(&names.id)? };
         let columns = UserColumns::select(&mut table, names, map.management)?;
         let lookup_name = columns.username_normalized.as_ref().or(columns.username.as_ref());
         let lookup_name = lookup_name.cloned().ok_or_else(|| OpenError::MissingColumn {
@@ -170,6 +176,8 @@ impl Users {
         Ok(Self {
             table: table.quoted.clone(),
             id_kind: IdKind::of(&id.column),
+            has_usernames_as_ids: is_username,
+            force_id_to_number: map.force_id_to_number,
             id,
             columns,
             lookup_name,
@@ -178,6 +186,73 @@ impl Users {
             normalization: map.normalization,
             selected: table.into_selected(),
         })
+    }
+
+    /// Adds the columns of another table as fields. Returns the names of those that users have
+    /// already, which are left out.
+    pub(crate) fn join(
+        &mut self,
+        names: &UserTable,
+        table: &mut Table,
+        reference: &str,
+    ) -> Result<Vec<String>, OpenError> {
+        let reference = table.take(reference)?.quoted;
+        // The number of a row, which is no field of the user.
+        table.take_optional(&names.id)?;
+        let (mut fields, mut skipped) = (Vec::new(), Vec::new());
+        for column in table.take_rest() {
+            let is_same = |name: &&str| name.eq_ignore_ascii_case(&column.name);
+            let mut taken = names.names().into_iter().chain(self.extra.column_names());
+            if taken.any(|name| is_same(&name)) {
+                skipped.push(column.name);
+                continue;
+            }
+            self.selected.push(Selected::Joined {
+                column: if column.is_read_as_json {
+                    format!("to_jsonb(j.{})", column.quoted)
+                } else {
+                    format!("j.{}", column.quoted)
+                },
+                table: table.quoted.clone(),
+                reference: reference.clone(),
+                id: self.id.column.quoted.clone(),
+            });
+            fields.push(Field { column, index: self.selected.len() - 1 });
+        }
+        if let Extra::Columns { joined, .. } = &mut self.extra {
+            joined.push(Joined { table: table.quoted.clone(), reference, fields });
+        }
+        Ok(skipped)
+    }
+
+    /// The id as a parameter of a comparison. An id that the column cannot have becomes null, which
+    /// equals no id.
+    pub(crate) fn lookup_id<'v>(&self, id: &'v UserId) -> Value<'v> {
+        let value = match (self.id_kind, id) {
+            (IdKind::Integer, UserId::Text(text)) if self.force_id_to_number => {
+                text.parse().map_or(Value::Null, Value::Integer)
+            }
+            (IdKind::Text, UserId::Integer(number)) if self.force_id_to_number => {
+                Value::text(number.to_string())
+            }
+            (kind, id) => kind.lookup_value(id),
+        };
+        let is_possible = match value {
+            Value::Integer(number) => IdKind::has_room(&self.id.column, number),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Real(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::Time(_) => true,
+        };
+        if is_possible { value } else { Value::Null }
+    }
+
+    /// Whether a row that the database has found by a name or an address has it: its collation may
+    /// ignore more differences than normalization does.
+    pub(crate) fn is_match(&self, stored: &str, sought: &str) -> bool {
+        stored == sought || self.normalization.apply(stored) == self.normalization.apply(sought)
     }
 
     /// Decodes the user whose columns start at index `before`; `None` if the join found no user.

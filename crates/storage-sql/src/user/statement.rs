@@ -65,8 +65,9 @@ impl UserSql {
                 secrets.table,
             ))
         };
-        let id_by =
-            |column: &str| Statement::new(format!("SELECT {id} FROM {table} WHERE {column} = ?"));
+        let id_by = |column: &str| {
+            Statement::new(format!("SELECT {id}, {column} FROM {table} WHERE {column} = ?"))
+        };
         let by_id = by(id);
         Self {
             lock: match dialect {
@@ -181,7 +182,7 @@ impl Insert {
     }
 }
 
-fn insert(table: &str, columns: &[&str]) -> Statement {
+pub(super) fn insert(table: &str, columns: &[&str]) -> Statement {
     let marks = vec!["?"; columns.len()].join(", ");
     Statement::new(format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", ")))
 }

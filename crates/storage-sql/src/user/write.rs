@@ -6,10 +6,10 @@ use crossauth_core::storage::{StorageError, StorageErrorKind, StoredUser};
 use crossauth_core::user::{NewUser, Patch, SecretsUpdate, UserId, UserUpdate};
 use serde_json::{Map, Value as Json};
 
-use super::statement::{Lock, UserSql, update, values};
+use super::statement::{Lock, UserSql, insert, update, values};
 use crate::column::Field;
 use crate::database::{Row, Statement, Transaction, Value};
-use crate::extra::Assignments;
+use crate::extra::{Assignments, Joined};
 use crate::record::{IdKind, UserChange, decode_id};
 
 /// A user whose row is locked.
@@ -40,7 +40,7 @@ impl UserSql {
         transaction: &mut dyn Transaction,
         id: &UserId,
     ) -> Result<Locked, StorageError> {
-        let id = [self.schema.users.id_kind.lookup_value(id)];
+        let id = [self.schema.users.lookup_id(id)];
         let mut found = None;
         let mut each = |row: &dyn Row| {
             found = Some(self.decode(row));
@@ -94,7 +94,7 @@ impl UserSql {
         let users = &self.schema.users;
         let update = UserUpdate::from(user);
         let mut assignments = self.assignments(&update, Some(user), &Map::new())?;
-        if users.id_kind != IdKind::Integer {
+        if users.id_kind != IdKind::Integer && !users.has_usernames_as_ids {
             let random = self.schema.dialect.random_id(users.id_kind);
             let random = Statement::new(format!("SELECT {random}"));
             let id = transaction.find(&random, &[], |row| Ok(row.value(0)?.into_owned())).await?;
@@ -105,7 +105,9 @@ impl UserSql {
         let name = [Value::text(users.lookup_username(&user.username))];
         let decode = |row: &dyn Row| decode_id(row.value(0)?).map_err(StorageError::bad_row);
         let id = transaction.find(&self.id_by_username, &name, decode).await?.flatten();
-        id.ok_or_else(|| StorageError::corrupt("a new user cannot be found"))
+        let id = id.ok_or_else(|| StorageError::corrupt("a new user cannot be found"))?;
+        self.write_joined(transaction, &id, &user.extra).await?;
+        Ok(id)
     }
 
     pub(super) async fn update(
@@ -122,6 +124,30 @@ impl UserSql {
             let mut params = values(assignments);
             params.push(users.id_kind.column_value(id)?);
             transaction.execute(&statement, &params).await?;
+        }
+        self.write_joined(transaction, id, &change.extra).await
+    }
+
+    /// Writes fields to the tables that have them, whose rows are created if needed.
+    async fn write_joined(
+        &self,
+        transaction: &mut dyn Transaction,
+        id: &UserId,
+        changes: &Map<String, Json>,
+    ) -> Result<(), StorageError> {
+        let users = &self.schema.users;
+        let id = users.id_kind.column_value(id)?;
+        for (joined, mut assignments) in users.extra.encode_joined(changes) {
+            let Joined { table, reference, .. } = joined;
+            let statement = update(table, &assignments, reference);
+            let mut params = values(assignments.clone());
+            params.push(id.clone());
+            if transaction.execute(&statement, &params).await? == 0 {
+                assignments.push((reference, id.clone()));
+                let columns: Vec<_> = assignments.iter().map(|(column, _)| *column).collect();
+                let statement = insert(table, &columns);
+                transaction.execute(&statement, &values(assignments)).await?;
+            }
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ mod driver;
 mod expiry;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod guide;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod mapped;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

@@ -99,8 +99,11 @@ async fn names_that_are_addresses_of_others_are_found_by_the_query_of_the_guide(
 #[tokio::test]
 async fn application_columns_of_many_types_are_fields() {
     let columns = "\"first name\" text, \"why?\" text, born date, seen timestamptz, rating numeric,
-        profile jsonb, token uuid, photo bytea, address inet,";
-    let opened = PostgresSchema::mapped(TableMap::crossauthjs(), &ddl(&CROSSAUTHJS, columns)).await;
+        profile jsonb, token uuid, photo bytea, address inet, tags text[], grid integer[],
+        woken time, pause interval, mood mood, period daterange, spot point, few few,";
+    let types = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN few AS smallint[];";
+    let ddl = format!("{types}{}", ddl(&CROSSAUTHJS, columns));
+    let opened = PostgresSchema::mapped(TableMap::crossauthjs(), &ddl).await;
     let users = opened.storage().users;
     let extra = json!({
         "first name": "Bob", "why?": "because", "rating": 12_000_345,
@@ -110,7 +113,9 @@ async fn application_columns_of_many_types_are_fields() {
     create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.sql(
         "UPDATE users SET born = '2001-02-03', seen = '2026-01-01 00:00:00+00',
-             photo = 'x', address = '::1'",
+             photo = 'x', address = '::1', tags = '{a,\"b c\",NULL}', grid = '{{1,2},{3,4}}',
+             woken = '07:00', pause = '1 day', mood = 'ok', period = '[2026-01-01,2026-02-01)',
+             spot = '(1,2)', few = '{7}'",
     );
     let (bob, _) = users.find_by_username("bob").await.unwrap().unwrap().regardless_of_state();
     let read = serde_json::Value::Object(bob.extra);
@@ -118,6 +123,9 @@ async fn application_columns_of_many_types_are_fields() {
         "first name": "Bob", "why?": "because", "rating": 12_000_345,
         "profile": "{\"a\": 1}", "token": "00112233-4455-6677-8899-aabbccddeeff",
         "born": "2001-02-03", "seen": "2026-01-01T00:00:00Z", "photo": "x",
+        "address": "::1", "tags": ["a", "b c", null], "grid": [[1, 2], [3, 4]],
+        "woken": "07:00:00", "pause": "1 day", "mood": "ok", "few": [7],
+        "period": "[2026-01-01,2026-02-01)", "spot": "(1,2)",
     });
     assert_eq!(read, expected);
     let columns = opened.database.user_columns();

@@ -47,11 +47,7 @@ pub(crate) const CROSSAUTHJS: Schema = Schema {
 
 /// Creates the schema, with `optional` columns of users, and opens it.
 pub(crate) async fn open(schema: &Schema, optional: &str) -> SqliteFile {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("test.db");
-    Connection::open(&path).unwrap().execute_batch(&ddl(schema, optional)).unwrap();
-    let options = Options { tables: (schema.tables)(), ..Options::default() };
-    SqliteFile { database: options.open(path).await.unwrap(), directory }
+    SqliteFile::mapped((schema.tables)(), &ddl(schema, optional)).await
 }
 
 /// Opens the file again, after a change of its tables.

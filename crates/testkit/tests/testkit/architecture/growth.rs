@@ -233,6 +233,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "testkit::Scripting",
             "testkit::SmtpEncryption",
             "testkit::Upstream",
+            "testkit::Upstream",
         ],
     ),
 ];
