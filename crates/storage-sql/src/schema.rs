@@ -102,9 +102,8 @@ impl Schema {
         match_epochs(&mut users, &mut keys, api_keys.as_mut());
         let mut warnings = join(database, map, &mut users, &mut dependents).await?;
         warnings.extend(until_2038(map, &keys, api_keys.as_ref()));
-        if let Some(email) = &users.columns.email {
-            warnings.extend(required_column(&map.users.table, email));
-        }
+        let email = users.columns.email.iter();
+        warnings.extend(email.filter_map(|email| required_column(&map.users.table, email)));
         warnings.extend(required(&map.users.table, &users.extra));
         warnings.extend(required(&map.keys.table, &keys.extra));
         let assigned = database.dialect().assigns_integers(&users.id.column);
