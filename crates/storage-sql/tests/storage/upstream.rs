@@ -157,6 +157,16 @@ async fn lists_have_all_other_users(storage: &Storage, upstream: Upstream) {
     }
 }
 
+/// Purges expired keys, of which there are some, when no test beside this one does: they share a lock.
+pub(crate) async fn purge(storage: &Storage, now: Timestamp) -> u64 {
+    loop {
+        match storage.keys.purge(now, 100).await.unwrap() {
+            0 => tokio::task::yield_now().await,
+            purged => return purged,
+        }
+    }
+}
+
 async fn writes_are_possible(storage: &Storage) {
     let mut new = NewUser { email: Some("Zoë@example.com".into()), ..NewUser::named("Zoë") };
     new.extra.insert("Shoe Size".into(), json!(38));
@@ -170,7 +180,7 @@ async fn writes_are_possible(storage: &Storage) {
     assert_eq!(storage.keys.find("s:new").await.unwrap(), Some(key));
 
     let expired = KEYS.iter().filter(|key| key.expires == Some(upstream::Moment::Past));
-    let purged = storage.keys.purge(NOW, 100).await.unwrap();
+    let purged = purge(storage, NOW).await;
     // And one that expired at the beginning of time, where the engine has it.
     let expected = expired.count() as u64;
     assert!((expected..=expected + 1).contains(&purged), "{purged}");
