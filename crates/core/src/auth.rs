@@ -1,5 +1,6 @@
 //! All use cases over one storage.
 
+mod import;
 mod mailed_link;
 mod task;
 

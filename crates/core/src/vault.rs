@@ -61,6 +61,18 @@ impl Vault {
         Ok(UserSecrets { totpsecret, ..stored })
     }
 
+    /// Encrypts the secrets of a user of another database. Those that are encrypted already stay.
+    pub(crate) fn seal_imported(&self, secrets: UserSecrets) -> Result<UserSecrets, StorageError> {
+        let totpsecret = match secrets.totpsecret {
+            Some(plain) if !is_encrypted(&plain) => {
+                let sealed = self.totp.encrypt(&*self.random, &plain);
+                Some(sealed.map_err(StorageError::bug)?)
+            }
+            kept => kept,
+        };
+        Ok(UserSecrets { totpsecret, ..secrets })
+    }
+
     /// Encrypts secrets that are about to be stored.
     pub(crate) fn seal_secrets(
         &self,
@@ -121,6 +133,18 @@ mod tests {
         let sealed = vault("fedcba9876543210").seal_secrets(update).unwrap().totpsecret;
         let Patch::Set(sealed) = sealed else { panic!("the secret is not kept") };
         assert!(vault("0123456789abcdef").open_secrets(secrets(&sealed)).is_err());
+    }
+
+    #[test]
+    fn imported_secrets_are_encrypted_once() {
+        let vault = vault("0123456789abcdef");
+        let sealed = vault.seal_imported(secrets("JBSWY3DPEHPK3PXP")).unwrap();
+        assert!(is_encrypted(sealed.totpsecret.as_deref().unwrap()));
+        assert_eq!(vault.seal_imported(sealed.clone()).unwrap(), sealed);
+        let opened = vault.open_secrets(sealed).unwrap();
+        assert_eq!(opened, secrets("JBSWY3DPEHPK3PXP"));
+        let none = UserSecrets::default();
+        assert_eq!(vault.seal_imported(none.clone()).unwrap(), none);
     }
 
     #[test]

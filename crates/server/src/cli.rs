@@ -1,5 +1,6 @@
 //! The command line.
 
+mod migrate;
 #[cfg(test)]
 mod reference;
 mod user;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use crossauth_settings::Inputs;
 
+pub(crate) use migrate::{ImportOptions, MigrateOptions};
 pub(crate) use user::{
     AddUser, CreateKey, DeleteUser, ListUsers, NamedDevice, NamedKey, NamedSession, ResetFactor,
     RevokeAll, SetPassword, SetState, UserCommand,
@@ -130,7 +132,7 @@ impl ServeOptions {
 pub(crate) enum Command {
     /// Serve until stopped (the default)
     Serve(ServeOptions),
-    /// Migrate the database to the current schema and exit
+    /// Migrate the database to the current schema, or import one of upstream, and exit
     Migrate(MigrateOptions),
     /// Check or show the settings
     #[command(subcommand)]
@@ -152,15 +154,6 @@ impl Default for Command {
     fn default() -> Self {
         Self::Serve(ServeOptions::default())
     }
-}
-
-/// How to migrate.
-#[derive(Debug, Args)]
-pub(crate) struct MigrateOptions {
-    /// Only print what would change, as statements of SQL, and write nothing; exit with 3 if
-    /// something would
-    #[arg(long)]
-    pub(crate) check: bool,
 }
 
 /// What to check beyond the settings.

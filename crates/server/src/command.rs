@@ -64,7 +64,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Serve(_) => wait_for(Builder::new_multi_thread(), serve::run(settings))?,
         Command::Migrate(options) => {
-            return wait_for(Builder::new_current_thread(), migrate::run(settings, &options));
+            return by_operator(migrate::run(settings, &options));
         }
         Command::Outbox(command) => by_operator(outbox::run(settings, command))?,
         Command::User(command) => by_operator(user::run(settings, command))?,

@@ -1,5 +1,6 @@
 //! The configured database.
 
+mod import;
 mod server;
 mod tables;
 
@@ -21,6 +22,7 @@ use crossauth_storage_sql::{MigrationPlan, OpenWarning, SqlStorage};
 use rustix::fs::{Access, access};
 
 use crate::data::{DataDirectory, warn_if_foreign};
+pub(crate) use import::source;
 pub(crate) use server::Report;
 use tables::table_map;
 

@@ -1,8 +1,10 @@
 //! The configured stores: the database and, if sessions and counters are there, Redis.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use async_trait::async_trait;
-use crossauth_core::storage::{Storage, StorageError};
+use crossauth_core::storage::{KeyStore, Storage, StorageError};
 use crossauth_settings::Settings;
 #[cfg(feature = "redis")]
 use crossauth_storage_redis::{Options, RedisStorage, ServerProblem};
@@ -53,6 +55,16 @@ impl Stores {
             #[cfg(not(feature = "redis"))]
             Some(absent) => match *absent {},
         }
+    }
+
+    /// The database, without Redis.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The store of sessions, if they are not in the database.
+    pub(crate) fn sessions(&self) -> Option<Arc<dyn KeyStore>> {
+        self.redis.is_some().then(|| self.storage().keys)
     }
 
     /// Completes running transactions.

@@ -57,6 +57,20 @@ impl Extra {
         }
     }
 
+    /// Names of the columns whose values in this row [`decode`](Self::decode) leaves out or changes:
+    /// JSON cannot represent them.
+    pub(crate) fn unrepresentable(&self, cells: Cells<'_>) -> Vec<String> {
+        let Self::Columns { own, joined } = self else { return Vec::new() };
+        let fields = own.iter().chain(joined.iter().flat_map(|joined| &joined.fields));
+        let is_lost = |field: &&Field| match cells.get(field) {
+            Err(_) => true,
+            Ok(Value::Bytes(bytes)) => std::str::from_utf8(&bytes).is_err(),
+            Ok(Value::Real(real)) => !real.is_finite(),
+            Ok(_) => false,
+        };
+        fields.filter(is_lost).map(|field| field.column.name.clone()).collect()
+    }
+
     /// Names of the application's own columns.
     pub(crate) fn column_names(&self) -> Vec<&str> {
         match self {

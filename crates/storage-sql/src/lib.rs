@@ -61,6 +61,7 @@ pub mod database;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod examination;
 mod extra;
+pub mod import;
 mod in_transaction;
 mod key;
 mod migration;

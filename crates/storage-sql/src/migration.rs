@@ -60,9 +60,23 @@ pub(crate) async fn migrate(database: &impl Database, map: &TableMap) -> Result<
     if is_current(database, map).await? {
         return Ok(());
     }
+    advance_all(database, groups(database.dialect(), map)).await
+}
+
+/// Creates or migrates the tables of imports, which are not among those of every database.
+pub(crate) async fn migrate_import(database: &impl Database) -> Result<(), OpenError> {
+    let versions = match database.dialect() {
+        Dialect::Sqlite => sqlite::IMPORT,
+        Dialect::Postgres => postgres::IMPORT,
+        Dialect::Mysql => mysql::IMPORT,
+    };
+    advance_all(database, vec![Group { name: "import", versions }]).await
+}
+
+async fn advance_all(database: &impl Database, groups: Vec<Group>) -> Result<(), OpenError> {
     let dialect = database.dialect();
     let create_versions = Statement::new(create_versions(dialect));
-    let input = (groups(dialect, map), dialect.lock_schema(), create_versions);
+    let input = (groups, dialect.lock_schema(), create_versions);
     let newer = database
         .transaction(input, |transaction, (groups, lock, create_versions)| {
             Box::pin(async move {

@@ -35,6 +35,7 @@ use mysql_async::OptsBuilder;
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
 use crate::examination::examine;
+use crate::import::Source;
 use crate::migration::plan;
 use crate::open::inspect;
 use crate::pool::{Limits, Pool};
@@ -136,6 +137,19 @@ impl Options {
         found
     }
 
+    /// Opens a database of upstream as the source of an import. It is only read.
+    pub async fn source(self, url: &str) -> Result<Source, OpenError> {
+        let opts = address::parse(url, self.ca.clone()).await?;
+        let place = match opts.socket() {
+            Some(socket) => socket.to_owned(),
+            None => format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port()),
+        };
+        let address = format!("mysql://{place}/{}", opts.db_name().unwrap_or_default());
+        let read_only = vec!["SET SESSION TRANSACTION READ ONLY"];
+        let database = self.pool(OptsBuilder::from_opts(opts).init(read_only), 1);
+        Source::new(database, &self.tables, &address).await
+    }
+
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
@@ -161,13 +175,17 @@ impl Options {
 
     /// A pool, which connects to nothing yet.
     async fn connect(&self, url: &str, connections: usize) -> Result<Mysql, OpenError> {
+        let opts = address::parse(url, self.ca.clone()).await?;
+        Ok(self.pool(OptsBuilder::from_opts(opts), connections))
+    }
+
+    fn pool(&self, mut opts: OptsBuilder, connections: usize) -> Mysql {
         let Self { acquire_timeout, statement_timeout, .. } = *self;
         let limits = Limits { connections, acquire_timeout, statement_timeout };
-        let mut opts = OptsBuilder::from_opts(address::parse(url, self.ca.clone()).await?);
         if let Some(password) = &self.password {
             opts = opts.pass(Some(password.expose()));
         }
-        Ok(Mysql(Arc::new(Pool::new(Connector::new(opts), limits))))
+        Mysql(Arc::new(Pool::new(Connector::new(opts), limits)))
     }
 }
 

@@ -298,6 +298,11 @@ impl<D: Database> SqlStorage<D> {
         &self.schema.warnings
     }
 
+    /// The tables as found.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.schema)
+    }
+
     /// The database that the stores use.
     pub fn database(&self) -> &D {
         &self.database

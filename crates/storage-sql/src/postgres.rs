@@ -39,11 +39,13 @@ use std::time::Duration;
 
 use crossauth_core::secret::Password;
 use crossauth_core::storage::{StorageError, StorageErrorKind};
-use tokio_postgres::Error;
+use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, Error};
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
 use crate::examination::examine;
+use crate::import::Source;
 use crate::migration::plan;
 use crate::open::inspect;
 use crate::pool::{Limits, Pool};
@@ -145,6 +147,23 @@ impl Options {
         found
     }
 
+    /// Opens a database of upstream as the source of an import. It is only read.
+    pub async fn source(self, url: &str) -> Result<Source, OpenError> {
+        let (mut config, tls) = address::parse(url, self.ca.clone()).await?;
+        let given = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!("{given} -c default_transaction_read_only=on"));
+        let host = config.get_hosts().first().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let (host, port) = (host.unwrap_or_default(), config.get_ports().first().unwrap_or(&5432));
+        let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        let address = format!("postgres://{host}:{port}/{name} {}", given.trim());
+        let database = self.pool(config, tls, 1);
+        Source::new(database, &self.tables, address.trim_end()).await
+    }
+
     /// What opening the database at `url` would change in its schema. Changes nothing. Fails as
     /// [`open`](Self::open) would, as far as that can be seen.
     pub async fn plan(self, url: &str) -> Result<MigrationPlan, OpenError> {
@@ -170,13 +189,17 @@ impl Options {
 
     /// A pool, which connects to nothing yet.
     async fn connect(&self, url: &str, connections: usize) -> Result<Postgres, OpenError> {
+        let (config, tls) = address::parse(url, self.ca.clone()).await?;
+        Ok(self.pool(config, tls, connections))
+    }
+
+    fn pool(&self, mut config: Config, tls: tls::Tls, connections: usize) -> Postgres {
         let Self { acquire_timeout, statement_timeout, .. } = *self;
         let limits = Limits { connections, acquire_timeout, statement_timeout };
-        let (mut config, tls) = address::parse(url, self.ca.clone()).await?;
         if let Some(password) = &self.password {
             config.password(password.expose());
         }
-        Ok(Postgres(Arc::new(Pool::new(Connector::new(config, tls), limits))))
+        Postgres(Arc::new(Pool::new(Connector::new(config, tls), limits)))
     }
 }
 

@@ -141,6 +141,14 @@ impl Problem {
         Self::Column { column: field.column.name.clone(), problem }
     }
 
+    /// What is wrong, without values of the row.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Column { column, problem } => format!("column {column:?} {problem}"),
+            Self::Driver(error) => error.source.to_string(),
+        }
+    }
+
     /// The error for the row with this id in this table.
     pub(crate) fn of_row(self, table: &str, id: impl fmt::Display) -> StorageError {
         match self {

@@ -33,6 +33,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use crate::database::{BoxFuture, Database, Dialect, Row, Statement, Transaction, Value};
+use crate::import::Source;
 use crate::migration::plan;
 use crate::open::inspect;
 use crate::time_encoding::Times;
@@ -48,6 +49,15 @@ pub async fn open(path: impl AsRef<Path>) -> Result<SqlStorage<Sqlite>, OpenErro
 /// Opens our schema in an in-memory database, which is dropped with the last handle.
 pub async fn memory() -> Result<SqlStorage<Sqlite>, OpenError> {
     Options::default().open(MEMORY).await
+}
+
+/// Opens our schema in a file without a name, which is deleted when the last handle is dropped, or the
+/// process ends in any way. It is not written to disk before it exceeds some megabytes.
+pub async fn temporary() -> Result<SqlStorage<Sqlite>, OpenError> {
+    let options = Options::default();
+    let times = Times::new(options.tables.times, None)?;
+    let opened = tokio::task::spawn_blocking(move || Sqlite::open_unnamed("", &times)).await;
+    SqlStorage::open(opened.map_err(StorageError::unavailable)??, options.tables).await
 }
 
 /// The path of an in-memory database.
@@ -78,7 +88,7 @@ impl Options {
         let times = Times::new(self.tables.times, self.tables.time_zone.as_deref())?;
         let open = move || {
             if path.as_os_str() == MEMORY {
-                Sqlite::open_memory(&times)
+                Sqlite::open_unnamed(MEMORY, &times)
             } else {
                 Sqlite::open_file(&path, readers, &times)
             }
@@ -104,6 +114,16 @@ impl Options {
         let planned = plan(&database, &self.tables).await;
         database.close().await;
         planned
+    }
+
+    /// Opens a file of upstream as the source of an import. It is only read.
+    pub async fn source(self, path: impl AsRef<Path>) -> Result<Source, OpenError> {
+        let path = path.as_ref();
+        let resolved = path.canonicalize();
+        let resolved =
+            resolved.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let database = self.open_inspector(&resolved).await?;
+        Source::new(database, &self.tables, &resolved.display().to_string()).await
     }
 
     /// Opens a file only to read it.
@@ -151,8 +171,9 @@ impl Sqlite {
         Self::start(share(writer), readers, reader()?, files)
     }
 
-    fn open_memory(times: &Times) -> Result<Self, OpenError> {
-        let connection = share(connection::memory(times)?);
+    /// Opens a database without a file name, by one connection.
+    fn open_unnamed(path: &str, times: &Times) -> Result<Self, OpenError> {
+        let connection = share(connection::unnamed(path, times)?);
         let (writer, readers) = (Arc::clone(&connection), vec![Arc::clone(&connection)]);
         Self::start(writer, readers, connection, OpenFiles::default())
     }

@@ -132,6 +132,8 @@ acts! {
     UserApiKeyCreated = "user.apikey_created",
     /// An administrator deleted an API key of a user, or one without owner.
     UserApiKeyDeleted = "user.apikey_deleted",
+    /// The accounts of another database were imported.
+    UsersImported = "user.imported",
     /// The audit log was downloaded.
     AuditExported = "audit.exported",
     /// The personal data of a deleted user was erased from the audit log.

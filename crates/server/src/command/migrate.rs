@@ -1,5 +1,8 @@
 //! `crossauth migrate`.
 
+mod import;
+mod progress;
+
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -11,16 +14,19 @@ use crate::data::DataDirectory;
 use crate::report::printable;
 use crate::stores::{self, Stores};
 
-/// Exit code of a check that finds something to change.
+/// Exit code of a check that finds something to change, and of an import that cannot take everything.
 const EXIT_CHANGES: u8 = 3;
 
 const UP_TO_DATE: &str = "the database is up to date";
 
-/// Migrates the database, or says what that would change.
+/// Migrates the database, says what that would change, or imports another one.
 pub(super) async fn run(settings: &Settings, options: &MigrateOptions) -> anyhow::Result<ExitCode> {
     let data = DataDirectory::at(&settings.server.data);
     if options.check {
         return report(&stores::plan(settings, &data).await?);
+    }
+    if let Some(address) = import::address(&options.import)? {
+        return import::run(settings, &options.import, &address).await;
     }
     Stores::open(settings, &data).await?.close().await;
     writeln!(io::stdout(), "{UP_TO_DATE}")?;

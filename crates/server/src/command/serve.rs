@@ -25,6 +25,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let data = DataDirectory::at(&settings.server.data);
     let secret = wiring::secret(settings, &data)?;
     let stores = Stores::open(settings, &data).await?;
+    stores.database().check_import().await?;
     let site = wiring::site(settings, &secret, stores.storage(), server.address())?;
     announce(&server, &site).await;
     let tasks = tokio::spawn(site.tasks());

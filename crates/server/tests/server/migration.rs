@@ -4,6 +4,7 @@
 //! password; they are also in the vectors of `crossauth-core`.
 
 mod engine;
+mod import;
 mod link;
 mod state;
 pub(crate) mod upstream;

@@ -104,6 +104,18 @@ impl Dialect {
         }
     }
 
+    /// A statement after rows with given ids were written, so that new ids are greater.
+    pub(crate) fn continue_ids(self, table: &str) -> Option<Statement> {
+        match self {
+            // These do it by themselves.
+            Self::Sqlite | Self::Mysql => None,
+            Self::Postgres => Some(Statement::new(format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), \
+                 GREATEST((SELECT MAX(id) FROM {table}), 1))"
+            ))),
+        }
+    }
+
     /// A statement that locks a name, its parameter, until the transaction ends.
     pub(crate) fn advisory_lock(self) -> Option<Statement> {
         match self {

@@ -161,3 +161,28 @@ pub(super) const AUDIT: Versions = &[&[
     "INSERT IGNORE INTO crossauth_audit_marks (name, number, hash, `key`, seal)
         VALUES ('start', 0, '', '', ''), ('end', 0, '', '', '')",
 ]];
+
+/// An import, and what came of it.
+pub(super) const IMPORT: Versions = &[&[
+    table!(
+        "CREATE TABLE IF NOT EXISTS crossauth_import (
+            id INTEGER NOT NULL PRIMARY KEY,
+            source LONGTEXT NOT NULL,
+            started BIGINT NOT NULL,
+            finished BIGINT,
+            state LONGTEXT NOT NULL
+        )"
+    ),
+    table!(
+        "CREATE TABLE IF NOT EXISTS crossauth_import_ids (
+            source VARCHAR(255) NOT NULL PRIMARY KEY,
+            id BIGINT NOT NULL
+        )"
+    ),
+    table!(
+        "CREATE TABLE IF NOT EXISTS crossauth_import_findings (
+            number BIGINT NOT NULL PRIMARY KEY,
+            finding LONGTEXT NOT NULL
+        )"
+    ),
+]];

@@ -127,3 +127,22 @@ pub(super) const AUDIT: Versions = &[&[
     "INSERT INTO crossauth_audit_marks (name, number, hash, key, seal) \
              VALUES ('start', 0, '', '', ''), ('end', 0, '', '', '')",
 ]];
+
+/// An import, and what came of it.
+pub(super) const IMPORT: Versions = &[&[
+    "CREATE TABLE crossauth_import (
+            id INTEGER NOT NULL PRIMARY KEY,
+            source TEXT NOT NULL,
+            started BIGINT NOT NULL,
+            finished BIGINT,
+            state TEXT NOT NULL
+        )",
+    "CREATE TABLE crossauth_import_ids (
+            source TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,
+            id BIGINT NOT NULL
+        )",
+    "CREATE TABLE crossauth_import_findings (
+            number BIGINT NOT NULL PRIMARY KEY,
+            finding TEXT NOT NULL
+        )",
+]];

@@ -23,6 +23,8 @@ const END_OF_TIMESTAMPS: Timestamp = Timestamp::from_secs(i32::MAX as i64);
 pub(crate) struct Keys {
     /// Quoted name.
     pub(crate) table: String,
+    /// Not an application field; for reports only.
+    pub(crate) id: Option<Column>,
     /// Not selected: a look-up by value already has it.
     pub(crate) value: Column,
     /// The value as stored, in mapped tables, where the database may not compare it exactly.
@@ -48,9 +50,8 @@ impl Keys {
         map: &TableMap,
         extra: impl FnOnce(&mut Table) -> Result<Extra, OpenError>,
     ) -> Result<Self, OpenError> {
-        // Never read, but not an application field either.
-        table.take_optional(&names.id)?;
         let mut keys = Self {
+            id: table.take_optional(&names.id)?,
             has_name_in_data: false,
             table: table.quoted.clone(),
             stored_value: match map.management {
@@ -130,6 +131,17 @@ impl Keys {
             self.decode_fields(value, cells).map(Some)
         };
         decode().map_err(|problem: Problem| problem.of_row(&self.table, value))
+    }
+
+    /// As [`decode`](Self::decode). The reason that a key cannot be decoded does not contain its
+    /// value.
+    pub(crate) fn decode_or_reason(
+        &self,
+        value: &str,
+        row: &dyn Row,
+        before: usize,
+    ) -> Result<Key, String> {
+        self.decode_fields(value, Cells::new(row, before)).map_err(|problem| problem.reason())
     }
 
     fn decode_fields(&self, value: &str, cells: Cells<'_>) -> Result<Key, Problem> {

@@ -1,6 +1,7 @@
 //! Connections: how they are set up, and how statements run on them.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,7 @@ pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, Storag
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let connection = if Path::new(&log).exists() {
+    let connection = if Path::new(&log).exists() || !logs_ahead(path) {
         Connection::open_with_flags(path, flags)
     } else {
         // No process has it open; SQLite would create a log to learn that.
@@ -56,6 +57,15 @@ pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, Storag
     let connection = connection.map_err(storage_error)?;
     set_up(&connection, times).map_err(storage_error)?;
     Ok(connection)
+}
+
+/// Whether a file uses write-ahead logging, by its header. Without it, a connection that reads creates
+/// no files, and needs locks: another process may be writing.
+fn logs_ahead(path: &Path) -> bool {
+    const VERSIONS: usize = 18;
+    let mut head = [0; VERSIONS + 2];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head[VERSIONS..] == [2, 2]
 }
 
 /// A path, encoded for a URI.
@@ -72,9 +82,10 @@ fn escape(path: &Path) -> String {
     escaped
 }
 
-/// The only connection to an in-memory database.
-pub(super) fn memory(times: &Times) -> Result<Connection, StorageError> {
-    let connection = Connection::open_in_memory().map_err(storage_error)?;
+/// The only connection to a database without a file name: in memory or, if the path is empty, in a file
+/// that is deleted when it is closed.
+pub(super) fn unnamed(path: &str, times: &Times) -> Result<Connection, StorageError> {
+    let connection = Connection::open(path).map_err(storage_error)?;
     set_up(&connection, times).map_err(storage_error)?;
     Ok(connection)
 }

@@ -12,6 +12,8 @@ mod expiry;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod guide;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod import;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod mapped;
 #[cfg(feature = "mysql")]
 mod mysql;

@@ -4,6 +4,7 @@ mod audit;
 mod conformance;
 mod expiry;
 mod foreign;
+mod import;
 mod mapped;
 mod opening;
 mod purge;

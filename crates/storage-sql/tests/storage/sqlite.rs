@@ -8,6 +8,7 @@ mod expiry;
 mod factor;
 mod fault;
 mod foreign;
+mod import;
 mod mapped;
 mod odd_row;
 mod opening;

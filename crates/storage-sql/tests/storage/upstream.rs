@@ -64,7 +64,7 @@ async fn accounts_are_found(storage: &Storage, upstream: Upstream) {
     }
 }
 
-fn secrets_of(account: &Account, upstream: Upstream) -> UserSecrets {
+pub(crate) fn secrets_of(account: &Account, upstream: Upstream) -> UserSecrets {
     if account.password == Password::NoRow {
         return UserSecrets::default();
     }
@@ -76,7 +76,7 @@ fn secrets_of(account: &Account, upstream: Upstream) -> UserSecrets {
     UserSecrets { password: Some(password.into()), totpsecret: totpsecret.map(Into::into) }
 }
 
-async fn keys_are_found(storage: &Storage, upstream: Upstream) {
+pub(crate) async fn keys_are_found(storage: &Storage, upstream: Upstream) {
     let time = |moment: upstream::Moment| Timestamp::from_millis(moment.millis());
     for key in &KEYS {
         let value = format!("{}{}", key.prefix, key.hash);
