@@ -46,7 +46,7 @@ Examples:
   crossauth user add alice --email alice@example.com --admin
   echo \"$PASSWORD\" | crossauth user set-password alice --password-stdin
 
-Every setting is also a variable of the environment: `listen` is CROSSAUTH_LISTEN, `log.level` is
+Every setting is also an environment variable: `listen` is CROSSAUTH_LISTEN, `log.level` is
 CROSSAUTH_LOG_LEVEL. `crossauth config show` lists them all with their values.";
 
 /// Options of every command.

@@ -43,8 +43,8 @@ pub(crate) enum UserCommand {
     ForgetDevice(NamedDevice),
     /// Forget the devices of an account
     ForgetDevices(NamedUser),
-    /// Revoke what every account has: sessions, links in e-mails, known devices; for a database that
-    /// was restored from a backup
+    /// End all sessions, make links in e-mails invalid and forget known devices, of every account;
+    /// for a database that was restored from a backup
     RevokeAll(RevokeAll),
     /// List the API keys of an account
     Keys(NamedUser),

@@ -1,4 +1,4 @@
-//! Environments in which the server must not start (fault 23): one line says what is wrong.
+//! Environments in which the server must not start: one line says what is wrong.
 
 use std::fs;
 

@@ -192,6 +192,7 @@ fn imports_that_cannot_work_are_refused_before_anything_is_written() {
     let python = || secretless.clone().arguments(&["--preset", "pycrossauth"]);
     for (program, expected) in [
         (secretless.clone(), "--preset"),
+        (crossauth().arguments(&["migrate", "--preset", "pycrossauth", "--dry-run"]), "--from"),
         (python(), "set `secret` to that of the imported application"),
         (secretless.clone().arguments(&["--preset", "crossauthjs"]), "no table \"users\""),
         (python().arguments(&["--source", "user_table=people"]), "no table \"people\""),
