@@ -1,10 +1,10 @@
 //! Measures Crossauth against minimal baselines, in one run.
 //!
 //! ```text
-//! cargo run --release -p crossauth-bench              some minutes, numbers to publish
-//! cargo run --release -p crossauth-bench -- --quick   about a minute
+//! cargo run --release -p crossauth-bench              figures to publish
+//! cargo run --release -p crossauth-bench -- --quick   fewer and shorter rounds, fewer keys
 //!     --keys NUMBER   this many keys in each database server
-//!     --engines       what concerns the database servers only, without a report
+//!     --engines       only the database servers, without a report
 //! ```
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler

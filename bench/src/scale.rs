@@ -65,7 +65,7 @@ impl Scale {
         engine_secs: 2,
     };
 
-    /// For a rough comparison within a minute.
+    /// For a rough comparison.
     pub(crate) const QUICK: Self = Self {
         name: "quick",
         accounts: 10_000,
