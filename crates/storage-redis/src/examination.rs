@@ -23,7 +23,7 @@ pub struct Examination {
 pub enum ServerProblem {
     /// The user lacks rights.
     #[error(
-        "its user may not use {}: ACL SETUSER the user with {}, and with ~{prefix}* for the names",
+        "its user may not use {}: add {} and ~{prefix}* to the user with ACL SETUSER",
         commands.join(", "),
         commands.iter().map(|it| format!("+{}", it.to_lowercase())).collect::<Vec<_>>().join(" ")
     )]
@@ -53,7 +53,7 @@ pub enum ServerProblem {
         consequence: &'static str,
     },
     /// Version and settings could not be read.
-    #[error("its user may not use INFO, so its settings were not checked: ACL SETUSER with +info")]
+    #[error("its user may not use INFO, so its settings are not checked: add +info to the user")]
     Unknown,
 }
 

@@ -71,8 +71,8 @@ pub struct Options {
     /// How long a call waits until a connection is free, and how long until a new one is open. Then
     /// it fails with [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable).
     pub acquire_timeout: Duration,
-    /// How long a call waits for the result of a read-only statement, and half as long as it waits
-    /// for one of a transaction, which may have to wait for locks. Then it fails with
+    /// How long a call waits for the result of a read-only statement; twice as long for one of a
+    /// transaction, which may have to wait for locks. Then it fails with
     /// [`Unavailable`](crossauth_core::storage::StorageErrorKind::Unavailable), and the server ends
     /// the statement. Migrations may take longer.
     pub statement_timeout: Duration,

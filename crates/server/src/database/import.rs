@@ -72,7 +72,7 @@ pub(crate) async fn source(settings: &Settings) -> anyhow::Result<Source> {
             let source = file_options(settings).source(path).await;
             source.with_context(|| cannot_open(path))?
         }
-        (None, None) => anyhow::bail!("--from names no database"),
+        (None, None) => anyhow::bail!("the URL of the database to import is empty"),
     };
     source.warnings().iter().for_each(log);
     Ok(source)

@@ -128,7 +128,7 @@ pub(super) const AUDIT: Versions = &[&[
              VALUES ('start', 0, '', '', ''), ('end', 0, '', '', '')",
 ]];
 
-/// An import, and what came of it.
+/// The tables of an import: its state, replaced ids, and findings.
 pub(super) const IMPORT: Versions = &[&[
     "CREATE TABLE crossauth_import (
             id INTEGER NOT NULL PRIMARY KEY,

@@ -80,7 +80,7 @@ fn source_settings(options: &ImportOptions, address: &str) -> anyhow::Result<Set
         .source
         .iter()
         .fold(inputs, |inputs, assignment| inputs.assignment(&format!("database.{assignment}")));
-    let configuration = inputs.load().context("the database to import is not configured")?;
+    let configuration = inputs.load().context("invalid options for the database to import")?;
     Ok(configuration.settings)
 }
 

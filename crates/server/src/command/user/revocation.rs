@@ -36,7 +36,7 @@ pub(super) async fn run(auth: &Auth, what: &RevokeAll) -> anyhow::Result<()> {
         }
     }
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "accounts without sessions, mailed links and known devices now: {accounts}")?;
+    writeln!(stdout, "accounts whose sessions, links and known devices ended: {accounts}")?;
     if what.keys {
         writeln!(stdout, "deleted API keys: {keys}")?;
     }
