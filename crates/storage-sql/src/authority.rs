@@ -41,7 +41,7 @@ async fn system() -> Result<Vec<CertificateDer<'static>>, OpenError> {
     let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
     let certificates = loaded.map_err(StorageError::unavailable)?.certs;
     if certificates.is_empty() {
-        let problem = "this system has no certificate authorities: install ca-certificates";
+        let problem = "the operating system trusts no authority: install some, or set ca_file";
         return Err(StorageError::unavailable(problem).into());
     }
     Ok(certificates)
