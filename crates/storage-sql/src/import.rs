@@ -43,7 +43,7 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::{KeyStore, StorageError};
 use crossauth_core::user::UserSecrets;
 
-use crate::database::{BoxFuture, Database};
+use crate::database::{BoxFuture, Database, Dialect};
 use crate::{Management, OpenError, SqlStorage};
 
 pub use finding::Finding;
@@ -65,6 +65,7 @@ pub struct Import<'a> {
     event: AuditEvent,
     seal: Option<&'a Seal<'a>>,
     sessions: Option<Arc<dyn KeyStore>>,
+    refuses_nul: bool,
 }
 
 impl fmt::Debug for Import<'_> {
@@ -76,7 +77,7 @@ impl fmt::Debug for Import<'_> {
 impl<'a> Import<'a> {
     /// An import of `source`. Its end is recorded as `event`, to which the numbers are added.
     pub fn new(source: &'a Source, now: Timestamp, event: AuditEvent) -> Self {
-        Self { source, now, event, seal: None, sessions: None }
+        Self { source, now, event, seal: None, sessions: None, refuses_nul: false }
     }
 
     /// Encrypts secrets with this function.
@@ -89,6 +90,12 @@ impl<'a> Import<'a> {
     #[must_use]
     pub fn sessions(self, keys: Arc<dyn KeyStore>) -> Self {
         Self { sessions: Some(keys), ..self }
+    }
+
+    /// Takes no text with a NUL character, as if the target were PostgreSQL.
+    #[must_use]
+    pub fn refuse_nul(self) -> Self {
+        Self { refuses_nul: true, ..self }
     }
 }
 
@@ -238,15 +245,16 @@ async fn step<D: Database>(
     part: Part,
 ) -> Result<State, ImportError> {
     let after = state.position();
+    let refuses_nul = import.refuses_nul || target.dialect() == Dialect::Postgres;
     if part == Part::Users {
         let rows = import.source.users(after.as_ref(), BATCH).await?;
-        let users = user::prepare(rows, import.seal, target.dialect())?;
+        let users = user::prepare(rows, import.seal, refuses_nul)?;
         return target.take_users(state, users, import.source.has_other_ids()).await;
     }
     let rows = import.source.keys(part, after.as_ref(), BATCH).await?;
     let owners = rows.iter().filter_map(|row| row.record.as_ref().ok()?.userid.clone());
     let owners = target.owners(owners.collect(), import.source.has_other_ids()).await?;
-    let mut keys = key::prepare(rows, &owners, part, target.dialect())?;
+    let mut keys = key::prepare(rows, &owners, part, refuses_nul)?;
     if let Some(sessions) = &import.sessions {
         key::place_sessions(&mut keys, &**sessions).await?;
     }

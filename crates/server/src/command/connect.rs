@@ -113,15 +113,7 @@ const HINTS: [(&[&str], &str); 7] = [
         "check the name of the host",
     ),
     (
-        &[
-            "28p01)",
-            "28000)",
-            "(error 1045,",
-            "wrongpass",
-            "noauth",
-            "password",
-            "refuses the account",
-        ],
+        &["28p01)", "28000)", "(error 1045,", "wrongpass", "noauth", "refuses the account"],
         "check the user and the password",
     ),
     (&["3d000)", "(error 1049,"], "create the database, or correct its name in database.url"),

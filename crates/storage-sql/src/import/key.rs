@@ -9,7 +9,6 @@ use crossauth_core::user::UserId;
 use super::Part;
 use super::prepared::{Batch, check_text};
 use super::source::SourceRow;
-use crate::database::Dialect;
 
 /// Maximum length of the column of values, in characters.
 const MAX_VALUE: usize = 512;
@@ -31,7 +30,7 @@ pub(super) fn prepare(
     rows: Vec<SourceRow<Key>>,
     owners: &HashMap<UserId, i64>,
     part: Part,
-    dialect: Dialect,
+    refuses_nul: bool,
 ) -> Result<Batch<PreparedKey>, StorageError> {
     Batch::of(rows, part, |row, key| {
         let userid = match &key.userid {
@@ -41,8 +40,8 @@ pub(super) fn prepare(
                 None => return Ok(Err(format!("its owner, the user {owner}, was not taken"))),
             },
         };
-        let checked = check_text("its value", &key.value, MAX_VALUE, dialect)
-            .and_then(|()| check_text("its data", key.data.as_text(), MAX_DATA, dialect));
+        let checked = check_text("its value", &key.value, MAX_VALUE, refuses_nul)
+            .and_then(|()| check_text("its data", key.data.as_text(), MAX_DATA, refuses_nul));
         if let Err(reason) = checked {
             return Ok(Err(reason));
         }

@@ -4,7 +4,7 @@ use crossauth_core::storage::StorageError;
 
 use super::source::SourceRow;
 use super::{BATCH, Finding, Part};
-use crate::database::{Dialect, Value};
+use crate::database::Value;
 
 /// Rows that were read together.
 #[derive(Clone)]
@@ -63,12 +63,12 @@ pub(super) fn check_text(
     what: &str,
     text: &str,
     max: usize,
-    dialect: Dialect,
+    refuses_nul: bool,
 ) -> Result<(), String> {
     if text.chars().nth(max).is_some() {
         return Err(format!("{what} is longer than {max} characters"));
     }
-    if dialect == Dialect::Postgres && text.contains('\0') {
+    if refuses_nul && text.contains('\0') {
         return Err(format!("{what} contains a NUL character"));
     }
     Ok(())

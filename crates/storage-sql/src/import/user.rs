@@ -6,7 +6,6 @@ use crossauth_core::user::{NewUser, Normalization, User, UserId, UserSecrets};
 use super::prepared::{Batch, check_text};
 use super::source::SourceRow;
 use super::{Part, Seal};
-use crate::database::Dialect;
 
 /// Maximum lengths of our columns, in characters.
 const MAX_NAME: usize = 640;
@@ -28,11 +27,11 @@ pub(super) struct PreparedUser {
 pub(super) fn prepare(
     rows: Vec<SourceRow<(User, UserSecrets)>>,
     seal: Option<&Seal<'_>>,
-    dialect: Dialect,
+    refuses_nul: bool,
 ) -> Result<Batch<PreparedUser>, StorageError> {
     Batch::of(rows, Part::Users, |_, (user, secrets)| {
         let mut prepared = prepared(user, secrets);
-        if let Err(reason) = check(&prepared, dialect) {
+        if let Err(reason) = check(&prepared, refuses_nul) {
             return Ok(Err(reason));
         }
         if let Some(seal) = seal {
@@ -55,12 +54,12 @@ fn prepared(user: &User, secrets: &UserSecrets) -> PreparedUser {
     }
 }
 
-fn check(prepared: &PreparedUser, dialect: Dialect) -> Result<(), String> {
+fn check(prepared: &PreparedUser, refuses_nul: bool) -> Result<(), String> {
     let PreparedUser { id, user, secrets, name, address } = prepared;
     match id {
         UserId::Integer(0) => return Err("its id is 0".to_owned()),
         UserId::Integer(_) => {}
-        UserId::Text(id) => check_text("its id", id, MAX_WORD, dialect)?,
+        UserId::Text(id) => check_text("its id", id, MAX_WORD, refuses_nul)?,
     }
     if name.is_empty() {
         return Err("its name is empty".to_owned());
@@ -78,7 +77,7 @@ fn check(prepared: &PreparedUser, dialect: Dialect) -> Result<(), String> {
         ("its password hash", &*secret(&secrets.password), MAX_SECRET),
         ("its TOTP secret", &*secret(&secrets.totpsecret), MAX_SECRET),
     ] {
-        check_text(what, text, max, dialect)?;
+        check_text(what, text, max, refuses_nul)?;
     }
     Ok(())
 }

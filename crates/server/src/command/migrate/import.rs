@@ -126,6 +126,8 @@ async fn dry_run(
     let seal = |secrets: UserSecrets| auth.seal_imported(secrets);
     let mut meter = Meter::default();
     let import = import_of(source, &auth).seal(&seal);
+    let is_for_postgres = settings.database.url.as_ref().is_some_and(|url| !url.is_mysql());
+    let import = if is_for_postgres { import.refuse_nul() } else { import };
     let summary = database.import(import, &mut |it| meter.show(it)).await;
     meter.finish();
     Ok((database, summary?))

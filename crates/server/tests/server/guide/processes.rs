@@ -114,7 +114,7 @@ fn nginx(nodes: &[Server]) -> Proxy {
         let site = replace(&site, "listen 443 ssl;", &format!("listen {address};"));
         let site = replace(&site, "/etc/letsencrypt/live/id.example.com/", "");
         // So that a test need not wait for long.
-        let site = replace(&site, "proxy_read_timeout 15s", "proxy_read_timeout 5s");
+        let site = replace(&site, "proxy_read_timeout 30s", "proxy_read_timeout 5s");
         proxy::serve(directory, &site)
     })
 }
