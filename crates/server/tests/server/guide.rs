@@ -42,7 +42,7 @@ fn commands() -> Vec<String> {
         if guide.is_dir() {
             continue;
         }
-        let text = fs::read_to_string(guide).unwrap();
+        let text = fs::read_to_string(guide).unwrap().replace("\\\n", " ");
         let typed = text.lines().filter_map(|line| line.trim().strip_prefix("$ "));
         let typed = typed.map(|line| line.split(" | ").next().unwrap());
         let user = ["sudo -u crossauth ", "podman exec --interactive --tty crossauth ", "./"];
