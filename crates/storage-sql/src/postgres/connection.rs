@@ -199,7 +199,7 @@ impl Connection for PostgresConnection {
         &mut self,
         writes: &[Write<'_>],
     ) -> Option<Result<(), (usize, Error)>> {
-        Some(self.send_writes_and_commit(writes).await)
+        self.send_writes_and_commit(writes).await
     }
 
     async fn lock_and_query(

@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use bytes::BytesMut;
 use futures_util::FutureExt;
 use futures_util::future::{join, join3, maybe_done};
+use tokio_postgres::types::ToSql as _;
 use tokio_postgres::{Client, Error, Row};
 
 use super::super::value::Param;
@@ -29,10 +31,11 @@ impl PostgresConnection {
 
     /// Runs statements that change rows, and commits, in one round trip once they are prepared.
     /// After an error the server rolls back instead. The error has the position of the statement.
+    /// `None` if a parameter cannot be encoded: none of the statements was sent.
     pub(super) async fn send_writes_and_commit(
         &mut self,
         writes: &[Write<'_>],
-    ) -> Result<(), (usize, Error)> {
+    ) -> Option<Result<(), (usize, Error)>> {
         self.is_busy = true;
         let mut prepared = Vec::with_capacity(writes.len());
         for (position, write) in writes.iter().enumerate() {
@@ -40,9 +43,15 @@ impl PostgresConnection {
                 Ok(statement) => prepared.push(statement),
                 Err(error) => {
                     self.is_busy = false;
-                    return Err((position, error));
+                    return Some(Err((position, error)));
                 }
             }
+        }
+        // The driver does not send a statement whose parameter it cannot encode. The others would be
+        // committed without it.
+        if !prepared.iter().zip(writes).all(|(prepared, write)| can_encode(prepared, write)) {
+            self.is_busy = false;
+            return None;
         }
         // Both are sent when first polled, in this order.
         let (results, committed) =
@@ -52,10 +61,10 @@ impl PostgresConnection {
         self.in_transaction &= committed.is_err();
         for (position, (result, write)) in results.into_iter().zip(writes).enumerate() {
             if let Err(error) = self.drop_outdated(&write.statement, result) {
-                return Err((position, error));
+                return Some(Err((position, error)));
             }
         }
-        committed.map_err(|error| (writes.len(), error))
+        Some(committed.map_err(|error| (writes.len(), error)))
     }
 
     /// Runs two statements that return rows, in one round trip once they are prepared, after
@@ -98,6 +107,14 @@ impl PostgresConnection {
         .await;
         Ok((opened, [first, second]))
     }
+}
+
+/// Whether a statement takes each of its parameters.
+fn can_encode(prepared: &tokio_postgres::Statement, write: &Write<'_>) -> bool {
+    let mut encoded = BytesMut::new();
+    let mut params = prepared.params().iter().zip(&write.params);
+    prepared.params().len() == write.params.len()
+        && params.all(|(ty, value)| Param(value).to_sql(ty, &mut encoded).is_ok())
 }
 
 /// Sends statements without waiting for the results in between.
