@@ -247,6 +247,9 @@ impl<C: Connect> Transaction for Running<'_, '_, C> {
     }
 
     async fn execute_last(&mut self, writes: &[Write<'_>]) -> Result<(), (usize, StorageError)> {
+        if self.failed {
+            return Err((writes.len(), StorageError::bug(CONTINUED_AFTER_ERROR)));
+        }
         let (connection, limit) = self.begun().await.map_err(|error| (0, error))?;
         let result = match timeout(limit, connection.execute_and_commit(writes)).await {
             Ok(Some(result)) => result,
