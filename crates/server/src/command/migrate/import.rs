@@ -1,8 +1,8 @@
 //! `crossauth migrate --from`: imports a database of upstream.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -138,11 +138,19 @@ fn import_of<'a>(source: &'a Source, auth: &Auth) -> Import<'a> {
     Import::new(source, SystemClock.now(), event)
 }
 
-/// Creates the file of the report, readable by its owner only: it has names of users.
+/// Creates the file of the report, readable by its owner only, also if it exists already: it has names
+/// of users.
 fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    Ok(BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?))
+    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    let private = opened.and_then(|file| {
+        // Not a device, such as standard output.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    });
+    Ok(BufWriter::new(private.with_context(|| format!("cannot write {}", path.display()))?))
 }
 
 /// Prints the first findings, and writes all to the file.
