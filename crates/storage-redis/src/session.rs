@@ -258,11 +258,12 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Whether the server takes a write.
+    /// What a connection to the server finds.
     pub(crate) async fn examine(&self) -> Result<Examination, StorageError> {
         examine(&self.connection, &self.prefix).await
     }
 
+    /// Whether the server takes a write.
     pub(crate) async fn ping(&self) -> Result<(), StorageError> {
         let command = cmd("SET").arg(self.name("ping")).arg(1).arg("PX").arg(1000).take();
         self.connection.read(&command).await

@@ -121,12 +121,15 @@ pub struct Summary {
     pub was_resumed: bool,
     /// Whether there was nothing to do, because the import was complete before.
     pub was_complete: bool,
+    /// Whether the source has rows that were not read, or had others when they were read. Findings
+    /// name the parts.
+    pub has_unread: bool,
 }
 
 impl Summary {
     /// Whether every row was taken.
     pub fn is_complete(&self) -> bool {
-        self.counts.iter().all(|(_, count)| count.read == count.taken)
+        !self.has_unread && self.counts.iter().all(|(_, count)| count.read == count.taken)
     }
 }
 
@@ -234,7 +237,8 @@ impl<D: Database> SqlStorage<D> {
 }
 
 fn summary(state: &State, was_resumed: bool, was_complete: bool) -> Summary {
-    Summary { counts: state.counts().collect(), was_resumed, was_complete }
+    let has_unread = state.has_unread;
+    Summary { counts: state.counts().collect(), was_resumed, was_complete, has_unread }
 }
 
 /// Takes one batch.
@@ -279,7 +283,7 @@ async fn check_source<D: Database>(
         findings.push(Finding::of_part(part, "rows whose key column is null were not read"));
     }
     if !findings.is_empty() {
-        *state = target.note(state.clone(), findings).await?;
+        *state = target.note_unread(state.clone(), findings).await?;
     }
     Ok(())
 }

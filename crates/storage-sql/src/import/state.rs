@@ -69,6 +69,9 @@ pub(super) struct State {
     pub(super) assigned: i64,
     /// The number of findings.
     pub(super) findings: i64,
+    /// Whether the source has rows that were not read.
+    #[serde(default)]
+    pub(super) has_unread: bool,
 }
 
 /// A batch that was taken.

@@ -209,13 +209,14 @@ impl<D: Database> Target<D> {
         .await
     }
 
-    /// Adds findings.
-    pub(super) async fn note(
+    /// Adds findings about rows that were not read.
+    pub(super) async fn note_unread(
         &self,
         state: State,
         findings: Vec<Finding>,
     ) -> Result<State, ImportError> {
-        self.take(state, (), (None, findings), |_, _, _, ()| {
+        self.take(state, (), (None, findings), |_, _, state, ()| {
+            state.has_unread = true;
             Box::pin(async { Ok((Vec::new(), 0)) })
         })
         .await
