@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossauth_core::key::Key;
 use crossauth_core::storage::{StorageErrorKind, UpdateDataError};
-use crossauth_storage_sql::database::{Database, Row, Statement, Value};
+use crossauth_storage_sql::database::{Database, Row, Statement, Value, Write};
 use crossauth_storage_sql::postgres::Options;
 use crossauth_testkit::postgres::server;
 use tokio::sync::{Barrier, Notify};
@@ -56,6 +56,33 @@ async fn deadlocked_transaction_is_retried() {
         let key = opened.storage().keys.find(value).await.unwrap().unwrap();
         assert_eq!(key.created.as_millis(), NOW.as_millis() + 2);
     }
+}
+
+#[tokio::test]
+async fn last_statements_with_an_invalid_parameter_commit_nothing() {
+    let opened = PostgresSchema::open().await;
+    let keys = opened.storage().keys;
+    keys.insert(&Key::new("a", None, NOW)).await.unwrap();
+    let statements = [
+        Statement::new("DELETE FROM crossauth_keys WHERE value = ?"),
+        Statement::new("UPDATE crossauth_keys SET created = ?"),
+    ];
+    let failed = opened.database.database().transaction(statements, |transaction, statements| {
+        Box::pin(async move {
+            let [delete, update] = statements.clone();
+            let writes = [
+                Write { statement: delete, params: vec![Value::text("a")] },
+                Write { statement: update, params: vec![Value::text("no number")] },
+            ];
+            match transaction.execute_last(&writes).await {
+                Err((1, error)) => Err(error),
+                result => panic!("{result:?}"),
+            }
+        })
+    });
+    let failed: Result<(), _> = failed.await;
+    assert_eq!(failed.unwrap_err().kind, StorageErrorKind::Corrupt);
+    assert!(keys.find("a").await.unwrap().is_some());
 }
 
 #[tokio::test]
