@@ -260,6 +260,9 @@ impl<D: Database> SqlStorage<D> {
     ///   on without it.
     /// - What the stores return is final only when this returns. Audit events are chained and messages
     ///   sent after the commit.
+    /// - `body` runs in another task or thread, where
+    ///   [`Caller::current`](crossauth_core::caller::Caller::current) is not the caller of this. Make
+    ///   audit events before, and pass them in `input`.
     /// - Locks are held until then. Keep it short.
     // Boxed, as `open` is.
     pub fn transaction<I, T, F>(
