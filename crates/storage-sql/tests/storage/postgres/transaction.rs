@@ -75,13 +75,12 @@ async fn last_statements_with_an_invalid_parameter_commit_nothing() {
                 Write { statement: update, params: vec![Value::text("no number")] },
             ];
             match transaction.execute_last(&writes).await {
-                Err((1, error)) => Err(error),
+                Err((1, error)) => Err::<(), _>(error),
                 result => panic!("{result:?}"),
             }
         })
     });
-    let failed: Result<(), _> = failed.await;
-    assert_eq!(failed.unwrap_err().kind, StorageErrorKind::Corrupt);
+    assert_eq!(failed.await.unwrap_err().kind, StorageErrorKind::Corrupt);
     assert!(keys.find("a").await.unwrap().is_some());
 }
 

@@ -241,3 +241,23 @@ async fn rows_of_another_program_are_noticed() {
     let expected = matches!(error, ImportError::Count { expected: 600, found: 601, .. });
     assert!(expected, "{error}");
 }
+
+#[tokio::test]
+async fn import_is_not_complete_if_rows_of_the_source_were_not_read() {
+    let old = Old::large(300);
+    let (path, source) = (old.path(), old.source().await);
+    let target = sqlite::memory().await.unwrap();
+    let mut add = |progress: crossauth_storage_sql::import::Progress| {
+        if progress.read == 250 {
+            let insert = "INSERT INTO User (id, username, username_normalized, email, email_normalized)
+                          VALUES (1, 'late', 'late', NULL, NULL)";
+            Connection::open(&path).unwrap().execute_batch(insert).unwrap();
+        }
+    };
+    let summary = target.import(import(&source), &mut add).await.unwrap();
+    assert!(summary.has_unread && !summary.is_complete(), "{summary:?}");
+    let again = run(&target, &source).await;
+    assert!(again.was_complete && !again.is_complete(), "{again:?}");
+    let found = findings(&target).await;
+    assert!(found.iter().any(|it| it.reason.contains("but there are 301")), "{found:?}");
+}
