@@ -186,10 +186,11 @@ async fn join(
     dependents: &mut Vec<(String, String)>,
 ) -> Result<Vec<OpenWarning>, OpenError> {
     let known = [&map.users.table, &map.secrets.table, &map.keys.table];
+    let api_keys = map.api_keys.as_ref().map(|keys| &keys.table);
     let mut warnings = Vec::new();
     for (name, reference) in &map.joins {
         // Upstream has the secrets in the list, too.
-        if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if known.into_iter().chain(api_keys).any(|known| known.eq_ignore_ascii_case(name)) {
             continue;
         }
         let mut table = Table::find(database, name).await?;
