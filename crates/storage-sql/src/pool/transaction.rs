@@ -250,7 +250,9 @@ impl<C: Connect> Transaction for Running<'_, '_, C> {
         if self.failed {
             return Err((writes.len(), StorageError::bug(CONTINUED_AFTER_ERROR)));
         }
-        let (connection, limit) = self.begun().await.map_err(|error| (0, error))?;
+        // None of the statements has failed then.
+        let begun = self.begun().await.map_err(|error| (writes.len(), error));
+        let (connection, limit) = begun?;
         let result = match timeout(limit, connection.execute_and_commit(writes)).await {
             Ok(Some(result)) => result,
             Ok(None) => {
