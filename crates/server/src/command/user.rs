@@ -32,6 +32,10 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> anyhow::Re
     } else {
         Stores::open_existing(settings, &data).await?
     };
+    if matches!(command, UserCommand::Add(_)) {
+        // The import compares the number of accounts with that of those it has written.
+        stores.database().check_import().await?;
+    }
     let storage = stores.storage();
     let auth = match Sending::of(&command) {
         Sending::Nothing => {
