@@ -279,6 +279,10 @@ async fn check_source<D: Database>(
         let reason = format!("{read} rows were read, but there are {found}: the source was in use");
         findings.push(Finding::of_part(part, reason));
     }
+    if part == Part::Users && import.source.is_mixed() {
+        let reason = "the file was written to while it was read, so rows may be missing or old";
+        findings.push(Finding::of_part(part, reason));
+    }
     if import.source.has_rows_without_key(part).await? {
         findings.push(Finding::of_part(part, "rows whose key column is null were not read"));
     }

@@ -21,6 +21,7 @@
 
 mod connection;
 mod file;
+mod unlocked;
 mod writer;
 
 use std::fmt;
@@ -39,6 +40,7 @@ use crate::open::inspect;
 use crate::time_encoding::Times;
 use crate::{MigrationPlan, OpenError, OpenWarning, SqlStorage, TableMap};
 use file::OpenFiles;
+pub(crate) use unlocked::UnlockedFile;
 use writer::Writer;
 
 /// Opens our schema in a file, which is created if it is missing.
@@ -122,8 +124,10 @@ impl Options {
         let resolved = path.canonicalize();
         let resolved =
             resolved.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let unlocked = (!connection::needs_locks(&resolved)).then(|| UnlockedFile::new(&resolved));
         let database = self.open_inspector(&resolved).await?;
-        Source::new(database, &self.tables, &resolved.display().to_string()).await
+        let source = Source::new(database, &self.tables, &resolved.display().to_string()).await?;
+        Ok(source.of_file(unlocked))
     }
 
     /// Opens a file only to read it.

@@ -20,6 +20,8 @@ use crate::{OpenError, OpenWarning, TableMap};
 pub struct Source {
     reader: Box<dyn Read>,
     name: String,
+    #[cfg(feature = "sqlite")]
+    unlocked: Option<crate::sqlite::UnlockedFile>,
 }
 
 impl fmt::Debug for Source {
@@ -51,8 +53,27 @@ impl Source {
             let schema = Arc::new(Schema::find(&database, map).await?);
             let tables = [&map.users.table, &map.secrets.table, &map.keys.table];
             let name = format!("{address} ({})", tables.map(String::as_str).join(", "));
-            Ok(Self { reader: Box::new(Tables { database, schema }), name })
+            Ok(Self {
+                reader: Box::new(Tables { database, schema }),
+                name,
+                #[cfg(feature = "sqlite")]
+                unlocked: None,
+            })
         })
+    }
+
+    /// The same, in a file that is read without locks.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn of_file(self, unlocked: Option<crate::sqlite::UnlockedFile>) -> Self {
+        Self { unlocked, ..self }
+    }
+
+    /// Whether a process has written to a file while it was read without locks.
+    pub(super) fn is_mixed(&self) -> bool {
+        #[cfg(feature = "sqlite")]
+        return self.unlocked.as_ref().is_some_and(crate::sqlite::UnlockedFile::is_in_use);
+        #[cfg(not(feature = "sqlite"))]
+        false
     }
 
     /// What distinguishes it from others: the address without a password, and names of tables.

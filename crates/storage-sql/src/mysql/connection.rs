@@ -109,7 +109,9 @@ impl Connect for Connector {
         if !is_supported(conn.server_version()) {
             return Err(StorageError::unavailable(TOO_OLD));
         }
+        let server = server_of(&mut conn).await;
         Ok(MysqlConnection {
+            server: server.map_err(|error| StorageError::unavailable(describe(&error)))?,
             conn,
             used: Instant::now(),
             in_transaction: false,
@@ -122,19 +124,29 @@ impl Connect for Connector {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| connection.is_busy);
         if let Some(runtime) = runtime {
             let (other, id) = (self.connect(), connection.conn.id());
+            let server = connection.server;
             runtime.spawn(timeout(CANCEL_TIMEOUT, async move {
-                if let Ok(mut other) = other.await {
+                let Ok(mut other) = other.await else { return };
+                // A balancer may lead to another server, where the number is that of another connection.
+                if server_of(&mut other).await.is_ok_and(|it| it == server) {
                     // The connection may have ended already.
                     let _ = other.query_drop(format!("KILL {id}")).await;
-                    let _ = other.disconnect().await;
                 }
+                let _ = other.disconnect().await;
             }));
         }
     }
 }
 
+/// What distinguishes a server from others behind the same address.
+async fn server_of(conn: &mut Conn) -> Result<Option<String>, Error> {
+    conn.query_first("SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir)").await
+}
+
 /// One connection.
 pub(super) struct MysqlConnection {
+    /// The server at the other end.
+    server: Option<String>,
     conn: Conn,
     /// When it was last used.
     used: Instant,

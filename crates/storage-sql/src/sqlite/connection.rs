@@ -12,6 +12,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi, params_from_iter};
 
+use super::unlocked::log_of;
 use crate::database::{EachRow, MAX_SCAN_ROWS, Row, Statement, Transaction, Value};
 use crate::time_encoding::{MILLIS_FUNCTION, Times};
 
@@ -45,18 +46,21 @@ pub(super) fn reader(path: &Path, times: &Times) -> Result<Connection, StorageEr
 /// A read-only connection that creates no other files.
 pub(super) fn inspector(path: &Path, times: &Times) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let connection = if Path::new(&log).exists() || !logs_ahead(path) {
+    let connection = if needs_locks(path) {
         Connection::open_with_flags(path, flags)
     } else {
-        // No process has it open; SQLite would create a log to learn that.
         let uri = format!("file:{}?immutable=1", escape(path));
         Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
     };
     let connection = connection.map_err(storage_error)?;
     set_up(&connection, times).map_err(storage_error)?;
     Ok(connection)
+}
+
+/// Whether an [`inspector`] reads a file with locks. It does not if the file has write-ahead logging but
+/// no log: no process has it open then, and SQLite would create a log to learn that.
+pub(super) fn needs_locks(path: &Path) -> bool {
+    log_of(path).exists() || !logs_ahead(path)
 }
 
 /// Whether a file uses write-ahead logging, by its header. Without it, a connection that reads creates

@@ -1,7 +1,7 @@
 //! `crossauth migrate --from`: imports a database of upstream.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -138,14 +138,20 @@ fn import_of<'a>(source: &'a Source, auth: &Auth) -> Import<'a> {
     Import::new(source, SystemClock.now(), event)
 }
 
-/// Creates the file of the report, readable by its owner only, also if it exists already: it has names
-/// of users.
+/// Creates the file of the report, or replaces an earlier report. It has names of users, so it is readable
+/// by its owner only.
 fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     let mut options = OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    let private = opened.and_then(|file| {
+    let opened = options.read(true).write(true).create(true).mode(0o600).open(path);
+    let private = opened.and_then(|mut file| {
         // Not a device, such as standard output.
         if file.metadata()?.is_file() {
+            let mut first = [0];
+            if file.read(&mut first)? == 1 && first != *b"{" {
+                return Err(io::Error::other("it exists and is no report"));
+            }
+            file.rewind()?;
+            file.set_len(0)?;
             file.set_permissions(Permissions::from_mode(0o600))?;
         }
         Ok(file)

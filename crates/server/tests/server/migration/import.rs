@@ -198,6 +198,7 @@ fn imports_that_cannot_work_are_refused_before_anything_is_written() {
         (python().arguments(&["--source", "user_table=people"]), "no table \"people\""),
         (python().arguments(&["--source", "nonsense=people"]), "nonsense"),
         (python().arguments(&["--time-zone", "Europe/Nowhere"]), "Europe/Nowhere"),
+        (python().arguments(&["--report", "old.db"]), "it exists and is no report"),
     ] {
         let output = program.run_in(directory.path());
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -71,13 +71,33 @@ async fn databases_of_upstream_are_imported_and_stay_as_they_are() {
     }
 }
 
+fn log_ahead(path: &Path) {
+    Connection::open(path).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+}
+
+/// Such a file is read without locks, so a change could not be seen in the numbers of rows.
+#[tokio::test]
+async fn import_is_not_complete_if_a_file_with_write_ahead_logging_was_changed() {
+    let old = Old::large(300);
+    log_ahead(&old.path());
+    let (path, source) = (old.path(), old.source().await);
+    let target = sqlite::memory().await.unwrap();
+    let mut change = |progress: crossauth_storage_sql::import::Progress| {
+        if progress.read == 250 {
+            let update = "UPDATE User SET state = 'disabled' WHERE id = 3";
+            Connection::open(&path).unwrap().execute_batch(update).unwrap();
+        }
+    };
+    let summary = target.import(import(&source), &mut change).await.unwrap();
+    assert!(summary.has_unread && !summary.is_complete(), "{summary:?}");
+    let found = findings(&target).await;
+    assert!(found.iter().any(|it| it.reason.contains("written to while it was read")), "{found:?}");
+}
+
 #[tokio::test]
 async fn file_with_write_ahead_logging_gets_no_log() {
     let old = Old::large(10);
-    let execute = |path: &Path| {
-        Connection::open(path).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
-    };
-    execute(&old.path());
+    log_ahead(&old.path());
     let before = std::fs::read(old.path()).unwrap();
     let target = sqlite::temporary().await.unwrap();
     assert_eq!(count(&run(&target, &old.source().await).await, Part::Users), (10, 10));
@@ -249,7 +269,8 @@ async fn import_is_not_complete_if_rows_of_the_source_were_not_read() {
     let target = sqlite::memory().await.unwrap();
     let mut add = |progress: crossauth_storage_sql::import::Progress| {
         if progress.read == 250 {
-            let insert = "INSERT INTO User (id, username, username_normalized, email, email_normalized)
+            let insert =
+                "INSERT INTO User (id, username, username_normalized, email, email_normalized)
                           VALUES (1, 'late', 'late', NULL, NULL)";
             Connection::open(&path).unwrap().execute_batch(insert).unwrap();
         }
