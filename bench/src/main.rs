@@ -4,7 +4,7 @@
 //! cargo run --release -p crossauth-bench              figures to publish
 //! cargo run --release -p crossauth-bench -- --quick   fewer and shorter rounds, fewer keys
 //!     --keys NUMBER   this many keys in each database server
-//!     --engines       only the database servers, without a report
+//!     --engines       only the database servers: bench/results/engines.md
 //! ```
 //!
 //! Builds the server, fills a database, and compares: session checks with a [`bare`] Axum handler
@@ -61,7 +61,8 @@ fn main() -> Result<()> {
         ["--listen", address, "bare-application"] => application::serve_bare(address),
         ref options => {
             let (scale, engines_only) = parse(options)?;
-            if engines_only { run::run_engines(scale) } else { measure(scale) }
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+            if engines_only { run::run_engines(scale, &root) } else { measure(scale, &root) }
         }
     }
 }
@@ -84,9 +85,9 @@ fn parse(options: &[&str]) -> Result<(Scale, bool)> {
     Ok((keys.map_or(scale, |keys| scale.with_keys(keys)), engines_only))
 }
 
-fn measure(scale: Scale) -> Result<()> {
+fn measure(scale: Scale, root: &Path) -> Result<()> {
     let report = run::run(scale)?;
-    report.publish(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    report.publish(root)?;
     say!("written to bench/results/ and README.md");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The results as a table, a page, a chart and raw numbers.
 
 mod chart;
-mod engine;
+pub(crate) mod engine;
 mod factor;
 mod key;
 mod list;
@@ -63,11 +63,6 @@ pub(crate) struct Report {
     pub(crate) starts: Starts,
     /// Size of the binary in MB.
     pub(crate) binary_mb: f64,
-}
-
-/// Shows the figures of database servers.
-pub(crate) fn show_engines(engines: &[EngineChecks]) -> Result<()> {
-    Ok(writeln!(std::io::stdout(), "\n{}", table::plain(&engine::figures(engines)))?)
 }
 
 /// One result with its target.

@@ -86,11 +86,13 @@ pub(crate) fn run(scale: Scale) -> Result<Report> {
     })
 }
 
-/// Measures what concerns the database servers, and shows the figures.
-pub(crate) fn run_engines(scale: Scale) -> Result<()> {
+/// Measures what concerns the database servers, and publishes the figures in the repository at `root`.
+pub(crate) fn run_engines(scale: Scale, root: &Path) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let engines = engines(&server::build()?, scratch.path(), scale);
-    report::show_engines(&engines)
+    let binary = server::build()?;
+    let machine = Machine::inspect()?;
+    let engines = engines(&binary, scratch.path(), scale);
+    report::engine::publish(root, &machine, &scale, &engines)
 }
 
 /// The database servers that are installed. What fails there does not spoil the rest.

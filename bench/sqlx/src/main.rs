@@ -42,7 +42,8 @@ impl Pool {
                 sqlx::query(query).bind(value).fetch_one(pool).await?.try_get(8)?
             }
             Self::Mysql(pool, query) => {
-                sqlx::query(query).bind(value).fetch_one(pool).await?.try_get(8)?
+                // Text in a binary collation is bytes to it.
+                sqlx::query(query).bind(value).fetch_one(pool).await?.try_get_unchecked(8)?
             }
         })
     }

@@ -1,8 +1,29 @@
 //! The figures of database servers.
 
-use super::{Figure, Target};
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Figure, Target, page, table};
+use crate::machine::Machine;
 use crate::measure::engine_check::{Check, EngineChecks};
 use crate::measure::user_list::UserList;
+use crate::scale::Scale;
+
+/// Shows the figures, and writes them to `engines.md` of `bench/results`.
+pub(crate) fn publish(
+    root: &Path,
+    machine: &Machine,
+    scale: &Scale,
+    engines: &[EngineChecks],
+) -> Result<()> {
+    let figures = figures(engines);
+    writeln!(std::io::stdout(), "\n{}", table::plain(&figures))?;
+    let page = page::write_engines(machine, scale, &figures);
+    Ok(fs::write(root.join("bench/results/engines.md"), page)?)
+}
 
 /// The names of the figures of a product.
 struct Names {

@@ -2,9 +2,11 @@
 
 use super::{Figure, Report, table};
 use crate::load::{SATURATING_CONNECTIONS, STREAM_CONNECTIONS};
+use crate::machine::Machine;
 use crate::measure::reset_request::ResetRequests;
 use crate::measure::{latency, login, reset_request};
 use crate::population::{WITH_FACTOR, WITH_KEY};
+use crate::scale::Scale;
 
 /// The page: figures, machine, method.
 pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
@@ -17,8 +19,27 @@ pub(super) fn write(report: &Report, figures: &[Figure]) -> String {
          ## Method\n\n{}",
         table::markdown(figures),
         reset_requests(&report.reset_requests),
-        machine(report),
+        machine(&report.machine, &report.scale),
         method(report)
+    )
+}
+
+/// The page of a run of the database servers only.
+pub(super) fn write_engines(on: &Machine, scale: &Scale, figures: &[Figure]) -> String {
+    format!(
+        "# Latest measurement of database servers\n\n\
+         Written by `cargo run --release -p crossauth-bench -- --engines`; \
+         [how to read it](../../docs/explanation/performance.md).\n\n{}\n\
+         ## Machine\n\n{}\n\
+         ## Method\n\n\
+         - Each database server, the client of its driver and the load share the cores; everything \
+         compared was measured in this one run, in turns. Numbers are medians over the rounds.\n\
+         - Session checks: {} rounds of {} s for each side, through the storage and as the bare \
+         prepared query, by the same driver on the same server.\n",
+        table::markdown(figures),
+        machine(on, scale),
+        scale.engine_rounds,
+        scale.engine_secs,
     )
 }
 
@@ -35,8 +56,7 @@ fn reset_requests(requests: &ResetRequests) -> String {
     format!("{head}{}", rows.concat())
 }
 
-fn machine(report: &Report) -> String {
-    let machine = &report.machine;
+fn machine(machine: &Machine, scale: &Scale) -> String {
     format!(
         "| | |\n|---|---|\n| Date | {} |\n| Processor | {} |\n| Cores | {} |\n| Kernel | {} |\n\
          | Compiler | {} |\n| Cores busy with other work | {:.2}{} |\n| Run | {} |\n",
@@ -47,7 +67,7 @@ fn machine(report: &Report) -> String {
         machine.rustc,
         machine.cores_busy_before,
         if machine.is_too_busy() { ": **too many, these numbers are spoilt**" } else { "" },
-        report.scale.name,
+        scale.name,
     )
 }
 
