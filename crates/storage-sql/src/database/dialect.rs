@@ -139,10 +139,12 @@ impl Dialect {
         match self {
             // There is one writer at a time anyway.
             Self::Sqlite => None,
-            // An arbitrary number that identifies this among the advisory locks.
-            Self::Postgres => {
-                Some(Statement::new("SELECT 1 WHERE pg_try_advisory_xact_lock(7236837140222)"))
-            }
+            // An arbitrary number that identifies this among the advisory locks, which are those of
+            // the whole database, and the number of a table of ours, which other schemas do not share.
+            Self::Postgres => Some(Statement::new(
+                "SELECT 1 WHERE pg_try_advisory_xact_lock(\
+                     7236837140222 + 'crossauth_schema'::regclass::oid::bigint)",
+            )),
             // A row that is always there, and that only this locks.
             Self::Mysql => Some(Statement::new(
                 "SELECT 1 FROM crossauth_schema WHERE tables = 'protection' AND version = 1 \

@@ -13,7 +13,8 @@ use super::PostgresSchema;
 use crate::driver::NOW;
 
 /// What a process holds that deletes.
-const LOCK: &str = "SELECT 1 WHERE pg_try_advisory_xact_lock(7236837140222)";
+const LOCK: &str = "SELECT 1 WHERE pg_try_advisory_xact_lock(
+    7236837140222 + 'crossauth_schema'::regclass::oid::bigint)";
 
 const STEP: u32 = 100;
 
