@@ -32,7 +32,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Timestamp};
-use crate::crypto::{Cipher, InvalidKey, random_token};
+use crate::crypto::{Cipher, InvalidKey, uuid};
 use crate::random::Random;
 use crate::secret::ServerSecret;
 use crate::storage::StorageError;
@@ -181,7 +181,7 @@ impl Messages {
         let payload = self.cipher.encrypt(&*self.random, &content).map_err(StorageError::bug)?;
         let now = self.clock.now();
         Ok(Message {
-            id: random_token(&*self.random),
+            id: uuid(&*self.random),
             expires: now + kind.lifetime(),
             kind,
             userid: userid.cloned(),
@@ -213,6 +213,16 @@ mod tests {
 
     fn code() -> Map<String, Value> {
         Map::from_iter([("otp".to_owned(), json!("314159"))])
+    }
+
+    #[test]
+    fn id_never_begins_with_a_hyphen() {
+        let messages = messages("0123456789abcdef");
+        for _ in 0..500 {
+            let to = Recipient::Email("bob@example.com".into());
+            let composed = messages.compose(MessageKind::LoginCode, to, None, code()).unwrap();
+            assert!(!composed.id.starts_with('-'), "{}", composed.id);
+        }
     }
 
     #[test]

@@ -239,4 +239,30 @@ mod tests {
     fn definition_is_valid() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn id_that_begins_with_a_hyphen_is_taken_as_listed() {
+        let command = Cli::command();
+        let ids = ids_of(&command);
+        assert!(ids.len() >= 6, "{ids:?}");
+        for (id, is_hyphen_taken) in ids {
+            assert!(is_hyphen_taken, "{id}");
+        }
+    }
+
+    /// The arguments of a command and of those below it that are one id, and whether it may begin
+    /// with a hyphen. Where there are several ids, an option after them would be taken as another
+    /// one; those of messages never begin with a hyphen.
+    fn ids_of(command: &clap::Command) -> Vec<(String, bool)> {
+        let arguments = command.get_arguments().filter(|argument| {
+            let mut names = argument.get_value_names().into_iter().flatten();
+            matches!(argument.get_action(), clap::ArgAction::Set)
+                && names.any(|name| name.as_str() == "ID")
+        });
+        let own = arguments.map(|argument| {
+            let name = format!("{} {}", command.get_name(), argument.get_id());
+            (name, argument.is_allow_hyphen_values_set())
+        });
+        own.chain(command.get_subcommands().flat_map(ids_of)).collect()
+    }
 }

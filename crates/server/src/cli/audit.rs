@@ -21,7 +21,7 @@ pub(crate) enum AuditCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// About this account, or done by it: a username or, if it was deleted, an id
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Of this act, such as login.failed; login. with the dot is every act that begins so
     #[arg(long)]
@@ -33,7 +33,7 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// Of the request with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) request: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct ListEvents {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
     /// Start after the event with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) after: Option<String>,
     /// Print one JSON object per line
     #[arg(long)]
@@ -75,6 +75,6 @@ pub(crate) struct VerifyLog {
 #[derive(Debug, Args)]
 pub(crate) struct EraseUser {
     /// The id of the deleted account, as in the log
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: String,
 }

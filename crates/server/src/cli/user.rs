@@ -91,10 +91,10 @@ pub(crate) struct ListUsers {
     #[arg(long)]
     pub(crate) admin: bool,
     /// Start after this username, the last one of the previous page
-    #[arg(long, value_name = "NAME", group = "position")]
+    #[arg(long, value_name = "NAME", group = "position", allow_hyphen_values = true)]
     pub(crate) after: Option<String>,
     /// End before this username, the first one of the next page
-    #[arg(long, value_name = "NAME", group = "position")]
+    #[arg(long, value_name = "NAME", group = "position", allow_hyphen_values = true)]
     pub(crate) before: Option<String>,
     /// The last accounts
     #[arg(long, group = "position")]
@@ -173,6 +173,7 @@ pub(crate) struct NamedSession {
     /// Username or e-mail address
     pub(crate) username: String,
     /// The id of the session, as listed
+    #[arg(allow_hyphen_values = true)]
     pub(crate) id: String,
 }
 
@@ -182,6 +183,7 @@ pub(crate) struct NamedDevice {
     /// Username or e-mail address
     pub(crate) username: String,
     /// The id of the device, as listed
+    #[arg(allow_hyphen_values = true)]
     pub(crate) id: String,
 }
 
@@ -191,6 +193,7 @@ pub(crate) struct NamedKey {
     /// Username or e-mail address
     pub(crate) username: String,
     /// The id of the key, as listed
+    #[arg(allow_hyphen_values = true)]
     pub(crate) id: String,
 }
 

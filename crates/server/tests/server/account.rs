@@ -339,6 +339,11 @@ fn sessions_are_listed_and_ended() {
     assert_eq!(user(path, &["sessions", "alice"]).lines().count(), 2);
     let again = run(path, &["user", "end-session", "alice", &id]);
     assert!(text(&again.stderr).contains("no session with this id"), "{}", text(&again.stderr));
+    for unknown in [format!("-{}", &id[1..]), format!("--{}", &id[2..])] {
+        let refused = run(path, &["user", "end-session", "alice", &unknown]);
+        let stderr = text(&refused.stderr);
+        assert!(stderr.contains("no session with this id"), "{unknown}: {stderr}");
+    }
     assert_eq!(user(path, &["end-sessions", "alice"]), "alice has no sessions any more\n");
     assert_eq!(user(path, &["sessions", "alice"]), "");
 }
