@@ -4,6 +4,7 @@
 //! The id of a session is its number, and its stored value the digest that the server computes.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,7 +12,7 @@ use crossauth_core::clock::{Clock as _, SystemClock};
 use crossauth_core::storage::Storage;
 use crossauth_storage_sql::{mysql, postgres};
 use crossauth_testkit::mysql::server as mariadb_server;
-use crossauth_testkit::postgres::server as postgres_server;
+use crossauth_testkit::postgres::Server as PostgresServer;
 
 use crate::progress::say;
 
@@ -20,6 +21,10 @@ const FIRST_USER: usize = 10_000_000;
 
 /// How long the sessions last.
 const SESSION_TIME: Duration = Duration::from_hours(24);
+
+/// A PostgreSQL server that has all rows in memory.
+static POSTGRES: LazyLock<PostgresServer> =
+    LazyLock::new(|| PostgresServer::start(&["shared_buffers=6GB", "max_wal_size=8GB"]));
 
 /// A product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +99,11 @@ impl Engine {
     /// Starts the server, unless it runs, and makes a database in it.
     pub(crate) fn start(product: Product) -> Self {
         let address = match product {
-            Product::Postgres => postgres_server().empty_schema(),
+            Product::Postgres => POSTGRES.empty_schema(),
             Product::Mariadb => {
                 let address = mariadb_server().empty_database();
-                // That of the fixture is for small tests.
-                let grow = "SET GLOBAL innodb_buffer_pool_size = 2147483648";
+                // All rows in memory; what the fixture gives is for small tests.
+                let grow = "SET GLOBAL innodb_buffer_pool_size = 6442450944";
                 mariadb_server().execute(&address, grow);
                 address
             }
@@ -141,7 +146,7 @@ impl Engine {
 
     fn execute(&self, sql: &str) {
         match self.product {
-            Product::Postgres => postgres_server().execute(&self.address, sql),
+            Product::Postgres => POSTGRES.execute(&self.address, sql),
             Product::Mariadb => mariadb_server().execute(&self.address, sql),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct Scale {
     pub(crate) list_rounds: usize,
     /// Keys in PostgreSQL, after those of a small database.
     pub(crate) postgres_keys: usize,
-    /// The same in MariaDB, which is slower to fill.
+    /// The same in MariaDB.
     pub(crate) mariadb_keys: usize,
     /// Rounds of session checks on each of these, small and large.
     pub(crate) engine_rounds: usize,
@@ -60,7 +60,7 @@ impl Scale {
         listed_users: 1_000_000,
         list_rounds: 15,
         postgres_keys: 10_000_000,
-        mariadb_keys: 1_000_000,
+        mariadb_keys: 10_000_000,
         engine_rounds: 7,
         engine_secs: 2,
     };

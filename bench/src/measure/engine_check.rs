@@ -104,6 +104,11 @@ impl EngineChecks {
     pub(crate) fn growth_ratio(&self) -> f64 {
         self.large.ours.median() / self.small.ours.median()
     }
+
+    /// The same of the bare query.
+    pub(crate) fn bare_growth_ratio(&self) -> f64 {
+        self.large.bare.median() / self.small.bare.median()
+    }
 }
 
 /// Builds the counterpart over sqlx. Its dependencies may have to be downloaded.

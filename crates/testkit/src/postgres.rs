@@ -47,11 +47,12 @@ pub struct Server {
 /// The server of this process, started on first use.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(Server::start)
+    SERVER.get_or_init(|| Server::start(&[]))
 }
 
 impl Server {
-    fn start() -> Self {
+    /// Starts a server of its own with further settings, as `name=value`.
+    pub fn start(settings: &[&str]) -> Self {
         let programs = programs();
         let directory = tempfile::Builder::new().prefix("crossauth-postgres-").tempdir().unwrap();
         let owner = owner("postgres");
@@ -71,7 +72,7 @@ impl Server {
         }
         for _ in 0..ATTEMPTS {
             let port = free_port();
-            let mut process = run(&programs, &directory, port, owner);
+            let mut process = run(&programs, &directory, port, settings, owner);
             let mut printed = String::new();
             BufReader::new(process.stdout.take().unwrap()).read_line(&mut printed).unwrap();
             if printed.trim_end() == READY {
@@ -181,23 +182,31 @@ fn initialise(programs: &Path, directory: &Path, owner: Option<(u32, u32)>) {
 }
 
 /// Runs the server under a shell that ends it when its input is closed.
-fn run(programs: &Path, directory: &Path, port: u16, owner: Option<(u32, u32)>) -> Child {
-    let script = "\"$0/postgres\" -D \"$1/data\" -F -k \"$1\" -p $2 \
+fn run(
+    programs: &Path,
+    directory: &Path,
+    port: u16,
+    settings: &[&str],
+    owner: Option<(u32, u32)>,
+) -> Child {
+    let script = "directory=$1 port=$2; shift 2
+                  \"$0/postgres\" -D \"$directory/data\" -F -k \"$directory\" -p $port \
                   -c listen_addresses=127.0.0.1,127.0.0.2 -c ssl=on \
-                  -c ssl_cert_file=\"$1/server.pem\" -c ssl_key_file=\"$1/server.key\" \
+                  -c ssl_cert_file=\"$directory/server.pem\" -c ssl_key_file=\"$directory/server.key\" \
                   -c max_connections=400 -c deadlock_timeout=50ms -c full_page_writes=off \
-                  -c autovacuum=off >\"$1/log\" 2>&1 </dev/null & server=$!
+                  -c autovacuum=off \"$@\" >\"$directory/log\" 2>&1 </dev/null & server=$!
                   for _ in $(seq 600); do
-                      \"$0/pg_isready\" -q -h \"$1\" -p $2 && ready=1 && echo ready && break
+                      \"$0/pg_isready\" -q -h \"$directory\" -p $port && ready=1 && echo ready && break
                       kill -0 $server || break
                       sleep 0.1
                   done
                   exec >&-
                   while read -r _; do :; done
                   kill -QUIT $server 2>/dev/null; wait $server
-                  [ -n \"$ready\" ] && rm -rf \"$1\"";
+                  [ -n \"$ready\" ] && rm -rf \"$directory\"";
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(programs).arg(directory).arg(port.to_string());
+    command.args(settings.iter().flat_map(|setting| ["-c", setting]));
     // A separate process group, so that Ctrl-C ends the tests first.
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     as_owner(&mut command, owner).current_dir(directory).spawn().unwrap()
