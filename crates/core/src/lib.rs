@@ -54,6 +54,7 @@ pub mod crypto;
 pub mod csrf;
 mod deps;
 pub mod device;
+pub mod directory;
 pub mod email_link;
 pub mod email_verification;
 pub mod enrolment;

@@ -25,6 +25,9 @@ impl FactorName {
     /// Codes by SMS.
     pub const SMS: Self = Self(Cow::Borrowed("sms"));
 
+    /// A password that a [directory](crate::directory) verifies.
+    pub const LDAP: Self = Self(Cow::Borrowed("ldap"));
+
     /// A fixed code, for development.
     pub const DUMMY: Self = Self(Cow::Borrowed("dummyFactor2"));
 
@@ -64,6 +67,7 @@ impl From<&str> for FactorName {
             "totp" => Self::TOTP,
             "email" => Self::EMAIL,
             "sms" => Self::SMS,
+            "ldap" => Self::LDAP,
             "dummyFactor2" => Self::DUMMY,
             other => Self(Cow::Owned(other.to_owned())),
         }

@@ -1,0 +1,137 @@
+//! The port for a directory, such as LDAP, which verifies passwords of accounts of its own.
+//!
+//! An account belongs to the directory if its [first factor](crate::user::User::factor1) is the name
+//! of the directory, [`FactorName::LDAP`]. Its password is never stored here: in the place of a hash
+//! there is the [link](DirectoryLink) to its entry. Accounts of the directory and local ones exist
+//! beside each other, and neither becomes the other because of its name.
+//!
+//! An implementation answers what the directory says, and decides nothing: whether an account is
+//! created, changed or refused is decided by the use cases.
+
+mod entry;
+mod link;
+
+use async_trait::async_trait;
+
+use crate::secret::Password;
+use crate::user::FactorName;
+
+pub use entry::{Entry, EntryRef, Standing};
+pub use link::DirectoryLink;
+
+/// A directory.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// What its accounts have as first factor, such as [`FactorName::LDAP`].
+    fn factor(&self) -> FactorName;
+
+    /// Verifies a password by authenticating as the entry, and reads the entry.
+    ///
+    /// A password that is empty, blank or contains NUL must be [`Verified::Mismatch`] without a
+    /// question to the directory: it would be an unauthenticated bind (RFC 4513 section 5.1.2), which
+    /// succeeds.
+    async fn verify(
+        &self,
+        entry: EntryRef<'_>,
+        password: &Password,
+    ) -> Result<Verified, DirectoryError>;
+
+    /// Reads entries as they are now, in the order asked for; `None` for one that is gone, or that
+    /// may not log in because of where it is or of its groups.
+    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError>;
+
+    /// Changes the password of an entry, which must have the old one.
+    async fn change_password(
+        &self,
+        entry: EntryRef<'_>,
+        old: &Password,
+        new: &Password,
+    ) -> Result<PasswordSet, DirectoryError>;
+}
+
+/// The answer to a password.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verified {
+    /// The password is correct, and the entry may log in.
+    Match(Box<Entry>),
+    /// The password is correct, and must be changed before anything else. The entry, if the directory
+    /// lets it be read.
+    MustChange(Option<Box<Entry>>),
+    /// The password is correct, but the entry may not log in.
+    Refused(EntryRefusal),
+    /// The password is wrong, or there is no such entry, or more than one. Also for an entry that is
+    /// [locked](EntryRefusal::Locked), of which the directory does not say whether the password is
+    /// correct. The reason is for the log only.
+    Mismatch(Option<EntryRefusal>),
+}
+
+/// Why an entry may not log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntryRefusal {
+    /// It is disabled, or expired.
+    Disabled,
+    /// It is locked after wrong passwords.
+    Locked,
+    /// Its password has expired and can be reset by an administrator of the directory only.
+    PasswordExpired,
+    /// It may not log in at this time, or from this machine.
+    NotNow,
+    /// It is in none of the groups that may log in.
+    NotInGroup,
+    /// Its attributes make no account: one that is needed is missing or invalid.
+    Unusable,
+    /// More than one entry has the name.
+    Ambiguous,
+}
+
+/// The outcome of a change of the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSet {
+    /// The new password counts.
+    Done,
+    /// The old password is wrong, or the entry is gone.
+    WrongPassword,
+    /// The directory refuses the new password, for example because it is too short or was used
+    /// before. The text, if there is one, is shown after the label of the field.
+    Refused(Option<String>),
+    /// Passwords cannot be changed through this server.
+    NotSupported,
+}
+
+/// The directory gave no answer that can be used: whether a password is correct is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the directory cannot be used: {message}")]
+pub struct DirectoryError {
+    /// What failed.
+    pub kind: DirectoryErrorKind,
+    /// For the log: which server, and what it said. Contains no password.
+    pub message: String,
+}
+
+/// What failed in the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DirectoryErrorKind {
+    /// No server can be reached.
+    Unreachable,
+    /// A server was too slow.
+    TimedOut,
+    /// The certificate of a server is not trusted or not of its host, or it offers no TLS.
+    Certificate,
+    /// The account of this server in the directory is refused.
+    ServiceAccount,
+    /// A server answered what it must not, or more than is allowed.
+    Protocol,
+    /// The settings do not fit the directory, such as a search base that it does not have.
+    Configuration,
+    /// All connections are in use.
+    Busy,
+}
+
+impl DirectoryError {
+    /// An error with a text for the log.
+    pub fn new(kind: DirectoryErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
