@@ -18,7 +18,16 @@ pub(super) struct Type {
 /// The types of the crates that others compile against.
 pub(super) fn types() -> Vec<Type> {
     let mut found = Vec::new();
-    for folder in ["axum", "core", "mail", "settings", "storage-redis", "storage-sql", "testkit"] {
+    for folder in [
+        "axum",
+        "core",
+        "mail",
+        "settings",
+        "storage-ldap",
+        "storage-redis",
+        "storage-sql",
+        "testkit",
+    ] {
         for path in files(&root().join("crates").join(folder).join("src"), "rs") {
             if !is_test(&path) {
                 found.extend(types_in(folder, &fs::read_to_string(path).unwrap()));

@@ -1,0 +1,198 @@
+//! The directory as the port of Crossauth.
+
+mod lookup;
+mod verify;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use crossauth_core::directory::{
+    Directory, DirectoryError, Entry, EntryRef, PasswordSet, Verified,
+};
+use crossauth_core::secret::Password;
+use crossauth_core::user::FactorName;
+use tracing::warn;
+
+use crate::connection::{Connection, Found};
+use crate::error::{configuration, protocol};
+use crate::mapping::{Mapped, Mapping};
+use crate::message::Search;
+use crate::options::PasswordChange;
+use crate::pool::{Pool, Turn};
+use crate::{OpenError, Options, RawEntry};
+use lookup::Lookup;
+pub(crate) use verify::{can_be_sent, judge};
+
+/// A directory; see [`Options`].
+pub struct LdapDirectory {
+    pub(crate) pool: Pool,
+    pub(crate) lookup: Lookup,
+    pub(crate) mapping: Mapping,
+    pub(crate) password_change: PasswordChange,
+}
+
+impl fmt::Debug for LdapDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LdapDirectory").field("lookup", &self.lookup).finish_non_exhaustive()
+    }
+}
+
+/// Who reads: the service account, or a user who has just authenticated.
+pub(crate) enum Reader<'r, 'p> {
+    Service(&'r Turn<'p>),
+    User(&'r mut Connection),
+}
+
+impl Reader<'_, '_> {
+    pub(crate) async fn search(&mut self, search: &Search) -> Result<Found, DirectoryError> {
+        match self {
+            Self::Service(turn) => turn.search(search).await,
+            Self::User(connection) => connection.search(search).await,
+        }
+    }
+}
+
+/// The entries that a name or an id has.
+#[derive(Debug)]
+pub(crate) enum Located {
+    None,
+    One(Box<RawEntry>),
+    /// The distinguished names of several.
+    Several(Vec<String>),
+}
+
+impl LdapDirectory {
+    pub(crate) fn new(options: Options) -> Result<Self, OpenError> {
+        check(&options)?;
+        Ok(Self {
+            pool: Pool::new(&options)?,
+            mapping: Mapping::new(&options)?,
+            lookup: Lookup::new(options.bind)?,
+            password_change: options.password_change,
+        })
+    }
+
+    /// Finds an entry as the service account.
+    pub(crate) async fn locate(
+        &self,
+        turn: &Turn<'_>,
+        entry: EntryRef<'_>,
+    ) -> Result<Located, DirectoryError> {
+        let requested = self.mapping.requested();
+        let Some(search) = self.lookup.search(entry, &self.mapping.identity, requested) else {
+            return Ok(Located::None);
+        };
+        let found = turn.search(&search).await?;
+        if found.entries.len() > 1 {
+            let names = found.entries.iter().map(|entry| entry.dn().to_owned());
+            return Ok(Located::Several(names.collect()));
+        }
+        let what = format!("the search below {:?}", search.base);
+        let found = if search.is_read() {
+            found.complete_or_none(&what)?
+        } else {
+            found.complete(&what)?
+        };
+        match found.into_iter().next() {
+            None => Ok(Located::None),
+            // It would make the authentication anonymous.
+            Some(entry) if entry.dn().is_empty() => Err(protocol("an entry without a name")),
+            Some(entry) => Ok(Located::One(Box::new(entry))),
+        }
+    }
+
+    /// Makes an account of an entry; `None` with a line in the log if it becomes none.
+    pub(crate) async fn map(
+        &self,
+        reader: &mut Reader<'_, '_>,
+        raw: &RawEntry,
+    ) -> Result<Option<Mapped>, DirectoryError> {
+        let memberships = self.mapping.groups.find(reader, raw).await?;
+        match self.mapping.apply(raw, &memberships) {
+            Ok(mapped) => Ok(Some(mapped)),
+            Err(problem) => {
+                warn!("the directory entry {} becomes no account: {problem}", raw.dn());
+                Ok(None)
+            }
+        }
+    }
+
+    async fn find_one(
+        &self,
+        turn: &Turn<'_>,
+        entry: EntryRef<'_>,
+    ) -> Result<Option<Entry>, DirectoryError> {
+        let raw = match self.locate(turn, entry).await? {
+            Located::None => return Ok(None),
+            Located::One(raw) => raw,
+            Located::Several(names) => {
+                warn!("{:?} has several directory entries: {}", entry.name, names.join("; "));
+                return Ok(None);
+            }
+        };
+        let mapped = self.map(&mut Reader::Service(turn), &raw).await?;
+        Ok(mapped.map(|mapped| mapped.entry).filter(|found| self.is_asked(entry, &found.id)))
+    }
+
+    /// Whether an id is the one that was asked for, if one was.
+    pub(crate) fn is_asked(&self, entry: EntryRef<'_>, id: &str) -> bool {
+        entry.id.is_none_or(|asked| self.mapping.identity.is_same(asked, id))
+    }
+}
+
+fn check(options: &Options) -> Result<(), OpenError> {
+    let is_zero = options.connect_timeout.is_zero()
+        || options.operation_timeout.is_zero()
+        || options.acquire_timeout.is_zero()
+        || options.connections == 0
+        || options.max_entry_size == 0;
+    if is_zero {
+        return Err(OpenError::Invalid("a limit is zero"));
+    }
+    if options.connections > 10_000 || options.max_entry_size > 1 << 30 {
+        return Err(OpenError::Invalid("a limit is too large"));
+    }
+    let incomplete =
+        |account: &crate::ServiceAccount| account.dn.is_empty() || !can_be_sent(&account.password);
+    if options.service.as_ref().is_some_and(incomplete) {
+        return Err(OpenError::Invalid("the name or the password of the service account is empty"));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Directory for LdapDirectory {
+    fn factor(&self) -> FactorName {
+        FactorName::LDAP
+    }
+
+    async fn verify(
+        &self,
+        entry: EntryRef<'_>,
+        password: &Password,
+    ) -> Result<Verified, DirectoryError> {
+        self.verify_now(entry, password).await
+    }
+
+    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError> {
+        if self.pool.service().is_none() && self.lookup.is_template() {
+            let problem = "entries cannot be read without their password: set a service account";
+            return Err(configuration(problem));
+        }
+        let mut found = Vec::with_capacity(entries.len());
+        let turn = self.pool.turn().await?;
+        for entry in entries {
+            found.push(self.find_one(&turn, *entry).await?);
+        }
+        Ok(found)
+    }
+
+    async fn change_password(
+        &self,
+        entry: EntryRef<'_>,
+        old: &Password,
+        new: &Password,
+    ) -> Result<PasswordSet, DirectoryError> {
+        self.change_now(entry, old, new).await
+    }
+}
