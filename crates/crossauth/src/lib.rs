@@ -149,8 +149,8 @@
 pub mod domain {
     pub use crossauth_core::{
         Auth, AuthConfig, RECOVERY_CODE, Rejection, Sources, account, api_key, audit, caller,
-        clock, cookie, crypto, csrf, device, email_link, email_verification, enrolment, error,
-        factor, form, fresh_login, hooks, key, known_browser, limit, login, message, metric,
+        clock, cookie, crypto, csrf, device, directory, email_link, email_verification, enrolment,
+        error, factor, form, fresh_login, hooks, key, known_browser, limit, login, message, metric,
         outbox, password, password_change, password_reset, profile, protected, random,
         reauthentication, recovery, secret, session, setup, signup, storage, token, user, visitor,
     };

@@ -110,15 +110,12 @@ impl<'b> Reader<'b> {
 
 /// The content of a number of at most four bytes.
 pub(crate) fn number(content: &[u8]) -> Result<i32, Malformed> {
-    match content {
-        [] => Err(Malformed),
-        [first, rest @ ..] if content.len() <= 4 => {
-            let sign = if first & 0x80 == 0 { 0 } else { -1 };
-            let start = (sign << 8) | i32::from(*first);
-            Ok(rest.iter().fold(start, |value, byte| (value << 8) | i32::from(*byte)))
-        }
-        _ => Err(Malformed),
-    }
+    let (Some(first), true) = (content.first(), content.len() <= 4) else {
+        return Err(Malformed);
+    };
+    // The first byte has the sign.
+    let sign = if first & 0x80 == 0 { 0 } else { -1 };
+    Ok(content.iter().fold(sign, |value, byte| (value << 8) | i32::from(*byte)))
 }
 
 /// Where the content of the first element starts, and its length; `None` if the length is not there
@@ -130,13 +127,14 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Malformed> 
         return Err(Malformed);
     }
     match usize::from(first) {
-        length @ ..0x80 => Ok(Some((2, length))),
+        length @ ..=0x7f => Ok(Some((2, length))),
         size @ 0x81..=0x84 => {
             let size = size - 0x80;
             let Some(length) = rest.get(..size) else { return Ok(None) };
             let length = length.iter().fold(0, |value, byte| (value << 8) | usize::from(*byte));
             Ok(Some((2 + size, length)))
         }
+        // An indefinite length, or one that is too large.
         _ => Err(Malformed),
     }
 }

@@ -78,13 +78,12 @@ impl Connection {
             return Err(protocol(format!("{}: authentication without a name", self.url)));
         }
         let request = Request::Bind { dn, password: password.expose() };
-        match self.call(&request).await? {
-            Response::Bind(mut outcome) => {
-                outcome.redact(password.expose());
-                Ok(outcome)
-            }
-            other => Err(self.unexpected(&other)),
-        }
+        let response = self.call(&request).await?;
+        let Response::Bind(mut outcome) = response else {
+            return Err(self.unexpected(&response));
+        };
+        outcome.redact(password.expose());
+        Ok(outcome)
     }
 
     /// Searches. More entries than the limit of the search are an error.
@@ -112,7 +111,10 @@ impl Connection {
                     return Err(protocol(message));
                 }
                 Response::Ignored if ignored < MAX_IGNORED => ignored += 1,
-                other => return Err(self.unexpected(&other)),
+                Response::Ignored
+                | Response::Bind(_)
+                | Response::Modify(_)
+                | Response::Extended(_) => return Err(self.unexpected(&response)),
             }
             if size > self.limits.max_entry_size.saturating_mul(MAX_ENTRY_SIZES) {
                 return Err(protocol(format!("{}: too large a result of a search", self.url)));
@@ -127,10 +129,11 @@ impl Connection {
         attribute: &str,
         (old, new): (&[u8], &[u8]),
     ) -> Result<Outcome, DirectoryError> {
-        match self.call(&Request::Replace { dn, attribute, old, new }).await? {
-            Response::Modify(outcome) => Ok(outcome),
-            other => Err(self.unexpected(&other)),
-        }
+        let response = self.call(&Request::Replace { dn, attribute, old, new }).await?;
+        let Response::Modify(outcome) = response else {
+            return Err(self.unexpected(&response));
+        };
+        Ok(outcome)
     }
 
     /// Changes a password (RFC 3062). Neither may be empty: the server would invent one.
@@ -141,14 +144,13 @@ impl Connection {
         new: &Password,
     ) -> Result<Outcome, DirectoryError> {
         let (old, new) = (old.expose(), new.expose());
-        match self.call(&Request::ChangePassword { dn, old, new }).await? {
-            Response::Extended(mut outcome) => {
-                outcome.redact(old);
-                outcome.redact(new);
-                Ok(outcome)
-            }
-            other => Err(self.unexpected(&other)),
-        }
+        let response = self.call(&Request::ChangePassword { dn, old, new }).await?;
+        let Response::Extended(mut outcome) = response else {
+            return Err(self.unexpected(&response));
+        };
+        outcome.redact(old);
+        outcome.redact(new);
+        Ok(outcome)
     }
 
     /// Announces the end, and closes the connection.
@@ -182,9 +184,9 @@ impl Connection {
         let answer = async {
             let id = self.send(request).await?;
             for _ in 0..MAX_IGNORED {
-                match self.response(id).await?.0 {
-                    Response::Ignored => {}
-                    response => return Ok(response),
+                let (response, _) = self.response(id).await?;
+                if response != Response::Ignored {
+                    return Ok(response);
                 }
             }
             Err(protocol(format!("{}: endless intermediate responses", self.url)))

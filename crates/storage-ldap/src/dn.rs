@@ -158,7 +158,9 @@ fn escaped(chars: &mut std::str::Chars<'_>) -> Option<u8> {
 fn fold(value: &[u8]) -> String {
     let mut folded = String::with_capacity(value.len());
     let Ok(text) = std::str::from_utf8(value) else {
-        value.iter().for_each(|byte| hex(&mut folded, u32::from(*byte)));
+        for byte in value {
+            hex(&mut folded, u32::from(*byte));
+        }
         return folded;
     };
     let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();

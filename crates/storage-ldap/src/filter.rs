@@ -90,7 +90,9 @@ impl Filter {
             Self::Substrings { attribute, parts } => writer.nest(0xa4, |inside| {
                 inside.bytes(OCTET_STRING, attribute.as_bytes());
                 inside.nest(SEQUENCE, |list| {
-                    parts.iter().for_each(|(place, part)| list.bytes(*place as u8, part));
+                    for (place, part) in parts {
+                        list.bytes(*place as u8, part);
+                    }
                 });
             }),
             Self::Present(attribute) => writer.bytes(0x87, attribute.as_bytes()),

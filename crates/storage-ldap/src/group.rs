@@ -1,6 +1,6 @@
 //! The groups of an entry, and what they mean.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crossauth_core::directory::{DirectoryError, DirectoryErrorKind};
@@ -234,9 +234,9 @@ async fn search(
 async fn groups_of(
     reader: &mut Reader<'_, '_>,
     groups: &[String],
-) -> Result<HashSet<String>, DirectoryError> {
+) -> Result<Vec<String>, DirectoryError> {
     const NOT_READABLE: [u32; 3] = [32, 34, 50];
-    let mut found = HashSet::new();
+    let mut found = Vec::new();
     for group in groups {
         let read = reader.search(&Search::entry(group, vec![MEMBER_OF.into()])).await?;
         if NOT_READABLE.contains(&read.outcome.code) {
@@ -273,24 +273,24 @@ mod tests {
             roles: roles.map(|(group, role)| (group.into(), role.into())).to_vec(),
             ..Groups::default()
         };
-        let rules = rules(&groups);
+        let decided = rules(&groups);
         let some = members_of(&["CN=Guests, DC=x", "cn=e,dc=x", "cn=F,dc=x"]);
-        assert!(rules.allow(&some));
-        assert_eq!(rules.admin(&some), Some(false));
+        assert!(decided.allow(&some));
+        assert_eq!(decided.admin(&some), Some(false));
         let editor = ("roles".to_owned(), serde_json::json!(["editor"]));
-        assert_eq!(rules.roles(&some), Some(editor));
+        assert_eq!(decided.roles(&some), Some(editor));
         let none = members_of(&["cn=admins,dc=x"]);
-        assert!(!rules.allow(&none));
-        assert_eq!(rules.admin(&none), Some(true));
-        assert_eq!(rules.roles(&none), Some(("roles".to_owned(), serde_json::json!([]))));
+        assert!(!decided.allow(&none));
+        assert_eq!(decided.admin(&none), Some(true));
+        assert_eq!(decided.roles(&none), Some(("roles".to_owned(), serde_json::json!([]))));
     }
 
     #[test]
     fn without_groups_nothing_is_decided() {
-        let rules = rules(&Groups::default());
+        let decided = rules(&Groups::default());
         let none = Memberships::default();
-        assert!(rules.allow(&none) && rules.attributes().is_empty());
-        assert_eq!((rules.admin(&none), rules.roles(&none)), (None, None));
+        assert!(decided.allow(&none) && decided.attributes().is_empty());
+        assert_eq!((decided.admin(&none), decided.roles(&none)), (None, None));
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl Identity {
             Some(attribute) => Some(Query::ByFilter(Filter::equal(attribute, id))),
             None => match by_guid() {
                 Some(by_guid) => {
-                    let by_uuid = Filter::equal(ENTRY_UUID, id);
-                    Some(Query::ByFilter(Filter::Or(vec![by_uuid, by_guid])))
+                    let either = vec![Filter::equal(ENTRY_UUID, id), by_guid];
+                    Some(Query::ByFilter(Filter::Or(either)))
                 }
                 None => Dn::parse(id).map(Query::ByName),
             },

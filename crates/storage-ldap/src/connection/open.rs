@@ -44,7 +44,7 @@ pub(crate) async fn connect(
     match server.encryption {
         Encryption::None if address.ip().is_loopback() => Ok(connection),
         Encryption::None => {
-            Err(certificate(server, format!("{address} is not on the loopback interface")))
+            Err(certificate(server, &format!("{address} is not on the loopback interface")))
         }
         Encryption::Tls => timeout_at(deadline, secure(connection, server, tls))
             .await
@@ -102,19 +102,19 @@ async fn start_tls(
     mut connection: Connection,
     server: &Server,
 ) -> Result<Connection, DirectoryError> {
-    match connection.call(&Request::StartTls).await? {
-        Response::Extended(outcome) if outcome.code == 0 => {}
-        Response::Extended(outcome) => {
-            let text = format!("no StartTLS (result {}) {}", outcome.code, outcome.text);
-            return Err(certificate(server, text));
-        }
-        other => return Err(connection.unexpected(&other)),
+    let response = connection.call(&Request::StartTls).await?;
+    let Response::Extended(outcome) = response else {
+        return Err(connection.unexpected(&response));
+    };
+    if outcome.code != 0 {
+        let text = format!("no StartTLS (result {}) {}", outcome.code, outcome.text);
+        return Err(certificate(server, text.trim_end()));
     }
     // What came with the answer was not encrypted, and must not be taken for what is.
     if connection.received.is_empty() {
         Ok(connection)
     } else {
-        Err(certificate(server, "data before TLS".into()))
+        Err(certificate(server, "data before TLS"))
     }
 }
 
@@ -126,12 +126,12 @@ async fn secure(
 ) -> Result<Connection, DirectoryError> {
     let name = ServerName::try_from(server.host.clone());
     let (Some(tls), Ok(name)) = (tls, name) else {
-        return Err(certificate(server, "TLS is not configured".into()));
+        return Err(certificate(server, "TLS is not configured"));
     };
     let Stream::Plain(stream) = connection.stream else { return Ok(connection) };
     match tls.connect(name, stream).await {
         Ok(stream) => Ok(Connection { stream: Stream::Tls(Box::new(stream)), ..connection }),
-        Err(error) if is_of_tls(&error) => Err(certificate(server, error.to_string())),
+        Err(error) if is_of_tls(&error) => Err(certificate(server, &error.to_string())),
         Err(error) => {
             let message = format!("{}: the connection was lost before TLS: {error}", server.url);
             Err(DirectoryError::new(DirectoryErrorKind::Unreachable, message))
@@ -141,10 +141,11 @@ async fn secure(
 
 /// Whether rustls refused what the server sent, or the server refused TLS.
 fn is_of_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|source| source.is::<rustls::Error>())
+    let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
+    source.is_some()
 }
 
-fn certificate(server: &Server, problem: String) -> DirectoryError {
+fn certificate(server: &Server, problem: &str) -> DirectoryError {
     let message = format!("{}: no secure connection: {problem}", server.url);
     DirectoryError::new(DirectoryErrorKind::Certificate, message)
 }

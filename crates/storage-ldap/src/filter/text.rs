@@ -161,7 +161,7 @@ mod tests {
             ("(:1.2.3:=Betty Rubble)", by(Some("1.2.3"), None, false)),
             ("(o=Parens R Us \\28for all\\29)", equal("o", "Parens R Us (for all)")),
             ("(sn=Lu\\c4\\8di\\c4\\87)", equal("sn", "Lučić")),
-            ("(bin=\\00\\00\\00\\04)", equal("bin", [0, 0, 0, 4])),
+            ("(bin=\\00\\00\\00\\04)", equal("bin", "\0\0\0\u{4}")),
             (" uid=a ", equal("uid", "a")),
             ("(uid=*)", Filter::present("uid")),
         ] {
