@@ -4,6 +4,7 @@ mod dialect;
 mod value;
 
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -209,18 +210,39 @@ impl dyn Transaction + '_ {
 }
 
 /// SQL text in the dialect of one database.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Statement(Arc<str>);
+#[derive(Debug, Clone)]
+pub struct Statement {
+    text: Arc<str>,
+    /// That of the text, which is long and looked up at each use.
+    hash: u64,
+}
 
 impl Statement {
     /// A statement; `text` has a `?` for each parameter, and no other `?` outside quotes, so that a
     /// driver can substitute the placeholders of its database.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self { hash: hasher.finish(), text }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+}
+
+impl PartialEq for Statement {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.text == other.text
+    }
+}
+
+impl Eq for Statement {}
+
+impl Hash for Statement {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossauth_core::storage::StorageError;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::database::{BoxFuture, MAX_SCAN_ROWS, Row, Statement, Value, Write};
 
@@ -159,7 +159,13 @@ pub(crate) struct Pool<C: Connect> {
     connect: C,
     limits: Limits,
     free: Semaphore,
-    idle: Mutex<Vec<C::Connection>>,
+    idle: Mutex<Vec<Idle<C::Connection>>>,
+}
+
+/// A connection that nobody uses.
+struct Idle<C> {
+    since: Instant,
+    connection: C,
 }
 
 fn too_slow() -> StorageError {
@@ -180,13 +186,22 @@ impl<C: Connect> Pool<C> {
             .await
             .map_err(|_| StorageError::unavailable("every connection is in use"))?
             .map_err(|_| StorageError::unavailable("the database is closed"))?;
-        let idle = || self.idle.lock().pop();
+        let idle = || Some(self.idle.lock().pop()?.connection);
         let idle = std::iter::from_fn(idle).find(Connection::is_fresh);
         let connection = match idle {
             Some(connection) => connection,
             None => self.open().await?,
         };
-        Ok(PooledConnection { pool: self, connection: Some(connection), _permit: permit })
+        let acquired = Instant::now();
+        Ok(PooledConnection { pool: self, acquired, connection: Some(connection), _permit: permit })
+    }
+
+    /// Drops the connections that nobody has used since then.
+    fn drop_idle(&self, then: Instant) {
+        let dropped: Vec<_> = self.idle.lock().extract_if(.., |idle| idle.since < then).collect();
+        for idle in dropped {
+            self.connect.discard(idle.connection);
+        }
     }
 
     async fn open(&self) -> Result<C::Connection, StorageError> {
@@ -243,7 +258,7 @@ impl<C: Connect> Pool<C> {
         let _all = self.free.acquire_many(all).await;
         self.free.close();
         let idle = std::mem::take(&mut *self.idle.lock());
-        for connection in idle {
+        for Idle { connection, .. } in idle {
             connection.close().await;
         }
     }
@@ -252,6 +267,7 @@ impl<C: Connect> Pool<C> {
 /// A connection that is in use.
 struct PooledConnection<'p, C: Connect> {
     pool: &'p Pool<C>,
+    acquired: Instant,
     /// Absent if it was lost and no other could be opened.
     connection: Option<C::Connection>,
     _permit: SemaphorePermit<'p>,
@@ -298,10 +314,16 @@ impl<C: Connect> Drop for PooledConnection<'_, C> {
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take() {
             if connection.release() {
-                self.pool.idle.lock().push(connection);
-            } else {
-                self.pool.connect.discard(connection);
+                self.pool.idle.lock().push(Idle { since: Instant::now(), connection });
+                return;
             }
+            if connection.is_busy() && self.acquired.elapsed() >= self.pool.limits.statement_timeout
+            {
+                // The server may be gone without a word, and the idle connections with it: each of
+                // them would cost a request the same time.
+                self.pool.drop_idle(self.acquired);
+            }
+            self.pool.connect.discard(connection);
         }
     }
 }

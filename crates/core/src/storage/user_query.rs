@@ -58,6 +58,9 @@ pub enum UserPosition<'a> {
 pub struct UserPage {
     /// The users, without those whose row cannot be decoded.
     pub users: Vec<User>,
+    /// The normalized usernames of the rows between them that cannot be decoded, as far as these can
+    /// be.
+    pub unreadable: Vec<String>,
     /// The normalized username [before](UserPosition::Before) which the previous page ends; `None` if
     /// this is the first page, or if it is empty.
     pub previous: Option<String>,
@@ -86,11 +89,16 @@ impl UserPage {
         let (has_previous, has_next) =
             if is_backward { (has_more, follows) } else { (follows, has_more) };
         let name = |row: Option<&(Option<String>, Option<User>)>| row.and_then(|row| row.0.clone());
-        Self {
-            previous: name(rows.first()).filter(|_| has_previous),
-            next: name(rows.last()).filter(|_| has_next),
-            users: rows.into_iter().filter_map(|(_, user)| user).collect(),
+        let previous = name(rows.first()).filter(|_| has_previous);
+        let next = name(rows.last()).filter(|_| has_next);
+        let (mut users, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (name, user) in rows {
+            match user {
+                Some(user) => users.push(user),
+                None => unreadable.extend(name),
+            }
         }
+        Self { users, unreadable, previous, next }
     }
 }
 

@@ -299,6 +299,28 @@ fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
 }
 
 #[test]
+fn revocation_and_list_do_not_pass_over_an_account_that_cannot_be_decoded() {
+    let server = start(&[]);
+    let path = server.directory();
+    for name in ["alice", "bob"] {
+        assert!(add(path, &[name]).status.success());
+        assert_eq!(log_in(&server, name, PASSWORD), 200);
+        assert_eq!(user(path, &["sessions", name]).lines().count(), 2);
+    }
+    let database = rusqlite::Connection::open(path.join("crossauth-data/crossauth.db")).unwrap();
+    let damage = "UPDATE crossauth_users SET email = x'ff' WHERE username = 'alice'";
+    database.execute_batch(damage).unwrap();
+    let listed = run(path, &["user", "list"]);
+    let expected = "the row of the account 'alice' cannot be decoded\n";
+    assert!(text(&listed.stderr).contains(expected), "{}", text(&listed.stderr));
+    let revoked = user(path, &["revoke-all"]);
+    assert_eq!(revoked, "accounts whose sessions, links and known devices ended: 2\n");
+    for name in ["alice", "bob"] {
+        assert_eq!(user(path, &["sessions", name]), "");
+    }
+}
+
+#[test]
 fn repeated_command_succeeds_and_reports_no_change() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();

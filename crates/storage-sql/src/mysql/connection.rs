@@ -1,6 +1,7 @@
-//! Connections, and the prepared statements of each.
+//! Connections to a server.
 
 mod last;
+mod prepared;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::error::{describe, is_done};
 use super::value::encode;
 use crate::database::{BoxFuture, Statement, Value, Write};
 use crate::pool::{Connect, Connection};
+use prepared::Prepared;
 
 /// How long to wait for the server when a statement is cancelled.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,8 +24,6 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a connection may be idle before it is replaced. The server closes it soon after.
 const MAX_IDLE: Duration = Duration::from_secs(45);
-/// Maximum number of prepared statements per connection.
-const MAX_PREPARED: usize = 256;
 
 /// What each connection sets, whatever the settings of the server:
 ///
@@ -69,7 +69,7 @@ impl Connector {
     pub(super) fn new(opts: OptsBuilder) -> Self {
         let opts = opts
             .client_found_rows(true)
-            .stmt_cache_size(MAX_PREPARED)
+            .stmt_cache_size(0)
             .prefer_socket(false)
             .tcp_keepalive(Some(KEEPALIVE))
             .tcp_nodelay(true);
@@ -113,6 +113,7 @@ impl Connect for Connector {
         Ok(MysqlConnection {
             server: server.map_err(|error| StorageError::unavailable(describe(&error)))?,
             conn,
+            prepared: Prepared::default(),
             used: Instant::now(),
             in_transaction: false,
             has_named_lock: false,
@@ -148,6 +149,7 @@ pub(super) struct MysqlConnection {
     /// The server at the other end.
     server: Option<String>,
     conn: Conn,
+    prepared: Prepared,
     /// When it was last used.
     used: Instant,
     /// A transaction has begun and has not been committed or rolled back.
@@ -234,7 +236,7 @@ impl Connection for MysqlConnection {
 
     async fn execute(&mut self, statement: &Statement, params: &[Value<'_>]) -> Result<u64, Error> {
         self.is_busy = true;
-        let result = self.conn.exec_drop(statement.as_str(), encode_all(params)).await;
+        let result = self.write(statement, params).await;
         self.is_busy = false;
         match result {
             Ok(()) => Ok(self.conn.affected_rows()),
@@ -262,13 +264,19 @@ impl MysqlConnection {
         result
     }
 
+    async fn write(&mut self, statement: &Statement, params: &[Value<'_>]) -> Result<(), Error> {
+        let prepared = self.prepared.get(&mut self.conn, statement).await?;
+        self.conn.exec_drop(prepared, encode_all(params)).await
+    }
+
     async fn read(
         &mut self,
         statement: &Statement,
         params: &[Value<'_>],
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
-        let rows = self.conn.exec_iter(statement.as_str(), encode_all(params)).await?;
+        let prepared = self.prepared.get(&mut self.conn, statement).await?;
+        let rows = self.conn.exec_iter(prepared, encode_all(params)).await?;
         let mut found = Vec::new();
         // Read to the end: errors of the statement arrive there.
         let each = |row| {

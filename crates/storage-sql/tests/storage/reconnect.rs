@@ -1,13 +1,16 @@
 //! Connections that are lost while they are idle, for every database server (field report 38).
 
+use std::future;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crossauth_core::key::Key;
+use crossauth_core::storage::StorageErrorKind;
 use crossauth_storage_sql::SqlStorage;
 use crossauth_storage_sql::database::{Database, Statement};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 use tokio::task::AbortHandle;
 
 use crate::driver::NOW;
@@ -15,10 +18,14 @@ use crate::driver::NOW;
 /// How many connections are lost.
 const CONNECTIONS: usize = 10;
 
+/// How long the pool waits for a server that is silent.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Passes connections on to a server of the loopback interface.
 pub(crate) struct Proxy {
     port: u16,
     passed: Arc<Mutex<Vec<AbortHandle>>>,
+    silence: watch::Sender<()>,
 }
 
 impl Proxy {
@@ -26,15 +33,21 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let passed = Arc::new(Mutex::new(Vec::new()));
-        let started = Self { port, passed: Arc::clone(&passed) };
+        let (silence, _) = watch::channel(());
+        let started = Self { port, passed: Arc::clone(&passed), silence: silence.clone() };
         tokio::spawn(async move {
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
                 // Dropping it resets the connection.
                 client.set_zero_linger().unwrap();
+                let mut silenced = silence.subscribe();
                 let task = tokio::spawn(async move {
                     let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        // The sockets stay open.
+                        _ = silenced.changed() => future::pending().await,
+                    }
                 });
                 passed.lock().unwrap().push(task.abort_handle());
             }
@@ -52,6 +65,32 @@ impl Proxy {
         passed.iter().for_each(AbortHandle::abort);
         passed.len()
     }
+
+    /// Passes nothing on any more over the present connections, which stay open, as after a failure
+    /// of the network or of the machine of the server.
+    pub(crate) fn silence(&self) {
+        self.silence.send(()).unwrap();
+    }
+}
+
+/// After all connections fell silent, one call fails, and those after it succeed: not each connection
+/// costs a call.
+pub(crate) async fn silence_fails_one_call<D: Database>(opened: &SqlStorage<D>, proxy: &Proxy) {
+    let storage = opened.storage();
+    open_all(opened.database()).await;
+    storage.keys.insert(&Key::new("s:silent", None, NOW)).await.unwrap();
+    assert!(storage.sessions.find("s:silent").await.unwrap().is_some());
+    proxy.silence();
+    let failed = storage.sessions.find("s:silent").await.unwrap_err();
+    assert_eq!(failed.kind, StorageErrorKind::Unavailable);
+    for _ in 0..CONNECTIONS {
+        assert!(storage.sessions.find("s:silent").await.unwrap().is_some());
+    }
+    open_all(opened.database()).await;
+    proxy.silence();
+    let failed = storage.keys.insert(&Key::new("s:late", None, NOW)).await.unwrap_err();
+    assert_eq!(failed.kind, StorageErrorKind::Unavailable);
+    storage.keys.insert(&Key::new("s:later", None, NOW)).await.unwrap();
 }
 
 /// After `cut`, which ends all connections, the next calls succeed at the first try: one alone, and a

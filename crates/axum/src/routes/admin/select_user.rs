@@ -84,7 +84,7 @@ enum Position {
 /// `GET selectuser`, `GET api/selectuser`
 pub(crate) async fn show(info: RequestInfo, _: Request) -> HandlerResult {
     let wanted = Wanted::read(&info)?;
-    let UserPage { users, previous, next } =
+    let UserPage { users, previous, next, unreadable: _ } =
         info.crossauth.auth().accounts.list(&wanted.query()).await?;
     let users: Vec<AdminUser> = users.into_iter().map(AdminUser).collect();
     let (have_previous, have_next) = (previous.is_some(), next.is_some());

@@ -24,7 +24,7 @@ pub(super) async fn run(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
         position,
         limit: page.limit,
     };
-    let UserPage { users, previous, next } = auth.accounts.list(&query).await?;
+    let UserPage { users, unreadable, previous, next } = auth.accounts.list(&query).await?;
     let mut stdout = io::stdout().lock();
     if users.is_empty() && next.is_none() {
         let more = if page.after.is_some() { "more " } else { "" };
@@ -40,6 +40,10 @@ pub(super) async fn run(auth: &Auth, page: &ListUsers) -> anyhow::Result<()> {
         } else {
             writeln!(stdout, "{}", row(user))?;
         }
+    }
+    for name in unreadable {
+        let name = name.escape_debug();
+        writeln!(io::stderr(), "the row of the account '{name}' cannot be decoded")?;
     }
     if let Some(previous) = previous.filter(|_| page.before.is_some() || page.last) {
         let previous = previous.escape_debug();

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use crossauth_core::Auth;
+use crossauth_core::account::{AccountError, AccountRef};
 use crossauth_core::storage::{UserPosition, UserQuery};
 
 use crate::cli::RevokeAll;
@@ -18,11 +19,17 @@ pub(super) async fn run(auth: &Auth, what: &RevokeAll) -> anyhow::Result<()> {
         let position = after.as_deref().map_or(UserPosition::First, UserPosition::After);
         let query = UserQuery { search: None, state: None, role: None, position, limit: PAGE };
         let page = auth.accounts.list(&query).await?;
-        for user in &page.users {
-            auth.accounts.revoke_access(&user.id).await?;
+        let readable = page.users.iter().map(|user| AccountRef::Id(&user.id));
+        let unreadable = page.unreadable.iter().map(|name| AccountRef::Name(name));
+        for account in readable.chain(unreadable) {
+            let id = match auth.accounts.revoke_access(account).await {
+                // It was deleted meanwhile.
+                Err(AccountError::NoSuchUser) => continue,
+                revoked => revoked?,
+            };
             accounts += 1;
             if what.keys {
-                keys += auth.api_keys.delete_all(&user.id).await?;
+                keys += auth.api_keys.delete_all(&id).await?;
             }
         }
         match page.next {
