@@ -11,7 +11,8 @@ async fn page(
     storage: &Storage,
     query: UserQuery<'_>,
 ) -> (Vec<String>, Option<String>, Option<String>) {
-    let UserPage { users, previous, next, unreadable: _ } = storage.users.list(&query).await.unwrap();
+    let UserPage { users, previous, next, unreadable: _ } =
+        storage.users.list(&query).await.unwrap();
     (users.into_iter().map(|user| user.username).collect(), previous, next)
 }
 
