@@ -23,7 +23,7 @@ pub(super) async fn run(auth: &Auth, what: &RevokeAll) -> anyhow::Result<()> {
         let unreadable = page.unreadable.iter().map(|name| AccountRef::Name(name));
         for account in readable.chain(unreadable) {
             let id = match auth.accounts.revoke_access(account).await {
-                // It was deleted meanwhile.
+                // It was deleted in this moment.
                 Err(AccountError::NoSuchUser) => continue,
                 revoked => revoked?,
             };
