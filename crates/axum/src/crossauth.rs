@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod cookie;
 mod delivery;
+mod directory;
 mod factor;
 mod fields;
 mod limit;

@@ -13,6 +13,7 @@
 
 mod change;
 mod create;
+mod entry;
 mod hook;
 mod list;
 mod password;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::deps::Deps;
+use crate::directory::{DirectoryError, Passwords};
 use crate::email_link::EmailLinks;
 use crate::enrolment::EnrolmentError;
 use crate::factor::{FactorError, Factors};
@@ -42,10 +44,12 @@ use crate::user::{
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
 pub use create::NewAccount;
+pub(crate) use entry::usable_fields;
 pub(crate) use hook::Editor;
 pub use list::{AccountDetails, ListError, MAX_SKIPPED};
 pub(crate) use password::ResetLinks;
 pub use password::ResetMail;
+pub(crate) use plan::LINKS;
 pub use state::{FactorReset, SelectedState, StateRequest};
 
 /// Maximum length of an application field, in characters.
@@ -123,6 +127,12 @@ pub enum AccountError {
         "passwords cannot be reset by e-mail: that is disabled, or the account has no password"
     )]
     ResetUnavailable,
+    /// The account belongs to the directory, where its password is changed.
+    #[error("the password of this account is that of the directory, and is changed there")]
+    DirectoryPassword,
+    /// The directory, which verifies the password of the account, cannot be asked.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The required one-time token is no longer valid.
     #[error("the link is not valid any more")]
     TokenGone,
@@ -138,6 +148,7 @@ impl From<EnrolmentError> for AccountError {
     fn from(error: EnrolmentError) -> Self {
         match error {
             EnrolmentError::Hash(error) => Self::Hash(error),
+            EnrolmentError::Directory(error) => Self::Directory(error),
             EnrolmentError::Factor(error) => Self::Factor(error),
             EnrolmentError::Storage(error) => Self::Storage(error),
         }
@@ -148,6 +159,7 @@ impl From<EnrolmentError> for AccountError {
 pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
+    passwords: Arc<Passwords>,
     clock: Arc<dyn Clock>,
     limits: Arc<Limits>,
     factors: Arc<Factors>,
@@ -168,6 +180,7 @@ impl Accounts {
             notices: Notices::new(deps.messages.clone()),
             reset_links,
             hasher: deps.hasher.clone(),
+            passwords: deps.passwords.clone(),
             clock: deps.clock.clone(),
             hooks: deps.hooks.clone(),
             policy,

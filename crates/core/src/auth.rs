@@ -2,6 +2,7 @@
 
 mod import;
 mod mailed_link;
+mod part;
 mod task;
 
 use std::fmt;
@@ -15,27 +16,27 @@ use crate::api_key::{ApiKeyConfig, ApiKeys};
 use crate::audit::{Audit, AuditConfig};
 use crate::challenge::Challenges;
 use crate::clock::{Clock, SystemClock};
-use crate::crypto::{InvalidKey, SignatureForm, Signer};
+use crate::crypto::{InvalidKey, SignatureForm};
 use crate::csrf::Csrf;
 use crate::deps::Deps;
 use crate::device::Devices;
+use crate::directory::{DirectoryAccounts, DirectoryConfig};
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::{Enrolment, EnrolmentParts};
-use crate::factor::{FactorConfig, FactorDeps, Factors};
+use crate::factor::{FactorConfig, Factors};
 use crate::fresh_login::FreshLogin;
 use crate::hooks::Hooks;
 use crate::known_browser::KnownBrowsers;
-use crate::limit::{LimitConfig, Limits};
+use crate::limit::LimitConfig;
 use crate::login::Login;
-use crate::mail_request::{MailRequestWorker, MailRequests};
+use crate::mail_request::MailRequestWorker;
 use crate::message::Messages;
 use crate::outbox::{Delivery, Outbox};
-use crate::password::{Hasher, HasherConfig, HasherConfigError, PasswordPolicy};
+use crate::password::{HasherConfig, HasherConfigError, PasswordPolicy};
 use crate::password_change::PasswordChanges;
 use crate::password_reset::{PasswordReset, PasswordResetConfig};
-use crate::profile::{Profile, ProfileParts};
+use crate::profile::Profile;
 use crate::protected::Protection;
-use crate::pseudonym::Pseudonyms;
 use crate::random::{Random, SystemRandom};
 use crate::reauthentication::Reauthentication;
 use crate::recovery::RecoveryCodes;
@@ -45,9 +46,9 @@ use crate::setup::Setup;
 use crate::signup::{Signup, SignupConfig};
 use crate::storage::Storage;
 use crate::token::Tokens;
-use crate::user::User;
-use crate::vault::Vault;
+use crate::user::{FactorName, User};
 use mailed_link::mailed_links;
+use part::{deps, directory, login, mail_requests, outbox, profile_parts};
 pub(crate) use task::{Restarts, catch_panic};
 
 /// Configuration of the use cases.
@@ -77,6 +78,8 @@ pub struct AuthConfig {
     pub api_keys: ApiKeyConfig,
     /// How often secrets may be tried and messages sent.
     pub limits: LimitConfig,
+    /// The directory that verifies the passwords of its accounts, such as LDAP; `None` for none.
+    pub directory: Option<DirectoryConfig>,
     /// Callbacks of the application.
     pub hooks: Hooks,
     /// How messages to users are rendered and sent.
@@ -99,6 +102,7 @@ impl AuthConfig {
             audit: AuditConfig::default(),
             api_keys: ApiKeyConfig::default(),
             limits: LimitConfig::default(),
+            directory: None,
             hooks: Hooks::default(),
             delivery: Delivery::default(),
         }
@@ -153,7 +157,7 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts ApiKeys Auth Csrf Devices EmailVerification Enrolment FreshLogin KnownBrowsers Login
+    Accounts ApiKeys Auth Csrf Devices DirectoryAccounts EmailVerification Enrolment FreshLogin KnownBrowsers Login
     PasswordChanges PasswordReset Profile Protection RecoveryCodes Sessions Setup Signup
 }
 
@@ -183,6 +187,8 @@ pub struct Auth {
     pub signup: Signup,
     /// Creates, changes and deletes accounts on behalf of an administrator.
     pub accounts: Arc<Accounts>,
+    /// Creates, links and compares accounts of the directory; `None` without one.
+    pub directory: Option<Arc<DirectoryAccounts>>,
     /// Changes passwords at the request of their users.
     pub password_change: PasswordChanges,
     /// Changes accounts at the request of their owners.
@@ -224,7 +230,9 @@ impl Auth {
         let accounts = Arc::new(Accounts::new(&deps, config.password_policy, links));
         let challenges = Arc::new(Challenges::new(&deps));
         let devices = Arc::new(Devices::new(&deps, config.factors.device_lifetime));
-        let login = login(&deps, (&sessions, &challenges, &devices), verifies);
+        let directory = directory(&deps, &accounts, config.directory);
+        let parts = (&directory, &sessions, &challenges, &devices);
+        let login = login(&deps, parts, verifies);
         let reauthentication = Arc::new(Reauthentication::new(&deps, fresh_for));
         let mail_requests = mail_requests(&deps, configs, (verifies, resets), (&accounts, &login));
         let parts = EnrolmentParts {
@@ -260,6 +268,7 @@ impl Auth {
             enrolment,
             devices,
             browsers: deps.limits.browsers.clone(),
+            directory,
             login,
             accounts,
             sessions,
@@ -270,6 +279,21 @@ impl Auth {
     /// Whether a user is an administrator, as the application or the account says.
     pub fn is_admin(&self, user: &User) -> bool {
         self.deps.hooks.is_admin.as_ref().map_or(user.admin, |is_admin| is_admin(user))
+    }
+
+    /// Whether accounts with this first factor belong to the directory.
+    pub fn is_of_directory(&self, factor1: &FactorName) -> bool {
+        self.deps.passwords.is_factor(factor1)
+    }
+
+    /// Whether the user of an account has a password, here or in the directory.
+    pub fn has_password(&self, user: &User) -> bool {
+        self.deps.passwords.has_password(user)
+    }
+
+    /// Whether the user of an account can change the password here.
+    pub fn can_change_password(&self, user: &User) -> bool {
+        self.deps.passwords.can_change(user)
     }
 
     /// Finishes what the [`tasks`](Self::tasks) have begun, in at most `limit`. For a graceful
@@ -302,99 +326,4 @@ impl Auth {
     pub async fn handle_mail_requests(&self) {
         self.mail_requests.handle_waiting().await;
     }
-}
-
-/// What changing a profile shares with setting up second factors.
-fn profile_parts(
-    accounts: &Arc<Accounts>,
-    shared: &EnrolmentParts,
-    enrolment: &Arc<Enrolment>,
-    editable_fields: Vec<String>,
-) -> ProfileParts {
-    ProfileParts {
-        accounts: accounts.clone(),
-        challenges: shared.challenges.clone(),
-        verification: shared.verification.clone(),
-        enrolment: enrolment.clone(),
-        reauthentication: shared.reauthentication.clone(),
-        editable_fields,
-    }
-}
-
-/// What the use cases share.
-fn deps(
-    config: &mut AuthConfig,
-    storage: &Storage,
-    sources: &Sources,
-) -> Result<Deps, AuthConfigError> {
-    let Sources { clock, random } = sources.clone();
-    let messages = Arc::new(Messages::new(&config.secret, clock.clone(), random.clone())?);
-    let log = (clock.clone(), random.clone());
-    let audit = Audit::new(storage.audit.clone(), log, &config.secret, config.audit.clone())?;
-    let audit = Arc::new(audit);
-    let limits = limits(config, storage, &audit, sources)?;
-    Ok(Deps {
-        limits: Arc::new(limits),
-        storage: storage.clone(),
-        signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
-        hasher: Arc::new(Hasher::new(std::mem::take(&mut config.hasher), random.clone())?),
-        hooks: std::mem::take(&mut config.hooks),
-        vault: Arc::new(Vault::new(&config.secret, random.clone())?),
-        restarts: Restarts::default(),
-        pseudonyms: Arc::new(Pseudonyms::new(&config.secret)?),
-        factors: Arc::new(factors(&config.factors, &messages, sources)),
-        audit,
-        messages,
-        clock,
-        random,
-    })
-}
-
-fn login(
-    deps: &Deps,
-    (sessions, challenges, devices): (&Arc<Sessions>, &Arc<Challenges>, &Arc<Devices>),
-    verifies_addresses: bool,
-) -> Arc<Login> {
-    let (sessions, challenges, devices) = (sessions.clone(), challenges.clone(), devices.clone());
-    Arc::new(Login::new(deps, sessions, challenges, devices, verifies_addresses))
-}
-
-fn limits(
-    config: &mut AuthConfig,
-    storage: &Storage,
-    audit: &Arc<Audit>,
-    sources: &Sources,
-) -> Result<Limits, InvalidKey> {
-    let (secret, Sources { clock, random }) = (&config.secret, sources.clone());
-    let browsers = Arc::new(KnownBrowsers::new(secret, clock.clone(), random)?);
-    let limits = std::mem::take(&mut config.limits);
-    Limits::new(secret, limits, browsers, (storage.attempts.clone(), audit.clone()), clock)
-}
-
-fn outbox(deps: &Deps, delivery: Delivery) -> Outbox {
-    let Deps { storage, clock, messages, .. } = deps;
-    Outbox::new(storage.outbox.clone(), clock.clone(), messages.clone(), delivery)
-}
-
-fn factors(config: &FactorConfig, messages: &Arc<Messages>, sources: &Sources) -> Factors {
-    let Sources { clock, random } = sources.clone();
-    Factors::new(config, &FactorDeps { messages: messages.clone(), clock, random })
-}
-
-/// The use cases that mail links, with the queue of their requests.
-fn mail_requests(
-    deps: &Deps,
-    (verification, reset): (EmailVerificationConfig, PasswordResetConfig),
-    (verifies, resets): (bool, bool),
-    (accounts, login): (&Arc<Accounts>, &Arc<Login>),
-) -> Arc<MailRequestWorker> {
-    let (accounts, login) = (accounts.clone(), login.clone());
-    let requests = Arc::new(MailRequests::new(deps));
-    let queue = requests.clone();
-    let verification = EmailVerification::new(deps, queue, verification.lifetime, verifies, resets);
-    let queue = requests.clone();
-    let reset = PasswordReset::new(deps, accounts, login, queue, reset.lifetime, resets);
-    let (verification, reset) = (Arc::new(verification), Arc::new(reset));
-    let (limits, handling) = (deps.limits.clone(), tokio::sync::Mutex::default());
-    Arc::new(MailRequestWorker { requests, handling, limits, verification, reset })
 }

@@ -8,16 +8,31 @@
 //! An implementation answers what the directory says, and decides nothing: whether an account is
 //! created, changed or refused is decided by the use cases.
 
+mod account;
+mod apply;
+mod config;
 mod entry;
+mod first_login;
 mod link;
+mod linking;
+mod sync;
+mod task;
+mod verify;
 
 use async_trait::async_trait;
 
 use crate::secret::Password;
 use crate::user::FactorName;
 
+pub use account::DirectoryAccounts;
+pub use config::{DirectoryConfig, FirstLogin};
 pub use entry::{Entry, EntryRef, Standing};
+pub(crate) use first_login::Admitted;
 pub use link::DirectoryLink;
+pub use linking::LinkingError;
+pub use sync::{AccountSync, SyncAction, SyncError, SyncMode, SyncReport};
+pub(crate) use task::SyncTask;
+pub(crate) use verify::{PasswordSource, Passwords};
 
 /// A directory.
 #[async_trait]
@@ -39,6 +54,12 @@ pub trait Directory: Send + Sync {
     /// Reads entries as they are now, in the order asked for; `None` for one that is gone, or that
     /// may not log in because of where it is or of its groups.
     async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError>;
+
+    /// Whether passwords can be changed through this server. If not, pages do not offer it, and
+    /// [`change_password`](Self::change_password) is [`PasswordSet::NotSupported`].
+    fn changes_passwords(&self) -> bool {
+        true
+    }
 
     /// Changes the password of an entry, which must have the old one.
     async fn change_password(
@@ -66,22 +87,29 @@ pub enum Verified {
 }
 
 /// Why an entry may not log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryRefusal {
     /// It is disabled, or expired.
+    #[error("the entry is disabled in the directory, or expired")]
     Disabled,
     /// It is locked after wrong passwords.
+    #[error("the entry is locked in the directory")]
     Locked,
     /// Its password has expired and can be reset by an administrator of the directory only.
+    #[error("the password has expired in the directory")]
     PasswordExpired,
     /// It may not log in at this time, or from this machine.
+    #[error("the directory does not allow a login now, or from this machine")]
     NotNow,
     /// It is in none of the groups that may log in.
+    #[error("the entry is in none of the groups that may log in")]
     NotInGroup,
     /// Its attributes make no account: one that is needed is missing or invalid.
+    #[error("the attributes of the entry make no account")]
     Unusable,
     /// More than one entry has the name.
+    #[error("more than one entry has the name")]
     Ambiguous,
 }
 
@@ -101,7 +129,7 @@ pub enum PasswordSet {
 
 /// The directory gave no answer that can be used: whether a password is correct is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the directory cannot be used: {message}")]
+#[error("{kind}: {message}")]
 pub struct DirectoryError {
     /// What failed.
     pub kind: DirectoryErrorKind,
@@ -110,22 +138,29 @@ pub struct DirectoryError {
 }
 
 /// What failed in the directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryErrorKind {
     /// No server can be reached.
+    #[error("the directory cannot be reached")]
     Unreachable,
     /// A server was too slow.
+    #[error("the directory is too slow")]
     TimedOut,
     /// The certificate of a server is not trusted or not of its host, or it offers no TLS.
+    #[error("the directory is not trusted")]
     Certificate,
     /// The account of this server in the directory is refused.
+    #[error("the directory refuses the service account")]
     ServiceAccount,
     /// A server answered what it must not, or more than is allowed.
+    #[error("the directory gives an invalid answer")]
     Protocol,
     /// The settings do not fit the directory, such as a search base that it does not have.
+    #[error("the settings do not fit the directory")]
     Configuration,
     /// All connections are in use.
+    #[error("all connections to the directory are in use")]
     Busy,
 }
 

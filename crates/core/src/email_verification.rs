@@ -43,7 +43,7 @@ impl Default for EmailVerificationConfig {
 /// An address was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Verified {
+pub struct VerifiedAddress {
     /// The account after it.
     pub user: User,
     /// The address before, if it was changed.
@@ -257,7 +257,11 @@ impl EmailVerification {
     }
 
     /// Uses a link up: verifies the address of the account, or changes it to the verified one.
-    pub async fn verify(&self, token: &str, visitor: Visitor<'_>) -> Result<Verified, LinkError> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<VerifiedAddress, LinkError> {
         let (link, user) = self.find(token, visitor).await?;
         match new_address(&link)? {
             Some(address) => self.change_verified(&link, &user, &address).await,
@@ -265,7 +269,11 @@ impl EmailVerification {
         }
     }
 
-    async fn verify_present(&self, link: &ValidLink, user: &User) -> Result<Verified, LinkError> {
+    async fn verify_present(
+        &self,
+        link: &ValidLink,
+        user: &User,
+    ) -> Result<VerifiedAddress, LinkError> {
         email(user).ok_or(LinkError::Invalid)?;
         let audit = [self.links.audit.event(Act::EmailVerified).about(user)];
         let effects = Effects {
@@ -279,7 +287,7 @@ impl EmailVerification {
         let changed = self.users.change(&user.id, &change).await?;
         let user = done(changed)?;
         tracing::info!(user = %user.id, "e-mail address verified");
-        Ok(Verified { user, old_email: None })
+        Ok(VerifiedAddress { user, old_email: None })
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::challenge::{Account, Challenges, PendingFactor, Reason};
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
+use crate::directory::DirectoryError;
 use crate::email_verification::EmailVerification;
 use crate::factor::{FactorError, Kind, Purpose};
 use crate::login::{Login, LoginError};
@@ -88,6 +89,9 @@ pub enum EnrolmentError {
     /// No capacity for hashing at the moment.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The directory, which verifies the password of the account, cannot be asked.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The factor failed.
     #[error(transparent)]
     Factor(FactorError),
@@ -100,6 +104,7 @@ impl From<FactorError> for EnrolmentError {
     fn from(error: FactorError) -> Self {
         match LoginError::from(error) {
             LoginError::Hash(error) => Self::Hash(error),
+            LoginError::Directory(error) => Self::Directory(error),
             LoginError::Factor(error) => Self::Factor(error),
             LoginError::Storage(error) => Self::Storage(error),
         }
@@ -110,6 +115,7 @@ impl From<LoginError> for EnrolmentError {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Hash(error) => Self::Hash(error),
+            LoginError::Directory(error) => Self::Directory(error),
             LoginError::Factor(error) => Self::Factor(error),
             LoginError::Storage(error) => Self::Storage(error),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::audit::Act;
 use crate::challenge::{Challenges, without_waiting};
+use crate::directory::PasswordSource;
 use crate::enrolment::Assurance;
 use crate::key::Owner;
 use crate::login::LoginError;
@@ -72,14 +73,13 @@ impl FreshLogin {
         if account.user.factor2.is_some() && factor.is_none() {
             return Ok(Renewal::NeedsFactor);
         }
-        let hash = account.secrets.password.as_deref();
-        let hash = hash.filter(|_| account.user.factor1.is_password());
+        let source = self.reauthentication.passwords.source(&account.user, &account.secrets);
         // An account without password, such as one of another login system, has only the factor.
-        if hash.is_some() || factor.is_none() {
+        if source != PasswordSource::None || factor.is_none() {
             let Some(password) = assurance.password else {
                 return Ok(Renewal::Rejected(PasswordRejection::Wrong));
             };
-            let checked = self.reauthentication.check::<LoginError>(&user.id, hash, password);
+            let checked = self.reauthentication.check::<LoginError>(&user.id, &source, password);
             if let Some(rejection) = checked.await? {
                 return Ok(Renewal::Rejected(rejection));
             }

@@ -84,6 +84,8 @@ key_prefixes! {
     EndedSession = "es:",
     /// What waited in a session of another store and was completed, which works once.
     CompletedStep = "cs:",
+    /// The account of an entry of the directory.
+    DirectoryEntry = "de:",
 }
 
 /// The owner of a session or another key.

@@ -28,8 +28,10 @@
 //! ```
 
 mod attempt;
+mod directory;
 mod required;
 mod second_factor;
+mod upgrade;
 
 use std::slice;
 use std::sync::Arc;
@@ -39,16 +41,14 @@ use crate::challenge::Challenges;
 use crate::clock::Timestamp;
 use crate::deps::Deps;
 use crate::device::Devices;
+use crate::directory::{DirectoryAccounts, DirectoryError, PasswordSource, Passwords};
 use crate::factor::{Demand, FactorError};
 use crate::key::{KeyPrefix, Owner};
 use crate::limit::{Limits, LoginDoor, TooMany};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::session::{BeginOptions, Begun, LoginKind, NewSession, Sessions};
-use crate::storage::{
-    Change, Changed, CredentialVersion, Guard, StorageError, StorageErrorKind, StoredUser,
-    UserStore,
-};
-use crate::user::{Patch, Refusal, SecretsUpdate, StateChecks, UserId};
+use crate::storage::{CredentialVersion, StorageError, StorageErrorKind, StoredUser, UserStore};
+use crate::user::{Refusal, StateChecks, UserId};
 
 pub use crate::challenge::Resent;
 pub use attempt::{Door, LoginAttempt};
@@ -89,6 +89,9 @@ pub enum LoginError {
     /// No capacity for hashing at the moment.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The directory, which verifies the password of the account, cannot be asked.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The second factor failed.
     #[error(transparent)]
     Factor(FactorError),
@@ -113,6 +116,8 @@ impl From<FactorError> for LoginError {
 pub struct Login {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
+    passwords: Arc<Passwords>,
+    directory: Option<Arc<DirectoryAccounts>>,
     sessions: Arc<Sessions>,
     challenges: Arc<Challenges>,
     devices: Arc<Devices>,
@@ -123,6 +128,7 @@ pub struct Login {
 impl Login {
     pub(crate) fn new(
         deps: &Deps,
+        directory: Option<Arc<DirectoryAccounts>>,
         sessions: Arc<Sessions>,
         challenges: Arc<Challenges>,
         devices: Arc<Devices>,
@@ -131,6 +137,8 @@ impl Login {
         Self {
             users: deps.storage.users.clone(),
             hasher: deps.hasher.clone(),
+            passwords: deps.passwords.clone(),
+            directory,
             sessions,
             challenges,
             devices,
@@ -207,20 +215,17 @@ impl Login {
         found: Option<StoredUser>,
         lane: Lane,
     ) -> Result<Option<LoginOutcome>, LoginError> {
-        let hash = found.as_ref().and_then(StoredUser::password_hash);
+        if let Some(directory) = self.directory_for(found.as_ref()) {
+            return self.try_directory(directory, attempt, found, lane).await;
+        }
+        let source = found.as_ref().map(|found| self.passwords.source_of(found));
+        let hash = match source {
+            Some(PasswordSource::Hash(hash)) => Some(hash),
+            Some(PasswordSource::None | PasswordSource::Entry { .. }) | None => None,
+        };
         let verification = self.hasher.verify(attempt.password.clone(), hash, lane).await?;
         let (Verification::Match { upgrade }, Some(found)) = (verification, &found) else {
-            // Not the username: people type passwords there. An existing account is logged by its
-            // id.
-            let user = found.as_ref().map(|found| tracing::field::display(found.id()));
-            tracing::info!(user, "login failed");
-            let event = self.audit().event(Act::LoginFailed);
-            let event = match &found {
-                Some(found) => event.about_stored(found),
-                None => event,
-            };
-            self.audit().record(event).await?;
-            return Ok(Some(LoginOutcome::WrongCredentials));
+            return self.fail(found.as_ref()).await;
         };
         if let Some(refusal) = found.refusal(StateChecks::ALL) {
             return self.refuse(found, refusal, attempt.door()).await;
@@ -230,6 +235,20 @@ impl Login {
             Some(hash) => self.upgrade(found, hash).await?,
         };
         self.proceed(found, &credentials, attempt.door()).await
+    }
+
+    /// The outcome of a wrong password, or of a name without an account.
+    async fn fail(&self, found: Option<&StoredUser>) -> Result<Option<LoginOutcome>, LoginError> {
+        // Not the username: people type passwords there. An existing account is logged by its id.
+        let user = found.map(|found| tracing::field::display(found.id()));
+        tracing::info!(user, "login failed");
+        let event = self.audit().event(Act::LoginFailed);
+        let event = match found {
+            Some(found) => event.about_stored(found),
+            None => event,
+        };
+        self.audit().record(event).await?;
+        Ok(Some(LoginOutcome::WrongCredentials))
     }
 
     /// Continues the login of a user whose first factor the caller has verified: the state of the
@@ -345,36 +364,6 @@ impl Login {
             | Begun::AlreadyUsed
             | Begun::SessionGone => None,
             Begun::Refused(refusal) => Some(LoginOutcome::Refused(refusal)),
-        })
-    }
-
-    /// Replaces an outdated hash of the same password. Returns the credentials afterwards.
-    async fn upgrade(
-        &self,
-        found: &StoredUser,
-        new: String,
-    ) -> Result<CredentialVersion, LoginError> {
-        let secrets = SecretsUpdate { password: Patch::Set(new), ..SecretsUpdate::default() };
-        let guard = found.password_hash().map_or(Guard::None, Guard::PasswordIs);
-        let change = Change { secrets, guard, ..Change::default() };
-        let changed = self.users.change(found.id(), &change).await?;
-        Ok(match changed {
-            Changed::Done(stored) => {
-                tracing::info!(user = %found.id(), "password hash upgraded");
-                stored.credentials()
-            }
-            // A concurrent login has upgraded it, or the account was changed: beginning the session
-            // detects which.
-            Changed::NoSuchUser
-            | Changed::NotAllowed
-            | Changed::GuardFailed
-            | Changed::LastAdmin
-            | Changed::TokenGone
-            | Changed::AlreadyUsed
-            | Changed::SessionGone
-            | Changed::UsernameTaken
-            | Changed::EmailTaken
-            | Changed::DoneUnreadable => found.credentials(),
         })
     }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use crate::account::{AccountError, Accounts};
 use crate::audit::{Act, Audit};
 use crate::deps::Deps;
+use crate::directory::PasswordSet;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
 use crate::message::MessageKind;
@@ -98,7 +99,8 @@ impl PasswordChanges {
 
     /// Changes the password of the logged-in user, who must know the current one.
     ///
-    /// The new password must be accepted by the policy and differ from the current one.
+    /// The new password must be accepted by the policy and differ from the current one. That of an
+    /// account of the directory is changed there, and must be accepted there, too.
     pub async fn change(
         &self,
         session: &Session,
@@ -111,7 +113,10 @@ impl PasswordChanges {
         if let Some(rejection) = self.rejection(&found, user, &request).await? {
             return Ok(PasswordChangeOutcome::Rejected(rejection));
         }
-        self.store(session, &found, user, request.new).await
+        match self.set(&found, request).await? {
+            Ok(password) => self.store(session, &found, user, password).await,
+            Err(rejection) => Ok(PasswordChangeOutcome::Rejected(rejection)),
+        }
     }
 
     /// Changes the password of a user who must do so before they are logged in: `found` is the
@@ -126,12 +131,15 @@ impl PasswordChanges {
         if let Some(rejection) = self.rejection(found, &user, &request).await? {
             return Ok(Err(rejection));
         }
-        let hash = self.hasher.hash(request.new, Lane::Trusted).await?;
+        let password = match self.set(found, request).await? {
+            Ok(password) => password,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
         let credentials = found.credentials();
         let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
         let audit = [self.audit.event(Act::PasswordChanged).about(&user)];
         let effects = Effects { send: notice.as_slice(), audit: &audit, ..ENDS };
-        let change = change(hash, &credentials, effects);
+        let change = change(password, &credentials, effects);
         match self.users.change(found.id(), &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed, as required");
@@ -169,7 +177,36 @@ impl PasswordChanges {
         if !errors.is_empty() {
             return Err(AccountError::Form(errors));
         }
-        self.reauthentication.check(found.id(), found.password_hash(), old.clone()).await
+        let source = self.reauthentication.passwords.source_of(found);
+        self.reauthentication.check(found.id(), &source, old.clone()).await
+    }
+
+    /// Makes a verified user's new password what the storage gets: its hash or, for an account of the
+    /// directory, nothing, because the directory has it then.
+    async fn set(
+        &self,
+        found: &StoredUser,
+        request: PasswordChangeRequest,
+    ) -> Result<Result<Patch<String>, PasswordRejection>, AccountError> {
+        let PasswordChangeRequest { old, new, .. } = request;
+        let passwords = &self.reauthentication.passwords;
+        let source = passwords.source_of(found);
+        if source.entry().is_none() {
+            return Ok(Ok(Patch::Set(self.hasher.hash(new, Lane::Trusted).await?)));
+        }
+        match passwords.change(&source, &old, &new).await? {
+            PasswordSet::Done => {
+                tracing::info!(user = %found.id(), "password changed in the directory");
+                Ok(Ok(Patch::Keep))
+            }
+            PasswordSet::WrongPassword => Ok(Err(PasswordRejection::Wrong)),
+            PasswordSet::Refused(text) => {
+                let text = text.unwrap_or_else(|| "is not accepted by the directory".to_owned());
+                let error = FieldError::new(Field::NewPassword, Rule::Custom(text));
+                Err(AccountError::Form(vec![error]))
+            }
+            PasswordSet::NotSupported => Err(AccountError::DirectoryPassword),
+        }
     }
 
     /// Stores the new password of a user whose credentials were verified, unless they have changed
@@ -179,9 +216,8 @@ impl PasswordChanges {
         session: &Session,
         found: &StoredUser,
         user: &User,
-        new: Password,
+        password: Patch<String>,
     ) -> Result<PasswordChangeOutcome, AccountError> {
-        let hash = self.hasher.hash(new, Lane::Trusted).await?;
         let replaced = Replaced::new(&session.id, &session.key).stored_value();
         let (id, key) = self.sessions.prepare_rotated(session);
         let credentials = found.credentials();
@@ -195,7 +231,7 @@ impl PasswordChanges {
             audit: &audit,
             ..ENDS
         };
-        let change = change(hash, &credentials, effects);
+        let change = change(password, &credentials, effects);
         match self.users.change(found.id(), &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed");
@@ -230,12 +266,12 @@ const ENDS: Effects<'static> = Effects {
 };
 
 fn change<'a>(
-    hash: String,
+    password: Patch<String>,
     credentials: &'a CredentialVersion,
     effects: Effects<'a>,
 ) -> Change<'a> {
     Change {
-        secrets: SecretsUpdate { password: Patch::Set(hash), ..SecretsUpdate::default() },
+        secrets: SecretsUpdate { password, ..SecretsUpdate::default() },
         event: Some(StateEvent::PasswordChanged),
         guard: Guard::CredentialsAre(credentials),
         effects,

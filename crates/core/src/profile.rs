@@ -123,11 +123,18 @@ impl Profile {
             && (field == "email" || !is_reserved_field(field))
     }
 
+    /// Same as [`is_editable`](Self::is_editable), for the owner of this account: the e-mail address of
+    /// an account of the directory comes from there.
+    pub fn is_editable_by(&self, user: &User, field: &str) -> bool {
+        let passwords = &self.parts.reauthentication.passwords;
+        self.is_editable(field) && !(field == "email" && passwords.is_of_directory(user))
+    }
+
     /// The present values of the fields that the owner of an account may change.
     pub fn values(&self, user: &User) -> Map<String, Value> {
         let mut values = user.extra.clone();
         values.extend(email(user).map(|address| ("email".to_owned(), address.into())));
-        values.retain(|name, _| self.is_editable(name));
+        values.retain(|name, _| self.is_editable_by(user, name));
         values
     }
 
@@ -203,7 +210,7 @@ impl Profile {
         mut fields: Map<String, Value>,
         submission: &Submission,
     ) -> Result<UserUpdate, AccountError> {
-        fields.retain(|name, _| self.is_editable(name));
+        fields.retain(|name, _| self.is_editable_by(user, name));
         let email = requested_address(user, fields.remove("email"));
         let email = email.map_err(|error| AccountError::Form(vec![error]))?;
         for value in fields.values_mut().filter(|value| value.as_str() == Some("")) {
@@ -236,10 +243,7 @@ impl Profile {
         let Some(password) = assurance.password else {
             return Ok(Some(ProfileChange::NeedsPassword));
         };
-        let hash = account.secrets.password.as_deref();
-        let hash = hash.filter(|_| account.user.factor1.is_password());
-        let reauthentication = &self.parts.reauthentication;
-        let checked = reauthentication.check::<AccountError>(&account.user.id, hash, password);
+        let checked = self.parts.reauthentication.check_account::<AccountError>(account, password);
         Ok(checked.await?.map(ProfileChange::Rejected))
     }
 
@@ -353,8 +357,9 @@ impl Profile {
     /// cannot be deleted.
     pub async fn delete(&self, user: &User, password: Password) -> Result<Deletion, AccountError> {
         let found = self.users.find_by_id(&user.id).await?.ok_or(AccountError::NoSuchUser)?;
-        let (hash, reauthentication) = (found.password_hash(), &self.parts.reauthentication);
-        let checked = reauthentication.check::<AccountError>(&user.id, hash, password);
+        let reauthentication = &self.parts.reauthentication;
+        let source = reauthentication.passwords.source_of(&found);
+        let checked = reauthentication.check::<AccountError>(&user.id, &source, password);
         if let Some(rejection) = checked.await? {
             return Ok(Deletion::Rejected(rejection));
         }

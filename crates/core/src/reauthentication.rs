@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{Act, Audit};
+use crate::challenge::Account;
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
+use crate::directory::{DirectoryError, PasswordSource, Passwords};
 use crate::limit::{Limits, TooMany};
-use crate::password::{HashError, Hasher, Lane, Verification};
+use crate::password::{HashError, Lane};
 use crate::secret::Password;
 use crate::session::Session;
 use crate::storage::{StorageError, UserStore};
@@ -31,7 +33,7 @@ pub enum PasswordRejection {
 
 /// Judges logins, and checks passwords of logged-in users.
 pub(crate) struct Reauthentication {
-    hasher: Arc<Hasher>,
+    pub(crate) passwords: Arc<Passwords>,
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     users: Arc<dyn UserStore>,
@@ -42,7 +44,7 @@ pub(crate) struct Reauthentication {
 impl Reauthentication {
     pub(crate) fn new(deps: &Deps, fresh_for: Duration) -> Self {
         Self {
-            hasher: deps.hasher.clone(),
+            passwords: deps.passwords.clone(),
             limits: deps.limits.clone(),
             clock: deps.clock.clone(),
             users: deps.storage.users.clone(),
@@ -57,15 +59,15 @@ impl Reauthentication {
         created <= now && now.since(created) < self.fresh_for
     }
 
-    /// Checks a password against the stored hash of a user; `None` if it is correct.
+    /// Checks the password of a user against what verifies it; `None` if it is correct.
     pub(crate) async fn check<E>(
         &self,
         user: &UserId,
-        hash: Option<&str>,
+        source: &PasswordSource<'_>,
         password: Password,
     ) -> Result<Option<PasswordRejection>, E>
     where
-        E: From<HashError> + From<StorageError>,
+        E: From<HashError> + From<DirectoryError> + From<StorageError>,
     {
         let admitted = match self.limits.charge(self.limits.password(user), Some(user)).await? {
             Ok(admitted) => admitted,
@@ -74,8 +76,8 @@ impl Reauthentication {
                 return Ok(Some(PasswordRejection::TooMany { retry_at }));
             }
         };
-        let verified = self.hasher.verify(password, hash, Lane::Trusted).await;
-        if matches!(verified, Ok(Verification::Mismatch)) {
+        let verified = self.passwords.verify::<E>(source, password, Lane::Trusted).await;
+        if matches!(verified, Ok(false)) {
             tracing::info!(%user, "the password of a logged-in user is wrong");
             let event = self.audit.event(Act::ReauthenticationFailed);
             self.audit.record(event.about_id(user, &*self.users).await?).await?;
@@ -84,5 +86,18 @@ impl Reauthentication {
         self.limits.give_back(&admitted.into_charges()).await;
         verified?;
         Ok(None)
+    }
+
+    /// Checks the password of an account; `None` if it is correct.
+    pub(crate) async fn check_account<E>(
+        &self,
+        account: &Account,
+        password: Password,
+    ) -> Result<Option<PasswordRejection>, E>
+    where
+        E: From<HashError> + From<DirectoryError> + From<StorageError>,
+    {
+        let source = self.passwords.source(&account.user, &account.secrets);
+        self.check(&account.user.id, &source, password).await
     }
 }

@@ -189,6 +189,10 @@ impl Signup {
         if let Some(existing) = existing {
             return self.repeat(request, user, existing, earlier).await;
         }
+        if self.login.reserves(&user.username).await? {
+            self.accounts.verify_dummy(request.form.password, Lane::Public).await?;
+            return self.username_taken(&user);
+        }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
         if has_owner {
             return self.sign_up_without_address(request, user, &secrets).await;

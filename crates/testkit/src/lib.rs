@@ -22,6 +22,7 @@ pub mod authority;
 pub mod browser;
 pub mod clock;
 pub mod conformance;
+pub mod directory;
 #[cfg(feature = "mail")]
 pub mod mail;
 #[cfg(feature = "mysql")]

@@ -9,6 +9,7 @@ use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::audit::AuditConfig;
 use crossauth_core::clock::Clock;
 use crossauth_core::cookie::CookieOptions;
+use crossauth_core::directory::DirectoryConfig;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::factor::FactorConfig;
 use crossauth_core::hooks::{CarryOver, Hooks, SessionFilter};
@@ -87,6 +88,7 @@ pub struct Builder {
     pub(super) password_reset: PasswordResetConfig,
     pub(super) audit: AuditConfig,
     pub(super) api_keys: ApiKeyConfig,
+    pub(super) directory: Option<DirectoryConfig>,
     hooks: Hooks,
     pub(super) delivery: Delivery,
     pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
@@ -332,6 +334,7 @@ impl Builder {
             audit: self.audit,
             api_keys: self.api_keys,
             limits: limits(self.limits, &config.requests),
+            directory: self.directory,
             hooks: self.hooks,
             delivery: self.delivery,
             ..AuthConfig::new(secret)

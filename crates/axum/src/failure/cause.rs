@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossauth_core::account::{AccountError, ListError};
 use crossauth_core::csrf::CsrfError;
+use crossauth_core::directory::{DirectoryError, LinkingError};
 use crossauth_core::email_link::LinkError;
 use crossauth_core::enrolment::EnrolmentError;
 use crossauth_core::error::ErrorCode;
@@ -67,10 +68,39 @@ impl From<HashError> for Failure {
     }
 }
 
+impl From<DirectoryError> for Failure {
+    fn from(error: DirectoryError) -> Self {
+        Self::unavailable().caused_by(Cause::Directory(Arc::new(error)))
+    }
+}
+
+impl From<LinkingError> for Failure {
+    fn from(error: LinkingError) -> Self {
+        match error {
+            LinkingError::NoSuchUser | LinkingError::NotLinked => {
+                Self::new(ErrorCode::Unauthorized)
+            }
+            LinkingError::NoSuchEntry => Self::new(ErrorCode::FormEntry)
+                .field("username", "The directory has no user of this name who may log in".into()),
+            LinkingError::Taken => Self::new(ErrorCode::UserExists).field(
+                "username",
+                "Another account has this user of the directory or the name".into(),
+            ),
+            LinkingError::Changed => {
+                Self::unavailable().message("The account was changed in this moment")
+            }
+            LinkingError::Account(error) => error.into(),
+            LinkingError::Directory(error) => error.into(),
+            LinkingError::Storage(error) => error.into(),
+        }
+    }
+}
+
 impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Hash(error) => error.into(),
+            LoginError::Directory(error) => error.into(),
             LoginError::Factor(error) => error.into(),
             LoginError::Storage(error) => error.into(),
         }
@@ -81,6 +111,7 @@ impl From<EnrolmentError> for Failure {
     fn from(error: EnrolmentError) -> Self {
         match error {
             EnrolmentError::Hash(error) => error.into(),
+            EnrolmentError::Directory(error) => error.into(),
             EnrolmentError::Factor(error) => error.into(),
             EnrolmentError::Storage(error) => error.into(),
         }
@@ -132,6 +163,10 @@ impl From<AccountError> for Failure {
             AccountError::TokenGone => {
                 Self::new(ErrorCode::InvalidKey).message("This link has been used or is too old")
             }
+            AccountError::DirectoryPassword => Self::new(ErrorCode::BadRequest).message(
+                "The password of this account is that of the directory. Please change it there",
+            ),
+            AccountError::Directory(error) => error.into(),
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),
         }

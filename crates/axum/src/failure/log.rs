@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crossauth_core::directory::DirectoryError;
 use crossauth_core::storage::StorageError;
 
 use super::Failure;
@@ -14,6 +15,7 @@ pub(super) enum Cause {
     Storage(Arc<StorageError>),
     NoCapacity,
     HashFailed,
+    Directory(Arc<DirectoryError>),
     Factor(Arc<dyn Error + Send + Sync>),
 }
 
@@ -23,6 +25,9 @@ impl Failure {
             Some(Cause::Storage(error)) => tracing::error!(%error, "storage failed"),
             Some(Cause::NoCapacity) => tracing::warn!("no capacity for hashing passwords"),
             Some(Cause::HashFailed) => tracing::error!("a password could not be hashed"),
+            Some(Cause::Directory(error)) => {
+                tracing::error!(kind = ?error.kind, %error, "a password cannot be verified");
+            }
             Some(Cause::Factor(error)) => tracing::error!(%error, "a second factor failed"),
             None => {}
         }

@@ -184,6 +184,7 @@ pub(super) fn failure(error: ApiKeyError) -> Failure {
         ApiKeyError::NoSuchUser => Failure::new(ErrorCode::Unauthorized),
         ApiKeyError::State(refusal) => refusal.into(),
         ApiKeyError::Hash(error) => error.into(),
+        ApiKeyError::Directory(error) => error.into(),
         ApiKeyError::Storage(error) => error.into(),
     }
 }

@@ -104,7 +104,9 @@ async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
     let factor = FactorSummary::of(info, user).await?;
     let here = info.uri.path_and_query().and_then(|path| NextPath::parse(path.as_str()).ok());
     let sessions = SessionEntry::all(info).await?;
-    let is_missing = |name: &&str| !info.crossauth.serves(name);
+    let can_change = info.crossauth.auth().can_change_password(user);
+    let is_missing =
+        |name: &&str| !info.crossauth.serves(name) || (*name == "changepassword" && !can_change);
     let missing_pages: Vec<_> = PAGES.iter().copied().filter(is_missing).collect();
     let is_any_editable = profile::editable_fields(info).next().is_some();
     let details_editable = is_any_editable && !missing_pages.contains(&"updateuser");

@@ -246,8 +246,14 @@ async fn delete_user(
 
 /// The fields that owners may change with `updateuser`.
 pub(super) fn editable_fields(info: &RequestInfo) -> impl Iterator<Item = &SignupField> {
+    info.crossauth.config().signup_fields.iter().filter(|field| is_editable(info, &field.name))
+}
+
+/// Whether the user may change a field of the own account.
+fn is_editable(info: &RequestInfo, field: &str) -> bool {
     let profile = &info.crossauth.auth().profile;
-    info.crossauth.config().signup_fields.iter().filter(|field| profile.is_editable(&field.name))
+    info.user()
+        .map_or_else(|| profile.is_editable(field), |user| profile.is_editable_by(user, field))
 }
 
 impl UpdateUserPage {
@@ -269,7 +275,7 @@ fn needs_password(info: &RequestInfo) -> bool {
         let listed = info.crossauth.config().protected.iter().any(|name| name == "updateuser");
         user.factor2.is_some() && (listed || bound == Some("email"))
     });
-    profile.is_editable("email") && is_stale && !has_proof
+    is_editable(info, "email") && is_stale && !has_proof
 }
 
 impl Page for UpdateUserPage {

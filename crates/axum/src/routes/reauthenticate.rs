@@ -96,7 +96,9 @@ impl ReauthenticatePage {
         Self {
             next,
             unsent: info.query("unsent").is_some(),
-            password_needed: info.user().is_some_and(|user| user.factor1.is_password()),
+            password_needed: info
+                .user()
+                .is_some_and(|user| info.crossauth.auth().has_password(user)),
         }
     }
 }

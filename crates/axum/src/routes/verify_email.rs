@@ -6,7 +6,7 @@
 
 use axum::extract::Request;
 use crossauth_core::email_link::LinkError;
-use crossauth_core::email_verification::Verified;
+use crossauth_core::email_verification::VerifiedAddress;
 use crossauth_core::user::{User, UserId};
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn verify(info: &RequestInfo, token: &str) -> HandlerResult {
-    let Verified { user, old_email, .. } = info
+    let VerifiedAddress { user, old_email, .. } = info
         .crossauth
         .auth()
         .email_verification

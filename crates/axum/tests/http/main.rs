@@ -24,6 +24,7 @@ mod change_factor2;
 mod change_password;
 mod csrf;
 mod csrf_token;
+mod directory;
 mod email_change;
 mod email_verification;
 mod embedding;

@@ -114,7 +114,7 @@ impl Accounts {
         Ok(self.stored(account).await?.map(|found| found.regardless_of_state().0))
     }
 
-    pub(super) async fn stored(
+    pub(crate) async fn stored(
         &self,
         account: impl Into<AccountRef<'_>>,
     ) -> Result<Option<StoredUser>, StorageError> {

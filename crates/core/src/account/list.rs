@@ -1,6 +1,7 @@
 //! Lists of accounts.
 
 use super::{AccountRef, Accounts, Role};
+use crate::directory::PasswordSource;
 use crate::storage::{StorageError, UserPage, UserPosition, UserQuery};
 use crate::user::User;
 
@@ -25,7 +26,7 @@ pub enum ListError {
 pub struct AccountDetails {
     /// The account.
     pub user: User,
-    /// Whether it has a password.
+    /// Whether it has a password, here or in the directory.
     pub has_password: bool,
 }
 
@@ -60,7 +61,11 @@ impl Accounts {
     ) -> Result<Option<AccountDetails>, StorageError> {
         let found = self.stored(account).await?;
         Ok(found.map(|stored| AccountDetails {
-            has_password: stored.password_hash().is_some_and(|hash| !hash.is_empty()),
+            has_password: match self.passwords.source_of(&stored) {
+                PasswordSource::None => false,
+                PasswordSource::Hash(hash) => !hash.is_empty(),
+                PasswordSource::Entry { .. } => true,
+            },
             user: stored.regardless_of_state().0,
         }))
     }

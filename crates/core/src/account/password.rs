@@ -47,6 +47,9 @@ impl Accounts {
         password: Password,
     ) -> Result<User, AccountError> {
         let user = self.find(account).await?.ok_or(AccountError::NoSuchUser)?;
+        if self.passwords.is_of_directory(&user) {
+            return Err(AccountError::DirectoryPassword);
+        }
         let errors = self.check_password(&password, &user.username, user.email.as_deref());
         if !errors.is_empty() {
             return Err(AccountError::Form(errors));

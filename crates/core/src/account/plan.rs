@@ -9,7 +9,7 @@ use crate::storage::{Change, Charge, Effects, EndSessions, Guard, StorageError};
 use crate::user::{Patch, SecretsUpdate, StateEvent, User, UserId, UserUpdate};
 
 /// Mailed links, which are invalid after an account was disabled.
-pub(super) const LINKS: &[KeyPrefix] =
+pub(crate) const LINKS: &[KeyPrefix] =
     &[KeyPrefix::PasswordReset, KeyPrefix::EmailVerification, KeyPrefix::AddressRestore];
 
 /// What a change writes, and what happens with it.

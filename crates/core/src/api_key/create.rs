@@ -11,6 +11,7 @@ use crate::audit::Act;
 use crate::challenge::Account;
 use crate::clock::Timestamp;
 use crate::crypto::{random_salt, random_token, stored_value};
+use crate::directory::DirectoryError;
 use crate::enrolment::Assurance;
 use crate::key::{DataError, Key, KeyData, KeyPrefix, NAME_FIELD, PERMANENT};
 use crate::message::{Message, MessageKind};
@@ -138,6 +139,9 @@ pub enum ApiKeyError {
     /// The password could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The directory, which verifies the password of the account, cannot be asked.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -244,9 +248,8 @@ impl ApiKeys {
         let Some(password) = assurance.password else {
             return Ok(Err(ApiKeyCreation::NeedsPassword));
         };
-        let hash = account.secrets.password.as_deref();
-        let hash = hash.filter(|_| account.user.factor1.is_password());
-        let checked = self.reauthentication.check::<ApiKeyError>(user, hash, password).await?;
+        let checked =
+            self.reauthentication.check_account::<ApiKeyError>(&account, password).await?;
         Ok(checked.map_or(Ok(account), |why| Err(ApiKeyCreation::Rejected(why))))
     }
 

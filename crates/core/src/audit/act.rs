@@ -100,6 +100,12 @@ acts! {
     ApiKeyDeleted = "apikey.deleted",
     /// A request had an API key that is not valid.
     ApiKeyFailed = "apikey.failed",
+    /// The directory changed an account: an attribute, or whether it is an administrator.
+    DirectoryChanged = "directory.changed",
+    /// An account was disabled because its entry in the directory is gone or may not log in.
+    DirectoryDisabled = "directory.disabled",
+    /// An account was enabled again because its entry in the directory may log in again.
+    DirectoryEnabled = "directory.enabled",
     /// The first administrator was created with the set-up link.
     FirstAdministrator = "user.first_administrator",
     /// An administrator created an account.
@@ -124,6 +130,10 @@ acts! {
     UserResetSent = "user.reset_sent",
     /// An administrator removed the second factor of an account.
     UserFactorReset = "user.factor_reset",
+    /// An administrator linked an account to an entry of the directory.
+    UserLinked = "user.linked",
+    /// An administrator ended the link of an account to its entry of the directory.
+    UserUnlinked = "user.unlinked",
     /// An administrator ended sessions of a user.
     UserSessionsEnded = "user.sessions_ended",
     /// An administrator forgot known devices of a user.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::Auth;
 use crate::audit::{Audit, chain_loop};
 use crate::deps::Deps;
+use crate::directory::SyncTask;
 use crate::housekeeping::{Purge, PurgeCounters};
 use crate::mail_request::MailRequestWorker;
 
@@ -34,8 +35,8 @@ impl Restarts {
 
 impl Auth {
     /// The background tasks: sending messages, handling requests for mail, deleting expired keys,
-    /// old messages and old events, adding events to the hash chain of the audit log, and recording
-    /// when sessions and API keys were last used.
+    /// old messages and old events, adding events to the hash chain of the audit log, recording when
+    /// sessions and API keys were last used, and comparing accounts with the directory.
     /// They run only while this future is polled, usually as `tokio::spawn(auth.tasks())`. It ends
     /// when this `Auth` is dropped. After the future is dropped, the tasks can be started again, on
     /// another runtime, too. A task that panics is started again after a pause.
@@ -46,6 +47,7 @@ impl Auth {
         let counters = PurgeCounters::new(storage, clock.clone());
         let recorder = self.sessions.recorder();
         let key_recorder = self.api_keys.recorder();
+        let sync = SyncTask::new(self.directory.as_ref());
         let outbox = self.outbox.clone();
         let (worker, requests) =
             (Arc::downgrade(&self.mail_requests), self.mail_requests.requests.clone());
@@ -60,7 +62,9 @@ impl Auth {
                 MailRequestWorker::run(worker.clone(), requests.clone())
             });
             let chaining = supervise("chain audit events", &restarts, || chain_loop(audit.clone()));
-            let mut chaining = pin!(chaining);
+            let syncing =
+                supervise("compare accounts with the directory", &restarts, || sync.clone().run());
+            let (mut chaining, mut syncing) = (pin!(chaining), pin!(syncing));
             let (mut recording, mut purging) = (pin!(recording), pin!(purging));
             let (mut sending, mut handling) = (pin!(sending), pin!(handling));
             let mut noting = pin!(noting);
@@ -75,6 +79,7 @@ impl Auth {
                     chaining.as_mut().poll(context),
                     noting.as_mut().poll(context),
                     counting.as_mut().poll(context),
+                    syncing.as_mut().poll(context),
                 ];
                 if all.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
             })

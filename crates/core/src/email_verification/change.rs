@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{EmailVerification, Verified, done, event_of};
+use super::{EmailVerification, VerifiedAddress, done, event_of};
 use crate::audit::Act;
 use crate::clock::Timestamp;
 use crate::email_link::{LinkError, LinkRequest, ValidLink, record_address};
@@ -122,7 +122,7 @@ impl EmailVerification {
         link: &ValidLink,
         user: &User,
         address: &str,
-    ) -> Result<Verified, LinkError> {
+    ) -> Result<VerifiedAddress, LinkError> {
         let old_email = email(user);
         let Sequel { issue, send } = self.sequel(user, address).await?;
         let audit = [self.links.audit.event(Act::EmailChanged).about(user)];
@@ -141,7 +141,7 @@ impl EmailVerification {
         };
         let user = done(self.users.change(&user.id, &change).await?)?;
         tracing::info!(user = %user.id, "e-mail address changed");
-        Ok(Verified { user, old_email })
+        Ok(VerifiedAddress { user, old_email })
     }
 
     /// The notice to the old address and its link. An address that was never verified gets none.

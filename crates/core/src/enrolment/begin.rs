@@ -153,9 +153,7 @@ impl Enrolment {
         account: &Account,
         password: Password,
     ) -> Result<Option<PasswordRejection>, EnrolmentError> {
-        let hash = account.secrets.password.as_deref();
-        let hash = hash.filter(|_| account.user.factor1.is_password());
-        self.reauthentication.check(&account.user.id, hash, password).await
+        self.reauthentication.check_account(account, password).await
     }
 
     /// Stores the factor in the session, where it waits for a correct code.

@@ -33,6 +33,11 @@ impl StoredUser {
         &self.user.username
     }
 
+    /// The user in any state, and the secrets, to find out what verifies the password.
+    pub(crate) fn parts(&self) -> (&User, &UserSecrets) {
+        (&self.user, &self.secrets)
+    }
+
     /// The password hash; `None` if the user does not log in with a password.
     pub fn password_hash(&self) -> Option<&str> {
         let hash = self.secrets.password.as_deref()?;

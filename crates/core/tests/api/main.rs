@@ -6,6 +6,7 @@ mod administration;
 mod api_key;
 mod audit_reference;
 mod decoders;
+mod directory;
 mod error_reference;
 mod foreign_hash;
 mod hasher;

@@ -1,5 +1,7 @@
 //! Databases of upstream as applications have them, served in place, for every database.
 
+mod directory;
+
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{
@@ -36,6 +38,7 @@ pub(crate) async fn is_served_in_place(storage: &Storage, upstream: Upstream) {
     odd_rows_are_errors_of_their_own(storage, upstream).await;
     lists_have_all_other_users(storage, upstream).await;
     writes_are_possible(storage).await;
+    directory::accounts_keep_what_upstream_reads(storage).await;
 }
 
 async fn accounts_are_found(storage: &Storage, upstream: Upstream) {

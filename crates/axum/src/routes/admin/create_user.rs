@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use crossauth_core::account::{AccountError, NewAccount, ResetMail, Role};
+use crossauth_core::directory::EntryRef;
 use crossauth_core::error::ErrorCode;
 use crossauth_core::factor::Offered;
 use crossauth_core::secret::Password;
@@ -90,9 +91,15 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn create(info: &RequestInfo, form: CreateUserForm, echo: &Echo) -> HandlerResult {
-    if form.factor1.as_ref().is_some_and(|factor| !factor.is_password()) {
-        return Err(Failure::new(ErrorCode::BadRequest)
-            .message("factor1 must be localpassword or left out"));
+    match &form.factor1 {
+        Some(factor) if info.crossauth.auth().is_of_directory(factor) => {
+            return create_for_entry(info, form, echo).await;
+        }
+        Some(factor) if !factor.is_password() => {
+            return Err(Failure::new(ErrorCode::BadRequest)
+                .message("factor1 must be localpassword or left out"));
+        }
+        Some(_) | None => {}
     }
     let mut fields = echo.user_fields();
     let role = role(&mut fields)?.unwrap_or(Role::User);
@@ -120,6 +127,29 @@ async fn create(info: &RequestInfo, form: CreateUserForm, echo: &Echo) -> Handle
         }
         Surface::Api => {
             response::json_ok(info, Body { user: AdminUser(user), password_reset_sent })
+        }
+    })
+}
+
+/// Creates the account of the entry of the directory that has the username. What else the form has
+/// comes from the entry.
+async fn create_for_entry(info: &RequestInfo, form: CreateUserForm, echo: &Echo) -> HandlerResult {
+    let has_password = form.password.is_some_and(|password| !password.expose().is_empty());
+    if has_password || !echo.user_fields().is_empty() {
+        return Err(Failure::new(ErrorCode::BadRequest).message(
+            "The password and the fields of an account of the directory come from there: leave \
+             them out",
+        ));
+    }
+    let Some(directory) = &info.crossauth.auth().directory else {
+        return Err(Failure::new(ErrorCode::Configuration));
+    };
+    let user = directory.create(EntryRef::named(form.username.trim())).await?;
+    Ok(match info.surface {
+        Surface::Page => done(info, &user.id, Done::Created, form.next.as_ref()),
+        Surface::Api => {
+            let body = Body { user: AdminUser(user), password_reset_sent: false };
+            response::json_ok(info, body)
         }
     })
 }

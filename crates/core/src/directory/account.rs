@@ -1,0 +1,55 @@
+//! Accounts of the directory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Directory, DirectoryConfig, FirstLogin, Passwords};
+use crate::account::Accounts;
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::crypto::{StoredValue, stored_value};
+use crate::deps::Deps;
+use crate::key::KeyPrefix;
+use crate::storage::{AttemptStore, KeyStore, UserStore};
+
+/// Creates, links, changes and disables accounts as the directory says.
+pub struct DirectoryAccounts {
+    pub(super) users: Arc<dyn UserStore>,
+    pub(super) keys: Arc<dyn KeyStore>,
+    pub(super) attempts: Arc<dyn AttemptStore>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) passwords: Arc<Passwords>,
+    pub(super) audit: Arc<Audit>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) first_login: FirstLogin,
+    pub(super) check_interval: Option<Duration>,
+}
+
+impl DirectoryAccounts {
+    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, config: DirectoryConfig) -> Self {
+        let DirectoryConfig { directory, first_login, check_interval } = config;
+        Self {
+            users: deps.storage.users.clone(),
+            keys: deps.storage.keys.clone(),
+            attempts: deps.storage.attempts.clone(),
+            accounts,
+            passwords: deps.passwords.clone(),
+            audit: deps.audit.clone(),
+            clock: deps.clock.clone(),
+            directory,
+            first_login,
+            check_interval,
+        }
+    }
+
+    /// Whether the first login of an entry creates its account.
+    pub fn first_login(&self) -> FirstLogin {
+        self.first_login
+    }
+}
+
+/// The value of the key by which the account of an entry is found. Two accounts never have the same.
+pub(super) fn entry_key(id: &str) -> StoredValue {
+    stored_value(KeyPrefix::DirectoryEntry, id)
+}

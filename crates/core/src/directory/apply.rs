@@ -1,0 +1,295 @@
+//! Brings accounts up to date with their entries.
+
+use serde_json::Value;
+
+use super::account::entry_key;
+use super::{DirectoryAccounts, DirectoryLink, Entry};
+use crate::account::{AccountError, AccountUpdate, LINKS, Role, usable_fields};
+use crate::audit::{Act, AuditEvent};
+use crate::key::{Key, KeyPrefix};
+use crate::storage::{
+    Change, Changed, CredentialVersion, Effects, EndSessions, Guard, StorageError, StoredUser,
+};
+use crate::user::{
+    EmailAddress, Patch, SecretsUpdate, StateEvent, User, UserId, UserState, UserUpdate, Username,
+};
+
+/// What another address or name makes invalid: links that were sent, and devices that were
+/// remembered.
+const OF_ADDRESS: &[KeyPrefix] = &[
+    KeyPrefix::PasswordReset,
+    KeyPrefix::EmailVerification,
+    KeyPrefix::AddressRestore,
+    KeyPrefix::KnownDevice,
+];
+
+/// How an account differs from its entry.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Difference {
+    user: UserUpdate,
+    /// The new link.
+    link: Option<DirectoryLink>,
+    /// The key by which the account is then found.
+    key: Option<Key>,
+    /// Whether the account is enabled again.
+    pub(super) enables: bool,
+}
+
+/// The outcome of disabling an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Suspended {
+    Done,
+    /// The account is the last administrator, and stays.
+    LastAdmin,
+    /// The account was changed in this moment.
+    Changed,
+}
+
+impl Difference {
+    fn is_empty(&self) -> bool {
+        self.user == UserUpdate::default() && self.link.is_none() && !self.enables
+    }
+
+    /// The names of what differs, without the values.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let UserUpdate { username, email, admin, extra, .. } = &self.user;
+        let named = [
+            ("username", username.is_some()),
+            ("email", *email != Patch::Keep),
+            ("admin", admin.is_some()),
+            ("link", self.link.is_some() && !self.enables),
+        ];
+        let named = named.into_iter().filter(|(_, differs)| *differs);
+        let named = named.map(|(name, _)| name.to_owned());
+        named.chain(extra.keys().cloned()).collect()
+    }
+
+    /// What the change makes invalid.
+    fn revoked(&self) -> Vec<KeyPrefix> {
+        let mut revoke = Vec::new();
+        if self.user.username.is_some() || self.user.email != Patch::Keep {
+            revoke.extend_from_slice(OF_ADDRESS);
+        } else if self.enables {
+            revoke.extend_from_slice(LINKS);
+        }
+        if self.user.admin == Some(true) {
+            revoke.push(KeyPrefix::Setup);
+        }
+        revoke
+    }
+
+    fn guard<'a>(&self, credentials: &'a CredentialVersion) -> Guard<'a> {
+        match self.user.admin {
+            Some(false) => Guard::CredentialsAndNotTheLastAdmin(credentials),
+            Some(true) | None => Guard::CredentialsAre(credentials),
+        }
+    }
+}
+
+impl DirectoryAccounts {
+    /// Brings an account up to date with its entry, which may log in; `None` if the account was
+    /// changed since it was found.
+    pub(super) async fn apply(
+        &self,
+        found: &StoredUser,
+        entry: &Entry,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        match self.difference(found, entry).await? {
+            Some(difference) => self.write(found, difference).await,
+            None => Ok(Some(found.clone())),
+        }
+    }
+
+    /// How an account differs from its entry, which may log in; `None` if it does not.
+    pub(super) async fn difference(
+        &self,
+        found: &StoredUser,
+        entry: &Entry,
+    ) -> Result<Option<Difference>, StorageError> {
+        let (user, secrets) = found.parts();
+        let Some(link) = DirectoryLink::parse(secrets.password.as_deref()) else {
+            return Ok(None);
+        };
+        let update = self.checked(&user.id, wanted(user, &link, entry)).await?;
+        let mut difference = Difference { user: update, ..Difference::default() };
+        match &link {
+            // Another program reads the table where there are no epochs.
+            DirectoryLink::Name if found.epoch().is_some() => {
+                let key = self.keys.find(&entry_key(&entry.id)).await?;
+                let owner = key.and_then(|key| key.userid);
+                if owner.as_ref().is_none_or(|owner| *owner == user.id) {
+                    difference.link = Some(DirectoryLink::to_entry(entry.id.as_str()));
+                    difference.key = owner.is_none().then(|| self.new_entry_key(entry));
+                } else {
+                    tracing::warn!(user = %user.id, dn = entry.dn, "two accounts have one entry");
+                }
+            }
+            DirectoryLink::Entry { id, is_suspended: true } => {
+                difference.link = Some(DirectoryLink::to_entry(id.as_str()));
+                difference.enables = user.state == UserState::Disabled;
+            }
+            DirectoryLink::Name | DirectoryLink::Entry { .. } => {}
+        }
+        Ok((!difference.is_empty()).then_some(difference))
+    }
+
+    /// The update, checked as one by an administrator; what is not allowed is left out.
+    async fn checked(
+        &self,
+        id: &UserId,
+        update: AccountUpdate,
+    ) -> Result<UserUpdate, StorageError> {
+        let AccountUpdate { username, email, role, fields } = &update;
+        if username.is_none() && *email == Patch::Keep && role.is_none() && fields.is_empty() {
+            return Ok(UserUpdate::default());
+        }
+        let admin = role.map(|role| role == Role::Administrator);
+        match self.accounts.draft_update_of_entry(id, update).await {
+            Ok(update) => Ok(update),
+            Err(AccountError::Storage(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(user = %id, %error, "what an entry changes is not allowed; the account stays as it is");
+                Ok(UserUpdate { admin, ..UserUpdate::default() })
+            }
+        }
+    }
+
+    /// Stores a difference; `None` if the account was changed since it was found. What another account
+    /// has, or what would demote the last administrator, is left out.
+    pub(super) async fn write(
+        &self,
+        found: &StoredUser,
+        mut difference: Difference,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        let user = found.id();
+        while !difference.is_empty() {
+            match self.try_write(found, &difference).await? {
+                Changed::Done(stored) => return Ok(Some(*stored)),
+                Changed::UsernameTaken if difference.user.username.take().is_some() => {
+                    tracing::warn!(%user, "another account has the new username of an entry");
+                }
+                Changed::EmailTaken if difference.user.email != Patch::Keep => {
+                    difference.user.email = Patch::Keep;
+                    tracing::warn!(%user, "another account has the e-mail address of an entry");
+                }
+                Changed::LastAdmin if difference.user.admin.take().is_some() => {
+                    tracing::warn!(%user, "the last administrator is not demoted by the directory");
+                }
+                Changed::UsernameTaken
+                | Changed::EmailTaken
+                | Changed::LastAdmin
+                | Changed::GuardFailed
+                | Changed::NoSuchUser
+                | Changed::NotAllowed
+                | Changed::TokenGone
+                | Changed::AlreadyUsed
+                | Changed::SessionGone
+                | Changed::DoneUnreadable => return Ok(None),
+            }
+        }
+        Ok(Some(found.clone()))
+    }
+
+    async fn try_write(
+        &self,
+        found: &StoredUser,
+        difference: &Difference,
+    ) -> Result<Changed, StorageError> {
+        let credentials = found.credentials();
+        let link = difference.link.as_ref().map(DirectoryLink::stored);
+        let (revoke, audit) = (difference.revoked(), self.events(found, difference));
+        let sessions = if difference.enables { EndSessions::All } else { EndSessions::Keep };
+        let change = Change {
+            user: difference.user.clone(),
+            secrets: SecretsUpdate {
+                password: link.map_or(Patch::Keep, Patch::Set),
+                ..SecretsUpdate::default()
+            },
+            event: difference.enables.then_some(StateEvent::Enabled),
+            guard: difference.guard(&credentials),
+            effects: Effects {
+                sessions,
+                revoke: &revoke,
+                issue: difference.key.as_slice(),
+                audit: &audit,
+                ..Effects::default()
+            },
+        };
+        match self.users.change(found.id(), &change).await {
+            // Another account was linked to the entry in this moment.
+            Err(error) if error.is_conflict() => Ok(Changed::GuardFailed),
+            changed => changed,
+        }
+    }
+
+    fn events(&self, found: &StoredUser, difference: &Difference) -> Vec<AuditEvent> {
+        let fields = difference.fields();
+        let changed = (!fields.is_empty()).then(|| {
+            let event = self.audit.event(Act::DirectoryChanged).detail("fields", fields.join(" "));
+            match difference.user.admin {
+                Some(is_admin) => event.detail("admin", is_admin),
+                None => event,
+            }
+        });
+        let enabled = difference.enables.then(|| self.audit.event(Act::DirectoryEnabled));
+        changed.into_iter().chain(enabled).map(|event| event.about_stored(found)).collect()
+    }
+
+    /// Disables an account because its entry is gone or may not log in, and ends its sessions.
+    pub(super) async fn suspend(&self, found: &StoredUser) -> Result<Suspended, StorageError> {
+        let credentials = found.credentials();
+        let link = DirectoryLink::parse(found.parts().1.password.as_deref());
+        // Of a link by name nothing says afterwards that the directory disabled the account: an
+        // administrator enables it.
+        let password = match link {
+            Some(DirectoryLink::Entry { id, .. }) => {
+                Patch::Set(DirectoryLink::Entry { id, is_suspended: true }.stored())
+            }
+            Some(DirectoryLink::Name) | None => Patch::Keep,
+        };
+        let audit = [self.audit.event(Act::DirectoryDisabled).about_stored(found)];
+        let change = Change {
+            secrets: SecretsUpdate { password, ..SecretsUpdate::default() },
+            event: Some(StateEvent::Disabled),
+            guard: Guard::CredentialsAndNotTheLastAdmin(&credentials),
+            effects: Effects {
+                sessions: EndSessions::All,
+                revoke: LINKS,
+                audit: &audit,
+                ..Effects::default()
+            },
+            ..Change::default()
+        };
+        Ok(match self.users.change(found.id(), &change).await? {
+            Changed::Done(_) | Changed::DoneUnreadable => Suspended::Done,
+            Changed::LastAdmin => Suspended::LastAdmin,
+            Changed::GuardFailed
+            | Changed::NoSuchUser
+            | Changed::NotAllowed
+            | Changed::TokenGone
+            | Changed::AlreadyUsed
+            | Changed::SessionGone
+            | Changed::UsernameTaken
+            | Changed::EmailTaken => Suspended::Changed,
+        })
+    }
+}
+
+/// The changes that make an account what its entry says. An account that is found by its name keeps
+/// it, and an entry without an address leaves that of the account.
+fn wanted(user: &User, link: &DirectoryLink, entry: &Entry) -> AccountUpdate {
+    let is_renamed = link.id().is_some()
+        && entry.username != user.username
+        && Username::parse(&entry.username).is_ok();
+    let email = entry.email.as_deref().filter(|email| user.email.as_deref() != Some(*email));
+    let email = email.filter(|email| EmailAddress::parse(email).is_ok());
+    let mut fields = usable_fields(entry);
+    fields.retain(|name, value| user.extra.get(name).unwrap_or(&Value::Null) != value);
+    let role = entry.admin.filter(|admin| *admin != user.admin);
+    AccountUpdate {
+        username: is_renamed.then(|| entry.username.clone()),
+        email: email.map_or(Patch::Keep, |email| Patch::Set(email.to_owned())),
+        role: role.map(|admin| if admin { Role::Administrator } else { Role::User }),
+        fields,
+    }
+}

@@ -1,0 +1,248 @@
+//! Comparison of all accounts of the directory with their entries.
+
+use super::apply::{Difference, Suspended};
+use super::verify::is_linked;
+use super::{
+    DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef,
+    PasswordSource, Standing,
+};
+use crate::storage::{StorageError, StoredUser, UserPosition, UserQuery};
+use crate::user::{UserId, UserState};
+
+/// Number of accounts that are read and asked for at once.
+const PAGE: u32 = 200;
+
+/// Fewer accounts than this are disabled without question.
+const FEW: usize = 10;
+
+/// What a comparison may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SyncMode {
+    /// Everything, unless it would disable more than half of the accounts, and more than ten.
+    #[default]
+    Apply,
+    /// Everything.
+    Forced,
+    /// Nothing: only the report is made.
+    DryRun,
+}
+
+/// What a comparison found, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SyncReport {
+    /// How many accounts were compared.
+    pub compared: usize,
+    /// The accounts that differ from their entries.
+    pub differing: Vec<AccountSync>,
+}
+
+/// An account that differs from its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountSync {
+    /// The id of the account.
+    pub id: UserId,
+    /// Its username.
+    pub username: String,
+    /// What is done.
+    pub action: SyncAction,
+}
+
+/// What is done with an account that differs from its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncAction {
+    /// These attributes change.
+    Change(Vec<String>),
+    /// It is disabled: its entry is gone or may not log in.
+    Disable,
+    /// It is enabled again, and these attributes change.
+    Enable(Vec<String>),
+    /// It should be disabled, and is not: it is the last administrator.
+    KeepLastAdmin,
+    /// Nothing: it was changed in this moment.
+    Skip,
+}
+
+/// Why accounts were not compared, or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// More than half of the accounts would be disabled, and more than ten. Nothing was changed.
+    #[error(
+        "{disabled} of {enabled} accounts would be disabled, so nothing was changed: check the \
+         search base and the groups, and force it if it is right"
+    )]
+    TooMany {
+        /// How many would be disabled.
+        disabled: usize,
+        /// How many are enabled.
+        enabled: usize,
+        /// What was found.
+        report: Box<SyncReport>,
+    },
+    /// The directory cannot be asked. Nothing was changed.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The store failed. What was changed before is right.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// An account that differs from its entry, and how.
+struct Planned {
+    stored: StoredUser,
+    step: Step,
+}
+
+enum Step {
+    Write(Box<Difference>),
+    Suspend,
+}
+
+#[derive(Default)]
+struct Plan {
+    compared: usize,
+    enabled: usize,
+    planned: Vec<Planned>,
+}
+
+impl DirectoryAccounts {
+    /// Compares all accounts of the directory with their entries, then makes them what the entries
+    /// say. Nothing changes unless the directory has answered for all.
+    pub async fn sync(&self, mode: SyncMode) -> Result<SyncReport, SyncError> {
+        let plan = self.plan().await?;
+        let report = || SyncReport {
+            compared: plan.compared,
+            differing: plan.planned.iter().map(Planned::report).collect(),
+        };
+        let disabled = plan.planned.iter().filter(|planned| planned.suspends()).count();
+        let (is_many, enabled) = (disabled > FEW && 2 * disabled > plan.enabled, plan.enabled);
+        match mode {
+            SyncMode::DryRun => return Ok(report()),
+            SyncMode::Apply if is_many => {
+                let report = Box::new(report());
+                return Err(SyncError::TooMany { disabled, enabled, report });
+            }
+            SyncMode::Apply | SyncMode::Forced => {}
+        }
+        let mut report = SyncReport { compared: plan.compared, differing: Vec::new() };
+        for planned in plan.planned {
+            report.differing.push(self.execute(planned).await?);
+        }
+        Ok(report)
+    }
+
+    async fn plan(&self) -> Result<Plan, SyncError> {
+        let mut plan = Plan::default();
+        let mut next: Option<String> = None;
+        loop {
+            let position = next.as_deref().map_or(UserPosition::First, UserPosition::After);
+            let query = UserQuery { position, ..UserQuery::first(PAGE) };
+            let page = self.users.list(&query).await?;
+            let mut accounts = Vec::new();
+            for user in page.users.iter().filter(|user| self.passwords.is_of_directory(user)) {
+                match self.users.find_by_id(&user.id).await {
+                    Ok(Some(found)) => accounts.push(found),
+                    Ok(None) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.plan_page(accounts, &mut plan).await?;
+            match page.next {
+                Some(name) => next = Some(name),
+                None => return Ok(plan),
+            }
+        }
+    }
+
+    async fn plan_page(&self, accounts: Vec<StoredUser>, plan: &mut Plan) -> Result<(), SyncError> {
+        let linked = |found: &StoredUser| match self.passwords.source_of(found) {
+            PasswordSource::Entry { username, link } => Some((username.to_owned(), link)),
+            PasswordSource::Hash(_) | PasswordSource::None => None,
+        };
+        let linked: Vec<_> = accounts
+            .into_iter()
+            .filter_map(|found| linked(&found).map(|(username, link)| (found, username, link)))
+            .collect();
+        let asked: Vec<_> = linked
+            .iter()
+            .map(|(_, username, link)| EntryRef { name: username, id: link.id() })
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let entries = self.directory.find(&asked).await?;
+        if entries.len() != asked.len() {
+            let message = format!("{} answers about {} entries", entries.len(), asked.len());
+            return Err(DirectoryError::new(DirectoryErrorKind::Protocol, message).into());
+        }
+        for ((stored, username, link), entry) in linked.into_iter().zip(entries) {
+            let entry = entry.filter(|entry| is_linked(entry, &username, &link));
+            plan.compared += 1;
+            plan.enabled += usize::from(stored.parts().0.state != UserState::Disabled);
+            if let Some(step) = self.step(&stored, entry.as_ref(), &link).await? {
+                plan.planned.push(Planned { stored, step });
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &self,
+        stored: &StoredUser,
+        entry: Option<&Entry>,
+        link: &DirectoryLink,
+    ) -> Result<Option<Step>, StorageError> {
+        match entry.filter(|entry| entry.standing == Standing::Active) {
+            Some(entry) => Ok(self.difference(stored, entry).await?.map(Box::new).map(Step::Write)),
+            // One that an administrator has disabled stays so when the entry comes back.
+            None if stored.parts().0.state == UserState::Disabled => Ok(None),
+            None => {
+                tracing::debug!(user = %stored.id(), ?link, "an entry is gone or may not log in");
+                Ok(Some(Step::Suspend))
+            }
+        }
+    }
+
+    async fn execute(&self, planned: Planned) -> Result<AccountSync, StorageError> {
+        let mut report = planned.report();
+        let Planned { stored, step } = planned;
+        let user = stored.id();
+        match step {
+            Step::Write(difference) => match self.write(&stored, *difference).await? {
+                Some(_) => {
+                    tracing::info!(%user, action = ?report.action, "account changed by the directory");
+                }
+                None => report.action = SyncAction::Skip,
+            },
+            Step::Suspend => match self.suspend(&stored).await? {
+                Suspended::Done => tracing::info!(%user, "the directory disabled an account"),
+                Suspended::Changed => report.action = SyncAction::Skip,
+                Suspended::LastAdmin => {
+                    tracing::error!(%user, "the last administrator is gone from the directory");
+                    report.action = SyncAction::KeepLastAdmin;
+                }
+            },
+        }
+        Ok(report)
+    }
+}
+
+impl Planned {
+    fn suspends(&self) -> bool {
+        matches!(self.step, Step::Suspend)
+    }
+
+    fn report(&self) -> AccountSync {
+        let action = match &self.step {
+            Step::Suspend => SyncAction::Disable,
+            Step::Write(difference) if difference.enables => {
+                SyncAction::Enable(difference.fields())
+            }
+            Step::Write(difference) => SyncAction::Change(difference.fields()),
+        };
+        let username = self.stored.username().to_owned();
+        AccountSync { id: self.stored.id().clone(), username, action }
+    }
+}

@@ -1,0 +1,211 @@
+//! How passwords of accounts are verified: against a stored hash, or by the directory.
+
+use std::sync::Arc;
+
+use super::{Directory, DirectoryError, DirectoryLink, Entry, EntryRef, EntryRefusal};
+use super::{PasswordSet, Standing, Verified};
+use crate::password::{HashError, Hasher, Lane, Verification};
+use crate::secret::Password;
+use crate::storage::StoredUser;
+use crate::user::{FactorName, Normalization, User, UserSecrets, is_blank};
+
+/// What verifies the password of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PasswordSource<'a> {
+    /// Nothing: the account has no password.
+    None,
+    /// This stored hash.
+    Hash(&'a str),
+    /// The directory, which authenticates the entry of the account.
+    Entry { username: &'a str, link: DirectoryLink },
+}
+
+impl PasswordSource<'_> {
+    /// The entry of an account of the directory.
+    pub(crate) fn entry(&self) -> Option<EntryRef<'_>> {
+        match self {
+            Self::Entry { username, link } => Some(EntryRef { name: username, id: link.id() }),
+            Self::None | Self::Hash(_) => None,
+        }
+    }
+}
+
+/// Verifies passwords of accounts.
+pub(crate) struct Passwords {
+    hasher: Arc<Hasher>,
+    directory: Option<Arc<dyn Directory>>,
+    /// What accounts of the directory have as first factor.
+    factor: Option<FactorName>,
+}
+
+impl Passwords {
+    pub(crate) fn new(hasher: Arc<Hasher>, directory: Option<Arc<dyn Directory>>) -> Self {
+        let factor = directory.as_ref().map(|directory| directory.factor());
+        Self { hasher, directory, factor }
+    }
+
+    /// Whether accounts with this first factor belong to the directory.
+    pub(crate) fn is_factor(&self, factor1: &FactorName) -> bool {
+        self.factor.as_ref() == Some(factor1)
+    }
+
+    /// Whether an account belongs to the directory.
+    pub(crate) fn is_of_directory(&self, user: &User) -> bool {
+        self.is_factor(&user.factor1)
+    }
+
+    /// Whether the user of an account has a password, here or in the directory.
+    pub(crate) fn has_password(&self, user: &User) -> bool {
+        user.factor1.is_password() || self.is_of_directory(user)
+    }
+
+    /// Whether the user of an account can change the password here.
+    pub(crate) fn can_change(&self, user: &User) -> bool {
+        let changes = |directory: &Arc<dyn Directory>| directory.changes_passwords();
+        user.factor1.is_password()
+            || self.is_of_directory(user) && self.directory.as_ref().is_some_and(changes)
+    }
+
+    /// What verifies the password of an account.
+    pub(crate) fn source<'a>(
+        &self,
+        user: &'a User,
+        secrets: &'a UserSecrets,
+    ) -> PasswordSource<'a> {
+        let stored = secrets.password.as_deref();
+        if user.factor1.is_password() {
+            return stored.map_or(PasswordSource::None, PasswordSource::Hash);
+        }
+        if !self.is_of_directory(user) {
+            return PasswordSource::None;
+        }
+        if let Some(link) = DirectoryLink::parse(stored) {
+            return PasswordSource::Entry { username: &user.username, link };
+        }
+        tracing::error!(
+            user = %user.id,
+            "the account belongs to the directory and has the hash of a password: link it"
+        );
+        PasswordSource::None
+    }
+
+    /// Same as [`source`](Self::source), of an account from storage.
+    pub(crate) fn source_of<'a>(&self, found: &'a StoredUser) -> PasswordSource<'a> {
+        let (user, secrets) = found.parts();
+        self.source(user, secrets)
+    }
+
+    /// Whether the password of an account that is logged in is correct. One that must be changed is
+    /// correct, and one whose entry may not log in any more is not.
+    pub(crate) async fn verify<E>(
+        &self,
+        source: &PasswordSource<'_>,
+        password: Password,
+        lane: Lane,
+    ) -> Result<bool, E>
+    where
+        E: From<HashError> + From<DirectoryError>,
+    {
+        let hash = match source {
+            PasswordSource::None => None,
+            PasswordSource::Hash(hash) => Some(*hash),
+            PasswordSource::Entry { .. } => {
+                return Ok(match self.ask::<E>(source, password, lane).await? {
+                    Verified::Match(_) | Verified::MustChange(_) => true,
+                    Verified::Refused(_) | Verified::Mismatch(_) => false,
+                });
+            }
+        };
+        let verified = self.hasher.verify(password, hash, lane).await?;
+        Ok(matches!(verified, Verification::Match { .. }))
+    }
+
+    /// Asks the directory about the password of one of its accounts. Of any other, the password is
+    /// wrong.
+    pub(crate) async fn ask<E>(
+        &self,
+        source: &PasswordSource<'_>,
+        password: Password,
+        lane: Lane,
+    ) -> Result<Verified, E>
+    where
+        E: From<HashError> + From<DirectoryError>,
+    {
+        let verified = self.ask_for::<E>(source.entry(), password, lane).await?;
+        Ok(match source {
+            PasswordSource::Entry { username, link } => judged(verified, username, link),
+            PasswordSource::None | PasswordSource::Hash(_) => verified,
+        })
+    }
+
+    /// Asks the directory about the password of an entry. Computes a hash of the usual cost at the
+    /// same time, so that accounts of the directory and others take the same time if the directory
+    /// is quick.
+    pub(crate) async fn ask_for<E>(
+        &self,
+        entry: Option<EntryRef<'_>>,
+        password: Password,
+        lane: Lane,
+    ) -> Result<Verified, E>
+    where
+        E: From<HashError> + From<DirectoryError>,
+    {
+        // First, so that the directory is not asked where passwords wait.
+        let hashed = self.hasher.begin_dummy(password.clone(), lane)?;
+        let text = password.expose();
+        // An unauthenticated bind, which succeeds (RFC 4513 section 5.1.2).
+        let is_empty = text.chars().all(is_blank) || text.contains('\0');
+        let verified = match (&self.directory, entry) {
+            (Some(directory), Some(entry)) if !is_empty => directory.verify(entry, &password).await,
+            _ => Ok(Verified::Mismatch(None)),
+        };
+        hashed.await?;
+        Ok(match verified? {
+            Verified::Match(entry) if entry.standing == Standing::Disabled => {
+                Verified::Refused(EntryRefusal::Disabled)
+            }
+            verified @ (Verified::Match(_)
+            | Verified::MustChange(_)
+            | Verified::Refused(_)
+            | Verified::Mismatch(_)) => verified,
+        })
+    }
+
+    /// Changes the password of an account of the directory.
+    pub(crate) async fn change(
+        &self,
+        source: &PasswordSource<'_>,
+        old: &Password,
+        new: &Password,
+    ) -> Result<PasswordSet, DirectoryError> {
+        match (&self.directory, source.entry()) {
+            (Some(directory), Some(entry)) => directory.change_password(entry, old, new).await,
+            _ => Ok(PasswordSet::NotSupported),
+        }
+    }
+}
+
+/// The answer about an account with this username and link: an answer about another entry is none.
+fn judged(verified: Verified, username: &str, link: &DirectoryLink) -> Verified {
+    let entry = match &verified {
+        Verified::Match(entry) | Verified::MustChange(Some(entry)) => entry,
+        Verified::MustChange(None) | Verified::Refused(_) | Verified::Mismatch(_) => {
+            return verified;
+        }
+    };
+    if is_linked(entry, username, link) {
+        return verified;
+    }
+    tracing::warn!(
+        dn = entry.dn,
+        username,
+        "the directory has another entry for the name of this account: the login is refused"
+    );
+    Verified::Mismatch(None)
+}
+
+/// Whether an entry is that of an account with this username and link.
+pub(super) fn is_linked(entry: &Entry, username: &str, link: &DirectoryLink) -> bool {
+    let folded = |name| Normalization::Nfkc.apply(name);
+    link.id().map_or_else(|| folded(&entry.username) == folded(username), |id| entry.id == id)
+}

@@ -1,0 +1,138 @@
+//! Login with a password that the directory verifies.
+
+use super::{Login, LoginAttempt, LoginError, LoginOutcome};
+use crate::audit::Act;
+use crate::directory::{
+    Admitted, DirectoryAccounts, DirectoryError, Entry, EntryRef, EntryRefusal, FirstLogin,
+    Verified,
+};
+use crate::password::Lane;
+use crate::storage::StoredUser;
+use crate::user::{Refusal, StateChecks};
+
+impl Login {
+    /// The directory, if it verifies the password: that of an account that belongs to it, or of a name
+    /// without an account where the first login creates one.
+    pub(super) fn directory_for(&self, found: Option<&StoredUser>) -> Option<&DirectoryAccounts> {
+        let directory = self.directory.as_deref()?;
+        let is_asked = match found {
+            Some(found) => self.passwords.is_of_directory(found.parts().0),
+            None => directory.first_login() == FirstLogin::CreatesAccount,
+        };
+        is_asked.then_some(directory)
+    }
+
+    /// Whether a username is that of an entry whose first login will create its account: a visitor who
+    /// signs up must not take the name.
+    pub(crate) async fn reserves(&self, username: &str) -> Result<bool, DirectoryError> {
+        match self.directory_for(None) {
+            Some(directory) => directory.has_entry(username).await,
+            None => Ok(false),
+        }
+    }
+
+    /// One attempt; `None` if the account or its credentials changed before the session began.
+    pub(super) async fn try_directory(
+        &self,
+        directory: &DirectoryAccounts,
+        attempt: &LoginAttempt<'_>,
+        found: Option<StoredUser>,
+        lane: Lane,
+    ) -> Result<Option<LoginOutcome>, LoginError> {
+        let verified = self.ask(found.as_ref(), attempt, lane).await?;
+        let (entry, must_change) = match verified {
+            Verified::Match(entry) => (Some(entry), false),
+            Verified::MustChange(entry) => (entry, true),
+            Verified::Refused(reason) => return self.refuse_entry(found.as_ref(), reason).await,
+            Verified::Mismatch(None) => return self.fail(found.as_ref()).await,
+            Verified::Mismatch(Some(reason)) => {
+                let user = found.as_ref().map(|found| tracing::field::display(found.id()));
+                tracing::info!(user, ?reason, "the directory refuses a password");
+                return self.fail(found.as_ref()).await;
+            }
+        };
+        let account = match self.account_of(directory, found, entry.as_deref()).await? {
+            Admitted::Account(account) => account,
+            Admitted::Changed => return Ok(None),
+            Admitted::Refused if entry.is_none() => {
+                let due = Refusal::PasswordChangeNeeded;
+                return self.refuse_due(None, due, "the password must be changed").await;
+            }
+            Admitted::Refused => return self.fail(None).await,
+        };
+        let due = must_change.then_some(Refusal::PasswordChangeNeeded);
+        if let Some(due) = due.filter(|_| !self.passwords.can_change(account.parts().0)) {
+            return self.refuse_due(Some(&account), due, "the password must be changed").await;
+        }
+        match account.refusal(StateChecks::ALL).or(due) {
+            Some(refusal) => self.refuse(&account, refusal, attempt.door()).await,
+            None => self.proceed(&account, &account.credentials(), attempt.door()).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        found: Option<&StoredUser>,
+        attempt: &LoginAttempt<'_>,
+        lane: Lane,
+    ) -> Result<Verified, LoginError> {
+        let password = attempt.password.clone();
+        if let Some(found) = found {
+            let source = self.passwords.source_of(found);
+            return self.passwords.ask(&source, password, lane).await;
+        }
+        let entry = EntryRef::named(attempt.username.trim());
+        self.passwords.ask_for(Some(entry), password, lane).await
+    }
+
+    /// The account of an entry that has authenticated. Without the entry, which the directory may not
+    /// show before its password is changed, the account stays as it is.
+    async fn account_of(
+        &self,
+        directory: &DirectoryAccounts,
+        found: Option<StoredUser>,
+        entry: Option<&Entry>,
+    ) -> Result<Admitted, LoginError> {
+        match (entry, found) {
+            (Some(entry), found) => Ok(directory.admit(found, entry).await?),
+            (None, Some(found)) => Ok(Admitted::Account(Box::new(found))),
+            (None, None) => Ok(Admitted::Refused),
+        }
+    }
+
+    /// The outcome for a correct password of an entry that may not log in.
+    async fn refuse_entry(
+        &self,
+        found: Option<&StoredUser>,
+        reason: EntryRefusal,
+    ) -> Result<Option<LoginOutcome>, LoginError> {
+        let refusal = match reason {
+            EntryRefusal::PasswordExpired => Refusal::PasswordResetNeeded,
+            EntryRefusal::Disabled
+            | EntryRefusal::Locked
+            | EntryRefusal::NotNow
+            | EntryRefusal::NotInGroup
+            | EntryRefusal::Unusable => Refusal::NotActive,
+            EntryRefusal::Ambiguous => return self.fail(found).await,
+        };
+        let user = found.map(|found| tracing::field::display(found.id()));
+        tracing::info!(user, ?reason, "the directory refuses a login");
+        self.refuse_due(found, refusal, &reason.to_string()).await
+    }
+
+    /// Refuses a login with a correct password.
+    async fn refuse_due(
+        &self,
+        found: Option<&StoredUser>,
+        refusal: Refusal,
+        reason: &str,
+    ) -> Result<Option<LoginOutcome>, LoginError> {
+        let event = self.audit().event(Act::LoginRefused).detail("reason", reason);
+        let event = match found {
+            Some(found) => event.about_stored(found),
+            None => event,
+        };
+        self.audit().record(event).await?;
+        Ok(Some(LoginOutcome::Refused(refusal)))
+    }
+}

@@ -1,0 +1,219 @@
+//! Comparison of all accounts with the directory.
+
+use crossauth_core::account::Role;
+use crossauth_core::directory::{
+    DirectoryErrorKind, DirectoryLink, Standing, SyncAction, SyncError, SyncMode, SyncReport,
+};
+use crossauth_core::login::LoginOutcome;
+use crossauth_core::user::{Refusal, UserState};
+use crossauth_testkit::directory::{ScriptedDirectory, entry};
+
+use super::{SECRET, is_logged_in, site};
+use crate::site::{PASSWORD, Site};
+
+impl Site {
+    async fn sync(&self, mode: SyncMode) -> SyncReport {
+        self.directory().sync(mode).await.unwrap()
+    }
+}
+
+fn actions(report: &SyncReport) -> Vec<(&str, &SyncAction)> {
+    report.differing.iter().map(|one| (one.username.as_str(), &one.action)).collect()
+}
+
+/// Accounts of entries `user0` and so on, which have logged in.
+async fn crowd(site: &Site, directory: &ScriptedDirectory, count: usize) {
+    for number in 0..count {
+        let name = format!("user{number}");
+        directory.add(entry(&name), SECRET);
+        site.enter(&name, SECRET).await;
+    }
+}
+
+#[tokio::test]
+async fn user_who_is_gone_or_disabled_in_the_directory_ends_at_the_next_comparison() {
+    for is_gone in [true, false] {
+        let (site, directory) = site();
+        site.account("ann", Role::User).await;
+        let (local, session) = (site.session("ann").await, site.enter("bob", SECRET).await);
+        assert_eq!(site.sync(SyncMode::Apply).await.differing, []);
+        assert!(site.is_accepted(&session).await);
+        if is_gone {
+            directory.remove("id-bob");
+        } else {
+            directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+        }
+        let report = site.sync(SyncMode::Apply).await;
+        assert_eq!((report.compared, actions(&report)), (1, vec![("bob", &SyncAction::Disable)]));
+        assert!(!site.is_accepted(&session).await);
+        assert!(site.is_accepted(&local).await, "local accounts are not compared");
+        assert_eq!(site.user("bob").await.unwrap().state, UserState::Disabled);
+        assert!(!is_logged_in(&site.log_in("bob", SECRET).await));
+        assert!(site.acts("bob").await.contains(&"directory.disabled".to_owned()));
+        assert_eq!(site.sync(SyncMode::Apply).await.differing, [], "it is disabled already");
+    }
+}
+
+#[tokio::test]
+async fn account_that_the_directory_disabled_is_enabled_when_the_entry_is_back() {
+    for by_login in [true, false] {
+        let (site, directory) = site();
+        let before = site.enter("bob", SECRET).await;
+        directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+        site.sync(SyncMode::Apply).await;
+        directory.change("id-bob", |entry| entry.standing = Standing::Active);
+        if !by_login {
+            let report = site.sync(SyncMode::Apply).await;
+            assert_eq!(actions(&report), [("bob", &SyncAction::Enable(Vec::new()))]);
+            assert_eq!(site.user("bob").await.unwrap().state, UserState::Active);
+        }
+        assert!(is_logged_in(&site.log_in("bob", SECRET).await));
+        assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-bob")));
+        assert!(!site.is_accepted(&before).await, "an old session does not come back");
+        assert!(site.acts("bob").await.contains(&"directory.enabled".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn account_that_an_administrator_disabled_is_not_enabled_by_the_directory() {
+    let (site, _directory) = site();
+    let bob = site.enter("bob", SECRET).await.user.unwrap();
+    site.auth.accounts.disable(&bob).await.unwrap();
+    assert_eq!(site.sync(SyncMode::Apply).await.differing, []);
+    let refused = site.log_in("bob", SECRET).await;
+    assert!(matches!(refused, LoginOutcome::Refused(Refusal::NotActive)), "{refused:?}");
+    site.auth.accounts.enable(&bob).await.unwrap();
+    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
+}
+
+#[tokio::test]
+async fn attributes_and_groups_are_compared_and_a_dry_run_changes_nothing() {
+    let (site, directory) = site();
+    site.account("ann", Role::Administrator).await;
+    directory.change("id-bob", |entry| entry.admin = Some(true));
+    site.enter("bob", SECRET).await;
+    directory.change("id-bob", |entry| {
+        entry.admin = Some(false);
+        entry.username = "robert".into();
+        entry.email = Some("bob@example.com".into());
+    });
+    let expected = SyncAction::Change(["username", "email", "admin"].map(str::to_owned).to_vec());
+    let dry = site.sync(SyncMode::DryRun).await;
+    assert_eq!(actions(&dry), [("bob", &expected)]);
+    assert!(site.user("bob").await.unwrap().admin);
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!(report, dry);
+    let bob = site.user("robert").await.unwrap();
+    assert_eq!((bob.admin, bob.email.as_deref()), (false, Some("bob@example.com")));
+    assert_eq!(site.sync(SyncMode::DryRun).await.differing, []);
+}
+
+#[tokio::test]
+async fn last_administrator_is_not_disabled_by_the_directory() {
+    let (site, directory) = site();
+    directory.change("id-bob", |entry| entry.admin = Some(true));
+    let session = site.enter("bob", SECRET).await;
+    directory.remove("id-bob");
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!(actions(&report), [("bob", &SyncAction::KeepLastAdmin)]);
+    assert!(site.is_accepted(&session).await);
+    site.account("ann", Role::Administrator).await;
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!(actions(&report), [("bob", &SyncAction::Disable)]);
+    assert!(!site.is_accepted(&session).await);
+}
+
+#[tokio::test]
+async fn directory_that_fails_changes_nothing() {
+    let (site, directory) = site();
+    let session = site.enter("bob", SECRET).await;
+    directory.remove("id-bob");
+    directory.fail(DirectoryErrorKind::Unreachable);
+    for mode in [SyncMode::Apply, SyncMode::Forced, SyncMode::DryRun] {
+        let failed = site.directory().sync(mode).await;
+        assert!(matches!(failed, Err(SyncError::Directory(_))), "{failed:?}");
+    }
+    assert!(site.is_accepted(&session).await);
+    directory.recover();
+    site.sync(SyncMode::Apply).await;
+    assert!(!site.is_accepted(&session).await);
+}
+
+#[tokio::test]
+async fn more_than_ten_and_more_than_half_of_the_accounts_are_disabled_only_if_that_is_forced() {
+    let (site, directory) = site();
+    crowd(&site, &directory, 21).await;
+    for number in 0..11 {
+        directory.remove(&format!("id-user{number}"));
+    }
+    let refused = site.directory().sync(SyncMode::Apply).await;
+    let Err(SyncError::TooMany { disabled, enabled, report }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((disabled, enabled, report.differing.len()), (11, 21, 11));
+    assert_eq!(site.user("user0").await.unwrap().state, UserState::Active);
+    assert_eq!(site.sync(SyncMode::DryRun).await.differing.len(), 11);
+    directory.add(entry("user10"), SECRET);
+    assert_eq!(site.sync(SyncMode::Apply).await.differing.len(), 10, "ten are few");
+    directory.remove("id-user10");
+    assert_eq!(site.sync(SyncMode::Apply).await.differing.len(), 1);
+}
+
+#[tokio::test]
+async fn forced_comparison_disables_all_that_are_gone() {
+    let (site, directory) = site();
+    crowd(&site, &directory, 12).await;
+    for number in 0..12 {
+        directory.remove(&format!("id-user{number}"));
+    }
+    assert!(matches!(site.directory().sync(SyncMode::Apply).await, Err(SyncError::TooMany { .. })));
+    assert_eq!(site.sync(SyncMode::Forced).await.differing.len(), 12);
+    assert_eq!(site.user("user0").await.unwrap().state, UserState::Disabled);
+}
+
+#[tokio::test]
+async fn more_accounts_than_a_page_are_compared() {
+    let (site, directory) = site();
+    for number in 0..450 {
+        site.stored(&format!("user{number:03}"), Some(&format!("ldap:id-user{number:03}"))).await;
+        directory.add(entry(&format!("user{number:03}")), SECRET);
+    }
+    site.account("ann", Role::User).await;
+    directory.remove("id-user449");
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!((report.compared, actions(&report)), (450, vec![("user449", &SyncAction::Disable)]));
+    assert!(is_logged_in(&site.log_in("ann", PASSWORD).await));
+}
+
+#[tokio::test]
+async fn account_that_is_linked_to_another_entry_during_the_comparison_is_left_alone() {
+    let (site, directory) = site();
+    site.enter("bob", SECRET).await;
+    directory.remove("id-bob");
+    let mut new = entry("bob");
+    new.id = "id-new".into();
+    directory.add(new, SECRET);
+    let inside = site.clone();
+    directory.during_next_call(move || async move {
+        inside.directory().link("bob", Some("id-new")).await.unwrap();
+    });
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!(actions(&report), [("bob", &SyncAction::Skip)]);
+    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_task_compares_accounts_once_in_each_interval_over_all_processes() {
+    let (site, directory) = site();
+    site.enter("bob", SECRET).await;
+    directory.take_calls();
+    let tasks = [tokio::spawn(site.auth.tasks()), tokio::spawn(site.auth.tasks())];
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    assert_eq!(directory.take_calls(), ["find id-bob"]);
+    site.clock.advance(std::time::Duration::from_hours(1));
+    tokio::time::sleep(std::time::Duration::from_secs(3700)).await;
+    assert_eq!(directory.take_calls(), ["find id-bob"]);
+    for task in tasks {
+        task.abort();
+    }
+}
