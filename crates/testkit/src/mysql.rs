@@ -139,18 +139,30 @@ impl Server {
     /// Runs SQL in the database of a URL from [`empty_database`](Self::empty_database), as the
     /// server's administrator.
     pub fn execute(&self, url: &str, sql: &str) {
-        let path = url.split('?').next().unwrap_or_default();
-        self.run_sql(path.rsplit('/').next().unwrap_or_default(), sql);
+        self.run_sql(database(url), sql);
     }
 
-    fn run_sql(&self, database: &str, sql: &str) {
+    /// Runs SQL as [`execute`](Self::execute) does, and returns the rows that it prints, one a line.
+    pub fn query(&self, url: &str, sql: &str) -> String {
+        self.run_sql(database(url), sql).trim_end().to_owned()
+    }
+
+    fn run_sql(&self, database: &str, sql: &str) -> String {
         let mut command = Command::new("mariadb");
         command.args(["--no-defaults", "--user=root", "--default-character-set=utf8mb4"]);
         command.arg(format!("--socket={}", self.socket().display()));
         command.arg(format!("--init-command={SESSION}"));
-        let output = command.args(["--execute", sql, database]).output().unwrap();
+        command.args(["--batch", "--skip-column-names", "--execute", sql, database]);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "mariadb: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// The database of a URL.
+fn database(url: &str) -> &str {
+    let path = url.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn initialise(directory: &Path, owner: Option<(u32, u32)>) {

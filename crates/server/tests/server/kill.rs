@@ -24,6 +24,9 @@ enum Engine {
     /// In the schema at this address.
     #[cfg(feature = "postgres")]
     Postgres(String),
+    /// At this URL.
+    #[cfg(feature = "mysql")]
+    Mariadb(String),
 }
 
 impl Engine {
@@ -32,6 +35,8 @@ impl Engine {
             Self::Sqlite,
             #[cfg(feature = "postgres")]
             Self::Postgres(crossauth_testkit::postgres::server().empty_schema()),
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(crossauth_testkit::mysql::server().empty_database()),
         ]
     }
 
@@ -47,6 +52,10 @@ impl Engine {
             #[cfg(feature = "postgres")]
             Self::Postgres(address) => program
                 .variable("CROSSAUTH_DATABASE_URL", address)
+                .variable("CROSSAUTH_SECRET", "sixteen bytes !!"),
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(url) => program
+                .variable("CROSSAUTH_DATABASE_URL", url)
                 .variable("CROSSAUTH_SECRET", "sixteen bytes !!"),
         }
     }
@@ -65,6 +74,8 @@ impl Engine {
             Self::Postgres(address) => {
                 crossauth_testkit::postgres::server().execute(address, sql);
             }
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(url) => crossauth_testkit::mysql::server().execute(url, sql),
         }
     }
 
@@ -79,14 +90,25 @@ impl Engine {
             Self::Postgres(address) => {
                 crossauth_testkit::postgres::server().query(address, &query).parse().unwrap()
             }
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(url) => {
+                crossauth_testkit::mysql::server().query(url, &query).parse().unwrap()
+            }
         }
     }
 
     /// How many messages of a kind wait that are about a user.
     fn messages(&self, server: &Server, kind: &str, name: &str) -> usize {
+        let text = match self {
+            Self::Sqlite => "TEXT",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "TEXT",
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(_) => "CHAR",
+        };
         let from = format!(
             "crossauth_outbox WHERE kind = '{kind}'
-             AND userid = (SELECT CAST(id AS TEXT) FROM crossauth_users WHERE username = '{name}')"
+             AND userid = (SELECT CAST(id AS {text}) FROM crossauth_users WHERE username = '{name}')"
         );
         self.count(server, &from)
     }
@@ -112,6 +134,11 @@ impl Engine {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => {
                 self.execute(server, "BEGIN; LOCK crossauth_keys, crossauth_users; COMMIT");
+            }
+            #[cfg(feature = "mysql")]
+            Self::Mariadb(_) => {
+                let lock = "LOCK TABLES crossauth_keys WRITE, crossauth_users WRITE; UNLOCK TABLES";
+                self.execute(server, lock);
             }
         }
     }
