@@ -62,10 +62,10 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        says: "only mail and stores name TLS",
+        says: "only mail, stores and the testkit name TLS",
         forbids: |from, to| {
             to.usage == Usage::Product
-                && from.folder != "crates/mail"
+                && !["crates/mail", "crates/testkit"].contains(&from.folder.as_str())
                 && !is_store(from)
                 && TLS_LIBRARIES.contains(&to.name.as_str())
         },
