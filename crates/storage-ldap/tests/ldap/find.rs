@@ -1,0 +1,149 @@
+//! Entries as they are now, for accounts that exist.
+
+use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Standing, Verified};
+use crossauth_core::secret::Password;
+use crossauth_storage_ldap::{Groups, Options};
+use crossauth_testkit::ldap::{Action, Answer, Encryption, Request, Server};
+use crossauth_testkit::slapd::directory::{GROUPS, PASSWORD, PEOPLE, dn_of, group, person};
+use crossauth_testkit::slapd::server;
+
+use crate::site::{directory, find, kind, log_in, proper, scripted, trusting, verify};
+
+#[tokio::test]
+async fn entries_are_found_in_the_order_asked_for() {
+    let directory = directory();
+    let [alice, bob] = [log_in(&directory, "alice").await, log_in(&directory, "bob").await];
+    let by_id = EntryRef { name: "alice", id: Some(&alice.id) };
+    let asked = [
+        EntryRef::named("bob"),
+        EntryRef::named("nobody"),
+        by_id,
+        EntryRef::named("bob"),
+        EntryRef { name: "bob", id: Some("57e7a3ea-0000-4000-8000-00000000ffff") },
+    ];
+    let found = directory.find(&asked).await.unwrap();
+    assert_eq!(found, [Some(bob.clone()), None, Some(alice), Some(bob), None]);
+    assert_eq!(directory.find(&[]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn many_entries_are_found() {
+    let names: Vec<String> = (0..300).map(|number| format!("many{number}")).collect();
+    let ldif: String = names.iter().map(|name| person(&dn_of(name), name, "")).collect();
+    server().add(&ldif);
+    let asked: Vec<_> = names.iter().map(|name| EntryRef::named(name)).collect();
+    let found = directory().find(&asked).await.unwrap();
+    assert_eq!(found.len(), names.len());
+    for (entry, name) in found.iter().zip(&names) {
+        assert_eq!(entry.as_ref().map(|entry| &entry.username), Some(name));
+    }
+    let ids: Vec<String> = found.into_iter().map(|entry| entry.unwrap().id).collect();
+    let asked: Vec<_> = ids.iter().map(|id| EntryRef { name: "x", id: Some(id) }).collect();
+    let found = directory().find(&asked).await.unwrap();
+    assert!(found.iter().zip(&ids).all(|(entry, id)| entry.as_ref().is_some_and(|e| e.id == *id)));
+}
+
+#[tokio::test]
+async fn deleted_entry_is_gone() {
+    server().add(&person(&dn_of("deleted"), "deleted", ""));
+    let directory = directory();
+    let entry = log_in(&directory, "deleted").await;
+    server().delete(&dn_of("deleted"));
+    let reference = EntryRef { name: "deleted", id: Some(&entry.id) };
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(verify(&directory, "deleted", PASSWORD).await.unwrap(), Verified::Mismatch(None));
+    // Another person gets the name.
+    server().add(&person(&dn_of("deleted"), "deleted", ""));
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    let verified = directory.verify(reference, &Password::new(PASSWORD)).await.unwrap();
+    assert_eq!(verified, Verified::Mismatch(None));
+    assert_ne!(log_in(&directory, "deleted").await.id, entry.id);
+}
+
+#[tokio::test]
+async fn renamed_and_moved_entry_is_the_same() {
+    server().add(&person(&dn_of("maiden"), "maiden", "mail: m@example.org\n"));
+    server().add(&format!("dn: ou=moved,{PEOPLE}\nobjectClass: organizationalUnit\nou: moved\n\n"));
+    let directory = directory();
+    let before = log_in(&directory, "maiden").await;
+    server().modify(&format!(
+        "dn: {}\nchangetype: modrdn\nnewrdn: uid=married\ndeleteoldrdn: 1\n\
+         newsuperior: ou=moved,{PEOPLE}\n\n",
+        dn_of("maiden")
+    ));
+    let reference = EntryRef { name: "maiden", id: Some(&before.id) };
+    let found = directory.find(&[reference]).await.unwrap().pop().unwrap().unwrap();
+    assert_eq!((found.id.as_str(), found.username.as_str()), (before.id.as_str(), "married"));
+    assert_eq!(log_in(&directory, "married").await, found);
+    assert_eq!(verify(&directory, "maiden", PASSWORD).await.unwrap(), Verified::Mismatch(None));
+    let verified = directory.verify(reference, &Password::new(PASSWORD)).await.unwrap();
+    assert_eq!(verified, Verified::Match(Box::new(found)));
+}
+
+/// Moved out of the base, or no longer matched by the filter: it may not log in any more.
+#[tokio::test]
+async fn entry_outside_of_the_base_is_gone() {
+    let place = format!("ou=guests,{}", PEOPLE.split_once(',').unwrap().1);
+    server().add(&person(&dn_of("outsider"), "outsider", ""));
+    let directory = directory();
+    let entry = log_in(&directory, "outsider").await;
+    server().modify(&format!(
+        "dn: {}\nchangetype: modrdn\nnewrdn: uid=outsider\ndeleteoldrdn: 0\nnewsuperior: {place}\n\n",
+        dn_of("outsider")
+    ));
+    let reference = EntryRef { name: "outsider", id: Some(&entry.id) };
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(verify(&directory, "outsider", PASSWORD).await.unwrap(), Verified::Mismatch(None));
+}
+
+#[tokio::test]
+async fn person_who_left_the_allowed_groups_may_not_log_in() {
+    let (dn, place) = (dn_of("dismissed"), format!("cn=hired,{GROUPS}"));
+    server().add(&person(&dn, "dismissed", ""));
+    server().add(&group("hired", &[&dn, &dn_of("judy")]));
+    let groups = Groups { allowed: vec![place.clone()], ..Groups::default() };
+    let directory = Options { groups, ..trusting(server()) }.open().unwrap();
+    assert_eq!(find(&directory, "dismissed").await.unwrap().standing, Standing::Active);
+    server().modify(&format!("dn: {place}\nchangetype: modify\ndelete: member\nmember: {dn}\n\n"));
+    let found = find(&directory, "dismissed").await;
+    assert!(found.is_none_or(|entry| entry.standing == Standing::Disabled));
+    assert_eq!(find(&directory, "judy").await.unwrap().standing, Standing::Active);
+}
+
+/// Half of an answer must not make the other half disappear.
+#[tokio::test]
+async fn search_that_breaks_off_is_no_absence() {
+    for last in [Action::Close, Action::Wait] {
+        let server = Server::start(Encryption::None, move |request| {
+            if !Request::is_search(request) {
+                return proper(request);
+            }
+            let mut actions = proper(request);
+            actions.pop();
+            actions.push(last.clone());
+            actions
+        });
+        let asked = [EntryRef::named("alice"), EntryRef::named("bob")];
+        let found = scripted(&server).find(&asked).await;
+        let kind = kind(found);
+        let expected = [
+            DirectoryErrorKind::Unreachable,
+            DirectoryErrorKind::TimedOut,
+            DirectoryErrorKind::Protocol,
+        ];
+        assert!(expected.contains(&kind), "{kind:?}");
+    }
+}
+
+/// Limits of the server, which answers with less than there is.
+#[tokio::test]
+async fn search_that_is_cut_short_is_no_absence() {
+    for code in [3, 4, 11] {
+        let server = Server::start(Encryption::None, move |request| {
+            let done = Answer::result(request, code, "");
+            if Request::is_search(request) { vec![done.into()] } else { proper(request) }
+        });
+        let found = scripted(&server).find(&[EntryRef::named("alice")]).await;
+        assert!(found.is_err(), "{code}: {found:?}");
+    }
+}
