@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `axum` | routes, pages, extractors and the layer for Axum |
 //! | `sqlite`, `postgres`, `mysql` | the storage |
+//! | `ldap` | users of an LDAP directory log in with their password there |
 //! | `redis` | sessions and counters of limits in Redis, in front of the storage |
 //! | `mail` | e-mail by SMTP and text messages by Twilio |
 //! | `settings` | a builder from a TOML file and the environment |
@@ -39,6 +40,7 @@
 #![cfg_attr(
     all(
         feature = "axum",
+        feature = "ldap",
         feature = "mysql",
         feature = "postgres",
         feature = "redis",
@@ -61,6 +63,7 @@
 | configure in code | [`Builder`], [`SiteConfig`], [`CookieConfig`], [`RequestConfig`] |
 | configure by a file and the environment | [`settings::builder`] |
 | keep sessions in Redis | [`redis::Options`] |
+| let users of a directory log in | [`ldap::Options`], [`Builder::directory`] |
 | open a database, also one of upstream | [`sqlite::open`], [`postgres::open`], [`mysql::open`], [`TableMap`] |
 | implement another storage | [`domain::storage`]: [`UserStore`](domain::storage::UserStore), [`KeyStore`](domain::storage::KeyStore), [`SessionStore`](domain::storage::SessionStore) |
 | test an application | [`testkit`] |
@@ -142,6 +145,7 @@
     ),
     doc = include_str!("../../../docs/how-to/cookbook.md")
 )]
+#![cfg_attr(all(doctest, feature = "axum", feature = "ldap"), doc = include_str!("../../../docs/how-to/ldap.md"))]
 #![cfg_attr(all(doctest, feature = "axum", feature = "mail"), doc = include_str!("../../../docs/how-to/mail.md"))]
 #![cfg_attr(all(doctest, feature = "axum"), doc = include_str!("../../../docs/how-to/second-factors.md"))]
 
@@ -174,6 +178,9 @@ pub use crossauth_mail as mail;
 #[cfg(feature = "settings")]
 #[doc(inline)]
 pub use crossauth_settings as settings;
+#[cfg(feature = "ldap")]
+#[doc(inline)]
+pub use crossauth_storage_ldap as ldap;
 #[cfg(feature = "redis")]
 #[doc(inline)]
 pub use crossauth_storage_redis as redis;

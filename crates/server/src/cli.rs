@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(feature = "ldap")]
+mod ldap;
 mod migrate;
 #[cfg(test)]
 mod reference;
@@ -12,6 +14,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use crossauth_settings::Inputs;
 
+#[cfg(feature = "ldap")]
+pub(crate) use ldap::{LdapCommand, LinkAccount, SyncAccounts, TestName};
 pub(crate) use migrate::{ImportOptions, MigrateOptions};
 pub(crate) use user::{
     AddUser, CreateKey, DeleteUser, ListUsers, NamedDevice, NamedKey, NamedSession, ResetFactor,
@@ -111,6 +115,8 @@ impl Cli {
                 | Command::Config(ConfigCommand::Reference),
             )
             | None => inputs,
+            #[cfg(feature = "ldap")]
+            Some(Command::Ldap(_)) => inputs,
         }
     }
 }
@@ -137,11 +143,15 @@ pub(crate) enum Command {
     /// Check or show the settings
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Check what operators get wrong: the public URL, cookies, the clock, files, disk, mail
+    /// Check what operators get wrong: the public URL, cookies, the clock, files, disk, mail, LDAP
     Doctor(DoctorOptions),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Try an LDAP directory, and manage the accounts of its users
+    #[cfg(feature = "ldap")]
+    #[command(subcommand)]
+    Ldap(LdapCommand),
     /// Show and retry messages to users that were not sent
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -183,8 +193,8 @@ pub(crate) enum ConfigCommand {
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
-    /// Connect to the database, Redis and the mail server, and check versions, tables, rights and
-    /// settings there; writes nothing
+    /// Connect to the database, Redis, the LDAP directory and the mail server, and check versions,
+    /// tables, rights and settings there; writes nothing
     #[arg(long)]
     pub(crate) connect: bool,
     /// The options of `serve`.

@@ -6,6 +6,8 @@ mod config;
 mod connect;
 mod doctor;
 mod finding;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod migrate;
 mod outbox;
 mod password;
@@ -68,6 +70,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Outbox(command) => by_operator(outbox::run(settings, command))?,
         Command::User(command) => by_operator(user::run(settings, command))?,
+        #[cfg(feature = "ldap")]
+        Command::Ldap(command) => {
+            return by_operator(ldap::run(settings, command));
+        }
         Command::Audit(command) => {
             if !by_operator(audit::run(settings, command))? {
                 return Ok(ExitCode::FAILURE);

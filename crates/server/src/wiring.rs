@@ -8,7 +8,7 @@ use crossauth_core::secret::ServerSecret;
 use crossauth_core::storage::Storage;
 use crossauth_core::storage::memory::MemoryStorage;
 use crossauth_core::user::Normalization;
-use crossauth_core::{Auth, Sources};
+use crossauth_core::{Auth, AuthConfig, Sources};
 use crossauth_settings::Settings;
 
 use crate::data::DataDirectory;
@@ -39,7 +39,7 @@ pub(crate) fn auth_with_mail(
     secret: ServerSecret,
     storage: &Storage,
 ) -> anyhow::Result<Auth> {
-    let mut config = settings.auth_config(secret);
+    let mut config = auth_config(settings, secret)?;
     config.email_verification = settings.email_verification.clone();
     config.password_reset = settings.password_reset.clone();
     config.delivery = settings.delivery().map_err(|error| anyhow::anyhow!(error))?;
@@ -52,8 +52,14 @@ pub(crate) fn auth(
     secret: ServerSecret,
     storage: &Storage,
 ) -> anyhow::Result<Auth> {
-    let config = settings.auth_config(secret);
+    let config = auth_config(settings, secret)?;
     Ok(Auth::new(config, storage, &Sources::default())?)
+}
+
+fn auth_config(settings: &Settings, secret: ServerSecret) -> anyhow::Result<AuthConfig> {
+    let mut config = settings.auth_config(secret);
+    config.directory = settings.directory().map_err(anyhow::Error::from_boxed)?;
+    Ok(config)
 }
 
 /// The whole site. Its base URL is the listening address unless configured.

@@ -4,6 +4,7 @@
 mod address;
 mod choice;
 mod field;
+mod ldap;
 mod mail;
 mod number;
 mod rate;
@@ -18,6 +19,9 @@ pub(crate) use address::{
 };
 pub(crate) use choice::{Choice, Flag, Word, flag, words};
 pub(crate) use field::SignupFields;
+pub(crate) use ldap::{
+    Attribute, AttributeFields, Attributes, GroupRoles, Groups, LdapUrls, OptionalAttribute,
+};
 pub(crate) use mail::{Port, SecretLine, SenderText};
 pub(crate) use number::{ByteSize, Count, Kibibytes, OptionalSpan, Span};
 pub(crate) use rate::OptionalRate;

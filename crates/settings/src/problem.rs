@@ -72,6 +72,12 @@ impl Problem {
         Self { value: Some(value), ..self }
     }
 
+    /// Whether the problem is about a key that begins with `prefix`.
+    #[cfg(feature = "ldap")]
+    pub(crate) fn is_below(&self, prefix: &str) -> bool {
+        self.key.starts_with(prefix)
+    }
+
     /// Whether the problem is about `key`.
     pub(crate) fn is_about(&self, key: &str) -> bool {
         self.key == key

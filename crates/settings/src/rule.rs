@@ -52,6 +52,17 @@ impl<'a> Rules<'a> {
         }
     }
 
+    /// Whether there is a problem with a setting whose key begins with `prefix`.
+    #[cfg(feature = "ldap")]
+    pub(crate) fn has_problem(&self, prefix: &str) -> bool {
+        self.problems.iter().any(|problem| problem.is_below(prefix))
+    }
+
+    /// Whether a setting was given, in any source.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.entries.get(key).is_some()
+    }
+
     /// Whether each of `keys` that was given was given in one of `variables`.
     pub(crate) fn is_only_in(&self, variables: &[&str], keys: &[&str]) -> bool {
         keys.iter().filter_map(|key| self.entries.get(key)).all(|entry| match &entry.source {

@@ -8,6 +8,7 @@ use crossauth_axum::{BodyLimits, Builder, Crossauth, RequestConfig, SiteConfig};
 use crossauth_core::AuthConfig;
 use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::audit::AuditConfig;
+use crossauth_core::directory::DirectoryConfig;
 use crossauth_core::email_link::Activation;
 use crossauth_core::email_verification::EmailVerificationConfig;
 use crossauth_core::error::Numbering;
@@ -19,13 +20,15 @@ use crossauth_core::password_reset::PasswordResetConfig;
 use crossauth_core::secret::ServerSecret;
 use crossauth_core::session::SessionConfig;
 use crossauth_mail::{MessageFiles, Smtp, TemplateConfig, Templates};
+#[cfg(feature = "ldap")]
+use crossauth_storage_ldap::LdapDirectory;
 
 use crate::entry::{Entries, Reader};
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::rule::Rules;
 use crate::section::{
-    Connections, Cookies, Database, Log, Mail, Metrics, PageFiles, Passwords, SecondFactors,
+    Connections, Cookies, Database, Ldap, Log, Mail, Metrics, PageFiles, Passwords, SecondFactors,
     Section, Server, SessionServer, Setting, Shutdown, Signup, Site, Sms, Tables,
     email_verification, limit, password_reset,
 };
@@ -74,6 +77,8 @@ sections! {
     passwords: Passwords, Application;
     /// Second factors.
     second_factors: SecondFactors, Application;
+    /// The directory whose users log in with their password there.
+    ldap: Ldap, Application;
     /// The mail server, and what e-mails are made of.
     mail: Mail, Application;
     /// The gateway for text messages.
@@ -125,6 +130,7 @@ impl Settings {
         }
         self.cookies.check(&self.site, rules);
         self.passwords.check(self.database.tables, rules);
+        self.ldap.check(rules);
         self.mail.check(rules);
         self.sms.check(rules);
         self.second_factors.check(&self.site, &self.mail, &self.sms, rules);
@@ -188,6 +194,23 @@ impl Settings {
         Ok(self.mail.transport()?)
     }
 
+    /// The directory whose users log in with their password there; `None` if there is none. Connects
+    /// to nothing.
+    pub fn directory(&self) -> Result<Option<DirectoryConfig>, Box<dyn Error + Send + Sync>> {
+        let directory = self.ldap.port()?;
+        Ok(directory.map(|directory| DirectoryConfig {
+            first_login: self.ldap.first_login,
+            check_interval: self.ldap.check_interval(),
+            ..DirectoryConfig::new(directory)
+        }))
+    }
+
+    /// The client of the directory, if one is set. Connects to nothing.
+    #[cfg(feature = "ldap")]
+    pub fn ldap_directory(&self) -> Result<Option<LdapDirectory>, Box<dyn Error + Send + Sync>> {
+        Ok(self.ldap.directory()?)
+    }
+
     fn message_files(&self) -> BTreeMap<&'static str, MessageFiles> {
         let code = MessageFiles { sms: self.sms.body.clone(), ..self.mail.code.clone() };
         BTreeMap::from([
@@ -229,6 +252,7 @@ impl Settings {
             .limits(self.limits.clone())
             .hasher(self.hasher())
             .checked_delivery(self.delivery())
+            .checked_directory(self.directory())
             .password_policy(self.passwords.policy.clone());
         match &site.secret {
             Some(secret) => builder.secret(secret.expose()),

@@ -5,6 +5,7 @@ use crate::{Configuration, Inputs, Problems, Program};
 
 mod cookie;
 mod factor;
+mod ldap;
 mod link;
 mod mail;
 mod password;

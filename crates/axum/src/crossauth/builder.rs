@@ -1,6 +1,5 @@
 //! The builder of [`Crossauth`].
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +90,8 @@ pub struct Builder {
     pub(super) directory: Option<DirectoryConfig>,
     hooks: Hooks,
     pub(super) delivery: Delivery,
-    pub(super) delivery_error: Option<Box<dyn Error + Send + Sync>>,
+    /// Reported by [`build`](Self::build).
+    pub(super) error: Option<BuildError>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -310,7 +310,7 @@ impl Builder {
     pub fn build(mut self) -> Result<Crossauth, BuildError> {
         let secret = self.secret.take().ok_or(BuildError::NoSecret)??;
         let storage = self.storage.take().ok_or(BuildError::NoStorage)?;
-        self.delivery_error.take().map_or(Ok(()), |error| Err(BuildError::Delivery(error)))?;
+        self.error.take().map_or(Ok(()), Err)?;
         let activation = self.email_verification.activation;
         let verifies_email = verifies_email(activation, &self.delivery);
         describe_fields(&mut self.signup, &mut self.signup_fields, verifies_email);

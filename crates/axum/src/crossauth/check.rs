@@ -56,6 +56,9 @@ pub enum BuildError {
     /// Messages to users cannot be sent as configured.
     #[error("messages to users cannot be sent: {0}")]
     Delivery(Box<dyn Error + Send + Sync>),
+    /// The directory cannot be used as configured.
+    #[error("the directory cannot be used: {0}")]
+    Directory(Box<dyn Error + Send + Sync>),
     /// The URL of a footer link is invalid.
     #[error("{0} must be a path or begin with https://, http:// or mailto:")]
     Link(&'static str),

@@ -5,7 +5,7 @@ use std::error::Error;
 use crossauth_core::outbox::Delivery;
 use serde_json::{Map, Value};
 
-use super::{Builder, Config};
+use super::{BuildError, Builder, Config};
 
 impl Builder {
     /// How messages to users are rendered and sent. Without it, none are sent.
@@ -21,7 +21,7 @@ impl Builder {
     ) -> Self {
         match delivery {
             Ok(delivery) => self.delivery = delivery,
-            Err(error) => self.delivery_error = Some(error),
+            Err(error) => self.error = Some(BuildError::Delivery(error)),
         }
         self
     }

@@ -1,4 +1,4 @@
-//! Connects to the configured servers: the database, Redis, and the mail server.
+//! Connects to the configured servers: the database, Redis, the directory, and the mail server.
 
 use std::time::Duration;
 
@@ -7,6 +7,8 @@ use crossauth_storage_sql::OpenWarning;
 use tokio::time::timeout;
 
 use super::finding::Findings;
+#[cfg(feature = "ldap")]
+use super::ldap;
 use crate::data::DataDirectory;
 use crate::report::describe;
 use crate::{database, stores};
@@ -24,11 +26,13 @@ pub(super) async fn check(
     if settings.sessions.url.is_some() {
         report_redis(settings, findings).await?;
     }
+    #[cfg(feature = "ldap")]
+    ldap::server::check(settings, findings).await?;
     check_mail(settings, findings).await
 }
 
 /// Reports the version of the servers of the database and of sessions, settings that make trouble,
-/// and missing rights.
+/// missing rights, and the servers of the directory.
 pub(super) async fn examine(settings: &Settings, findings: &mut Findings) -> anyhow::Result<()> {
     if settings.database.url.is_some() {
         report_database(settings, findings).await?;
@@ -36,6 +40,8 @@ pub(super) async fn examine(settings: &Settings, findings: &mut Findings) -> any
     if settings.sessions.url.is_some() {
         report_redis(settings, findings).await?;
     }
+    #[cfg(feature = "ldap")]
+    ldap::server::check(settings, findings).await?;
     Ok(())
 }
 

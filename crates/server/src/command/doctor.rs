@@ -3,7 +3,7 @@
 //! Reads the same settings as the server. Changes nothing but for an account that logs in through
 //! the public URL and is deleted afterwards.
 
-mod clock;
+pub(super) mod clock;
 mod disk;
 mod file;
 mod mail;

@@ -18,6 +18,8 @@ const MAX_LINE: u64 = 4096;
 pub(super) enum Origin {
     /// The terminal, with a prompt and a repetition; without a terminal, as `StandardInput`.
     Prompt,
+    /// As `Prompt`, without a repetition, for a password that exists.
+    PromptOnce,
     /// The first line of standard input.
     StandardInput,
 }
@@ -28,7 +30,8 @@ pub(super) async fn read(origin: Origin) -> anyhow::Result<Password> {
         return read_line();
     }
     let first = ask("Password: ").await?;
-    anyhow::ensure!(first == ask("Repeat password: ").await?, "the passwords differ");
+    let is_repeated = origin == Origin::PromptOnce || first == ask("Repeat password: ").await?;
+    anyhow::ensure!(is_repeated, "the passwords differ");
     Ok(first)
 }
 

@@ -136,7 +136,7 @@ async fn execute(auth: &Auth, command: UserCommand) -> anyhow::Result<()> {
 }
 
 /// The account of this name or address, in any state.
-async fn find(auth: &Auth, name: &str) -> anyhow::Result<User> {
+pub(super) async fn find(auth: &Auth, name: &str) -> anyhow::Result<User> {
     match auth.accounts.find(name).await {
         Err(error) if error.kind == StorageErrorKind::BadRow => {
             Err(error).context("only disable, sessions, end-sessions and delete are possible")
@@ -290,7 +290,7 @@ async fn add(auth: &Auth, command: AddUser) -> anyhow::Result<()> {
     report(&user.username, outcome)
 }
 
-fn report(username: &str, outcome: &str) -> anyhow::Result<()> {
+pub(super) fn report(username: &str, outcome: &str) -> anyhow::Result<()> {
     writeln!(io::stdout(), "{} {outcome}", username.escape_debug())?;
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The snippets of the guides for operators, checked with the programs that read them.
 
 mod backup;
+#[cfg(feature = "ldap")]
+mod ldap;
 #[cfg(all(feature = "postgres", feature = "redis"))]
 mod processes;
 mod proxy;

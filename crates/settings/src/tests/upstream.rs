@@ -69,6 +69,12 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("SMS_AUTHENTICATOR_BODY", "sms.login_code_body", "a.njk"),
     ("SMS_AUTHENTICATOR_FROM", "sms.from", "+15005550001"),
     ("SMS_AUTHENTICATOR_TOKEN_EXPIRES", "factor2.code_lifetime", "60"),
+    // LDAP.
+    ("LDAP_URL", "ldap.url", r#"["ldap://localhost:2"]"#),
+    ("LDAP_USER_SEARCH_BASE", "ldap.user_search_base", "ou=users,dc=example,dc=org"),
+    ("LDAP_USENAME_ATTRIBUTE", "ldap.username_attribute", "uid"),
+    ("LDAP_AUTO_CREATE_ACCOUNT", "ldap.auto_create_account", "true"),
+    ("LDAP_AUTO_CREATE_FACTOR1", "ldap.auto_create_factor1", "ldap"),
     // Session server.
     ("LOGIN_REDIRECT", "login_redirect", "/start"),
     ("LOGOUT_REDIRECT", "logout_redirect", "/start"),
@@ -118,6 +124,9 @@ const BASE: &[(&str, &str)] = &[
     ("sms.twilio_url", "http://127.0.0.1:1"),
     ("password.pepper", "sixteen bytes !!"),
     ("password.pepper_enabled", "true"),
+    ("ldap.url", "ldap://localhost:1"),
+    ("ldap.start_tls", "false"),
+    ("ldap.user_search_base", "ou=people,dc=example,dc=org"),
 ];
 
 /// What `config show` says about `key` if `variable` has this value.
@@ -156,8 +165,6 @@ fn each_setting_of_upstream_is_read_under_its_name_and_ours() {
 fn settings_of_parts_that_do_not_exist_yet_are_errors() {
     for name in [
         "ENABLE_OAUTH_CLIENT_MANAGEMENT",
-        "LDAP_URL",
-        "LDAP_AUTO_CREATE_ACCOUNT",
         "OAUTH_validFlows",
         // Upstream has it and never reads it.
         "PASSWORD_PBKDF2_SALTLENGTH",

@@ -12,7 +12,7 @@ use crate::command::format_time;
 const EPOCH: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// Differences up to this do no harm.
-pub(super) const TOLERANCE: Duration = Duration::from_secs(30);
+pub(in crate::command) const TOLERANCE: Duration = Duration::from_secs(30);
 
 /// How far ahead to look for sessions from the future.
 const FUTURE: Duration = Duration::from_hours(100 * 365 * 24);

@@ -35,12 +35,11 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        says: "settings know core, axum and mail, whose options they are",
+        says: "settings know core, axum, mail and LDAP, whose options they are",
         forbids: |from, to| {
             from.folder == "crates/settings"
                 && ours(to)
-                && !["crossauth-core", "crossauth-axum", "crossauth-mail"]
-                    .contains(&to.name.as_str())
+                && !OPTIONS.contains(&to.name.as_str())
                 && to.usage == Usage::Product
         },
     },
@@ -97,6 +96,9 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// The crates whose options are settings.
+const OPTIONS: &[&str] =
+    &["crossauth-axum", "crossauth-core", "crossauth-mail", "crossauth-storage-ldap"];
 const FACADE: &str = "crates/crossauth";
 const WEB_FRAMEWORKS: &[&str] =
     &["actix-web", "axum", "axum-core", "axum-extra", "axum-server", "poem", "rocket", "warp"];

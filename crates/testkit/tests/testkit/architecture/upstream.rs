@@ -74,7 +74,7 @@ fn every_name_of_a_row_is_published() {
 
 #[test]
 fn what_has_the_place_of_a_name_exists() {
-    let sources = ["core", "axum", "mail", "settings", "storage-sql"]
+    let sources = ["core", "axum", "mail", "settings", "storage-ldap", "storage-sql"]
         .map(|name| files(&root().join("crates").join(name).join("src"), "rs"));
     let sources: Vec<String> =
         sources.iter().flatten().map(|path| fs::read_to_string(path).unwrap()).collect();

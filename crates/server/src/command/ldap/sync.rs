@@ -1,0 +1,84 @@
+//! `crossauth ldap sync`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crossauth_core::directory::{
+    AccountSync, DirectoryAccounts, SyncAction, SyncError, SyncMode, SyncReport,
+};
+use serde_json::json;
+
+use crate::cli::SyncAccounts;
+use crate::report;
+
+/// Compares accounts with their entries and prints those that differ.
+pub(super) async fn run(
+    directory: &DirectoryAccounts,
+    options: &SyncAccounts,
+) -> anyhow::Result<ExitCode> {
+    let mode = match (options.dry_run, options.force) {
+        (true, _) => SyncMode::DryRun,
+        (false, true) => SyncMode::Forced,
+        (false, false) => SyncMode::Apply,
+    };
+    match directory.sync(mode).await {
+        Ok(report) => {
+            print(&report, options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(SyncError::TooMany { disabled, enabled, report }) => {
+            print(&report, &SyncAccounts { dry_run: true, ..*options })?;
+            anyhow::bail!(
+                "{disabled} of {enabled} accounts would be disabled, so nothing was changed: check \
+                 the search base and the groups, or use --force if it is right"
+            )
+        }
+        Err(error @ (SyncError::Directory(_) | SyncError::Storage(_))) => Err(error.into()),
+    }
+}
+
+fn print(report: &SyncReport, options: &SyncAccounts) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for account in &report.differing {
+        if options.json {
+            writeln!(stdout, "{}", as_json(account)?)?;
+        } else {
+            writeln!(stdout, "{}", line(account))?;
+        }
+    }
+    let (compared, differing) = (report.compared, report.differing.len());
+    writeln!(io::stderr(), "accounts compared: {compared}, with differences: {differing}")?;
+    if options.dry_run {
+        writeln!(io::stderr(), "nothing was changed")?;
+    }
+    Ok(())
+}
+
+fn line(account: &AccountSync) -> String {
+    let (action, fields) = action(account);
+    let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+    report::printable(&format!("{action:<14} {}{fields}", account.username))
+}
+
+fn as_json(account: &AccountSync) -> io::Result<String> {
+    let (action, fields) = action(account);
+    let shown = json!({
+        "id": account.id,
+        "username": account.username,
+        "action": action,
+        "fields": fields,
+    });
+    Ok(report::json(&shown)?)
+}
+
+/// What is done with an account, and the names of what changes.
+fn action(account: &AccountSync) -> (&'static str, &[String]) {
+    match &account.action {
+        SyncAction::Change(fields) => ("change", fields),
+        SyncAction::Disable => ("disable", &[]),
+        SyncAction::Enable(fields) => ("enable", fields),
+        SyncAction::KeepLastAdmin => ("keep-last-admin", &[]),
+        SyncAction::Skip => ("skip", &[]),
+        _ => ("other", &[]),
+    }
+}
