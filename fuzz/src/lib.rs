@@ -17,10 +17,12 @@ mod target;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; the name is that of its folder of seeds.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("body", target::body::any),
     ("cookie", target::cookie::any),
     ("key-data", target::key_data::any),
+    ("ldap-entry", target::ldap::entry),
+    ("ldap-option", target::ldap::option),
     ("multipart", target::body::multipart),
     ("name", target::name::any),
     ("next", target::next::any),

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod cookie;
 pub(crate) mod key_data;
+pub(crate) mod ldap;
 pub(crate) mod name;
 pub(crate) mod next;
 pub(crate) mod origin;

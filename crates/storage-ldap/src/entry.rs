@@ -1,5 +1,7 @@
 //! Entries as a directory returns them.
 
+use crate::message::Response;
+
 /// Attributes that are never kept, in lower case: hashes of passwords, which a careless access control
 /// list of a directory shows.
 const SECRET: [&str; 8] = [
@@ -27,6 +29,13 @@ impl RawEntry {
         let is_kept = |name: &str| !SECRET.contains(&base(name).to_ascii_lowercase().as_str());
         let attributes = attributes.into_iter().filter(|(name, _)| is_kept(name)).collect();
         Self { dn: dn.into(), attributes }
+    }
+
+    /// Reads the entry of a message of a server as the client does (RFC 4511 section 4.5.2); `None` for
+    /// another or a malformed message.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let Ok((_, Response::Entry(entry))) = Response::parse(message) else { return None };
+        Some(entry)
     }
 
     /// The distinguished name.
