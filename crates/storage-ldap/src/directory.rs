@@ -187,6 +187,10 @@ impl Directory for LdapDirectory {
         Ok(found)
     }
 
+    fn changes_passwords(&self) -> bool {
+        self.password_change != PasswordChange::Never
+    }
+
     async fn change_password(
         &self,
         entry: EntryRef<'_>,

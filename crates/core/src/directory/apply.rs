@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::account::entry_key;
-use super::{DirectoryAccounts, DirectoryLink, Entry};
+use super::{DirectoryAccounts, DirectoryLink, Entry, EntryRefusal};
 use crate::account::{AccountError, AccountUpdate, LINKS, Role, usable_fields};
 use crate::audit::{Act, AuditEvent};
 use crate::key::{Key, KeyPrefix};
@@ -233,6 +233,29 @@ impl DirectoryAccounts {
         });
         let enabled = difference.enables.then(|| self.audit.event(Act::DirectoryEnabled));
         changed.into_iter().chain(enabled).map(|event| event.about_stored(found)).collect()
+    }
+
+    /// Disables an account, like the next comparison would, whose entry has authenticated and is
+    /// disabled or in no group that may log in.
+    pub(crate) async fn apply_refusal(
+        &self,
+        found: &StoredUser,
+        reason: EntryRefusal,
+    ) -> Result<(), StorageError> {
+        let (user, secrets) = found.parts();
+        let link = DirectoryLink::parse(secrets.password.as_deref());
+        let is_lasting = matches!(reason, EntryRefusal::Disabled | EntryRefusal::NotInGroup);
+        // Without the id, nothing says afterwards that the directory disabled the account.
+        let is_linked = link.is_some_and(|link| link.id().is_some());
+        if is_lasting && is_linked && user.state != UserState::Disabled {
+            match self.suspend(found).await? {
+                Suspended::Done => {
+                    tracing::info!(user = %user.id, "the directory disabled an account");
+                }
+                Suspended::LastAdmin | Suspended::Changed => {}
+            }
+        }
+        Ok(())
     }
 
     /// Disables an account because its entry is gone or may not log in, and ends its sessions.

@@ -43,7 +43,12 @@ impl Login {
         let (entry, must_change) = match verified {
             Verified::Match(entry) => (Some(entry), false),
             Verified::MustChange(entry) => (entry, true),
-            Verified::Refused(reason) => return self.refuse_entry(found.as_ref(), reason).await,
+            Verified::Refused(reason) => {
+                if let Some(found) = &found {
+                    directory.apply_refusal(found, reason).await?;
+                }
+                return self.refuse_entry(found.as_ref(), reason).await;
+            }
             Verified::Mismatch(None) => return self.fail(found.as_ref()).await,
             Verified::Mismatch(Some(reason)) => {
                 let user = found.as_ref().map(|found| tracing::field::display(found.id()));

@@ -140,6 +140,27 @@ async fn entry_that_may_not_log_in_is_refused_and_only_with_the_correct_password
 }
 
 #[tokio::test]
+async fn login_of_an_entry_that_is_disabled_ends_the_sessions_of_its_account() {
+    for (reason, is_accepted) in [
+        (EntryRefusal::Disabled, false),
+        (EntryRefusal::NotInGroup, false),
+        (EntryRefusal::Locked, true),
+        (EntryRefusal::NotNow, true),
+        (EntryRefusal::PasswordExpired, true),
+    ] {
+        let (site, directory) = site();
+        let session = site.enter("bob", SECRET).await;
+        directory.answer("id-bob", Answer::Refused(reason));
+        assert!(is_wrong(&site.log_in("bob", "wrong").await));
+        assert!(site.is_accepted(&session).await, "{reason:?}: the password was wrong");
+        site.log_in("bob", SECRET).await;
+        assert_eq!(site.is_accepted(&session).await, is_accepted, "{reason:?}");
+        directory.answer("id-bob", Answer::Match);
+        assert!(is_logged_in(&site.log_in("bob", SECRET).await), "{reason:?}: it is back");
+    }
+}
+
+#[tokio::test]
 async fn two_entries_of_one_name_are_none() {
     let (site, directory) = site();
     let mut other = entry("bob");
@@ -173,11 +194,13 @@ async fn link_that_is_changed_during_a_login_decides() {
     let mut other = entry("bob");
     other.id = "id-other".into();
     directory.add(other, "Another-Secret-9");
+    directory.change("id-bob", |entry| entry.email = Some("old@example.com".into()));
     let inside = site.clone();
     directory.during_next_call(move || async move {
         inside.directory().link("bob", Some("id-other")).await.unwrap();
     });
     assert!(is_wrong(&site.log_in("bob", SECRET).await), "the old entry logs in no more");
+    assert_eq!(site.user("bob").await.unwrap().email, None, "nor does it change the account");
     assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-other")));
     assert!(is_logged_in(&site.log_in("bob", "Another-Secret-9").await));
 }
@@ -192,6 +215,17 @@ async fn account_of_upstream_is_found_by_its_name_and_then_linked_to_its_entry()
     assert_eq!(site.enter("bob", SECRET).await.user.unwrap().id, bob.id);
     assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-bob")));
     assert_eq!(directory.take_calls(), ["verify bob"; 2]);
+}
+
+#[tokio::test]
+async fn account_that_is_found_by_its_name_is_not_that_of_an_entry_with_another_username() {
+    let (site, directory) = site();
+    let ann = site.stored("ann", None).await;
+    directory.alias("id-bob", "ann");
+    assert!(is_wrong(&site.log_in("ann", SECRET).await));
+    assert_eq!(site.link("ann").await, Some(DirectoryLink::Name));
+    directory.change("id-bob", |entry| entry.username = "Ann".into());
+    assert_eq!(site.enter("ann", SECRET).await.user.unwrap().id, ann.id);
 }
 
 #[tokio::test]

@@ -87,6 +87,20 @@ async fn account_that_an_administrator_disabled_is_not_enabled_by_the_directory(
 }
 
 #[tokio::test]
+async fn account_that_is_found_by_its_name_needs_an_entry_of_that_name() {
+    let (site, directory) = site();
+    for name in ["ann", "dora"] {
+        site.stored(name, None).await;
+    }
+    directory.alias("id-bob", "ann");
+    directory.add(entry("Dora"), SECRET);
+    let report = site.sync(SyncMode::Apply).await;
+    let linked = SyncAction::Change(vec!["link".to_owned()]);
+    assert_eq!(actions(&report), [("ann", &SyncAction::Disable), ("dora", &linked)]);
+    assert_eq!(site.link("dora").await, Some(DirectoryLink::to_entry("id-Dora")));
+}
+
+#[tokio::test]
 async fn attributes_and_groups_are_compared_and_a_dry_run_changes_nothing() {
     let (site, directory) = site();
     site.account("ann", Role::Administrator).await;
