@@ -5,6 +5,7 @@
 mod active;
 mod change;
 mod empty;
+mod examination;
 mod fault;
 mod find;
 mod group;
