@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, DirectoryConfig, FirstLogin, Passwords};
-use crate::account::Accounts;
+use super::{Directory, DirectoryConfig, Entry, FirstLogin, Passwords};
+use crate::account::{AccountError, Accounts};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::crypto::{StoredValue, stored_value};
 use crate::deps::Deps;
 use crate::key::KeyPrefix;
-use crate::storage::{AttemptStore, KeyStore, UserStore};
+use crate::storage::{AttemptStore, KeyStore, StorageError, UserStore};
+use crate::user::User;
 
 /// Creates, links, changes and disables accounts as the directory says.
 pub struct DirectoryAccounts {
@@ -46,6 +47,18 @@ impl DirectoryAccounts {
     /// Whether the first login of an entry creates its account.
     pub fn first_login(&self) -> FirstLogin {
         self.first_login
+    }
+
+    /// Whether an account may be created for an entry: the error says why not, such as a username
+    /// that is not allowed.
+    pub fn check(&self, entry: &Entry) -> Result<(), AccountError> {
+        self.accounts.draft_of_entry(entry, self.directory.factor()).map(drop)
+    }
+
+    /// The account that is linked to an entry, whatever its username; or, if there is none, the one
+    /// with the username of the entry, which may not belong to the directory.
+    pub async fn find(&self, entry: &Entry) -> Result<Option<User>, StorageError> {
+        Ok(self.find_account(entry).await?.map(|found| found.regardless_of_state().0))
     }
 }
 

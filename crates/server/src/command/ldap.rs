@@ -30,6 +30,10 @@ pub(super) async fn run(settings: &Settings, command: LdapCommand) -> anyhow::Re
     } else {
         Stores::open_existing(settings, &data).await?
     };
+    if matches!(command, LdapCommand::Add(_)) {
+        // As for every account that is added.
+        stores.database().check_import().await?;
+    }
     let secret = wiring::secret_for_command(settings, &data)?;
     let auth = wiring::auth(settings, secret, &stores.storage())?;
     let outcome = execute(settings, &auth, command).await;

@@ -12,6 +12,8 @@ mod doctor;
 mod environment;
 mod guide;
 mod kill;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod limit;
 mod log;
 mod mail;

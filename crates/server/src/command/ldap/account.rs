@@ -13,7 +13,7 @@ pub(super) async fn report(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let Some(directory) = &auth.directory else { return Ok(()) };
-    match auth.accounts.find(&entry.username).await? {
+    match directory.find(entry).await? {
         Some(user) if auth.is_of_directory(&user.factor1) => {
             report_link(directory, &user, entry, findings).await
         }
@@ -50,6 +50,10 @@ fn report_missing(
     entry: &Entry,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
+    if let Err(error) = directory.check(entry) {
+        findings.problem(&format!("refused: no account can be created: {error}"))?;
+        return Ok(());
+    }
     match directory.first_login() {
         FirstLogin::CreatesAccount => findings.fine("account: created at the first login")?,
         FirstLogin::NeedsAccount => findings.problem(&format!(
