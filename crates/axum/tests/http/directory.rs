@@ -12,6 +12,7 @@ use crossauth_core::directory::{
 use crossauth_core::user::UserState;
 use crossauth_testkit::directory::{Answer, ScriptedDirectory, entry};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::browser::{Browser, TestResponse};
 use crate::factor::factors;
@@ -65,6 +66,24 @@ async fn entry_logs_in_by_page_and_api() {
     let refused = site.browser().log_in("bob", "wrong").await;
     refused.assert_failure(401, "UsernameOrPasswordInvalid");
     refused.assert_no_session();
+}
+
+#[tokio::test]
+async fn parallel_first_logins_create_one_account() {
+    let (site, directory) = site();
+    directory.alias("id-bob", "robert");
+    let mut logins = JoinSet::new();
+    for number in 0..8 {
+        let (mut browser, name) = (site.browser(), if number % 2 == 0 { "bob" } else { "robert" });
+        logins.spawn(async move { browser.log_in(name, PASSWORD).await });
+    }
+    let mut ids = Vec::new();
+    for response in logins.join_all().await {
+        assert_eq!(response.status, 200, "{}", response.body);
+        ids.push(response.json()["user"]["id"].clone());
+    }
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert!(site.found("robert").await.is_none());
 }
 
 #[tokio::test]

@@ -231,7 +231,8 @@ impl Accounts {
             Plan::disabling(self.event_about(Act::UserDisabled, &id).await?);
         let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
         // Possible also if the row cannot be decoded.
-        self.change(&id, &Change { event, guard, effects, ..Change::default() }).await?;
+        let secrets = self.disabled_link(&id).await?;
+        self.change(&id, &Change { secrets, event, guard, effects, ..Change::default() }).await?;
         Ok(id)
     }
 

@@ -4,9 +4,12 @@
 use serde_json::{Map, Value};
 
 use super::{AccountError, AccountRef, AccountUpdate, Accounts, Draft, Editor, check_field};
-use crate::directory::Entry;
+use crate::directory::{DirectoryLink, Entry, PasswordSource};
 use crate::hooks::Submission;
-use crate::user::{EmailAddress, FactorName, NewUser, ReservedNames, UserId, UserUpdate};
+use crate::storage::{StorageError, StorageErrorKind};
+use crate::user::{
+    EmailAddress, FactorName, NewUser, Patch, ReservedNames, SecretsUpdate, UserId, UserUpdate,
+};
 
 /// Maximum number of texts in a list.
 const MAX_TEXTS: usize = 1000;
@@ -36,6 +39,26 @@ impl Accounts {
         let mut user = self.check_draft(&draft, &ReservedNames::none())?;
         user.extra.extend(lists);
         Ok(NewUser { factor1, admin: entry.admin.unwrap_or(false), ..user })
+    }
+
+    /// The secrets with which an account of the directory stays disabled by an administrator, also if
+    /// the directory had disabled it before and would enable it again. Of an account whose row cannot
+    /// be decoded, they stay as they are.
+    pub(super) async fn disabled_link(&self, id: &UserId) -> Result<SecretsUpdate, StorageError> {
+        let found = match self.users.find_by_id(id).await {
+            Err(error) if error.kind == StorageErrorKind::BadRow => None,
+            found => found?,
+        };
+        let link = found.as_ref().map(|found| self.passwords.source_of(found));
+        let password = match link {
+            Some(PasswordSource::Entry {
+                link: DirectoryLink::Entry { id, is_suspended: true },
+                ..
+            }) => Patch::Set(DirectoryLink::to_entry(id).stored()),
+            Some(PasswordSource::Entry { .. } | PasswordSource::Hash(_) | PasswordSource::None)
+            | None => Patch::Keep,
+        };
+        Ok(SecretsUpdate { password, ..SecretsUpdate::default() })
     }
 
     /// What an entry changes in its account, completed and validated by the application.

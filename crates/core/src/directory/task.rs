@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{DirectoryAccounts, SyncError, SyncMode};
+use super::{DirectoryAccounts, DirectoryErrorKind, SyncError, SyncMode};
 use crate::storage::{Charge, Charged, StorageError};
 
 /// The counter that is charged by the process that compares, which admits one in each interval.
@@ -58,6 +58,11 @@ impl DirectoryAccounts {
             // The same next time: an administrator must decide.
             Err(error @ SyncError::TooMany { .. }) => {
                 tracing::error!(%error, "accounts were not changed as the directory says");
+                interval
+            }
+            // Also the same next time.
+            Err(SyncError::Directory(error)) if error.kind == DirectoryErrorKind::Configuration => {
+                tracing::error!(%error, "accounts cannot be compared with the directory");
                 interval
             }
             Err(error) => self.failed(&error, &charges, interval).await,

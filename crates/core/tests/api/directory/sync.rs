@@ -87,6 +87,21 @@ async fn account_that_an_administrator_disabled_is_not_enabled_by_the_directory(
 }
 
 #[tokio::test]
+async fn account_that_both_have_disabled_is_not_enabled_by_the_directory() {
+    let (site, directory) = site();
+    let bob = site.enter("bob", SECRET).await.user.unwrap();
+    directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+    site.sync(SyncMode::Apply).await;
+    site.auth.accounts.disable(&bob).await.unwrap();
+    directory.change("id-bob", |entry| entry.standing = Standing::Active);
+    assert_eq!(site.sync(SyncMode::Apply).await.differing, []);
+    assert!(!is_logged_in(&site.log_in("bob", SECRET).await));
+    assert_eq!(site.user("bob").await.unwrap().state, UserState::Disabled);
+    site.auth.accounts.enable(&bob).await.unwrap();
+    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
+}
+
+#[tokio::test]
 async fn account_that_is_found_by_its_name_needs_an_entry_of_that_name() {
     let (site, directory) = site();
     for name in ["ann", "dora"] {
