@@ -1,5 +1,6 @@
 //! Secrets must not be in logs, error pages or `Debug` output.
 
+mod directory;
 mod event;
 mod factor;
 
