@@ -4,13 +4,15 @@ mod lookup;
 mod verify;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use crossauth_core::directory::{
-    Directory, DirectoryError, Entry, EntryRef, PasswordSet, Verified,
+    Directory, DirectoryError, DirectoryErrorKind, Entry, EntryRef, PasswordSet, Verified,
 };
 use crossauth_core::secret::Password;
 use crossauth_core::user::FactorName;
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::connection::{Connection, Found};
@@ -29,6 +31,8 @@ pub struct LdapDirectory {
     pub(crate) lookup: Lookup,
     pub(crate) mapping: Mapping,
     pub(crate) password_change: PasswordChange,
+    /// Of one login or change of a password.
+    time_limit: Duration,
 }
 
 impl fmt::Debug for LdapDirectory {
@@ -69,6 +73,7 @@ impl LdapDirectory {
             mapping: Mapping::new(&options)?,
             lookup: Lookup::new(options.bind)?,
             password_change: options.password_change,
+            time_limit: (options.connect_timeout + options.operation_timeout).saturating_mul(2),
         })
     }
 
@@ -134,6 +139,25 @@ impl LdapDirectory {
         Ok(mapped.map(|mapped| mapped.entry).filter(|found| self.is_asked(entry, &found.id)))
     }
 
+    /// Whether the distinguished name is made of the username. An entry with a known id is searched for
+    /// by it, so that it may be renamed, if there is an account for that; else the id is compared
+    /// after authentication.
+    pub(crate) fn is_made_of_name(&self, entry: EntryRef<'_>) -> bool {
+        self.lookup.is_template() && (entry.id.is_none() || self.pool.service().is_none())
+    }
+
+    /// Limits the time of a call, with all servers and steps.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, DirectoryError>> + Send,
+    ) -> Result<T, DirectoryError> {
+        let limit = self.time_limit;
+        timeout(limit, call).await.unwrap_or_else(|_| {
+            let message = format!("no server gave an answer within {limit:?}");
+            Err(DirectoryError::new(DirectoryErrorKind::TimedOut, message))
+        })
+    }
+
     /// Whether an id is the one that was asked for, if one was.
     pub(crate) fn is_asked(&self, entry: EntryRef<'_>, id: &str) -> bool {
         entry.id.is_none_or(|asked| self.mapping.identity.is_same(asked, id))
@@ -141,15 +165,16 @@ impl LdapDirectory {
 }
 
 fn check(options: &Options) -> Result<(), OpenError> {
-    let is_zero = options.connect_timeout.is_zero()
-        || options.operation_timeout.is_zero()
-        || options.acquire_timeout.is_zero()
-        || options.connections == 0
-        || options.max_entry_size == 0;
-    if is_zero {
+    const MAX_TIME: Duration = Duration::from_hours(1);
+    const MAX_CONNECTIONS: usize = 10_000;
+    const MAX_ENTRY_SIZE: usize = 1 << 30;
+    let times = [options.connect_timeout, options.operation_timeout, options.acquire_timeout];
+    let (connections, entry_size) = (options.connections, options.max_entry_size);
+    if times.iter().any(Duration::is_zero) || connections == 0 || entry_size == 0 {
         return Err(OpenError::Invalid("a limit is zero"));
     }
-    if options.connections > 10_000 || options.max_entry_size > 1 << 30 {
+    let is_long = times.iter().any(|time| *time > MAX_TIME);
+    if is_long || connections > MAX_CONNECTIONS || entry_size > MAX_ENTRY_SIZE {
         return Err(OpenError::Invalid("a limit is too large"));
     }
     let incomplete =
@@ -171,7 +196,7 @@ impl Directory for LdapDirectory {
         entry: EntryRef<'_>,
         password: &Password,
     ) -> Result<Verified, DirectoryError> {
-        self.verify_now(entry, password).await
+        self.in_time(self.verify_now(entry, password)).await
     }
 
     async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError> {
@@ -197,6 +222,6 @@ impl Directory for LdapDirectory {
         old: &Password,
         new: &Password,
     ) -> Result<PasswordSet, DirectoryError> {
-        self.change_now(entry, old, new).await
+        self.in_time(self.change_now(entry, old, new)).await
     }
 }

@@ -42,7 +42,8 @@ pub struct Options {
     pub password_change: PasswordChange,
     /// Maximum time to connect to one server, with all of its addresses and TLS.
     pub connect_timeout: Duration,
-    /// Maximum time of one operation, such as a bind or a search with all of its results.
+    /// Maximum time of one operation, such as a bind or a search with all of its results. A login, with
+    /// all servers that are tried, takes at most twice the time of a connection and an operation.
     pub operation_timeout: Duration,
     /// Maximum number of logins and other calls at once; each uses up to two connections.
     pub connections: usize,

@@ -57,8 +57,7 @@ impl LdapDirectory {
         turn: &Turn<'_>,
         entry: EntryRef<'_>,
     ) -> Result<Option<String>, DirectoryError> {
-        // Without a service account, the id is compared after authentication.
-        if self.lookup.is_template() && (entry.id.is_none() || self.pool.service().is_none()) {
+        if self.is_made_of_name(entry) {
             return Ok(self.lookup.dn(entry.name).map(|dn| dn.as_str().to_owned()));
         }
         match self.locate(turn, entry).await? {
@@ -84,7 +83,7 @@ impl LdapDirectory {
             }
         }
         // An entry that cannot be read, because the password must be changed, is the one of this name.
-        if let (Some(asked), true) = (entry.id, self.lookup.is_template()) {
+        if let (Some(asked), true) = (entry.id, self.is_made_of_name(entry)) {
             let found = connection.search(&Search::entry(dn, self.mapping.requested())).await?;
             let id = found.entries.first().and_then(|raw| self.mapping.identity.of(raw));
             if id.is_some_and(|id| !self.mapping.identity.is_same(asked, &id)) {

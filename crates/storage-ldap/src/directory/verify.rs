@@ -40,7 +40,7 @@ impl LdapDirectory {
             return Ok(Verified::Mismatch(None));
         }
         let turn = self.pool.turn().await?;
-        let (dn, raw) = if self.lookup.is_template() {
+        let (dn, raw) = if self.is_made_of_name(entry) {
             match self.lookup.dn(entry.name) {
                 Some(dn) => (dn.as_str().to_owned(), None),
                 None => return Ok(Verified::Mismatch(None)),

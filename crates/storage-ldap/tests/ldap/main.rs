@@ -9,6 +9,7 @@ mod examination;
 mod fault;
 mod find;
 mod group;
+mod limit;
 mod login;
 mod malformed;
 mod name;
