@@ -6,7 +6,8 @@ use crossauth_core::directory::{DirectoryError, DirectoryErrorKind};
 use tokio::time::Instant;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// So long may users wait who could log in again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// From this number of failures in a row, callers do not wait for a slow server any more.
 const SLOW_FAILURES: u32 = 3;
 
@@ -74,7 +75,7 @@ mod tests {
             health.fail(now, &failure(DirectoryErrorKind::Unreachable));
             assert_eq!(health.admit(now, ATTEMPT), Admission::Last);
         }
-        assert_eq!(health.admit(now + Duration::from_secs(29), ATTEMPT), Admission::Last);
+        assert_eq!(health.admit(now + Duration::from_secs(4), ATTEMPT), Admission::Last);
         assert_eq!(health.admit(now + LONGEST_PAUSE, ATTEMPT), Admission::First);
     }
 

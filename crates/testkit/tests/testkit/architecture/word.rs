@@ -32,6 +32,7 @@ const RIGHT: &[(&str, &str, &str)] = &[
     ("CONTRIBUTING.md", "| ", "the table of examples quotes replaced text"),
     ("crates/testkit/tests/testkit/architecture/word.rs", "", "lists the words"),
     ("scripts/faults", "const void *", "a part of it is C"),
+    ("scripts/faults-ldap", "SHUT_RDWR", "a constant of Python"),
 ];
 
 #[test]
