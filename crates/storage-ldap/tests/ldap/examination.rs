@@ -3,11 +3,11 @@
 use crossauth_core::directory::{DirectoryErrorKind, EntryRefusal};
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{Bind, Finding, FoundEntry, Groups, Options, Scope, ServiceAccount};
-use crossauth_testkit::ldap::{ActiveDirectory, Encryption, Person};
+use crossauth_testkit::ldap::{ActiveDirectory, Answer, Encryption, Person, Request, Server};
 use crossauth_testkit::slapd::directory::{BASE, GROUPS, SERVICE, dn_of};
 use crossauth_testkit::slapd::server;
 
-use crate::site::{searching, template, trusting};
+use crate::site::{ALICE, proper, scripted, searching, template, trusting};
 
 async fn find(options: Options, name: &str) -> Finding {
     options.open().unwrap().examine(name).await.finding
@@ -135,4 +135,34 @@ async fn active_directory_is_described() {
     assert_eq!(entry.refusal, Some(EntryRefusal::Disabled));
     assert!(entry.disabled.unwrap().contains("userAccountControl"));
     assert_eq!(entry.id.map(|id| id.len()), Some(36));
+}
+
+/// A report is shown in a terminal.
+#[tokio::test]
+async fn report_has_no_control_characters_and_no_hash() {
+    let server = Server::start(Encryption::None, |request| {
+        let odd: &[u8] = b"\x1b[2J\r\nforged line\xff";
+        let attributes: [(&str, &[&[u8]]); 5] = [
+            ("uid", &[b"alice"]),
+            ("entryUUID", &[b"1"]),
+            ("description", &[odd]),
+            ("vendorName", &[b"\x1b[2J\r\nforged line"]),
+            ("userPassword", &[b"{SSHA}hash"]),
+        ];
+        if Request::is_search(request) {
+            let entry = Answer::entry(request, ALICE, &attributes);
+            vec![entry.into(), Answer::result(request, 0, "").into()]
+        } else {
+            proper(request)
+        }
+    });
+    let examination = scripted(&server).examine("alice").await;
+    let product = examination.servers[0].product.clone().unwrap();
+    assert!(product.contains("forged line") && !product.contains(char::is_control), "{product:?}");
+    let Finding::Found(entry) = examination.finding else { panic!("{:?}", examination.finding) };
+    assert!(entry.attributes.iter().any(|(name, _)| name == "description"));
+    for (name, values) in entry.attributes {
+        assert_ne!(name, "userPassword");
+        assert!(!values.concat().contains(char::is_control), "{name}: {values:?}");
+    }
 }
