@@ -251,6 +251,7 @@ async fn show(auth: &Auth, name: &str, json: bool) -> anyhow::Result<()> {
         ("email", user.email.as_deref().unwrap_or("-")),
         ("state", user.state.as_str()),
         ("role", list::role(&user)),
+        ("factor1", user.factor1.as_str()),
         ("factor2", user.factor2.as_ref().map_or("-", FactorName::as_str)),
         ("created", &created),
         ("user_hash", &pseudonym),

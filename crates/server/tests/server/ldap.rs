@@ -158,6 +158,9 @@ async fn account_of_an_entry_is_added_once_and_its_user_logs_in() {
     let add = |name: &str| run(program(slapd), server.directory(), &["ldap", "add", name]);
     let (success, printed) = add("heidi");
     assert!(success, "{printed}");
+    let (_, shown) = run(program(slapd), server.directory(), &["user", "show", "heidi"]);
+    assert!(shown.contains("email: heidi@example.org\n"), "{shown}");
+    assert!(shown.contains("factor1: ldap\n"), "{shown}");
     let visitor = Visitor::new(&server);
     assert_eq!(visitor.log_in("heidi", PASSWORD).await.0, 200);
     for (name, reason) in [("heidi", "another account"), ("nobody", "has no such entry")] {
@@ -214,12 +217,14 @@ fn servers_that_cannot_be_used_are_named_with_the_reason_and_without_secrets() {
     let [plain, tls] = slapd.other_urls();
     let url = "CROSSAUTH_LDAP_URL";
     let certificate = other.certificate();
+    let nowhere = format!("ou=nowhere,{BASE}");
     for (variable, value, reason) in [
         (url, tls.as_str(), "set ldap.ca_file"),
         (url, plain.as_str(), "set ldap.ca_file"),
         (url, "ldaps://127.0.0.1:1", "does the server run"),
         ("CROSSAUTH_LDAP_CA_FILE", certificate.to_str().unwrap(), "set ldap.ca_file"),
         ("CROSSAUTH_LDAP_BIND_PASSWORD", "canary-canary", "check ldap.bind_dn"),
+        ("CROSSAUTH_LDAP_USER_SEARCH_BASE", nowhere.as_str(), "check ldap.user_search_base"),
     ] {
         let program = program(slapd).variable(variable, value);
         let check = ["config", "check", "--connect"];

@@ -134,3 +134,18 @@ fn application_reads_the_settings_of_the_directory() {
         assert!(error.contains("the feature `ldap`"), "{error}");
     }
 }
+
+#[cfg(feature = "ldap")]
+#[test]
+fn builder_of_an_application_has_the_directory_of_the_settings() {
+    use crossauth_core::storage::memory::MemoryStorage;
+    use crossauth_core::user::Normalization;
+
+    for (text, has_directory) in [("", false), (LOCAL, true)] {
+        let text = format!("secret = 'sixteen bytes !!'\nbase_url = 'https://a.example'\n{text}");
+        let settings = from_file(&text).unwrap().settings;
+        let storage = MemoryStorage::new(Normalization::default()).storage();
+        let crossauth = settings.builder().storage(storage).build().unwrap();
+        assert_eq!(crossauth.auth().directory.is_some(), has_directory);
+    }
+}

@@ -7,7 +7,7 @@ use crossauth_core::clock::{Clock as _, SystemClock, Timestamp};
 use crossauth_core::directory::{DirectoryError, DirectoryErrorKind};
 use crossauth_settings::Settings;
 use crossauth_settings::section::LdapPasswordChange;
-use crossauth_storage_ldap::ServerExamination;
+use crossauth_storage_ldap::{Examination, Finding, ServerExamination};
 
 use crate::command::doctor::clock::TOLERANCE;
 use crate::command::finding::Findings;
@@ -16,14 +16,28 @@ use crate::command::format_time;
 /// How long before the certificate of a server expires there is a warning.
 const EXPIRES_SOON: Duration = Duration::from_hours(14 * 24);
 
-/// Connects to each server of the directory, if there is one, and reports what is found.
+/// A name that no user has, to try the search.
+const NO_USER: &str = "crossauth-config-check";
+
+/// Connects to each server of the directory, if there is one, searches for a user who does not exist,
+/// and reports what is found.
 pub(in crate::command) async fn check(
     settings: &Settings,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let directory = settings.ldap_directory().map_err(anyhow::Error::from_boxed)?;
-    if let Some(directory) = directory {
-        report(settings, &directory.examine_servers().await, findings)?;
+    let Some(directory) = directory else { return Ok(()) };
+    let Examination { servers, finding, .. } = directory.examine(NO_USER).await;
+    report(settings, &servers, findings)?;
+    let is_usable = servers.iter().any(|server| server.problem.is_none());
+    match finding {
+        Finding::Failed(error) if is_usable => findings.problem(&problem(&error))?,
+        Finding::NotFound => {
+            let base = settings.ldap.base.as_deref().unwrap_or_default();
+            findings.fine(&format!("ldap: users are searched for below {base}"))?;
+        }
+        Finding::Failed(_) | Finding::Unread(_) | Finding::Ambiguous(_) | Finding::Found(_) | _ => {
+        }
     }
     Ok(())
 }

@@ -61,7 +61,10 @@ fn states_and_factors_are_administered() {
         user(path, &["reset-factor", "alice", "--remove"]),
         "alice has no second factor any more\n"
     );
-    assert!(user(path, &["show", "alice"]).contains("state: active\nrole: user\nfactor2: -\n"));
+    assert!(
+        user(path, &["show", "alice"])
+            .contains("state: active\nrole: user\nfactor1: localpassword\nfactor2: -\n")
+    );
     user(path, &["disable", "alice"]);
     let disabled = run(path, &["user", "reset-factor", "alice"]);
     assert!(text(&disabled.stderr).contains("--remove"), "{}", text(&disabled.stderr));
