@@ -56,42 +56,46 @@ pub(crate) async fn connect(
     }
 }
 
-/// Connects to the first address of the host that accepts. Each gets an equal share of the time that
-/// is left, so that the last one is tried, too.
+/// Connects to the host of a server, at one of its addresses.
 async fn reach(
     server: &Server,
     deadline: Instant,
 ) -> Result<(TcpStream, SocketAddr), DirectoryError> {
-    let failed = |kind, problem: &str| {
-        DirectoryError::new(kind, format!("{}: cannot connect: {problem}", server.url))
-    };
     let lookup = timeout_at(deadline, lookup_host((server.host.as_str(), server.port))).await;
-    let addresses: Vec<_> = match lookup {
-        Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect(),
-        Ok(Err(error)) => {
-            return Err(failed(DirectoryErrorKind::Unreachable, &error.to_string()));
+    let (kind, problem) = match lookup {
+        Ok(Ok(found)) => {
+            let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
+            match first_of(&addresses, deadline).await {
+                Ok(reached) => return Ok(reached),
+                Err(failure) => failure,
+            }
         }
-        Err(_) => {
-            return Err(failed(DirectoryErrorKind::TimedOut, "the name was not resolved in time"));
-        }
+        Ok(Err(error)) => (DirectoryErrorKind::Unreachable, error.to_string()),
+        Err(_) => (DirectoryErrorKind::TimedOut, "the name was not resolved in time".into()),
     };
-    let mut failure = failed(DirectoryErrorKind::Unreachable, "the name has no address");
+    Err(DirectoryError::new(kind, format!("{}: cannot connect: {problem}", server.url)))
+}
+
+/// Connects to the first address that accepts. Each gets an equal share of the time that is left, so
+/// that the last one is tried, too. The error is that of the last one.
+async fn first_of(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr), (DirectoryErrorKind, String)> {
+    let mut failure = (DirectoryErrorKind::Unreachable, "the name has no address".to_owned());
     for (index, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
-        let others = u32::try_from(addresses.len() - index).unwrap_or(1);
-        match timeout(left / others, TcpStream::connect(address)).await {
+        let untried = u32::try_from(addresses.len() - index).unwrap_or(1);
+        match timeout(left / untried, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Requests are small, and each is sent at once.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, *address));
             }
             Ok(Err(error)) => {
-                failure = failed(DirectoryErrorKind::Unreachable, &format!("{address}: {error}"));
+                failure = (DirectoryErrorKind::Unreachable, format!("{address}: {error}"));
             }
-            Err(_) => {
-                let problem = format!("{address}: no answer");
-                failure = failed(DirectoryErrorKind::TimedOut, &problem);
-            }
+            Err(_) => failure = (DirectoryErrorKind::TimedOut, format!("{address}: no answer")),
         }
     }
     Err(failure)
@@ -148,4 +152,30 @@ fn is_of_tls(error: &io::Error) -> bool {
 fn certificate(server: &Server, problem: &str) -> DirectoryError {
     let message = format!("{}: no secure connection: {problem}", server.url);
     DirectoryError::new(DirectoryErrorKind::Certificate, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn first_address_that_accepts_is_used() {
+        let deadline = || Instant::now() + Duration::from_mins(1);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = listener.local_addr().unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = gone.local_addr().unwrap();
+        drop(gone);
+        for addresses in [&[open][..], &[closed, open], &[open, closed], &[closed, closed, open]] {
+            let (stream, address) = first_of(addresses, deadline()).await.unwrap();
+            assert_eq!((address, stream.peer_addr().unwrap()), (open, open), "{addresses:?}");
+        }
+        let (kind, problem) = first_of(&[closed, closed], deadline()).await.unwrap_err();
+        assert_eq!(kind, DirectoryErrorKind::Unreachable);
+        assert!(problem.starts_with(&closed.to_string()), "{problem}");
+        let (kind, _) = first_of(&[], deadline()).await.unwrap_err();
+        assert_eq!(kind, DirectoryErrorKind::Unreachable);
+    }
 }
