@@ -307,12 +307,48 @@ fn wanted(user: &User, link: &DirectoryLink, entry: &Entry) -> AccountUpdate {
     let email = entry.email.as_deref().filter(|email| user.email.as_deref() != Some(*email));
     let email = email.filter(|email| EmailAddress::parse(email).is_ok());
     let mut fields = usable_fields(entry);
-    fields.retain(|name, value| user.extra.get(name).unwrap_or(&Value::Null) != value);
+    fields.retain(|name, value| !is_same(user.extra.get(name).unwrap_or(&Value::Null), value));
     let role = entry.admin.filter(|admin| *admin != user.admin);
     AccountUpdate {
         username: is_renamed.then(|| entry.username.clone()),
         email: email.map_or(Patch::Keep, |email| Patch::Set(email.to_owned())),
         role: role.map(|admin| if admin { Role::Administrator } else { Role::User }),
         fields,
+    }
+}
+
+/// Whether a stored value is that of an entry. A column of a table of upstream has a type of its own: a
+/// text that is a number is read back as one, and a list as its JSON.
+fn is_same(stored: &Value, value: &Value) -> bool {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    stored == value || (!stored.is_null() && !value.is_null() && text(stored) == text(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn value_that_a_column_gives_back_in_another_type_is_the_same() {
+        for (stored, value) in [
+            (json!("a"), json!("a")),
+            (json!(43), json!("43")),
+            (json!(true), json!("true")),
+            (json!(r#"["a"]"#), json!(["a"])),
+            (Value::Null, Value::Null),
+        ] {
+            assert!(is_same(&stored, &value), "{stored} {value}");
+        }
+        for (stored, value) in [
+            (json!("a"), json!("A")),
+            (json!(43), json!("043")),
+            (json!(r#"["a"]"#), json!(["b"])),
+            (Value::Null, json!("null")),
+            (json!("null"), Value::Null),
+        ] {
+            assert!(!is_same(&stored, &value), "{stored} {value}");
+        }
     }
 }

@@ -113,6 +113,20 @@ async fn empty_and_blank_passwords_and_those_with_nul_never_reach_the_directory(
 }
 
 #[tokio::test]
+async fn l2_every_wrong_password_costs_one_hash() {
+    let (site, _directory) = site();
+    site.account("ann", Role::User).await;
+    site.enter("bob", SECRET).await;
+    for (name, password) in
+        [("ann", "wrong"), ("bob", "wrong"), ("unknown", "wrong"), ("bob", ""), ("unknown", "\0")]
+    {
+        let before = site.auth.metrics().hashing.done;
+        assert!(is_wrong(&site.log_in(name, password).await));
+        assert_eq!(site.auth.metrics().hashing.done, before + 1, "{name} {password:?}");
+    }
+}
+
+#[tokio::test]
 async fn entry_that_may_not_log_in_is_refused_and_only_with_the_correct_password() {
     let (site, directory) = site();
     for is_known in [false, true] {

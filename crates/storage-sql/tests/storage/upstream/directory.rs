@@ -9,6 +9,7 @@ use crossauth_core::storage::{Storage, StoredUser};
 use crossauth_core::user::{FactorName, UserState};
 use crossauth_core::{Auth, AuthConfig, Sources};
 use crossauth_testkit::directory::{ScriptedDirectory, entry};
+use serde_json::json;
 
 const SECRET: &str = "Directory-Horse-9";
 /// What upstream stores as the hash of its LDAP users.
@@ -21,7 +22,9 @@ async fn log_in(auth: &Auth) -> LoginOutcome {
 
 pub(super) async fn accounts_keep_what_upstream_reads(storage: &Storage) {
     let directory = ScriptedDirectory::default();
-    directory.add(entry("directory-user"), SECRET);
+    let mut user = entry("directory-user");
+    user.fields.insert("phone".into(), json!(["1", "2"]));
+    directory.add(user, SECRET);
     let mut config = AuthConfig::new(ServerSecret::new("a secret of tests, known to all").unwrap());
     config.directory = Some(DirectoryConfig {
         first_login: FirstLogin::CreatesAccount,
@@ -37,6 +40,7 @@ pub(super) async fn accounts_keep_what_upstream_reads(storage: &Storage) {
         assert!(matches!(outcome, LoginOutcome::LoggedIn(_)), "{outcome:?}");
         let (user, secrets) = stored().await;
         assert_eq!((user.factor1, secrets.password.as_deref()), (FactorName::LDAP, Some(SENTINEL)));
+        assert_eq!(user.extra["phone"], json!(r#"["1","2"]"#), "a list in a column of text");
     }
     let accounts = auth.directory.as_ref().unwrap();
     assert_eq!(accounts.sync(SyncMode::DryRun).await.unwrap().differing, []);
