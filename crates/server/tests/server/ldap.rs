@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossauth_testkit::authority::Authority;
 use crossauth_testkit::ldap::{Answer, Encryption, Request, Server as Script};
-use crossauth_testkit::server::{Program, Server};
+use crossauth_testkit::server::{Program, Server, wait_until};
 use crossauth_testkit::slapd::directory::{
     AWKWARD, BASE, GROUPS, PASSWORD, PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of,
 };
@@ -263,4 +263,43 @@ fn doctor_looks_at_certificates_and_clocks() {
     assert!(printed.contains("warning  ldap: the certificate of ldaps://"), "{printed}");
     let clock = "PROBLEM  ldap: the clock of this machine and that of ldaps://";
     assert!(!success && printed.contains(clock), "{printed}");
+}
+
+#[tokio::test]
+async fn user_who_is_gone_is_logged_out_by_the_running_server() {
+    let slapd = Slapd::start();
+    let server = program(&slapd)
+        .variable("CROSSAUTH_LDAP_AUTO_CREATE_ACCOUNT", "true")
+        .variable("CROSSAUTH_LDAP_CHECK_INTERVAL", "1s")
+        .start();
+    let visitors = ["alice", "bob"].map(|name| (name, Visitor::new(&server)));
+    for (name, visitor) in &visitors {
+        assert_eq!(visitor.log_in(name, PASSWORD).await.0, 200);
+    }
+    slapd.delete(&dn_of("bob"));
+    wait_until("an account is disabled", || {
+        server.log().contains("the directory disabled an account")
+    });
+    assert!(visitors[1].1.user().await.is_null());
+    assert_eq!(visitors[0].1.user().await, "alice");
+    assert_eq!(Visitor::new(&server).log_in("bob", PASSWORD).await.0, 401);
+}
+
+#[tokio::test]
+async fn server_starts_while_the_directory_is_away_and_asks_it_for_unknown_names() {
+    let slapd = slapd::server();
+    let away = || {
+        program(slapd)
+            .variable("CROSSAUTH_LDAP_URL", "ldaps://127.0.0.1:1")
+            .variable("CROSSAUTH_LDAP_AUTO_CREATE_ACCOUNT", "true")
+    };
+    let server = away().start();
+    assert_eq!(server.status("/ready"), 200);
+    let add = away().input("Battery-staple-9\n");
+    let arguments = ["user", "add", "local", "--password-stdin"];
+    assert!(run(add, server.directory(), &arguments).0);
+    assert_eq!(Visitor::new(&server).log_in("local", "Battery-staple-9").await.0, 200);
+    assert_eq!(Visitor::new(&server).log_in("local", "wrong").await.0, 401);
+    assert_eq!(Visitor::new(&server).log_in("alice", PASSWORD).await.0, 503);
+    assert!(server.log().contains("kind=Unreachable"), "{}", server.log());
 }
