@@ -256,6 +256,13 @@ async fn administrators_create_accounts_of_entries_and_set_no_password_of_them()
     assert_eq!(created.status, 200, "{}", created.body);
     assert_eq!(created.json()["user"]["factor1"], json!("ldap"));
     let id = created.json()["user"]["id"].to_string();
+    let page = ada.get(&format!("/admin/user/{id}")).await;
+    page.assert_page(200, "In the directory");
+    assert!(!page.body.contains("Set a new password"), "{}", page.body);
+    let local = site.account("dora", Role::User).await;
+    let page = ada.get(&format!("/admin/user/{}", local.id)).await;
+    page.assert_page(200, "Set a new password");
+    assert!(!page.body.contains("In the directory"), "{}", page.body);
     let again = ada.post("/admin/api/createuser", create("carol")).await;
     again.assert_failure(400, "UserExists");
     let unknown = ada.post("/admin/api/createuser", create("nobody")).await;

@@ -36,6 +36,8 @@ pub(crate) struct UserPage {
     member_since: Option<String>,
     facts: Vec<Fact>,
     has_password: bool,
+    /// Whether the account belongs to the directory, which has its password.
+    is_of_directory: bool,
     /// Whether a link to choose a password can be sent to this account.
     password_reset_enabled: bool,
     /// The name of the second factor for users.
@@ -148,6 +150,7 @@ impl UserPage {
             member_since: user.created.and_then(day),
             facts: facts(info, &user),
             has_password: false,
+            is_of_directory: auth.is_of_directory(&user.factor1),
             password_reset_enabled: auth.accounts.can_send_reset(&user),
             factor2_name,
             recovery_codes_left: 0,
@@ -176,6 +179,7 @@ impl Page for UserPage {
             member_since: Some("1 March 2026".into()),
             facts: vec![Fact { label: "Team".into(), value: "Red".into() }],
             has_password: true,
+            is_of_directory: false,
             password_reset_enabled: true,
             factor2_name: Some("Authenticator app".into()),
             recovery_codes_left: 9,
