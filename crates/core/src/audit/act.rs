@@ -58,7 +58,7 @@ acts! {
     ReauthenticationFailed = "reauthentication.failed",
     /// A user ended sessions of their own.
     SessionEnded = "session.ended",
-    /// A person signed up.
+    /// A person signed up, or an entry of the directory logged in for the first time.
     AccountCreated = "account.created",
     /// A user changed their profile.
     AccountChanged = "account.changed",
