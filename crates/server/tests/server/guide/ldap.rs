@@ -103,6 +103,10 @@ async fn users_of_openldap_log_in_as_the_guide_says() {
     assert_eq!(alice.log_in("alice@example.org", THEIRS).await.0, 200);
     let user = alice.get("/api/userforsessionkey").await.1["user"].clone();
     assert_eq!((&user["username"], &user["email"]), (&json!("alice"), &json!("alice@example.org")));
+    let shown = site.succeed(&server, "crossauth user show alice");
+    for told in ["factor1: ldap\n", "phone: +1 555 0100\n", r#"roles: [\"engineer\"]"#] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
     // In none of the groups that may log in, though an administrator by her group.
     assert_eq!(Visitor::new(&server).log_in("carol", THEIRS).await.0, 403);
     assert_eq!(alice.post("/api/changepassword", &new_password()).await.0, 200);
