@@ -1,7 +1,6 @@
 //! A certificate authority with a certificate for this machine.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::missing_panics_doc, reason = "an authority that cannot be created panics")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +14,15 @@ pub struct Authority(TempDir);
 impl Authority {
     /// Creates one, with a certificate for `localhost` and `127.0.0.1`.
     pub fn new() -> Self {
+        Self::issuing("2")
+    }
+
+    /// Creates one, whose certificate for this machine expired yesterday.
+    pub fn expired() -> Self {
+        Self::issuing("-1")
+    }
+
+    fn issuing(days: &str) -> Self {
         let authority = Self(tempfile::tempdir().unwrap());
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         authority.openssl(
@@ -31,7 +39,7 @@ impl Authority {
         )
         .unwrap();
         authority.openssl(
-            &["x509", "-req", "-days", "2", "-CAcreateserial"],
+            &["x509", "-req", "-days", days, "-CAcreateserial"],
             &[
                 ("-in", "server.csr"),
                 ("-CA", "ca.pem"),

@@ -28,6 +28,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -58,6 +59,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// Sends these octets again and again, until the client closes the connection.
     Repeat(Vec<u8>),
+    /// Sends these octets one by one, with a pause before each.
+    Drip(Vec<u8>, Duration),
     /// Goes on with TLS.
     StartTls,
     /// Does nothing more on this connection, until the client closes it.
@@ -212,6 +215,7 @@ impl Shared {
                     Action::Repeat(octets) => loop {
                         connection.send(&octets)?;
                     },
+                    Action::Drip(octets, pause) => connection.drip(&octets, pause)?,
                     Action::StartTls => connection.start_tls(&self.tls)?,
                     Action::Wait => return connection.wait(),
                     Action::Close => return Ok(()),

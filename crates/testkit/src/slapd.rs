@@ -47,7 +47,12 @@ const SCRIPT: &str = "
         case $command in
             resume) if kill -CONT $server; then echo ready; else start \"$@\"; fi ;;
             KILL) kill -KILL $server; wait $server; echo done ;;
-            *) kill -$command $server; echo done ;;
+            # Its threads stop one after the other.
+            STOP) kill -STOP $server
+                while cat /proc/$server/task/*/status | grep ^State: | grep -q -v stopped; do
+                    sleep 0.01
+                done
+                echo done ;;
         esac
     done
     kill -KILL $server; wait $server; rm -rf \"$0\"";

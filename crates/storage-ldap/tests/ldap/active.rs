@@ -10,7 +10,7 @@ use crossauth_storage_ldap::{
 use crossauth_testkit::ldap::{ActiveDirectory, Encryption, Person};
 use crossauth_testkit::slapd::directory::PASSWORD;
 
-use crate::site::{find, hasty, kind, log_in, verify};
+use crate::site::{find, kind, log_in, patient, verify};
 
 /// Options for this domain, without TLS.
 pub(crate) fn options(domain: &ActiveDirectory) -> Options {
@@ -25,7 +25,7 @@ pub(crate) fn options(domain: &ActiveDirectory) -> Options {
         bind,
         service: Some(service),
         attributes: AttributeMap { username: "sAMAccountName".into(), ..AttributeMap::default() },
-        ..hasty(vec![domain.server().url()])
+        ..patient(vec![domain.server().url()])
     }
 }
 

@@ -9,7 +9,7 @@ use crossauth_testkit::ldap::{
 use crossauth_testkit::slapd::directory::{PASSWORD, dn_of, person};
 use crossauth_testkit::slapd::server;
 
-use crate::site::{ALICE, certificate, hasty, kind, proper, template, trusting, verify};
+use crate::site::{ALICE, certificate, hasty, kind, patient, proper, template, trusting, verify};
 
 const NEW: &str = "Another-horse-8";
 
@@ -144,7 +144,7 @@ async fn refusals_of_other_servers_are_told() {
             }
             _ => proper(request),
         });
-        let options = hasty(vec![server.url()]);
+        let options = patient(vec![server.url()]);
         let options = Options { password_change: PasswordChange::Rfc3062, ..options };
         let set = change(&options.open().unwrap(), "alice", PASSWORD, NEW).await;
         assert_eq!(matches!(set, PasswordSet::Refused(_)), is_refused, "{set:?}");

@@ -8,7 +8,7 @@ use crossauth_testkit::ldap::{Answer, Encryption, Operation, Server};
 use crossauth_testkit::slapd::directory::{PASSWORD, PEOPLE, SERVICE, dn_of, person};
 use crossauth_testkit::slapd::server;
 
-use crate::site::{ALICE, hasty, log_in, proper, template, trusting, verify};
+use crate::site::{ALICE, log_in, patient, proper, template, trusting, verify};
 
 const EMPTY: [&str; 8] =
     ["", " ", "   ", "\t", "\u{a0}", "\0", "\0Correct-horse-7", "Correct-horse-7\0"];
@@ -22,14 +22,14 @@ async fn passwords_without_content_are_refused_before_any_bind() {
         }
         _ => proper(request),
     });
-    let searching = hasty(vec![server.url()]);
+    let searching = patient(vec![server.url()]);
     let by_template = Options { start_tls: false, ..template(vec![server.url()]) };
     for options in [searching, by_template] {
         let options = Options { password_change: PasswordChange::Rfc3062, ..options };
         let directory = options.open().unwrap();
         log_in(&directory, "alice").await;
         assert_eq!(server.binds().last().map(String::as_str), Some(ALICE));
-        let before = server.requests().len();
+        let before = asked(&server);
         for password in EMPTY {
             let verified = verify(&directory, "alice", password).await.unwrap();
             assert_eq!(verified, Verified::Mismatch(None), "{password:?}");
@@ -37,9 +37,15 @@ async fn passwords_without_content_are_refused_before_any_bind() {
             let set = directory.change_password(EntryRef::named("alice"), &old, &new).await;
             assert_eq!(set.unwrap(), PasswordSet::WrongPassword, "{password:?}");
         }
-        assert_eq!(server.requests().len(), before, "the server sees none of them");
+        assert_eq!(asked(&server), before, "the server sees none of them");
         log_in(&directory, "alice").await;
     }
+}
+
+/// The number of requests, except the ends of connections, which may come late.
+fn asked(server: &Server) -> usize {
+    let requests = server.requests().into_iter();
+    requests.filter(|request| request.operation != Operation::Unbind).count()
 }
 
 #[tokio::test]
@@ -78,7 +84,7 @@ async fn service_account_without_a_password_is_refused() {
     let server = Server::start(Encryption::None, proper);
     for password in ["", " ", "\0"] {
         let service = ServiceAccount::new(SERVICE, Password::new(password));
-        let options = Options { service: Some(service), ..hasty(vec![server.url()]) };
+        let options = Options { service: Some(service), ..patient(vec![server.url()]) };
         if let Ok(directory) = options.open() {
             verify(&directory, "alice", PASSWORD).await.unwrap_err();
         }

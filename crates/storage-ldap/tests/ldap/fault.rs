@@ -1,19 +1,17 @@
 //! Servers that are away, slow, half open, or come back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Verified};
 use crossauth_storage_ldap::{Bind, LdapDirectory, Options, Scope};
-use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server};
+use crossauth_testkit::ldap::{Action, Answer, Encryption, Request, Server};
 use crossauth_testkit::slapd::directory::{PASSWORD, SERVICE};
 use crossauth_testkit::slapd::{self, server as openldap};
 
-use crate::site::{ALICE, SHORT, hasty, kind, log_in, plain, proper, scripted, trusting, verify};
-
-/// Much more than the limits of an attempt, with all of its connections.
-const LONG: Duration = Duration::from_secs(30);
+use crate::site::{
+    ALICE, LONG, SHORT, hasty, kind, log_in, log_in_soon, log_in_together, patient, plain, proper,
+    scripted, silent, trusting, verify,
+};
 
 /// Whether a request is not answered.
 type Chosen = fn(&Request) -> bool;
@@ -22,13 +20,6 @@ type Chosen = fn(&Request) -> bool;
 fn nowhere() -> String {
     let server = Server::start(Encryption::None, proper);
     server.url()
-}
-
-/// A proper server that does not answer to some requests.
-fn silent(is_unanswered: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Server {
-    Server::start(Encryption::None, move |request| {
-        if is_unanswered(request) { vec![Action::Wait] } else { proper(request) }
-    })
 }
 
 #[tokio::test]
@@ -60,10 +51,33 @@ async fn silent_server_is_an_error_in_limited_time() {
     for (what, is_unanswered) in cases {
         let server = silent(is_unanswered);
         let began = Instant::now();
-        let verified = verify(&scripted(&server), "alice", PASSWORD).await;
+        let directory = hasty(vec![server.url()]).open().unwrap();
+        let verified = verify(&directory, "alice", PASSWORD).await;
         assert_eq!(kind(verified), DirectoryErrorKind::TimedOut, "{what}");
         assert!(began.elapsed() < LONG, "{what}");
         assert!(server.requests().iter().any(is_unanswered), "{what}");
+    }
+}
+
+/// Each octet comes in time, and the answer as a whole does not.
+#[tokio::test]
+async fn answer_that_drips_is_an_error_in_limited_time() {
+    for (pause, is_in_time) in [(Duration::from_millis(1), true), (SHORT / 2, false)] {
+        let server = Server::start(Encryption::None, move |request| {
+            if request.is_bind(ALICE) {
+                vec![Action::Drip(Answer::result(request, 0, "").encode(), pause)]
+            } else {
+                proper(request)
+            }
+        });
+        let operation_timeout = if is_in_time { LONG } else { SHORT };
+        let options = Options { operation_timeout, ..patient(vec![server.url()]) };
+        let verified = verify(&options.open().unwrap(), "alice", PASSWORD).await;
+        if is_in_time {
+            assert!(matches!(verified, Ok(Verified::Match(_))), "{verified:?}");
+        } else {
+            assert_eq!(kind(verified), DirectoryErrorKind::TimedOut);
+        }
     }
 }
 
@@ -114,8 +128,8 @@ async fn first_login_after_a_restart_of_the_server_succeeds() {
 #[tokio::test]
 async fn first_login_after_connections_were_broken_off_succeeds() {
     let server = Server::start(Encryption::None, proper);
-    let directory = Options { connections: 4, ..crate::site::hasty(vec![server.url()]) };
-    let directory = Options { operation_timeout: LONG, ..directory }.open().unwrap();
+    let options = Options { connections: 4, ..patient(vec![server.url()]) };
+    let directory = options.open().unwrap();
     log_in_together(&directory, 4).await;
     for _ in 0..3 {
         server.break_off();
@@ -159,7 +173,7 @@ async fn another_server_is_not_asked_for_a_wrong_password() {
     let first = Server::start(Encryption::None, proper);
     let second =
         Server::start(Encryption::None, |request| vec![Answer::result(request, 0, "").into()]);
-    let directory = hasty(vec![first.url(), second.url()]).open().unwrap();
+    let directory = patient(vec![first.url(), second.url()]).open().unwrap();
     let verified = verify(&directory, "alice", "wrong").await.unwrap();
     assert_eq!(verified, Verified::Mismatch(None));
     assert_eq!(second.accepted(), 0);
@@ -237,105 +251,5 @@ async fn trouble_of_the_server_is_not_a_wrong_password() {
         });
         let verified = verify(&scripted(&server), "alice", PASSWORD).await;
         assert!(verified.is_err(), "{code}: {verified:?}");
-    }
-}
-
-/// Calls beyond the limit wait, and then fail; they do not pile up connections.
-#[tokio::test]
-async fn calls_beyond_the_limit_are_busy() {
-    let is_silent = Arc::new(AtomicBool::new(true));
-    let silenced = Arc::clone(&is_silent);
-    let server = silent(move |request| {
-        matches!(request.operation, Operation::Bind { .. }) && silenced.load(Ordering::SeqCst)
-    });
-    let options = Options {
-        connections: 2,
-        operation_timeout: Duration::from_secs(15),
-        acquire_timeout: Duration::from_millis(100),
-        ..hasty(vec![server.url()])
-    };
-    let directory = Arc::new(options.open().unwrap());
-    let waiting: Vec<_> = (0..2).map(|_| spawn(&directory)).collect();
-    while server.binds().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    for _ in 0..5 {
-        let verified = verify(&directory, "alice", PASSWORD).await;
-        assert_eq!(kind(verified), DirectoryErrorKind::Busy);
-    }
-    assert_eq!(server.accepted(), 2);
-    for task in waiting {
-        task.abort();
-        task.await.unwrap_err();
-    }
-    // What a caller no longer waits for takes no place.
-    is_silent.store(false, Ordering::SeqCst);
-    log_in_soon(&directory, "alice").await;
-}
-
-#[tokio::test]
-async fn connections_do_not_grow_with_logins() {
-    let server = Server::start(Encryption::None, proper);
-    let options = Options { connections: 3, operation_timeout: LONG, ..hasty(vec![server.url()]) };
-    let directory = Options { acquire_timeout: LONG, ..options }.open().unwrap();
-    for _ in 0..5 {
-        log_in_together(&directory, 20).await;
-        assert!(server.open() <= 6, "{} connections", server.open());
-    }
-    let end = Instant::now() + LONG;
-    while server.open() > 3 {
-        assert!(Instant::now() < end, "{} connections are kept", server.open());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// A pooled connection belongs to the service account, also after a user's password was verified.
-#[tokio::test]
-async fn searches_are_never_made_as_a_user() {
-    let server = Server::start(Encryption::None, proper);
-    let directory = scripted(&server);
-    for _ in 0..3 {
-        log_in_soon(&directory, "alice").await;
-        verify(&directory, "alice", "wrong").await.unwrap();
-    }
-    let mut bound = std::collections::HashMap::new();
-    for request in server.requests() {
-        match request.operation {
-            Operation::Bind { dn, .. } => drop(bound.insert(request.connection, dn)),
-            Operation::Search { .. } => {
-                assert_eq!(bound.get(&request.connection).map(String::as_str), Some(SERVICE));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn spawn(directory: &Arc<LdapDirectory>) -> tokio::task::JoinHandle<()> {
-    let directory = Arc::clone(directory);
-    tokio::spawn(async move {
-        let _ = verify(&directory, "alice", PASSWORD).await;
-    })
-}
-
-/// Logs in at the same time.
-async fn log_in_together(directory: &LdapDirectory, count: usize) {
-    let logins = (0..count).map(|_| log_in(directory, "alice"));
-    futures_util::future::join_all(logins).await;
-}
-
-/// With short limits, a slow machine may need more than one attempt.
-async fn log_in_soon(directory: &LdapDirectory, name: &str) {
-    let end = Instant::now() + LONG;
-    loop {
-        match verify(directory, name, PASSWORD).await {
-            Ok(verified) => {
-                assert!(matches!(verified, Verified::Match(_)), "{verified:?}");
-                break;
-            }
-            Err(error) => {
-                assert!(Instant::now() < end, "{error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ use crossauth_testkit::ldap::{Action, Answer, Encryption, Request, Server};
 use crossauth_testkit::slapd::directory::{GROUPS, PASSWORD, PEOPLE, dn_of, group, person};
 use crossauth_testkit::slapd::server;
 
-use crate::site::{directory, find, kind, log_in, proper, scripted, trusting, verify};
+use crate::site::{directory, find, hasty, kind, log_in, proper, scripted, trusting, verify};
 
 #[tokio::test]
 async fn entries_are_found_in_the_order_asked_for() {
@@ -124,7 +124,8 @@ async fn search_that_breaks_off_is_no_absence() {
             actions
         });
         let asked = [EntryRef::named("alice"), EntryRef::named("bob")];
-        let found = scripted(&server).find(&asked).await;
+        let directory = hasty(vec![server.url()]).open().unwrap();
+        let found = directory.find(&asked).await;
         let kind = kind(found);
         let expected = [
             DirectoryErrorKind::Unreachable,

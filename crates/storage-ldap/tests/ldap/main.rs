@@ -14,6 +14,7 @@ mod login;
 mod malformed;
 mod name;
 mod policy;
+mod pool;
 mod referral;
 mod site;
 mod tls;

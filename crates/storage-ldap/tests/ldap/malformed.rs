@@ -8,7 +8,7 @@ use crossauth_testkit::ldap::ber::{self, ENUMERATED, Element, INTEGER, SEQUENCE}
 use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server, nested};
 use crossauth_testkit::slapd::directory::{PASSWORD, SERVICE};
 
-use crate::site::{ALICE, hasty, kind, log_in, proper, scripted, verify};
+use crate::site::{ALICE, hasty, kind, log_in, patient, proper, scripted, verify};
 
 /// More than any answer that is used, and much less than what a server can send in the time of an
 /// operation.
@@ -136,9 +136,7 @@ async fn deeply_nested_answer_does_not_exhaust_the_stack() {
         let server = Server::start(Encryption::None, move |request| {
             if binds(request) { send(&nested(request, depth)) } else { proper(request) }
         });
-        let timeout = Duration::from_mins(1);
-        let options = Options { operation_timeout: timeout, ..hasty(vec![server.url()]) };
-        let kind = kind(verify(&options.open().unwrap(), "alice", PASSWORD).await);
+        let kind = kind(verify(&scripted(&server), "alice", PASSWORD).await);
         assert!(matches!(kind, DirectoryErrorKind::Protocol), "{depth}: {kind:?}");
     }
 }
@@ -179,7 +177,7 @@ async fn endless_answers_are_cut_off() {
     for (what, answer) in cases {
         let server = server(searches, answer);
         let options =
-            Options { operation_timeout: Duration::from_mins(2), ..hasty(vec![server.url()]) };
+            Options { operation_timeout: Duration::from_mins(2), ..patient(vec![server.url()]) };
         let began = Instant::now();
         let verified = verify(&options.open().unwrap(), "alice", PASSWORD).await;
         // Two entries are enough to know that there is more than one.
@@ -208,7 +206,7 @@ async fn entry_above_the_limit_is_an_error() {
             let entry = Answer::entry(request, ALICE, &attributes);
             vec![entry.into(), Answer::result(request, 0, "").into()]
         });
-        let options = Options { max_entry_size: 100_000, ..hasty(vec![server.url()]) };
+        let options = Options { max_entry_size: 100_000, ..patient(vec![server.url()]) };
         let directory = options.open().unwrap();
         if is_allowed {
             log_in(&directory, "alice").await;
@@ -230,7 +228,8 @@ async fn answer_with_another_id_does_not_log_in() {
             let other = if id == 77 { request.id + 1 } else { id };
             vec![Answer::result(request, 0, "").with_id(other).into(), Action::Wait]
         });
-        let kind = kind(verify(&scripted(&server), "alice", PASSWORD).await);
+        let directory = hasty(vec![server.url()]).open().unwrap();
+        let kind = kind(verify(&directory, "alice", PASSWORD).await);
         let expected = [
             DirectoryErrorKind::Protocol,
             DirectoryErrorKind::TimedOut,

@@ -1,7 +1,8 @@
 //! Directories to test, and what they answer.
 
 use std::fs;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossauth_core::directory::{
     Directory as _, DirectoryError, DirectoryErrorKind, Entry, EntryRef, Verified,
@@ -9,7 +10,7 @@ use crossauth_core::directory::{
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{Bind, LdapDirectory, Options, Scope, ServiceAccount};
 use crossauth_testkit::authority::Authority;
-use crossauth_testkit::ldap::{Action, Answer, Operation, Request, Server};
+use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server};
 use crossauth_testkit::slapd::directory::{PASSWORD, PEOPLE, SERVICE, SERVICE_PASSWORD};
 use crossauth_testkit::slapd::{self, server};
 
@@ -56,19 +57,23 @@ pub(crate) fn directory() -> LdapDirectory {
     trusting(server()).open().unwrap()
 }
 
-/// A directory on a server that follows a script, with short time limits.
+/// A directory on a server that follows a script.
 pub(crate) fn scripted(server: &Server) -> LdapDirectory {
-    hasty(vec![server.url()]).open().unwrap()
+    patient(vec![server.url()]).open().unwrap()
 }
 
-/// Options without TLS, with short time limits.
+/// Options without TLS.
+pub(crate) fn patient(urls: Vec<String>) -> Options {
+    Options { start_tls: false, ..searching(urls) }
+}
+
+/// Options without TLS, with short time limits, for servers that do not answer.
 pub(crate) fn hasty(urls: Vec<String>) -> Options {
     Options {
-        start_tls: false,
         connect_timeout: SHORT,
         operation_timeout: SHORT,
         acquire_timeout: SHORT,
-        ..searching(urls)
+        ..patient(urls)
     }
 }
 
@@ -123,5 +128,45 @@ pub(crate) fn proper(request: &Request) -> Vec<Action> {
             vec![Answer::entry(request, ALICE, &attributes).into(), done.into()]
         }
         _ => vec![done.into()],
+    }
+}
+
+/// Much more than the limits of an attempt, with all of its connections.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// A proper server that does not answer to some requests.
+pub(crate) fn silent(is_unanswered: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Server {
+    Server::start(Encryption::None, move |request| {
+        if is_unanswered(request) { vec![Action::Wait] } else { proper(request) }
+    })
+}
+
+pub(crate) fn spawn(directory: &Arc<LdapDirectory>) -> tokio::task::JoinHandle<()> {
+    let directory = Arc::clone(directory);
+    tokio::spawn(async move {
+        let _ = verify(&directory, "alice", PASSWORD).await;
+    })
+}
+
+/// Logs in at the same time.
+pub(crate) async fn log_in_together(directory: &LdapDirectory, count: usize) {
+    let logins = (0..count).map(|_| log_in(directory, "alice"));
+    futures_util::future::join_all(logins).await;
+}
+
+/// With short limits, a slow machine may need more than one attempt.
+pub(crate) async fn log_in_soon(directory: &LdapDirectory, name: &str) {
+    let end = Instant::now() + LONG;
+    loop {
+        match verify(directory, name, PASSWORD).await {
+            Ok(verified) => {
+                assert!(matches!(verified, Verified::Match(_)), "{verified:?}");
+                break;
+            }
+            Err(error) => {
+                assert!(Instant::now() < end, "{error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Server};
 use crossauth_testkit::slapd::directory::PASSWORD;
 use crossauth_testkit::slapd::server;
 
-use crate::site::{certificate, hasty, kind, log_in, proper, searching, trusting, verify};
+use crate::site::{certificate, hasty, kind, log_in, patient, proper, searching, trusting, verify};
 
 #[tokio::test]
 async fn start_tls_and_tls_from_the_beginning_log_in() {
@@ -50,6 +50,23 @@ async fn certificate_of_an_unknown_authority_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn certificate_that_has_expired_is_refused() {
+    for (authority, is_valid) in [(Authority::new(), true), (Authority::expired(), false)] {
+        let server = Server::start(Encryption::Implicit(&authority), proper);
+        let options = Options { ca: Some(certificate(&authority)), ..patient(vec![server.url()]) };
+        let directory = options.open().unwrap();
+        if is_valid {
+            log_in(&directory, "alice").await;
+        } else {
+            let error = verify(&directory, "alice", PASSWORD).await.unwrap_err();
+            assert_eq!(error.kind, DirectoryErrorKind::Certificate);
+            assert!(error.message.contains("Expired"), "{error}");
+            assert_eq!(server.binds(), [""; 0]);
+        }
+    }
+}
+
 /// A server that offers no TLS, or from whose answers an attacker removed it.
 #[tokio::test]
 async fn nothing_secret_is_sent_if_tls_does_not_start() {
@@ -62,7 +79,7 @@ async fn nothing_secret_is_sent_if_tls_does_not_start() {
     let options = |url: String| Options {
         start_tls: true,
         ca: Some(certificate(&authority)),
-        ..hasty(vec![url])
+        ..patient(vec![url])
     };
     log_in(&options(with_tls.url()).open().unwrap(), "alice").await;
     let requests = with_tls.requests();
@@ -101,7 +118,7 @@ async fn octets_before_the_handshake_are_not_answers() {
         }
     });
     let ca = Some(certificate(&authority));
-    let options = Options { start_tls: true, ca, ..hasty(vec![server.url()]) };
+    let options = Options { start_tls: true, ca, ..patient(vec![server.url()]) };
     verify(&options.open().unwrap(), "alice", "wrong").await.unwrap_err();
 }
 
@@ -143,7 +160,7 @@ async fn errors_and_debug_contain_no_password() {
         let text = format!("{:?}", request.operation);
         vec![Answer::result(request, 80, &text).into()]
     });
-    let options = hasty(vec![server.url()]);
+    let options = patient(vec![server.url()]);
     let secret = crossauth_testkit::slapd::directory::SERVICE_PASSWORD;
     assert!(!format!("{options:?}").contains(secret));
     let directory = options.open().unwrap();

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -92,6 +94,14 @@ impl<'a> Connection<'a> {
         }
         self.sent.fetch_add(octets.len(), Ordering::SeqCst);
         Ok(())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a server that is slow")]
+    pub(super) fn drip(&mut self, octets: &[u8], pause: Duration) -> io::Result<()> {
+        octets.iter().try_for_each(|&octet| {
+            thread::sleep(pause);
+            self.send(&[octet])
+        })
     }
 
     /// Waits until the client closes the connection.
