@@ -32,6 +32,8 @@ const ATTEMPTS: usize = 5;
 /// obeys commands, and ends it when the standard input is closed.
 const SCRIPT: &str = "
     PATH=$PATH:/usr/sbin
+    # The system sends it if this process ends while the server is frozen.
+    trap '' HUP
     start() {
         slapd -d stats -f \"$0/slapd.conf\" -h \"ldap://127.0.0.1:$1 ldap://127.0.0.2:$1 \
             ldaps://127.0.0.1:$2 ldaps://127.0.0.2:$2 $3\" >>\"$0/log\" 2>&1 </dev/null & server=$!
