@@ -255,8 +255,7 @@ impl Login {
     /// account and its second factor decide as after a password. Without a persistence, it is that
     /// of the login that an anonymous session belongs to.
     pub async fn admit(&self, user: &UserId, door: Door<'_>) -> Result<LoginOutcome, LoginError> {
-        let chosen = || door.replaces.and_then(|old| old.chosen_persistence());
-        let door = Door { persist: door.persist.or_else(chosen), ..door };
+        let door = door.as_chosen();
         let Some(found) = self.users.find_by_id(user).await? else {
             return Ok(LoginOutcome::WrongCredentials);
         };

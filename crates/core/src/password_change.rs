@@ -121,7 +121,8 @@ impl PasswordChanges {
 
     /// Changes the password of a user who must do so before they are logged in: `found` is the
     /// account that their session [permits](crate::login::Login::password_change_of) to change. On
-    /// success, returns the user, whose login then [continues](crate::login::Login::admit).
+    /// success, returns the user, whose login then
+    /// [continues](crate::login::Login::admit_changed).
     pub async fn change_required(
         &self,
         found: &StoredUser,

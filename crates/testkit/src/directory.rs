@@ -44,7 +44,8 @@ pub enum Answer {
     Match,
     /// The password must be changed.
     MustChange,
-    /// The password must be changed, and the entry cannot be read before.
+    /// The password must be changed, and the entry cannot be read before: until then it is found by
+    /// its name only.
     MustChangeUnread,
     /// The entry may not log in.
     Refused(EntryRefusal),
@@ -197,8 +198,12 @@ impl ScriptedDirectory {
 
     fn matching(&self, wanted: EntryRef<'_>) -> Vec<Scripted> {
         let matches = |scripted: &&Scripted| match wanted.id {
-            Some(id) => scripted.entry.id == id,
-            None => scripted.names.iter().any(|name| name.eq_ignore_ascii_case(wanted.name)),
+            Some(id) if scripted.entry.id == id => true,
+            // Nothing but its name says which entry it is.
+            Some(_) if scripted.answer != Answer::MustChangeUnread => false,
+            Some(_) | None => {
+                scripted.names.iter().any(|name| name.eq_ignore_ascii_case(wanted.name))
+            }
         };
         self.0.lock().entries.iter().filter(matches).cloned().collect()
     }

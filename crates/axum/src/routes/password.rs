@@ -111,11 +111,12 @@ async fn change_required(info: &RequestInfo, form: ChangePasswordForm) -> Handle
     let found = auth.login.password_change_of(session).await?;
     let found = found.ok_or_else(Failure::login_needed)?;
     let (request, next) = form.into_parts();
+    let new = request.new.clone();
     let changed = auth.password_change.change_required(&found, request).await?;
     let user = changed.map_err(|rejection| rejected(info, rejection))?;
     let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
     let door = Door { replaces, visitor, ..Door::default() };
-    let outcome = auth.login.admit(&user.id, door).await?;
+    let outcome = auth.login.admit_changed(&user.id, new, door).await?;
     let destination = Destination { next, persist: "" };
     admitted(info, outcome, &destination, |_| response::json_ok(info, Body { message: CHANGED }))
 }

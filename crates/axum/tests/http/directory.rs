@@ -198,6 +198,25 @@ async fn password_that_must_be_changed_leads_to_the_page_for_it_and_then_to_the_
 }
 
 #[tokio::test]
+async fn required_change_of_a_new_entry_does_not_log_in_to_the_account_of_a_former_one() {
+    let (site, directory) = site();
+    bob(&site).await;
+    directory.remove("id-bob");
+    let mut new = entry("bob");
+    new.id = "id-new-bob".into();
+    directory.add(new, PASSWORD);
+    directory.answer("id-new-bob", Answer::MustChangeUnread);
+    let mut browser = site.browser();
+    browser.log_in("bob", PASSWORD).await.assert_failure(403, "PasswordChangeNeeded");
+    let body = json!({"old_password": PASSWORD, "new_password": NEW});
+    let refused = browser.post("/api/changepassword", body).await;
+    refused.assert_failure(401, "UsernameOrPasswordInvalid");
+    assert_eq!(browser.whoami().await, None);
+    let mut again = site.browser();
+    again.log_in("bob", NEW).await.assert_failure(401, "UsernameOrPasswordInvalid");
+}
+
+#[tokio::test]
 async fn login_that_the_directory_refuses_says_why_only_with_the_password() {
     let (site, directory) = site();
     for (reason, code) in [

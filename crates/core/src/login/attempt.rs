@@ -41,12 +41,24 @@ pub struct Door<'a> {
 impl<'a> LoginAttempt<'a> {
     /// An attempt from a browser without a session, with the configured persistence.
     pub fn new(username: &'a str, password: Password) -> Self {
-        let Door { persist, replaces, device, browser, visitor } = Door::default();
+        Self::at(Door::default(), username, password)
+    }
+
+    pub(super) fn at(door: Door<'a>, username: &'a str, password: Password) -> Self {
+        let Door { persist, replaces, device, browser, visitor } = door;
         Self { username, password, persist, replaces, device, browser, visitor }
     }
 
     pub(super) fn door(&self) -> Door<'a> {
         let Self { persist, replaces, device, browser, visitor, .. } = *self;
         Door { persist, replaces, device, browser, visitor }
+    }
+}
+
+impl Door<'_> {
+    /// With the persistence of the login that an anonymous session belongs to, unless there is one.
+    pub(super) fn as_chosen(self) -> Self {
+        let chosen = || self.replaces.and_then(|old| old.chosen_persistence());
+        Self { persist: self.persist.or_else(chosen), ..self }
     }
 }

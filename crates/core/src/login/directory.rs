@@ -1,14 +1,15 @@
 //! Login with a password that the directory verifies.
 
-use super::{Login, LoginAttempt, LoginError, LoginOutcome};
+use super::{Door, Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::audit::Act;
 use crate::directory::{
     Admitted, DirectoryAccounts, DirectoryError, Entry, EntryRef, EntryRefusal, FirstLogin,
     Verified,
 };
 use crate::password::Lane;
+use crate::secret::Password;
 use crate::storage::StoredUser;
-use crate::user::{Refusal, StateChecks};
+use crate::user::{Refusal, StateChecks, UserId};
 
 impl Login {
     /// The directory, if it verifies the password: that of an account that belongs to it, or of a name
@@ -73,6 +74,35 @@ impl Login {
             Some(refusal) => self.refuse(&account, refusal, attempt.door()).await,
             None => self.proceed(&account, &account.credentials(), attempt.door()).await,
         }
+    }
+
+    /// Continues the login of a user who has just changed their password, as
+    /// [required](crate::password_change::PasswordChanges::change_required). The directory is asked
+    /// about the new one first: before the change it may not have shown whose entry it is, in which
+    /// groups, and whether it may log in.
+    pub async fn admit_changed(
+        &self,
+        user: &UserId,
+        new: Password,
+        door: Door<'_>,
+    ) -> Result<LoginOutcome, LoginError> {
+        let door = door.as_chosen();
+        let mut found = self.users.find_by_id(user).await?;
+        // A login at the same time may change the account: then it is tried again.
+        for _ in 0..2 {
+            let Some(account) = found.take() else { break };
+            let Some(directory) = self.directory_for(Some(&account)) else {
+                return self.admit(user, door).await;
+            };
+            let username = account.username().to_owned();
+            let attempt = LoginAttempt::at(door, &username, new.clone());
+            let outcome = self.try_directory(directory, &attempt, Some(account), Lane::Trusted);
+            if let Some(outcome) = outcome.await? {
+                return Ok(outcome);
+            }
+            found = self.users.find_by_id(user).await?;
+        }
+        Ok(LoginOutcome::WrongCredentials)
     }
 
     async fn ask(

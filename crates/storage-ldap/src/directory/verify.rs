@@ -137,6 +137,8 @@ impl LdapDirectory {
             Some(Mapped { entry, refusal: None }) => {
                 Ok(Verified::MustChange(Some(Box::new(entry))))
             }
+            // The service account reads every entry that may log in.
+            None if self.pool.service().is_some() => Ok(Verified::Refused(EntryRefusal::Unusable)),
             None => Ok(Verified::MustChange(None)),
         }
     }

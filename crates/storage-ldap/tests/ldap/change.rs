@@ -1,6 +1,6 @@
 //! Changes of passwords through the directory.
 
-use crossauth_core::directory::{Directory as _, EntryRef, PasswordSet, Verified};
+use crossauth_core::directory::{Directory as _, EntryRef, EntryRefusal, PasswordSet, Verified};
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{LdapDirectory, Options, PasswordChange};
 use crossauth_testkit::ldap::{
@@ -13,8 +13,15 @@ use crate::site::{ALICE, certificate, hasty, kind, patient, proper, template, tr
 
 const NEW: &str = "Another-horse-8";
 
+/// What makes the password of an entry one that must be changed.
+const RESET: &str = "pwdPolicySubentry: cn=reset,ou=policies,dc=example,dc=org\npwdReset: TRUE\n";
+
+fn changing_options() -> Options {
+    Options { password_change: PasswordChange::Rfc3062, ..trusting(server()) }
+}
+
 fn changing() -> LdapDirectory {
-    Options { password_change: PasswordChange::Rfc3062, ..trusting(server()) }.open().unwrap()
+    changing_options().open().unwrap()
 }
 
 async fn change(directory: &LdapDirectory, name: &str, old: &str, new: &str) -> PasswordSet {
@@ -91,6 +98,54 @@ async fn password_that_must_be_changed_can_be_changed() {
     assert_eq!(change(&directory, "reset", "wrong", NEW).await, PasswordSet::WrongPassword);
     assert_eq!(change(&directory, "reset", PASSWORD, NEW).await, PasswordSet::Done);
     assert!(is_match(&directory, "reset", NEW).await);
+}
+
+/// Before the change, OpenLDAP lets nothing be read; after it, the entry shows that it is another one.
+#[tokio::test]
+async fn new_entry_of_a_former_name_is_another_one_once_its_password_was_changed() {
+    let (dn, password) = (dn_of("renewed"), Password::new(PASSWORD));
+    let options = Options {
+        start_tls: false,
+        password_change: PasswordChange::Rfc3062,
+        ..template(vec![server().url()])
+    };
+    let directory = options.open().unwrap();
+    server().add(&person(&dn, "renewed", ""));
+    let named = EntryRef::named("renewed");
+    let Verified::Match(former) = directory.verify(named, &password).await.unwrap() else {
+        panic!("the password is correct")
+    };
+    server().delete(&dn);
+    server().add(&person(&dn, "renewed", RESET));
+    let linked = EntryRef { id: Some(&former.id), ..named };
+    let verified = directory.verify(linked, &password).await.unwrap();
+    assert_eq!(verified, Verified::MustChange(None));
+    let new = Password::new(NEW);
+    assert_eq!(
+        directory.change_password(linked, &password, &new).await.unwrap(),
+        PasswordSet::Done
+    );
+    let verified = directory.verify(linked, &new).await.unwrap();
+    assert!(matches!(verified, Verified::Mismatch(_)), "{verified:?}");
+    let verified = directory.verify(named, &new).await.unwrap();
+    assert!(matches!(&verified, Verified::Match(entry) if entry.id != former.id), "{verified:?}");
+}
+
+/// The service account reads all that may log in, also before a password is changed.
+#[tokio::test]
+async fn entry_that_makes_no_account_is_refused_also_if_its_password_must_be_changed() {
+    let dn = dn_of("unmapped");
+    server().add(&person(&dn, "unmapped", RESET));
+    let options = changing_options();
+    let mut attributes = options.attributes.clone();
+    attributes.username = "displayName".into();
+    let directory = Options { attributes, ..options }.open().unwrap();
+    let verified = verify(&directory, "unmapped", PASSWORD).await.unwrap();
+    assert_eq!(verified, Verified::Refused(EntryRefusal::Unusable));
+    let verified = verify(&directory, "unmapped", "wrong").await.unwrap();
+    assert_eq!(verified, Verified::Mismatch(None));
+    let verified = verify(&changing(), "unmapped", PASSWORD).await.unwrap();
+    assert!(matches!(verified, Verified::MustChange(Some(_))), "{verified:?}");
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crossauth_core::account::AccountError;
+use crossauth_core::account::{AccountError, Role};
 use crossauth_core::api_key::{ApiKeyCreation, ApiKeyError, ApiKeyRequest};
-use crossauth_core::directory::{DirectoryErrorKind, EntryRefusal, FirstLogin, PasswordSet};
+use crossauth_core::directory::{
+    DirectoryErrorKind, EntryRefusal, FirstLogin, PasswordSet, Standing,
+};
 use crossauth_core::enrolment::{Assurance, Begun, EnrolmentError};
 use crossauth_core::factor::Configured;
 use crossauth_core::form::{Field, Rule};
@@ -15,9 +17,9 @@ use crossauth_core::profile::Deletion;
 use crossauth_core::reauthentication::PasswordRejection;
 use crossauth_core::secret::Password;
 use crossauth_core::session::Session;
-use crossauth_core::user::{Refusal, User};
+use crossauth_core::user::{Refusal, User, UserState};
 use crossauth_core::visitor::Visitor;
-use crossauth_testkit::directory::{Answer, ScriptedDirectory};
+use crossauth_testkit::directory::{Answer, ScriptedDirectory, entry};
 
 use super::{SECRET, is_logged_in, is_wrong, site, site_with};
 use crate::site::{OTHER, Site};
@@ -164,8 +166,8 @@ async fn directory_decides_about_new_passwords_after_the_policy() {
     assert!(is_logged_in(&site.log_in("bob", SECRET).await), "nothing was changed");
 }
 
-/// The required change of bob's password, which then logs in.
-async fn change_as_required(site: &Site, directory: &ScriptedDirectory) {
+/// The required change of bob's password, after which the login continues.
+async fn change_as_required(site: &Site, directory: &ScriptedDirectory) -> LoginOutcome {
     let outcome = site.log_in("bob", SECRET).await;
     let LoginOutcome::PasswordChange(session) = outcome else { panic!("{outcome:?}") };
     assert!(session.user.is_none());
@@ -177,11 +179,10 @@ async fn change_as_required(site: &Site, directory: &ScriptedDirectory) {
     };
     assert_eq!(change("wrong").await.unwrap().unwrap_err(), PasswordRejection::Wrong);
     let user = change(SECRET).await.unwrap().unwrap();
-    let admitted = site.auth.login.admit(&user.id, Door::default()).await.unwrap();
-    assert!(is_logged_in(&admitted));
-    assert!(is_logged_in(&site.log_in("bob", OTHER).await));
     let calls = directory.take_calls();
     assert!(calls.contains(&"change_password id-bob".to_owned()), "{calls:?}");
+    let new = Password::new(OTHER);
+    site.auth.login.admit_changed(&user.id, new, Door::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -189,7 +190,8 @@ async fn password_that_must_be_changed_permits_only_that() {
     let (site, directory) = site();
     directory.answer("id-bob", Answer::MustChange);
     assert!(is_wrong(&site.log_in("bob", "wrong").await));
-    change_as_required(&site, &directory).await;
+    assert!(is_logged_in(&change_as_required(&site, &directory).await));
+    assert!(is_logged_in(&site.log_in("bob", OTHER).await));
 }
 
 #[tokio::test]
@@ -202,7 +204,60 @@ async fn password_that_must_be_changed_before_the_entry_can_be_read_needs_an_acc
     directory.answer("id-bob", Answer::Match);
     site.enter("bob", SECRET).await;
     directory.answer("id-bob", Answer::MustChangeUnread);
-    change_as_required(&site, &directory).await;
+    assert!(is_logged_in(&change_as_required(&site, &directory).await));
+    assert!(is_logged_in(&site.log_in("bob", OTHER).await));
+}
+
+#[tokio::test]
+async fn entry_that_is_not_readable_before_a_change_does_not_get_the_account_of_a_former_one() {
+    let (site, directory) = site();
+    let session = site.enter("bob", SECRET).await;
+    directory.remove("id-bob");
+    let mut new = entry("bob");
+    new.id = "id-new-bob".into();
+    directory.add(new, SECRET);
+    directory.answer("id-new-bob", Answer::MustChangeUnread);
+    assert!(is_wrong(&change_as_required(&site, &directory).await));
+    assert!(is_wrong(&site.log_in("bob", OTHER).await));
+    assert!(!site.is_accepted(&session).await);
+}
+
+#[tokio::test]
+async fn login_after_a_required_change_is_decided_by_the_entry_as_it_is_then() {
+    for answer in [Answer::MustChange, Answer::MustChangeUnread] {
+        let (site, directory) = site();
+        site.account("ann", Role::Administrator).await;
+        directory.change("id-bob", |entry| entry.admin = Some(true));
+        site.enter("bob", SECRET).await;
+        directory.change("id-bob", |entry| entry.admin = Some(false));
+        directory.answer("id-bob", answer);
+        let outcome = change_as_required(&site, &directory).await;
+        let LoginOutcome::LoggedIn(session) = outcome else { panic!("{outcome:?}") };
+        assert!(!session.user.unwrap().admin, "{answer:?}");
+        assert!(!site.user("bob").await.unwrap().admin);
+    }
+    let (site, directory) = site();
+    site.enter("bob", SECRET).await;
+    directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+    directory.answer("id-bob", Answer::MustChangeUnread);
+    let outcome = change_as_required(&site, &directory).await;
+    assert!(matches!(outcome, LoginOutcome::Refused(Refusal::NotActive)), "{outcome:?}");
+    assert_eq!(site.user("bob").await.unwrap().state, UserState::Disabled);
+}
+
+#[tokio::test]
+async fn directory_that_fails_after_a_required_change_logs_nobody_in() {
+    let (site, directory) = site();
+    let bob = site.enter("bob", SECRET).await.user.unwrap();
+    directory.fail(DirectoryErrorKind::Unreachable);
+    let admit = |password: &str| {
+        site.auth.login.admit_changed(&bob.id, Password::new(password), Door::default())
+    };
+    let failed = admit(SECRET).await;
+    assert!(matches!(failed, Err(LoginError::Directory(_))), "{failed:?}");
+    directory.recover();
+    assert!(is_wrong(&admit("wrong").await.unwrap()));
+    assert!(is_logged_in(&admit(SECRET).await.unwrap()));
 }
 
 #[tokio::test]
