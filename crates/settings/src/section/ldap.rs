@@ -193,13 +193,14 @@ section! { Ldap {
     /// `dn`, as in upstream, and `uid` with `search`. In Active Directory, `sAMAccountName` and
     /// `userPrincipalName`.
     "ldap.username_attribute": Attributes => username_attributes, upstream "LDAP_USENAME_ATTRIBUTE";
-    /// A filter (RFC 4515) that entries of users match beside that, such as
-    /// `(objectClass=inetOrgPerson)`, with `search`.
+    /// A filter (RFC 4515) that entries must match in addition to the name, such as
+    /// `(objectClass=inetOrgPerson)`. With `search` only.
     "ldap.filter": Optional<Text> => filter;
-    /// The distinguished name of an account that may read users and groups. Needed to compare accounts
-    /// with their entries, and mostly for `search`. If not set, searches are anonymous.
+    /// The distinguished name of an account that may read users and groups; in Active Directory also
+    /// `name@domain`. Needed to compare accounts with their entries, and for `search` unless the
+    /// directory allows anonymous searches.
     "ldap.bind_dn": Optional<Text> => bind_dn;
-    /// The password of that account.
+    /// The password of the account in `ldap.bind_dn`.
     "ldap.bind_password": Optional<SecretLine> => bind_password;
     /// The attribute that identifies an entry also after it was renamed or moved. If not set,
     /// `entryUUID`, or else `objectGUID`, or else the distinguished name.
@@ -216,20 +217,20 @@ section! { Ldap {
     /// The distinguished name of the entry below which groups are. If not set, groups are those that
     /// `memberOf` of the user's entry names.
     "ldap.group_base": Optional<Text> => group_base;
-    /// Whether members of a group that is a member of another one are members of both.
+    /// Whether the members of a group are also members of the groups that contain this group.
     "ldap.nested_groups": Flag => nested_groups;
     /// The groups whose members may log in. If not set, every entry that is found may.
     "ldap.allowed_groups": Groups => allowed_groups;
-    /// The groups whose members are administrators of this site; others of the directory are not. If
-    /// not set, groups make no difference to that.
+    /// The groups whose members are administrators of this site; no other user of the directory is one.
+    /// If not set, groups do not decide who is an administrator.
     "ldap.admin_groups": Groups => admin_groups;
     /// Roles with the groups that give them. The roles of a user are a list in the application field
     /// `ldap.roles_field`, which is refreshed at each login.
     "ldap.group_roles": GroupRoles => group_roles;
     /// The application field that contains the roles, if there are `ldap.group_roles`.
     "ldap.roles_field": Text => roles_field;
-    /// How users of the directory change their password here: `never`, by the operation for that
-    /// (`rfc3062`, as in OpenLDAP), or as in Active Directory (`active_directory`).
+    /// How users of the directory change their password here: `never`; `rfc3062`, by the Password Modify
+    /// operation (RFC 3062), as in OpenLDAP; or `active_directory`, by replacing `unicodePwd`.
     "ldap.password_change": Choice<LdapPasswordChange> => password_change;
     /// Whether the first login of a user of the directory creates the account.
     "ldap.auto_create_account": Choice<FirstLogin> => first_login;
