@@ -47,6 +47,16 @@
 //! nested deeply, huge or endless. The protocol that is needed is small, so this crate has a client of
 //! its own: it reads messages of limited size, without recursion, on one connection at a time, and
 //! starts no tasks.
+//!
+//! # Where to add
+//!
+//! - An attribute that disables an entry: `standing.rs`.
+//! - What a server answers to a bind or to a new password: `policy.rs`, `password.rs`.
+//! - An attribute that identifies entries: `identity.rs`. How groups are found: `group.rs`.
+//! - An operation of the protocol: its message in `message.rs`, its call in `connection.rs`.
+//!
+//! Each is tested with the OpenLDAP server or the double of Active Directory of the testkit, and what
+//! servers must not answer with its scripted server.
 
 mod ber;
 mod certificate;
