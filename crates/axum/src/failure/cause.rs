@@ -84,11 +84,11 @@ impl From<LinkingError> for Failure {
                 .field("username", "The directory has no user of this name who may log in".into()),
             LinkingError::Taken => Self::new(ErrorCode::UserExists).field(
                 "username",
-                "Another account has this user of the directory or the name".into(),
+                "Another account has this username or is linked to this user of the directory"
+                    .into(),
             ),
-            LinkingError::Changed => {
-                Self::unavailable().message("The account was changed in this moment")
-            }
+            LinkingError::Changed => Self::unavailable()
+                .message("The account was changed in this moment. Please try again"),
             LinkingError::Account(error) => error.into(),
             LinkingError::Directory(error) => error.into(),
             LinkingError::Storage(error) => error.into(),

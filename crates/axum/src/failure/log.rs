@@ -26,7 +26,7 @@ impl Failure {
             Some(Cause::NoCapacity) => tracing::warn!("no capacity for hashing passwords"),
             Some(Cause::HashFailed) => tracing::error!("a password could not be hashed"),
             Some(Cause::Directory(error)) => {
-                tracing::error!(kind = ?error.kind, %error, "a password cannot be verified");
+                tracing::error!(kind = ?error.kind, %error, "the directory failed");
             }
             Some(Cause::Factor(error)) => tracing::error!(%error, "a second factor failed"),
             None => {}

@@ -104,7 +104,11 @@ pub(crate) fn usable_fields(entry: &Entry) -> Map<String, Value> {
     fields.retain(|name, value| {
         let is_usable = is_usable(name, value);
         if !is_usable {
-            tracing::warn!(dn = entry.dn, field = name, "a field of an entry is left out");
+            tracing::warn!(
+                dn = entry.dn,
+                field = name,
+                "a field of an entry is not a valid value for an account, and left out"
+            );
         }
         is_usable
     });

@@ -121,7 +121,7 @@ impl DirectoryAccounts {
                     difference.link = Some(DirectoryLink::to_entry(entry.id.as_str()));
                     difference.key = owner.is_none().then(|| self.new_entry_key(entry));
                 } else {
-                    tracing::warn!(user = %user.id, dn = entry.dn, "two accounts have one entry");
+                    tracing::warn!(user = %user.id, dn = entry.dn, "two accounts have one entry; unlink one of them");
                 }
             }
             DirectoryLink::Entry { id, is_suspended: true } => {
@@ -166,14 +166,14 @@ impl DirectoryAccounts {
             match self.try_write(found, &difference).await? {
                 Changed::Done(stored) => return Ok(Some(*stored)),
                 Changed::UsernameTaken if difference.user.username.take().is_some() => {
-                    tracing::warn!(%user, "another account has the new username of an entry");
+                    tracing::warn!(%user, "the new username of an entry is that of another account, and left out");
                 }
                 Changed::EmailTaken if difference.user.email != Patch::Keep => {
                     difference.user.email = Patch::Keep;
-                    tracing::warn!(%user, "another account has the e-mail address of an entry");
+                    tracing::warn!(%user, "the e-mail address of an entry is that of another account, and left out");
                 }
                 Changed::LastAdmin if difference.user.admin.take().is_some() => {
-                    tracing::warn!(%user, "the last administrator is not demoted by the directory");
+                    tracing::warn!(%user, "the directory demotes the last administrator, who stays one: create another one");
                 }
                 Changed::UsernameTaken
                 | Changed::EmailTaken

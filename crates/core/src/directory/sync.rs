@@ -12,7 +12,7 @@ use crate::user::{UserId, UserState};
 /// Number of accounts that are read and asked for at once.
 const PAGE: u32 = 200;
 
-/// Fewer accounts than this are disabled without question.
+/// Up to this many accounts are disabled without question.
 const FEW: usize = 10;
 
 /// What a comparison may change.
@@ -71,7 +71,7 @@ pub enum SyncError {
     /// More than half of the accounts would be disabled, and more than ten. Nothing was changed.
     #[error(
         "{disabled} of {enabled} accounts would be disabled, so nothing was changed: check the \
-         search base and the groups, and force it if it is right"
+         search base and the groups, and run a forced comparison if it is right"
     )]
     TooMany {
         /// How many would be disabled.
@@ -220,7 +220,7 @@ impl DirectoryAccounts {
                 Suspended::Done => tracing::info!(%user, "the directory disabled an account"),
                 Suspended::Changed => report.action = SyncAction::Skip,
                 Suspended::LastAdmin => {
-                    tracing::error!(%user, "the last administrator is gone from the directory");
+                    tracing::error!(%user, "the last administrator is gone from the directory, and stays enabled: create another one");
                     report.action = SyncAction::KeepLastAdmin;
                 }
             },

@@ -133,7 +133,9 @@ impl Passwords {
     {
         let verified = self.ask_for::<E>(source.entry(), password, lane).await?;
         Ok(match source {
-            PasswordSource::Entry { username, link } => judged(verified, username, link),
+            PasswordSource::Entry { username, link } => {
+                refuse_other_entry(verified, username, link)
+            }
             PasswordSource::None | PasswordSource::Hash(_) => verified,
         })
     }
@@ -185,8 +187,8 @@ impl Passwords {
     }
 }
 
-/// The answer about an account with this username and link: an answer about another entry is none.
-fn judged(verified: Verified, username: &str, link: &DirectoryLink) -> Verified {
+/// Makes the answer a mismatch if it is about another entry than that of the account.
+fn refuse_other_entry(verified: Verified, username: &str, link: &DirectoryLink) -> Verified {
     let entry = match &verified {
         Verified::Match(entry) | Verified::MustChange(Some(entry)) => entry,
         Verified::MustChange(None) | Verified::Refused(_) | Verified::Mismatch(_) => {
@@ -199,7 +201,8 @@ fn judged(verified: Verified, username: &str, link: &DirectoryLink) -> Verified 
     tracing::warn!(
         dn = entry.dn,
         username,
-        "the directory has another entry for the name of this account: the login is refused"
+        "the login is refused: the name of this account is now that of another entry; link the \
+         account to that entry if it is the same person"
     );
     Verified::Mismatch(None)
 }

@@ -59,7 +59,8 @@ async fn execute(
 
 async fn add(directory: &DirectoryAccounts, name: &str) -> anyhow::Result<()> {
     let user = directory.create(EntryRef::named(name)).await;
-    report(&user.context("no account was created")?.username, "is created, and can log in")
+    let user = user.map_err(with_hint).context("no account was created")?;
+    report(&user.username, "is created, and can log in")
 }
 
 async fn link(
@@ -68,14 +69,20 @@ async fn link(
     account: &LinkAccount,
 ) -> anyhow::Result<()> {
     let user = find(auth, &account.username).await?;
-    let user = match directory.link(&user, account.entry.as_deref()).await {
-        Err(error @ LinkingError::NoSuchEntry) => {
-            let hint = "`crossauth ldap test` says what the directory has for a name";
-            return Err(error).context(hint).context("the account was not linked");
-        }
-        user => user.context("the account was not linked")?,
-    };
+    let user = directory.link(&user, account.entry.as_deref()).await;
+    let user = user.map_err(with_hint).context("the account was not linked")?;
     report(&user.username, "is linked to its entry; its sessions have ended")
+}
+
+fn with_hint(error: LinkingError) -> anyhow::Error {
+    let is_missing = matches!(error, LinkingError::NoSuchEntry);
+    let error = anyhow::Error::from(error);
+    if is_missing {
+        error
+            .context("`crossauth ldap test` says which entry has a name, and why it may not log in")
+    } else {
+        error
+    }
 }
 
 async fn unlink(auth: &Auth, directory: &DirectoryAccounts, name: &str) -> anyhow::Result<()> {

@@ -97,7 +97,7 @@ async fn create(info: &RequestInfo, form: CreateUserForm, echo: &Echo) -> Handle
         }
         Some(factor) if !factor.is_password() => {
             return Err(Failure::new(ErrorCode::BadRequest)
-                .message("factor1 must be localpassword or left out"));
+                .message("factor1 must be localpassword, that of a directory, or left out"));
         }
         Some(_) | None => {}
     }

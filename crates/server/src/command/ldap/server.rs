@@ -20,7 +20,7 @@ const EXPIRES_SOON: Duration = Duration::from_hours(14 * 24);
 const NO_USER: &str = "crossauth-config-check";
 
 /// Connects to each server of the directory, if there is one, searches for a user who does not exist,
-/// and reports what is found.
+/// and reports the outcome.
 pub(in crate::command) async fn check(
     settings: &Settings,
     findings: &mut Findings,
@@ -67,7 +67,7 @@ fn is_outage(error: &DirectoryError) -> bool {
 }
 
 /// A problem with what to do about it.
-fn problem(error: &DirectoryError) -> String {
+pub(super) fn problem(error: &DirectoryError) -> String {
     let hint = match error.kind {
         DirectoryErrorKind::Unreachable => "does the server run, and listen at this address?",
         DirectoryErrorKind::TimedOut => "check the address, and whether a firewall is in between",
@@ -76,7 +76,9 @@ fn problem(error: &DirectoryError) -> String {
              is trusted: set ldap.ca_file to that authority's certificate"
         }
         DirectoryErrorKind::ServiceAccount => "check ldap.bind_dn and ldap.bind_password",
-        DirectoryErrorKind::Configuration => "check ldap.user_search_base and ldap.filter",
+        DirectoryErrorKind::Configuration => {
+            "check ldap.user_search_base, ldap.group_base and ldap.filter"
+        }
         DirectoryErrorKind::Protocol => "see the log of the server",
         DirectoryErrorKind::Busy => "try again",
         _ => return format!("ldap: {error}"),
@@ -106,13 +108,14 @@ fn describe(
     if let Some(difference) = differs.filter(|difference| *difference > TOLERANCE) {
         let seconds = difference.as_secs();
         findings.problem(&format!(
-            "ldap: the clock of this machine and that of {url} differ by {seconds} s"
+            "ldap: the clock of this machine and that of {url} differ by {seconds} s: synchronize both"
         ))?;
     }
     let is_rfc3062 = settings.ldap.password_change == LdapPasswordChange::Rfc3062;
     if is_rfc3062 && !server.changes_passwords {
         findings.warning(&format!(
-            "ldap: {url} does not list the operation of ldap.password_change = \"rfc3062\""
+            "ldap: {url} does not list the operation of ldap.password_change = \"rfc3062\": \
+             without it, users cannot change their password here"
         ))?;
     }
     Ok(())

@@ -45,12 +45,15 @@ pub(super) async fn run(
 /// Reports what the name has in the directory, and returns the account that it becomes.
 fn report(finding: &Finding, name: &str, findings: &mut Findings) -> io::Result<Option<Entry>> {
     match finding {
-        Finding::Failed(error) => findings.problem(&format!("search: {error}"))?,
+        Finding::Failed(error) => findings.problem(&format!("search: {}", server::problem(error)))?,
         Finding::Unread(dn) => findings.warning(&format!(
             "entry: {dn}, if it exists: without ldap.bind_dn, only its password tells; use --password"
         ))?,
         Finding::NotFound => {
-            findings.problem(&format!("entry: none has the name {name:?}"))?;
+            findings.problem(&format!(
+                "entry: none has the name {name:?}: check the name, ldap.user_search_base, \
+                 ldap.username_attribute and ldap.filter"
+            ))?;
         }
         Finding::Ambiguous(names) => findings.problem(&format!(
             "entry: several have the name {name:?}, so none of them can log in: {}",
