@@ -66,23 +66,23 @@ impl Memberships {
 
 impl Rules {
     pub(crate) fn new(groups: &Groups, operation_timeout: Duration) -> Result<Self, OpenError> {
-        let dn = |value: &String| {
-            Dn::parse(value)
-                .ok_or_else(|| OpenError::InvalidDn { option: "groups", value: value.clone() })
+        let dn = |option: &'static str, value: &String| {
+            Dn::parse(value).ok_or_else(|| OpenError::InvalidDn { option, value: value.clone() })
         };
-        let keys = |names: &[String]| {
+        let keys = |option: &'static str, names: &[String]| {
             names
                 .iter()
-                .map(|name| Ok(Key::of(dn(name)?.as_str())))
+                .map(|name| Ok(Key::of(dn(option, name)?.as_str())))
                 .collect::<Result<Vec<Key>, OpenError>>()
         };
-        let role =
-            |(group, role): &(String, String)| Ok((Key::of(dn(group)?.as_str()), role.clone()));
+        let role = |(group, role): &(String, String)| {
+            Ok((Key::of(dn("the groups of roles", group)?.as_str()), role.clone()))
+        };
         Ok(Self {
-            base: groups.base.as_ref().map(dn).transpose()?,
+            base: groups.base.as_ref().map(|base| dn("the base of groups", base)).transpose()?,
             nested: groups.nested,
-            admin: keys(&groups.admin)?,
-            allowed: keys(&groups.allowed)?,
+            admin: keys("the groups of administrators", &groups.admin)?,
+            allowed: keys("the allowed groups", &groups.allowed)?,
             roles: groups.roles.iter().map(role).collect::<Result<_, OpenError>>()?,
             roles_field: groups.roles_field.clone(),
             is_used: groups.is_used(),

@@ -118,6 +118,22 @@ fn settings_of_the_directory_that_do_not_fit_are_reported() {
     }
 }
 
+#[cfg(feature = "ldap")]
+#[test]
+fn setting_that_is_not_a_distinguished_name_is_the_one_that_is_named() {
+    let base = "user_search_base = 'ou=people,dc=example,dc=com'\n";
+    for (text, key) in [
+        (LOCAL.replace(base, "user_search_base = 'people'\n"), "ldap.user_search_base"),
+        (format!("{LOCAL}group_base = 'groups'\n"), "ldap.group_base"),
+        (format!("{LOCAL}allowed_groups = 'cn=a,b'\n"), "ldap.allowed_groups"),
+        (format!("{LOCAL}admin_groups = 'cn=a,b'\n"), "ldap.admin_groups"),
+        (format!("{LOCAL}group_roles = 'a=cn=a,b'\n"), "ldap.group_roles"),
+    ] {
+        let found = messages(from_file(&text));
+        assert!(found.starts_with(key) && found.contains("distinguished name"), "{key}: {found}");
+    }
+}
+
 #[test]
 fn application_reads_the_settings_of_the_directory() {
     let variables = [

@@ -116,6 +116,14 @@ impl LdapError {
             "ldap.ca_file"
         } else if let Self::Open(OpenError::InvalidFilter { .. }) = self {
             "ldap.filter"
+        } else if let Self::Open(OpenError::InvalidDn { option, .. }) = self {
+            match *option {
+                "the base of groups" => "ldap.group_base",
+                "the allowed groups" => "ldap.allowed_groups",
+                "the groups of administrators" => "ldap.admin_groups",
+                "the groups of roles" => "ldap.group_roles",
+                _ => "ldap.user_search_base",
+            }
         } else {
             "ldap.url"
         }
