@@ -157,8 +157,9 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Accounts ApiKeys Auth Csrf Devices DirectoryAccounts EmailVerification Enrolment FreshLogin KnownBrowsers Login
-    PasswordChanges PasswordReset Profile Protection RecoveryCodes Sessions Setup Signup
+    Accounts ApiKeys Auth Csrf Devices DirectoryAccounts EmailVerification Enrolment FreshLogin
+    KnownBrowsers Login PasswordChanges PasswordReset Profile Protection RecoveryCodes Sessions Setup
+    Signup
 }
 
 /// All use cases.

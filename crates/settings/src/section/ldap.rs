@@ -54,7 +54,7 @@ pub struct Ldap {
     pub group_base: Option<String>,
     /// Whether members of a group of a group are its members.
     pub nested_groups: bool,
-    /// The groups whose members may log in; everybody if empty.
+    /// The groups whose members may log in; all users of the directory if empty.
     pub allowed_groups: Vec<String>,
     /// The groups whose members are administrators; groups do not decide that if empty.
     pub admin_groups: Vec<String>,
