@@ -7,7 +7,7 @@ use crossauth_axum::Builder;
 use crossauth_core::account::Role;
 use crossauth_core::api_key::ApiKeyConfig;
 use crossauth_core::directory::{
-    DirectoryConfig, DirectoryErrorKind, EntryRefusal, FirstLogin, PasswordSet,
+    DirectoryConfig, DirectoryErrorKind, EntryRefusal, FirstLogin, PasswordSet, Standing, SyncMode,
 };
 use crossauth_core::user::UserState;
 use crossauth_testkit::directory::{Answer, ScriptedDirectory, entry};
@@ -301,4 +301,39 @@ async fn administrators_create_accounts_of_entries_and_set_no_password_of_them()
     directory.recover();
     assert_eq!(ada.post("/admin/api/createuser", create("bob")).await.status, 200);
     assert_eq!(site.found("bob").await.unwrap().0.state, UserState::Active);
+}
+
+#[tokio::test]
+async fn account_that_an_administrator_disables_too_is_not_enabled_with_its_entry() {
+    let off = || json!({"state": "disabled"});
+    for (bodies, is_back) in [
+        (vec![], true),
+        (vec![off()], false),
+        (vec![json!({"state": "active"}), off()], false),
+        (vec![json!({"state": "disabled", "user_email": "bob@example.org"})], false),
+        (vec![json!({"user_email": "bob@example.org"})], true),
+    ] {
+        let (site, directory) = site_with(Builder::admin_endpoints);
+        site.account("ada", Role::Administrator).await;
+        let mut ada = site.logged_in("ada").await;
+        bob(&site).await;
+        directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+        let synchronize = async || {
+            let directory = site.crossauth.auth().directory.clone().unwrap();
+            directory.sync(SyncMode::Apply).await.unwrap();
+        };
+        synchronize().await;
+        let id = site.found("bob").await.unwrap().0.id;
+        for body in &bodies {
+            let path = format!("/admin/api/updateuser/{id}");
+            let response = ada.post(&path, body.clone()).await;
+            assert_eq!(response.status, 200, "{body} {}", response.body);
+        }
+        directory.change("id-bob", |entry| entry.standing = Standing::Active);
+        synchronize().await;
+        let expected = if is_back { UserState::Active } else { UserState::Disabled };
+        assert_eq!(site.found("bob").await.unwrap().0.state, expected, "{bodies:?}");
+        let status = if is_back { 200 } else { 403 };
+        assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, status, "{bodies:?}");
+    }
 }

@@ -221,7 +221,8 @@ impl Accounts {
         Ok((id, checked(update)?))
     }
 
-    /// Disables an account and ends its sessions, even if its row cannot be decoded.
+    /// Disables an account and ends its sessions, even if its row cannot be decoded. One that the
+    /// directory had disabled is not enabled by it any more.
     pub async fn disable(
         &self,
         account: impl Into<AccountRef<'_>>,
@@ -230,8 +231,7 @@ impl Accounts {
         let Plan { event, guard, sessions, revoke, audit, .. } =
             Plan::disabling(self.event_about(Act::UserDisabled, &id).await?);
         let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
-        // Possible also if the row cannot be decoded.
-        let secrets = self.disabled_link(&id).await?;
+        let secrets = self.decided_link(&id).await?;
         self.change(&id, &Change { secrets, event, guard, effects, ..Change::default() }).await?;
         Ok(id)
     }
@@ -240,6 +240,7 @@ impl Accounts {
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
         let id = self.resolve(account).await?;
         let plan = Plan::enabling(self.event_about(Act::UserEnabled, &id).await?);
+        let plan = Plan { secrets: self.decided_link(&id).await?, ..plan };
         self.execute(&id, plan).await
     }
 

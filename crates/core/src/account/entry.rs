@@ -41,24 +41,34 @@ impl Accounts {
         Ok(NewUser { factor1, admin: entry.admin.unwrap_or(false), ..user })
     }
 
-    /// The secrets with which an account of the directory stays disabled by an administrator, also if
-    /// the directory had disabled it before and would enable it again. Of an account whose row cannot
-    /// be decoded, they stay as they are.
-    pub(super) async fn disabled_link(&self, id: &UserId) -> Result<SecretsUpdate, StorageError> {
+    /// The secrets with which it is an administrator who decided whether an account of the directory is
+    /// enabled, also if the directory had disabled it before or does in this moment: it does not enable
+    /// the account again. Of an account whose row cannot be decoded, they stay as they are.
+    pub(super) async fn decided_link(&self, id: &UserId) -> Result<SecretsUpdate, StorageError> {
+        let link = self.entry_link(id).await?;
+        let link = link.and_then(|link| link.id().map(DirectoryLink::to_entry));
+        let password = link.map_or(Patch::Keep, |link| Patch::Set(link.stored()));
+        Ok(SecretsUpdate { password, ..SecretsUpdate::default() })
+    }
+
+    /// Whether an account is disabled because the directory disabled it: it is enabled again with its
+    /// entry, unless an administrator [disables](Self::disable) it, too.
+    pub async fn is_disabled_by_directory(&self, id: &UserId) -> Result<bool, StorageError> {
+        let link = self.entry_link(id).await?;
+        Ok(matches!(link, Some(DirectoryLink::Entry { is_suspended: true, .. })))
+    }
+
+    /// The link of an account of the directory; `None` for other accounts, and for one whose row
+    /// cannot be decoded.
+    async fn entry_link(&self, id: &UserId) -> Result<Option<DirectoryLink>, StorageError> {
         let found = match self.users.find_by_id(id).await {
             Err(error) if error.kind == StorageErrorKind::BadRow => None,
             found => found?,
         };
-        let link = found.as_ref().map(|found| self.passwords.source_of(found));
-        let password = match link {
-            Some(PasswordSource::Entry {
-                link: DirectoryLink::Entry { id, is_suspended: true },
-                ..
-            }) => Patch::Set(DirectoryLink::to_entry(id).stored()),
-            Some(PasswordSource::Entry { .. } | PasswordSource::Hash(_) | PasswordSource::None)
-            | None => Patch::Keep,
-        };
-        Ok(SecretsUpdate { password, ..SecretsUpdate::default() })
+        Ok(match found.as_ref().map(|found| self.passwords.source_of(found)) {
+            Some(PasswordSource::Entry { link, .. }) => Some(link),
+            Some(PasswordSource::Hash(_) | PasswordSource::None) | None => None,
+        })
     }
 
     /// What an entry changes in its account, completed and validated by the application.

@@ -7,7 +7,7 @@ use crate::audit::{Act, AuditEvent};
 use crate::key::KeyPrefix;
 use crate::limit::TooMany;
 use crate::message::MessageKind;
-use crate::storage::{Change, Effects, EndSessions, Guard};
+use crate::storage::{Change, Effects, EndSessions, Guard, StorageError};
 use crate::user::{FactorName, Patch, SecretsUpdate, StateEvent, User, UserState, UserUpdate};
 
 /// Keys that a new second factor makes invalid.
@@ -46,7 +46,8 @@ pub struct SelectedState {
 
 impl Accounts {
     /// Puts an account into another state, one of those that it can
-    /// [select](UserState::selectable). Its user must log in again.
+    /// [select](UserState::selectable). Its user must log in again. An account that the directory has
+    /// disabled and that is disabled once more here is not enabled by the directory.
     ///
     /// States that demand a new password by e-mail send a link, and are refused where none can be
     /// sent. States that demand a new second factor are refused where none is offered. The last
@@ -72,7 +73,7 @@ impl Accounts {
                 return Ok((self.plan_factor(user, reset)?, ResetMail::NotNeeded));
             }
             StateRequest::Select(state) if state == user.state => {
-                return Ok((Plan::default(), ResetMail::NotNeeded));
+                return Ok((self.plan_same(user).await?, ResetMail::NotNeeded));
             }
             StateRequest::Select(state) => state,
         };
@@ -81,10 +82,11 @@ impl Accounts {
             return Err(AccountError::NoFactorOffered);
         }
         let plan = match event {
-            StateEvent::Enabled => Plan::enabling(self.audit().event(Act::UserEnabled).about(user)),
-            StateEvent::Disabled => {
-                Plan::disabling(self.audit().event(Act::UserDisabled).about(user))
+            StateEvent::Enabled => {
+                let plan = Plan::enabling(self.audit().event(Act::UserEnabled).about(user));
+                Plan { secrets: self.decided_link(&user.id).await?, ..plan }
             }
+            StateEvent::Disabled => self.plan_disabling(user).await?,
             StateEvent::Factor2Removed => self.plan_factor(user, FactorReset::Remove)?,
             StateEvent::Factor2ResetRequired => self.plan_factor(user, FactorReset::SetUpAgain)?,
             StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
@@ -106,6 +108,19 @@ impl Accounts {
             },
         };
         Ok((plan, ResetMail::NotNeeded))
+    }
+
+    /// Selects the state that an account has. An account that the directory had disabled stays disabled
+    /// even if its entry is enabled; any other stays as it is.
+    async fn plan_same(&self, user: &User) -> Result<Plan, StorageError> {
+        let is_decided_now =
+            user.state == UserState::Disabled && self.is_disabled_by_directory(&user.id).await?;
+        if is_decided_now { self.plan_disabling(user).await } else { Ok(Plan::default()) }
+    }
+
+    async fn plan_disabling(&self, user: &User) -> Result<Plan, StorageError> {
+        let plan = Plan::disabling(self.audit().event(Act::UserDisabled).about(user));
+        Ok(Plan { secrets: self.decided_link(&user.id).await?, ..plan })
     }
 
     /// The states into which [`set_state`](Self::set_state) can put an account, its own included:

@@ -204,9 +204,20 @@ fn sync_that_would_disable_most_accounts_is_refused_unless_forced() {
     let (success, printed) = sync(&guests, &["--force"]);
     assert!(success && printed.contains("disable        alice\n"), "{printed}");
     assert!(state("alice").contains("disabled"), "{}", state("alice"));
+    let user = |arguments: &[&str]| {
+        run(program(slapd), server.directory(), &[&["user"], arguments].concat())
+    };
+    for disable in [&["disable", "bob"][..], &["set-state", "carol", "disabled"]] {
+        let (success, printed) = user(disable);
+        assert!(success && printed.contains("stays disabled until"), "{printed}");
+        let (success, printed) = user(disable);
+        assert!(success && printed.contains("is disabled already"), "{printed}");
+    }
     let (success, printed) = sync(PEOPLE, &[]);
     assert!(success && printed.contains("enable         alice"), "{printed}");
+    assert!(!printed.contains("bob") && !printed.contains("carol"), "{printed}");
     assert!(state("alice").contains("active"), "{}", state("alice"));
+    assert!(state("bob").contains("disabled"), "{}", state("bob"));
 }
 
 #[test]

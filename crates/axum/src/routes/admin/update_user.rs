@@ -141,17 +141,19 @@ fn changes(
     let role = role(&mut fields)?.filter(|role| (*role == Role::Administrator) != is_admin);
     let username = form.username.or_else(|| text(fields.remove("username")));
     let state = form.state.or_else(|| text(fields.remove("state")));
-    let state = state.map(|state| UserState::from(&*state)).filter(|state| *state != user.state);
+    // An account that the directory has disabled may be disabled by an administrator, too.
+    let is_request = |state: &UserState| *state != user.state || *state == UserState::Disabled;
+    let state = state.map(|state| UserState::from(&*state)).filter(is_request);
     let factor = match fields.remove("factor2") {
         Some(name) => factor_change(info, user, &text(Some(name)).unwrap_or_default())?,
         None => None,
     };
     let state = match (state, factor) {
-        (Some(_), Some(_)) => {
+        (Some(state), Some(_)) if state != user.state => {
             return Err(Failure::new(ErrorCode::BadRequest)
                 .message("Change either the state or the second factor, which changes the state"));
         }
-        (state, factor) => state.map(StateRequest::Select).or(factor.map(StateRequest::Factor)),
+        (state, factor) => factor.map(StateRequest::Factor).or(state.map(StateRequest::Select)),
     };
     fields.retain(|name, _| is_editable(info, name));
     let given: Vec<_> =

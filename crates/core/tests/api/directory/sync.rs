@@ -1,6 +1,6 @@
 //! Comparison of all accounts with the directory.
 
-use crossauth_core::account::Role;
+use crossauth_core::account::{AccountUpdate, Role, StateRequest};
 use crossauth_core::directory::{
     DirectoryErrorKind, DirectoryLink, Standing, SyncAction, SyncError, SyncMode, SyncReport,
 };
@@ -99,6 +99,44 @@ async fn account_that_both_have_disabled_is_not_enabled_by_the_directory() {
     assert_eq!(site.user("bob").await.unwrap().state, UserState::Disabled);
     site.auth.accounts.enable(&bob).await.unwrap();
     assert!(is_logged_in(&site.log_in("bob", SECRET).await));
+}
+
+/// Disables an account that the directory has disabled, in one of the ways of an administrator.
+async fn disable_too(site: &Site, way: usize) {
+    let (accounts, off) = (&site.auth.accounts, UserState::Disabled);
+    let select = Some(StateRequest::Select(off.clone()));
+    match way {
+        0 => drop(accounts.disable("bob").await.unwrap()),
+        1 => drop(accounts.set_state("bob", &off).await.unwrap()),
+        2 => drop(accounts.edit("bob", AccountUpdate::default(), select).await.unwrap()),
+        3 => {
+            accounts.enable("bob").await.unwrap();
+            accounts.set_state("bob", &off).await.unwrap();
+        }
+        _ => {
+            accounts.set_state("bob", &UserState::Active).await.unwrap();
+            accounts.edit("bob", AccountUpdate::default(), select).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn account_that_an_administrator_disabled_in_any_way_stays_so_when_the_entry_is_back() {
+    for way in 0..5 {
+        let (site, directory) = site();
+        let bob = site.enter("bob", SECRET).await.user.unwrap();
+        directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
+        site.sync(SyncMode::Apply).await;
+        assert!(site.auth.accounts.is_disabled_by_directory(&bob.id).await.unwrap());
+        disable_too(&site, way).await;
+        assert!(!site.auth.accounts.is_disabled_by_directory(&bob.id).await.unwrap());
+        assert!(site.acts("bob").await.contains(&"user.disabled".to_owned()), "{way}");
+        directory.change("id-bob", |entry| entry.standing = Standing::Active);
+        assert_eq!(site.sync(SyncMode::Apply).await.differing, [], "{way}");
+        assert!(!is_logged_in(&site.log_in("bob", SECRET).await), "{way}");
+        site.auth.accounts.set_state("bob", &UserState::Active).await.unwrap();
+        assert!(is_logged_in(&site.log_in("bob", SECRET).await), "{way}");
+    }
 }
 
 #[tokio::test]

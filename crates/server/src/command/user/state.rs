@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use crossauth_core::Auth;
 use crossauth_core::account::{AccountError, FactorReset, ResetMail, SelectedState};
-use crossauth_core::user::UserState;
+use crossauth_core::user::{UserId, UserState};
 
 use super::{find, find_any, report};
 use crate::cli::{ResetFactor, SetState};
@@ -22,6 +22,9 @@ pub(super) async fn send_reset(auth: &Auth, name: &str) -> anyhow::Result<()> {
 pub(super) async fn set(auth: &Auth, command: &SetState) -> anyhow::Result<()> {
     let user = find(auth, &command.username).await?;
     let state = UserState::from(command.state.trim());
+    if state == UserState::Disabled && user.state == state {
+        return disable_again(auth, &user.id, &user.username).await;
+    }
     if user.state == state {
         return report(&user.username, &format!("is {} already", state.as_str()));
     }
@@ -68,10 +71,19 @@ pub(super) async fn reset_factor(auth: &Auth, command: &ResetFactor) -> anyhow::
 pub(super) async fn disable(auth: &Auth, name: &str) -> anyhow::Result<()> {
     let account = find_any(auth, name).await?;
     if account.state == Some(UserState::Disabled) {
-        return report(&account.name, "is disabled already");
+        return disable_again(auth, &account.id, &account.name).await;
     }
     auth.accounts.disable(&account.id).await.context("the account was not disabled")?;
     report(&account.name, "is disabled")
+}
+
+/// Disables an account that is disabled, perhaps by the directory.
+async fn disable_again(auth: &Auth, id: &UserId, name: &str) -> anyhow::Result<()> {
+    if !auth.accounts.is_disabled_by_directory(id).await? {
+        return report(name, "is disabled already");
+    }
+    auth.accounts.disable(id).await.context("the account was not disabled")?;
+    report(name, "was disabled by the directory, and stays disabled until it is enabled here")
 }
 
 /// `crossauth user enable`
