@@ -26,7 +26,7 @@ use crate::user::FactorName;
 
 pub use account::DirectoryAccounts;
 pub use config::{DirectoryConfig, FirstLogin};
-pub use entry::{Entry, EntryRef, Standing};
+pub use entry::{Entry, EntryRef, Found, Standing};
 pub(crate) use first_login::Admitted;
 pub use link::DirectoryLink;
 pub use linking::LinkingError;
@@ -51,9 +51,9 @@ pub trait Directory: Send + Sync {
         password: &Password,
     ) -> Result<Verified, DirectoryError>;
 
-    /// Reads entries as they are now, in the order asked for; `None` for one that is gone, or that
-    /// may not log in because of where it is or of its groups.
-    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError>;
+    /// Reads entries as they are now, in the order asked for. An answer that cannot be used about one
+    /// of them is [`Found::Unusable`], not an error.
+    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Found>, DirectoryError>;
 
     /// Whether passwords can be changed through this server. If not, pages do not offer it, and
     /// [`change_password`](Self::change_password) is [`PasswordSet::NotSupported`].

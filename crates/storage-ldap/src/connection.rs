@@ -46,12 +46,12 @@ enum Stream {
 
 /// The result of a search.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Found {
+pub(crate) struct Results {
     pub(crate) entries: Vec<RawEntry>,
     pub(crate) outcome: Outcome,
 }
 
-impl Found {
+impl Results {
     /// All entries. An error if the search did not end with success.
     pub(crate) fn complete(self, what: &str) -> Result<Vec<RawEntry>, DirectoryError> {
         match self.outcome.code {
@@ -87,7 +87,7 @@ impl Connection {
     }
 
     /// Searches. More entries than the limit of the search are an error.
-    pub(crate) async fn search(&mut self, search: &Search) -> Result<Found, DirectoryError> {
+    pub(crate) async fn search(&mut self, search: &Search) -> Result<Results, DirectoryError> {
         let seconds = self.limits.operation_timeout.as_secs().max(1);
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX >> 1);
         let limit = self.limits.operation_timeout;
@@ -97,14 +97,18 @@ impl Connection {
         }
     }
 
-    async fn search_now(&mut self, search: &Search, seconds: u32) -> Result<Found, DirectoryError> {
+    async fn search_now(
+        &mut self,
+        search: &Search,
+        seconds: u32,
+    ) -> Result<Results, DirectoryError> {
         let id = self.send(&Request::Search { search, seconds }).await?;
         let (mut entries, mut size, mut ignored) = (Vec::new(), 0_usize, 0);
         loop {
             let (response, length) = self.response(id).await?;
             size = size.saturating_add(length);
             match response {
-                Response::SearchDone(outcome) => return Ok(Found { entries, outcome }),
+                Response::SearchDone(outcome) => return Ok(Results { entries, outcome }),
                 Response::Entry(entry) if entries.len() < search.limit => entries.push(entry),
                 Response::Entry(_) => {
                     let message = format!("{}: more than {} entries", self.url, search.limit);

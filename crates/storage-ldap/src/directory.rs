@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crossauth_core::directory::{
-    Directory, DirectoryError, DirectoryErrorKind, Entry, EntryRef, PasswordSet, Verified,
+    Directory, DirectoryError, DirectoryErrorKind, EntryRef, Found, PasswordSet, Verified,
 };
 use crossauth_core::secret::Password;
 use crossauth_core::user::FactorName;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::connection::{Connection, Found};
+use crate::connection::{Connection, Results};
 use crate::error::{configuration, protocol};
 use crate::mapping::{Mapped, Mapping};
 use crate::message::Search;
@@ -48,7 +48,7 @@ pub(crate) enum Reader<'r, 'p> {
 }
 
 impl Reader<'_, '_> {
-    pub(crate) async fn search(&mut self, search: &Search) -> Result<Found, DirectoryError> {
+    pub(crate) async fn search(&mut self, search: &Search) -> Result<Results, DirectoryError> {
         match self {
             Self::Service(turn) => turn.search(search).await,
             Self::User(connection) => connection.search(search).await,
@@ -126,17 +126,18 @@ impl LdapDirectory {
         &self,
         turn: &Turn<'_>,
         entry: EntryRef<'_>,
-    ) -> Result<Option<Entry>, DirectoryError> {
+    ) -> Result<Found, DirectoryError> {
         let raw = match self.locate(turn, entry).await? {
-            Located::None => return Ok(None),
+            Located::None => return Ok(Found::Gone),
             Located::One(raw) => raw,
             Located::Several(names) => {
-                warn!("{:?} has several directory entries: {}", entry.name, names.join("; "));
-                return Ok(None);
+                return Ok(Found::Unusable(format!("several entries: {}", names.join("; "))));
             }
         };
         let mapped = self.map(&mut Reader::Service(turn), &raw).await?;
-        Ok(mapped.map(|mapped| mapped.entry).filter(|found| self.is_asked(entry, &found.id)))
+        let found = mapped.map(|mapped| mapped.entry);
+        let found = found.filter(|found| self.is_asked(entry, &found.id));
+        Ok(found.map_or(Found::Gone, |found| Found::Entry(Box::new(found))))
     }
 
     /// Whether the distinguished name is made of the username. An entry with a known id is searched for
@@ -199,7 +200,7 @@ impl Directory for LdapDirectory {
         self.in_time(self.verify_now(entry, password)).await
     }
 
-    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError> {
+    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Found>, DirectoryError> {
         if self.pool.service().is_none() && self.lookup.is_template() {
             let problem = "entries cannot be read without their password: set a service account";
             return Err(configuration(problem));

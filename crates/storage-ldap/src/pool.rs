@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
-use crate::connection::{Connection, Found, Limits, connect};
+use crate::connection::{Connection, Limits, Results, connect};
 use crate::error::{is_outage, of_result};
 use crate::message::{Outcome, Search};
 use crate::server::{Server, connector, servers};
@@ -163,7 +163,7 @@ impl Pool {
 impl Turn<'_> {
     /// Searches as the service account, on a kept connection if there is one. Tries other connections
     /// and servers if one fails: a search may be repeated.
-    pub(crate) async fn search(&self, search: &Search) -> Result<Found, DirectoryError> {
+    pub(crate) async fn search(&self, search: &Search) -> Result<Results, DirectoryError> {
         while let Some(service) = self.pool.take_idle() {
             let server = service.server;
             match self.search_on(service, search).await {
@@ -198,7 +198,7 @@ impl Turn<'_> {
         &self,
         mut service: Service,
         search: &Search,
-    ) -> Result<Found, DirectoryError> {
+    ) -> Result<Results, DirectoryError> {
         const BUSY: u32 = 51;
         const UNAVAILABLE: u32 = 52;
         let found = service.connection.search(search).await?;

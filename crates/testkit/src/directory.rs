@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossauth_core::directory::{
-    Directory, DirectoryError, DirectoryErrorKind, Entry, EntryRef, EntryRefusal, PasswordSet,
-    Standing, Verified,
+    Directory, DirectoryError, DirectoryErrorKind, Entry, EntryRef, EntryRefusal, Found,
+    PasswordSet, Standing, Verified,
 };
 use crossauth_core::secret::Password;
 use crossauth_core::user::FactorName;
@@ -80,6 +80,7 @@ struct Scripted {
     names: Vec<String>,
     password: String,
     answer: Answer,
+    is_unusable: bool,
 }
 
 impl std::fmt::Debug for ScriptedDirectory {
@@ -106,7 +107,7 @@ impl ScriptedDirectory {
     pub fn add(&self, entry: Entry, password: &str) {
         let (names, password) = (vec![entry.username.clone()], password.to_owned());
         let answer = Answer::default();
-        self.0.lock().entries.push(Scripted { entry, names, password, answer });
+        self.0.lock().entries.push(Scripted { entry, names, password, answer, is_unusable: false });
     }
 
     /// Changes the entry with this id; it is found by its new username.
@@ -139,6 +140,16 @@ impl ScriptedDirectory {
     /// If there is no such entry.
     pub fn answer(&self, id: &str, answer: Answer) {
         self.scripted(id, |scripted| scripted.answer = answer);
+    }
+
+    /// Makes the entry with this id one of which only a password can be verified: what is read of it
+    /// cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such entry.
+    pub fn make_unusable(&self, id: &str) {
+        self.scripted(id, |scripted| scripted.is_unusable = true);
     }
 
     /// Removes the entry with this id.
@@ -239,11 +250,12 @@ impl Directory for ScriptedDirectory {
         })
     }
 
-    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Option<Entry>>, DirectoryError> {
+    async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Found>, DirectoryError> {
         self.begin("find", entries).await?;
         let found = entries.iter().map(|entry| match &self.matching(*entry)[..] {
-            [scripted] => Some(scripted.entry.clone()),
-            _ => None,
+            [] => Found::Gone,
+            [Scripted { is_unusable: false, entry, .. }] => Found::Entry(Box::new(entry.clone())),
+            _ => Found::Unusable("as the test says".to_owned()),
         });
         Ok(found.collect())
     }

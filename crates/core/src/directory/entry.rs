@@ -39,6 +39,28 @@ pub struct Entry {
     pub standing: Standing,
 }
 
+/// What a directory says about an entry that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// The entry.
+    Entry(Box<Entry>),
+    /// There is none, or it may not log in because of where it is.
+    Gone,
+    /// Nothing that can be used, for this reason: the answer is too large or incomplete, the entry has
+    /// not what makes an account, or there are several. Says nothing about whether the entry is gone.
+    Unusable(String),
+}
+
+impl Found {
+    /// The entry, if there is one that can be used.
+    pub fn entry(self) -> Option<Entry> {
+        match self {
+            Self::Entry(entry) => Some(*entry),
+            Self::Gone | Self::Unusable(_) => None,
+        }
+    }
+}
+
 /// Whether an entry may log in, as far as the directory shows without its password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {

@@ -3,7 +3,7 @@
 use super::account::entry_key;
 use super::{
     DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef,
-    FirstLogin, PasswordSource,
+    FirstLogin, Found, PasswordSource,
 };
 use crate::account::AccountError;
 use crate::audit::Act;
@@ -84,7 +84,7 @@ impl DirectoryAccounts {
     /// Whether the directory has an entry of this name, where it can be asked without a password.
     pub(crate) async fn has_entry(&self, name: &str) -> Result<bool, DirectoryError> {
         match self.directory.find(&[EntryRef::named(name)]).await {
-            Ok(found) => Ok(found.iter().any(Option::is_some)),
+            Ok(found) => Ok(found.iter().any(|found| *found != Found::Gone)),
             Err(error) if error.kind == DirectoryErrorKind::Configuration => {
                 tracing::warn!(%error, "sign-up cannot tell which usernames the directory has");
                 Ok(false)

@@ -2,7 +2,9 @@
 
 use super::account::entry_key;
 use super::first_login::Creation;
-use super::{DirectoryAccounts, DirectoryError, DirectoryLink, Entry, EntryRef, PasswordSource};
+use super::{
+    DirectoryAccounts, DirectoryError, DirectoryLink, Entry, EntryRef, Found, PasswordSource,
+};
 use crate::account::{AccountError, AccountRef};
 use crate::audit::Act;
 use crate::key::KeyPrefix;
@@ -137,8 +139,14 @@ impl DirectoryAccounts {
     }
 
     async fn entry(&self, entry: EntryRef<'_>) -> Result<Entry, LinkingError> {
-        let found = self.directory.find(&[entry]).await?.pop().flatten();
-        found.ok_or(LinkingError::NoSuchEntry)
+        match self.directory.find(&[entry]).await?.pop() {
+            Some(Found::Entry(entry)) => Ok(*entry),
+            Some(Found::Unusable(problem)) => {
+                tracing::warn!(name = entry.name, "no entry that can be used: {problem}");
+                Err(LinkingError::NoSuchEntry)
+            }
+            Some(Found::Gone) | None => Err(LinkingError::NoSuchEntry),
+        }
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<StoredUser, LinkingError> {

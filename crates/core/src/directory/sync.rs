@@ -3,7 +3,7 @@
 use super::apply::{Difference, Suspended};
 use super::verify::is_linked;
 use super::{
-    DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef,
+    DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef, Found,
     PasswordSource, Standing,
 };
 use crate::storage::{StorageError, StoredUser, UserPosition, UserQuery};
@@ -33,7 +33,10 @@ pub enum SyncMode {
 pub struct SyncReport {
     /// How many accounts were compared.
     pub compared: usize,
-    /// The accounts that differ from their entries.
+    /// How many were not compared, because the directory gave no answer about their entries that can
+    /// be used.
+    pub not_compared: usize,
+    /// The accounts that differ from their entries, and those that were not compared.
     pub differing: Vec<AccountSync>,
 }
 
@@ -63,6 +66,8 @@ pub enum SyncAction {
     KeepLastAdmin,
     /// Nothing: it was changed in this moment.
     Skip,
+    /// Nothing: the directory gave no answer about its entry that can be used, for this reason.
+    Unusable(String),
 }
 
 /// Why accounts were not compared, or not changed.
@@ -98,22 +103,27 @@ struct Planned {
 enum Step {
     Write(Box<Difference>),
     Suspend,
+    /// The answer about the entry cannot be used.
+    Report(String),
 }
 
 #[derive(Default)]
 struct Plan {
     compared: usize,
+    not_compared: usize,
     enabled: usize,
     planned: Vec<Planned>,
 }
 
 impl DirectoryAccounts {
     /// Compares all accounts of the directory with their entries, then makes them what the entries
-    /// say. Nothing changes unless the directory has answered for all.
+    /// say. Nothing changes unless the directory has answered for all; an account stays as it is if the
+    /// answer about its entry cannot be used.
     pub async fn sync(&self, mode: SyncMode) -> Result<SyncReport, SyncError> {
         let plan = self.plan().await?;
         let report = || SyncReport {
             compared: plan.compared,
+            not_compared: plan.not_compared,
             differing: plan.planned.iter().map(Planned::report).collect(),
         };
         let disabled = plan.planned.iter().filter(|planned| planned.suspends()).count();
@@ -126,7 +136,8 @@ impl DirectoryAccounts {
             }
             SyncMode::Apply | SyncMode::Forced => {}
         }
-        let mut report = SyncReport { compared: plan.compared, differing: Vec::new() };
+        let Plan { compared, not_compared, .. } = plan;
+        let mut report = SyncReport { compared, not_compared, differing: Vec::new() };
         for planned in plan.planned {
             report.differing.push(self.execute(planned).await?);
         }
@@ -177,11 +188,23 @@ impl DirectoryAccounts {
             let message = format!("{} answers about {} entries", entries.len(), asked.len());
             return Err(DirectoryError::new(DirectoryErrorKind::Protocol, message).into());
         }
-        for ((stored, username, link), entry) in linked.into_iter().zip(entries) {
-            let entry = entry.filter(|entry| is_linked(entry, &username, &link));
+        for ((stored, username, link), found) in linked.into_iter().zip(entries) {
+            let entry = match found {
+                Found::Entry(entry) => {
+                    Some(entry).filter(|entry| is_linked(entry, &username, &link))
+                }
+                Found::Gone => None,
+                Found::Unusable(problem) => {
+                    let user = stored.id();
+                    tracing::warn!(%user, "an account was not compared with its entry: {problem}");
+                    plan.not_compared += 1;
+                    plan.planned.push(Planned { stored, step: Step::Report(problem) });
+                    continue;
+                }
+            };
             plan.compared += 1;
             plan.enabled += usize::from(stored.parts().0.state != UserState::Disabled);
-            if let Some(step) = self.step(&stored, entry.as_ref(), &link).await? {
+            if let Some(step) = self.step(&stored, entry.as_deref(), &link).await? {
                 plan.planned.push(Planned { stored, step });
             }
         }
@@ -224,6 +247,7 @@ impl DirectoryAccounts {
                     report.action = SyncAction::KeepLastAdmin;
                 }
             },
+            Step::Report(_) => {}
         }
         Ok(report)
     }
@@ -237,6 +261,7 @@ impl Planned {
     fn report(&self) -> AccountSync {
         let action = match &self.step {
             Step::Suspend => SyncAction::Disable,
+            Step::Report(problem) => SyncAction::Unusable(problem.clone()),
             Step::Write(difference) if difference.enables => {
                 SyncAction::Enable(difference.fields())
             }

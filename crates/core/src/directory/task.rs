@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{DirectoryAccounts, DirectoryErrorKind, SyncError, SyncMode};
+use super::{DirectoryAccounts, DirectoryErrorKind, SyncError, SyncMode, SyncReport};
 use crate::storage::{Charge, Charged, StorageError};
 
 /// The counter that is charged by the process that compares, which admits one in each interval.
@@ -51,8 +51,14 @@ impl DirectoryAccounts {
         }
         match self.sync(SyncMode::Apply).await {
             Ok(report) => {
-                let (compared, differing) = (report.compared, report.differing.len());
-                tracing::info!(compared, differing, "accounts compared with the directory");
+                let SyncReport { compared, not_compared, differing } = report;
+                let differing = differing.len() - not_compared;
+                tracing::info!(
+                    compared,
+                    not_compared,
+                    differing,
+                    "accounts compared with the directory"
+                );
                 interval
             }
             // The same next time: an administrator must decide.

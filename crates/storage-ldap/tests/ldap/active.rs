@@ -1,7 +1,7 @@
 //! Active Directory, played by a server of the testkit.
 
 use crossauth_core::directory::{
-    Directory as _, DirectoryErrorKind, EntryRef, EntryRefusal, Standing, Verified,
+    Directory as _, DirectoryErrorKind, EntryRef, EntryRefusal, Found, Standing, Verified,
 };
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{
@@ -71,11 +71,11 @@ async fn entry_that_was_renamed_has_the_same_id() {
     assert_ne!(after.dn, before.dn);
     let reference = EntryRef { name: "a former name", id: Some(&before.id) };
     let found = directory.find(&[reference]).await.unwrap();
-    assert_eq!(found, [Some(after.clone())]);
+    assert_eq!(found, [Found::Entry(Box::new(after.clone()))]);
     let verified = directory.verify(reference, &Password::new(PASSWORD)).await.unwrap();
     assert_eq!(verified, Verified::Match(Box::new(after)));
     domain.change("alice", |_| None);
-    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [Found::Gone]);
 }
 
 #[tokio::test]

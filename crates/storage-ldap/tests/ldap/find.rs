@@ -1,6 +1,8 @@
 //! Entries as they are now, for accounts that exist.
 
-use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Standing, Verified};
+use crossauth_core::directory::{
+    Directory as _, DirectoryErrorKind, Entry, EntryRef, Found, Standing, Verified,
+};
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{Groups, Options};
 use crossauth_testkit::ldap::{Action, Answer, Encryption, Request, Server};
@@ -8,6 +10,10 @@ use crossauth_testkit::slapd::directory::{GROUPS, PASSWORD, PEOPLE, dn_of, group
 use crossauth_testkit::slapd::server;
 
 use crate::site::{directory, find, hasty, kind, log_in, proper, scripted, trusting, verify};
+
+fn one(entry: Entry) -> Found {
+    Found::Entry(Box::new(entry))
+}
 
 #[tokio::test]
 async fn entries_are_found_in_the_order_asked_for() {
@@ -22,7 +28,7 @@ async fn entries_are_found_in_the_order_asked_for() {
         EntryRef { name: "bob", id: Some("57e7a3ea-0000-4000-8000-00000000ffff") },
     ];
     let found = directory.find(&asked).await.unwrap();
-    assert_eq!(found, [Some(bob.clone()), None, Some(alice), Some(bob), None]);
+    assert_eq!(found, [one(bob.clone()), Found::Gone, one(alice), one(bob), Found::Gone]);
     assert_eq!(directory.find(&[]).await.unwrap(), []);
 }
 
@@ -34,13 +40,15 @@ async fn many_entries_are_found() {
     let asked: Vec<_> = names.iter().map(|name| EntryRef::named(name)).collect();
     let found = directory().find(&asked).await.unwrap();
     assert_eq!(found.len(), names.len());
+    let found: Vec<_> = found.into_iter().map(|found| found.entry().unwrap()).collect();
     for (entry, name) in found.iter().zip(&names) {
-        assert_eq!(entry.as_ref().map(|entry| &entry.username), Some(name));
+        assert_eq!(&entry.username, name);
     }
-    let ids: Vec<String> = found.into_iter().map(|entry| entry.unwrap().id).collect();
+    let ids: Vec<String> = found.into_iter().map(|entry| entry.id).collect();
     let asked: Vec<_> = ids.iter().map(|id| EntryRef { name: "x", id: Some(id) }).collect();
     let found = directory().find(&asked).await.unwrap();
-    assert!(found.iter().zip(&ids).all(|(entry, id)| entry.as_ref().is_some_and(|e| e.id == *id)));
+    let again: Vec<_> = found.into_iter().map(|found| found.entry().unwrap().id).collect();
+    assert_eq!(again, ids);
 }
 
 #[tokio::test]
@@ -50,11 +58,11 @@ async fn deleted_entry_is_gone() {
     let entry = log_in(&directory, "deleted").await;
     server().delete(&dn_of("deleted"));
     let reference = EntryRef { name: "deleted", id: Some(&entry.id) };
-    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [Found::Gone]);
     assert_eq!(verify(&directory, "deleted", PASSWORD).await.unwrap(), Verified::Mismatch(None));
     // Another person gets the name.
     server().add(&person(&dn_of("deleted"), "deleted", ""));
-    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [Found::Gone]);
     let verified = directory.verify(reference, &Password::new(PASSWORD)).await.unwrap();
     assert_eq!(verified, Verified::Mismatch(None));
     assert_ne!(log_in(&directory, "deleted").await.id, entry.id);
@@ -72,7 +80,7 @@ async fn renamed_and_moved_entry_is_the_same() {
         dn_of("maiden")
     ));
     let reference = EntryRef { name: "maiden", id: Some(&before.id) };
-    let found = directory.find(&[reference]).await.unwrap().pop().unwrap().unwrap();
+    let found = directory.find(&[reference]).await.unwrap().pop().unwrap().entry().unwrap();
     assert_eq!((found.id.as_str(), found.username.as_str()), (before.id.as_str(), "married"));
     assert_eq!(log_in(&directory, "married").await, found);
     assert_eq!(verify(&directory, "maiden", PASSWORD).await.unwrap(), Verified::Mismatch(None));
@@ -92,7 +100,7 @@ async fn entry_outside_of_the_base_is_gone() {
         dn_of("outsider")
     ));
     let reference = EntryRef { name: "outsider", id: Some(&entry.id) };
-    assert_eq!(directory.find(&[reference]).await.unwrap(), [None]);
+    assert_eq!(directory.find(&[reference]).await.unwrap(), [Found::Gone]);
     assert_eq!(verify(&directory, "outsider", PASSWORD).await.unwrap(), Verified::Mismatch(None));
 }
 

@@ -71,7 +71,10 @@ async fn entry_that_is_known_by_its_id_is_found_under_its_new_name() {
         ),
         other => panic!("{other:?}"),
     }
-    assert_eq!(directory.find(&[entry]).await.unwrap()[0].as_ref().unwrap().username, "nowadays");
+    assert_eq!(
+        directory.find(&[entry]).await.unwrap().remove(0).entry().unwrap().username,
+        "nowadays"
+    );
     // Without it, there is nothing but the name.
     assert_eq!(alone.verify(entry, &password).await.unwrap(), Verified::Mismatch(None));
     let error = alone.find(&[entry]).await.unwrap_err();

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Verified};
+use crossauth_core::directory::{DirectoryErrorKind, Verified};
 use crossauth_storage_ldap::Options;
 use crossauth_testkit::ldap::{Encryption, Operation, Server};
 use crossauth_testkit::slapd::directory::{PASSWORD, SERVICE};
 use crossauth_testkit::slapd::{self, server as openldap};
 
 use crate::site::{
-    LONG, kind, log_in, log_in_soon, log_in_together, patient, plain, proper, scripted, silent,
-    spawn, trusting, verify,
+    LONG, find, kind, log_in, log_in_soon, log_in_together, patient, plain, proper, scripted,
+    silent, spawn, trusting, verify,
 };
 
 /// The answer to a call that was given up must not become that to the next one.
@@ -29,8 +29,7 @@ async fn call_that_was_given_up_leaves_no_answer_to_the_next_one() {
         given_up.abort();
         let _ = given_up.await;
         server.resume();
-        let found = directory.find(&[EntryRef::named("carol")]).await.unwrap();
-        assert_eq!(found[0].as_ref().unwrap().username, "carol");
+        assert_eq!(find(&directory, "carol").await.unwrap().username, "carol");
         let verified = verify(&directory, "dave", "wrong").await.unwrap();
         assert_eq!(verified, Verified::Mismatch(None));
     }

@@ -99,7 +99,7 @@ pub(crate) async fn log_in(directory: &LdapDirectory, name: &str) -> Entry {
 
 /// Finds an entry by its name.
 pub(crate) async fn find(directory: &LdapDirectory, name: &str) -> Option<Entry> {
-    directory.find(&[EntryRef::named(name)]).await.unwrap().pop().unwrap()
+    directory.find(&[EntryRef::named(name)]).await.unwrap().pop().unwrap().entry()
 }
 
 pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, DirectoryError>) -> DirectoryErrorKind {

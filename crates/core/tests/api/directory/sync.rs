@@ -269,6 +269,44 @@ async fn account_that_is_linked_to_another_entry_during_the_comparison_is_left_a
     assert!(is_logged_in(&site.log_in("bob", SECRET).await));
 }
 
+/// One user could otherwise stop the comparison of all by what is in the own entry.
+#[tokio::test]
+async fn entry_that_cannot_be_used_is_reported_and_keeps_no_other_account_from_being_compared() {
+    let (site, directory) = site();
+    crowd(&site, &directory, 3).await;
+    let session = site.enter("user0", SECRET).await;
+    directory.make_unusable("id-user0");
+    directory.remove("id-user1");
+    let reason = SyncAction::Unusable("as the test says".to_owned());
+    for mode in [SyncMode::DryRun, SyncMode::Apply] {
+        let report = site.sync(mode).await;
+        assert_eq!((report.compared, report.not_compared), (2, 1));
+        assert_eq!(actions(&report), [("user0", &reason), ("user1", &SyncAction::Disable)]);
+    }
+    assert!(site.is_accepted(&session).await);
+    assert_eq!(site.user("user1").await.unwrap().state, UserState::Disabled);
+    let report = site.sync(SyncMode::Forced).await;
+    assert_eq!(actions(&report), [("user0", &reason)]);
+}
+
+/// Accounts of which nothing is known must not make the others look few.
+#[tokio::test]
+async fn entries_that_cannot_be_used_do_not_count_when_too_many_would_be_disabled() {
+    let (site, directory) = site();
+    crowd(&site, &directory, 24).await;
+    for number in 0..24 {
+        let id = format!("id-user{number}");
+        if number < 11 {
+            directory.remove(&id);
+        } else if number < 21 {
+            directory.make_unusable(&id);
+        }
+    }
+    let refused = site.directory().sync(SyncMode::Apply).await;
+    assert!(matches!(refused, Err(SyncError::TooMany { disabled: 11, enabled: 14, .. })));
+    assert_eq!(site.user("user0").await.unwrap().state, UserState::Active);
+}
+
 #[tokio::test(start_paused = true)]
 async fn background_task_compares_accounts_once_in_each_interval_over_all_processes() {
     let (site, directory) = site();

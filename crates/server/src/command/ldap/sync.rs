@@ -46,8 +46,15 @@ fn print(report: &SyncReport, options: &SyncAccounts) -> io::Result<()> {
             writeln!(stdout, "{}", line(account))?;
         }
     }
-    let (compared, differing) = (report.compared, report.differing.len());
+    let SyncReport { compared, not_compared, ref differing, .. } = *report;
+    let differing = differing.len() - not_compared;
     writeln!(io::stderr(), "accounts compared: {compared}, with differences: {differing}")?;
+    if not_compared > 0 {
+        writeln!(
+            io::stderr(),
+            "accounts of which the directory gives no usable answer: {not_compared}"
+        )?;
+    }
     if options.dry_run {
         writeln!(io::stderr(), "nothing was changed")?;
     }
@@ -55,23 +62,28 @@ fn print(report: &SyncReport, options: &SyncAccounts) -> io::Result<()> {
 }
 
 fn line(account: &AccountSync) -> String {
-    let (action, fields) = action(account);
-    let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+    let (action, details) = action(account);
+    let fields =
+        if details.is_empty() { String::new() } else { format!(": {}", details.join(", ")) };
     report::printable(&format!("{action:<14} {}{fields}", account.username))
 }
 
 fn as_json(account: &AccountSync) -> io::Result<String> {
-    let (action, fields) = action(account);
+    let (action, details) = action(account);
+    let reason =
+        if let SyncAction::Unusable(reason) = &account.action { Some(reason) } else { None };
+    let fields = if reason.is_some() { &[] } else { details };
     let shown = json!({
         "id": account.id,
         "username": account.username,
         "action": action,
         "fields": fields,
+        "reason": reason,
     });
     Ok(report::json(&shown)?)
 }
 
-/// What is done with an account, and the names of what changes.
+/// What is done with an account, and the names of what changes, or the reason why nothing is.
 fn action(account: &AccountSync) -> (&'static str, &[String]) {
     match &account.action {
         SyncAction::Change(fields) => ("change", fields),
@@ -79,6 +91,7 @@ fn action(account: &AccountSync) -> (&'static str, &[String]) {
         SyncAction::Enable(fields) => ("enable", fields),
         SyncAction::KeepLastAdmin => ("keep-last-admin", &[]),
         SyncAction::Skip => ("skip", &[]),
+        SyncAction::Unusable(reason) => ("not-compared", std::slice::from_ref(reason)),
         _ => ("other", &[]),
     }
 }
