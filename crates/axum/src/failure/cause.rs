@@ -80,7 +80,9 @@ impl From<LinkingError> for Failure {
             LinkingError::NoSuchUser | LinkingError::NotLinked => {
                 Self::new(ErrorCode::Unauthorized)
             }
-            LinkingError::NoSuchEntry => Self::new(ErrorCode::FormEntry)
+            LinkingError::NoSuchEntry
+            | LinkingError::OtherName { .. }
+            | LinkingError::OtherEntry { .. } => Self::new(ErrorCode::FormEntry)
                 .field("username", "The directory has no user of this name who may log in".into()),
             LinkingError::Taken => Self::new(ErrorCode::UserExists).field(
                 "username",

@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::crypto::{StoredValue, stored_value};
 use crate::deps::Deps;
+use crate::factor::Factors;
 use crate::key::KeyPrefix;
 use crate::storage::{AttemptStore, KeyStore, StorageError, UserStore};
 use crate::user::User;
@@ -20,6 +21,7 @@ pub struct DirectoryAccounts {
     pub(super) attempts: Arc<dyn AttemptStore>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) passwords: Arc<Passwords>,
+    pub(super) factors: Arc<Factors>,
     pub(super) audit: Arc<Audit>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) directory: Arc<dyn Directory>,
@@ -36,6 +38,7 @@ impl DirectoryAccounts {
             attempts: deps.storage.attempts.clone(),
             accounts,
             passwords: deps.passwords.clone(),
+            factors: deps.factors.clone(),
             audit: deps.audit.clone(),
             clock: deps.clock.clone(),
             directory,

@@ -50,6 +50,16 @@ impl Difference {
         self.user == UserUpdate::default() && self.link.is_none() && !self.enables
     }
 
+    /// Whether an administrator becomes an ordinary user.
+    pub(super) fn demotes(&self) -> bool {
+        self.user.admin == Some(false)
+    }
+
+    /// Whether the account changes in the same way.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (&self.user, &self.link, self.enables) == (&other.user, &other.link, other.enables)
+    }
+
     /// The names of what differs, without the values.
     pub(super) fn fields(&self) -> Vec<String> {
         let UserUpdate { username, email, admin, extra, .. } = &self.user;
@@ -110,7 +120,8 @@ impl DirectoryAccounts {
         let Some(link) = DirectoryLink::parse(secrets.password.as_deref()) else {
             return Ok(None);
         };
-        let update = self.checked(&user.id, wanted(user, &link, entry)).await?;
+        let wanted = self.without_bound_field(user, wanted(user, &link, entry));
+        let update = self.checked(&user.id, wanted).await?;
         let mut difference = Difference { user: update, ..Difference::default() };
         match &link {
             // Another program reads the table where there are no epochs.
@@ -131,6 +142,30 @@ impl DirectoryAccounts {
             DirectoryLink::Name | DirectoryLink::Entry { .. } => {}
         }
         Ok((!difference.is_empty()).then_some(difference))
+    }
+
+    /// The update without the field on which the second factor depends: where users may change it in
+    /// their entries, the password alone would change where the codes are sent.
+    fn without_bound_field(&self, user: &User, mut update: AccountUpdate) -> AccountUpdate {
+        let Some(field) = self.factors.bound_field(user) else { return update };
+        let is_left_out = match field {
+            "email" => {
+                // Without another address, mail goes to the username.
+                let renamed =
+                    update.username.take_if(|name| user.email.is_none() && name.contains('@'));
+                let email = std::mem::replace(&mut update.email, Patch::Keep);
+                renamed.is_some() || email != Patch::Keep
+            }
+            field => update.fields.remove(field).is_some(),
+        };
+        if is_left_out {
+            tracing::info!(
+                user = %user.id,
+                field,
+                "what an entry changes is left out: the second factor depends on it"
+            );
+        }
+        update
     }
 
     /// The update, checked as one by an administrator; what is not allowed is left out.

@@ -2,6 +2,7 @@
 
 use super::account::entry_key;
 use super::first_login::Creation;
+use super::verify::is_linked;
 use super::{
     DirectoryAccounts, DirectoryError, DirectoryLink, Entry, EntryRef, Found, PasswordSource,
 };
@@ -34,6 +35,27 @@ pub enum LinkingError {
     /// Another account has the entry or its username.
     #[error("another account is linked to this entry, or has its username")]
     Taken,
+    /// The entry of this name has another username, and was not given by its id: users can often
+    /// change attributes of their entries, such as `mail`, by which these are found.
+    #[error("the entry of this name has the username {username} and the id {id}")]
+    OtherName {
+        /// The username of the entry.
+        username: String,
+        /// Its id.
+        id: String,
+    },
+    /// The account is linked to another entry, and the new one was not given by its id: it may be that
+    /// of another person who has got the same name.
+    #[error(
+        "the account is linked to another entry, with the id {linked}; the one of its name has the id \
+         {id}"
+    )]
+    OtherEntry {
+        /// The id of the entry to which the account is linked.
+        linked: String,
+        /// The id of the entry that has the name.
+        id: String,
+    },
     /// The account does not belong to the directory.
     #[error("the account does not belong to the directory")]
     NotLinked,
@@ -68,16 +90,19 @@ impl DirectoryAccounts {
         }
     }
 
-    /// Links an account to the entry with this id or, without an id, to the one that has its username.
-    /// From then on, the directory verifies the password. Ends the sessions of the account, and
+    /// Links an account to the entry with this id or, without an id, to the one that has its username,
+    /// unless the account is linked to another one. From then on, the directory verifies the password. Ends the sessions of the account, and
     /// deletes its API keys and known devices.
     pub async fn link(
         &self,
         account: impl Into<AccountRef<'_>>,
-        entry: Option<&str>,
+        id: Option<&str>,
     ) -> Result<User, LinkingError> {
         let found = self.accounts.stored(account).await?.ok_or(LinkingError::NoSuchUser)?;
-        let entry = self.entry(EntryRef { name: found.username(), id: entry }).await?;
+        let entry = self.entry(EntryRef { name: found.username(), id }).await?;
+        if id.is_none() {
+            self.check_same_person(&found, &entry)?;
+        }
         if self.linked_account(&entry).await?.is_some_and(|other| other.id() != found.id()) {
             return Err(LinkingError::Taken);
         }
@@ -135,6 +160,23 @@ impl DirectoryAccounts {
         match self.passwords.source_of(&found) {
             PasswordSource::Entry { link, .. } => Ok(link.id().map(str::to_owned)),
             PasswordSource::Hash(_) | PasswordSource::None => Err(LinkingError::NotLinked),
+        }
+    }
+
+    /// Whether the entry that was found by the name of an account is that of the same person, as far as
+    /// can be seen.
+    fn check_same_person(&self, found: &StoredUser, entry: &Entry) -> Result<(), LinkingError> {
+        if !is_linked(entry, found.username(), &DirectoryLink::Name) {
+            let (username, id) = (entry.username.clone(), entry.id.clone());
+            return Err(LinkingError::OtherName { username, id });
+        }
+        match self.passwords.source_of(found) {
+            PasswordSource::Entry { link: DirectoryLink::Entry { id: linked, .. }, .. }
+                if linked != entry.id =>
+            {
+                Err(LinkingError::OtherEntry { linked, id: entry.id.clone() })
+            }
+            PasswordSource::Entry { .. } | PasswordSource::Hash(_) | PasswordSource::None => Ok(()),
         }
     }
 

@@ -15,10 +15,14 @@ const PAGE: u32 = 200;
 /// Up to this many accounts are disabled without question.
 const FEW: usize = 10;
 
+/// Fewer administrators than this, or as many, are demoted without question.
+const FEW_ADMINS: usize = 2;
+
 /// What a comparison may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncMode {
-    /// Everything, unless it would disable more than half of the accounts, and more than ten.
+    /// Everything, unless it would disable more than half of the accounts, and more than ten, or demote
+    /// more than half of the administrators, and more than two.
     #[default]
     Apply,
     /// Everything.
@@ -86,7 +90,21 @@ pub enum SyncError {
         /// What was found.
         report: Box<SyncReport>,
     },
-    /// The directory cannot be asked. Nothing was changed.
+    /// More than half of the administrators would be demoted, and more than two. Nothing was changed.
+    #[error(
+        "{demoted} of {admins} administrators would be ordinary users, so nothing was changed: check \
+         the groups, and force it if it is right"
+    )]
+    TooManyAdmins {
+        /// How many would be demoted.
+        demoted: usize,
+        /// How many of the accounts are administrators.
+        admins: usize,
+        /// What was found.
+        report: Box<SyncReport>,
+    },
+    /// The directory cannot be asked. Nothing was changed, unless it has answered for all accounts
+    /// before: then, what was changed is right.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// The store failed. What was changed before is right.
@@ -112,6 +130,7 @@ struct Plan {
     compared: usize,
     not_compared: usize,
     enabled: usize,
+    admins: usize,
     planned: Vec<Planned>,
 }
 
@@ -128,11 +147,18 @@ impl DirectoryAccounts {
         };
         let disabled = plan.planned.iter().filter(|planned| planned.suspends()).count();
         let (is_many, enabled) = (disabled > FEW && 2 * disabled > plan.enabled, plan.enabled);
+        let demoted = plan.planned.iter().filter(|planned| planned.demotes()).count();
+        let (loses_admins, admins) =
+            (demoted > FEW_ADMINS && 2 * demoted > plan.admins, plan.admins);
         match mode {
             SyncMode::DryRun => return Ok(report()),
             SyncMode::Apply if is_many => {
                 let report = Box::new(report());
                 return Err(SyncError::TooMany { disabled, enabled, report });
+            }
+            SyncMode::Apply if loses_admins => {
+                let report = Box::new(report());
+                return Err(SyncError::TooManyAdmins { demoted, admins, report });
             }
             SyncMode::Apply | SyncMode::Forced => {}
         }
@@ -203,7 +229,10 @@ impl DirectoryAccounts {
                 }
             };
             plan.compared += 1;
-            plan.enabled += usize::from(stored.parts().0.state != UserState::Disabled);
+            let user = stored.parts().0;
+            let is_enabled = user.state != UserState::Disabled;
+            plan.enabled += usize::from(is_enabled);
+            plan.admins += usize::from(is_enabled && user.admin);
             if let Some(step) = self.step(&stored, entry.as_deref(), &link).await? {
                 plan.planned.push(Planned { stored, step });
             }
@@ -228,17 +257,44 @@ impl DirectoryAccounts {
         }
     }
 
-    async fn execute(&self, planned: Planned) -> Result<AccountSync, StorageError> {
+    /// What was planned, with the account as it is now; `None` if its entry does not say the same any
+    /// more. Since the plan was made, a login may have applied a later state of the entry.
+    async fn confirmed(
+        &self,
+        planned: &StoredUser,
+        difference: Difference,
+    ) -> Result<Option<(StoredUser, Difference)>, SyncError> {
+        let Some(stored) = self.users.find_by_id(planned.id()).await? else { return Ok(None) };
+        let PasswordSource::Entry { username, link } = self.passwords.source_of(&stored) else {
+            return Ok(None);
+        };
+        let asked = EntryRef { name: username, id: link.id() };
+        let entry = self.directory.find(&[asked]).await?.pop().and_then(Found::entry);
+        let entry = entry.filter(|entry| is_linked(entry, username, &link));
+        let Some(entry) = entry.filter(|entry| entry.standing == Standing::Active) else {
+            return Ok(None);
+        };
+        let present = self.difference(&stored, &entry).await?;
+        let is_same = present.is_some_and(|present| present.is_same(&difference));
+        Ok(is_same.then_some((stored, difference)))
+    }
+
+    async fn execute(&self, planned: Planned) -> Result<AccountSync, SyncError> {
         let mut report = planned.report();
         let Planned { stored, step } = planned;
         let user = stored.id();
         match step {
-            Step::Write(difference) => match self.write(&stored, *difference).await? {
-                Some(_) => {
+            Step::Write(difference) => {
+                let written = match self.confirmed(&stored, *difference).await? {
+                    Some((stored, difference)) => self.write(&stored, difference).await?,
+                    None => None,
+                };
+                if written.is_some() {
                     tracing::info!(%user, action = ?report.action, "account changed by the directory");
+                } else {
+                    report.action = SyncAction::Skip;
                 }
-                None => report.action = SyncAction::Skip,
-            },
+            }
             Step::Suspend => match self.suspend(&stored).await? {
                 Suspended::Done => tracing::info!(%user, "the directory disabled an account"),
                 Suspended::Changed => report.action = SyncAction::Skip,
@@ -256,6 +312,12 @@ impl DirectoryAccounts {
 impl Planned {
     fn suspends(&self) -> bool {
         matches!(self.step, Step::Suspend)
+    }
+
+    /// Whether an administrator who can log in becomes an ordinary user.
+    fn demotes(&self) -> bool {
+        let is_enabled = self.stored.parts().0.state != UserState::Disabled;
+        matches!(&self.step, Step::Write(difference) if is_enabled && difference.demotes())
     }
 
     fn report(&self) -> AccountSync {

@@ -62,7 +62,7 @@ impl DirectoryAccounts {
                 interval
             }
             // The same next time: an administrator must decide.
-            Err(error @ SyncError::TooMany { .. }) => {
+            Err(error @ (SyncError::TooMany { .. } | SyncError::TooManyAdmins { .. })) => {
                 tracing::error!(%error, "accounts were not changed as the directory says");
                 interval
             }

@@ -58,7 +58,7 @@ pub(crate) struct AddEntry {
 pub(crate) struct LinkAccount {
     /// Username or e-mail address
     pub(crate) username: String,
-    /// The id of the entry, as `ldap test` prints it, if its name is not the username
+    /// The id of the entry, as `ldap test` prints it, if its name is not the username or the account is linked to another entry
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) entry: Option<String>,
 }

@@ -75,14 +75,22 @@ async fn link(
 }
 
 fn with_hint(error: LinkingError) -> anyhow::Error {
-    let is_missing = matches!(error, LinkingError::NoSuchEntry);
-    let error = anyhow::Error::from(error);
-    if is_missing {
-        error
-            .context("`crossauth ldap test` says which entry has a name, and why it may not log in")
-    } else {
-        error
-    }
+    let hint = match error {
+        LinkingError::NoSuchEntry => {
+            "`crossauth ldap test` says which entry has a name, and why it may not log in"
+        }
+        LinkingError::OtherName { .. } | LinkingError::OtherEntry { .. } => {
+            "if it is the same person, give the id of the entry: --entry ID"
+        }
+        LinkingError::NoSuchUser
+        | LinkingError::Taken
+        | LinkingError::NotLinked
+        | LinkingError::Changed
+        | LinkingError::Account(_)
+        | LinkingError::Directory(_)
+        | LinkingError::Storage(_) => return error.into(),
+    };
+    anyhow::Error::from(error).context(hint)
 }
 
 async fn unlink(auth: &Auth, directory: &DirectoryAccounts, name: &str) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use crossauth_testkit::authority::Authority;
 use crossauth_testkit::ldap::{Answer, Encryption, Request, Server as Script};
 use crossauth_testkit::server::{Program, Server, wait_until};
 use crossauth_testkit::slapd::directory::{
-    AWKWARD, BASE, GROUPS, PASSWORD, PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of,
+    AWKWARD, BASE, GROUPS, PASSWORD, PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of, person,
 };
 use crossauth_testkit::slapd::{self, Server as Slapd};
 use serde_json::{Value, json};
@@ -173,6 +173,30 @@ async fn account_of_an_entry_is_added_once_and_its_user_logs_in() {
     let (success, printed) = run(set, server.directory(), &arguments);
     assert!(!success && printed.contains("changed there"), "{printed}");
     assert_eq!(visitor.user().await, "heidi");
+}
+
+#[tokio::test]
+async fn link_does_not_take_the_entry_of_another_user_who_has_the_name_as_an_address() {
+    let slapd = slapd::server();
+    let program = || program(slapd).variable("CROSSAUTH_LDAP_USERNAME_ATTRIBUTE", "uid,mail");
+    let server = program().start();
+    let add = program().input("Battery-staple-9\n");
+    let arguments = ["user", "add", "boss", "--admin", "--password-stdin"];
+    let (success, printed) = run(add, server.directory(), &arguments);
+    assert!(success, "{printed}");
+    slapd.add(&person(&dn_of("mallory"), "mallory", "mail: boss\n"));
+    let link = |name: &str| run(program(), server.directory(), &["ldap", "link", name]);
+    let (success, printed) = link("boss");
+    assert!(!success && printed.contains("has the username mallory"), "{printed}");
+    assert!(printed.contains("--entry ID"), "{printed}");
+    assert_eq!(Visitor::new(&server).log_in("boss", PASSWORD).await.0, 401);
+    assert_eq!(Visitor::new(&server).log_in("boss", "Battery-staple-9").await.0, 200);
+    let add = program().input("Battery-staple-9\n");
+    let arguments = ["user", "add", "judy", "--password-stdin"];
+    assert!(run(add, server.directory(), &arguments).0);
+    let (success, printed) = link("judy");
+    assert!(success, "{printed}");
+    assert_eq!(Visitor::new(&server).log_in("judy", PASSWORD).await.0, 200);
 }
 
 #[test]

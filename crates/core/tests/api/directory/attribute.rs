@@ -1,10 +1,13 @@
 //! What entries say is applied to their accounts at each login.
 
 use crossauth_core::account::Role;
-use crossauth_core::user::Patch;
+use crossauth_core::directory::{FirstLogin, SyncMode};
+use crossauth_core::factor::Configured;
+use crossauth_core::user::{FactorName, NewUser, Patch, UserSecrets};
+use crossauth_testkit::storage::create_user;
 use serde_json::{Value, json};
 
-use super::{SECRET, is_logged_in, is_wrong, site};
+use super::{SECRET, is_logged_in, is_wrong, site, site_with};
 use crate::site::PASSWORD;
 
 #[tokio::test]
@@ -27,6 +30,60 @@ async fn attributes_are_refreshed_at_each_login_and_what_is_gone_is_deleted() {
     assert_eq!(Value::from(bob.extra), json!({"site": "Leeds"}));
     assert!(is_wrong(&site.log_in("bob@example.com", SECRET).await));
     assert!(is_logged_in(&site.log_in("robert@example.com", SECRET).await));
+}
+
+/// Where users may change their entries, the password alone would otherwise change where codes go.
+#[tokio::test]
+async fn what_the_second_factor_depends_on_does_not_follow_the_directory() {
+    for (factor, depends) in [(FactorName::EMAIL, true), (FactorName::TOTP, false)] {
+        let (site, directory) = site_with(FirstLogin::CreatesAccount, |config| {
+            let totp = Configured::Totp { issuer: "Example".into() };
+            config.factors.second = vec![Configured::Email, totp];
+        });
+        let user = NewUser {
+            email: Some("bob@example.com".into()),
+            factor1: FactorName::LDAP,
+            factor2: Some(factor),
+            ..NewUser::named("bob")
+        };
+        let secrets =
+            UserSecrets { password: Some("ldap:id-bob".into()), ..UserSecrets::default() };
+        create_user(site.storage.inner(), &user, &secrets).await;
+        directory.change("id-bob", |entry| {
+            entry.email = Some("mallory@example.com".into());
+            entry.fields.insert("room".into(), json!("7"));
+        });
+        site.directory().sync(SyncMode::Apply).await.unwrap();
+        let _ = site.log_in("bob", SECRET).await;
+        let bob = site.user("bob").await.unwrap();
+        let expected = if depends { "bob@example.com" } else { "mallory@example.com" };
+        assert_eq!(bob.email.as_deref(), Some(expected));
+        assert_eq!(Value::from(bob.extra), json!({"room": "7"}), "the rest follows");
+        assert_eq!(site.directory().sync(SyncMode::DryRun).await.unwrap().differing, []);
+    }
+}
+
+/// Codes go to a username that is an address if there is no other one.
+#[tokio::test]
+async fn username_to_which_codes_go_does_not_follow_the_directory() {
+    for (email, follows) in [(None, false), (Some("robert@example.com"), true)] {
+        let (site, directory) = site_with(FirstLogin::CreatesAccount, |config| {
+            config.factors.second = vec![Configured::Email];
+        });
+        let user = NewUser {
+            email: email.map(str::to_owned),
+            factor1: FactorName::LDAP,
+            factor2: Some(FactorName::EMAIL),
+            ..NewUser::named("bob@example.com")
+        };
+        let secrets =
+            UserSecrets { password: Some("ldap:id-bob".into()), ..UserSecrets::default() };
+        create_user(site.storage.inner(), &user, &secrets).await;
+        directory.change("id-bob", |entry| entry.username = "mallory@example.com".into());
+        site.directory().sync(SyncMode::Apply).await.unwrap();
+        assert_eq!(site.user("mallory@example.com").await.is_some(), follows);
+        assert_eq!(site.user("bob@example.com").await.is_some(), !follows);
+    }
 }
 
 #[tokio::test]

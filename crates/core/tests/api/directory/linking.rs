@@ -62,6 +62,46 @@ async fn entry_belongs_to_one_account() {
     assert_eq!(site.link("carol").await, Some(DirectoryLink::to_entry("id-carol")));
 }
 
+/// As an entry is found by each of its addresses, which its user may set.
+#[tokio::test]
+async fn entry_with_another_username_is_linked_only_by_its_id() {
+    let (site, directory) = site();
+    site.account("ann", Role::Administrator).await;
+    directory.add(entry("mallory"), SECRET);
+    directory.alias("id-mallory", "ann");
+    match site.directory().link("ann", None).await {
+        Err(LinkingError::OtherName { username, id }) => {
+            assert_eq!((username.as_str(), id.as_str()), ("mallory", "id-mallory"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(is_logged_in(&site.log_in("ann", PASSWORD).await), "nothing was changed");
+    assert!(!is_logged_in(&site.log_in("ann", SECRET).await));
+    let linked = site.directory().link("ann", Some("id-mallory")).await.unwrap();
+    assert_eq!(linked.username, "mallory");
+}
+
+#[tokio::test]
+async fn account_of_a_former_entry_is_linked_to_the_new_one_of_its_name_only_by_its_id() {
+    let (site, directory) = site();
+    site.enter("bob", SECRET).await;
+    directory.remove("id-bob");
+    let mut new = entry("bob");
+    new.id = "id-new".into();
+    directory.add(new, OTHER);
+    let refused = site.directory().link("bob", None).await;
+    match refused {
+        Err(LinkingError::OtherEntry { linked, id }) => {
+            assert_eq!((linked.as_str(), id.as_str()), ("id-bob", "id-new"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-bob")));
+    assert!(is_wrong(&site.log_in("bob", OTHER).await));
+    site.directory().link("bob", Some("id-new")).await.unwrap();
+    assert!(is_logged_in(&site.log_in("bob", OTHER).await));
+}
+
 #[tokio::test]
 async fn what_cannot_be_linked_is_not_changed() {
     let (site, directory) = site();

@@ -239,6 +239,75 @@ async fn forced_comparison_disables_all_that_are_gone() {
 }
 
 #[tokio::test]
+async fn more_than_two_and_more_than_half_of_the_administrators_are_demoted_only_if_forced() {
+    let (site, directory) = site();
+    site.account("ann", Role::Administrator).await;
+    let demote = |number: usize, admin: bool| {
+        directory.change(&format!("id-user{number}"), |entry| entry.admin = Some(admin));
+    };
+    crowd(&site, &directory, 20).await;
+    for number in 0..5 {
+        demote(number, true);
+    }
+    assert_eq!(site.sync(SyncMode::Apply).await.differing.len(), 5);
+    for number in 0..3 {
+        demote(number, false);
+    }
+    let refused = site.directory().sync(SyncMode::Apply).await;
+    let Err(SyncError::TooManyAdmins { demoted, admins, report }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((demoted, admins, report.differing.len()), (3, 5, 3));
+    assert!(site.user("user0").await.unwrap().admin, "nothing was changed");
+    demote(2, true);
+    assert_eq!(site.sync(SyncMode::Apply).await.differing.len(), 2, "two are few");
+    assert!(!site.user("user0").await.unwrap().admin);
+    for number in 2..5 {
+        demote(number, false);
+    }
+    assert!(matches!(
+        site.directory().sync(SyncMode::Apply).await,
+        Err(SyncError::TooManyAdmins { demoted: 3, admins: 3, .. })
+    ));
+    assert_eq!(site.sync(SyncMode::Forced).await.differing.len(), 3);
+    assert!(!site.user("user4").await.unwrap().admin);
+}
+
+/// The comparison asks about one page after the other, and writes then.
+#[tokio::test]
+async fn what_an_entry_said_earlier_in_a_comparison_is_not_written_over_a_later_login() {
+    let (site, directory) = site();
+    site.account("ann", Role::Administrator).await;
+    site.enter("bob", SECRET).await;
+    for number in 0..250 {
+        site.stored(&format!("user{number:03}"), Some(&format!("ldap:id-user{number:03}"))).await;
+        directory.add(entry(&format!("user{number:03}")), SECRET);
+    }
+    let set = |directory: &ScriptedDirectory, admin: bool| {
+        directory.change("id-bob", |entry| {
+            entry.admin = Some(admin);
+            entry.fields.insert("room".into(), if admin { "7" } else { "8" }.into());
+        });
+    };
+    set(&directory, true);
+    let (inside, scripted) = (site.clone(), directory.clone());
+    directory.during_next_call({
+        let directory = directory.clone();
+        move || async move {
+            directory.during_next_call(move || async move {
+                set(&scripted, false);
+                inside.enter("bob", SECRET).await;
+            });
+        }
+    });
+    let report = site.sync(SyncMode::Apply).await;
+    assert_eq!(actions(&report), [("bob", &SyncAction::Skip)]);
+    let bob = site.user("bob").await.unwrap();
+    assert_eq!((bob.admin, bob.extra.get("room")), (false, Some(&"8".into())));
+    assert_eq!(site.sync(SyncMode::DryRun).await.differing, []);
+}
+
+#[tokio::test]
 async fn more_accounts_than_a_page_are_compared() {
     let (site, directory) = site();
     for number in 0..450 {

@@ -33,6 +33,13 @@ pub(super) async fn run(
                  the search base and the groups, or use --force if it is right"
             )
         }
+        Err(SyncError::TooManyAdmins { demoted, admins, report }) => {
+            print(&report, &SyncAccounts { dry_run: true, ..*options })?;
+            anyhow::bail!(
+                "{demoted} of {admins} administrators would be ordinary users, so nothing was \
+                 changed: check the groups, or use --force if it is right"
+            )
+        }
         Err(error @ (SyncError::Directory(_) | SyncError::Storage(_))) => Err(error.into()),
     }
 }
