@@ -17,11 +17,11 @@ use crate::clock::Timestamp;
 pub use factor::FactorName;
 pub use field::is_reserved_field;
 pub use id::UserId;
-pub(crate) use name::nfc;
 pub use name::{
     EmailAddress, InvalidEmail, InvalidUsername, Normalization, ReservedNames, Username,
 };
 pub(crate) use name::{is_blank, is_confusable};
+pub(crate) use name::{nfc, skeleton};
 pub use state::{Refusal, StateChecks, StateEvent, UserState};
 
 /// An account. Contains no secret, so it can be shown to its user.

@@ -9,7 +9,7 @@ use crate::crypto::hash;
 use crate::factor::Purpose;
 use crate::message::MessageKind;
 use crate::storage::Charge;
-use crate::user::{FactorName, Normalization, UserId};
+use crate::user::{FactorName, UserId, skeleton};
 use crate::visitor::Visitor;
 
 /// Wrong codes for one challenge, and codes sent again for one. Each is allowed again after an hour,
@@ -55,10 +55,8 @@ impl Limits {
         }
         let account = match door.account {
             Ok(id) => format!("login:{id}"),
-            Err(typed) => {
-                let name = Normalization::Nfkc.apply(typed);
-                format!("login:?{}", self.names.code(&name))
-            }
+            // The directory may find one entry by all spellings.
+            Err(typed) => format!("login:?{}", self.names.code(&skeleton(typed))),
         };
         let network = self.network(door.visitor);
         let both = network.map(|network| format!("{account}@{network}"));

@@ -14,7 +14,7 @@ use crate::form::{Field, FieldError, Rule, Unit};
 pub(crate) use self::character::{is_blank, is_confusable};
 pub use self::email::{EmailAddress, InvalidEmail};
 pub use self::normalization::Normalization;
-pub(crate) use self::normalization::nfc;
+pub(crate) use self::normalization::{nfc, skeleton};
 pub use self::reserved::ReservedNames;
 
 /// A valid username for a new account.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use super::character::is_nonspacing_mark;
+use super::character::{is_blank, is_confusable, is_nonspacing_mark};
 
 /// Maximum number of folding rounds; two are enough for every character of Unicode 16.
 const MAX_ROUNDS: usize = 4;
@@ -42,6 +42,18 @@ impl Normalization {
             Self::None => name.to_owned(),
         }
     }
+}
+
+/// What all spellings of a name have in common that a directory may read as the same: its letters,
+/// digits and punctuation, without case, accents, white space and invisible characters.
+///
+/// RFC 4518 ignores case, invisible characters and the number of spaces; Active Directory accents, too.
+/// For counters only: names that differ have the same skeleton.
+pub(crate) fn skeleton(name: &str) -> String {
+    let bare = |c: char| !(is_blank(c) || is_nonspacing_mark(c) || is_confusable(c));
+    let folded = fold(name);
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(&folded);
+    decomposed.chars().filter(|c| bare(*c)).collect()
 }
 
 /// NFKC case folding, repeated until nothing changes.
@@ -105,6 +117,23 @@ mod tests {
         assert_ne!(FOLD.apply("björn"), FOLD.apply("bjorn"));
         assert_eq!(Normalization::Crossauth.apply("Björn"), "bjorn");
         assert_eq!(Normalization::None.apply(" Björn"), " Björn");
+    }
+
+    #[test]
+    fn spellings_that_a_directory_may_read_as_one_have_one_skeleton() {
+        for spelling in [
+            "john smith",
+            " John   Smith ",
+            "JOHN\u{A0}\u{3000}SMITH",
+            "john\t smith\u{0}",
+            "jo\u{AD}hn\u{200B} smi\u{FE0F}th\u{FEFF}",
+            "Jöhn Smíth",
+            "ｊｏｈｎ ｓｍｉｔｈ",
+        ] {
+            assert_eq!(skeleton(spelling), "johnsmith", "{spelling:?}");
+        }
+        assert_ne!(skeleton("john.smith"), skeleton("john smith"));
+        assert_ne!(skeleton("john"), skeleton("joan"));
     }
 
     #[test]

@@ -301,3 +301,23 @@ async fn logins_are_in_the_audit_log() {
         assert!(acts.iter().any(|found| found == act), "{act}: {acts:?}");
     }
 }
+
+#[tokio::test]
+async fn all_spellings_that_a_directory_may_read_as_one_name_have_one_limit() {
+    let (site, directory) = site();
+    let spaces = |count: usize| format!("john{}smith", " ".repeat(count));
+    let marks = |count: usize| format!("jo{}hn\u{200b} Smíth", "\u{ad}".repeat(count));
+    let names =
+        (1..=30).flat_map(|count| [spaces(count), marks(count), spaces(count).to_uppercase()]);
+    let mut judged = 0;
+    for name in names {
+        let outcome = site.log_in(&name, "wrong").await;
+        if is_wrong(&outcome) {
+            judged += 1;
+        } else {
+            assert!(matches!(outcome, LoginOutcome::TooMany { .. }), "{name:?} {outcome:?}");
+        }
+    }
+    assert_eq!((judged, directory.take_calls().len()), (20, 20));
+    assert!(is_logged_in(&site.log_in("bob", SECRET).await), "another name has another limit");
+}
