@@ -165,6 +165,7 @@ const EXHAUSTIVE: &[(Reason, &[&str])] = &[
             "core::Entry",
             "core::EntryRef",
             "core::PasswordSet",
+            "core::Found",
             "core::Standing",
             "core::Verified",
             "core::EndSessions",
