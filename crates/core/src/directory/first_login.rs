@@ -179,7 +179,8 @@ impl DirectoryAccounts {
         let password = Some(DirectoryLink::Name.stored());
         let secrets = UserSecrets { password, ..UserSecrets::default() };
         let issue = [self.new_entry_key(entry)];
-        let audit = [self.accounts.created(act, user).detail("directory", true)];
+        let created = self.accounts.created(act, user).detail("directory", true);
+        let audit = [if user.admin { created.detail("admin", true) } else { created }];
         let revoke: &[KeyPrefix] = if user.admin { &[KeyPrefix::Setup] } else { &[] };
         let effects = Effects { revoke, issue: &issue, audit: &audit, ..Effects::default() };
         match self.users.create(user, &secrets, Guard::None, &effects).await {
