@@ -32,6 +32,13 @@ impl<'a> Rules<'a> {
         self.problems.push(self.problem(keys, reason));
     }
 
+    /// As [`require`](Self::require), but only warns.
+    pub(crate) fn advise(&mut self, holds: bool, keys: &[&'static str], reason: &str) {
+        if !holds {
+            self.warnings.push(self.problem(keys, reason));
+        }
+    }
+
     /// As [`require`](Self::require), but only warns where the first of `keys` was given in one of
     /// `variables`: an upstream configuration must work unchanged.
     pub(crate) fn require_unless_in(
@@ -44,9 +51,7 @@ impl<'a> Rules<'a> {
         let source = self.entries.get(keys[0]).map(|entry| &entry.source);
         match source {
             Some(Source::Variable(name)) if variables.contains(&name.as_str()) => {
-                if !holds {
-                    self.warnings.push(self.problem(keys, reason));
-                }
+                self.advise(holds, keys, reason);
             }
             Some(_) | None => self.require(holds, keys, reason),
         }

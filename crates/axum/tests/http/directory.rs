@@ -284,7 +284,7 @@ async fn administrators_create_accounts_of_entries_and_set_no_password_of_them()
     assert!(!page.body.contains("In the directory"), "{}", page.body);
     let again = ada.post("/admin/api/createuser", create("carol")).await;
     again.assert_failure(400, "UserExists");
-    let unknown = ada.post("/admin/api/createuser", create("nobody")).await;
+    let unknown = ada.post("/admin/api/createuser", create("unknown")).await;
     unknown.assert_failure(400, "FormEntry");
     let other = json!({"username": "dan", "factor1": "oidc", "password": PASSWORD});
     ada.post("/admin/api/createuser", other).await.assert_failure(400, "BadRequest");

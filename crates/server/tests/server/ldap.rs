@@ -65,11 +65,17 @@ async fn settings_of_upstream_alone_let_users_log_in() {
     assert_eq!(visitor.log_in("judy", "wrong").await.0, 401);
     assert_eq!(visitor.log_in("judy", PASSWORD).await.0, 200, "{}", server.log());
     assert_eq!(visitor.user().await, "judy");
-    assert_eq!(Visitor::new(&server).log_in("nobody", PASSWORD).await.0, 401);
+    assert_eq!(Visitor::new(&server).log_in("unknown", PASSWORD).await.0, 401);
     // Entries cannot be read without their password, so nothing is concluded from that.
     let (success, printed) = run(upstream(), server.directory(), &["ldap", "sync"]);
     assert!(!success && printed.contains("the settings do not fit"), "{printed}");
     assert_eq!(visitor.user().await, "judy");
+    let warning = "ldap.bind_dn: is missing: accounts are not compared";
+    assert_eq!(server.log().matches(warning).count(), 1, "{}", server.log());
+    for command in [&["config", "check"][..], &["doctor", "--no-login"]] {
+        let (_, printed) = run(upstream(), server.directory(), command);
+        assert_eq!(printed.matches(warning).count(), 1, "{printed}");
+    }
     let (success, printed) = run(upstream(), server.directory(), &["ldap", "test", "judy"]);
     assert!(success && printed.contains("without ldap.bind_dn"), "{printed}");
     let test = upstream().input(&format!("{PASSWORD}\n"));
@@ -90,7 +96,7 @@ fn test_says_why_a_user_could_not_log_in() {
         ("CROSSAUTH_LDAP_AUTO_CREATE_ACCOUNT", "true"),
     ];
     for (name, variables, expected) in [
-        ("nobody", &[][..], "PROBLEM  entry: none has the name \"nobody\""),
+        ("unknown", &[][..], "PROBLEM  entry: none has the name \"unknown\""),
         ("twin", &everywhere[..], "PROBLEM  entry: several have the name \"twin\""),
         ("alice", &[][..], "PROBLEM  refused: there is no account alice; crossauth ldap add"),
         ("gina", &of_staff[..], "PROBLEM  refused: the entry is in none of the groups"),
@@ -163,7 +169,7 @@ async fn account_of_an_entry_is_added_once_and_its_user_logs_in() {
     assert!(shown.contains("factor1: ldap\n"), "{shown}");
     let visitor = Visitor::new(&server);
     assert_eq!(visitor.log_in("heidi", PASSWORD).await.0, 200);
-    for (name, reason) in [("heidi", "another account"), ("nobody", "has no such entry")] {
+    for (name, reason) in [("heidi", "another account"), ("unknown", "has no such entry")] {
         let (success, printed) = add(name);
         assert!(!success && printed.contains(reason), "{printed}");
     }

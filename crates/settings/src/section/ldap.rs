@@ -197,8 +197,8 @@ section! { Ldap {
     /// `(objectClass=inetOrgPerson)`. With `search` only.
     "ldap.filter": Optional<Text> => filter;
     /// The distinguished name of an account that may read users and groups; in Active Directory also
-    /// `name@domain`. Needed to compare accounts with their entries, and for `search` unless the
-    /// directory allows anonymous searches.
+    /// `name@domain`. Needed to compare accounts with their entries (there is a warning without it), and
+    /// for `search` unless the directory allows anonymous searches.
     "ldap.bind_dn": Optional<Text> => bind_dn;
     /// The password of the account in `ldap.bind_dn`.
     "ldap.bind_password": Optional<SecretLine> => bind_password;
@@ -238,7 +238,7 @@ section! { Ldap {
     /// others.
     "ldap.auto_create_factor1": Text => auto_create_factor1;
     /// How often accounts are compared with their entries: those whose entry is gone or disabled are
-    /// disabled, and their sessions end. Needs `ldap.bind_dn`.
+    /// disabled, and their sessions end. Needs `ldap.bind_dn`; 0 turns it off.
     "ldap.check_interval": OptionalSpan => check_interval;
     /// Maximum number of connections of this process to the directory.
     "ldap.connections": Count<usize> => connections;

@@ -82,6 +82,23 @@ fn password_of_the_account_can_be_in_a_file() {
 }
 
 #[test]
+fn directory_without_an_account_to_compare_with_is_a_warning() {
+    let warnings = |text: &str| {
+        let configuration = from_file(text).unwrap();
+        configuration.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for lookup in ["", "lookup = 'search'\n", "check_interval = '5m'\n"] {
+        let found = warnings(&format!("{LOCAL}{lookup}"));
+        assert!(found[0].starts_with("ldap.bind_dn: is missing: accounts are not"), "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    for intended in ["check_interval = 0\n", "bind_dn = 'cn=x'\nbind_password = 'x'\n"] {
+        assert_eq!(warnings(&format!("{LOCAL}{intended}")), [""; 0]);
+    }
+    assert_eq!(warnings(""), [""; 0]);
+}
+
+#[test]
 fn passwords_are_not_sent_unencrypted_to_another_machine() {
     for local in ["ldap://127.0.0.1:1", "ldap://localhost", "ldap://[::1]:389"] {
         from_file(&LOCAL.replace("ldap://127.0.0.1:1", local)).unwrap();

@@ -52,7 +52,7 @@ async fn person_logs_in_by_account_and_principal_name() {
     let bob = log_in(&directory, "bob").await;
     assert_ne!(alice.id, bob.id);
     assert_eq!(verify(&directory, "alice", "wrong").await.unwrap(), Verified::Mismatch(None));
-    assert_eq!(verify(&directory, "nobody", PASSWORD).await.unwrap(), Verified::Mismatch(None));
+    assert_eq!(verify(&directory, "unknown", PASSWORD).await.unwrap(), Verified::Mismatch(None));
 }
 
 /// `objectGUID` is sixteen octets; the entry is found by it again, also after it was renamed.

@@ -151,7 +151,7 @@ async fn entry_that_makes_no_account_is_refused_also_if_its_password_must_be_cha
 #[tokio::test]
 async fn unknown_name_has_no_password_to_change() {
     let directory = changing();
-    assert_eq!(change(&directory, "nobody", PASSWORD, NEW).await, PasswordSet::WrongPassword);
+    assert_eq!(change(&directory, "unknown", PASSWORD, NEW).await, PasswordSet::WrongPassword);
     let (old, new) = (Password::new(PASSWORD), Password::new(NEW));
     let entry = EntryRef { name: "alice", id: Some("57e7a3ea-0000-4000-8000-00000000ffff") };
     let set = directory.change_password(entry, &old, &new).await.unwrap();

@@ -98,7 +98,7 @@ async fn report_says_why_an_entry_may_not_log_in() {
 
 #[tokio::test]
 async fn names_that_have_not_one_entry_are_told_apart() {
-    assert!(matches!(find(trusting(server()), "nobody").await, Finding::NotFound));
+    assert!(matches!(find(trusting(server()), "unknown").await, Finding::NotFound));
     let whole = Bind::Search {
         base: BASE.into(),
         attributes: vec!["uid".into()],

@@ -22,7 +22,7 @@ async fn entries_are_found_in_the_order_asked_for() {
     let by_id = EntryRef { name: "alice", id: Some(&alice.id) };
     let asked = [
         EntryRef::named("bob"),
-        EntryRef::named("nobody"),
+        EntryRef::named("unknown"),
         by_id,
         EntryRef::named("bob"),
         EntryRef { name: "bob", id: Some("57e7a3ea-0000-4000-8000-00000000ffff") },

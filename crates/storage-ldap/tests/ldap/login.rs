@@ -47,13 +47,13 @@ async fn wrong_password_and_unknown_name_are_the_same() {
         ("bob", "Correct-horse-8"),
         ("bob", "correct-horse-7"),
         ("bob", "Correct-horse-7 "),
-        ("nobody", PASSWORD),
+        ("unknown", PASSWORD),
         ("uid=bob,ou=people,dc=example,dc=org", PASSWORD),
     ] {
         let verified = verify(&directory, name, password).await.unwrap();
         assert_eq!(verified, Verified::Mismatch(None), "{name} {password}");
     }
-    assert_eq!(find(&directory, "nobody").await, None);
+    assert_eq!(find(&directory, "unknown").await, None);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn template_makes_the_name_of_the_entry() {
     assert_eq!(entry.username, "erin");
     assert_eq!(entry.email.as_deref(), Some("erin@example.org"));
     assert_eq!(verify(&directory, "erin", "wrong").await.unwrap(), Verified::Mismatch(None));
-    assert_eq!(verify(&directory, "nobody", PASSWORD).await.unwrap(), Verified::Mismatch(None));
+    assert_eq!(verify(&directory, "unknown", PASSWORD).await.unwrap(), Verified::Mismatch(None));
     assert_eq!(log_in(&directory, "ERIN").await, entry);
 }
 

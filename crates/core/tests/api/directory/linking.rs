@@ -106,7 +106,7 @@ async fn account_of_a_former_entry_is_linked_to_the_new_one_of_its_name_only_by_
 async fn what_cannot_be_linked_is_not_changed() {
     let (site, directory) = site();
     site.account("ann", Role::User).await;
-    let unknown = site.directory().link("nobody", None).await;
+    let unknown = site.directory().link("unknown", None).await;
     assert!(matches!(unknown, Err(LinkingError::NoSuchUser)), "{unknown:?}");
     let without = site.directory().link("ann", None).await;
     assert!(matches!(without, Err(LinkingError::NoSuchEntry)), "{without:?}");

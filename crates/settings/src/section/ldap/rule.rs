@@ -84,6 +84,15 @@ impl Ldap {
             &["ldap.bind_dn", "ldap.bind_password"],
             "is missing: there is a password in `ldap.bind_password`",
         );
+        // Of the two, the missing one is a problem already.
+        let is_missing = self.bind_dn.is_none() && self.bind_password.is_none();
+        rules.advise(
+            !is_missing || self.check_interval.is_none(),
+            &["ldap.bind_dn", "ldap.url"],
+            "is missing: accounts are not compared with their entries, so a user who is gone from \
+             the directory stays logged in. Name an account that may read users and groups, or set \
+             `ldap.check_interval` to 0 if this is intended",
+        );
     }
 
     fn check_connection(&self, rules: &mut Rules<'_>) {
