@@ -153,9 +153,13 @@ pub enum DirectoryErrorKind {
     /// The account of this server in the directory is refused.
     #[error("the directory refuses the service account")]
     ServiceAccount,
-    /// A server answered what it must not, or more than is allowed.
+    /// A server answered what it must not.
     #[error("the directory gives an invalid answer")]
     Protocol,
+    /// The answer about one entry is larger than is allowed, or the entry is in too many groups. This
+    /// says nothing about other entries.
+    #[error("the directory gives too large an answer about an entry")]
+    TooLarge,
     /// The settings do not fit the directory, such as a search base that it does not have.
     #[error("the settings do not fit the directory")]
     Configuration,

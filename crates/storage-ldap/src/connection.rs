@@ -14,7 +14,8 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::ber::header;
-use crate::error::{of_result, protocol};
+use crate::dn::Dn;
+use crate::error::{of_result, protocol, too_large};
 use crate::message::{Outcome, Request, Response, Search};
 use crate::{RawEntry, ber};
 
@@ -49,6 +50,8 @@ enum Stream {
 pub(crate) struct Results {
     pub(crate) entries: Vec<RawEntry>,
     pub(crate) outcome: Outcome,
+    /// Whether the whole base of the search is on another server, which is not asked.
+    pub(crate) is_partial: bool,
 }
 
 impl Results {
@@ -83,6 +86,7 @@ impl Connection {
             return Err(self.unexpected(&response));
         };
         outcome.redact(password.expose());
+        outcome.redact(dn);
         Ok(outcome)
     }
 
@@ -104,24 +108,32 @@ impl Connection {
     ) -> Result<Results, DirectoryError> {
         let id = self.send(&Request::Search { search, seconds }).await?;
         let (mut entries, mut size, mut ignored) = (Vec::new(), 0_usize, 0);
+        let mut is_partial = false;
         loop {
             let (response, length) = self.response(id).await?;
             size = size.saturating_add(length);
             match response {
-                Response::SearchDone(outcome) => return Ok(Results { entries, outcome }),
+                Response::SearchDone(outcome) => {
+                    return Ok(Results { entries, outcome, is_partial });
+                }
                 Response::Entry(entry) if entries.len() < search.limit => entries.push(entry),
                 Response::Entry(_) => {
                     let message = format!("{}: more than {} entries", self.url, search.limit);
-                    return Err(protocol(message));
+                    return Err(too_large(message));
+                }
+                Response::Reference(names) if ignored < MAX_IGNORED => {
+                    ignored += 1;
+                    is_partial |= names.iter().any(|name| leads_away(name, &search.base));
                 }
                 Response::Ignored if ignored < MAX_IGNORED => ignored += 1,
                 Response::Ignored
+                | Response::Reference(_)
                 | Response::Bind(_)
                 | Response::Modify(_)
                 | Response::Extended(_) => return Err(self.unexpected(&response)),
             }
             if size > self.limits.max_entry_size.saturating_mul(MAX_ENTRY_SIZES) {
-                return Err(protocol(format!("{}: too large a result of a search", self.url)));
+                return Err(too_large(format!("{}: too large a result of a search", self.url)));
             }
         }
     }
@@ -188,7 +200,7 @@ impl Connection {
         let answer = async {
             let id = self.send(request).await?;
             for _ in 0..MAX_IGNORED {
-                let (response, _) = self.response(id).await?;
+                let (response, _) = self.response(id).await.map_err(about_no_entry)?;
                 if response != Response::Ignored {
                     return Ok(response);
                 }
@@ -257,7 +269,7 @@ impl Connection {
             Err(ber::Malformed) => Err(self.malformed()),
             Ok(Some((_, length))) if length > self.limits.max_entry_size => {
                 let message = format!("{}: a message of {length} bytes", self.url);
-                Err(protocol(message))
+                Err(too_large(message))
             }
             Ok(found) => Ok(found.map(|(start, length)| start + length)),
         }
@@ -283,7 +295,7 @@ impl Connection {
         let what = match response {
             Response::Bind(_) => "of a bind",
             Response::Entry(_) => "with an entry",
-            Response::Ignored => "with a reference",
+            Response::Ignored | Response::Reference(_) => "with a reference",
             Response::SearchDone(_) => "of a search",
             Response::Modify(_) => "of a modification",
             // A server that does not understand a request answers like this, too.
@@ -291,6 +303,20 @@ impl Connection {
         };
         protocol(format!("{}: an unexpected response {what}", self.url))
     }
+}
+
+/// Whether a reference to a name leads away from a whole base, and not from a part below it, in which
+/// this server never finds anything.
+fn leads_away(name: &str, base: &str) -> bool {
+    match (Dn::parse(name), Dn::parse(base)) {
+        (Some(name), Some(base)) => base.is_within(&name),
+        _ => true,
+    }
+}
+
+/// An answer that is too large, of a server that was not asked about an entry.
+fn about_no_entry(error: DirectoryError) -> DirectoryError {
+    if error.kind == DirectoryErrorKind::TooLarge { protocol(error.message) } else { error }
 }
 
 impl Stream {

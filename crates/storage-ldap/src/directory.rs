@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crossauth_core::directory::{
-    Directory, DirectoryError, DirectoryErrorKind, EntryRef, Found, PasswordSet, Verified,
+    Directory, DirectoryError, DirectoryErrorKind, Entry, EntryRef, Found, PasswordSet, Verified,
 };
 use crossauth_core::secret::Password;
 use crossauth_core::user::FactorName;
@@ -17,7 +17,7 @@ use tracing::warn;
 
 use crate::connection::{Connection, Results};
 use crate::error::{configuration, protocol};
-use crate::mapping::{Mapped, Mapping};
+use crate::mapping::{Mapped, Mapping, NoAccount};
 use crate::message::Search;
 use crate::options::PasswordChange;
 use crate::pool::{Pool, Turn};
@@ -63,6 +63,8 @@ pub(crate) enum Located {
     One(Box<RawEntry>),
     /// The distinguished names of several.
     Several(Vec<String>),
+    /// None here, but there may be one on another server.
+    Elsewhere,
 }
 
 impl LdapDirectory {
@@ -88,6 +90,7 @@ impl LdapDirectory {
             return Ok(Located::None);
         };
         let found = turn.search(&search).await?;
+        let is_partial = found.is_partial;
         if found.entries.len() > 1 {
             let names = found.entries.iter().map(|entry| entry.dn().to_owned());
             return Ok(Located::Several(names.collect()));
@@ -99,6 +102,7 @@ impl LdapDirectory {
             found.complete(&what)?
         };
         match found.into_iter().next() {
+            None if is_partial => Ok(Located::Elsewhere),
             None => Ok(Located::None),
             // It would make the authentication anonymous.
             Some(entry) if entry.dn().is_empty() => Err(protocol("an entry without a name")),
@@ -128,16 +132,45 @@ impl LdapDirectory {
         entry: EntryRef<'_>,
     ) -> Result<Found, DirectoryError> {
         let raw = match self.locate(turn, entry).await? {
-            Located::None => return Ok(Found::Gone),
+            Located::None => return self.missing(turn, entry).await,
             Located::One(raw) => raw,
             Located::Several(names) => {
                 return Ok(Found::Unusable(format!("several entries: {}", names.join("; "))));
             }
+            Located::Elsewhere => {
+                let problem = "the server refers to another one, which is not asked";
+                return Ok(Found::Unusable(problem.into()));
+            }
         };
-        let mapped = self.map(&mut Reader::Service(turn), &raw).await?;
-        let found = mapped.map(|mapped| mapped.entry);
-        let found = found.filter(|found| self.is_asked(entry, &found.id));
-        Ok(found.map_or(Found::Gone, |found| Found::Entry(Box::new(found))))
+        let memberships = self.mapping.groups.find(&mut Reader::Service(turn), &raw).await?;
+        match self.mapping.apply(&raw, &memberships) {
+            Ok(mapped) if self.is_asked(entry, &mapped.entry.id) => {
+                Ok(Found::Entry(Box::new(as_asked(entry, mapped.entry))))
+            }
+            Ok(_) => Ok(Found::Unusable(format!("another entry was returned: {}", raw.dn()))),
+            Err(problem @ NoAccount::Missing(_)) => {
+                Ok(Found::Unusable(format!("{}: {problem}", raw.dn())))
+            }
+            Err(NoAccount::Refused(problem)) => {
+                warn!("the directory entry {} becomes no account: {problem}", raw.dn());
+                Ok(Found::Gone)
+            }
+        }
+    }
+
+    /// Whether an entry that was not found is gone: if the attribute that identifies entries may not be
+    /// read any more, no search finds any.
+    async fn missing(&self, turn: &Turn<'_>, entry: EntryRef<'_>) -> Result<Found, DirectoryError> {
+        let identity = &self.mapping.identity;
+        let is_searched = entry.id.is_some_and(|id| identity.is_attribute_value(id));
+        if is_searched
+            && let Located::One(raw) = self.locate(turn, EntryRef::named(entry.name)).await?
+            && !identity.attributes().iter().any(|attribute| raw.has(attribute))
+        {
+            let problem = "what identifies entries is missing";
+            return Ok(Found::Unusable(format!("{}: {problem}", raw.dn())));
+        }
+        Ok(Found::Gone)
     }
 
     /// Whether the distinguished name is made of the username. An entry with a known id is searched for
@@ -163,6 +196,11 @@ impl LdapDirectory {
     pub(crate) fn is_asked(&self, entry: EntryRef<'_>, id: &str) -> bool {
         entry.id.is_none_or(|asked| self.mapping.identity.is_same(asked, id))
     }
+}
+
+/// The entry with the id that was asked for, which the server may spell in another way.
+pub(crate) fn as_asked(asked: EntryRef<'_>, entry: Entry) -> Entry {
+    Entry { id: asked.id.map_or(entry.id, str::to_owned), ..entry }
 }
 
 fn check(options: &Options) -> Result<(), OpenError> {
@@ -208,7 +246,12 @@ impl Directory for LdapDirectory {
         let mut found = Vec::with_capacity(entries.len());
         let turn = self.pool.turn().await?;
         for entry in entries {
-            found.push(self.find_one(&turn, *entry).await?);
+            found.push(match self.find_one(&turn, *entry).await {
+                Err(error) if error.kind == DirectoryErrorKind::TooLarge => {
+                    Found::Unusable(error.message)
+                }
+                found => found?,
+            });
         }
         Ok(found)
     }

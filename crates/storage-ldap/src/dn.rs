@@ -60,28 +60,33 @@ pub(crate) struct Key(String);
 
 impl Key {
     pub(crate) fn of(name: &str) -> Self {
-        let Some(components) = components(name) else {
-            return Self(name.trim().to_lowercase());
-        };
-        let joined = components.into_iter().map(|mut pairs| {
-            pairs.sort();
-            let pairs = pairs.iter().map(|(attribute, value)| format!("{attribute}={value}"));
-            pairs.collect::<Vec<_>>().join("+")
-        });
-        Self(joined.collect::<Vec<_>>().join(","))
+        Self(canonical(name).to_lowercase())
     }
+}
+
+/// A name in one of its spellings: the same for names that differ in the case of ASCII letters, in the
+/// order of parts joined by `+`, in spaces, or in how characters are escaped. One that cannot be
+/// parsed stays as it is.
+pub(crate) fn canonical(name: &str) -> String {
+    let Some(components) = components(name) else { return name.trim().to_owned() };
+    let joined = components.into_iter().map(|mut pairs| {
+        pairs.sort();
+        let pairs = pairs.iter().map(|(attribute, value)| format!("{attribute}={value}"));
+        pairs.collect::<Vec<_>>().join("+")
+    });
+    joined.collect::<Vec<_>>().join(",")
 }
 
 /// The value of an attribute in the first component of a name, as it is written for comparison.
 pub(crate) fn naming_value(name: &str, attribute: &str) -> Option<String> {
     let first = components(name)?.into_iter().next()?;
     let attribute = attribute.to_ascii_lowercase();
-    first.into_iter().find(|(found, _)| *found == attribute).map(|(_, value)| value)
+    first.into_iter().find(|(found, _)| *found == attribute).map(|(_, value)| value.to_lowercase())
 }
 
 /// A value as [`naming_value`] returns it.
 pub(crate) fn value_key(value: &str) -> String {
-    fold(value.as_bytes())
+    fold(value.as_bytes()).to_lowercase()
 }
 
 /// Attributes and values of each component, for comparison.
@@ -153,8 +158,8 @@ fn escaped(chars: &mut std::str::Chars<'_>) -> Option<u8> {
     " \"#+,;<=>\\".contains(first).then(|| u8::try_from(first).ok())?
 }
 
-/// A value for comparison: in lower case, with single spaces, and escaped so that it contains none of
-/// the characters that separate values. Bytes that are not UTF-8 are hexadecimal.
+/// A value for comparison: with ASCII letters in lower case and single spaces, and escaped so that it
+/// contains none of the characters that have a meaning in names. Bytes that are not UTF-8 are hexadecimal.
 fn fold(value: &[u8]) -> String {
     let mut folded = String::with_capacity(value.len());
     let Ok(text) = std::str::from_utf8(value) else {
@@ -164,8 +169,8 @@ fn fold(value: &[u8]) -> String {
         return folded;
     };
     let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    for c in words.join(" ").to_lowercase().chars() {
-        if c.is_ascii_control() || ",;+=\\".contains(c) {
+    for c in words.join(" ").to_ascii_lowercase().chars() {
+        if c.is_ascii_control() || ",;+=\\\"<>#".contains(c) {
             hex(&mut folded, u32::from(c));
         } else {
             folded.push(c);

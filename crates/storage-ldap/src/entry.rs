@@ -1,5 +1,6 @@
 //! Entries as a directory returns them.
 
+use crate::dn::{naming_value, value_key};
 use crate::message::Response;
 
 /// Attributes that are never kept, in lower case: hashes of passwords, which a careless access control
@@ -63,6 +64,14 @@ impl RawEntry {
     /// The first value of an attribute that is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts(name).next()
+    }
+
+    /// The value of an attribute that is in the distinguished name, of which there is only one, or else
+    /// the first one: the values of an attribute have no order.
+    pub(crate) fn main_text(&self, name: &str) -> Option<&str> {
+        let naming = naming_value(&self.dn, name);
+        let is_naming = |value: &&str| Some(value_key(value)) == naming;
+        self.texts(name).find(is_naming).or_else(|| self.text(name))
     }
 
     /// Whether the entry has a value of an attribute.

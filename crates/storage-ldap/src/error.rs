@@ -71,12 +71,29 @@ pub(crate) fn of_result(what: &str, code: u32, text: &str) -> DirectoryError {
 
 /// Whether another server may be able to answer.
 pub(crate) fn is_outage(error: &DirectoryError) -> bool {
-    use DirectoryErrorKind::{Certificate, TimedOut, Unreachable};
-    matches!(error.kind, Unreachable | TimedOut | Certificate)
+    use DirectoryErrorKind::{Certificate, Protocol, ServiceAccount, TimedOut, Unreachable};
+    matches!(error.kind, Unreachable | TimedOut | Certificate | Protocol | ServiceAccount)
+}
+
+/// A result that says that the server cannot answer now, whatever it is asked, as an error.
+pub(crate) fn trouble(url: &str, code: u32, text: &str) -> Option<DirectoryError> {
+    use DirectoryErrorKind::{Protocol, ServiceAccount, Unreachable};
+    // Operations error, busy, unavailable, unwilling to perform, and other.
+    let kind = match code {
+        51 | 52 => Unreachable,
+        1 => ServiceAccount,
+        53 | 80 => Protocol,
+        _ => return None,
+    };
+    Some(DirectoryError { kind, ..of_result(url, code, text) })
 }
 
 pub(crate) fn protocol(message: impl Into<String>) -> DirectoryError {
     DirectoryError::new(DirectoryErrorKind::Protocol, message)
+}
+
+pub(crate) fn too_large(message: impl Into<String>) -> DirectoryError {
+    DirectoryError::new(DirectoryErrorKind::TooLarge, message)
 }
 
 pub(crate) fn configuration(message: impl Into<String>) -> DirectoryError {

@@ -164,7 +164,7 @@ impl LdapDirectory {
         }
         let turn = self.pool.turn().await?;
         match self.locate(&turn, EntryRef::named(name)).await? {
-            Located::None => Ok(Finding::NotFound),
+            Located::None | Located::Elsewhere => Ok(Finding::NotFound),
             Located::Several(names) => Ok(Finding::Ambiguous(names)),
             Located::One(raw) => Ok(Finding::Found(Box::new(self.describe(&turn, &raw).await?))),
         }
@@ -190,7 +190,7 @@ impl LdapDirectory {
             id: self.mapping.identity.of(raw),
             attributes: attributes.collect(),
             groups: memberships.names(),
-            account: mapped.map(|mapped| mapped.entry),
+            account: mapped.map(|mapped| mapped.entry).map_err(|problem| problem.to_string()),
             refusal,
             disabled: standing::disabled(raw, self.mapping.now()),
         })

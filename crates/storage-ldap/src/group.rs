@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crossauth_core::directory::{DirectoryError, DirectoryErrorKind};
+use crossauth_core::directory::DirectoryError;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::directory::Reader;
 use crate::dn::{Dn, Key};
-use crate::error::configuration;
+use crate::error::too_large;
 use crate::filter::Filter;
 use crate::message::{Depth, Search};
 use crate::{Groups, OpenError, RawEntry};
@@ -136,7 +136,7 @@ impl Rules {
         found.unwrap_or_else(|_| {
             let (dn, limit) = (entry.dn(), self.time_limit);
             let message = format!("the groups of {dn} were not found within {limit:?}");
-            Err(DirectoryError::new(DirectoryErrorKind::TimedOut, message))
+            Err(too_large(message))
         })
     }
 
@@ -177,7 +177,7 @@ impl Rules {
                 if memberships.0.len() > MAX_GROUPS {
                     let dn = entry.dn();
                     let message = format!("{dn} is in more than {MAX_GROUPS} groups");
-                    return Err(DirectoryError::new(DirectoryErrorKind::Protocol, message));
+                    return Err(too_large(message));
                 }
             }
             new = next;
@@ -191,7 +191,7 @@ fn refuse_part(entry: &RawEntry) -> Result<(), DirectoryError> {
     let is_part = |name: &str| name.to_ascii_lowercase().starts_with("memberof;range=");
     if entry.attributes().any(|(name, _)| is_part(name)) {
         let problem = "the server does not return all groups at once: set the base of groups";
-        return Err(configuration(format!("{}: {problem}", entry.dn())));
+        return Err(too_large(format!("{}: {problem}", entry.dn())));
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ fn refuse_part(entry: &RawEntry) -> Result<(), DirectoryError> {
 /// Of the groups that have a user as a member.
 fn of_user(entry: &RawEntry) -> Vec<Filter> {
     let mut filters = of_group(entry.dn());
-    if let Some(uid) = entry.text("uid") {
+    if let Some(uid) = entry.main_text("uid") {
         let by_uid = Filter::equal("memberUid", uid);
         filters.push(Filter::And(vec![Filter::equal("objectClass", "posixGroup"), by_uid]));
     }
@@ -217,6 +217,7 @@ async fn search(
     base: &Dn,
     filter: Filter,
 ) -> Result<Vec<String>, DirectoryError> {
+    const SIZE_LIMIT_EXCEEDED: u32 = 4;
     let search = Search {
         base: base.as_str().to_owned(),
         depth: Depth::Subtree,
@@ -226,6 +227,9 @@ async fn search(
         limit: MAX_GROUPS,
     };
     let found = reader.search(&search).await?;
+    if found.outcome.code == SIZE_LIMIT_EXCEEDED {
+        return Err(too_large("more groups than the server returns"));
+    }
     let found = found.complete(&format!("the search for groups below {}", search.base))?;
     Ok(found.into_iter().map(|group| group.dn().to_owned()).collect())
 }
@@ -305,6 +309,19 @@ mod tests {
             let error = Rules::new(&groups, Duration::from_secs(1)).unwrap_err();
             assert!(matches!(error, OpenError::InvalidDn { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn member_is_found_by_the_name_in_the_distinguished_name() {
+        let values = ["boss", "mal"].map(|name| name.as_bytes().to_vec());
+        let filters = |dn: &str| of_user(&RawEntry::new(dn, vec![("uid".into(), values.to_vec())]));
+        let member_uid = |name: &str| {
+            let by_uid = Filter::equal("memberUid", name);
+            Filter::And(vec![Filter::equal("objectClass", "posixGroup"), by_uid])
+        };
+        assert!(filters("uid=mal,dc=x").contains(&member_uid("mal")));
+        assert!(!filters("uid=mal,dc=x").contains(&member_uid("boss")));
+        assert!(filters("cn=mal,dc=x").contains(&member_uid("boss")));
     }
 
     #[test]

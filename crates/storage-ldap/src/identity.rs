@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::RawEntry;
-use crate::dn::{Dn, Key};
+use crate::dn::{Dn, Key, canonical};
 use crate::filter::Filter;
 
 const ENTRY_UUID: &str = "entryUUID";
@@ -34,7 +34,7 @@ impl Identity {
             Some(attribute) => entry.text(attribute).map(str::to_owned),
             None => {
                 let uuid = entry.text(ENTRY_UUID).map(str::to_ascii_lowercase);
-                Some(uuid.or_else(|| guid(entry)).unwrap_or_else(|| entry.dn().to_owned()))
+                Some(uuid.or_else(|| guid(entry)).unwrap_or_else(|| canonical(entry.dn())))
             }
         }
     }
@@ -55,6 +55,11 @@ impl Identity {
                 None => Dn::parse(id).map(Query::ByName),
             },
         }
+    }
+
+    /// Whether an id is the value of an attribute, and not a distinguished name.
+    pub(crate) fn is_attribute_value(&self, id: &str) -> bool {
+        matches!(self.query(id), Some(Query::ByFilter(_)))
     }
 
     /// Whether two ids are of one entry.
@@ -122,7 +127,7 @@ mod tests {
         assert_eq!(any.of(&entry("objectGUID", guid_bytes())).as_deref(), Some(UUID));
         assert_eq!(any.of(&entry("entryuuid", UUID.to_uppercase())).as_deref(), Some(UUID));
         assert_eq!(any.query(UUID), Some(Query::ByFilter(both)));
-        assert_eq!(any.of(&entry("cn", "a")).as_deref(), Some("CN=A,DC=x"));
+        assert_eq!(any.of(&entry("cn", "a")).as_deref(), Some("cn=a,dc=x"));
         let dn = Dn::parse("CN=A,DC=x").unwrap();
         assert_eq!(any.query("CN=A,DC=x"), Some(Query::ByName(dn)));
         assert_eq!(any.query("a"), None);
@@ -145,6 +150,21 @@ mod tests {
         assert!(Identity(None).is_same("CN=A, DC=x", "cn=a,dc=x"));
         assert!(!Identity(None).is_same("cn=a,dc=x", "cn=b,dc=x"));
         assert!(!Identity(Some("uid".into())).is_same("A", "a"));
+    }
+
+    #[test]
+    fn name_has_one_id_however_the_server_spells_it_and_is_found_by_it() {
+        let id = |dn: &str| Identity(None).of(&RawEntry::new(dn, Vec::new())).unwrap();
+        for (one, other) in [
+            ("CN=A B,DC=x", "cn=a  b, dc=X"),
+            ("CN=Smith\\, \\\"J\\\" \\<x\\>\\#,DC=x", "cn=smith\\2c \\22j\\22 \\3cX\\3e\\23,dc=x"),
+            ("CN=\\#1,DC=x", "cn=\\231,dc=x"),
+            ("CN=É\\+,DC=x", "cn=\\c3\\89\\2b,dc=x"),
+        ] {
+            assert_eq!(id(one), id(other), "{one}");
+            assert!(Dn::parse(&id(one)).is_some_and(|dn| Key::of(dn.as_str()) == Key::of(one)));
+        }
+        assert_ne!(id("CN=A,DC=x"), id("CN=B,DC=x"));
     }
 
     #[test]

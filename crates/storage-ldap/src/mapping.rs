@@ -6,7 +6,7 @@ use crossauth_core::clock::{Clock, Timestamp};
 use crossauth_core::directory::{Entry, EntryRefusal, Standing};
 use serde_json::{Map as Fields, Value};
 
-use crate::dn::{is_attribute, naming_value, value_key};
+use crate::dn::is_attribute;
 use crate::group::{Memberships, Rules};
 use crate::identity::Identity;
 use crate::{AttributeMap, Map, OpenError, Options, RawEntry, standing};
@@ -25,6 +25,17 @@ pub(crate) struct Mapping {
 pub(crate) struct Mapped {
     pub(crate) entry: Entry,
     pub(crate) refusal: Option<EntryRefusal>,
+}
+
+/// Why an entry becomes no account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoAccount {
+    /// This attribute has no value, or may not be read.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// The closure of the options refuses it.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl Mapping {
@@ -69,13 +80,13 @@ impl Mapping {
         self.clock.now()
     }
 
-    /// Makes an account of an entry. The error says why there is none.
+    /// Makes an account of an entry.
     pub(crate) fn apply(
         &self,
         raw: &RawEntry,
         memberships: &Memberships,
-    ) -> Result<Mapped, String> {
-        let missing = |attribute: &str| format!("{attribute} is missing");
+    ) -> Result<Mapped, NoAccount> {
+        let missing = |attribute: &str| NoAccount::Missing(attribute.to_owned());
         let id = self.identity.of(raw).ok_or_else(|| {
             missing(self.identity.0.as_deref().unwrap_or("what identifies the entry"))
         })?;
@@ -99,7 +110,7 @@ impl Mapping {
             standing,
         };
         let Some(map) = &self.map else { return Ok(Mapped { entry, refusal }) };
-        let mapped = map(raw, entry)?;
+        let mapped = map(raw, entry).map_err(NoAccount::Refused)?;
         let refusal = match mapped.standing {
             Standing::Active => refusal,
             Standing::Disabled => refusal.or(Some(EntryRefusal::Disabled)),
@@ -109,14 +120,8 @@ impl Mapping {
         Ok(Mapped { entry, refusal })
     }
 
-    /// The value in the distinguished name, of which there is only one, or else the first one: the
-    /// values of an attribute have no order.
     fn username(&self, raw: &RawEntry) -> Option<String> {
-        let attribute = &self.attributes.username;
-        let naming = naming_value(raw.dn(), attribute);
-        let is_naming = |value: &&str| Some(value_key(value)) == naming;
-        let named = raw.texts(attribute).find(is_naming);
-        let username = named.or_else(|| raw.text(attribute))?.trim();
+        let username = raw.main_text(&self.attributes.username)?.trim();
         (!username.is_empty()).then(|| username.to_owned())
     }
 
@@ -161,7 +166,7 @@ mod tests {
         RawEntry::new(dn, attributes.collect())
     }
 
-    fn apply(options: &Options, raw: &RawEntry) -> Result<Mapped, String> {
+    fn apply(options: &Options, raw: &RawEntry) -> Result<Mapped, NoAccount> {
         Mapping::new(options).unwrap().apply(raw, &Memberships::default())
     }
 
@@ -189,11 +194,11 @@ mod tests {
         assert!(apply(&options(), &entry("uid=a,dc=x", &[("uid", &["a"])])).is_ok());
         for attributes in [&[][..], &[("uid", &[][..])], &[("uid", &[" "][..])]] {
             let error = apply(&options(), &entry("cn=a,dc=x", attributes)).unwrap_err();
-            assert_eq!(error, "uid is missing");
+            assert_eq!(error.to_string(), "uid is missing");
         }
         let options = Options { id_attribute: Some("employeeNumber".into()), ..options() };
         let error = apply(&options, &entry("uid=a,dc=x", &[("uid", &["a"])])).unwrap_err();
-        assert_eq!(error, "employeeNumber is missing");
+        assert_eq!(error.to_string(), "employeeNumber is missing");
     }
 
     #[test]
@@ -216,7 +221,7 @@ mod tests {
         assert_eq!((found.dn.as_str(), found.standing), ("uid=a,dc=x", Standing::Disabled));
         assert_eq!(refusal, Some(EntryRefusal::Disabled));
         let error = apply(&options, &entry("uid=a,dc=x", &[("uid", &["a"])])).unwrap_err();
-        assert_eq!(error, "no name");
+        assert_eq!(error.to_string(), "no name");
         assert!(Mapping::new(&options).unwrap().requested().contains(&"*".to_owned()));
     }
 

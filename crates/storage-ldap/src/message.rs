@@ -1,5 +1,6 @@
 //! Messages of the protocol (RFC 4511 section 4).
 
+use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
 use crate::RawEntry;
@@ -162,8 +163,10 @@ fn write_search(message: &mut Writer, search: &Search, seconds: u32) {
 pub(crate) enum Response {
     Bind(Outcome),
     Entry(RawEntry),
-    /// A reference to where the search could be continued, or an intermediate response: both are
-    /// ignored.
+    /// A reference to where the search could be continued, which is not followed: the distinguished
+    /// names there.
+    Reference(Vec<String>),
+    /// An intermediate response.
     Ignored,
     SearchDone(Outcome),
     Modify(Outcome),
@@ -199,7 +202,8 @@ impl Response {
         let response = match tag {
             0x61 => Self::Bind(outcome()?),
             0x64 => Self::Entry(entry(body)?),
-            0x73 | 0x79 => Self::Ignored,
+            0x73 => Self::Reference(references(body)?),
+            0x79 => Self::Ignored,
             0x65 => Self::SearchDone(outcome()?),
             0x67 => Self::Modify(outcome()?),
             EXTENDED_RESPONSE => Self::Extended(outcome()?),
@@ -207,6 +211,20 @@ impl Response {
         };
         Ok((id, response))
     }
+}
+
+/// The distinguished names to which a reference leads, as they are in its URLs (RFC 4516); an empty one
+/// is that of the search.
+fn references(mut urls: Reader<'_>) -> Result<Vec<String>, Malformed> {
+    let mut names = Vec::new();
+    while let Some((_, url)) = urls.next()? {
+        let url = String::from_utf8_lossy(url);
+        let (_, rest) = url.split_once("://").unwrap_or_default();
+        let (_, name) = rest.split_once('/').unwrap_or_default();
+        let name = name.split('?').next().unwrap_or_default();
+        names.push(percent_decode_str(name).decode_utf8_lossy().into_owned());
+    }
+    Ok(names)
 }
 
 fn outcome(mut body: Reader<'_>, controls: Vec<Control>) -> Result<Outcome, Malformed> {

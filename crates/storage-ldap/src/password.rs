@@ -62,7 +62,7 @@ impl LdapDirectory {
         }
         match self.locate(turn, entry).await? {
             Located::One(raw) => Ok(Some(raw.dn().to_owned())),
-            Located::None | Located::Several(_) => Ok(None),
+            Located::None | Located::Several(_) | Located::Elsewhere => Ok(None),
         }
     }
 
@@ -75,7 +75,7 @@ impl LdapDirectory {
         old: &Password,
     ) -> Result<Result<Connection, PasswordSet>, DirectoryError> {
         let (mut connection, outcome) = turn.bind(dn, old).await?;
-        match judge(connection.url(), dn, &outcome)? {
+        match judge(connection.url(), &outcome)? {
             Judgement::Match | Judgement::MustChange | Judgement::Grace => {}
             Judgement::Mismatch(_) => return Ok(Err(PasswordSet::WrongPassword)),
             Judgement::Expired | Judgement::Refused(_) => {

@@ -102,8 +102,8 @@ pub(crate) fn judge(outcome: &Outcome) -> Result<Option<Judgement>, Malformed> {
         0 => match policy.error {
             Some(PolicyError::MustChange | PolicyError::Expired) => Judgement::MustChange,
             Some(PolicyError::Locked) => Judgement::Mismatch(Some(Locked)),
-            // The last one has just been used: it is not enough for a change.
-            None if policy.grace.is_some_and(|left| left > 0) => Judgement::Grace,
+            // A change authenticates twice: to verify the old password, and to change it.
+            None if policy.grace.is_some_and(|left| left > 1) => Judgement::Grace,
             None if outcome.controls.iter().any(|control| is_expired(&control.oid)) => {
                 Judgement::MustChange
             }
@@ -177,6 +177,7 @@ mod tests {
             (0, &b"\x30\x00"[..], Match),
             (0, b"\x30\x05\xa0\x03\x80\x01\x0a", Match),
             (0, b"\x30\x05\xa0\x03\x81\x01\x02", Grace),
+            (0, b"\x30\x05\xa0\x03\x81\x01\x01", Match),
             (0, b"\x30\x05\xa0\x03\x81\x01\x00", Match),
             (0, b"\x30\x03\x81\x01\x02", MustChange),
             (49, b"\x30\x03\x81\x01\x00", Expired),

@@ -14,8 +14,9 @@ use tokio_rustls::TlsConnector;
 use tracing::warn;
 
 use crate::connection::{Connection, Limits, Results, connect};
-use crate::error::{is_outage, of_result};
+use crate::error::{is_outage, of_result, trouble};
 use crate::message::{Outcome, Search};
+use crate::policy;
 use crate::server::{Server, connector, servers};
 use crate::{OpenError, Options, ServiceAccount};
 use health::Health;
@@ -108,7 +109,7 @@ impl Pool {
         let what = format!("{}: authentication as {}", connection.url(), account.dn);
         let mut error = of_result(&what, outcome.code, &outcome.text);
         // Also if the name is wrong, or the account is locked.
-        if !is_outage(&error) {
+        if !matches!(error.kind, DirectoryErrorKind::Unreachable | DirectoryErrorKind::TimedOut) {
             error.kind = DirectoryErrorKind::ServiceAccount;
         }
         Err(error)
@@ -199,12 +200,10 @@ impl Turn<'_> {
         mut service: Service,
         search: &Search,
     ) -> Result<Results, DirectoryError> {
-        const BUSY: u32 = 51;
-        const UNAVAILABLE: u32 = 52;
         let found = service.connection.search(search).await?;
         let outcome = &found.outcome;
-        if [BUSY, UNAVAILABLE].contains(&outcome.code) {
-            return Err(of_result(service.connection.url(), outcome.code, &outcome.text));
+        if let Some(error) = trouble(service.connection.url(), outcome.code, &outcome.text) {
+            return Err(error);
         }
         self.pool.succeeded(service.server);
         self.pool.idle.lock().push(Idle { service, since: Instant::now() });
@@ -257,11 +256,15 @@ impl Turn<'_> {
     ) -> Result<(Connection, Outcome), DirectoryError> {
         let mut connection = self.pool.connect(&self.pool.servers[server].0).await?;
         let outcome = connection.bind(dn, password).await?;
-        if outcome.code != 0 {
-            let error = of_result(connection.url(), outcome.code, &outcome.text);
-            if is_outage(&error) {
-                return Err(error);
+        let is_judged = !matches!(policy::judge(&outcome), Ok(None));
+        match trouble(connection.url(), outcome.code, &outcome.text) {
+            Some(error) if is_judged => drop(error),
+            // It was not the service account that was refused.
+            Some(error) if error.kind == DirectoryErrorKind::ServiceAccount => {
+                return Err(DirectoryError { kind: DirectoryErrorKind::Protocol, ..error });
             }
+            Some(error) => return Err(error),
+            None => {}
         }
         Ok((connection, outcome))
     }
@@ -287,11 +290,12 @@ impl Failures {
         Ok(())
     }
 
-    /// Of several kinds, a certificate is named first: it has to be looked at by a person.
+    /// Of several kinds, those that have to be looked at by a person are named first.
     fn into_error(self) -> DirectoryError {
-        use DirectoryErrorKind::{Certificate, TimedOut, Unreachable};
+        use DirectoryErrorKind::{Certificate, Protocol, ServiceAccount, TimedOut, Unreachable};
         let is = |kind| self.0.iter().any(|error| error.kind == kind);
-        let kind = [Certificate, TimedOut].into_iter().find(|kind| is(*kind));
+        let kind =
+            [Certificate, ServiceAccount, Protocol, TimedOut].into_iter().find(|kind| is(*kind));
         let messages: Vec<_> = self.0.iter().map(|error| error.message.as_str()).collect();
         DirectoryError::new(kind.unwrap_or(Unreachable), messages.join("; "))
     }

@@ -5,7 +5,7 @@ use crossauth_core::directory::{
 };
 use crossauth_core::secret::Password;
 
-use super::{LdapDirectory, Located, Reader};
+use super::{LdapDirectory, Located, Reader, as_asked};
 use crate::RawEntry;
 use crate::connection::Connection;
 use crate::error::{configuration, of_result, protocol};
@@ -48,7 +48,9 @@ impl LdapDirectory {
         } else {
             match self.locate(&turn, entry).await? {
                 Located::One(raw) => (raw.dn().to_owned(), Some(raw)),
-                Located::None => return self.refuse(&turn, password, None).await,
+                Located::None | Located::Elsewhere => {
+                    return self.refuse(&turn, password, None).await;
+                }
                 Located::Several(_) => {
                     return self.refuse(&turn, password, Some(EntryRefusal::Ambiguous)).await;
                 }
@@ -84,7 +86,7 @@ impl LdapDirectory {
         outcome: &Outcome,
     ) -> Result<Verified, DirectoryError> {
         let can_change = self.password_change != PasswordChange::Never;
-        match judge(connection.url(), login.dn, outcome)? {
+        match judge(connection.url(), outcome)? {
             Judgement::Mismatch(reason) => Ok(Verified::Mismatch(reason)),
             Judgement::Refused(reason) => Ok(Verified::Refused(reason)),
             Judgement::Match => self.matched(turn, connection, login).await,
@@ -119,7 +121,9 @@ impl LdapDirectory {
             None => Ok(Verified::Refused(EntryRefusal::Unusable)),
             Some(mapped) if !self.is_asked(entry, &mapped.entry.id) => Ok(Verified::Mismatch(None)),
             Some(Mapped { refusal: Some(reason), .. }) => Ok(Verified::Refused(reason)),
-            Some(Mapped { entry, refusal: None }) => Ok(Verified::Match(Box::new(entry))),
+            Some(Mapped { entry: found, refusal: None }) => {
+                Ok(Verified::Match(Box::new(as_asked(entry, found))))
+            }
         }
     }
 
@@ -134,8 +138,8 @@ impl LdapDirectory {
         match self.read(turn, connection, login).await? {
             Some(mapped) if !self.is_asked(entry, &mapped.entry.id) => Ok(Verified::Mismatch(None)),
             Some(Mapped { refusal: Some(reason), .. }) => Ok(Verified::Refused(reason)),
-            Some(Mapped { entry, refusal: None }) => {
-                Ok(Verified::MustChange(Some(Box::new(entry))))
+            Some(Mapped { entry: found, refusal: None }) => {
+                Ok(Verified::MustChange(Some(Box::new(as_asked(entry, found)))))
             }
             // The service account reads every entry that may log in.
             None if self.pool.service().is_some() => Ok(Verified::Refused(EntryRefusal::Unusable)),
@@ -174,12 +178,13 @@ impl LdapDirectory {
     }
 }
 
-/// What a bind of a user says about the password. An error if it says nothing about it.
-pub(crate) fn judge(url: &str, dn: &str, outcome: &Outcome) -> Result<Judgement, DirectoryError> {
+/// What a bind of a user says about the password. An error if it says nothing about it. It has no name:
+/// what was typed as one may be a password.
+pub(crate) fn judge(url: &str, outcome: &Outcome) -> Result<Judgement, DirectoryError> {
     let judged = policy::judge(outcome);
     let judged = judged.map_err(|_| protocol(format!("{url}: a malformed control of a bind")))?;
     judged.ok_or_else(|| {
-        let what = format!("{url}: authentication as {dn}");
+        let what = format!("{url}: authentication of a user");
         let error = of_result(&what, outcome.code, &outcome.text);
         // It was not the service account that was refused.
         let is_refused = error.kind == DirectoryErrorKind::ServiceAccount;

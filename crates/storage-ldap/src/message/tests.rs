@@ -14,7 +14,18 @@ fn responses_are_read() {
     assert_eq!(Response::parse(&message(7, DONE, &[])), Ok((7, Response::SearchDone(done))));
     let entry = RawEntry::new("dc=x", vec![("cn".into(), vec![Vec::new(), Vec::new()])]);
     assert_eq!(Response::parse(&message(1, ENTRY, &[])), Ok((1, Response::Entry(entry))));
-    assert_eq!(Response::parse(&message(1, b"\x73\x02\x04\x00", &[])), Ok((1, Response::Ignored)));
+    assert_eq!(Response::parse(&message(1, b"\x79\x00", &[])), Ok((1, Response::Ignored)));
+    for (url, name) in [
+        ("", ""),
+        ("ldap://x", ""),
+        ("ldap://x/", ""),
+        ("ldap://x/ou=a%20b,dc=x??sub", "ou=a b,dc=x"),
+    ] {
+        let length = u8::try_from(url.len()).unwrap();
+        let body = [&[0x73, length + 2, 4, length], url.as_bytes()].concat();
+        let expected = Ok((1, Response::Reference(vec![name.to_owned()])));
+        assert_eq!(Response::parse(&message(1, &body, &[])), expected, "{url}");
+    }
     let bind = b"\x61\x07\x0a\x01\x31\x04\x00\x04\x00";
     let control = b"\xa0\x0c\x30\x0a\x04\x011\x01\x01\xff\x04\x02ab";
     let Ok((1, Response::Bind(outcome))) = Response::parse(&message(1, bind, control)) else {

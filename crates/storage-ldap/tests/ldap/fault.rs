@@ -10,7 +10,7 @@ use crossauth_testkit::slapd::{self, server as openldap};
 
 use crate::site::{
     ALICE, LONG, SHORT, hasty, kind, log_in, log_in_soon, log_in_together, patient, plain, proper,
-    scripted, silent, trusting, verify,
+    scripted, silent, template, trusting, verify,
 };
 
 /// Whether a request is not answered.
@@ -141,8 +141,28 @@ async fn first_login_after_connections_were_broken_off_succeeds() {
 #[tokio::test]
 async fn another_server_is_used_while_the_first_is_away() {
     let second = Server::start(Encryption::None, proper);
-    let firsts: [(&str, Option<Server>); 5] = [
+    let answering = |is_odd: Chosen, code| {
+        Some(Server::start(Encryption::None, move |request| {
+            if is_odd(request) {
+                vec![Answer::result(request, code, "").into()]
+            } else {
+                proper(request)
+            }
+        }))
+    };
+    let is_service: Chosen = |request| request.is_bind(SERVICE);
+    let is_user: Chosen = |request| request.is_bind(ALICE);
+    let firsts: [(&str, Option<Server>); 14] = [
         ("away", None),
+        ("garbage", Some(Server::start(Encryption::None, |_| vec![Action::Send(vec![0xff; 64])]))),
+        ("service account: invalid credentials", answering(is_service, 49)),
+        ("service account: other", answering(is_service, 80)),
+        ("search: operations error", answering(Request::is_search, 1)),
+        ("search: unwilling", answering(Request::is_search, 53)),
+        ("search: other", answering(Request::is_search, 80)),
+        ("user: operations error", answering(is_user, 1)),
+        ("user: unwilling", answering(is_user, 53)),
+        ("user: other", answering(is_user, 80)),
         ("silent", Some(silent(|_| true))),
         ("closing", Some(Server::start(Encryption::None, |_| vec![Action::Close]))),
         (
@@ -244,12 +264,16 @@ async fn trouble_of_the_server_is_not_a_wrong_password() {
     for code in [1, 2, 3, 8, 11, 13, 51, 52, 53, 80, 118] {
         let server = Server::start(Encryption::None, move |request| {
             if request.is_bind(ALICE) {
-                vec![Answer::result(request, code, "").into()]
+                vec![Answer::result(request, code, ALICE).into()]
             } else {
                 proper(request)
             }
         });
-        let verified = verify(&scripted(&server), "alice", PASSWORD).await;
-        assert!(verified.is_err(), "{code}: {verified:?}");
+        let by_template = Options { start_tls: false, ..template(vec![server.url()]) };
+        for directory in [scripted(&server), by_template.open().unwrap()] {
+            let error = verify(&directory, "alice", PASSWORD).await.unwrap_err();
+            // What is typed as a name may be a password.
+            assert!(!error.message.contains("alice"), "{code}: {error}");
+        }
     }
 }

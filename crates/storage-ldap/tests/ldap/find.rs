@@ -5,11 +5,13 @@ use crossauth_core::directory::{
 };
 use crossauth_core::secret::Password;
 use crossauth_storage_ldap::{Groups, Options};
-use crossauth_testkit::ldap::{Action, Answer, Encryption, Request, Server};
+use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server};
 use crossauth_testkit::slapd::directory::{GROUPS, PASSWORD, PEOPLE, dn_of, group, person};
 use crossauth_testkit::slapd::server;
 
-use crate::site::{directory, find, hasty, kind, log_in, proper, scripted, trusting, verify};
+use crate::site::{
+    ALICE, directory, find, hasty, kind, log_in, proper, scripted, trusting, verify,
+};
 
 fn one(entry: Entry) -> Found {
     Found::Entry(Box::new(entry))
@@ -116,6 +118,112 @@ async fn person_who_left_the_allowed_groups_may_not_log_in() {
     let found = find(&directory, "dismissed").await;
     assert!(found.is_none_or(|entry| entry.standing == Standing::Disabled));
     assert_eq!(find(&directory, "judy").await.unwrap().standing, Standing::Active);
+}
+
+/// The person writes into the own entry as much as the limit of a message, or more.
+#[tokio::test]
+async fn entry_that_is_too_large_does_not_hide_the_others() {
+    let long = "m".repeat(2000);
+    let mails: Vec<String> = (0..600).map(|n| format!("mail: {n}{long}@x.org\n")).collect();
+    server().add(&person(&dn_of("large"), "large", &mails.concat()));
+    server().add(&person(&dn_of("before"), "before", ""));
+    server().add(&person(&dn_of("after"), "after", ""));
+    let asked = ["before", "large", "departed", "after"].map(EntryRef::named);
+    let found = directory().find(&asked).await.unwrap();
+    assert!(
+        matches!(&found[..], [Found::Entry(_), Found::Unusable(_), Found::Gone, Found::Entry(_)]),
+        "{found:?}"
+    );
+}
+
+/// What a server answers to the search for an account that is linked by its id.
+async fn answer_to_id(
+    id: &'static str,
+    answer: impl Fn(&Request) -> Vec<Action> + Send + Sync + 'static,
+) -> Found {
+    let server = Server::start(Encryption::None, move |request| match &request.operation {
+        Operation::Search { base, .. } if !base.is_empty() => answer(request),
+        _ => proper(request),
+    });
+    let asked = EntryRef { name: "alice", id: Some(id) };
+    scripted(&server).find(&[asked]).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn answer_that_cannot_be_used_is_no_absence() {
+    const ID: &str = "57e7a3ea-0000-4000-8000-000000000001";
+    let with = |attributes: &'static [(&'static str, &'static [&'static str])]| {
+        move |request: &Request| {
+            let entry = Answer::entry(request, ALICE, attributes);
+            vec![entry.into(), Answer::result(request, 0, "").into()]
+        }
+    };
+    let is_unusable = |found: &Found| matches!(found, Found::Unusable(_));
+    let proper = answer_to_id(ID, proper).await;
+    assert!(matches!(proper, Found::Entry(_)), "{proper:?}");
+    for (what, found) in [
+        ("no id", answer_to_id(ID, with(&[("uid", &["alice"])])).await),
+        ("no username", answer_to_id(ID, with(&[("entryUUID", &[ID])])).await),
+        (
+            "another entry",
+            answer_to_id(
+                ID,
+                with(&[
+                    ("uid", &["alice"]),
+                    ("entryUUID", &["57e7a3ea-0000-4000-8000-000000000002"]),
+                ]),
+            )
+            .await,
+        ),
+    ] {
+        assert!(is_unusable(&found), "{what}: {found:?}");
+    }
+    for (url, is_expected) in [
+        ("ldap://127.0.0.1:1/ou=people,dc=example,dc=org", true),
+        ("ldap://127.0.0.1:1/OU=Elsewhere,OU=people,DC=example,DC=org", false),
+        ("ldap://127.0.0.1:1/dc=example,dc=org??sub", true),
+        ("ldap://127.0.0.1:1/", true),
+    ] {
+        let found = answer_to_id(ID, move |request| {
+            let reference = Answer::reference(request, &[url]);
+            vec![reference.into(), Answer::result(request, 0, "").into()]
+        });
+        assert_eq!(is_unusable(&found.await), is_expected, "{url}");
+    }
+    // The search by the id finds nothing, and the one by the name an entry without it.
+    let hidden = answer_to_id(ID, move |request| {
+        let Operation::Search { filter, .. } = &request.operation else { return Vec::new() };
+        let is_by_id = String::from_utf8_lossy(&filter.encode()).contains("entryUUID");
+        let done = Answer::result(request, 0, "").into();
+        if is_by_id { vec![done] } else { with(&[("uid", &["alice"])])(request) }
+    });
+    assert!(is_unusable(&hidden.await));
+}
+
+#[tokio::test]
+async fn name_as_an_id_may_be_spelt_in_another_way() {
+    for spelt in [ALICE, "UID=Alice, OU=People,DC=example,dc=org"] {
+        let server = Server::start(Encryption::None, move |request| match &request.operation {
+            Operation::Search { base, .. } if !base.is_empty() => {
+                let attributes: [(&str, &[&str]); 1] = [("uid", &["alice"])];
+                let entry = Answer::entry(request, spelt, &attributes);
+                vec![entry.into(), Answer::result(request, 0, "").into()]
+            }
+            Operation::Bind { dn, .. } if dn == spelt => {
+                vec![Answer::result(request, 0, "").into()]
+            }
+            _ => proper(request),
+        });
+        let directory = scripted(&server);
+        assert_eq!(log_in(&directory, "alice").await.id, ALICE, "the same account");
+        for id in [ALICE, "uid=ALICE,ou=people,dc=example,dc=org"] {
+            let asked = EntryRef { name: "alice", id: Some(id) };
+            let found = directory.find(&[asked]).await.unwrap().remove(0).entry().unwrap();
+            assert_eq!(found.id, id);
+            let verified = directory.verify(asked, &Password::new(PASSWORD)).await.unwrap();
+            assert_eq!(verified, Verified::Match(Box::new(found)));
+        }
+    }
 }
 
 /// Half of an answer must not make the other half disappear.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Verified};
+use crossauth_core::directory::{Directory as _, DirectoryErrorKind, EntryRef, Found, Verified};
 use crossauth_storage_ldap::Options;
 use crossauth_testkit::ldap::ber::{self, ENUMERATED, Element, INTEGER, SEQUENCE};
 use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server, nested};
@@ -182,7 +182,8 @@ async fn endless_answers_are_cut_off() {
         let verified = verify(&options.open().unwrap(), "alice", PASSWORD).await;
         // Two entries are enough to know that there is more than one.
         let is_refused = matches!(&verified, Ok(Verified::Mismatch(_)))
-            || matches!(&verified, Err(error) if error.kind == DirectoryErrorKind::Protocol);
+            || matches!(&verified, Err(error) if error.kind == DirectoryErrorKind::Protocol)
+            || matches!(&verified, Err(error) if error.kind == DirectoryErrorKind::TooLarge);
         assert!(is_refused, "{what}: {verified:?}");
         assert!(began.elapsed() < Duration::from_mins(1), "{what}");
         assert!(server.sent() < MUCH, "{what}: {} octets were read", server.sent());
@@ -212,7 +213,10 @@ async fn entry_above_the_limit_is_an_error() {
             log_in(&directory, "alice").await;
         } else {
             let verified = verify(&directory, "alice", PASSWORD).await;
-            assert_eq!(kind(verified), DirectoryErrorKind::Protocol);
+            assert_eq!(kind(verified), DirectoryErrorKind::TooLarge);
+            // It says nothing about others.
+            let found = directory.find(&[EntryRef::named("alice")]).await.unwrap();
+            assert!(matches!(found[..], [Found::Unusable(_)]), "{found:?}");
         }
     }
 }

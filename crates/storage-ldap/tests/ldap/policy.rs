@@ -85,7 +85,7 @@ async fn answer_to_bind(code: i64, warning: Option<(u8, i64)>, error: Option<u8>
 
 #[tokio::test]
 async fn controls_of_other_servers_are_understood() {
-    for warning in [None, Some((0, 3600)), Some((1, 3))] {
+    for warning in [None, Some((0, 3600)), Some((1, 3)), Some((1, 1))] {
         let verified = answer_to_bind(0, warning, None).await;
         assert!(matches!(verified, Verified::Match(_)), "{warning:?}: {verified:?}");
     }

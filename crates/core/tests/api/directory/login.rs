@@ -61,6 +61,7 @@ async fn directory_that_fails_is_an_error_and_never_a_wrong_or_a_local_password(
         DirectoryErrorKind::Certificate,
         DirectoryErrorKind::ServiceAccount,
         DirectoryErrorKind::Protocol,
+        DirectoryErrorKind::TooLarge,
         DirectoryErrorKind::Configuration,
         DirectoryErrorKind::Busy,
     ] {

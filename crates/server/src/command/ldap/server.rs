@@ -80,6 +80,9 @@ pub(super) fn problem(error: &DirectoryError) -> String {
             "check ldap.user_search_base, ldap.group_base and ldap.filter"
         }
         DirectoryErrorKind::Protocol => "see the log of the server",
+        DirectoryErrorKind::TooLarge => {
+            "remove values or groups of the entry, or set ldap.group_base"
+        }
         DirectoryErrorKind::Busy => "try again",
         _ => return format!("ldap: {error}"),
     };
