@@ -228,6 +228,10 @@ impl Failure {
             PasswordRejection::Wrong => {
                 Self::new(ErrorCode::UsernameOrPasswordInvalid).field(field, wrong.to_owned())
             }
+            PasswordRejection::MustChange => {
+                let message = "This password must be changed first: log out and log in with it";
+                Self::new(ErrorCode::UsernameOrPasswordInvalid).field(field, message.to_owned())
+            }
             PasswordRejection::TooMany { retry_at } => Self::too_many(retry_at, now),
         }
     }

@@ -32,7 +32,7 @@ pub use link::DirectoryLink;
 pub use linking::LinkingError;
 pub use sync::{AccountSync, SyncAction, SyncError, SyncMode, SyncReport};
 pub(crate) use task::SyncTask;
-pub(crate) use verify::{PasswordSource, Passwords};
+pub(crate) use verify::{Confirmation, PasswordSource, Passwords};
 
 /// A directory.
 #[async_trait]

@@ -27,13 +27,13 @@ use std::sync::Arc;
 use crate::account::{AccountError, Accounts};
 use crate::audit::{Act, Audit};
 use crate::deps::Deps;
-use crate::directory::PasswordSet;
+use crate::directory::{Confirmation, PasswordSet};
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
 use crate::message::MessageKind;
 use crate::notice::Notices;
 use crate::password::{Hasher, Lane};
-use crate::reauthentication::{PasswordRejection, Reauthentication};
+use crate::reauthentication::{Accepted, PasswordRejection, Reauthentication};
 use crate::secret::Password;
 use crate::session::{NewSession, Replaced, Session, Sessions};
 use crate::storage::{
@@ -129,13 +129,25 @@ impl PasswordChanges {
         request: PasswordChangeRequest,
     ) -> Result<Result<User, PasswordRejection>, AccountError> {
         let user = found.clone().regardless_of_state().0;
-        if let Some(rejection) = self.rejection(found, &user, &request).await? {
-            return Ok(Err(rejection));
-        }
+        self.check_new(&user, &request)?;
+        let source = self.reauthentication.passwords.source_of(found);
+        let old = request.old.clone();
+        let accepted = match self
+            .reauthentication
+            .check_required::<AccountError>(found.id(), &source, old)
+            .await?
+        {
+            Ok(accepted) => accepted,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let new = request.new.clone();
         let password = match self.set(found, request).await? {
             Ok(password) => password,
             Err(rejection) => return Ok(Err(rejection)),
         };
+        if accepted == Accepted::OfUnreadEntry && !self.is_of_account(found, new).await? {
+            return Ok(Ok(user));
+        }
         let credentials = found.credentials();
         let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
         let audit = [self.audit.event(Act::PasswordChanged).about(&user)];
@@ -165,6 +177,12 @@ impl PasswordChanges {
         user: &User,
         request: &PasswordChangeRequest,
     ) -> Result<Option<PasswordRejection>, AccountError> {
+        self.check_new(user, request)?;
+        let source = self.reauthentication.passwords.source_of(found);
+        self.reauthentication.check(found.id(), &source, request.old.clone()).await
+    }
+
+    fn check_new(&self, user: &User, request: &PasswordChangeRequest) -> Result<(), AccountError> {
         let PasswordChangeRequest { old, new, repeat } = request;
         let owner = (user.username.as_str(), user.email.as_deref());
         let mut errors = self.accounts.check_new_password(new, owner);
@@ -175,11 +193,24 @@ impl PasswordChanges {
             let rule = Rule::Custom("must differ from the current one".into());
             errors.push(FieldError::new(Field::NewPassword, rule));
         }
-        if !errors.is_empty() {
-            return Err(AccountError::Form(errors));
+        if errors.is_empty() { Ok(()) } else { Err(AccountError::Form(errors)) }
+    }
+
+    /// Whether the entry whose password was just changed, which could not be read before, is that of
+    /// the account. If not, its user may be another person of the same name: the account stays as it
+    /// is, and the login that continues is refused.
+    async fn is_of_account(&self, found: &StoredUser, new: Password) -> Result<bool, AccountError> {
+        let passwords = &self.reauthentication.passwords;
+        let source = passwords.source_of(found);
+        let confirmed = passwords.verify::<AccountError>(&source, new, Lane::Trusted).await?;
+        if confirmed != Confirmation::Correct {
+            tracing::warn!(
+                user = %found.id(),
+                "a password was changed in the directory, of an entry that is not that of the \
+                 account or may not log in; the account stays as it is"
+            );
         }
-        let source = self.reauthentication.passwords.source_of(found);
-        self.reauthentication.check(found.id(), &source, old.clone()).await
+        Ok(confirmed == Confirmation::Correct)
     }
 
     /// Makes a verified user's new password what the storage gets: its hash or, for an account of the

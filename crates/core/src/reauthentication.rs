@@ -11,7 +11,7 @@ use crate::audit::{Act, Audit};
 use crate::challenge::Account;
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
-use crate::directory::{DirectoryError, PasswordSource, Passwords};
+use crate::directory::{Confirmation, DirectoryError, PasswordSource, Passwords};
 use crate::limit::{Limits, TooMany};
 use crate::password::{HashError, Lane};
 use crate::secret::Password;
@@ -24,11 +24,24 @@ use crate::user::UserId;
 pub enum PasswordRejection {
     /// It is wrong, or was changed in this moment.
     Wrong,
+    /// It must be changed first, at a login: before that, the directory does not show whether the entry
+    /// is still that of the account.
+    MustChange,
     /// It was wrong too often. The password was not checked.
     TooMany {
         /// When the next attempt is allowed.
         retry_at: Timestamp,
     },
+}
+
+/// A password that is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// It is that of the account.
+    OfAccount,
+    /// It is that of the entry that has the name of the account now. Whether that is the entry of the
+    /// account shows when it was changed.
+    OfUnreadEntry,
 }
 
 /// Judges logins, and checks passwords of logged-in users.
@@ -59,7 +72,7 @@ impl Reauthentication {
         created <= now && now.since(created) < self.fresh_for
     }
 
-    /// Checks the password of a user against what verifies it; `None` if it is correct.
+    /// Checks the password of a user who is logged in against what verifies it; `None` if it is correct.
     pub(crate) async fn check<E>(
         &self,
         user: &UserId,
@@ -69,23 +82,59 @@ impl Reauthentication {
     where
         E: From<HashError> + From<DirectoryError> + From<StorageError>,
     {
+        self.judge(user, source, password, &[Accepted::OfAccount]).await.map(Result::err)
+    }
+
+    /// As [`check`](Self::check), of a user who must change the password before they are logged in.
+    pub(crate) async fn check_required<E>(
+        &self,
+        user: &UserId,
+        source: &PasswordSource<'_>,
+        password: Password,
+    ) -> Result<Result<Accepted, PasswordRejection>, E>
+    where
+        E: From<HashError> + From<DirectoryError> + From<StorageError>,
+    {
+        let accepted = [Accepted::OfAccount, Accepted::OfUnreadEntry];
+        self.judge(user, source, password, &accepted).await
+    }
+
+    async fn judge<E>(
+        &self,
+        user: &UserId,
+        source: &PasswordSource<'_>,
+        password: Password,
+        accepted: &[Accepted],
+    ) -> Result<Result<Accepted, PasswordRejection>, E>
+    where
+        E: From<HashError> + From<DirectoryError> + From<StorageError>,
+    {
         let admitted = match self.limits.charge(self.limits.password(user), Some(user)).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => {
                 tracing::warn!(%user, "the password of a logged-in user was wrong too often");
-                return Ok(Some(PasswordRejection::TooMany { retry_at }));
+                return Ok(Err(PasswordRejection::TooMany { retry_at }));
             }
         };
         let verified = self.passwords.verify::<E>(source, password, Lane::Trusted).await;
-        if matches!(verified, Ok(false)) {
-            tracing::info!(%user, "the password of a logged-in user is wrong");
-            let event = self.audit.event(Act::ReauthenticationFailed);
-            self.audit.record(event.about_id(user, &*self.users).await?).await?;
-            return Ok(Some(PasswordRejection::Wrong));
+        let found = match &verified {
+            Ok(Confirmation::Correct) => Some(Accepted::OfAccount),
+            Ok(Confirmation::OfUnreadEntry) => Some(Accepted::OfUnreadEntry),
+            Ok(Confirmation::Wrong) => None,
+            Err(_) => {
+                self.limits.give_back(&admitted.into_charges()).await;
+                return verified.map(|_| Err(PasswordRejection::Wrong));
+            }
+        };
+        if let Some(found) = found.filter(|found| accepted.contains(found)) {
+            self.limits.give_back(&admitted.into_charges()).await;
+            return Ok(Ok(found));
         }
-        self.limits.give_back(&admitted.into_charges()).await;
-        verified?;
-        Ok(None)
+        let must_change = found.is_some();
+        tracing::info!(%user, must_change, "the password of a logged-in user is not accepted");
+        let event = self.audit.event(Act::ReauthenticationFailed);
+        self.audit.record(event.about_id(user, &*self.users).await?).await?;
+        Ok(Err(if must_change { PasswordRejection::MustChange } else { PasswordRejection::Wrong }))
     }
 
     /// Checks the password of an account; `None` if it is correct.

@@ -30,6 +30,18 @@ impl PasswordSource<'_> {
     }
 }
 
+/// The answer to a password of a user whose account is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// It is that of the account.
+    Correct,
+    /// It is that of the entry that has the name of the account now, and must be changed. Before that,
+    /// the directory does not show whether it is the entry of the account.
+    OfUnreadEntry,
+    /// It is wrong, or its entry may not log in any more.
+    Wrong,
+}
+
 /// Verifies passwords of accounts.
 pub(crate) struct Passwords {
     hasher: Arc<Hasher>,
@@ -95,14 +107,13 @@ impl Passwords {
         self.source(user, secrets)
     }
 
-    /// Whether the password of an account that is logged in is correct. One that must be changed is
-    /// correct, and one whose entry may not log in any more is not.
+    /// Verifies the password of an account. One that must be changed is correct.
     pub(crate) async fn verify<E>(
         &self,
         source: &PasswordSource<'_>,
         password: Password,
         lane: Lane,
-    ) -> Result<bool, E>
+    ) -> Result<Confirmation, E>
     where
         E: From<HashError> + From<DirectoryError>,
     {
@@ -111,13 +122,17 @@ impl Passwords {
             PasswordSource::Hash(hash) => Some(*hash),
             PasswordSource::Entry { .. } => {
                 return Ok(match self.ask::<E>(source, password, lane).await? {
-                    Verified::Match(_) | Verified::MustChange(_) => true,
-                    Verified::Refused(_) | Verified::Mismatch(_) => false,
+                    Verified::Match(_) | Verified::MustChange(Some(_)) => Confirmation::Correct,
+                    Verified::MustChange(None) => Confirmation::OfUnreadEntry,
+                    Verified::Refused(_) | Verified::Mismatch(_) => Confirmation::Wrong,
                 });
             }
         };
         let verified = self.hasher.verify(password, hash, lane).await?;
-        Ok(matches!(verified, Verification::Match { .. }))
+        Ok(match verified {
+            Verification::Match { .. } => Confirmation::Correct,
+            Verification::Mismatch => Confirmation::Wrong,
+        })
     }
 
     /// Asks the directory about the password of one of its accounts. Of any other, the password is

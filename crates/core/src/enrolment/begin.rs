@@ -140,7 +140,9 @@ impl Enrolment {
             _ if self.reauthentication.is_fresh(session) => Ok(permitted(account)),
             None => Ok(Err(Begun::NeedsPassword)),
             Some(password) => Ok(match self.wrong_password(&account, password).await? {
-                Some(PasswordRejection::Wrong) => Err(Begun::WrongPassword),
+                Some(PasswordRejection::Wrong | PasswordRejection::MustChange) => {
+                    Err(Begun::WrongPassword)
+                }
                 Some(PasswordRejection::TooMany { retry_at }) => Err(Begun::TooMany { retry_at }),
                 None => permitted(account),
             }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossauth_core::account::{AccountError, Role};
 use crossauth_core::api_key::{ApiKeyCreation, ApiKeyError, ApiKeyRequest};
 use crossauth_core::directory::{
-    DirectoryErrorKind, EntryRefusal, FirstLogin, PasswordSet, Standing,
+    DirectoryErrorKind, Entry, EntryRefusal, FirstLogin, PasswordSet, Standing,
 };
 use crossauth_core::enrolment::{Assurance, Begun, EnrolmentError};
 use crossauth_core::factor::Configured;
@@ -219,7 +219,47 @@ async fn entry_that_is_not_readable_before_a_change_does_not_get_the_account_of_
     directory.answer("id-new-bob", Answer::MustChangeUnread);
     assert!(is_wrong(&change_as_required(&site, &directory).await));
     assert!(is_wrong(&site.log_in("bob", OTHER).await));
-    assert!(!site.is_accepted(&session).await);
+    assert!(site.is_accepted(&session).await, "another person has ended a session");
+    assert!(!site.acts("bob").await.contains(&"password.changed".to_owned()));
+}
+
+#[tokio::test]
+async fn entry_that_cannot_be_read_confirms_no_user_who_is_logged_in() {
+    let (site, directory) = site();
+    let session = site.stale().await;
+    directory.remove("id-bob");
+    directory.add(Entry { id: "id-new-bob".into(), ..entry("bob") }, SECRET);
+    directory.answer("id-new-bob", Answer::MustChangeUnread);
+    let renewed = site.renew(&session, SECRET).await.unwrap();
+    let is_refused = matches!(renewed, Renewal::Rejected(PasswordRejection::MustChange));
+    assert!(is_refused, "{renewed:?}");
+    let changed = site.change_password(&session, SECRET, OTHER).await.unwrap();
+    let is_refused =
+        matches!(changed, PasswordChangeOutcome::Rejected(PasswordRejection::MustChange));
+    assert!(is_refused, "{changed:?}");
+    let bob = site.user("bob").await.unwrap();
+    let deleted = site.auth.profile.delete(&bob, Password::new(SECRET)).await.unwrap();
+    assert_eq!(deleted, Deletion::Rejected(PasswordRejection::MustChange));
+    let request =
+        ApiKeyRequest { name: "a".into(), assurance: assured(SECRET), ..ApiKeyRequest::default() };
+    let created = site.auth.api_keys.create_own(&session, request).await.unwrap();
+    let is_refused = matches!(created, ApiKeyCreation::Rejected(PasswordRejection::MustChange));
+    assert!(is_refused, "{created:?}");
+    for _ in 0..6 {
+        site.renew(&session, SECRET).await.unwrap();
+    }
+    let counted = site.renew(&session, SECRET).await.unwrap();
+    let too_many = matches!(counted, Renewal::Rejected(PasswordRejection::TooMany { .. }));
+    assert!(too_many, "such passwords are counted: {counted:?}");
+}
+
+#[tokio::test]
+async fn password_that_must_be_changed_and_is_of_the_entry_confirms() {
+    let (site, directory) = site();
+    let session = site.stale().await;
+    directory.answer("id-bob", Answer::MustChange);
+    let renewed = site.renew(&session, SECRET).await.unwrap();
+    assert!(matches!(renewed, Renewal::Renewed(_)), "{renewed:?}");
 }
 
 #[tokio::test]
