@@ -50,6 +50,7 @@ struct Shared {
     inner: Storage,
     failing: AtomicBool,
     failing_call: Mutex<Option<(&'static str, Fault)>>,
+    failing_user: Mutex<Option<(&'static str, UserId)>>,
     /// The number of successful calls before one that fails.
     calls_to_failure: Mutex<Option<usize>>,
     calls: Mutex<Vec<&'static str>>,
@@ -72,6 +73,7 @@ impl TestStorage {
             inner,
             failing: AtomicBool::new(false),
             failing_call: Mutex::default(),
+            failing_user: Mutex::default(),
             calls_to_failure: Mutex::default(),
             calls: Mutex::default(),
             interruption: Mutex::default(),
@@ -115,6 +117,12 @@ impl TestStorage {
         *self.0.failing_call.lock() = Some((name, bad_row));
     }
 
+    /// Makes further calls of this name, `users.find_by_id` or `users.change`, fail for this account,
+    /// whose row does not fit the schema.
+    pub fn fail_call_for(&self, name: &'static str, user: &UserId) {
+        *self.0.failing_user.lock() = Some((name, user.clone()));
+    }
+
     /// Makes one call fail after this many further calls.
     pub fn fail_after(&self, calls: usize) {
         *self.0.calls_to_failure.lock() = Some(calls);
@@ -124,6 +132,7 @@ impl TestStorage {
     pub fn recover(&self) {
         self.0.failing.store(false, Ordering::SeqCst);
         *self.0.failing_call.lock() = None;
+        *self.0.failing_user.lock() = None;
         *self.0.calls_to_failure.lock() = None;
     }
 
@@ -166,6 +175,16 @@ impl TestStorage {
         }
     }
 
+    /// Fails a call about an account for which it should.
+    fn check_user(&self, name: &'static str, user: &UserId) -> Result<(), StorageError> {
+        match &*self.0.failing_user.lock() {
+            Some((failing, of)) if *failing == name && of == user => {
+                Err(StorageError::bad_row("a column of the row does not fit"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn interrupt(&self, name: &'static str) {
         let taken = {
             let mut interruption = self.0.interruption.lock();
@@ -198,6 +217,7 @@ pub(in crate::storage) use pass_on;
 #[async_trait]
 impl UserStore for TestStorage {
     async fn find_by_id(&self, id: &UserId) -> Result<Option<StoredUser>, StorageError> {
+        self.check_user("users.find_by_id", id)?;
         pass_on!(self, "users.find_by_id", users.find_by_id(id))
     }
 
@@ -224,6 +244,7 @@ impl UserStore for TestStorage {
     }
 
     async fn change(&self, id: &UserId, change: &Change<'_>) -> Result<Changed, StorageError> {
+        self.check_user("users.change", id)?;
         pass_on!(self, "users.change", users.change(id, change))
     }
 

@@ -6,8 +6,8 @@ use super::{
     DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef, Found,
     PasswordSource, Standing,
 };
-use crate::storage::{StorageError, StoredUser, UserPosition, UserQuery};
-use crate::user::{UserId, UserState};
+use crate::storage::{StorageError, StorageErrorKind, StoredUser, UserPosition, UserQuery};
+use crate::user::{User, UserId, UserState};
 
 /// Number of accounts that are read and asked for at once.
 const PAGE: u32 = 200;
@@ -40,8 +40,18 @@ pub struct SyncReport {
     /// How many were not compared, because the directory gave no answer about their entries that can
     /// be used.
     pub not_compared: usize,
-    /// The accounts that differ from their entries, and those that were not compared.
+    /// How many cannot be read from the storage, or changed in it.
+    pub failed: usize,
+    /// The accounts that differ from their entries, and those that were not compared or failed.
     pub differing: Vec<AccountSync>,
+}
+
+impl SyncReport {
+    /// How many of the accounts differ from their entries, as far as they were compared and can be
+    /// changed.
+    pub fn differences(&self) -> usize {
+        self.differing.len() - self.not_compared - self.failed
+    }
 }
 
 /// An account that differs from its entry.
@@ -72,6 +82,8 @@ pub enum SyncAction {
     Skip,
     /// Nothing: the directory gave no answer about its entry that can be used, for this reason.
     Unusable(String),
+    /// Nothing: the account cannot be read from the storage, or changed in it, for this reason.
+    Failed(String),
 }
 
 /// Why accounts were not compared, or not changed.
@@ -107,7 +119,7 @@ pub enum SyncError {
     /// before: then, what was changed is right.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The store failed. What was changed before is right.
+    /// The store failed, for more than one account. What was changed before is right.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -132,18 +144,26 @@ struct Plan {
     enabled: usize,
     admins: usize,
     planned: Vec<Planned>,
+    /// Accounts that cannot be read.
+    failed: Vec<AccountSync>,
 }
 
 impl DirectoryAccounts {
     /// Compares all accounts of the directory with their entries, then makes them what the entries
     /// say. Nothing changes unless the directory has answered for all; an account stays as it is if the
-    /// answer about its entry cannot be used.
+    /// answer about its entry cannot be used, or if it cannot be read from the storage or changed in it.
     pub async fn sync(&self, mode: SyncMode) -> Result<SyncReport, SyncError> {
         let plan = self.plan().await?;
         let report = || SyncReport {
             compared: plan.compared,
             not_compared: plan.not_compared,
-            differing: plan.planned.iter().map(Planned::report).collect(),
+            failed: plan.failed.len(),
+            differing: plan
+                .planned
+                .iter()
+                .map(Planned::report)
+                .chain(plan.failed.clone())
+                .collect(),
         };
         let disabled = plan.planned.iter().filter(|planned| planned.suspends()).count();
         let (is_many, enabled) = (disabled > FEW && 2 * disabled > plan.enabled, plan.enabled);
@@ -162,11 +182,22 @@ impl DirectoryAccounts {
             }
             SyncMode::Apply | SyncMode::Forced => {}
         }
-        let Plan { compared, not_compared, .. } = plan;
-        let mut report = SyncReport { compared, not_compared, differing: Vec::new() };
-        for planned in plan.planned {
-            report.differing.push(self.execute(planned).await?);
+        let Plan { compared, not_compared, planned, failed, .. } = plan;
+        let mut report =
+            SyncReport { compared, not_compared, failed: failed.len(), differing: Vec::new() };
+        for planned in planned {
+            let mut synced = planned.report();
+            match self.execute(planned, &mut synced.action).await {
+                Ok(()) => {}
+                Err(SyncError::Storage(error)) if is_of_one_account(&error) => {
+                    synced = failure(synced.id, synced.username, &error);
+                    report.failed += 1;
+                }
+                Err(error) => return Err(error),
+            }
+            report.differing.push(synced);
         }
+        report.differing.extend(failed);
         Ok(report)
     }
 
@@ -182,6 +213,10 @@ impl DirectoryAccounts {
                 match self.users.find_by_id(&user.id).await {
                     Ok(Some(found)) => accounts.push(found),
                     Ok(None) => {}
+                    Err(error) if is_of_one_account(&error) => {
+                        let User { id, username, .. } = user.clone();
+                        plan.failed.push(failure(id, username, &error));
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -279,8 +314,8 @@ impl DirectoryAccounts {
         Ok(is_same.then_some((stored, difference)))
     }
 
-    async fn execute(&self, planned: Planned) -> Result<AccountSync, SyncError> {
-        let mut report = planned.report();
+    /// Does what was planned. `action` then says what was done.
+    async fn execute(&self, planned: Planned, action: &mut SyncAction) -> Result<(), SyncError> {
         let Planned { stored, step } = planned;
         let user = stored.id();
         match step {
@@ -290,23 +325,38 @@ impl DirectoryAccounts {
                     None => None,
                 };
                 if written.is_some() {
-                    tracing::info!(%user, action = ?report.action, "account changed by the directory");
+                    tracing::info!(%user, ?action, "account changed by the directory");
                 } else {
-                    report.action = SyncAction::Skip;
+                    *action = SyncAction::Skip;
                 }
             }
             Step::Suspend => match self.suspend(&stored).await? {
                 Suspended::Done => tracing::info!(%user, "the directory disabled an account"),
-                Suspended::Changed => report.action = SyncAction::Skip,
+                Suspended::Changed => *action = SyncAction::Skip,
                 Suspended::LastAdmin => {
                     tracing::error!(%user, "the last administrator is gone from the directory, and stays enabled: create another one");
-                    report.action = SyncAction::KeepLastAdmin;
+                    *action = SyncAction::KeepLastAdmin;
                 }
             },
             Step::Report(_) => {}
         }
-        Ok(report)
+        Ok(())
     }
+}
+
+/// Whether the storage works, and only one account cannot be read or changed, for example because of a
+/// value that a column does not take.
+fn is_of_one_account(error: &StorageError) -> bool {
+    match error.kind {
+        StorageErrorKind::BadRow | StorageErrorKind::Corrupt | StorageErrorKind::Conflict => true,
+        StorageErrorKind::Unavailable | StorageErrorKind::Bug => false,
+    }
+}
+
+/// The report about an account that cannot be read or changed.
+fn failure(id: UserId, username: String, error: &StorageError) -> AccountSync {
+    tracing::error!(user = %id, %error, "an account cannot be compared with its entry, or changed");
+    AccountSync { id, username, action: SyncAction::Failed(error.to_string()) }
 }
 
 impl Planned {

@@ -51,11 +51,12 @@ impl DirectoryAccounts {
         }
         match self.sync(SyncMode::Apply).await {
             Ok(report) => {
-                let SyncReport { compared, not_compared, differing } = report;
-                let differing = differing.len() - not_compared;
+                let differing = report.differences();
+                let SyncReport { compared, not_compared, failed, .. } = report;
                 tracing::info!(
                     compared,
                     not_compared,
+                    failed,
                     differing,
                     "accounts compared with the directory"
                 );

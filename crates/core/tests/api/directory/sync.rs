@@ -358,6 +358,39 @@ async fn entry_that_cannot_be_used_is_reported_and_keeps_no_other_account_from_b
     assert_eq!(actions(&report), [("user0", &reason)]);
 }
 
+#[tokio::test]
+async fn account_that_cannot_be_read_or_changed_keeps_no_other_from_being_disabled() {
+    for call in ["users.find_by_id", "users.change"] {
+        let (site, directory) = site();
+        crowd(&site, &directory, 3).await;
+        let session = site.enter("user1", SECRET).await;
+        for number in 0..2 {
+            directory.remove(&format!("id-user{number}"));
+        }
+        site.storage.fail_call_for(call, &site.user("user0").await.unwrap().id);
+        let report = site.sync(SyncMode::Apply).await;
+        assert_eq!((report.failed, report.differences()), (1, 1), "{call}");
+        let broken = report.differing.iter().find(|one| one.username == "user0").unwrap();
+        assert!(matches!(broken.action, SyncAction::Failed(_)), "{call} {:?}", broken.action);
+        assert!(!site.is_accepted(&session).await, "{call}");
+        site.storage.recover();
+        let report = site.sync(SyncMode::Apply).await;
+        assert_eq!(actions(&report), [("user0", &SyncAction::Disable)], "{call}");
+    }
+}
+
+#[tokio::test]
+async fn storage_that_is_away_ends_the_comparison() {
+    for call in ["users.find_by_id", "users.change"] {
+        let (site, directory) = site();
+        crowd(&site, &directory, 1).await;
+        directory.remove("id-user0");
+        site.storage.fail_call(call);
+        let failed = site.directory().sync(SyncMode::Apply).await;
+        assert!(matches!(failed, Err(SyncError::Storage(_))), "{call} {failed:?}");
+    }
+}
+
 /// Accounts of which nothing is known must not make the others look few.
 #[tokio::test]
 async fn entries_that_cannot_be_used_do_not_count_when_too_many_would_be_disabled() {

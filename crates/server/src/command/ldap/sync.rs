@@ -24,7 +24,7 @@ pub(super) async fn run(
     match directory.sync(mode).await {
         Ok(report) => {
             print(&report, options)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Err(SyncError::TooMany { disabled, enabled, report }) => {
             print(&report, &SyncAccounts { dry_run: true, ..*options })?;
@@ -53,14 +53,17 @@ fn print(report: &SyncReport, options: &SyncAccounts) -> io::Result<()> {
             writeln!(stdout, "{}", line(account))?;
         }
     }
-    let SyncReport { compared, not_compared, ref differing, .. } = *report;
-    let differing = differing.len() - not_compared;
+    let differing = report.differences();
+    let SyncReport { compared, not_compared, failed, .. } = *report;
     writeln!(io::stderr(), "accounts compared: {compared}, with differences: {differing}")?;
     if not_compared > 0 {
         writeln!(
             io::stderr(),
             "accounts of which the directory gives no usable answer: {not_compared}"
         )?;
+    }
+    if failed > 0 {
+        writeln!(io::stderr(), "accounts that cannot be read or changed in the storage: {failed}")?;
     }
     if options.dry_run {
         writeln!(io::stderr(), "nothing was changed")?;
@@ -77,8 +80,10 @@ fn line(account: &AccountSync) -> String {
 
 fn as_json(account: &AccountSync) -> io::Result<String> {
     let (action, details) = action(account);
-    let reason =
-        if let SyncAction::Unusable(reason) = &account.action { Some(reason) } else { None };
+    let reason = match &account.action {
+        SyncAction::Unusable(reason) | SyncAction::Failed(reason) => Some(reason),
+        _ => None,
+    };
     let fields = if reason.is_some() { &[] } else { details };
     let shown = json!({
         "id": account.id,
@@ -99,6 +104,7 @@ fn action(account: &AccountSync) -> (&'static str, &[String]) {
         SyncAction::KeepLastAdmin => ("keep-last-admin", &[]),
         SyncAction::Skip => ("skip", &[]),
         SyncAction::Unusable(reason) => ("not-compared", std::slice::from_ref(reason)),
+        SyncAction::Failed(reason) => ("failed", std::slice::from_ref(reason)),
         _ => ("other", &[]),
     }
 }
