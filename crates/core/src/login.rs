@@ -125,6 +125,15 @@ pub struct Login {
     verifies_addresses: bool,
 }
 
+/// Which accounts an address identifies, where first logins of entries create accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    /// Also those whose users have not proved to own it.
+    All,
+    /// None whose user has not proved to own it: it may be the address of an entry.
+    Proved,
+}
+
 impl Login {
     pub(crate) fn new(
         deps: &Deps,
@@ -158,7 +167,7 @@ impl Login {
     /// reveal whether another account has an address.
     pub async fn attempt(&self, attempt: LoginAttempt<'_>) -> Result<LoginOutcome, LoginError> {
         let conceals = self.verifies_addresses && attempt.username.contains('@');
-        let outcome = self.attempt_revealing(attempt).await?;
+        let outcome = self.attempt_as(attempt, Claims::Proved).await?;
         let is_incomplete = matches!(
             outcome,
             LoginOutcome::Refused(Refusal::EmailNotVerified | Refusal::TwoFactorIncomplete)
@@ -172,8 +181,16 @@ impl Login {
         &self,
         attempt: LoginAttempt<'_>,
     ) -> Result<LoginOutcome, LoginError> {
+        self.attempt_as(attempt, Claims::All).await
+    }
+
+    async fn attempt_as(
+        &self,
+        attempt: LoginAttempt<'_>,
+        claims: Claims,
+    ) -> Result<LoginOutcome, LoginError> {
         let LoginAttempt { username, browser, visitor, .. } = attempt;
-        let found = self.find_readable(username).await?;
+        let found = self.find_readable(username, claims).await?;
         let account = found.as_ref().map(StoredUser::id).ok_or(username);
         let browser = account.ok().and_then(|id| self.limits.browsers.find(browser, id));
         let lane = if browser.is_some() { Lane::Trusted } else { Lane::Public };
@@ -184,7 +201,7 @@ impl Login {
             Ok(admitted) => admitted,
             Err(TooMany { retry_at }) => return Ok(LoginOutcome::TooMany { retry_at }),
         };
-        let outcome = self.try_twice(&attempt, found, lane).await;
+        let outcome = self.try_twice(&attempt, (found, claims), lane).await;
         // After an error, the password was correct or not checked.
         if !matches!(outcome, Ok(LoginOutcome::WrongCredentials)) {
             self.limits.give_back(&admitted.into_charges()).await;
@@ -197,13 +214,13 @@ impl Login {
     async fn try_twice(
         &self,
         attempt: &LoginAttempt<'_>,
-        found: Option<StoredUser>,
+        (found, claims): (Option<StoredUser>, Claims),
         lane: Lane,
     ) -> Result<LoginOutcome, LoginError> {
         if let Some(outcome) = self.try_once(attempt, found, lane).await? {
             return Ok(outcome);
         }
-        let found = self.find_readable(attempt.username).await?;
+        let found = self.find_readable(attempt.username, claims).await?;
         let outcome = self.try_once(attempt, found, lane).await?;
         Ok(outcome.unwrap_or(LoginOutcome::WrongCredentials))
     }
@@ -317,8 +334,12 @@ impl Login {
     }
 
     /// As [`find`](Self::find); `None` also for an account whose row cannot be decoded.
-    async fn find_readable(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
-        match self.find(name).await {
+    async fn find_readable(
+        &self,
+        name: &str,
+        claims: Claims,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        match self.find(name, claims).await {
             Err(error) if error.kind == StorageErrorKind::BadRow => {
                 tracing::error!(%error, "cannot decode an account; its user cannot log in");
                 Ok(None)
@@ -328,11 +349,16 @@ impl Login {
     }
 
     /// Finds the user with this username or, if there is none, with this e-mail address.
-    async fn find(&self, name: &str) -> Result<Option<StoredUser>, StorageError> {
-        match self.users.find_by_username(name).await? {
-            None if name.contains('@') => self.users.find_by_email(name).await,
-            found => Ok(found),
-        }
+    async fn find(&self, name: &str, claims: Claims) -> Result<Option<StoredUser>, StorageError> {
+        let found = match self.users.find_by_username(name).await? {
+            None if name.contains('@') => self.users.find_by_email(name).await?,
+            found => found,
+        };
+        let directory = self.directory_for(None).filter(|_| claims == Claims::Proved);
+        let is_left_out = |found: &StoredUser| {
+            name.contains('@') && directory.is_some_and(|directory| directory.is_unproved(found))
+        };
+        Ok(found.filter(|found| !is_left_out(found)))
     }
 
     async fn begin(

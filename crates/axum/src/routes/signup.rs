@@ -122,7 +122,7 @@ pub(crate) async fn submit(info: RequestInfo, request: Request) -> HandlerResult
 }
 
 async fn sign_up(info: &RequestInfo, form: SignupForm, echo: &Echo) -> HandlerResult {
-    check_first_factor(&form)?;
+    check_first_factor(info, &form)?;
     let persist = persistence(info, form.persist);
     let mut fields = echo.user_fields();
     let mut errors = signup_field::check(&info.crossauth.config().signup_fields, &mut fields);
@@ -212,12 +212,17 @@ fn deserialize_choice<'de, D: Deserializer<'de>>(
     Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
-fn check_first_factor(form: &SignupForm) -> Result<(), Failure> {
-    if form.factor1.as_ref().is_some_and(|factor| !factor.is_password()) {
-        let failure = Failure::new(ErrorCode::BadRequest);
-        return Err(failure.message("factor1 must be localpassword or left out"));
+fn check_first_factor(info: &RequestInfo, form: &SignupForm) -> Result<(), Failure> {
+    let failure = Failure::new(ErrorCode::BadRequest);
+    match &form.factor1 {
+        Some(factor) if info.crossauth.auth().is_of_directory(factor) => Err(failure.message(
+            "Users of the directory do not sign up: they log in with their password of the directory",
+        )),
+        Some(factor) if !factor.is_password() => {
+            Err(failure.message("factor1 must be localpassword or left out"))
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 /// The factors whose codes can be sent to a field of the form, and those that send none.

@@ -288,10 +288,18 @@ async fn administrators_create_accounts_of_entries_and_set_no_password_of_them()
     unknown.assert_failure(400, "FormEntry");
     let other = json!({"username": "dan", "factor1": "oidc", "password": PASSWORD});
     ada.post("/admin/api/createuser", other).await.assert_failure(400, "BadRequest");
-    let mut with_password = create("bob");
-    with_password["password"] = json!(NEW);
-    let refused = ada.post("/admin/api/createuser", with_password).await;
-    refused.assert_failure(400, "BadRequest");
+    for (field, value) in [
+        ("password", NEW),
+        ("user_admin", "true"),
+        ("user_admin", "false"),
+        ("user_email", "bob@example.com"),
+        ("factor2", "totp"),
+    ] {
+        let mut with_more = create("bob");
+        with_more[field] = json!(value);
+        let refused = ada.post("/admin/api/createuser", with_more).await;
+        refused.assert_failure(400, "BadRequest");
+    }
     let body = json!({"new_password": NEW, "repeat_password": NEW});
     let refused = ada.post(&format!("/admin/api/changepassword/{id}"), body).await;
     refused.assert_failure(400, "BadRequest");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::password::ResetMail;
-use super::plan::{LINKS, Plan};
+use super::plan::{LINKS, Plan, readable};
 use super::state::{SelectedState, StateRequest};
 use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::audit::{Act, Audit, AuditEvent};
@@ -228,11 +228,8 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
     ) -> Result<UserId, AccountError> {
         let id = self.resolve(account).await?;
-        let Plan { event, guard, sessions, revoke, audit, .. } =
-            Plan::disabling(self.event_about(Act::UserDisabled, &id).await?);
-        let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
-        let secrets = self.decided_link(&id).await?;
-        self.change(&id, &Change { secrets, event, guard, effects, ..Change::default() }).await?;
+        let plan = Plan::disabling(self.event_about(Act::UserDisabled, &id).await?);
+        self.execute_any(&id, plan).await?;
         Ok(id)
     }
 
@@ -240,7 +237,6 @@ impl Accounts {
     pub async fn enable(&self, account: impl Into<AccountRef<'_>>) -> Result<User, AccountError> {
         let id = self.resolve(account).await?;
         let plan = Plan::enabling(self.event_about(Act::UserEnabled, &id).await?);
-        let plan = Plan { secrets: self.decided_link(&id).await?, ..plan };
         self.execute(&id, plan).await
     }
 
@@ -326,8 +322,7 @@ impl Accounts {
         id: &UserId,
         change: &Change<'_>,
     ) -> Result<User, AccountError> {
-        let changed = self.change(id, change).await?;
-        changed.ok_or_else(|| StorageError::bug("a change was made without the account").into())
+        readable(self.change(id, change).await?)
     }
 
     /// Makes a change; `None` if the changed account cannot be decoded.
@@ -336,7 +331,12 @@ impl Accounts {
         id: &UserId,
         change: &Change<'_>,
     ) -> Result<Option<User>, AccountError> {
-        match self.users.change(id, change).await? {
+        Self::changed(self.users.change(id, change).await?)
+    }
+
+    /// The account after a change.
+    pub(super) fn changed(changed: Changed) -> Result<Option<User>, AccountError> {
+        match changed {
             Changed::Done(stored) => Ok(Some(stored.regardless_of_state().0)),
             Changed::DoneUnreadable => Ok(None),
             Changed::NoSuchUser => Err(AccountError::NoSuchUser),

@@ -6,10 +6,8 @@ use serde_json::{Map, Value};
 use super::{AccountError, AccountRef, AccountUpdate, Accounts, Draft, Editor, check_field};
 use crate::directory::{DirectoryLink, Entry, PasswordSource};
 use crate::hooks::Submission;
-use crate::storage::{StorageError, StorageErrorKind};
-use crate::user::{
-    EmailAddress, FactorName, NewUser, Patch, ReservedNames, SecretsUpdate, UserId, UserUpdate,
-};
+use crate::storage::{CredentialVersion, StorageError, StorageErrorKind};
+use crate::user::{EmailAddress, FactorName, NewUser, ReservedNames, UserId, UserUpdate};
 
 /// Maximum number of texts in a list.
 const MAX_TEXTS: usize = 1000;
@@ -41,34 +39,41 @@ impl Accounts {
         Ok(NewUser { factor1, admin: entry.admin.unwrap_or(false), ..user })
     }
 
-    /// The secrets with which it is an administrator who decided whether an account of the directory is
+    /// The link with which it is an administrator who decided whether an account of the directory is
     /// enabled, also if the directory had disabled it before or does in this moment: it does not enable
-    /// the account again. Of an account whose row cannot be decoded, they stay as they are.
-    pub(super) async fn decided_link(&self, id: &UserId) -> Result<SecretsUpdate, StorageError> {
-        let link = self.entry_link(id).await?;
-        let link = link.and_then(|link| link.id().map(DirectoryLink::to_entry));
-        let password = link.map_or(Patch::Keep, |link| Patch::Set(link.stored()));
-        Ok(SecretsUpdate { password, ..SecretsUpdate::default() })
+    /// the account again. With what guards it: the account may be linked to another entry in this
+    /// moment. `None` if the account is not linked to an entry, or its row cannot be decoded.
+    pub(super) async fn decided_link(
+        &self,
+        id: &UserId,
+    ) -> Result<Option<(DirectoryLink, CredentialVersion)>, StorageError> {
+        let linked = self.entry_link(id).await?;
+        Ok(linked.and_then(|(link, credentials)| {
+            Some((DirectoryLink::to_entry(link.id()?), credentials))
+        }))
     }
 
     /// Whether an account is disabled because the directory disabled it: it is enabled again with its
     /// entry, unless an administrator [disables](Self::disable) it, too.
     pub async fn is_disabled_by_directory(&self, id: &UserId) -> Result<bool, StorageError> {
-        let link = self.entry_link(id).await?;
+        let link = self.entry_link(id).await?.map(|(link, _)| link);
         Ok(matches!(link, Some(DirectoryLink::Entry { is_suspended: true, .. })))
     }
 
     /// The link of an account of the directory; `None` for other accounts, and for one whose row
     /// cannot be decoded.
-    async fn entry_link(&self, id: &UserId) -> Result<Option<DirectoryLink>, StorageError> {
+    async fn entry_link(
+        &self,
+        id: &UserId,
+    ) -> Result<Option<(DirectoryLink, CredentialVersion)>, StorageError> {
         let found = match self.users.find_by_id(id).await {
             Err(error) if error.kind == StorageErrorKind::BadRow => None,
             found => found?,
         };
-        Ok(match found.as_ref().map(|found| self.passwords.source_of(found)) {
-            Some(PasswordSource::Entry { link, .. }) => Some(link),
-            Some(PasswordSource::Hash(_) | PasswordSource::None) | None => None,
-        })
+        Ok(found.and_then(|found| match self.passwords.source_of(&found) {
+            PasswordSource::Entry { link, .. } => Some((link, found.credentials())),
+            PasswordSource::Hash(_) | PasswordSource::None => None,
+        }))
     }
 
     /// What an entry changes in its account, completed and validated by the application.

@@ -81,12 +81,12 @@ impl Accounts {
         if state.demands_factor() && !self.factors.any() {
             return Err(AccountError::NoFactorOffered);
         }
+        if !self.can_meet(user, event) {
+            return Err(AccountError::DirectoryPassword);
+        }
         let plan = match event {
-            StateEvent::Enabled => {
-                let plan = Plan::enabling(self.audit().event(Act::UserEnabled).about(user));
-                Plan { secrets: self.decided_link(&user.id).await?, ..plan }
-            }
-            StateEvent::Disabled => self.plan_disabling(user).await?,
+            StateEvent::Enabled => Plan::enabling(self.audit().event(Act::UserEnabled).about(user)),
+            StateEvent::Disabled => self.plan_disabling(user),
             StateEvent::Factor2Removed => self.plan_factor(user, FactorReset::Remove)?,
             StateEvent::Factor2ResetRequired => self.plan_factor(user, FactorReset::SetUpAgain)?,
             StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
@@ -115,12 +115,11 @@ impl Accounts {
     async fn plan_same(&self, user: &User) -> Result<Plan, StorageError> {
         let is_decided_now =
             user.state == UserState::Disabled && self.is_disabled_by_directory(&user.id).await?;
-        if is_decided_now { self.plan_disabling(user).await } else { Ok(Plan::default()) }
+        Ok(if is_decided_now { self.plan_disabling(user) } else { Plan::default() })
     }
 
-    async fn plan_disabling(&self, user: &User) -> Result<Plan, StorageError> {
-        let plan = Plan::disabling(self.audit().event(Act::UserDisabled).about(user));
-        Ok(Plan { secrets: self.decided_link(&user.id).await?, ..plan })
+    fn plan_disabling(&self, user: &User) -> Plan {
+        Plan::disabling(self.audit().event(Act::UserDisabled).about(user))
     }
 
     /// The states into which [`set_state`](Self::set_state) can put an account, its own included:
@@ -128,8 +127,36 @@ impl Accounts {
     pub fn selectable_states(&self, user: &User) -> Vec<UserState> {
         let offers_factor = self.factors.any();
         let mut states = user.state.selectable();
-        states.retain(|state| *state == user.state || offers_factor || !state.demands_factor());
+        states.retain(|state| {
+            let is_possible = user.state.selecting(state).is_none_or(|it| self.can_meet(user, it));
+            *state == user.state || is_possible && (offers_factor || !state.demands_factor())
+        });
         states
+    }
+
+    /// Whether the user of an account can do what it is in need of after this event: the password of
+    /// the directory is not reset here, and may not be changed here either.
+    fn can_meet(&self, user: &User, event: StateEvent) -> bool {
+        match event {
+            StateEvent::PasswordChangeRequired => {
+                !self.passwords.is_of_directory(user) || self.passwords.can_change(user)
+            }
+            StateEvent::PasswordResetRequired | StateEvent::PasswordAndFactor2ResetRequired => {
+                !self.passwords.is_of_directory(user)
+            }
+            StateEvent::Activated
+            | StateEvent::Enabled
+            | StateEvent::Disabled
+            | StateEvent::PasswordSet
+            | StateEvent::PasswordChanged
+            | StateEvent::PasswordReset
+            | StateEvent::EmailVerified
+            | StateEvent::EmailVerificationRequired
+            | StateEvent::Factor2Removed
+            | StateEvent::Factor2ResetRequired
+            | StateEvent::TwoFactorSetUp
+            | StateEvent::TwoFactorTurnedOff => true,
+        }
     }
 
     fn state_changed(&self, user: &User, state: &UserState) -> AuditEvent {

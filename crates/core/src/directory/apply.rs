@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::account::entry_key;
-use super::{DirectoryAccounts, DirectoryLink, Entry, EntryRefusal};
+use super::give_way::Moved;
+use super::{DirectoryAccounts, DirectoryLink, Entry};
 use crate::account::{AccountError, AccountUpdate, LINKS, Role, usable_fields};
 use crate::audit::{Act, AuditEvent};
 use crate::key::{Key, KeyPrefix};
@@ -16,7 +17,7 @@ use crate::user::{
 
 /// What another address or name makes invalid: links that were sent, and devices that were
 /// remembered.
-const OF_ADDRESS: &[KeyPrefix] = &[
+pub(super) const OF_ADDRESS: &[KeyPrefix] = &[
     KeyPrefix::PasswordReset,
     KeyPrefix::EmailVerification,
     KeyPrefix::AddressRestore,
@@ -35,17 +36,12 @@ pub(super) struct Difference {
     pub(super) enables: bool,
 }
 
-/// The outcome of disabling an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Suspended {
-    Done,
-    /// The account is the last administrator, and stays.
-    LastAdmin,
-    /// The account was changed in this moment.
-    Changed,
-}
-
 impl Difference {
+    /// A change of attributes.
+    pub(super) fn of(user: UserUpdate) -> Self {
+        Self { user, ..Self::default() }
+    }
+
     fn is_empty(&self) -> bool {
         self.user == UserUpdate::default() && self.link.is_none() && !self.enables
     }
@@ -122,17 +118,13 @@ impl DirectoryAccounts {
         };
         let wanted = self.without_bound_field(user, wanted(user, &link, entry));
         let update = self.checked(&user.id, wanted).await?;
-        let mut difference = Difference { user: update, ..Difference::default() };
+        let mut difference = Difference::of(update);
         match &link {
             // Another program reads the table where there are no epochs.
             DirectoryLink::Name if found.epoch().is_some() => {
-                let key = self.keys.find(&entry_key(&entry.id)).await?;
-                let owner = key.and_then(|key| key.userid);
-                if owner.as_ref().is_none_or(|owner| *owner == user.id) {
+                if let Some(key) = self.unlinked(found, entry).await? {
                     difference.link = Some(DirectoryLink::to_entry(entry.id.as_str()));
-                    difference.key = owner.is_none().then(|| self.new_entry_key(entry));
-                } else {
-                    tracing::warn!(user = %user.id, dn = entry.dn, "two accounts have one entry; unlink one of them");
+                    difference.key = key;
                 }
             }
             DirectoryLink::Entry { id, is_suspended: true } => {
@@ -142,6 +134,25 @@ impl DirectoryAccounts {
             DirectoryLink::Name | DirectoryLink::Entry { .. } => {}
         }
         Ok((!difference.is_empty()).then_some(difference))
+    }
+
+    /// The key by which an account that is linked by its name is found when it is linked to its entry,
+    /// unless there is that already; `None` if another account is linked to the entry.
+    pub(super) async fn unlinked(
+        &self,
+        found: &StoredUser,
+        entry: &Entry,
+    ) -> Result<Option<Option<Key>>, StorageError> {
+        let user = found.id();
+        let key = self.keys.find(&entry_key(&entry.id)).await?;
+        match key.and_then(|key| key.userid) {
+            None => Ok(Some(Some(self.new_entry_key(entry)))),
+            Some(owner) if owner == *user => Ok(Some(None)),
+            Some(_) => {
+                tracing::warn!(%user, dn = entry.dn, "two accounts have one entry; unlink one of them");
+                Ok(None)
+            }
+        }
     }
 
     /// The update without the field on which the second factor depends: where users may change it in
@@ -169,7 +180,7 @@ impl DirectoryAccounts {
     }
 
     /// The update, checked as one by an administrator; what is not allowed is left out.
-    async fn checked(
+    pub(super) async fn checked(
         &self,
         id: &UserId,
         update: AccountUpdate,
@@ -194,12 +205,27 @@ impl DirectoryAccounts {
     pub(super) async fn write(
         &self,
         found: &StoredUser,
+        difference: Difference,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        let mut moved = Vec::new();
+        let written = self.write_over(found, difference, &mut moved).await?;
+        Box::pin(self.move_on(moved)).await?;
+        Ok(written)
+    }
+
+    /// As [`write`](Self::write). Adds the accounts that gave a username or an address up to `moved`.
+    pub(super) async fn write_over(
+        &self,
+        found: &StoredUser,
         mut difference: Difference,
+        moved: &mut Vec<Moved>,
     ) -> Result<Option<StoredUser>, StorageError> {
         let user = found.id();
         while !difference.is_empty() {
             match self.try_write(found, &difference).await? {
                 Changed::Done(stored) => return Ok(Some(*stored)),
+                Changed::UsernameTaken | Changed::EmailTaken
+                    if Box::pin(self.make_way(&difference.user, found, moved)).await? => {}
                 Changed::UsernameTaken if difference.user.username.take().is_some() => {
                     tracing::warn!(%user, "the new username of an entry is that of another account, and left out");
                 }
@@ -268,68 +294,6 @@ impl DirectoryAccounts {
         });
         let enabled = difference.enables.then(|| self.audit.event(Act::DirectoryEnabled));
         changed.into_iter().chain(enabled).map(|event| event.about_stored(found)).collect()
-    }
-
-    /// Disables an account, like the next comparison would, whose entry has authenticated and is
-    /// disabled or in no group that may log in.
-    pub(crate) async fn apply_refusal(
-        &self,
-        found: &StoredUser,
-        reason: EntryRefusal,
-    ) -> Result<(), StorageError> {
-        let (user, secrets) = found.parts();
-        let link = DirectoryLink::parse(secrets.password.as_deref());
-        let is_lasting = matches!(reason, EntryRefusal::Disabled | EntryRefusal::NotInGroup);
-        // Without the id, nothing says afterwards that the directory disabled the account.
-        let is_linked = link.is_some_and(|link| link.id().is_some());
-        if is_lasting && is_linked && user.state != UserState::Disabled {
-            match self.suspend(found).await? {
-                Suspended::Done => {
-                    tracing::info!(user = %user.id, "the directory disabled an account");
-                }
-                Suspended::LastAdmin | Suspended::Changed => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Disables an account because its entry is gone or may not log in, and ends its sessions.
-    pub(super) async fn suspend(&self, found: &StoredUser) -> Result<Suspended, StorageError> {
-        let credentials = found.credentials();
-        let link = DirectoryLink::parse(found.parts().1.password.as_deref());
-        // Of a link by name nothing says afterwards that the directory disabled the account: an
-        // administrator enables it.
-        let password = match link {
-            Some(DirectoryLink::Entry { id, .. }) => {
-                Patch::Set(DirectoryLink::Entry { id, is_suspended: true }.stored())
-            }
-            Some(DirectoryLink::Name) | None => Patch::Keep,
-        };
-        let audit = [self.audit.event(Act::DirectoryDisabled).about_stored(found)];
-        let change = Change {
-            secrets: SecretsUpdate { password, ..SecretsUpdate::default() },
-            event: Some(StateEvent::Disabled),
-            guard: Guard::CredentialsAndNotTheLastAdmin(&credentials),
-            effects: Effects {
-                sessions: EndSessions::All,
-                revoke: LINKS,
-                audit: &audit,
-                ..Effects::default()
-            },
-            ..Change::default()
-        };
-        Ok(match self.users.change(found.id(), &change).await? {
-            Changed::Done(_) | Changed::DoneUnreadable => Suspended::Done,
-            Changed::LastAdmin => Suspended::LastAdmin,
-            Changed::GuardFailed
-            | Changed::NoSuchUser
-            | Changed::NotAllowed
-            | Changed::TokenGone
-            | Changed::AlreadyUsed
-            | Changed::SessionGone
-            | Changed::UsernameTaken
-            | Changed::EmailTaken => Suspended::Changed,
-        })
     }
 }
 

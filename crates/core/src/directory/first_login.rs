@@ -93,7 +93,8 @@ impl DirectoryAccounts {
         }
     }
 
-    /// The account that is linked to an entry or, if there is none, the one with its username.
+    /// The account that is linked to an entry or, if there is none, the one with its username, unless
+    /// that is an address which its user has not proved to own.
     pub(super) async fn find_account(
         &self,
         entry: &Entry,
@@ -101,7 +102,9 @@ impl DirectoryAccounts {
         if let Some(found) = self.linked_account(entry).await? {
             return Ok(Some(found));
         }
-        self.users.find_by_username(&entry.username).await
+        let found = self.users.find_by_username(&entry.username).await?;
+        let is_address = entry.username.contains('@');
+        Ok(found.filter(|found| !(is_address && self.is_unproved(found))))
     }
 
     /// The account that is linked to an entry, whatever its username.
@@ -150,6 +153,9 @@ impl DirectoryAccounts {
         loop {
             match self.insert(&user, entry, act.clone()).await? {
                 Created::Done(stored) => return Ok(Creation::Done(stored)),
+                Created::UsernameTaken | Created::EmailTaken
+                    if Box::pin(self.release_unproved(&user.username, user.email.as_deref()))
+                        .await? => {}
                 Created::EmailTaken if user.email.is_some() => {
                     if self.users.find_id(&user.username).await?.is_some() {
                         return Ok(Creation::Taken);

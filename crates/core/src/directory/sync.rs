@@ -1,6 +1,7 @@
 //! Comparison of all accounts of the directory with their entries.
 
-use super::apply::{Difference, Suspended};
+use super::apply::Difference;
+use super::suspend::Suspended;
 use super::verify::is_linked;
 use super::{
     DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef, Found,
@@ -132,7 +133,8 @@ struct Planned {
 
 enum Step {
     Write(Box<Difference>),
-    Suspend,
+    /// Disable: the entry is gone or, if it is known, may not log in.
+    Suspend(Option<Box<Entry>>),
     /// The answer about the entry cannot be used.
     Report(String),
 }
@@ -268,7 +270,7 @@ impl DirectoryAccounts {
             let is_enabled = user.state != UserState::Disabled;
             plan.enabled += usize::from(is_enabled);
             plan.admins += usize::from(is_enabled && user.admin);
-            if let Some(step) = self.step(&stored, entry.as_deref(), &link).await? {
+            if let Some(step) = self.step(&stored, entry, &link).await? {
                 plan.planned.push(Planned { stored, step });
             }
         }
@@ -278,16 +280,18 @@ impl DirectoryAccounts {
     async fn step(
         &self,
         stored: &StoredUser,
-        entry: Option<&Entry>,
+        entry: Option<Box<Entry>>,
         link: &DirectoryLink,
     ) -> Result<Option<Step>, StorageError> {
-        match entry.filter(|entry| entry.standing == Standing::Active) {
-            Some(entry) => Ok(self.difference(stored, entry).await?.map(Box::new).map(Step::Write)),
+        match entry {
+            Some(entry) if entry.standing == Standing::Active => {
+                Ok(self.difference(stored, &entry).await?.map(Box::new).map(Step::Write))
+            }
             // One that an administrator has disabled stays so when the entry comes back.
-            None if stored.parts().0.state == UserState::Disabled => Ok(None),
-            None => {
+            _ if stored.parts().0.state == UserState::Disabled => Ok(None),
+            entry => {
                 tracing::debug!(user = %stored.id(), ?link, "an entry is gone or may not log in");
-                Ok(Some(Step::Suspend))
+                Ok(Some(Step::Suspend(entry)))
             }
         }
     }
@@ -330,7 +334,7 @@ impl DirectoryAccounts {
                     *action = SyncAction::Skip;
                 }
             }
-            Step::Suspend => match self.suspend(&stored).await? {
+            Step::Suspend(entry) => match self.suspend(&stored, entry.as_deref()).await? {
                 Suspended::Done => tracing::info!(%user, "the directory disabled an account"),
                 Suspended::Changed => *action = SyncAction::Skip,
                 Suspended::LastAdmin => {
@@ -361,7 +365,7 @@ fn failure(id: UserId, username: String, error: &StorageError) -> AccountSync {
 
 impl Planned {
     fn suspends(&self) -> bool {
-        matches!(self.step, Step::Suspend)
+        matches!(self.step, Step::Suspend(_))
     }
 
     /// Whether an administrator who can log in becomes an ordinary user.
@@ -372,7 +376,7 @@ impl Planned {
 
     fn report(&self) -> AccountSync {
         let action = match &self.step {
-            Step::Suspend => SyncAction::Disable,
+            Step::Suspend(_) => SyncAction::Disable,
             Step::Report(problem) => SyncAction::Unusable(problem.clone()),
             Step::Write(difference) if difference.enables => {
                 SyncAction::Enable(difference.fields())

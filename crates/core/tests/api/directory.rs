@@ -2,9 +2,11 @@
 
 mod attribute;
 mod first_login;
+mod give_way;
 mod linking;
 mod login;
 mod password;
+mod suspension;
 mod sync;
 
 use std::sync::Arc;

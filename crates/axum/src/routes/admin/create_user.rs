@@ -137,8 +137,14 @@ async fn create_for_entry(info: &RequestInfo, form: CreateUserForm, echo: &Echo)
     let has_password = form.password.is_some_and(|password| !password.expose().is_empty());
     if has_password || !echo.user_fields().is_empty() {
         return Err(Failure::new(ErrorCode::BadRequest).message(
-            "The password and the fields of an account of the directory come from there: leave \
-             them out",
+            "The password, the role and the fields of an account of the directory come from there: \
+             leave them out",
+        ));
+    }
+    if form.factor2.as_deref().and_then(FactorName::optional).is_some() {
+        return Err(Failure::new(ErrorCode::BadRequest).message(
+            "The user of an account of the directory sets up a second factor after the first login: \
+             leave it out",
         ));
     }
     let Some(directory) = &info.crossauth.auth().directory else {

@@ -194,6 +194,23 @@ async fn password_that_must_be_changed_permits_only_that() {
     assert!(is_logged_in(&site.log_in("bob", OTHER).await));
 }
 
+/// A demand that its user could not meet.
+#[tokio::test]
+async fn administrator_cannot_demand_a_new_password_that_is_not_changed_here() {
+    let (site, directory) = site();
+    let bob = site.enter("bob", SECRET).await.user.unwrap();
+    let states = || site.auth.accounts.selectable_states(&bob);
+    assert!(states().contains(&UserState::PasswordChangeNeeded));
+    assert!(!states().contains(&UserState::PasswordResetNeeded));
+    directory.answer_changes(PasswordSet::NotSupported);
+    for state in [UserState::PasswordChangeNeeded, UserState::PasswordResetNeeded] {
+        assert!(!states().contains(&state));
+        let refused = site.auth.accounts.set_state("bob", &state).await;
+        assert!(matches!(refused, Err(AccountError::DirectoryPassword)), "{refused:?}");
+    }
+    assert_eq!(site.user("bob").await.unwrap().state, UserState::Active);
+}
+
 #[tokio::test]
 async fn password_that_must_be_changed_before_the_entry_can_be_read_needs_an_account() {
     let (site, directory) = site();

@@ -1,23 +1,22 @@
 //! Comparison of all accounts with the directory.
 
-use crossauth_core::account::{AccountUpdate, Role, StateRequest};
+use crossauth_core::account::Role;
 use crossauth_core::directory::{
     DirectoryErrorKind, DirectoryLink, Standing, SyncAction, SyncError, SyncMode, SyncReport,
 };
-use crossauth_core::login::LoginOutcome;
-use crossauth_core::user::{Refusal, UserState};
+use crossauth_core::user::UserState;
 use crossauth_testkit::directory::{ScriptedDirectory, entry};
 
 use super::{SECRET, is_logged_in, site};
 use crate::site::{PASSWORD, Site};
 
 impl Site {
-    async fn sync(&self, mode: SyncMode) -> SyncReport {
+    pub(super) async fn sync(&self, mode: SyncMode) -> SyncReport {
         self.directory().sync(mode).await.unwrap()
     }
 }
 
-fn actions(report: &SyncReport) -> Vec<(&str, &SyncAction)> {
+pub(super) fn actions(report: &SyncReport) -> Vec<(&str, &SyncAction)> {
     report.differing.iter().map(|one| (one.username.as_str(), &one.action)).collect()
 }
 
@@ -71,71 +70,6 @@ async fn account_that_the_directory_disabled_is_enabled_when_the_entry_is_back()
         assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-bob")));
         assert!(!site.is_accepted(&before).await, "an old session does not come back");
         assert!(site.acts("bob").await.contains(&"directory.enabled".to_owned()));
-    }
-}
-
-#[tokio::test]
-async fn account_that_an_administrator_disabled_is_not_enabled_by_the_directory() {
-    let (site, _directory) = site();
-    let bob = site.enter("bob", SECRET).await.user.unwrap();
-    site.auth.accounts.disable(&bob).await.unwrap();
-    assert_eq!(site.sync(SyncMode::Apply).await.differing, []);
-    let refused = site.log_in("bob", SECRET).await;
-    assert!(matches!(refused, LoginOutcome::Refused(Refusal::NotActive)), "{refused:?}");
-    site.auth.accounts.enable(&bob).await.unwrap();
-    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
-}
-
-#[tokio::test]
-async fn account_that_both_have_disabled_is_not_enabled_by_the_directory() {
-    let (site, directory) = site();
-    let bob = site.enter("bob", SECRET).await.user.unwrap();
-    directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
-    site.sync(SyncMode::Apply).await;
-    site.auth.accounts.disable(&bob).await.unwrap();
-    directory.change("id-bob", |entry| entry.standing = Standing::Active);
-    assert_eq!(site.sync(SyncMode::Apply).await.differing, []);
-    assert!(!is_logged_in(&site.log_in("bob", SECRET).await));
-    assert_eq!(site.user("bob").await.unwrap().state, UserState::Disabled);
-    site.auth.accounts.enable(&bob).await.unwrap();
-    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
-}
-
-/// Disables an account that the directory has disabled, in one of the ways of an administrator.
-async fn disable_too(site: &Site, way: usize) {
-    let (accounts, off) = (&site.auth.accounts, UserState::Disabled);
-    let select = Some(StateRequest::Select(off.clone()));
-    match way {
-        0 => drop(accounts.disable("bob").await.unwrap()),
-        1 => drop(accounts.set_state("bob", &off).await.unwrap()),
-        2 => drop(accounts.edit("bob", AccountUpdate::default(), select).await.unwrap()),
-        3 => {
-            accounts.enable("bob").await.unwrap();
-            accounts.set_state("bob", &off).await.unwrap();
-        }
-        _ => {
-            accounts.set_state("bob", &UserState::Active).await.unwrap();
-            accounts.edit("bob", AccountUpdate::default(), select).await.unwrap();
-        }
-    }
-}
-
-#[tokio::test]
-async fn account_that_an_administrator_disabled_in_any_way_stays_so_when_the_entry_is_back() {
-    for way in 0..5 {
-        let (site, directory) = site();
-        let bob = site.enter("bob", SECRET).await.user.unwrap();
-        directory.change("id-bob", |entry| entry.standing = Standing::Disabled);
-        site.sync(SyncMode::Apply).await;
-        assert!(site.auth.accounts.is_disabled_by_directory(&bob.id).await.unwrap());
-        disable_too(&site, way).await;
-        assert!(!site.auth.accounts.is_disabled_by_directory(&bob.id).await.unwrap());
-        assert!(site.acts("bob").await.contains(&"user.disabled".to_owned()), "{way}");
-        directory.change("id-bob", |entry| entry.standing = Standing::Active);
-        assert_eq!(site.sync(SyncMode::Apply).await.differing, [], "{way}");
-        assert!(!is_logged_in(&site.log_in("bob", SECRET).await), "{way}");
-        site.auth.accounts.set_state("bob", &UserState::Active).await.unwrap();
-        assert!(is_logged_in(&site.log_in("bob", SECRET).await), "{way}");
     }
 }
 

@@ -80,11 +80,8 @@ fn line(account: &AccountSync) -> String {
 
 fn as_json(account: &AccountSync) -> io::Result<String> {
     let (action, details) = action(account);
-    let reason = match &account.action {
-        SyncAction::Unusable(reason) | SyncAction::Failed(reason) => Some(reason),
-        _ => None,
-    };
-    let fields = if reason.is_some() { &[] } else { details };
+    let is_reason = matches!(account.action, SyncAction::Unusable(_) | SyncAction::Failed(_));
+    let (fields, reason) = if is_reason { (&[][..], details.first()) } else { (details, None) };
     let shown = json!({
         "id": account.id,
         "username": account.username,
