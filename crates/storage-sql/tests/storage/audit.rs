@@ -13,6 +13,9 @@ use crossauth_core::user::{NewUser, StateChecks, StateEvent, UserSecrets, UserSt
 use crossauth_core::{Auth, AuthConfig, Sources};
 use crossauth_testkit::storage::create_user;
 
+use crate::opened::{Driver, Opened};
+use crate::server::{Holder, Server};
+
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 
 /// The use cases over a storage.
@@ -36,7 +39,9 @@ async fn problems(audit: &Audit) -> Vec<Problem> {
 }
 
 /// A changed, a removed, an added and a swapped row are found.
-pub(crate) async fn tampering_is_found(storage: &Storage, sql: impl Fn(&str)) {
+pub(crate) async fn g4_a_changed_a_removed_and_a_swapped_event_are_found<D: Driver>() {
+    let opened = Opened::<D>::open().await;
+    let (storage, sql) = (&opened.storage(), |statement: &str| opened.sql(statement));
     let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
     let audit = auth(storage).audit;
     fill(&audit, &bob).await;
@@ -88,7 +93,11 @@ pub(crate) async fn tampering_is_found(storage: &Storage, sql: impl Fn(&str)) {
 
 /// Rows that cannot be decoded stop neither the chain nor its verification nor a list, and are
 /// listed as problems.
-pub(crate) async fn unreadable_rows_stop_nothing(storage: &Storage, sql: impl Fn(&str)) {
+pub(crate) async fn g4_rows_that_cannot_be_decoded_stop_neither_chain_nor_verification_nor_lists<
+    D: Driver,
+>() {
+    let opened = Opened::<D>::open().await;
+    let (storage, sql) = (&opened.storage(), |statement: &str| opened.sql(statement));
     let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
     let audit = auth(storage).audit;
     fill(&audit, &bob).await;
@@ -115,7 +124,9 @@ pub(crate) async fn unreadable_rows_stop_nothing(storage: &Storage, sql: impl Fn
 }
 
 /// Personal data that was not erased by the log itself is missed; erased data is not.
-pub(crate) async fn personal_data_that_is_removed_is_found(storage: &Storage, sql: impl Fn(&str)) {
+pub(crate) async fn g4_personal_data_that_is_removed_without_a_record_is_found<D: Driver>() {
+    let opened = Opened::<D>::open().await;
+    let (storage, sql) = (&opened.storage(), |statement: &str| opened.sql(statement));
     let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
     let audit = auth(storage).audit;
     fill(&audit, &bob).await;
@@ -135,15 +146,33 @@ fn restore(sql: &impl Fn(&str)) {
     sql("DROP TABLE saved");
 }
 
+pub(crate) async fn g5_an_act_of_an_administrator_that_cannot_be_recorded_does_not_happen<
+    D: Driver,
+>() {
+    let opened = Opened::<D>::open().await;
+    let broken = async || opened.sql("ALTER TABLE crossauth_audit RENAME TO lost");
+    let repair = async |()| opened.sql("ALTER TABLE lost RENAME TO crossauth_audit");
+    broken_log_stops_acts_of_administrators(&opened.storage(), broken, repair).await;
+}
+
+/// Fault 12: the log does not fail at once, but waits.
+pub(crate) async fn blocked_log_stops_acts_of_administrators_after_the_time_limit_of_locks<
+    S: Server,
+>() {
+    let opened = Opened::<S>::open().await;
+    let broken = async || Holder::start(opened.database.database(), S::LOCK_AUDIT).await;
+    broken_log_stops_acts_of_administrators(&opened.storage(), broken, Holder::release).await;
+}
+
 /// An act of an administrator does not happen if it cannot be recorded; a login does.
-pub(crate) async fn broken_log_stops_acts_of_administrators(
+async fn broken_log_stops_acts_of_administrators<H>(
     storage: &Storage,
-    broken: impl AsyncFnOnce(),
-    repair: impl AsyncFnOnce(),
+    broken: impl AsyncFnOnce() -> H,
+    repair: impl AsyncFnOnce(H),
 ) {
     let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
     let auth = auth(storage);
-    broken().await;
+    let held = broken().await;
     let refused = disable(&auth, storage, &bob.id).await.unwrap_err();
     assert_eq!((refused.kind, refused.is_audit()), (StorageErrorKind::Unavailable, true));
     let (found, _) =
@@ -164,7 +193,7 @@ pub(crate) async fn broken_log_stops_acts_of_administrators(
         audit: &audit,
     };
     assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
-    repair().await;
+    repair(held).await;
     assert!(storage.sessions.find("s:1").await.unwrap().is_some());
     disable(&auth, storage, &bob.id).await.unwrap();
     let listed = storage.audit.list(&AuditFilter::default(), None, 10).await.unwrap();

@@ -4,32 +4,9 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_core::storage::{Created, Effects, Guard, StorageError, StorageErrorKind};
 use crossauth_core::user::{NewUser, UserSecrets};
-use crossauth_storage_sql::SqlStorage;
-use crossauth_storage_sql::database::{Database, MAX_SCAN_ROWS, Row, Statement, Value};
+use crossauth_storage_sql::database::{MAX_SCAN_ROWS, Row, Statement, Value};
 
-/// Generates a test of each rule; `$opened` opens our own empty tables.
-macro_rules! driver_tests {
-    ($opened:expr) => {
-        $crate::driver::driver_tests! { $opened;
-            constraint_violation_rolls_back_the_whole_transaction
-            failed_statement_rolls_the_transaction_back_whatever_the_body_returns
-            panic_in_a_body_rolls_back
-            scan_without_a_limit_is_a_bug
-            closed_database_accepts_no_writes
-            stores_and_statements_of_an_application_are_committed_together
-            error_of_an_application_undoes_what_the_stores_did
-            failure_of_a_store_fails_the_transaction_of_an_application
-        }
-    };
-    ($opened:expr; $($rule:ident)+) => {$(
-        #[tokio::test]
-        async fn $rule() {
-            let opened = $opened.await;
-            $crate::driver::$rule(&opened.database).await;
-        }
-    )+};
-}
-pub(crate) use driver_tests;
+use crate::opened::{Driver, Opened};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -38,9 +15,8 @@ pub(crate) fn insert() -> Statement {
     Statement::new("INSERT INTO crossauth_keys (value, created, data) VALUES (?, 0, '')")
 }
 
-pub(crate) async fn constraint_violation_rolls_back_the_whole_transaction<D: Database>(
-    opened: &SqlStorage<D>,
-) {
+pub(crate) async fn constraint_violation_rolls_back_the_whole_transaction<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let result: Result<(), _> = opened
         .database()
         .transaction((), |transaction, ()| {
@@ -59,10 +35,9 @@ pub(crate) async fn constraint_violation_rolls_back_the_whole_transaction<D: Dat
 }
 
 pub(crate) async fn failed_statement_rolls_the_transaction_back_whatever_the_body_returns<
-    D: Database,
->(
-    opened: &SqlStorage<D>,
-) {
+    D: Driver,
+>() {
+    let opened = &Opened::<D>::open().await.database;
     for ignore in [false, true] {
         let result: Result<(), _> = opened
             .database()
@@ -80,7 +55,8 @@ pub(crate) async fn failed_statement_rolls_the_transaction_back_whatever_the_bod
     }
 }
 
-pub(crate) async fn panic_in_a_body_rolls_back<D: Database>(opened: &SqlStorage<D>) {
+pub(crate) async fn panic_in_a_body_rolls_back<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let result: Result<(), StorageError> = opened
         .database()
         .transaction((), |transaction, ()| {
@@ -96,7 +72,8 @@ pub(crate) async fn panic_in_a_body_rolls_back<D: Database>(opened: &SqlStorage<
     keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
 }
 
-pub(crate) async fn scan_without_a_limit_is_a_bug<D: Database>(opened: &SqlStorage<D>) {
+pub(crate) async fn scan_without_a_limit_is_a_bug<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let numbers = |last: usize| {
         Statement::new(format!(
             "WITH RECURSIVE numbers (n) AS \
@@ -111,7 +88,8 @@ pub(crate) async fn scan_without_a_limit_is_a_bug<D: Database>(opened: &SqlStora
     assert_eq!(scan(MAX_SCAN_ROWS + 1).await.unwrap_err().kind, StorageErrorKind::Bug);
 }
 
-pub(crate) async fn closed_database_accepts_no_writes<D: Database>(opened: &SqlStorage<D>) {
+pub(crate) async fn closed_database_accepts_no_writes<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     opened.ping().await.unwrap();
     opened.close().await;
     opened.close().await;
@@ -122,9 +100,8 @@ pub(crate) async fn closed_database_accepts_no_writes<D: Database>(opened: &SqlS
 }
 
 /// A user and a row of the application, each of which is seen by what follows.
-pub(crate) async fn stores_and_statements_of_an_application_are_committed_together<D: Database>(
-    opened: &SqlStorage<D>,
-) {
+pub(crate) async fn stores_and_statements_of_an_application_are_committed_together<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let created = opened.transaction("bob", |transaction, name| {
         Box::pin(async move {
             let (bob, secrets) = (NewUser::named(*name), UserSecrets::default());
@@ -145,9 +122,8 @@ pub(crate) async fn stores_and_statements_of_an_application_are_committed_togeth
     assert!(opened.storage().keys.find("s:1").await.unwrap().is_some());
 }
 
-pub(crate) async fn error_of_an_application_undoes_what_the_stores_did<D: Database>(
-    opened: &SqlStorage<D>,
-) {
+pub(crate) async fn error_of_an_application_undoes_what_the_stores_did<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let result: Result<(), _> = opened
         .transaction((), |transaction, ()| {
             Box::pin(async move {
@@ -161,9 +137,8 @@ pub(crate) async fn error_of_an_application_undoes_what_the_stores_did<D: Databa
     assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
 }
 
-pub(crate) async fn failure_of_a_store_fails_the_transaction_of_an_application<D: Database>(
-    opened: &SqlStorage<D>,
-) {
+pub(crate) async fn failure_of_a_store_fails_the_transaction_of_an_application<D: Driver>() {
+    let opened = &Opened::<D>::open().await.database;
     let result: Result<(), _> = opened
         .transaction((), |transaction, ()| {
             Box::pin(async move {

@@ -6,6 +6,8 @@ use crossauth_core::storage::Storage;
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_testkit::storage::create_user;
 
+use crate::opened::{Driver, Opened};
+
 /// Where the local time of some zone skips or repeats an hour, and other edges of calendars.
 const EDGES: [&str; 8] = [
     "2026-03-08T07:00:00Z",
@@ -17,6 +19,10 @@ const EDGES: [&str; 8] = [
     "2026-12-31T23:59:59.999Z",
     "2028-02-29T12:00:00Z",
 ];
+
+pub(crate) async fn expiry_is_exact<D: Driver>() {
+    is_exact(&Opened::<D>::open().await.storage()).await;
+}
 
 /// Times are read as they were written, and purging compares them, to the millisecond.
 pub(crate) async fn is_exact(storage: &Storage) {

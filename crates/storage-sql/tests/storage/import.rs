@@ -5,15 +5,30 @@ use crossauth_core::caller::Actor;
 use crossauth_core::clock::Timestamp;
 use crossauth_core::storage::AuditFilter;
 use crossauth_core::user::{FactorName, UserId, UserSecrets, UserState};
-use crossauth_storage_sql::SqlStorage;
 use crossauth_storage_sql::database::Database;
 use crossauth_storage_sql::import::{Finding, Import, Part, Source, Summary};
+use crossauth_storage_sql::{SqlStorage, sqlite};
 use crossauth_testkit::upstream::{ACCOUNTS, KEYS, Preset, Upstream};
 use serde_json::json;
 
+use crate::opened::Opened;
+use crate::server::Server;
 use crate::upstream;
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+pub(crate) async fn databases_of_upstream_are_imported_and_stay_as_they_are<S: Server>() {
+    for upstream in Upstream::on(S::ENGINE) {
+        let place = S::empty();
+        S::execute(&place, &upstream::sql(upstream));
+        let source = S::source(&place, upstream::table_map(upstream)).await;
+        everything_is_imported(&sqlite::memory().await.unwrap(), &source, upstream).await;
+        let target = Opened::<S>::open().await;
+        everything_is_imported(&target.database, &source, upstream).await;
+        // None of ours was created beside them.
+        assert_eq!(S::plan(&place).await.groups[0].name, "schema");
+    }
+}
 
 /// An import that is recorded.
 pub(crate) fn import(source: &Source) -> Import<'_> {

@@ -1,55 +1,84 @@
 //! The stores on MariaDB, on a server that the tests start.
 
-mod audit;
 mod conformance;
 mod expiry;
 mod foreign;
-mod import;
-mod mapped;
 mod opening;
-mod purge;
 mod reconnect;
 mod round_trip;
 mod tls;
 mod transaction;
-mod unreadable;
-mod upstream;
 
-use crossauth_core::storage::Storage;
+use crossauth_storage_sql::database::Statement;
+use crossauth_storage_sql::import::Source;
 use crossauth_storage_sql::mysql::{Mysql, Options};
-use crossauth_storage_sql::{SqlStorage, TableMap};
+use crossauth_storage_sql::{MigrationPlan, OpenError, SqlStorage, TableMap};
 use crossauth_testkit::mysql::server;
+use crossauth_testkit::upstream::Engine;
 
-/// Stores in a new database.
-struct MysqlDatabase {
-    database: SqlStorage<Mysql>,
-    url: String,
+use crate::foreign::Schema;
+use crate::opened::{Driver, Opened};
+use crate::server::{Server, server_tests};
+
+server_tests!(Mysql);
+
+type MysqlDatabase = Opened<Mysql>;
+
+impl Driver for Mysql {
+    const ENGINE: Engine = Engine::Mysql;
+    const PYCROSSAUTH: Schema = Schema::python(Self::SERIAL, "datetime(6)");
+    const CROSSAUTHJS: Schema = Schema::typescript("uuid PRIMARY KEY", "uuid", "bigint");
+    const SERIAL: &'static str = "integer AUTO_INCREMENT PRIMARY KEY";
+    const TEXT: &'static str = "varchar(255) COLLATE utf8mb4_nopad_bin";
+    const TABLE_OPTIONS: &'static str = "DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci";
+
+    type Place = String;
+
+    fn empty() -> String {
+        server().empty_database()
+    }
+
+    fn execute(url: &String, statements: &str) {
+        server().execute(url, statements);
+    }
+
+    async fn open(url: &String, tables: TableMap) -> Result<SqlStorage<Self>, OpenError> {
+        Options { tables, ..Options::default() }.open(url).await
+    }
 }
 
-impl MysqlDatabase {
-    /// Our own tables.
-    async fn open() -> Self {
-        Self::open_at(server().empty_database(), TableMap::crossauth()).await
+impl Server for Mysql {
+    const CONNECTION: &'static str = "CONNECTION_ID()";
+    const LOCK_PURGE: &'static str = "SELECT 1 FROM crossauth_schema WHERE tables = 'protection' \
+         AND version = 1 FOR UPDATE";
+    const LOCK_AUDIT: [&'static str; 2] = ["LOCK TABLES crossauth_audit WRITE", "UNLOCK TABLES"];
+
+    fn kill(connection: &str) -> String {
+        format!("KILL {connection}")
     }
 
-    /// Tables created by `ddl`.
-    async fn mapped(tables: TableMap, ddl: &str) -> Self {
-        let url = server().empty_database();
-        server().execute(&url, ddl);
-        Self::open_at(url, tables).await
+    fn sleep(seconds: &str) -> String {
+        format!("SLEEP({seconds})")
     }
 
-    async fn open_at(url: String, tables: TableMap) -> Self {
-        let options = Options { tables, ..Options::default() };
-        Self { database: options.open(&url).await.unwrap(), url }
+    fn running(mark: &str) -> Statement {
+        Statement::new(format!(
+            "SELECT COUNT(*) FROM information_schema.processlist \
+             WHERE id <> CONNECTION_ID() AND info LIKE '%{mark}%'"
+        ))
     }
 
-    fn storage(&self) -> Storage {
-        self.database.storage()
+    async fn open_one() -> SqlStorage<Self> {
+        let options = Options { connections: 1, ..Options::default() };
+        options.open(&Self::empty()).await.unwrap()
     }
 
-    fn sql(&self, statements: &str) {
-        server().execute(&self.url, statements);
+    async fn plan(url: &str) -> MigrationPlan {
+        Options::default().plan(url).await.unwrap()
+    }
+
+    async fn source(url: &str, tables: TableMap) -> Source {
+        Options { tables, ..Options::default() }.source(url).await.unwrap()
     }
 }
 

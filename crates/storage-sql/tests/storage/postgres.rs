@@ -1,55 +1,85 @@
 //! The stores on PostgreSQL, on a server that the tests start.
 
-mod audit;
 mod conformance;
 mod expiry;
 mod foreign;
-mod import;
-mod mapped;
 mod opening;
-mod purge;
 mod reconnect;
 mod round_trip;
 mod tls;
 mod transaction;
-mod unreadable;
-mod upstream;
 
-use crossauth_core::storage::Storage;
+use crossauth_storage_sql::database::Statement;
+use crossauth_storage_sql::import::Source;
 use crossauth_storage_sql::postgres::{Options, Postgres};
-use crossauth_storage_sql::{SqlStorage, TableMap};
+use crossauth_storage_sql::{MigrationPlan, OpenError, SqlStorage, TableMap};
 use crossauth_testkit::postgres::server;
+use crossauth_testkit::upstream::Engine;
 
-/// Stores in a new schema.
-struct PostgresSchema {
-    database: SqlStorage<Postgres>,
-    address: String,
+use crate::foreign::Schema;
+use crate::opened::{Driver, Opened};
+use crate::server::{Server, server_tests};
+
+server_tests!(Postgres);
+
+type PostgresSchema = Opened<Postgres>;
+
+impl Driver for Postgres {
+    const ENGINE: Engine = Engine::Postgres;
+    const PYCROSSAUTH: Schema = Schema::python(Self::SERIAL, "timestamp");
+    const CROSSAUTHJS: Schema = Schema::typescript("uuid PRIMARY KEY", "uuid", "bigint");
+    const SERIAL: &'static str = "serial PRIMARY KEY";
+    const TEXT: &'static str = "text COLLATE \"C\"";
+    const COLLATE: &'static str = "COLLATE \"C\"";
+
+    type Place = String;
+
+    fn empty() -> String {
+        server().empty_schema()
+    }
+
+    fn execute(address: &String, statements: &str) {
+        server().execute(address, statements);
+    }
+
+    async fn open(address: &String, tables: TableMap) -> Result<SqlStorage<Self>, OpenError> {
+        Options { tables, ..Options::default() }.open(address).await
+    }
 }
 
-impl PostgresSchema {
-    /// Our own tables.
-    async fn open() -> Self {
-        Self::open_at(server().empty_schema(), TableMap::crossauth()).await
+impl Server for Postgres {
+    const CONNECTION: &'static str = "pg_backend_pid()";
+    const LOCK_PURGE: &'static str = "SELECT 1 WHERE pg_try_advisory_xact_lock(
+        7236837140222 + 'crossauth_schema'::regclass::oid::bigint)";
+    const LOCK_AUDIT: [&'static str; 2] =
+        ["LOCK TABLE crossauth_audit IN ACCESS EXCLUSIVE MODE", "SELECT 1"];
+
+    fn kill(connection: &str) -> String {
+        format!("SELECT pg_terminate_backend({connection})")
     }
 
-    /// Tables created by `ddl`.
-    async fn mapped(tables: TableMap, ddl: &str) -> Self {
-        let address = server().empty_schema();
-        server().execute(&address, ddl);
-        Self::open_at(address, tables).await
+    fn sleep(seconds: &str) -> String {
+        format!("pg_sleep({seconds})")
     }
 
-    async fn open_at(address: String, tables: TableMap) -> Self {
-        let options = Options { tables, ..Options::default() };
-        Self { database: options.open(&address).await.unwrap(), address }
+    fn running(mark: &str) -> Statement {
+        Statement::new(format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%{mark}%'"
+        ))
     }
 
-    fn storage(&self) -> Storage {
-        self.database.storage()
+    async fn open_one() -> SqlStorage<Self> {
+        let options = Options { connections: 1, ..Options::default() };
+        options.open(&Self::empty()).await.unwrap()
     }
 
-    fn sql(&self, statements: &str) {
-        server().execute(&self.address, statements);
+    async fn plan(address: &str) -> MigrationPlan {
+        Options::default().plan(address).await.unwrap()
+    }
+
+    async fn source(address: &str, tables: TableMap) -> Source {
+        Options { tables, ..Options::default() }.source(address).await.unwrap()
     }
 }
 

@@ -7,6 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use crossauth_core::audit::Act;
+use crossauth_core::key::{Key, KeyPrefix};
+use crossauth_core::storage::{KeyPlace, SessionStart, Started, Storage};
+use crossauth_core::user::{NewUser, StateChecks, UserSecrets};
+use crossauth_testkit::storage::create_user;
+
+use crate::driver::NOW;
+
 /// Stands between the driver and the server, and counts how often the driver speaks after the
 /// server.
 pub(crate) struct Counter(Arc<AtomicUsize>);
@@ -53,4 +61,46 @@ fn copy(mut from: UnixStream, mut to: UnixStream, before_each: impl Fn()) {
     }
     // The other side may have closed it already.
     let _ = to.shutdown(std::net::Shutdown::Both);
+}
+
+/// Starts sessions in this number of round trips, and checks them in one. `odd` is the value of the
+/// last.
+pub(crate) async fn session_starts_in(
+    round_trips: usize,
+    storage: &Storage,
+    counter: &Counter,
+    odd: &str,
+) {
+    let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+    let log = crate::audit::auth(storage).audit;
+    let begin = async |value: &str, replaces: Option<&str>| {
+        let start = SessionStart {
+            key: &Key::new(value, Some(bob.id.clone()), NOW),
+            place: KeyPlace::Here,
+            replaces,
+            must_replace: false,
+            uses: None,
+            credentials: None,
+            checks: StateChecks::ALL,
+            revoke: &[KeyPrefix::PasswordReset],
+            issue: &[],
+            send: &[],
+            audit: &[log.event(Act::LoginSucceeded)],
+        };
+        assert!(matches!(storage.sessions.start(start).await.unwrap(), Started::Begun(_)));
+    };
+    // Statements are prepared at their first use.
+    begin("s:1", None).await;
+    begin("s:2", Some("s:1")).await;
+    storage.sessions.find("s:2").await.unwrap().unwrap();
+    counter.take();
+    begin("s:3", Some("s:2")).await;
+    assert_eq!(counter.take(), round_trips);
+    assert!(storage.sessions.find("s:3").await.unwrap().is_some());
+    assert_eq!(counter.take(), 1);
+    assert!(storage.sessions.find("s:2").await.unwrap().is_none());
+    // No value can end its literal.
+    begin(odd, None).await;
+    let found = storage.sessions.find(odd).await.unwrap().unwrap();
+    assert_eq!(found.admit(StateChecks::ALL).unwrap().0.value, odd);
 }

@@ -11,7 +11,23 @@ use crossauth_core::user::{
 };
 use crossauth_testkit::storage::create_user;
 
+use crate::opened::{Driver, Opened};
+
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
+
+/// What every database stores.
+const NO_JSON: Damage = Damage {
+    damage: "UPDATE crossauth_users SET extra = 'no JSON' WHERE username = 'bob'",
+    repair: "UPDATE crossauth_users SET extra = NULL WHERE username = 'bob'",
+};
+
+pub(crate) async fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted<D: Driver>() {
+    is_logged_out_disabled_and_deleted::<D>(NO_JSON).await;
+}
+
+pub(crate) async fn administrator_who_cannot_be_decoded_does_not_count<D: Driver>() {
+    administrator_does_not_count::<D>(NO_JSON).await;
+}
 
 /// Statements that make the row of `bob` undecodable, and decodable again.
 pub(crate) struct Damage {
@@ -51,11 +67,11 @@ async fn assert_needs_the_account(storage: &Storage, id: &UserId) {
 }
 
 /// Damages bob's account; then ends its sessions, disables it, and deletes it.
-pub(crate) async fn is_logged_out_disabled_and_deleted(
-    storage: &Storage,
-    sql: impl Fn(&str),
+pub(crate) async fn is_logged_out_disabled_and_deleted<D: Driver>(
     Damage { damage, repair }: Damage,
 ) {
+    let opened = Opened::<D>::open().await;
+    let (storage, sql) = (&opened.storage(), |statement: &str| opened.sql(statement));
     let (users, keys) = (&storage.users, &storage.keys);
     admin(storage, "root").await;
     let bob = NewUser { email: Some("bob@example.com".into()), ..NewUser::named("bob") };
@@ -102,11 +118,9 @@ pub(crate) async fn is_logged_out_disabled_and_deleted(
 
 /// An administrator who cannot be decoded does not count as a remaining one and does not prevent
 /// changes to others.
-pub(crate) async fn administrator_does_not_count(
-    storage: &Storage,
-    sql: impl Fn(&str),
-    Damage { damage, repair }: Damage,
-) {
+pub(crate) async fn administrator_does_not_count<D: Driver>(Damage { damage, repair }: Damage) {
+    let opened = Opened::<D>::open().await;
+    let (storage, sql) = (&opened.storage(), |statement: &str| opened.sql(statement));
     let users = &storage.users;
     let (root, bob) = (admin(storage, "root").await, admin(storage, "bob").await);
     sql(damage);
@@ -123,8 +137,10 @@ pub(crate) async fn administrator_does_not_count(
 }
 
 /// A session of an older epoch, which ended while it began, stays ended when a change keeps it.
-pub(crate) async fn outdated_session_is_not_kept(storage: &Storage, sql: impl Fn(&str)) {
-    let bob = create_user(storage, &NewUser::named("bob"), &UserSecrets::default()).await;
+pub(crate) async fn session_of_an_older_epoch_is_not_kept<D: Driver>() {
+    let opened = Opened::<D>::open().await;
+    let storage = opened.storage();
+    let bob = create_user(&storage, &NewUser::named("bob"), &UserSecrets::default()).await;
     let keeping = async |value| {
         let effects = Effects { sessions: EndSessions::AllBut(value), ..Effects::default() };
         let change = Change { effects, ..Change::default() };
@@ -136,7 +152,7 @@ pub(crate) async fn outdated_session_is_not_kept(storage: &Storage, sql: impl Fn
     storage.keys.insert(&Key::new("s:1", Some(bob.id.clone()), NOW)).await.unwrap();
     assert!(keeping("s:1").await);
     assert!(keeping("s:1").await);
-    sql("UPDATE crossauth_keys SET epoch = epoch - 1 WHERE value = 's:1'");
+    opened.sql("UPDATE crossauth_keys SET epoch = epoch - 1 WHERE value = 's:1'");
     assert!(!keeping("s:1").await);
     assert!(!keeping("s:1").await);
 }

@@ -15,6 +15,8 @@ use crossauth_testkit::storage::create_user;
 use crossauth_testkit::upstream::{self, ACCOUNTS, Account, KEYS, Password, Preset, Upstream};
 use serde_json::json;
 
+use crate::opened::{Driver, Opened};
+
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// The table map for a database of upstream.
@@ -31,8 +33,15 @@ pub(crate) fn sql(upstream: Upstream) -> String {
     format!("{}{}{}", upstream.schema(), upstream.rows(), upstream.odd_rows())
 }
 
+pub(crate) async fn databases_of_upstream_are_served_in_place<D: Driver>() {
+    for upstream in Upstream::on(D::ENGINE) {
+        let opened = Opened::<D>::mapped(table_map(upstream), &sql(upstream)).await;
+        is_served_in_place(&opened.storage(), upstream).await;
+    }
+}
+
 /// Reads every row, and writes rows beside them.
-pub(crate) async fn is_served_in_place(storage: &Storage, upstream: Upstream) {
+async fn is_served_in_place(storage: &Storage, upstream: Upstream) {
     accounts_are_found(storage, upstream).await;
     keys_are_found(storage, upstream).await;
     odd_rows_are_errors_of_their_own(storage, upstream).await;

@@ -8,13 +8,13 @@ use crossauth_storage_sql::TableMap;
 use crossauth_testkit::storage::create_user;
 use crossauth_testkit::upstream::Engine;
 
-use super::{Open, quoted};
+use crate::opened::{Driver, Opened};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// Text that the database takes for the same, and normalization does not.
-fn equal<O: Open>() -> (&'static str, [&'static str; 2]) {
-    match O::ENGINE {
+fn equal<D: Driver>() -> (&'static str, [&'static str; 2]) {
+    match D::ENGINE {
         // Without what normalization removes, which is all that it ignores.
         Engine::Sqlite => ("", ["COLLATE RTRIM", "bob "]),
         Engine::Postgres => (
@@ -26,16 +26,11 @@ fn equal<O: Open>() -> (&'static str, [&'static str; 2]) {
     }
 }
 
-pub(crate) async fn collations_of_a_language_find_no_other_account<O: Open>() {
-    let (before, [collate, stored]) = equal::<O>();
-    let sought = if O::ENGINE == Engine::Sqlite { "bob" } else { "ssob" };
-    let (keys, text) = (quoted::<O>("keys"), format!("varchar(128) {collate}"));
-    let end = if O::ENGINE == Engine::Mysql { "DEFAULT CHARSET = utf8mb4" } else { "" };
-    let id = match O::ENGINE {
-        Engine::Sqlite => "integer PRIMARY KEY",
-        Engine::Postgres => "serial PRIMARY KEY",
-        Engine::Mysql => "integer AUTO_INCREMENT PRIMARY KEY",
-    };
+pub(crate) async fn collations_of_a_language_find_no_other_account<D: Driver>() {
+    let (before, [collate, stored]) = equal::<D>();
+    let sought = if D::ENGINE == Engine::Sqlite { "bob" } else { "ssob" };
+    let (keys, text) = (D::quoted("keys"), format!("varchar(128) {collate}"));
+    let end = if D::ENGINE == Engine::Mysql { "DEFAULT CHARSET = utf8mb4" } else { "" };
     let sql = format!(
         "{before}
          CREATE TABLE users (
@@ -50,11 +45,12 @@ pub(crate) async fn collations_of_a_language_find_no_other_account<O: Open>() {
          INSERT INTO users (username, username_normalized, email, email_normalized)
              VALUES ('{stored}', '{stored}', '{stored}@x.org{space}', '{stored}@x.org{space}');
          INSERT INTO {keys} (value, created) VALUES ('s:{stored}', 0);",
-        space = if O::ENGINE == Engine::Sqlite { " " } else { "" },
+        id = D::SERIAL,
+        space = if D::ENGINE == Engine::Sqlite { " " } else { "" },
     );
-    let opened = O::open(TableMap::crossauthjs(), &sql).await;
-    assert_eq!(opened.warnings, []);
-    let users = &opened.storage.users;
+    let opened = Opened::<D>::mapped(TableMap::crossauthjs(), &sql).await;
+    assert_eq!(opened.database.warnings(), []);
+    let users = &opened.storage().users;
     let address = format!("{sought}@x.org");
     assert_eq!(users.find_by_username(sought).await.unwrap(), None);
     assert_eq!(users.find_by_email(&address).await.unwrap(), None);
@@ -70,10 +66,10 @@ pub(crate) async fn collations_of_a_language_find_no_other_account<O: Open>() {
         users.create(&new, &UserSecrets::default(), Guard::None, &Effects::default()).await;
     assert_eq!(created.unwrap(), Created::UsernameTaken);
     let carol = NewUser { email: Some("carol@x.org".into()), ..NewUser::named("carol") };
-    create_user(&opened.storage, &carol, &UserSecrets::default()).await;
+    create_user(&opened.storage(), &carol, &UserSecrets::default()).await;
     assert!(users.find_by_email("CAROL@x.org").await.unwrap().is_some());
 
-    let (keys, sessions) = (&opened.storage.keys, &opened.storage.sessions);
+    let (keys, sessions) = (&opened.storage().keys, &opened.storage().sessions);
     let other = format!("s:{sought}");
     assert_eq!(keys.find(&other).await.unwrap(), None);
     assert_eq!(sessions.find(&other).await.unwrap(), None);

@@ -8,13 +8,13 @@ use crossauth_storage_sql::TableMap;
 use crossauth_testkit::storage::create_user;
 use crossauth_testkit::upstream::Engine;
 
-use super::{Open, Opened, quoted};
+use crate::opened::{Driver, Opened};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// Tables with this type of ids.
-fn ddl<O: Open>(id: &str) -> String {
-    let keys = quoted::<O>("keys");
+fn ddl<D: Driver>(id: &str) -> String {
+    let keys = D::quoted("keys");
     format!(
         "CREATE TABLE users (
              id {id} PRIMARY KEY, username varchar(128) UNIQUE, username_normalized varchar(128),
@@ -28,15 +28,15 @@ fn ddl<O: Open>(id: &str) -> String {
     )
 }
 
-async fn open_with<O: Open>(map: TableMap, id: &str, value: &str) -> Opened {
+async fn open_with<D: Driver>(map: TableMap, id: &str, value: &str) -> Opened<D> {
     let bob = format!(
         "INSERT INTO users (id, username, username_normalized) VALUES ({value}, 'Bob', 'bob');
          INSERT INTO usersecrets VALUES ({value}, 'hash');"
     );
-    O::open(map, &format!("{}{bob}", ddl::<O>(id))).await
+    Opened::<D>::mapped(map, &format!("{}{bob}", ddl::<D>(id))).await
 }
 
-pub(crate) async fn ids_of_every_type_identify_users<O: Open>() {
+pub(crate) async fn ids_of_every_type_identify_users<D: Driver>() {
     let uuid = "00112233-4455-6677-8899-aabbccddeeff";
     let number = UserId::Integer;
     let text = |id: &str| UserId::Text(id.to_owned());
@@ -49,7 +49,7 @@ pub(crate) async fn ids_of_every_type_identify_users<O: Open>() {
         ("varchar(64)", "'007'", text("007")),
         ("char(36)", "'00112233-4455-6677-8899-aabbccddeeff'", text(uuid)),
     ];
-    match O::ENGINE {
+    match D::ENGINE {
         Engine::Sqlite => cases.push(("blob", "x'00112233445566778899aabbccddeeff'", text(uuid))),
         Engine::Postgres => {
             cases.push(("uuid", "'00112233-4455-6677-8899-aabbccddeeff'", text(uuid)));
@@ -63,24 +63,24 @@ pub(crate) async fn ids_of_every_type_identify_users<O: Open>() {
         }
     }
     for (sql_type, value, id) in cases {
-        let opened = open_with::<O>(TableMap::crossauthjs(), sql_type, value).await;
-        let (users, keys) = (&opened.storage.users, &opened.storage.keys);
+        let opened = open_with::<D>(TableMap::crossauthjs(), sql_type, value).await;
+        let (users, keys) = (&opened.storage().users, &opened.storage().keys);
         let bob = users.find_by_username("bob").await.unwrap().unwrap();
         assert_eq!(users.find_by_id(&id).await.unwrap().as_ref(), Some(&bob), "{sql_type}");
         let (bob, secrets) = bob.regardless_of_state();
         assert_eq!((&bob.id, secrets.password.as_deref()), (&id, Some("hash")), "{sql_type}");
         keys.insert(&Key::new("s:1", Some(id.clone()), NOW)).await.unwrap();
-        assert!(opened.storage.sessions.find("s:1").await.unwrap().is_some(), "{sql_type}");
+        assert!(opened.storage().sessions.find("s:1").await.unwrap().is_some(), "{sql_type}");
         let deleted = users.delete(&id, Guard::None, &Effects::default()).await.unwrap();
         assert!(matches!(deleted, Deleted::Done(_)), "{sql_type}: {deleted:?}");
         assert_eq!(keys.find("s:1").await.unwrap(), None, "{sql_type}");
     }
 }
 
-pub(crate) async fn numbers_beyond_the_type_of_the_column_identify_no_user<O: Open>() {
+pub(crate) async fn numbers_beyond_the_type_of_the_column_identify_no_user<D: Driver>() {
     for sql_type in ["smallint", "integer", "bigint", "numeric(20)"] {
-        let opened = open_with::<O>(TableMap::crossauthjs(), sql_type, "7").await;
-        let users = &opened.storage.users;
+        let opened = open_with::<D>(TableMap::crossauthjs(), sql_type, "7").await;
+        let users = &opened.storage().users;
         assert!(users.find_by_id(&UserId::Integer(7)).await.unwrap().is_some());
         for other in [8, 32768, -32769, 1 << 31, i64::MAX, i64::MIN, 65536 + 7, (1 << 32) + 7] {
             let id = UserId::Integer(other);
@@ -95,16 +95,16 @@ pub(crate) async fn numbers_beyond_the_type_of_the_column_identify_no_user<O: Op
     }
 }
 
-pub(crate) async fn text_is_tried_as_a_number_if_configured<O: Open>() {
+pub(crate) async fn text_is_tried_as_a_number_if_configured<D: Driver>() {
     for force_id_to_number in [true, false] {
         let map = || TableMap { force_id_to_number, ..TableMap::crossauthjs() };
-        let numbers = open_with::<O>(map(), "bigint", "7").await;
-        let texts = open_with::<O>(map(), "varchar(36)", "'7'").await;
+        let numbers = open_with::<D>(map(), "bigint", "7").await;
+        let texts = open_with::<D>(map(), "varchar(36)", "'7'").await;
         for (opened, own, other) in [
             (numbers, UserId::Integer(7), UserId::Text("7".into())),
             (texts, UserId::Text("7".into()), UserId::Integer(7)),
         ] {
-            let users = &opened.storage.users;
+            let users = &opened.storage().users;
             let bob = users.find_by_id(&own).await.unwrap();
             assert!(bob.is_some());
             let found = users.find_by_id(&other).await.unwrap();
@@ -114,22 +114,22 @@ pub(crate) async fn text_is_tried_as_a_number_if_configured<O: Open>() {
 }
 
 /// With the setting `id_column = "username"`, as upstream documents it.
-pub(crate) async fn usernames_may_be_ids<O: Open>() {
+pub(crate) async fn usernames_may_be_ids<D: Driver>() {
     let mut map = TableMap::crossauthjs();
     map.users.id = "username".into();
-    let ddl = ddl::<O>("varchar(128)").replace("id varchar(128) PRIMARY KEY, ", "");
+    let ddl = ddl::<D>("varchar(128)").replace("id varchar(128) PRIMARY KEY, ", "");
     let bob = "INSERT INTO users (username, username_normalized) VALUES ('Bob', 'bob');
                INSERT INTO usersecrets VALUES ('Bob', 'hash');";
-    let opened = O::open(map, &format!("{ddl}{bob}")).await;
-    let users = &opened.storage.users;
+    let opened = Opened::<D>::mapped(map, &format!("{ddl}{bob}")).await;
+    let users = &opened.storage().users;
     let bob = users.find_by_username("BOB").await.unwrap().unwrap().regardless_of_state();
     assert_eq!(bob.0.id, UserId::Text("Bob".into()));
     assert_eq!(bob.1.password.as_deref(), Some("hash"));
     let secrets = UserSecrets { password: Some("hash".into()), totpsecret: None };
-    let zoe = create_user(&opened.storage, &NewUser::named("Zoe"), &secrets).await;
+    let zoe = create_user(&opened.storage(), &NewUser::named("Zoe"), &secrets).await;
     assert_eq!(zoe.id, UserId::Text("Zoe".into()));
-    opened.storage.keys.insert(&Key::new("s:1", Some(zoe.id.clone()), NOW)).await.unwrap();
-    assert!(opened.storage.sessions.find("s:1").await.unwrap().is_some());
+    opened.storage().keys.insert(&Key::new("s:1", Some(zoe.id.clone()), NOW)).await.unwrap();
+    assert!(opened.storage().sessions.find("s:1").await.unwrap().is_some());
     let rename = |name: &str| {
         let user = UserUpdate { username: Some(name.into()), ..UserUpdate::default() };
         Change { user, ..Change::default() }
@@ -139,5 +139,5 @@ pub(crate) async fn usernames_may_be_ids<O: Open>() {
     assert!(matches!(unchanged, Changed::Done(_)), "{unchanged:?}");
     let deleted = users.delete(&zoe.id, Guard::None, &Effects::default()).await.unwrap();
     assert!(matches!(deleted, Deleted::Done(_)), "{deleted:?}");
-    assert_eq!(opened.storage.keys.find("s:1").await.unwrap(), None);
+    assert_eq!(opened.storage().keys.find("s:1").await.unwrap(), None);
 }

@@ -7,15 +7,15 @@ use crossauth_core::key::{Key, KeyPrefix};
 use crossauth_storage_sql::{TableMap, TimeEncoding};
 use crossauth_testkit::upstream::Engine;
 
-use super::{Open, Opened, quoted};
+use crate::opened::{Driver, Opened};
 use crate::upstream::purge;
 
 /// 2026-01-01T00:00:00.123Z
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
 const DAY: Duration = Duration::from_hours(24);
 
-async fn open<O: Open>(sql_type: &str, encoding: TimeEncoding, rows: &str) -> Opened {
-    let keys = quoted::<O>("keys");
+async fn open<D: Driver>(sql_type: &str, encoding: TimeEncoding, rows: &str) -> Opened<D> {
+    let keys = D::quoted("keys");
     let sql = format!(
         "CREATE TABLE users (
              id integer PRIMARY KEY, username varchar(128), state varchar(32), factor1 varchar(32)
@@ -30,7 +30,7 @@ async fn open<O: Open>(sql_type: &str, encoding: TimeEncoding, rows: &str) -> Op
     );
     let zone = Some("Europe/Vienna".to_owned());
     let map = TableMap { times: encoding, time_zone: zone, ..TableMap::crossauthjs() };
-    O::open(map, &sql).await
+    Opened::<D>::mapped(map, &sql).await
 }
 
 /// The types, with the form of their values and their precision in milliseconds.
@@ -61,10 +61,10 @@ fn types(engine: Engine) -> Vec<(&'static str, TimeEncoding, u64)> {
     types
 }
 
-pub(crate) async fn times_in_every_form_are_compared_and_read_back<O: Open>() {
-    for (sql_type, encoding, precision) in types(O::ENGINE) {
-        let opened = open::<O>(sql_type, encoding, "").await;
-        let (keys, case) = (&opened.storage.keys, format!("{sql_type} {encoding:?}"));
+pub(crate) async fn times_in_every_form_are_compared_and_read_back<D: Driver>() {
+    for (sql_type, encoding, precision) in types(D::ENGINE) {
+        let opened = open::<D>(sql_type, encoding, "").await;
+        let (keys, case) = (&opened.storage().keys, format!("{sql_type} {encoding:?}"));
         let about = |time: Option<Timestamp>, expected: Timestamp| {
             let time = time.unwrap();
             assert!(time <= expected, "{case}: {time:?} is later than {expected:?}");
@@ -89,13 +89,13 @@ pub(crate) async fn times_in_every_form_are_compared_and_read_back<O: Open>() {
         about(touched, NOW + Duration::from_secs(90));
         assert_eq!(keys.purge(NOW + DAY * 2, 9).await.unwrap(), 0, "{case}");
         // Text is kept for another day, because it may have a time zone of its own.
-        assert_eq!(purge(&opened.storage, NOW + DAY * 5 + DAY / 2).await, 2, "{case}");
+        assert_eq!(purge(&opened.storage(), NOW + DAY * 5 + DAY / 2).await, 2, "{case}");
         assert!(keys.find("s:3").await.unwrap().is_some(), "{case}");
     }
 }
 
-pub(crate) async fn local_times_follow_the_clock_changes_of_their_zone<O: Open>() {
-    let types: &[&str] = match O::ENGINE {
+pub(crate) async fn local_times_follow_the_clock_changes_of_their_zone<D: Driver>() {
+    let types: &[&str] = match D::ENGINE {
         Engine::Sqlite => &["datetime", "varchar(64)"],
         Engine::Postgres => &["timestamp", "varchar(64)"],
         Engine::Mysql => &["datetime(6)", "varchar(64)"],
@@ -120,8 +120,8 @@ pub(crate) async fn local_times_follow_the_clock_changes_of_their_zone<O: Open>(
             format!("INSERT INTO keys (value, created) VALUES ('s:{local}', '{local}');")
         };
         let rows: Vec<String> = cases.iter().map(row).collect();
-        let opened = open::<O>(sql_type, TimeEncoding::Seconds, &rows.concat()).await;
-        let keys = &opened.storage.keys;
+        let opened = open::<D>(sql_type, TimeEncoding::Seconds, &rows.concat()).await;
+        let keys = &opened.storage().keys;
         for (local, utc) in cases {
             let found = keys.find(&format!("s:{local}")).await.unwrap().unwrap();
             assert_eq!(found.created, time(utc), "{sql_type} {local}");

@@ -11,30 +11,37 @@ mod own {
 }
 
 mod pycrossauth {
-    use crate::mysql::{MysqlDatabase, foreign};
+    use crossauth_storage_sql::mysql::Mysql;
+
+    use crate::mysql::MysqlDatabase;
+    use crate::opened::Driver as _;
 
     async fn empty_storage() -> MysqlDatabase {
-        foreign::open(&foreign::PYCROSSAUTH).await
+        MysqlDatabase::of_upstream(&Mysql::PYCROSSAUTH).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod uuid_ids {
-    use crate::mysql::{MysqlDatabase, foreign};
+    use crossauth_storage_sql::mysql::Mysql;
+
+    use crate::mysql::MysqlDatabase;
+    use crate::opened::Driver as _;
 
     async fn empty_storage() -> MysqlDatabase {
-        foreign::open(&foreign::CROSSAUTHJS).await
+        MysqlDatabase::of_upstream(&Mysql::CROSSAUTHJS).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod binary_ids {
-    use crate::mysql::{MysqlDatabase, foreign};
+    use crate::mysql::MysqlDatabase;
+    use crate::mysql::foreign::BINARY_IDS;
 
     async fn empty_storage() -> MysqlDatabase {
-        foreign::open(&foreign::BINARY_IDS).await
+        MysqlDatabase::of_upstream(&BINARY_IDS).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);

@@ -2,119 +2,30 @@
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_core::storage::StorageErrorKind;
-use crossauth_core::user::{NewUser, UserId, UserSecrets};
-use crossauth_storage_sql::{OpenWarning, TableMap};
-use crossauth_testkit::conformance::{KEY_FIELDS, USER_FIELDS};
+use crossauth_core::user::{NewUser, UserSecrets};
+use crossauth_storage_sql::OpenWarning;
+use crossauth_storage_sql::mysql::Mysql;
 use crossauth_testkit::storage::create_user;
 use serde_json::json;
 
 use super::MysqlDatabase;
-use crate::guide;
-
-const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);
-
-/// Differences between the schemas of upstream.
-pub(crate) struct Schema {
-    pub(crate) tables: fn() -> TableMap,
-    pub(crate) names: [&'static str; 3],
-    pub(crate) id: &'static str,
-    pub(crate) userid: &'static str,
-    pub(crate) time: &'static str,
-}
-
-pub(crate) const PYCROSSAUTH: Schema = Schema {
-    tables: TableMap::pycrossauth,
-    names: ["`User`", "`UserSecrets`", "`Key`"],
-    id: "integer AUTO_INCREMENT PRIMARY KEY",
-    userid: "integer",
-    time: "datetime(6)",
-};
-
-/// With UUIDs, as it may be configured.
-pub(crate) const CROSSAUTHJS: Schema = Schema {
-    tables: TableMap::crossauthjs,
-    names: ["users", "usersecrets", "`keys`"],
-    id: "uuid PRIMARY KEY",
-    userid: "uuid",
-    time: "bigint",
-};
+use crate::foreign::{NOW, Schema};
+use crate::opened::Driver as _;
 
 /// With UUIDs as bytes.
 pub(crate) const BINARY_IDS: Schema = Schema {
     id: "binary(16) PRIMARY KEY",
     userid: "binary(16)",
     time: "datetime(3)",
-    ..CROSSAUTHJS
+    ..Mysql::CROSSAUTHJS
 };
-
-pub(crate) async fn open(schema: &Schema) -> MysqlDatabase {
-    MysqlDatabase::mapped((schema.tables)(), &ddl(schema, "")).await
-}
-
-fn ddl(schema: &Schema, columns: &str) -> String {
-    let Schema { names: [users, secrets, keys], id, userid, time, .. } = schema;
-    let fields = |fields: &[(&str, &str)]| {
-        fields.iter().fold(String::new(), |all, (name, ty)| format!("{all}, {name} {ty}"))
-    };
-    let (user_fields, key_fields) = (fields(&USER_FIELDS), fields(&KEY_FIELDS));
-    format!(
-        "CREATE TABLE {users} (
-            id {id}, {columns} admin boolean,
-            username varchar(128) NOT NULL UNIQUE,
-            username_normalized varchar(128) UNIQUE,
-            email varchar(128) UNIQUE,
-            email_normalized varchar(128) UNIQUE,
-            state varchar(255) DEFAULT 'active',
-            factor1 varchar(255) DEFAULT 'password', factor2 varchar(255) DEFAULT '' {user_fields}
-        ) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;
-        CREATE TABLE {secrets} (
-            userid {userid} UNIQUE,
-            password varchar(256) NOT NULL, totpsecret varchar(256) DEFAULT '',
-            FOREIGN KEY (userid) REFERENCES {users} (id)
-        ) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;
-        CREATE TABLE {keys} (
-            id integer AUTO_INCREMENT PRIMARY KEY,
-            value varchar(255) COLLATE utf8mb4_nopad_bin NOT NULL UNIQUE,
-            userid {userid} NULL,
-            created {time}, expires {time}, lastactive {time}, data text {key_fields},
-            FOREIGN KEY (userid) REFERENCES {users} (id)
-        ) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;
-        CREATE TABLE `ApiKey` (
-            id integer AUTO_INCREMENT PRIMARY KEY, name varchar(128) NOT NULL,
-            value varchar(255) COLLATE utf8mb4_nopad_bin NOT NULL UNIQUE,
-            userid {userid} NULL,
-            created {time}, expires {time}, data text, UNIQUE (userid, name),
-            FOREIGN KEY (userid) REFERENCES {users} (id)
-        ) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;"
-    )
-}
-
-#[tokio::test]
-async fn names_that_are_addresses_of_others_are_found_by_the_query_of_the_guide() {
-    for schema in [&PYCROSSAUTH, &CROSSAUTHJS] {
-        let opened = open(schema).await;
-        let users = schema.names[0];
-        for (id, username, email) in guide::USERS {
-            let id = match schema.userid {
-                "uuid" => format!("'00000000-0000-0000-0000-00000000000{id}'"),
-                _ => id.to_string(),
-            };
-            opened.sql(&format!(
-                "INSERT INTO {users} (id, username, email) VALUES ({id}, '{username}', {email})"
-            ));
-        }
-        let found = guide::ambiguous_names(opened.database.database(), users).await;
-        assert_eq!(found, guide::expected());
-    }
-}
 
 #[tokio::test]
 async fn application_columns_of_many_types_are_fields() {
     let columns = "`first name` text, `why?` text, born date, seen timestamp NULL, woken time,
         rating decimal(20, 2), profile json, token uuid, photo blob, flags bit(12), \
         heard datetime(3), size double, full_name text AS (CONCAT(username, '?')),";
-    let opened = MysqlDatabase::mapped(TableMap::crossauthjs(), &ddl(&CROSSAUTHJS, columns)).await;
+    let opened = MysqlDatabase::of_upstream(&Schema { columns, ..Mysql::CROSSAUTHJS }).await;
     let users = opened.storage().users;
     let extra = json!({
         "first name": "Bob", "why?": "because", "rating": 12_000_345, "size": 1.5,
@@ -139,30 +50,12 @@ async fn application_columns_of_many_types_are_fields() {
     assert!(columns.contains(&"woken") && !columns.contains(&"full_name"), "{columns:?}");
 }
 
-#[tokio::test]
-async fn local_times_are_in_the_zone_of_the_map() {
-    let opened = open(&PYCROSSAUTH).await;
-    opened.storage().keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
-    let tables = TableMap::pycrossauth();
-    let without = MysqlDatabase::open_at(opened.url.clone(), tables.clone()).await;
-    assert!(matches!(without.database.warnings(), [OpenWarning::TimeZone { .. }]));
-    let tables = TableMap { time_zone: Some("+02:00".into()), ..tables };
-    let with = MysqlDatabase::open_at(opened.url.clone(), tables).await;
-    assert_eq!(with.database.warnings(), []);
-    let keys = with.storage().keys;
-    let created = keys.find("s:1").await.unwrap().unwrap().created;
-    assert_eq!(NOW.as_millis() - created.as_millis(), 2 * 3_600_000);
-    keys.insert(&Key { expires: Some(NOW), ..Key::new("s:2", None, NOW) }).await.unwrap();
-    assert_eq!(keys.find("s:2").await.unwrap().unwrap().created, NOW);
-    assert_eq!(keys.purge(NOW, 10).await.unwrap(), 0);
-    let later = Timestamp::from_millis(NOW.as_millis() + 1);
-    assert_eq!(keys.purge(later, 10).await.unwrap(), 1);
-}
-
 /// In the time zone of the connection, which is not that of the server.
 #[tokio::test]
 async fn times_in_the_type_of_the_database_are_in_no_zone() {
-    let opened = open(&Schema { time: "timestamp(3) NULL", ..CROSSAUTHJS }).await;
+    let opened =
+        MysqlDatabase::of_upstream(&Schema { time: "timestamp(3) NULL", ..Mysql::CROSSAUTHJS })
+            .await;
     let keys = opened.storage().keys;
     keys.insert(&Key { expires: Some(NOW), ..Key::new("s:1", None, NOW) }).await.unwrap();
     let found = keys.find("s:1").await.unwrap().unwrap();
@@ -180,7 +73,8 @@ async fn times_in_the_type_of_the_database_are_in_no_zone() {
 /// A time that is rounded up would be in the future.
 #[tokio::test]
 async fn times_are_cut_off_at_the_precision_of_their_column() {
-    let opened = open(&Schema { time: "datetime", ..CROSSAUTHJS }).await;
+    let opened =
+        MysqlDatabase::of_upstream(&Schema { time: "datetime", ..Mysql::CROSSAUTHJS }).await;
     let keys = opened.storage().keys;
     let late = Timestamp::from_millis(1_767_225_600_900);
     keys.insert(&Key::new("s:1", None, late)).await.unwrap();
@@ -189,34 +83,10 @@ async fn times_are_cut_off_at_the_precision_of_their_column() {
 }
 
 #[tokio::test]
-async fn invalid_uuid_identifies_no_user() {
-    let opened = open(&CROSSAUTHJS).await;
-    let users = opened.storage().users;
-    for id in [UserId::Text("bob".into()), UserId::Text(String::new()), UserId::Integer(7)] {
-        assert_eq!(users.find_by_id(&id).await.unwrap(), None);
-        let key = Key::new("s:1", Some(id), NOW);
-        let error = opened.storage().keys.insert(&key).await.unwrap_err();
-        assert_eq!(error.kind, StorageErrorKind::Corrupt);
-    }
-}
-
-#[tokio::test]
-async fn numeric_ids_identify_users() {
-    let schema = Schema { id: "decimal(20) PRIMARY KEY", userid: "decimal(20)", ..CROSSAUTHJS };
-    let opened = open(&schema).await;
-    opened.sql(
-        "INSERT INTO users (id, username, username_normalized)
-             VALUES (12345678901234567, 'Bob', 'bob')",
-    );
-    let opened = MysqlDatabase::open_at(opened.url, TableMap::crossauthjs()).await;
-    let key = Key::new("s:1", Some(UserId::Integer(12_345_678_901_234_567)), NOW);
-    opened.storage().keys.insert(&key).await.unwrap();
-    assert!(opened.storage().sessions.find("s:1").await.unwrap().is_some());
-}
-
-#[tokio::test]
 async fn columns_that_end_in_2038_are_reported() {
-    let opened = open(&Schema { time: "timestamp(3) NOT NULL", ..CROSSAUTHJS }).await;
+    let opened =
+        MysqlDatabase::of_upstream(&Schema { time: "timestamp(3) NOT NULL", ..Mysql::CROSSAUTHJS })
+            .await;
     let columns = opened.database.warnings().iter().filter_map(|warning| {
         let OpenWarning::Until2038 { table, column } = warning else { return None };
         Some((table.as_str(), column.as_str()))
@@ -235,5 +105,5 @@ async fn columns_that_end_in_2038_are_reported() {
     opened.storage().keys.insert(&key).await.unwrap();
     let expires = opened.storage().keys.find("s:1").await.unwrap().unwrap().expires;
     assert_eq!(expires, Some(Timestamp::from_secs(i64::from(i32::MAX))));
-    assert_eq!(open(&CROSSAUTHJS).await.database.warnings(), []);
+    assert_eq!(MysqlDatabase::of_upstream(&Mysql::CROSSAUTHJS).await.database.warnings(), []);
 }

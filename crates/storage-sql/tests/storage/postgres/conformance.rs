@@ -11,20 +11,26 @@ mod own {
 }
 
 mod pycrossauth {
-    use crate::postgres::{PostgresSchema, foreign};
+    use crossauth_storage_sql::postgres::Postgres;
+
+    use crate::opened::Driver as _;
+    use crate::postgres::PostgresSchema;
 
     async fn empty_storage() -> PostgresSchema {
-        foreign::open(&foreign::PYCROSSAUTH).await
+        PostgresSchema::of_upstream(&Postgres::PYCROSSAUTH).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod uuid_ids {
-    use crate::postgres::{PostgresSchema, foreign};
+    use crossauth_storage_sql::postgres::Postgres;
+
+    use crate::opened::Driver as _;
+    use crate::postgres::PostgresSchema;
 
     async fn empty_storage() -> PostgresSchema {
-        foreign::open(&foreign::CROSSAUTHJS).await
+        PostgresSchema::of_upstream(&Postgres::CROSSAUTHJS).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);

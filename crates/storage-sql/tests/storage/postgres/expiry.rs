@@ -3,8 +3,11 @@
 use crossauth_storage_sql::TableMap;
 use crossauth_testkit::postgres::server;
 
-use super::{PostgresSchema, foreign};
+use super::PostgresSchema;
 use crate::expiry;
+use crate::foreign::Schema;
+use crate::opened::Driver as _;
+use crossauth_storage_sql::postgres::Postgres;
 
 /// A role whose settings differ from the defaults in whatever could change how times, numbers or text
 /// are written, read or compared, or when changes of others are seen.
@@ -26,7 +29,7 @@ fn odd_role(address: &str) -> String {
 }
 
 async fn open_as_odd(opened: PostgresSchema, tables: TableMap) -> PostgresSchema {
-    PostgresSchema::open_at(odd_role(&opened.address), tables).await
+    PostgresSchema::open_at(odd_role(&opened.place), tables).await
 }
 
 mod own {
@@ -49,7 +52,11 @@ mod pycrossauth {
     use super::*;
 
     async fn empty_storage() -> PostgresSchema {
-        open_as_odd(foreign::open(&foreign::PYCROSSAUTH).await, TableMap::pycrossauth()).await
+        open_as_odd(
+            PostgresSchema::of_upstream(&Postgres::PYCROSSAUTH).await,
+            TableMap::pycrossauth(),
+        )
+        .await
     }
 
     crossauth_testkit::key_store_tests!(empty_storage);
@@ -64,7 +71,8 @@ mod pycrossauth {
 /// In the type of the database that has a zone.
 #[tokio::test]
 async fn expiry_in_timestamps_with_a_zone_is_exact() {
-    let schema = foreign::Schema { time: "timestamptz", ..foreign::CROSSAUTHJS };
-    let opened = open_as_odd(foreign::open(&schema).await, TableMap::crossauthjs()).await;
+    let schema = Schema { time: "timestamptz", ..Postgres::CROSSAUTHJS };
+    let opened =
+        open_as_odd(PostgresSchema::of_upstream(&schema).await, TableMap::crossauthjs()).await;
     expiry::is_exact(&opened.storage()).await;
 }

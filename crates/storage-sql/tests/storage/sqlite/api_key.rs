@@ -6,11 +6,11 @@ use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyData, KeyPrefix, NAME_FIELD};
 use crossauth_core::storage::{Inserted, NamedKey};
 use crossauth_core::user::{NewUser, StateChecks, UserId, UserSecrets};
+use crossauth_storage_sql::TableMap;
 use crossauth_testkit::storage::create_user;
 use serde_json::json;
 
-use super::SqliteFile;
-use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH};
+use super::{CROSSAUTHJS, PYCROSSAUTH, SqliteFile};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
@@ -30,7 +30,7 @@ fn backup(owner: Option<UserId>) -> Key {
 #[tokio::test]
 async fn keys_of_upstream_are_found_in_their_own_table() {
     for (schema, created) in [(PYCROSSAUTH, "1767225600.5"), (CROSSAUTHJS, "1767225600500")] {
-        let opened = foreign::open(&schema, "").await;
+        let opened = SqliteFile::of_upstream(&schema).await;
         let bob = NewUser::named("bob");
         let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
         opened.sql(&format!(
@@ -54,7 +54,7 @@ async fn keys_of_upstream_are_found_in_their_own_table() {
 
 #[tokio::test]
 async fn use_of_a_key_is_not_recorded_where_upstream_has_no_column_for_it() {
-    let opened = foreign::open(&CROSSAUTHJS, "").await;
+    let opened = SqliteFile::of_upstream(&CROSSAUTHJS).await;
     assert_eq!(insert(&opened, &backup(None)).await, Inserted::Done);
     opened.storage().keys.touch("api:1", NOW).await.unwrap();
     let key = opened.storage().keys.find("api:1").await.unwrap();
@@ -63,7 +63,7 @@ async fn use_of_a_key_is_not_recorded_where_upstream_has_no_column_for_it() {
 
 #[tokio::test]
 async fn expired_keys_are_purged_from_both_tables() {
-    let opened = foreign::open(&CROSSAUTHJS, "").await;
+    let opened = SqliteFile::of_upstream(&CROSSAUTHJS).await;
     let keys = opened.storage().keys;
     for value in ["api:1", "s:1", "s:2"] {
         let expired = Key { value: value.into(), expires: Some(NOW), ..backup(None) };
@@ -78,7 +78,7 @@ async fn expired_keys_are_purged_from_both_tables() {
 /// Without a table for API keys and without a column for their name, as Prisma's `Key` has it.
 #[tokio::test]
 async fn name_is_kept_in_the_data_where_there_is_no_column_for_it() {
-    let opened = foreign::open(&CROSSAUTHJS, "").await;
+    let opened = SqliteFile::of_upstream(&CROSSAUTHJS).await;
     opened.sql(
         "DROP TABLE apikey; DROP TABLE keys;
          CREATE TABLE keys (
@@ -86,7 +86,7 @@ async fn name_is_kept_in_the_data_where_there_is_no_column_for_it() {
             created integer NOT NULL, expires integer NOT NULL, lastactive integer, data text
          )",
     );
-    let opened = foreign::reopen(opened, &CROSSAUTHJS).await;
+    let opened = SqliteFile::open_at(opened.place, TableMap::crossauthjs()).await;
     let bob = NewUser::named("bob");
     let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     let key = backup(Some(bob.id));

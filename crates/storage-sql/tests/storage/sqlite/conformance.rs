@@ -4,7 +4,7 @@ mod in_file {
     use crate::sqlite::SqliteFile;
 
     async fn empty_storage() -> SqliteFile {
-        SqliteFile::open(crossauth_storage_sql::sqlite::Options::default()).await
+        SqliteFile::open().await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
@@ -22,31 +22,37 @@ mod in_memory {
 }
 
 mod pycrossauth {
-    use crate::sqlite::{SqliteFile, foreign};
+    use crate::foreign::Schema;
+    use crate::sqlite::{PYCROSSAUTH, SqliteFile};
 
     async fn empty_storage() -> SqliteFile {
-        foreign::open(&foreign::PYCROSSAUTH, "admin boolean,").await
+        let schema = Schema { columns: "admin boolean,", ..PYCROSSAUTH };
+        SqliteFile::of_upstream(&schema).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod crossauthjs {
-    use crate::sqlite::{SqliteFile, foreign};
+    use crate::foreign::Schema;
+    use crate::sqlite::{CROSSAUTHJS, SqliteFile};
 
     async fn empty_storage() -> SqliteFile {
-        foreign::open(&foreign::CROSSAUTHJS, "admin boolean,").await
+        let schema = Schema { columns: "admin boolean,", ..CROSSAUTHJS };
+        SqliteFile::of_upstream(&schema).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);
 }
 
 mod text_ids {
-    use crate::sqlite::{SqliteFile, foreign};
+    use crate::foreign::Schema;
+    use crate::sqlite::{CROSSAUTHJS, SqliteFile};
 
     async fn empty_storage() -> SqliteFile {
-        let schema = foreign::Schema { id: "varchar(36) PRIMARY KEY", ..foreign::CROSSAUTHJS };
-        foreign::open(&schema, "admin boolean,").await
+        let schema =
+            Schema { id: "varchar(36) PRIMARY KEY", columns: "admin boolean,", ..CROSSAUTHJS };
+        SqliteFile::of_upstream(&schema).await
     }
 
     crossauth_testkit::store_tests!(empty_storage);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::Key;
-use crossauth_storage_sql::sqlite::{self, Options};
+use crossauth_storage_sql::sqlite;
 
 use super::SqliteFile;
 
@@ -41,7 +41,7 @@ async fn write_until_killed() {
 
 #[tokio::test]
 async fn acknowledged_writes_survive_sigkill() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sqlite::durability::write_until_killed", "--ignored", "--nocapture"])
         .env(FILE, opened.path())

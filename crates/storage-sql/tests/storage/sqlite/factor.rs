@@ -18,8 +18,8 @@ use crossauth_testkit::clock::FixedClock;
 use crossauth_testkit::random::SeededRandom;
 use serde_json::{Map, json};
 
-use super::SqliteFile;
-use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH, Schema};
+use super::{CROSSAUTHJS, PYCROSSAUTH, SqliteFile};
+use crate::foreign::Schema;
 
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const PASSWORD: &str = "Correct-Horse-7";
@@ -33,7 +33,7 @@ struct Site {
 impl Site {
     /// The database of an upstream site with a user who has an authenticator application.
     async fn open(schema: &Schema) -> Self {
-        let opened = foreign::open(schema, "").await;
+        let opened = SqliteFile::of_upstream(schema).await;
         let clock = FixedClock::default();
         let mut config =
             AuthConfig::new(ServerSecret::new("a secret of tests, known to all").unwrap());

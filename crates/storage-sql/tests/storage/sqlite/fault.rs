@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crossauth_core::clock::Timestamp;
 use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::StorageErrorKind;
-use crossauth_storage_sql::sqlite::Options;
 
 use super::SqliteFile;
 
@@ -39,7 +38,7 @@ async fn replaced_file_stops_writes() {
         ("emptied", |path| drop(fs::File::create(path).unwrap())),
     ];
     for (name, fault) in faults {
-        let opened = SqliteFile::open(Options::default()).await;
+        let opened = SqliteFile::open().await;
         let keys = opened.storage().keys;
         keys.insert(&Key::new("s:1", None, NOW)).await.unwrap();
         opened.database.ping().await.unwrap();
@@ -53,7 +52,7 @@ async fn replaced_file_stops_writes() {
 
 #[tokio::test]
 async fn restored_file_is_written_again() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let (path, away) = (opened.path(), opened.path().with_extension("away"));
     fs::rename(&path, &away).unwrap();
     assert!(opened.database.ping().await.is_err());
@@ -64,7 +63,7 @@ async fn restored_file_is_written_again() {
 
 #[tokio::test]
 async fn truncated_file_is_an_error_and_does_not_kill_the_process() {
-    let opened = SqliteFile::open(Options { readers: 1, ..Options::default() }).await;
+    let opened = SqliteFile::with_readers(1).await;
     let keys = opened.storage().keys;
     for number in 0..50 {
         let data = KeyData::from_text("x".repeat(60_000));
@@ -87,7 +86,7 @@ async fn truncated_file_is_an_error_and_does_not_kill_the_process() {
 
 #[tokio::test]
 async fn ping_writes() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let length = || fs::metadata(wal_path(&opened.path())).unwrap().len();
     let before = length();
     opened.database.ping().await.unwrap();
@@ -96,7 +95,7 @@ async fn ping_writes() {
 
 #[tokio::test]
 async fn write_ahead_log_is_truncated_after_a_long_read() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let keys = opened.storage().keys;
     keys.insert(&Key::new("s:first", None, NOW)).await.unwrap();
     let reader = opened.connection();

@@ -10,8 +10,8 @@ use crossauth_storage_sql::sqlite::Options;
 use crossauth_storage_sql::{OpenWarning, TableMap};
 use crossauth_testkit::storage::create_user;
 
-use super::SqliteFile;
-use super::foreign::{self, CROSSAUTHJS, PYCROSSAUTH, Schema};
+use super::{CROSSAUTHJS, PYCROSSAUTH, SqliteFile};
+use crate::foreign::Schema;
 
 /// 2026-01-01T00:00:00Z
 const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -31,7 +31,7 @@ const FUTURE: [&str; 4] =
 
 /// A Python database with a text column for times and a session for each moment of expiry.
 async fn expiring(moments: &[&str]) -> SqliteFile {
-    let opened = foreign::open(&Schema { time: "text", ..PYCROSSAUTH }, "").await;
+    let opened = SqliteFile::of_upstream(&Schema { time: "text", ..PYCROSSAUTH }).await;
     for (number, expires) in moments.iter().enumerate() {
         opened.sql(&format!(
             "INSERT INTO Key (value, created, expires) VALUES ('s:{number}', 0, {expires})"
@@ -57,7 +57,7 @@ async fn expired_keys_are_purged_in_every_time_format() {
 #[tokio::test]
 async fn key_is_found_by_its_creation_however_it_is_written() {
     for created in PAST {
-        let opened = foreign::open(&Schema { time: "text", ..PYCROSSAUTH }, "").await;
+        let opened = SqliteFile::of_upstream(&Schema { time: "text", ..PYCROSSAUTH }).await;
         opened.sql(&format!("INSERT INTO Key (value, created) VALUES ('s:1', {created})"));
         let keys = opened.storage().keys;
         assert!(keys.any_created(NOW - DAY * 7 * 365, NOW).await.unwrap(), "{created}");
@@ -97,7 +97,7 @@ async fn undecodable_row_is_reported_and_skipped() {
 
 #[tokio::test]
 async fn null_empty_and_none_mean_no_second_factor() {
-    let opened = foreign::open(&PYCROSSAUTH, "").await;
+    let opened = SqliteFile::of_upstream(&PYCROSSAUTH).await;
     for (name, factor2, expected) in [
         ("a", "NULL", None),
         ("b", "''", None),
@@ -121,7 +121,7 @@ async fn null_empty_and_none_mean_no_second_factor() {
 #[tokio::test]
 async fn nulls_in_rows_from_before_the_column_are_decoded() {
     let schema = Schema { state: "varchar(32)", ..PYCROSSAUTH };
-    let opened = foreign::open(&schema, "").await;
+    let opened = SqliteFile::of_upstream(&schema).await;
     opened.sql(
         "INSERT INTO User (username, username_normalized, email, state, factor2)
              VALUES ('Bob', NULL, 'Bob@x.com', NULL, NULL);
@@ -152,7 +152,8 @@ async fn id_type_is_that_of_the_stored_value() {
         ("BLOB PRIMARY KEY", "x'00112233445566778899aabbccddeeff'", UserId::Text(uuid.into())),
     ];
     for (declared, id, expected) in cases {
-        let opened = foreign::open(&Schema { id: declared, userid: "", ..CROSSAUTHJS }, "").await;
+        let opened =
+            SqliteFile::of_upstream(&Schema { id: declared, userid: "", ..CROSSAUTHJS }).await;
         opened.sql(&format!(
             "INSERT INTO users (id, username, username_normalized) VALUES ({id}, 'Bob', 'bob');
              INSERT INTO usersecrets (userid, password) VALUES ({id}, 'hash')"
@@ -177,7 +178,7 @@ async fn id_type_is_that_of_the_stored_value() {
 #[tokio::test]
 async fn new_ids_have_the_type_of_existing_ids() {
     let schema = Schema { id: "BLOB PRIMARY KEY", userid: "BLOB", ..CROSSAUTHJS };
-    let opened = foreign::open(&schema, "").await;
+    let opened = SqliteFile::of_upstream(&schema).await;
     opened.sql(
         "INSERT INTO users (id, username, username_normalized)
              VALUES (x'00112233445566778899aabbccddeeff', 'Bob', 'bob')",
@@ -197,7 +198,8 @@ async fn new_ids_have_the_type_of_existing_ids() {
 
 #[tokio::test]
 async fn integer_ids_that_are_not_assigned_are_reported() {
-    let opened = foreign::open(&Schema { id: "NUMERIC PRIMARY KEY", ..CROSSAUTHJS }, "").await;
+    let opened =
+        SqliteFile::of_upstream(&Schema { id: "NUMERIC PRIMARY KEY", ..CROSSAUTHJS }).await;
     let [warning] = opened.database.warnings() else { panic!("one warning is expected") };
     assert!(matches!(warning, OpenWarning::IdNotAssigned { column, .. } if column == "id"));
     let users = opened.storage().users;
@@ -222,7 +224,7 @@ async fn local_times_use_the_configured_zone_or_cause_a_warning() {
 
 #[tokio::test]
 async fn application_columns_hold_any_value() {
-    let opened = foreign::open(&CROSSAUTHJS, "note blob,").await;
+    let opened = SqliteFile::of_upstream(&Schema { columns: "note blob,", ..CROSSAUTHJS }).await;
     opened.sql(
         "INSERT INTO users (username, username_normalized, note, phone)
              VALUES ('Bob', 'bob', x'ff00fe', CAST(x'e9' AS text))",

@@ -1,9 +1,8 @@
 //! Opening a file.
 
-use crossauth_core::storage::UserQuery;
 use crossauth_core::user::{NewUser, UserSecrets};
 use crossauth_storage_sql::OpenError;
-use crossauth_storage_sql::sqlite::{self, Options};
+use crossauth_storage_sql::sqlite;
 use crossauth_testkit::storage::create_user;
 use rusqlite::Connection;
 
@@ -12,7 +11,7 @@ use crate::{counter, created};
 
 #[tokio::test]
 async fn stored_data_survives_reopening() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let bob = NewUser::named("bob");
     let bob = create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     opened.database.close().await;
@@ -21,30 +20,9 @@ async fn stored_data_survives_reopening() {
     assert_eq!(found.regardless_of_state().0, bob);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_migrations_succeed() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("test.db");
-    let tasks: Vec<_> = (0..8)
-        .map(|number| {
-            let path = path.clone();
-            tokio::spawn(async move {
-                let storage = sqlite::open(path).await.unwrap().storage();
-                let user = NewUser::named(format!("user{number}"));
-                create_user(&storage, &user, &UserSecrets::default()).await;
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let storage = sqlite::open(path).await.unwrap().storage();
-    assert_eq!(storage.users.list(&UserQuery::first(100)).await.unwrap().users.len(), 8);
-}
-
 #[tokio::test]
 async fn older_schema_gets_the_columns_that_it_lacks() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     opened.sql(created::OLDER);
     let migrated = sqlite::open(opened.path()).await.unwrap();
     created::is_known_of_new_accounts_only(&migrated.storage()).await;
@@ -52,19 +30,10 @@ async fn older_schema_gets_the_columns_that_it_lacks() {
 
 #[tokio::test]
 async fn counters_of_an_older_schema_go_on() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     opened.sql(counter::OLDER);
     let migrated = sqlite::open(opened.path()).await.unwrap();
     counter::attempts_before_the_migration_count(&migrated.storage()).await;
-}
-
-#[tokio::test]
-async fn newer_schema_is_rejected_and_not_changed() {
-    let opened = SqliteFile::open(Options::default()).await;
-    let insert = "INSERT INTO crossauth_schema (tables, version) VALUES ('accounts', 1000)";
-    opened.connection().execute_batch(insert).unwrap();
-    let error = sqlite::open(opened.path()).await.unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -79,7 +48,7 @@ async fn file_that_is_not_a_database_is_rejected() {
 
 #[tokio::test]
 async fn damaged_database_is_refused() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     opened.database.close().await;
     let path = opened.path();
     drop(opened.database);
@@ -105,11 +74,11 @@ async fn missing_directory_is_named() {
 async fn new_file_and_its_log_are_readable_by_the_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let bob = NewUser::named("bob");
     create_user(&opened.storage(), &bob, &UserSecrets::default()).await;
     let mut seen = 0;
-    for entry in std::fs::read_dir(opened.directory.path()).unwrap() {
+    for entry in std::fs::read_dir(opened.place.path()).unwrap() {
         let entry = entry.unwrap();
         let mode = entry.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());

@@ -3,16 +3,14 @@
 use crossauth_core::key::{Key, KeyData};
 use crossauth_core::storage::{StorageError, StorageErrorKind};
 use crossauth_storage_sql::database::{Database, Statement, Value};
-use crossauth_storage_sql::sqlite::{Options, memory};
+use crossauth_storage_sql::sqlite::memory;
 
 use super::SqliteFile;
-use crate::driver::{NOW, driver_tests, insert};
-
-driver_tests!(SqliteFile::open(Options::default()));
+use crate::driver::{NOW, insert};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_transaction_does_not_roll_back_its_group() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let tasks: Vec<_> = (0..300)
         .map(|number| {
             let database = opened.database.database().clone();
@@ -47,7 +45,7 @@ async fn failed_transaction_does_not_roll_back_its_group() {
 
 #[tokio::test]
 async fn body_that_awaits_another_future_is_rolled_back() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let result: Result<(), _> = opened
         .database
         .database()
@@ -64,7 +62,7 @@ async fn body_that_awaits_another_future_is_rolled_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_reads_see_acknowledged_writes() {
-    let opened = SqliteFile::open(Options { readers: 2, ..Options::default() }).await;
+    let opened = SqliteFile::with_readers(2).await;
     let tasks: Vec<_> = (0..32)
         .map(|task| {
             let keys = opened.storage().keys;
@@ -86,7 +84,7 @@ async fn concurrent_reads_see_acknowledged_writes() {
 
 #[tokio::test]
 async fn reads_cannot_write() {
-    for storage in [SqliteFile::open(Options::default()).await.database, memory().await.unwrap()] {
+    for storage in [SqliteFile::open().await.database, memory().await.unwrap()] {
         let (database, value) = (storage.database(), [Value::text("s:1")]);
         let found = database.find(&insert(), &value, |_| Ok(())).await;
         assert_eq!(found.unwrap_err().kind, StorageErrorKind::Bug);
@@ -98,7 +96,7 @@ async fn reads_cannot_write() {
 
 #[tokio::test]
 async fn key_of_a_deleted_user_is_rejected() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let owner = Some(crossauth_core::user::UserId::Integer(7));
     let error = opened.storage().keys.insert(&Key::new("s:1", owner, NOW)).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Corrupt);
@@ -106,7 +104,7 @@ async fn key_of_a_deleted_user_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn full_disk_is_unavailable_and_keeps_acknowledged_writes() {
-    let opened = SqliteFile::open(Options::default()).await;
+    let opened = SqliteFile::open().await;
     let limit = async |pages: u32| {
         let pragma = Statement::new(format!("PRAGMA max_page_count = {pages}"));
         let database = opened.database.database();

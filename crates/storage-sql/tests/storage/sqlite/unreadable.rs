@@ -1,8 +1,7 @@
 //! Accounts whose row cannot be decoded.
 
-use crossauth_storage_sql::sqlite::Options;
+use crossauth_storage_sql::sqlite::Sqlite;
 
-use super::SqliteFile;
 use crate::unreadable::{self, Damage};
 
 const DAMAGES: [Damage; 8] = [
@@ -46,9 +45,7 @@ const DAMAGES: [Damage; 8] = [
 #[tokio::test]
 async fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
     for damage in DAMAGES {
-        let opened = SqliteFile::open(Options::default()).await;
-        let sql = |statement: &str| opened.sql(statement);
-        unreadable::is_logged_out_disabled_and_deleted(&opened.storage(), sql, damage).await;
+        unreadable::is_logged_out_disabled_and_deleted::<Sqlite>(damage).await;
     }
 }
 
@@ -56,14 +53,6 @@ async fn account_that_cannot_be_decoded_is_logged_out_disabled_and_deleted() {
 async fn administrator_who_cannot_be_decoded_does_not_count() {
     // Secrets are no part of who is an administrator; an epoch is repaired by raising it.
     for damage in DAMAGES.into_iter().take(6) {
-        let opened = SqliteFile::open(Options::default()).await;
-        let sql = |statement: &str| opened.sql(statement);
-        unreadable::administrator_does_not_count(&opened.storage(), sql, damage).await;
+        unreadable::administrator_does_not_count::<Sqlite>(damage).await;
     }
-}
-
-#[tokio::test]
-async fn session_of_an_older_epoch_is_not_kept() {
-    let opened = SqliteFile::open(Options::default()).await;
-    unreadable::outdated_session_is_not_kept(&opened.storage(), |sql| opened.sql(sql)).await;
 }

@@ -1,20 +1,16 @@
-//! Expired keys are deleted by one process at a time, in steps that block no login.
+//! Expired keys are deleted by one process at a time, in steps that block no login,
+//! for every database server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossauth_core::key::Key;
 use crossauth_core::storage::Storage;
-use crossauth_storage_sql::database::{Database, Statement};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::PostgresSchema;
 use crate::driver::NOW;
-
-/// What a process holds that deletes.
-const LOCK: &str = "SELECT 1 WHERE pg_try_advisory_xact_lock(
-    7236837140222 + 'crossauth_schema'::regclass::oid::bigint)";
+use crate::opened::Opened;
+use crate::server::{Holder, Server};
 
 const STEP: u32 = 100;
 
@@ -26,39 +22,23 @@ async fn store_expired(storage: &Storage, count: u32) {
     }
 }
 
-#[tokio::test]
-async fn process_does_not_wait_for_another_one_that_deletes_expired_keys() {
-    let opened = PostgresSchema::open().await;
+pub(crate) async fn process_does_not_wait_for_another_one_that_deletes_expired_keys<S: Server>() {
+    let opened = Opened::<S>::open().await;
     let storage = opened.storage();
     store_expired(&storage, 3).await;
-    let (locked, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (database, input) = (opened.database.database().clone(), (locked.clone(), release.clone()));
-    let holder = tokio::spawn(async move {
-        database
-            .transaction((Statement::new(LOCK), input), |transaction, (lock, (locked, release))| {
-                Box::pin(async move {
-                    assert!(transaction.exists(lock, &[]).await?);
-                    locked.notify_one();
-                    release.notified().await;
-                    Ok(())
-                })
-            })
-            .await
-    });
-    locked.notified().await;
+    let lock = [S::LOCK_PURGE, "SELECT 1"];
+    let holder = Holder::start(opened.database.database(), lock).await;
     assert_eq!(storage.keys.purge(NOW, STEP).await.unwrap(), 0);
     // Keys are stored and deleted as ever.
     storage.keys.insert(&Key::new("s:new", None, NOW)).await.unwrap();
     assert!(storage.keys.delete("s:0").await.unwrap());
-    release.notify_one();
-    holder.await.unwrap().unwrap();
+    holder.release().await;
     assert_eq!(storage.keys.purge(NOW, STEP).await.unwrap(), 2);
     assert!(storage.keys.find("s:new").await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn concurrent_processes_delete_every_expired_key_once_in_steps() {
-    let opened = PostgresSchema::open().await;
+pub(crate) async fn concurrent_processes_delete_every_expired_key_once_in_steps<S: Server>() {
+    let opened = Opened::<S>::open().await;
     let storage = opened.storage();
     store_expired(&storage, 5 * STEP).await;
     let mut processes = JoinSet::new();
