@@ -287,6 +287,17 @@ impl Auth {
         self.deps.passwords.is_factor(factor1)
     }
 
+    /// Whether a field of an account is that of its entry in the directory, which replaces it at the
+    /// next login: `username`, `email`, `admin`, or one of the application.
+    pub fn is_from_directory(&self, user: &User, field: &str) -> bool {
+        self.deps.passwords.is_from_directory(user, field)
+    }
+
+    /// What accounts of the directory have as first factor; `None` if there is no directory.
+    pub fn directory_factor(&self) -> Option<&FactorName> {
+        self.deps.passwords.directory_factor()
+    }
+
     /// Whether the user of an account has a password, here or in the directory.
     pub fn has_password(&self, user: &User) -> bool {
         self.deps.passwords.has_password(user)

@@ -42,6 +42,13 @@ pub trait Directory: Send + Sync {
     /// What its accounts have as first factor, such as [`FactorName::LDAP`].
     fn factor(&self) -> FactorName;
 
+    /// Whether a field of its accounts is that of the entry, so that users do not change it here, and
+    /// administrators are told that it is replaced at the next login: `username`, `email`, `admin`, or
+    /// a field of the application. The first two if not implemented.
+    fn provides(&self, field: &str) -> bool {
+        matches!(field, "username" | "email")
+    }
+
     /// Verifies a password by authenticating as the entry, and reads the entry.
     ///
     /// A password that is empty, blank or contains NUL must be [`Verified::Mismatch`] without a

@@ -123,11 +123,11 @@ impl Profile {
             && (field == "email" || !is_reserved_field(field))
     }
 
-    /// Same as [`is_editable`](Self::is_editable), for the owner of this account: the e-mail address of
-    /// an account of the directory comes from there.
+    /// Same as [`is_editable`](Self::is_editable), for the owner of this account: what an account of
+    /// the directory has from there is changed there.
     pub fn is_editable_by(&self, user: &User, field: &str) -> bool {
         let passwords = &self.parts.reauthentication.passwords;
-        self.is_editable(field) && !(field == "email" && passwords.is_of_directory(user))
+        self.is_editable(field) && !passwords.is_from_directory(user, field)
     }
 
     /// The present values of the fields that the owner of an account may change.

@@ -230,6 +230,10 @@ impl Directory for LdapDirectory {
         FactorName::LDAP
     }
 
+    fn provides(&self, field: &str) -> bool {
+        self.mapping.provides(field)
+    }
+
     async fn verify(
         &self,
         entry: EntryRef<'_>,

@@ -104,9 +104,19 @@ impl Rules {
         self.allowed.is_empty() || memberships.contains_any(&self.allowed)
     }
 
+    /// Whether groups decide who is an administrator.
+    pub(crate) fn decide_admin(&self) -> bool {
+        !self.admin.is_empty()
+    }
+
+    /// The field that contains the roles, if groups give any.
+    pub(crate) fn roles_field(&self) -> Option<&str> {
+        (!self.roles.is_empty()).then_some(&*self.roles_field)
+    }
+
     /// Whether they are administrators; `None` if groups do not decide that.
     pub(crate) fn admin(&self, memberships: &Memberships) -> Option<bool> {
-        (!self.admin.is_empty()).then(|| memberships.contains_any(&self.admin))
+        self.decide_admin().then(|| memberships.contains_any(&self.admin))
     }
 
     /// The application field with the roles, and its value; `None` if groups give no roles.

@@ -17,6 +17,7 @@ pub(crate) struct Mapping {
     pub(crate) identity: Identity,
     pub(crate) groups: Rules,
     map: Option<Map>,
+    map_fields: Vec<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -53,6 +54,7 @@ impl Mapping {
             identity: Identity(options.id_attribute.clone()),
             groups: Rules::new(&options.groups, options.operation_timeout)?,
             map: options.map.clone(),
+            map_fields: options.map_fields.clone(),
             clock: options.clock.clone(),
         })
     }
@@ -74,6 +76,21 @@ impl Mapping {
             }
         }
         requested
+    }
+
+    /// Whether a field of accounts comes from entries.
+    pub(crate) fn provides(&self, field: &str) -> bool {
+        let names = |name: &String| name == field;
+        match field {
+            "username" => true,
+            "email" if self.attributes.email.is_some() => true,
+            "admin" if self.groups.decide_admin() => true,
+            field => {
+                self.attributes.fields.iter().any(|(name, _)| name == field)
+                    || self.groups.roles_field().is_some_and(|name| name == field)
+                    || self.map_fields.iter().any(names)
+            }
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -54,6 +54,9 @@ pub struct Options {
     pub max_entry_size: usize,
     /// Changes what an entry becomes. If it is set, all attributes of users are read.
     pub map: Option<Map>,
+    /// What `map` sets, beside the above: fields of the application, `email` or `admin`. Users do not
+    /// change them here.
+    pub map_fields: Vec<String>,
     /// Tells whether an entry has expired.
     pub clock: Arc<dyn Clock>,
 }
@@ -79,6 +82,7 @@ impl Options {
             acquire_timeout: Duration::from_secs(5),
             max_entry_size: 1 << 20,
             map: None,
+            map_fields: Vec::new(),
             clock: Arc::new(SystemClock),
         }
     }

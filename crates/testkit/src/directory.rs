@@ -226,6 +226,15 @@ impl Directory for ScriptedDirectory {
         FactorName::LDAP
     }
 
+    /// What any of its entries has.
+    fn provides(&self, field: &str) -> bool {
+        let has = |scripted: &Scripted| match field {
+            "admin" => scripted.entry.admin.is_some(),
+            field => scripted.entry.fields.contains_key(field),
+        };
+        matches!(field, "username" | "email") || self.0.lock().entries.iter().any(has)
+    }
+
     async fn verify(
         &self,
         entry: EntryRef<'_>,

@@ -44,6 +44,9 @@ pub(crate) struct AccountPage {
     /// Whether the page `updateuser` has any field.
     #[serde(rename = "detailsEditable")]
     details_editable: bool,
+    /// Whether the account belongs to the directory.
+    #[serde(rename = "isOfDirectory")]
+    is_of_directory: bool,
     #[serde(flatten)]
     factor: FactorSummary,
     /// The path of the page, to return to.
@@ -86,8 +89,18 @@ impl Page for AccountPage {
         let factor = FactorSummary::sample();
         let (here, sessions) = (NextPath::parse("/").ok(), SessionEntry::samples());
         let (facts, missing_pages) = (vec![fact], Vec::new());
-        let (next, details_editable) = ("/after", true);
-        Self { next, member_since, facts, missing_pages, details_editable, factor, here, sessions }
+        let (next, details_editable, is_of_directory) = ("/after", true, true);
+        Self {
+            next,
+            member_since,
+            facts,
+            missing_pages,
+            details_editable,
+            is_of_directory,
+            factor,
+            here,
+            sessions,
+        }
     }
 }
 
@@ -118,6 +131,7 @@ async fn page(info: &RequestInfo, user: &User) -> HandlerResult {
             facts,
             missing_pages,
             details_editable,
+            is_of_directory: info.crossauth.auth().is_of_directory(&user.factor1),
             factor,
             here,
             sessions,

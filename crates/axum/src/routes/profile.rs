@@ -63,6 +63,8 @@ pub(crate) struct UpdateUserPage {
     allowed_factor2: Vec<String>,
     /// Whether the password must be typed to change the e-mail address.
     password_needed: bool,
+    /// Whether other fields of the account come from the directory, which are not on the page.
+    is_of_directory: bool,
     /// Present once the details have been updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
@@ -260,8 +262,14 @@ impl UpdateUserPage {
     fn new(info: &RequestInfo, values: &Map<String, Value>) -> Self {
         let fields = editable_fields(info).map(|field| Field::new(field, values.get(&field.name)));
         let fields: Vec<Field> = fields.collect();
-        let password_needed = needs_password(info);
-        Self { fields, allowed_factor2: Vec::new(), password_needed, message: None }
+        let auth = info.crossauth.auth();
+        Self {
+            fields,
+            allowed_factor2: Vec::new(),
+            password_needed: needs_password(info),
+            is_of_directory: info.user().is_some_and(|user| auth.is_of_directory(&user.factor1)),
+            message: None,
+        }
     }
 }
 
@@ -288,6 +296,7 @@ impl Page for UpdateUserPage {
             fields: vec![field],
             allowed_factor2: Vec::new(),
             password_needed: true,
+            is_of_directory: true,
             message: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Accounts of a directory, at every endpoint that asks for a password.
 
+mod page;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -78,6 +78,17 @@ impl Passwords {
             || self.is_of_directory(user) && self.directory.as_ref().is_some_and(changes)
     }
 
+    /// Whether a field of an account is that of its entry in the directory.
+    pub(crate) fn is_from_directory(&self, user: &User, field: &str) -> bool {
+        let provides = |directory: &Arc<dyn Directory>| directory.provides(field);
+        self.is_of_directory(user) && self.directory.as_ref().is_some_and(provides)
+    }
+
+    /// What accounts of the directory have as first factor, if there is a directory.
+    pub(crate) fn directory_factor(&self) -> Option<&FactorName> {
+        self.factor.as_ref()
+    }
+
     /// What verifies the password of an account.
     pub(crate) fn source<'a>(
         &self,

@@ -56,6 +56,12 @@ pub(crate) struct CreateUserPage {
     url_prefix: String,
     next: Option<NextPath>,
     username: Option<String>,
+    /// Present if the account is that of an entry of the directory: its first factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor1: Option<FactorName>,
+    /// What accounts of the directory have as first factor; absent if there is no directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory_factor: Option<FactorName>,
     admin: bool,
     fields: Vec<Field>,
     allowed_factor2: Vec<Offered>,
@@ -77,7 +83,9 @@ struct Body {
 /// `GET createuser`
 pub(crate) fn show(info: &RequestInfo) -> Response {
     let next = next::in_query(&info.uri);
-    response::page(info, &CreateUserPage { next, ..CreateUserPage::new(info, &Map::new()) })
+    let factor1 = info.query("factor1");
+    let page = CreateUserPage::new(info, &Map::new(), factor1.as_deref());
+    response::page(info, &CreateUserPage { next, ..page })
 }
 
 /// `POST createuser`, `POST api/createuser`
@@ -183,17 +191,22 @@ impl CreateUserPage {
         let admin = matches!(role(&mut fields), Ok(Some(Role::Administrator)));
         let factor2 = echo.owned("factor2").unwrap_or_default();
         let (next, username) = (echo.next(), echo.owned("username"));
-        Self { next, username, admin, factor2, ..Self::new(info, &fields) }
+        let page = Self::new(info, &fields, echo.owned("factor1").as_deref());
+        Self { next, username, admin, factor2, ..page }
     }
 
-    fn new(info: &RequestInfo, entered: &Map<String, Value>) -> Self {
+    /// The page for an account with a first factor, if it is that of the directory.
+    fn new(info: &RequestInfo, entered: &Map<String, Value>, factor1: Option<&str>) -> Self {
         let auth = info.crossauth.auth();
+        let directory_factor = auth.directory_factor().cloned();
         let fields = described(info);
         let fields = fields.iter().map(|field| Field::new(field, entered.get(&field.name)));
         Self {
             url_prefix: url_prefix(info),
             next: None,
             username: None,
+            factor1: directory_factor.clone().filter(|factor| factor1 == Some(factor.as_str())),
+            directory_factor,
             admin: false,
             fields: fields.collect(),
             allowed_factor2: if auth.factors.any() { auth.factors.offered() } else { Vec::new() },
@@ -214,6 +227,8 @@ impl Page for CreateUserPage {
             url_prefix: "/auth/admin/".into(),
             next: NextPath::parse("/after?a=b&c=d").ok(),
             username: Some("ada".into()),
+            factor1: Some(FactorName::LDAP),
+            directory_factor: Some(FactorName::LDAP),
             admin: true,
             fields: vec![Field::new(&email, Some(&"ada@example.com".into()))],
             allowed_factor2: Offered::samples(),

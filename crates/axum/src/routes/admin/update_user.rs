@@ -56,6 +56,9 @@ pub(crate) struct UpdateUserPage {
     fields: Vec<Field>,
     allowed_factor2: Vec<Offered>,
     factor2: String,
+    /// Which of the above the directory replaces at the next login: names of fields, `username` and
+    /// `admin`.
+    from_directory: Vec<String>,
     /// The pages on which administrators change their own credentials, which are not on this one.
     own_pages: Vec<&'static str>,
     #[serde(rename = "enableOAuthClientManagement")]
@@ -250,6 +253,8 @@ impl UpdateUserPage {
         let value = |name: &str| entered.get(name).or_else(|| values.get(name));
         described.retain(|field| !own::protects_field(info, &user, &field.name));
         let fields = described.iter().map(|field| Field::new(field, value(&field.name)));
+        let shown = described.iter().map(|field| &*field.name).chain(["username", "admin"]);
+        let from_directory = shown.filter(|name| auth.is_from_directory(&user, name));
         let entered_text = |name: &str| echo.and_then(|echo| echo.owned(name));
         let factor2 = user.factor2.as_ref().map_or(FactorName::NONE, FactorName::as_str);
         let admin = role(&mut entered.clone()).ok().flatten();
@@ -264,6 +269,7 @@ impl UpdateUserPage {
             state: entered_text("state").unwrap_or_else(|| user.state.as_str().to_owned()),
             states,
             fields: fields.collect(),
+            from_directory: from_directory.map(str::to_owned).collect(),
             allowed_factor2: if has_choice { auth.factors.offered() } else { Vec::new() },
             factor2: entered_text("user_factor2").unwrap_or_else(|| factor2.to_owned()),
             own_pages: own::pages(info, &user),
@@ -289,6 +295,7 @@ impl Page for UpdateUserPage {
             fields: vec![Field::new(&SignupField::new("email"), Some(&"ada@example.com".into()))],
             allowed_factor2: Offered::samples(),
             factor2: "totp".into(),
+            from_directory: vec!["email".into(), "username".into()],
             own_pages: Vec::new(),
             enable_oauth_client_management: false,
             message: None,

@@ -190,6 +190,7 @@ async fn address_of_an_account_of_the_directory_is_not_changed_by_its_owner() {
         assert_eq!(user.email == Some(new), is_changed, "{name}");
         assert_eq!(user.extra["phone"], json!("+44 2"));
         assert_eq!(site.auth.profile.is_editable_by(&user, "email"), is_changed);
+        assert_eq!(site.auth.is_from_directory(&user, "email"), !is_changed);
     }
     let email = Patch::Set("set@example.com".to_owned());
     let update = crossauth_core::account::AccountUpdate {
@@ -199,4 +200,28 @@ async fn address_of_an_account_of_the_directory_is_not_changed_by_its_owner() {
     site.auth.accounts.update("bob", update).await.unwrap();
     let email = site.enter("bob", SECRET).await.user.unwrap().email;
     assert_eq!(email.as_deref(), Some("bob@example.com"), "the directory decides");
+}
+
+#[tokio::test]
+async fn field_of_an_entry_is_changed_by_its_user_in_the_directory_only() {
+    use crossauth_core::profile::{ProfileChange, ProfileUpdate};
+    use serde_json::Map;
+
+    let (site, directory) = site_with(FirstLogin::CreatesAccount, |config| {
+        config.signup.editable_fields = vec!["phone".into(), "room".into()];
+    });
+    directory.change("id-bob", |entry| {
+        entry.fields.insert("phone".into(), json!("+44 1"));
+    });
+    site.account("ann", Role::User).await;
+    for (name, password, phone) in [("bob", SECRET, "+44 1"), ("ann", PASSWORD, "+44 2")] {
+        let session = site.enter(name, password).await;
+        let session = site.auth.sessions.check(&session.cookie).await.unwrap();
+        let given = [("phone".to_owned(), json!("+44 2")), ("room".to_owned(), json!("7"))];
+        let update = ProfileUpdate { fields: Map::from_iter(given), ..ProfileUpdate::default() };
+        let changed = site.auth.profile.update(&session, update).await.unwrap();
+        assert!(matches!(changed, ProfileChange::Done(_)), "{changed:?}");
+        let user = site.user(name).await.unwrap();
+        assert_eq!(Value::from(user.extra), json!({"phone": phone, "room": "7"}), "{name}");
+    }
 }
