@@ -35,7 +35,7 @@ async fn g4_each_event_of_an_account_is_one_line_with_its_user() {
         "known devices forgotten",
         "new recovery codes",
         "second factor turned off",
-        "the password of a logged-in user is wrong",
+        "the password of a logged-in user is not accepted",
         "password changed",
         "profile changed",
         "e-mail address changed",
