@@ -130,6 +130,10 @@ pub enum AccountError {
     /// The account belongs to the directory, where its password is changed.
     #[error("the password of this account is that of the directory, and is changed there")]
     DirectoryPassword,
+    /// The user logs in with something else than a password, or with the password of a directory that
+    /// is not part of these settings.
+    #[error("this account has no password: its first factor is another one")]
+    NoPassword,
     /// The directory, which verifies the password of the account, cannot be asked.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

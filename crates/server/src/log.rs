@@ -17,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt, util::SubscriberInitExt as _};
 
 use crate::metrics::CountEvents;
+use crate::report::printable;
 pub(crate) use queue::Flush;
 use queue::Queue;
 
@@ -54,7 +55,8 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Flush> {
 }
 
 /// Adds the request id, the client's address and the pseudonym of the user to an event: at the end
-/// of a line of text, or as the first members of a JSON object.
+/// of a line of text, or as the first members of a JSON object. Escapes what is not printed in a line
+/// of text: data of others, such as a name in a directory, must not begin a line of its own.
 struct WithRequest<F> {
     event: F,
     format: LogFormat,
@@ -71,22 +73,26 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
-        let Some(RequestScope { id, client, .. }) = RequestScope::current() else {
-            return self.event.format_event(context, writer, event);
-        };
-        let user = RequestScope::user_hash();
         let mut line = String::new();
         self.event.format_event(context, Writer::new(&mut line), event)?;
         match self.format {
             LogFormat::Text => {
-                write!(writer, "{} request={id}", line.trim_end())?;
-                client.iter().try_for_each(|client| write!(writer, " client={client}"))?;
-                user.iter().try_for_each(|user| write!(writer, " user_hash={user}"))?;
+                writer.write_str(&printable(line.trim_end()))?;
+                if let Some(RequestScope { id, client, .. }) = RequestScope::current() {
+                    write!(writer, " request={id}")?;
+                    client.iter().try_for_each(|client| write!(writer, " client={client}"))?;
+                    let user = RequestScope::user_hash();
+                    user.iter().try_for_each(|user| write!(writer, " user_hash={user}"))?;
+                }
                 writer.write_char('\n')
             }
             LogFormat::Json => {
+                let Some(RequestScope { id, client, .. }) = RequestScope::current() else {
+                    return writer.write_str(&line);
+                };
                 write!(writer, "{{\"request\":\"{id}\",")?;
                 client.iter().try_for_each(|it| write!(writer, "\"client\":\"{it}\","))?;
+                let user = RequestScope::user_hash();
                 user.iter().try_for_each(|it| write!(writer, "\"user_hash\":\"{it}\","))?;
                 writer.write_str(line.strip_prefix('{').unwrap_or(&line))
             }
@@ -98,4 +104,45 @@ where
 fn log_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
     tracing::error!(location, "panic");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn data_of_others_begins_no_line_and_reverses_none() {
+        let buffer = Buffer::default();
+        let written = buffer.clone();
+        let lines = fmt::layer().with_ansi(false).with_writer(move || written.clone());
+        let lines = lines.map_event_format(|event| WithRequest { event, format: LogFormat::Text });
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            let hostile = "cn=a\n2026-01-01 forged\u{2028}\u{202E}\u{1b}[2J\r\t";
+            tracing::warn!(dn = hostile, "{hostile}");
+            tracing::warn!("der Rücken, \"zitiert\"");
+        });
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.split('\n').collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].matches("forged").count() == 2, "{text}");
+        assert!(!lines[0].contains(['\u{2028}', '\u{202E}', '\u{1b}', '\r', '\t']), "{text}");
+        assert!(lines[1].ends_with("der Rücken, \"zitiert\""), "{text}");
+    }
 }

@@ -139,6 +139,8 @@ fn read_value(text: &str) -> Option<(String, &str)> {
                 kept = bytes.len();
             }
             Some('"' | '<' | '>' | '\0') => return None,
+            // A value in BER (RFC 4514 section 2.4).
+            Some('#') if bytes.is_empty() => return None,
             Some(' ') => bytes.push(b' '),
             Some(c) => {
                 bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
@@ -219,6 +221,7 @@ mod tests {
         }
         for (one, other) in [
             ("cn=a,dc=x", "cn=a,dc=y"),
+            ("cn=#0401,dc=x", "cn=\\#0401,dc=x"),
             ("cn=a\\,dc\\=x", "cn=a,dc=x"),
             ("cn=a\\+ou\\=b,dc=x", "cn=a+ou=b,dc=x"),
             ("", "dc=x"),

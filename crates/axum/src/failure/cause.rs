@@ -168,6 +168,8 @@ impl From<AccountError> for Failure {
             AccountError::DirectoryPassword => Self::new(ErrorCode::BadRequest).message(
                 "The password of this account is that of the directory. Please change it there",
             ),
+            AccountError::NoPassword => Self::new(ErrorCode::BadRequest)
+                .message("This account has no password: it logs in with another first factor"),
             AccountError::Directory(error) => error.into(),
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),

@@ -50,6 +50,9 @@ impl Accounts {
         if self.passwords.is_of_directory(&user) {
             return Err(AccountError::DirectoryPassword);
         }
+        if !user.factor1.is_password() {
+            return Err(AccountError::NoPassword);
+        }
         let errors = self.check_password(&password, &user.username, user.email.as_deref());
         if !errors.is_empty() {
             return Err(AccountError::Form(errors));

@@ -194,6 +194,17 @@ async fn password_that_must_be_changed_permits_only_that() {
     assert!(is_logged_in(&site.log_in("bob", OTHER).await));
 }
 
+/// Two programs with one database, of which one does not know the directory.
+#[tokio::test]
+async fn account_of_an_absent_directory_gets_no_local_password() {
+    let site = Site::new();
+    let bob = site.stored("bob", Some("ldap:id-bob")).await;
+    let refused = site.auth.accounts.set_password(&bob.id, Password::new(OTHER)).await;
+    assert!(matches!(refused, Err(AccountError::NoPassword)), "{refused:?}");
+    let stored = site.storage.inner().users.find_by_id(&bob.id).await.unwrap().unwrap();
+    assert!(stored.has_password_hash("ldap:id-bob"));
+}
+
 /// A demand that its user could not meet.
 #[tokio::test]
 async fn administrator_cannot_demand_a_new_password_that_is_not_changed_here() {
