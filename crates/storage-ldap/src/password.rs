@@ -12,7 +12,7 @@ use crate::error::{configuration, of_result, protocol};
 use crate::message::{Outcome, Search};
 use crate::options::PasswordChange;
 use crate::policy::{Judgement, Policy, PolicyError};
-use crate::pool::Turn;
+use crate::pool::{Bound, Turn};
 
 const UNICODE_PWD: &str = "unicodePwd";
 const AGAINST_THE_RULES: &str = "does not meet the rules of the directory";
@@ -38,16 +38,16 @@ impl LdapDirectory {
         let Some(dn) = self.dn_of(&turn, entry).await? else {
             return Ok(PasswordSet::WrongPassword);
         };
-        let mut connection = if self.changes_as_service() {
-            turn.service_connection().await?
-        } else {
-            match self.authenticate(&turn, entry, &dn, old).await? {
-                Ok(connection) => connection,
-                Err(refused) => return Ok(refused),
-            }
-        };
-        let changed = self.change_on(&mut connection, &dn, old, new).await;
-        connection.close().await;
+        if self.changes_as_service() {
+            let mut connection = turn.service_connection().await?;
+            let changed = self.change_on(&mut connection, &dn, old, new).await;
+            connection.close().await;
+            return changed;
+        }
+        let mut bound = turn.bind(&dn, old).await?;
+        let changed = self.change_as_user(&mut bound, entry, &dn, (old, new)).await;
+        turn.ended(bound.server, changed.as_ref().err());
+        bound.connection.close().await;
         changed
     }
 
@@ -66,31 +66,30 @@ impl LdapDirectory {
         }
     }
 
-    /// A connection that is authenticated as the user, or why there is none.
-    async fn authenticate(
+    /// Changes a password on the connection of its user, who has authenticated if the password is
+    /// correct.
+    async fn change_as_user(
         &self,
-        turn: &Turn<'_>,
+        bound: &mut Bound,
         entry: EntryRef<'_>,
         dn: &str,
-        old: &Password,
-    ) -> Result<Result<Connection, PasswordSet>, DirectoryError> {
-        let (mut connection, outcome) = turn.bind(dn, old).await?;
-        match judge(connection.url(), &outcome)? {
+        (old, new): (&Password, &Password),
+    ) -> Result<PasswordSet, DirectoryError> {
+        let connection = &mut bound.connection;
+        match judge(connection.url(), &bound.outcome)? {
             Judgement::Match | Judgement::MustChange | Judgement::Grace => {}
-            Judgement::Mismatch(_) => return Ok(Err(PasswordSet::WrongPassword)),
-            Judgement::Expired | Judgement::Refused(_) => {
-                return Ok(Err(PasswordSet::NotSupported));
-            }
+            Judgement::Mismatch(_) => return Ok(PasswordSet::WrongPassword),
+            Judgement::Expired | Judgement::Refused(_) => return Ok(PasswordSet::NotSupported),
         }
         // An entry that cannot be read, because the password must be changed, is the one of this name.
         if let (Some(asked), true) = (entry.id, self.is_made_of_name(entry)) {
             let found = connection.search(&Search::entry(dn, self.mapping.requested())).await?;
             let id = found.entries.first().and_then(|raw| self.mapping.identity.of(raw));
             if id.is_some_and(|id| !self.mapping.identity.is_same(asked, &id)) {
-                return Ok(Err(PasswordSet::WrongPassword));
+                return Ok(PasswordSet::WrongPassword);
             }
         }
-        Ok(Ok(connection))
+        self.change_on(connection, dn, old, new).await
     }
 
     async fn change_on(

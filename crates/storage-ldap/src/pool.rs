@@ -19,20 +19,50 @@ use crate::message::{Outcome, Search};
 use crate::policy;
 use crate::server::{Server, connector, servers};
 use crate::{OpenError, Options, ServiceAccount};
-use health::Health;
+use health::{Admission, Health};
 
 /// After this time, servers and firewalls may have forgotten a connection.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// The servers, and connections to them.
 pub(crate) struct Pool {
-    servers: Vec<(Server, Mutex<Health>)>,
+    members: Vec<Member>,
     tls: Option<TlsConnector>,
     service: Option<ServiceAccount>,
     limits: Limits,
     permits: Semaphore,
     acquire_timeout: Duration,
     idle: Mutex<Vec<Idle>>,
+}
+
+/// A server, and what happened to it. The two kinds of calls have a health each: where the passwords of
+/// users are verified slowly, searches may work, and where searches fail, passwords are not asked for.
+struct Member {
+    server: Server,
+    searches: Mutex<Health>,
+    binds: Mutex<Health>,
+}
+
+impl Member {
+    fn new(server: Server) -> Self {
+        Self { server, searches: Mutex::default(), binds: Mutex::default() }
+    }
+
+    fn health(&self, call: Call) -> &Mutex<Health> {
+        match call {
+            Call::Search => &self.searches,
+            Call::Bind => &self.binds,
+        }
+    }
+}
+
+/// What a server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// A search, or another call as the service account.
+    Search,
+    /// A bind as a user.
+    Bind,
 }
 
 /// A connection of the service account: the only kind that is kept. It is never used for a user.
@@ -53,12 +83,21 @@ pub(crate) struct Turn<'p> {
     _permit: SemaphorePermit<'p>,
 }
 
+/// A connection on which a user has authenticated, or tried to.
+pub(crate) struct Bound {
+    pub(crate) connection: Connection,
+    /// What the server says about the password.
+    pub(crate) outcome: Outcome,
+    /// The number of the server.
+    pub(crate) server: usize,
+}
+
 impl Pool {
     pub(crate) fn new(options: &Options) -> Result<Self, OpenError> {
         let servers = servers(options)?;
         let tls = connector(&servers, options.ca.as_deref())?;
         Ok(Self {
-            servers: servers.into_iter().map(|server| (server, Mutex::default())).collect(),
+            members: servers.into_iter().map(Member::new).collect(),
             tls,
             service: options.service.clone(),
             limits: Limits {
@@ -88,7 +127,7 @@ impl Pool {
     }
 
     pub(crate) fn servers(&self) -> impl Iterator<Item = &Server> {
-        self.servers.iter().map(|(server, _)| server)
+        self.members.iter().map(|member| &member.server)
     }
 
     /// A new connection to one server, for reports.
@@ -116,16 +155,17 @@ impl Pool {
     }
 
     /// The numbers of the servers to try, in this order; an error if none is.
-    fn order(&self) -> Result<Vec<usize>, DirectoryError> {
+    fn order(&self, call: Call) -> Result<Vec<usize>, DirectoryError> {
         let now = Instant::now();
         let pause = self.limits.connect_timeout + self.limits.operation_timeout;
         let (mut first, mut last, mut reason) = (Vec::new(), Vec::new(), None);
-        for (index, (server, health)) in self.servers.iter().enumerate() {
-            match health.lock().admit(now, pause) {
-                health::Admission::First => first.push(index),
-                health::Admission::Last => last.push(index),
-                health::Admission::Refused(error) => {
-                    let message = format!("{}: not tried again yet: {}", server.url, error.message);
+        for (index, member) in self.members.iter().enumerate() {
+            match member.health(call).lock().admit(now, pause) {
+                Admission::First => first.push(index),
+                Admission::Last => last.push(index),
+                Admission::Refused(error) => {
+                    let url = &member.server.url;
+                    let message = format!("{url}: not tried again yet: {}", error.message);
                     reason = Some(DirectoryError { message, ..error });
                 }
             }
@@ -137,14 +177,16 @@ impl Pool {
         }
     }
 
-    fn succeeded(&self, server: usize) {
-        *self.servers[server].1.lock() = Health::default();
+    fn succeeded(&self, server: usize, call: Call) {
+        *self.members[server].health(call).lock() = Health::default();
     }
 
-    fn failed(&self, server: usize, error: &DirectoryError) {
+    fn failed(&self, server: usize, call: Call, error: &DirectoryError) {
         warn!("a directory server failed: {}", error.message);
-        self.idle.lock().retain(|idle| idle.service.server != server);
-        self.servers[server].1.lock().fail(Instant::now(), error);
+        if call == Call::Search {
+            self.idle.lock().retain(|idle| idle.service.server != server);
+        }
+        self.members[server].health(call).lock().fail(Instant::now(), error);
     }
 
     /// A connection that was used before, and is likely to work.
@@ -155,7 +197,7 @@ impl Pool {
     }
 
     async fn open_service(&self, server: usize) -> Result<Service, DirectoryError> {
-        let mut connection = self.connect(&self.servers[server].0).await?;
+        let mut connection = self.connect(&self.members[server].server).await?;
         self.authenticate(&mut connection).await?;
         Ok(Service { connection, server })
     }
@@ -171,14 +213,14 @@ impl Turn<'_> {
                 // The server may end a kept connection at any time: that says nothing about it.
                 Err(error) if error.kind == DirectoryErrorKind::Unreachable => {}
                 Err(error) if is_outage(&error) => {
-                    self.pool.failed(server, &error);
+                    self.pool.failed(server, Call::Search, &error);
                     break;
                 }
                 found => return found,
             }
         }
         let mut failures = Failures::default();
-        for server in self.pool.order()? {
+        for server in self.pool.order(Call::Search)? {
             let found = match self.pool.open_service(server).await {
                 Ok(service) => self.search_on(service, search).await,
                 Err(error) => Err(error),
@@ -186,7 +228,7 @@ impl Turn<'_> {
             match found {
                 Ok(found) => return Ok(found),
                 Err(error) => {
-                    self.note(server, &error);
+                    self.note(server, Call::Search, &error);
                     failures.add_outage(error)?;
                 }
             }
@@ -205,7 +247,7 @@ impl Turn<'_> {
         if let Some(error) = trouble(service.connection.url(), outcome.code, &outcome.text) {
             return Err(error);
         }
-        self.pool.succeeded(service.server);
+        self.pool.succeeded(service.server, Call::Search);
         self.pool.idle.lock().push(Idle { service, since: Instant::now() });
         Ok(found)
     }
@@ -213,11 +255,11 @@ impl Turn<'_> {
     /// A new connection that is authenticated as the service account, for a change.
     pub(crate) async fn service_connection(&self) -> Result<Connection, DirectoryError> {
         let mut failures = Failures::default();
-        for server in self.pool.order()? {
+        for server in self.pool.order(Call::Search)? {
             match self.pool.open_service(server).await {
                 Ok(service) => return Ok(service.connection),
                 Err(error) => {
-                    self.note(server, &error);
+                    self.note(server, Call::Search, &error);
                     failures.add_outage(error)?;
                 }
             }
@@ -225,22 +267,19 @@ impl Turn<'_> {
         Err(failures.into_error())
     }
 
-    /// Authenticates on a new connection, and returns it with what the server says. It is never kept
-    /// for others. Only a server that cannot answer is replaced by another one.
+    /// Authenticates on a new connection, which is never kept for others. Only a server that cannot
+    /// answer is replaced by another one. [`ended`](Self::ended) says how it went on.
     pub(crate) async fn bind(
         &self,
         dn: &str,
         password: &Password,
-    ) -> Result<(Connection, Outcome), DirectoryError> {
+    ) -> Result<Bound, DirectoryError> {
         let mut failures = Failures::default();
-        for server in self.pool.order()? {
+        for server in self.pool.order(Call::Bind)? {
             match self.bind_at(server, dn, password).await {
-                Ok(bound) => {
-                    self.pool.succeeded(server);
-                    return Ok(bound);
-                }
+                Ok((connection, outcome)) => return Ok(Bound { connection, outcome, server }),
                 Err(error) => {
-                    self.note(server, &error);
+                    self.note(server, Call::Bind, &error);
                     failures.add_outage(error)?;
                 }
             }
@@ -254,7 +293,7 @@ impl Turn<'_> {
         dn: &str,
         password: &Password,
     ) -> Result<(Connection, Outcome), DirectoryError> {
-        let mut connection = self.pool.connect(&self.pool.servers[server].0).await?;
+        let mut connection = self.pool.connect(&self.pool.members[server].server).await?;
         let outcome = connection.bind(dn, password).await?;
         let is_judged = !matches!(policy::judge(&outcome), Ok(None));
         match trouble(connection.url(), outcome.code, &outcome.text) {
@@ -269,9 +308,18 @@ impl Turn<'_> {
         Ok((connection, outcome))
     }
 
-    fn note(&self, server: usize, error: &DirectoryError) {
+    /// What became of a connection of a user. A server that accepts passwords, and then does not answer
+    /// on the same connection, is as useless as one that does not answer at all.
+    pub(crate) fn ended(&self, server: usize, error: Option<&DirectoryError>) {
+        match error {
+            Some(error) if is_outage(error) => self.pool.failed(server, Call::Bind, error),
+            Some(_) | None => self.pool.succeeded(server, Call::Bind),
+        }
+    }
+
+    fn note(&self, server: usize, call: Call, error: &DirectoryError) {
         if is_outage(error) {
-            self.pool.failed(server, error);
+            self.pool.failed(server, call, error);
         }
     }
 }

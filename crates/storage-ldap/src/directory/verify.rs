@@ -13,7 +13,7 @@ use crate::mapping::Mapped;
 use crate::message::{Outcome, Search};
 use crate::options::PasswordChange;
 use crate::policy::{self, Judgement};
-use crate::pool::Turn;
+use crate::pool::{Bound, Turn};
 
 /// Whether a password may be sent: an empty one makes the authentication anonymous, which succeeds,
 /// and some servers take a blank one, or what follows NUL, for nothing.
@@ -56,9 +56,11 @@ impl LdapDirectory {
                 }
             }
         };
-        let (mut connection, outcome) = turn.bind(&dn, password).await?;
+        let Bound { mut connection, outcome, server } = turn.bind(&dn, password).await?;
         let login = Login { entry, dn: &dn, raw };
         let verified = self.decide(&turn, &mut connection, login, &outcome).await;
+        let reads_as_user = self.pool.service().is_none();
+        turn.ended(server, verified.as_ref().err().filter(|_| reads_as_user));
         connection.close().await;
         verified
     }
@@ -72,8 +74,9 @@ impl LdapDirectory {
         reason: Option<EntryRefusal>,
     ) -> Result<Verified, DirectoryError> {
         if let Some(nowhere) = self.lookup.nowhere() {
-            let (connection, _) = turn.bind(nowhere.as_str(), password).await?;
-            connection.close().await;
+            let bound = turn.bind(nowhere.as_str(), password).await?;
+            turn.ended(bound.server, None);
+            bound.connection.close().await;
         }
         Ok(Verified::Mismatch(reason))
     }

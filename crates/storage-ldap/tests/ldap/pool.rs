@@ -6,32 +6,109 @@ use std::time::{Duration, Instant};
 
 use crossauth_core::directory::{DirectoryErrorKind, Verified};
 use crossauth_storage_ldap::Options;
-use crossauth_testkit::ldap::{Encryption, Operation, Server};
+use crossauth_testkit::ldap::{Action, Answer, Encryption, Operation, Request, Server};
 use crossauth_testkit::slapd::directory::{PASSWORD, SERVICE};
-use crossauth_testkit::slapd::{self, server as openldap};
+use crossauth_testkit::slapd::server as openldap;
+use parking_lot::{Condvar, Mutex};
 
 use crate::site::{
-    LONG, find, kind, log_in, log_in_soon, log_in_together, patient, plain, proper, scripted,
-    silent, spawn, trusting, verify,
+    ALICE, LONG, find, hasty, kind, log_in, log_in_soon, log_in_together, patient, proper,
+    scripted, silent, spawn, template, trusting, until, verify,
 };
+
+/// Whether an answer comes late.
+type Chosen = fn(&Request) -> bool;
 
 /// The answer to a call that was given up must not become that to the next one.
 #[tokio::test]
 async fn call_that_was_given_up_leaves_no_answer_to_the_next_one() {
-    let server = slapd::Server::start();
-    let directory = Arc::new(Options { connections: 1, ..plain(&server) }.open().unwrap());
-    for _ in 0..5 {
-        assert_eq!(log_in(&directory, "bob").await.username, "bob");
-        server.freeze();
+    let is_service: Chosen = |request| request.is_bind(SERVICE);
+    let is_user: Chosen = |request| request.is_bind(ALICE);
+    // On a new connection, and on one that is kept.
+    for (is_late, is_kept) in [
+        (is_service, false),
+        (Request::is_search, false),
+        (Request::is_search, true),
+        (is_user, true),
+    ] {
+        let gate = Arc::new((Mutex::new(Gate::Open), Condvar::new()));
+        let at_gate = Arc::clone(&gate);
+        let server = Server::start(Encryption::None, move |request| {
+            if is_late(request) {
+                let mut state = at_gate.0.lock();
+                at_gate.1.wait_while(&mut state, |state| *state == Gate::Closed);
+            }
+            alice_or_bob(request)
+        });
+        let options = Options { connections: 1, ..patient(vec![server.url()]) };
+        let directory = Arc::new(options.open().unwrap());
+        if is_kept {
+            log_in(&directory, "alice").await;
+        }
+        let late = || server.requests().iter().filter(|request| is_late(request)).count();
+        let before = late();
+        *gate.0.lock() = Gate::Closed;
         let given_up = spawn(&directory);
-        // Enough for a request to be sent; less, or a server that still answers, makes the test weaker.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until(|| late() > before).await;
         given_up.abort();
-        let _ = given_up.await;
-        server.resume();
-        assert_eq!(find(&directory, "carol").await.unwrap().username, "carol");
-        let verified = verify(&directory, "dave", "wrong").await.unwrap();
+        given_up.await.unwrap_err();
+        *gate.0.lock() = Gate::Open;
+        gate.1.notify_all();
+        assert_eq!(find(&directory, "bob").await.unwrap().username, "bob");
+        let verified = verify(&directory, "alice", "wrong").await.unwrap();
         assert_eq!(verified, Verified::Mismatch(None));
+    }
+}
+
+/// Whether the server answers.
+#[derive(PartialEq)]
+enum Gate {
+    Open,
+    Closed,
+}
+
+/// A proper server that has bob, too.
+fn alice_or_bob(request: &Request) -> Vec<Action> {
+    match &request.operation {
+        Operation::Search { filter, .. }
+            if String::from_utf8_lossy(&filter.encode()).contains("bob") =>
+        {
+            let attributes: [(&str, &[&str]); 1] = [("uid", &["bob"])];
+            let dn = "uid=bob,ou=people,dc=example,dc=org";
+            let entry = Answer::entry(request, dn, &attributes);
+            vec![entry.into(), Answer::result(request, 0, "").into()]
+        }
+        _ => proper(request),
+    }
+}
+
+/// Where the passwords of users are not verified any more, searches that work do not hide it: logins
+/// fail at once, and do not take the places of those of other users.
+#[tokio::test]
+async fn binds_that_are_not_answered_are_soon_not_tried_any_more() {
+    type Case = (&'static str, Chosen, fn(Vec<String>) -> Options);
+    let by_template =
+        |urls| Options { service: None, bind: template(Vec::new()).bind, ..hasty(urls) };
+    let cases: [Case; 2] = [
+        ("the bind", |request| request.is_bind(ALICE), hasty),
+        ("what follows on the same connection", Request::is_search, by_template),
+    ];
+    for (what, is_silent, options) in cases {
+        let is_fault = Arc::new(AtomicBool::new(true));
+        let fault = Arc::clone(&is_fault);
+        let server = silent(move |request| fault.load(Ordering::SeqCst) && is_silent(request));
+        let directory = options(vec![server.url()]).open().unwrap();
+        let end = Instant::now() + LONG;
+        loop {
+            let error = verify(&directory, "alice", PASSWORD).await.unwrap_err();
+            assert_eq!(error.kind, DirectoryErrorKind::TimedOut, "{what}");
+            if error.message.contains("not tried again yet") {
+                break;
+            }
+            assert!(Instant::now() < end, "{what}: still tried: {error}");
+        }
+        is_fault.store(false, Ordering::SeqCst);
+        log_in_soon(&directory, "alice").await;
     }
 }
 
@@ -66,9 +143,7 @@ async fn calls_beyond_the_limit_are_busy() {
     };
     let directory = Arc::new(options.open().unwrap());
     let waiting: Vec<_> = (0..2).map(|_| spawn(&directory)).collect();
-    while server.binds().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| server.binds().len() == 2).await;
     for _ in 0..5 {
         let verified = verify(&directory, "alice", PASSWORD).await;
         assert_eq!(kind(verified), DirectoryErrorKind::Busy);
@@ -91,11 +166,7 @@ async fn connections_do_not_grow_with_logins() {
     for _ in 0..5 {
         log_in_together(&directory, 20).await;
     }
-    let end = Instant::now() + LONG;
-    while server.open() > 3 {
-        assert!(Instant::now() < end, "{} connections are kept", server.open());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| server.open() <= 3).await;
 }
 
 /// A pooled connection belongs to the service account, also after a user's password was verified.

@@ -148,6 +148,15 @@ pub(crate) fn spawn(directory: &Arc<LdapDirectory>) -> tokio::task::JoinHandle<(
     })
 }
 
+/// Waits until something has happened.
+pub(crate) async fn until(mut has_happened: impl FnMut() -> bool) {
+    let end = Instant::now() + LONG;
+    while !has_happened() {
+        assert!(Instant::now() < end, "it has not happened within {LONG:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Logs in at the same time.
 pub(crate) async fn log_in_together(directory: &LdapDirectory, count: usize) {
     let logins = (0..count).map(|_| log_in(directory, "alice"));
