@@ -35,17 +35,25 @@ fn not_after(certificate: &[u8]) -> Result<Option<(u8, &[u8])>, Malformed> {
     validity.next()
 }
 
-/// A time in UTC such as `20260101000000Z` or `20260101000000.0Z` (RFC 4517 section 3.3.13).
+/// A time such as `20260101000000Z`, `20260101000000.0Z` or `202601010000+0100` (RFC 4517 section
+/// 3.3.13). A fraction is ignored.
 pub(crate) fn generalized_time(text: &str) -> Option<Timestamp> {
-    let digits = text.strip_suffix('Z')?;
-    let digits = digits.split(['.', ',']).next()?;
-    if digits.len() < 12 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let end = text.find(['Z', '+', '-'])?;
+    let (time, zone) = text.split_at(end);
+    let digits = time.split(['.', ',']).next()?;
+    if !text.is_ascii() || ![10, 12, 14].contains(&digits.len()) {
         return None;
     }
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or("00");
     let [year, month, day] = [part(0, 4), part(4, 6), part(6, 8)];
     let [hour, minute, second] = [part(8, 10), part(10, 12), part(12, 14)];
-    Timestamp::parse_rfc3339(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+    let zone = match zone.len() {
+        1 if zone == "Z" => "Z".to_owned(),
+        3 => format!("{zone}:00"),
+        5 => format!("{}:{}", &zone[..3], &zone[3..]),
+        _ => return None,
+    };
+    Timestamp::parse_rfc3339(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}{zone}"))
 }
 
 #[cfg(test)]
@@ -61,7 +69,19 @@ mod tests {
         }
         let minute = Timestamp::parse_rfc3339("2026-03-04T05:06:00Z");
         assert_eq!(generalized_time("202603040506Z"), minute);
-        for text in ["", "Z", "20260304050607", "2026030405060é7Z", "20261304050607Z"] {
+        for text in ["20260304060607+01", "20260304033607-0130"] {
+            assert_eq!(generalized_time(text), time, "{text}");
+        }
+        for text in [
+            "",
+            "Z",
+            "20260304050607",
+            "2026030405060é7Z",
+            "20261304050607Z",
+            "202603040506+1",
+            "20260304050607+0é0",
+            "2026030405060Z",
+        ] {
             assert_eq!(generalized_time(text), None, "{text}");
         }
     }

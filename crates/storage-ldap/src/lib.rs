@@ -38,8 +38,8 @@
 //! the operating system trusts. Only a server on the loopback interface may be used without TLS.
 //!
 //! Servers are tried in order. One that fails is tried last, and one that was too slow three times in
-//! a row is not tried until some time has passed; searches and passwords are counted by themselves. Referrals and references to other servers are never
-//! followed.
+//! a row is not tried until some time has passed; searches and passwords are counted by themselves.
+//! Referrals and references to other servers are never followed.
 //!
 //! # Why there is a client here
 //!

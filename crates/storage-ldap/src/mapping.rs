@@ -66,7 +66,7 @@ impl Mapping {
         let mapped = fields.iter().map(|(_, attribute)| attribute.as_str());
         let names =
             all.into_iter().chain([username.as_str()]).chain(email.as_deref()).chain(mapped);
-        let names = names.chain(self.identity.attributes()).chain(standing::ATTRIBUTES);
+        let names = names.chain(self.identity.attributes()).chain(standing::attributes());
         // Tells Active Directory from others.
         let names = names.chain(["objectGUID"]).chain(self.groups.attributes().iter().copied());
         let mut requested: Vec<String> = Vec::new();

@@ -2,7 +2,7 @@
 
 use crossauth_core::directory::{EntryRefusal, Standing, Verified};
 use crossauth_testkit::ldap::{Action, Answer, Encryption, PASSWORD_POLICY, Server};
-use crossauth_testkit::slapd::directory::{PASSWORD, dn_of};
+use crossauth_testkit::slapd::directory::{PASSWORD, dn_of, person};
 use crossauth_testkit::slapd::server;
 
 use crate::site::{ALICE, directory, find, log_in, proper, scripted, verify};
@@ -69,6 +69,33 @@ async fn account_is_locked_after_wrong_passwords_and_its_entry_stays_active() {
 #[tokio::test]
 async fn account_that_an_administrator_locked_is_disabled() {
     assert_eq!(find(&directory(), "locked").await.unwrap().standing, Standing::Disabled);
+}
+
+/// Also one whose password was correct before: its time is over, or has not come yet.
+#[tokio::test]
+async fn entry_outside_of_its_time_is_disabled() {
+    let shadow = |day: &str| {
+        format!(
+            "objectClass: posixAccount\nobjectClass: shadowAccount\nuidNumber: 1\ngidNumber: 1\n\
+             homeDirectory: /\nshadowExpire: {day}\n"
+        )
+    };
+    for (name, further, is_active) in [
+        ("started", "pwdStartTime: 20200101000000Z\npwdEndTime: 99990101000000Z\n", true),
+        ("ended", "pwdEndTime: 20200101000000Z\n", false),
+        ("early", "pwdStartTime: 99990101000000Z\n", false),
+        ("shadow", &shadow("-1"), true),
+        ("shadowlong", &shadow("2000000000"), true),
+        ("shadowgone", &shadow("18000"), false),
+    ] {
+        let standing = if is_active { Standing::Active } else { Standing::Disabled };
+        server().add(&person(&dn_of(name), name, further));
+        assert_eq!(find(&directory(), name).await.unwrap().standing, standing, "{name}");
+        let verified = verify(&directory(), name, PASSWORD).await.unwrap();
+        assert_eq!(matches!(verified, Verified::Match(_)), is_active, "{name}: {verified:?}");
+        let verified = verify(&directory(), name, "wrong").await.unwrap();
+        assert!(matches!(verified, Verified::Mismatch(_)), "{name}: {verified:?}");
+    }
 }
 
 /// A server with other answers to the right password.
