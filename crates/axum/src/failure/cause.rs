@@ -70,7 +70,9 @@ impl From<HashError> for Failure {
 
 impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
-        Self::unavailable().caused_by(Cause::Directory(Arc::new(error)))
+        Self::unavailable()
+            .message("The directory does not respond right now. Please try again in a moment")
+            .caused_by(Cause::Directory(Arc::new(error)))
     }
 }
 

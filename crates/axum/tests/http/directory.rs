@@ -50,6 +50,11 @@ async fn bob(site: &Site) -> Browser {
 fn assert_unavailable(response: &TestResponse) {
     response.assert_failure(503, "Connection");
     assert_eq!(response.header("retry-after"), Some("2"));
+    assert!(
+        response.body.contains("The directory does not respond right now"),
+        "{}",
+        response.body
+    );
     assert!(!response.body.contains("as the test says"), "{}", response.body);
 }
 

@@ -10,7 +10,7 @@ use crate::steps::{
 };
 
 /// Creates the first administrator.
-async fn administrator(server: &Server) -> Browser {
+pub(crate) async fn administrator(server: &Server) -> Browser {
     let browser = Browser::start().await;
     browser.open(&server.setup_link()).await;
     browser.fill("Username", "root").await;

@@ -7,6 +7,7 @@ mod admin;
 mod api_key;
 mod attack;
 mod audit;
+mod directory;
 mod guide;
 mod mail;
 mod markup;
