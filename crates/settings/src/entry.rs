@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::kind::{Kind, Raw, Secrecy};
+use crate::kind::{EMPTY_RESTRICTION, EmptyValue, Kind, Raw, Secrecy};
 use crate::problem::{Problem, Source};
+use crate::section::Setting;
 
 /// The raw value of one setting and its source. Has no `Debug`: it may be a secret.
 #[derive(Clone)]
@@ -21,20 +22,24 @@ impl Entries {
         self.0.get(key)
     }
 
-    /// Adds a raw value. Empty text counts as absent, except for a secret, where it is an error:
-    /// continuing without an intended secret would fail open.
+    /// Adds a raw value. Empty text counts as absent, except for a secret or a restriction, where it is
+    /// an error: continuing without an intended one would fail open.
     pub(crate) fn add(
         &mut self,
-        key: &'static str,
-        secrecy: Secrecy,
+        setting: &'static Setting,
         entry: Entry,
         problems: &mut Vec<Problem>,
     ) {
+        let key = setting.key;
         let Entry { raw, source } = entry;
         if raw.is_empty() {
-            if secrecy == Secrecy::Secret {
-                let reason = "is empty: set a secret, or remove the setting";
-                problems.push(Problem::new(key, reason, source));
+            let reason = match setting.secrecy {
+                Secrecy::Secret => "is empty: set a secret, or remove the setting",
+                Secrecy::Public => EMPTY_RESTRICTION,
+            };
+            match setting.empty {
+                EmptyValue::Absent => {}
+                EmptyValue::Invalid => problems.push(Problem::new(key, reason, source)),
             }
             return;
         }

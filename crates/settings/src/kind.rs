@@ -101,6 +101,15 @@ pub enum Secrecy {
     Secret,
 }
 
+/// What empty text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EmptyValue {
+    /// The setting is absent.
+    Absent,
+    /// An error: without the intended secret or restriction, more would be possible than was intended.
+    Invalid,
+}
+
 /// A kind of value.
 pub(crate) trait Kind {
     /// The type that a config struct has.
@@ -109,6 +118,11 @@ pub(crate) trait Kind {
     const EXPECTS: &'static str;
     /// Whether it may be shown.
     const SECRECY: Secrecy = Secrecy::Public;
+    /// What empty text is.
+    const EMPTY: EmptyValue = match Self::SECRECY {
+        Secrecy::Public => EmptyValue::Absent,
+        Secrecy::Secret => EmptyValue::Invalid,
+    };
 
     /// Parses a raw value.
     fn parse(raw: &Raw) -> Result<Self::Value, Reason>;
@@ -131,6 +145,31 @@ impl<K: Kind> Kind for Optional<K> {
 
     fn show(value: &Self::Value) -> Option<String> {
         value.as_ref().and_then(K::show)
+    }
+}
+
+/// Why an empty restriction is invalid.
+pub(crate) const EMPTY_RESTRICTION: &str =
+    "is empty, which would restrict nothing: set it, or remove the setting";
+
+/// A value that restricts what is possible without it, so that an empty one is an error.
+pub(crate) struct Restriction<K>(PhantomData<K>);
+
+impl<K: Kind> Kind for Restriction<K> {
+    type Value = K::Value;
+    const EXPECTS: &'static str = K::EXPECTS;
+    const SECRECY: Secrecy = K::SECRECY;
+    const EMPTY: EmptyValue = EmptyValue::Invalid;
+
+    fn parse(raw: &Raw) -> Result<Self::Value, Reason> {
+        let is_blank = matches!(raw, Raw::Text(text) if text.trim().is_empty());
+        let value = if is_blank { None } else { Some(K::parse(raw)?) };
+        let value = value.filter(|value| K::show(value).is_some());
+        value.ok_or_else(|| Reason::because(EMPTY_RESTRICTION.to_owned()))
+    }
+
+    fn show(value: &Self::Value) -> Option<String> {
+        K::show(value)
     }
 }
 

@@ -43,7 +43,7 @@
 //! ```
 //!
 //! All problems are reported at once; no message contains a secret. An empty variable counts as
-//! absent, except for a secret, where it is an error.
+//! absent, except for a secret or a restriction such as `ldap.allowed_groups`, where it is an error.
 //!
 //! # Adding a setting
 //!

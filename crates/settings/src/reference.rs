@@ -15,7 +15,8 @@ it is up to date.
 Each setting can be given in a TOML file (`--config FILE` or `CROSSAUTH_CONFIG`), in the
 environment, or on the command line (`--set KEY=VALUE`, and `--listen`, `--base-url`, `--data`,
 `--dev`). The command line takes precedence over the environment, the environment over the file, the
-file over the default. An empty value counts as absent.
+file over the default. An empty value counts as absent, except for a restriction such as
+`ldap.allowed_groups` or the authorities in a `ca_file`, where it is an error.
 
 A secret can be in a separate file, named by `…_file` in the TOML file and `…_FILE` in the
 environment. Secrets cannot be given on the command line, where other users of the machine see them.

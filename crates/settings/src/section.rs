@@ -49,7 +49,7 @@ use crossauth_core::email_link::Activation;
 
 use crate::entry::Reader;
 pub use crate::kind::DatabaseUrl;
-use crate::kind::Secrecy;
+use crate::kind::{EmptyValue, Secrecy};
 use crate::nearest::nearest;
 use crate::rule::Rules;
 
@@ -70,6 +70,7 @@ pub struct Setting {
     pub upstream: &'static [&'static str],
     /// Other names in the environment that do not begin with `CROSSAUTH_`, as upstream has them.
     pub bare: &'static [&'static str],
+    pub(crate) empty: EmptyValue,
     pub(crate) default: fn() -> Option<String>,
 }
 
@@ -132,6 +133,7 @@ macro_rules! section {
                 alias: $crate::section::alias!($($alias)?),
                 expects: <$kind as $crate::kind::Kind>::EXPECTS,
                 secrecy: <$kind as $crate::kind::Kind>::SECRECY,
+                empty: <$kind as $crate::kind::Kind>::EMPTY,
                 doc: concat!($($doc),+),
                 upstream: &[$($($upstream),+)?],
                 bare: &[$($bare)?],

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::kind::Secrecy;
+use crate::kind::EmptyValue;
 use crate::{Configuration, Inputs, Problems, Program};
 
 mod cookie;
@@ -9,6 +9,7 @@ mod ldap;
 mod link;
 mod mail;
 mod password;
+mod restriction;
 mod sessions;
 mod signup;
 mod upstream;
@@ -139,13 +140,13 @@ fn alias_of_a_setting_works() {
 }
 
 #[test]
-fn empty_values_are_absent_except_for_secrets() {
+fn empty_values_are_absent_except_for_secrets_and_restrictions() {
     for setting in Program::Server.settings() {
         for variable in setting.variables() {
             let outcome = from_environment(&[(&variable, "")]);
-            assert_eq!(outcome.is_ok(), setting.secrecy == Secrecy::Public, "{variable}");
+            assert_eq!(outcome.is_ok(), setting.empty == EmptyValue::Absent, "{variable}");
         }
-        if setting.secrecy == Secrecy::Public {
+        if setting.empty == EmptyValue::Absent {
             let outcome = from_arguments(&[(setting.key, "")]).unwrap();
             assert!(outcome.lines().all(|line| !line.contains("command line")), "{}", setting.key);
         }

@@ -7,8 +7,8 @@ use crossauth_core::secret::Password;
 
 use super::section;
 use crate::kind::{
-    Choice, Count, DatabaseUrl, FilePath, Flag, List, Optional, SecretLine, ServerUrl, Span, Text,
-    words,
+    Choice, Count, DatabaseUrl, FilePath, Flag, List, Optional, Restriction, SecretLine, ServerUrl,
+    Span, Text, words,
 };
 use crate::rule::Rules;
 
@@ -103,7 +103,7 @@ section! { Database {
     "database.password": Optional<SecretLine> => password;
     /// A file of PEM certificates: the authorities that may issue the certificate of the database
     /// server of `database.url`. If not set, those that the operating system trusts.
-    "database.ca_file": Optional<FilePath> => ca_file;
+    "database.ca_file": Restriction<Optional<FilePath>> => ca_file;
     /// Maximum number of connections of this process to the database server. All processes together
     /// must stay below the limit of the server (`max_connections`).
     "database.connections": Count<usize> => connections;

@@ -15,7 +15,8 @@ use crossauth_core::secret::Password;
 use super::section;
 use crate::kind::{
     Attribute, AttributeFields, Attributes, Choice, Count, FilePath, Flag, GroupRoles, Groups,
-    LdapUrls, Optional, OptionalAttribute, OptionalSpan, SecretLine, Span, Text, flag, words,
+    LdapUrls, Optional, OptionalAttribute, OptionalSpan, Restriction, SecretLine, Span, Text, flag,
+    words,
 };
 
 /// The directory whose users log in with their password there.
@@ -178,7 +179,7 @@ section! { Ldap {
     "ldap.start_tls": Flag => start_tls;
     /// A file of PEM certificates: the authorities that may issue the certificates of the servers. If
     /// not set, those that the operating system trusts.
-    "ldap.ca_file": Optional<FilePath> => ca_file;
+    "ldap.ca_file": Restriction<Optional<FilePath>> => ca_file;
     /// How the entry of a user is found: by `dn`, the distinguished name
     /// `<attribute>=<username>,<base>`, as in upstream; or by a `search` below the base, where exactly
     /// one entry must have the name.
@@ -195,7 +196,7 @@ section! { Ldap {
     "ldap.username_attribute": Attributes => username_attributes, upstream "LDAP_USENAME_ATTRIBUTE";
     /// A filter (RFC 4515) that entries must match in addition to the name, such as
     /// `(objectClass=inetOrgPerson)`. With `search` only.
-    "ldap.filter": Optional<Text> => filter;
+    "ldap.filter": Restriction<Optional<Text>> => filter;
     /// The distinguished name of an account that may read users and groups; in Active Directory also
     /// `name@domain`. Needed to compare accounts with their entries (there is a warning without it), and
     /// for `search` unless the directory allows anonymous searches.
@@ -220,10 +221,10 @@ section! { Ldap {
     /// Whether the members of a group are also members of the groups that contain this group.
     "ldap.nested_groups": Flag => nested_groups;
     /// The groups whose members may log in. If not set, every entry that is found may.
-    "ldap.allowed_groups": Groups => allowed_groups;
+    "ldap.allowed_groups": Restriction<Groups> => allowed_groups;
     /// The groups whose members are administrators of this site; no other user of the directory is one.
     /// If not set, groups do not decide who is an administrator.
-    "ldap.admin_groups": Groups => admin_groups;
+    "ldap.admin_groups": Restriction<Groups> => admin_groups;
     /// Roles with the groups that give them. The roles of a user are a list in the application field
     /// `ldap.roles_field`, which is refreshed at each login.
     "ldap.group_roles": GroupRoles => group_roles;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crossauth_core::secret::Password;
 
 use super::{Tables, section};
-use crate::kind::{DatabaseUrl, FilePath, Optional, RedisUrl, SecretLine, Text};
+use crate::kind::{DatabaseUrl, FilePath, Optional, RedisUrl, Restriction, SecretLine, Text};
 use crate::rule::Rules;
 
 /// The server of sessions and counters, beside the database.
@@ -38,7 +38,7 @@ section! { SessionServer {
     "sessions.password": Optional<SecretLine> => password;
     /// The file with the certificates, in PEM, of the authorities that are trusted for `rediss://`. If
     /// not set, those of the system.
-    "sessions.ca_file": Optional<FilePath> => ca_file;
+    "sessions.ca_file": Restriction<Optional<FilePath>> => ca_file;
     /// What all names in Redis begin with, so that several sites can share it.
     "sessions.prefix": Text => prefix;
 } }

@@ -29,7 +29,7 @@ pub(crate) fn read(
                 };
                 let entry = Entry { raw: Raw::Text(value), source: Source::Argument };
                 let mut one = Entries::default();
-                one.add(setting.key, setting.secrecy, entry, problems);
+                one.add(setting, entry, problems);
                 entries.override_with(one);
             }
         }

@@ -45,7 +45,7 @@ pub(crate) fn read(
             match text(form, value) {
                 Ok(text) => {
                     let entry = Entry { raw: Raw::Text(text), source };
-                    found.entries.add(setting.key, setting.secrecy, entry, problems);
+                    found.entries.add(setting, entry, problems);
                 }
                 Err(reason) => problems.push(Problem::new(setting.key, reason, source)),
             }

@@ -91,7 +91,7 @@ impl Found<'_> {
 
     fn insert(&mut self, setting: &'static Setting, raw: Raw) {
         let entry = Entry { raw, source: self.source.clone() };
-        self.entries.add(setting.key, setting.secrecy, entry, self.problems);
+        self.entries.add(setting, entry, self.problems);
     }
 
     fn secret_of(&self, key: &str) -> Option<&'static Setting> {
