@@ -7,8 +7,8 @@ use crossauth_core::directory::{
 };
 use crossauth_core::secret::Password;
 use crossauth_core::user::FactorName;
-use crossauth_storage_ldap::{AttributeMap, Bind, Options, RawEntry, Scope};
-use crossauth_testkit::slapd::directory::{BASE, PASSWORD, PEOPLE, dn_of};
+use crossauth_storage_ldap::{AttributeMap, Bind, Groups, Map, Options, RawEntry, Scope};
+use crossauth_testkit::slapd::directory::{BASE, GROUPS, PASSWORD, PEOPLE, dn_of};
 use crossauth_testkit::slapd::server;
 use serde_json::json;
 
@@ -188,4 +188,51 @@ async fn closure_changes_what_an_entry_becomes() {
     assert_eq!(log_in(&directory, "ivan").await.fields["dn"], json!(dn_of("ivan")));
     let verified = verify(&directory, "judy", PASSWORD).await.unwrap();
     assert_eq!(verified, Verified::Refused(EntryRefusal::Unusable));
+}
+
+#[tokio::test]
+async fn fields_that_entries_fill_are_those_that_users_do_not_edit() {
+    let map: Map = Arc::new(|entry: &RawEntry, account: Entry| {
+        let mut fields = account.fields.clone();
+        fields.insert("office".into(), entry.text("roomNumber").unwrap_or("none").into());
+        Ok(Entry { fields, ..account })
+    });
+    let mapped = AttributeMap {
+        fields: vec![("phone".into(), "telephoneNumber".into())],
+        ..AttributeMap::default()
+    };
+    let group = |name: &str| format!("cn={name},{GROUPS}");
+    let groups = Groups {
+        base: Some(GROUPS.into()),
+        admin: vec![group("staff")],
+        roles: vec![(group("engineers"), "engineer".into())],
+        ..Groups::default()
+    };
+    let options = Options {
+        attributes: mapped,
+        groups,
+        map: Some(map),
+        map_fields: vec!["office".into()],
+        ..trusting(server())
+    };
+    let directory = options.open().unwrap();
+    let entry = log_in(&directory, "alice").await;
+    let mut filled: Vec<_> = entry.fields.keys().map(String::as_str).collect();
+    filled.sort_unstable();
+    assert_eq!(filled, ["office", "phone", "roles"]);
+    for field in filled.into_iter().chain(["username", "email", "admin"]) {
+        assert!(directory.provides(field), "{field}");
+    }
+    // Those of another application, and the name of the attribute.
+    for field in ["colour", "telephoneNumber", "roomNumber", "password", ""] {
+        assert!(!directory.provides(field), "{field}");
+    }
+    let attributes = AttributeMap { email: None, ..AttributeMap::default() };
+    let directory = Options { attributes, ..trusting(server()) }.open().unwrap();
+    let entry = log_in(&directory, "alice").await;
+    assert!(entry.email.is_none() && entry.admin.is_none() && entry.fields.is_empty());
+    for field in ["email", "admin", "roles", "phone", "office"] {
+        assert!(!directory.provides(field), "{field}");
+    }
+    assert!(directory.provides("username"));
 }
