@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+mod access;
 mod change;
 mod create;
 mod entry;
@@ -26,7 +27,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::deps::Deps;
-use crate::directory::{DirectoryError, Passwords};
+use crate::directory::{DirectoryError, EntryNames, Passwords};
 use crate::email_link::EmailLinks;
 use crate::enrolment::EnrolmentError;
 use crate::factor::{FactorError, Factors};
@@ -43,7 +44,7 @@ use crate::user::{
 
 pub(crate) use change::taken;
 pub use change::{AccountRef, AccountUpdate};
-pub use create::NewAccount;
+pub use create::{NamesOfEntries, NewAccount};
 pub(crate) use entry::usable_fields;
 pub(crate) use hook::Editor;
 pub use list::{AccountDetails, ListError, MAX_SKIPPED};
@@ -164,6 +165,7 @@ pub struct Accounts {
     users: Arc<dyn UserStore>,
     hasher: Arc<Hasher>,
     passwords: Arc<Passwords>,
+    entry_names: EntryNames,
     clock: Arc<dyn Clock>,
     limits: Arc<Limits>,
     factors: Arc<Factors>,
@@ -185,6 +187,7 @@ impl Accounts {
             reset_links,
             hasher: deps.hasher.clone(),
             passwords: deps.passwords.clone(),
+            entry_names: deps.entry_names.clone(),
             clock: deps.clock.clone(),
             hooks: deps.hooks.clone(),
             policy,

@@ -144,6 +144,11 @@ pub enum AuthConfigError {
     /// A feature that needs mail is switched on, and mail cannot be sent.
     #[error("{0} is enabled, but no mail can be sent: configure a mail server or disable it")]
     NoMail(&'static str),
+    /// Users may write into the field in which groups of the directory write roles.
+    #[error(
+        "users may edit {0}, which contains the roles that groups of the directory give: name another field"
+    )]
+    EditableRoles(String),
 }
 
 macro_rules! opaque {

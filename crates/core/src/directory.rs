@@ -16,6 +16,7 @@ mod first_login;
 mod give_way;
 mod link;
 mod linking;
+mod name;
 mod suspend;
 mod sync;
 mod task;
@@ -32,6 +33,7 @@ pub use entry::{Entry, EntryRef, Found, Standing};
 pub(crate) use first_login::Admitted;
 pub use link::DirectoryLink;
 pub use linking::LinkingError;
+pub(crate) use name::EntryNames;
 pub use sync::{AccountSync, SyncAction, SyncError, SyncMode, SyncReport};
 pub(crate) use task::SyncTask;
 pub(crate) use verify::{Confirmation, PasswordSource, Passwords};
@@ -63,6 +65,16 @@ pub trait Directory: Send + Sync {
     /// Reads entries as they are now, in the order asked for. An answer that cannot be used about one
     /// of them is [`Found::Unusable`], not an error.
     async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Found>, DirectoryError>;
+
+    /// Whether an entry has a name, as login name, or as what becomes the username or the e-mail address
+    /// of its account. Also if there are several, or if what is read of it cannot be used.
+    async fn is_taken(&self, name: &str) -> Result<bool, DirectoryError>;
+
+    /// The application field in which groups write roles, if they do: users must not be able to write
+    /// into it.
+    fn roles_field(&self) -> Option<String> {
+        None
+    }
 
     /// Whether passwords can be changed through this server. If not, pages do not offer it, and
     /// [`change_password`](Self::change_password) is [`PasswordSet::NotSupported`].

@@ -3,6 +3,8 @@
 //! A new e-mail address needs more than an open session: a fresh login, the password, or the second
 //! factor. A value on which the second factor depends always needs that factor.
 
+mod delete;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,15 +14,14 @@ use crate::audit::{Act, Audit, AuditEvent};
 use crate::challenge::{Account, Challenges};
 use crate::clock::Timestamp;
 use crate::deps::Deps;
+use crate::directory::EntryNames;
 use crate::email_verification::{AddressChange, EmailVerification, PreparedAddress};
 use crate::enrolment::{Assurance, Begun, Enrolment};
 use crate::factor::email;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
-use crate::message::MessageKind;
 use crate::notice::Notices;
 use crate::reauthentication::{PasswordRejection, Reauthentication};
-use crate::secret::Password;
 use crate::session::Session;
 use crate::storage::{Change, Changed, Effects, Guard, UserStore};
 use crate::user::{FactorName, Patch, User, UserUpdate, is_reserved_field};
@@ -107,6 +108,7 @@ pub struct Profile {
     users: Arc<dyn UserStore>,
     notices: Notices,
     audit: Arc<Audit>,
+    entry_names: EntryNames,
     parts: ProfileParts,
 }
 
@@ -114,7 +116,7 @@ impl Profile {
     pub(crate) fn new(deps: &Deps, parts: ProfileParts) -> Self {
         let notices = Notices::new(deps.messages.clone());
         let (users, audit) = (deps.storage.users.clone(), deps.audit.clone());
-        Self { users, notices, audit, parts }
+        Self { users, notices, audit, entry_names: deps.entry_names.clone(), parts }
     }
 
     /// Whether the owner of an account may change this field.
@@ -277,6 +279,15 @@ impl Profile {
         }
     }
 
+    /// Refuses the address of an entry of the directory. Where addresses are verified, the user who
+    /// receives the link has a right to it.
+    async fn refuse_address_of_entry(&self, address: &str) -> Result<(), AccountError> {
+        if !self.parts.verification.is_enabled() && self.entry_names.have(address).await? {
+            return Err(taken(Field::Email));
+        }
+        Ok(())
+    }
+
     /// Stores the changes, and what the change of the address needs, in one transaction.
     async fn store(
         &self,
@@ -286,6 +297,7 @@ impl Profile {
     ) -> Result<ProfileChange, AccountError> {
         let address = match &draft.email {
             Patch::Set(address) => {
+                self.refuse_address_of_entry(address).await?;
                 match self.parts.verification.prepare(&account.user, address).await? {
                     AddressChange::Prepared(prepared) => prepared,
                     AddressChange::TooMany { retry_at } => {
@@ -351,29 +363,6 @@ impl Profile {
         };
         let acts = std::iter::once(Act::AccountChanged).chain(address);
         acts.map(|act| self.audit.event(act).about(&account.user)).collect()
-    }
-
-    /// Deletes an account and notifies its owner, who must give the password. The last administrator
-    /// cannot be deleted.
-    pub async fn delete(&self, user: &User, password: Password) -> Result<Deletion, AccountError> {
-        let found = self.users.find_by_id(&user.id).await?.ok_or(AccountError::NoSuchUser)?;
-        let reauthentication = &self.parts.reauthentication;
-        let source = reauthentication.passwords.source_of(&found);
-        let checked = reauthentication.check::<AccountError>(&user.id, &source, password);
-        if let Some(rejection) = checked.await? {
-            return Ok(Deletion::Rejected(rejection));
-        }
-        let credentials = found.credentials();
-        let user = found.regardless_of_state().0;
-        let notice = self.notices.compose(MessageKind::AccountDeleted, &user, &[])?;
-        let audit = [self.audit.event(Act::AccountDeleted).about(&user)];
-        let effects = Effects { send: notice.as_slice(), audit: &audit, ..Effects::default() };
-        let guard = Guard::CredentialsAndNotTheLastAdmin(&credentials);
-        if !self.parts.accounts.delete_guarded(&user.id, guard, &effects).await? {
-            return Ok(Deletion::Rejected(PasswordRejection::Wrong));
-        }
-        tracing::info!(user = %user.id, "account deleted by its owner");
-        Ok(Deletion::Deleted)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::audit::Act;
 use crate::challenge::TakenAddress;
 use crate::clock::{Clock, Timestamp};
 use crate::deps::Deps;
+use crate::directory::EntryNames;
 use crate::email_verification::EmailVerification;
 use crate::enrolment::{Enrolment, EnrolmentError, SignupFactor};
 use crate::factor::Factors;
@@ -25,7 +26,7 @@ use crate::random::Random;
 use crate::session::{BeginOptions, NewAccount, NewSession, Persistence, Replaced, Sessions};
 use crate::storage::{Effects, Guard, KeyStore, StorageError, StorageErrorKind, StoredUser};
 use crate::user::{
-    EmailAddress, NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
+    NewUser, Refusal, ReservedNames, User, UserSecrets, UserState, is_reserved_field,
 };
 use crate::visitor::Visitor;
 
@@ -120,6 +121,7 @@ pub struct Signup {
     keys: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    entry_names: EntryNames,
     limits: Arc<Limits>,
     config: SignupConfig,
 }
@@ -141,6 +143,7 @@ impl Signup {
             keys: deps.storage.keys.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
+            entry_names: deps.entry_names.clone(),
             limits: deps.limits.clone(),
             config,
         }
@@ -189,9 +192,10 @@ impl Signup {
         if let Some(existing) = existing {
             return self.repeat(request, user, existing, earlier).await;
         }
-        if self.login.reserves(&user.username).await? {
+        if let Some(field) = self.taken_by_entry(&user).await? {
             self.accounts.verify_dummy(request.form.password, Lane::Public).await?;
-            return self.username_taken(&user);
+            let is_name = field == Field::Username;
+            return if is_name { self.username_taken(&user) } else { Err(taken(field)) };
         }
         let secrets = self.accounts.secrets(request.form.password.clone(), Lane::Public).await?;
         if has_owner {
@@ -307,18 +311,6 @@ impl Signup {
                 self.username_taken(&user)
             }
             Err(error) => Err(EnrolmentError::from(error).into()),
-        }
-    }
-
-    /// The outcome for a username that another account has, as its name or as its address. Where
-    /// addresses are verified, it does not reveal which addresses have accounts.
-    fn username_taken(&self, user: &NewUser) -> Result<SignupOutcome, AccountError> {
-        match EmailAddress::parse(&user.username) {
-            Ok(address) if self.verification.is_enabled() => {
-                self.verification.report_use(address.into_string());
-                Ok(SignupOutcome::VerifyEmail)
-            }
-            Ok(_) | Err(_) => Err(taken_name()),
         }
     }
 

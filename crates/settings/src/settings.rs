@@ -130,7 +130,7 @@ impl Settings {
         }
         self.cookies.check(&self.site, rules);
         self.passwords.check(self.database.tables, rules);
-        self.ldap.check(rules);
+        self.ldap.check(&self.signup, rules);
         self.mail.check(rules);
         self.sms.check(rules);
         self.second_factors.check(&self.site, &self.mail, &self.sms, rules);

@@ -1,6 +1,7 @@
 //! The directory as the port of Crossauth.
 
 mod lookup;
+mod taken;
 mod verify;
 
 use std::fmt;
@@ -180,6 +181,14 @@ impl LdapDirectory {
         self.lookup.is_template() && (entry.id.is_none() || self.pool.service().is_none())
     }
 
+    fn check_readable(&self) -> Result<(), DirectoryError> {
+        if self.pool.service().is_none() && self.lookup.is_template() {
+            let problem = "entries cannot be read without their password: set a service account";
+            return Err(configuration(problem));
+        }
+        Ok(())
+    }
+
     /// Limits the time of a call, with all servers and steps.
     async fn in_time<T>(
         &self,
@@ -243,10 +252,7 @@ impl Directory for LdapDirectory {
     }
 
     async fn find(&self, entries: &[EntryRef<'_>]) -> Result<Vec<Found>, DirectoryError> {
-        if self.pool.service().is_none() && self.lookup.is_template() {
-            let problem = "entries cannot be read without their password: set a service account";
-            return Err(configuration(problem));
-        }
+        self.check_readable()?;
         let mut found = Vec::with_capacity(entries.len());
         let turn = self.pool.turn().await?;
         for entry in entries {
@@ -258,6 +264,14 @@ impl Directory for LdapDirectory {
             });
         }
         Ok(found)
+    }
+
+    async fn is_taken(&self, name: &str) -> Result<bool, DirectoryError> {
+        self.in_time(self.is_taken_now(name)).await
+    }
+
+    fn roles_field(&self) -> Option<String> {
+        self.mapping.groups.roles_field().map(str::to_owned)
     }
 
     fn changes_passwords(&self) -> bool {

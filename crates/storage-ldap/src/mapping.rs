@@ -93,6 +93,12 @@ impl Mapping {
         }
     }
 
+    /// The attributes that become the username and the e-mail address.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let AttributeMap { username, email, .. } = &self.attributes;
+        std::iter::once(username.as_str()).chain(email.as_deref())
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -70,6 +70,7 @@ struct State {
     entries: Vec<Scripted>,
     failure: Option<DirectoryErrorKind>,
     changes: Changes,
+    roles_field: Option<String>,
     calls: Vec<String>,
     interruption: Option<Interruption>,
 }
@@ -172,6 +173,11 @@ impl ScriptedDirectory {
         self.0.lock().changes = Changes::Answered(answer);
     }
 
+    /// Says that groups write roles into this application field.
+    pub fn give_roles_in(&self, field: &str) {
+        self.0.lock().roles_field = Some(field.to_owned());
+    }
+
     /// Lets something happen during the next call, before its answer.
     pub fn during_next_call<F>(&self, happening: impl FnOnce() -> F + Send + 'static)
     where
@@ -267,6 +273,19 @@ impl Directory for ScriptedDirectory {
             _ => Found::Unusable("as the test says".to_owned()),
         });
         Ok(found.collect())
+    }
+
+    async fn is_taken(&self, name: &str) -> Result<bool, DirectoryError> {
+        self.begin("is_taken", &[EntryRef::named(name)]).await?;
+        let has = |scripted: &Scripted| {
+            let names = scripted.names.iter().chain(&scripted.entry.email);
+            names.chain([&scripted.entry.username]).any(|other| other.eq_ignore_ascii_case(name))
+        };
+        Ok(self.0.lock().entries.iter().any(has))
+    }
+
+    fn roles_field(&self) -> Option<String> {
+        self.0.lock().roles_field.clone()
     }
 
     fn changes_passwords(&self) -> bool {

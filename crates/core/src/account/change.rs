@@ -2,22 +2,18 @@
 
 use serde_json::{Map, Value};
 
+use super::create::NamesOfEntries;
 use super::password::ResetMail;
-use super::plan::{LINKS, Plan, readable};
+use super::plan::{Plan, readable};
 use super::state::{SelectedState, StateRequest};
 use super::{AccountError, Accounts, Editor, Role, check_field};
 use crate::audit::{Act, Audit, AuditEvent};
-use crate::caller::Caller;
-use crate::crypto::stored_value;
 use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
 use crate::key::KeyPrefix;
 use crate::password::{HashError, Lane};
 use crate::secret::Password;
-use crate::session::SessionId;
-use crate::storage::{
-    Change, Changed, Created, Deleted, Effects, EndSessions, Guard, StorageError, StoredUser,
-};
+use crate::storage::{Change, Changed, Created, Deleted, Effects, Guard, StorageError, StoredUser};
 use crate::user::{EmailAddress, NewUser, Patch, User, UserId, UserSecrets, UserUpdate, Username};
 
 /// Identifies an account.
@@ -140,20 +136,34 @@ impl Accounts {
         account: impl Into<AccountRef<'_>>,
         update: AccountUpdate,
     ) -> Result<User, AccountError> {
-        Ok(self.edit(account, update, None).await?.user)
+        Ok(self.edit_as(account.into(), update, None, NamesOfEntries::Allowed).await?.user)
     }
 
     /// Changes fields of an account, and its state or its second factor, in one step: all or
     /// nothing. As [`update`](Self::update) together with [`set_state`](Self::set_state) or
-    /// [`reset_factor`](Self::reset_factor).
+    /// [`reset_factor`](Self::reset_factor). A local account does not get the username or the address
+    /// of an entry of the directory.
     pub async fn edit(
         &self,
         account: impl Into<AccountRef<'_>>,
         update: AccountUpdate,
         state: Option<StateRequest>,
     ) -> Result<SelectedState, AccountError> {
-        let (account, submission) = (account.into(), Submission::default());
+        self.edit_as(account.into(), update, state, NamesOfEntries::Refused).await
+    }
+
+    async fn edit_as(
+        &self,
+        account: AccountRef<'_>,
+        update: AccountUpdate,
+        state: Option<StateRequest>,
+        names: NamesOfEntries,
+    ) -> Result<SelectedState, AccountError> {
+        let submission = Submission::default();
         let (id, user) = self.draft(account, update, &submission, Editor::Administrator).await?;
+        if names == NamesOfEntries::Refused {
+            self.refuse_new_names_of_entries(&id, &user).await?;
+        }
         let plan = self.plan_update(&id, user.clone()).await?;
         let (plan, mail) = match state {
             Some(state) => {
@@ -238,44 +248,6 @@ impl Accounts {
         let id = self.resolve(account).await?;
         let plan = Plan::enabling(self.event_about(Act::UserEnabled, &id).await?);
         self.execute(&id, plan).await
-    }
-
-    /// Ends the sessions of a user: all, or all but one. Works even if the row of the account
-    /// cannot be decoded.
-    pub async fn end_sessions(
-        &self,
-        account: impl Into<AccountRef<'_>>,
-        except: Option<&SessionId>,
-    ) -> Result<UserId, AccountError> {
-        let kept = except.map(|id| stored_value(KeyPrefix::Session, id.expose()));
-        let sessions = kept.as_deref().map_or(EndSessions::All, EndSessions::AllBut);
-        let id = self.resolve(account).await?;
-        let is_own = Caller::current().actor.user() == Some(&id);
-        let act = if is_own { Act::SessionEnded } else { Act::UserSessionsEnded };
-        let audit = [self.event_about(act, &id).await?];
-        let effects = Effects { sessions, audit: &audit, ..Effects::default() };
-        let change = Change { effects, ..Change::default() };
-        self.change(&id, &change).await?;
-        Ok(id)
-    }
-
-    /// Ends the sessions of a user, makes links in e-mails to them invalid, and forgets their known
-    /// devices: for an account whose database was restored to an earlier moment. Works even if the
-    /// row of the account cannot be decoded.
-    pub async fn revoke_access(
-        &self,
-        account: impl Into<AccountRef<'_>>,
-    ) -> Result<UserId, AccountError> {
-        let id = self.resolve(account).await?;
-        let audit = [
-            self.event_about(Act::UserSessionsEnded, &id).await?,
-            self.event_about(Act::UserDevicesForgotten, &id).await?,
-        ];
-        let revoke = [LINKS, &[KeyPrefix::KnownDevice]].concat();
-        let sessions = EndSessions::All;
-        let effects = Effects { sessions, revoke: &revoke, audit: &audit, ..Effects::default() };
-        self.change(&id, &Change { effects, ..Change::default() }).await?;
-        Ok(id)
     }
 
     /// Deletes an account with its sessions and all other keys, even if its row cannot be decoded.

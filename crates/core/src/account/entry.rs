@@ -5,12 +5,18 @@ use serde_json::{Map, Value};
 
 use super::{AccountError, AccountRef, AccountUpdate, Accounts, Draft, Editor, check_field};
 use crate::directory::{DirectoryLink, Entry, PasswordSource};
+use crate::form::{Field, FieldError, Rule};
 use crate::hooks::Submission;
 use crate::storage::{CredentialVersion, StorageError, StorageErrorKind};
-use crate::user::{EmailAddress, FactorName, NewUser, ReservedNames, UserId, UserUpdate};
+use crate::user::{
+    EmailAddress, FactorName, NewUser, Normalization, Patch, ReservedNames, UserId, UserUpdate,
+};
 
 /// Maximum number of texts in a list.
 const MAX_TEXTS: usize = 1000;
+
+/// Why a local account does not get a username or an address.
+const OF_ENTRY: &str = "belongs to a user of the directory, who gets an account at the first login";
 
 impl Accounts {
     /// A new account for an entry, completed and validated by the application.
@@ -74,6 +80,58 @@ impl Accounts {
             PasswordSource::Entry { link, .. } => Some((link, found.credentials())),
             PasswordSource::Hash(_) | PasswordSource::None => None,
         }))
+    }
+
+    /// Refuses a username or an address that an entry of the directory has. An administrator can work
+    /// while the directory cannot be asked: then they are allowed.
+    pub(super) async fn refuse_names_of_entries(
+        &self,
+        username: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<(), AccountError> {
+        let mut errors = Vec::new();
+        for (field, name) in [(Field::Username, username), (Field::Email, email)] {
+            let Some(name) = name else { continue };
+            match self.entry_names.have(name).await {
+                Ok(true) => errors.push(FieldError::new(field, Rule::Custom(OF_ENTRY.to_owned()))),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a username or address is not compared with the directory");
+                    break;
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(AccountError::Form(errors)) }
+    }
+
+    /// As [`refuse_names_of_entries`](Self::refuse_names_of_entries), for what an update changes in a
+    /// local account.
+    pub(super) async fn refuse_new_names_of_entries(
+        &self,
+        id: &UserId,
+        update: &UserUpdate,
+    ) -> Result<(), AccountError> {
+        let email = if let Patch::Set(email) = &update.email { Some(email) } else { None };
+        if update.username.is_none() && email.is_none() {
+            return Ok(());
+        }
+        let present = match self.find(id).await {
+            Err(error) if error.kind == StorageErrorKind::BadRow => None,
+            present => present?,
+        };
+        if present.as_ref().is_some_and(|user| self.passwords.is_of_directory(user)) {
+            return Ok(());
+        }
+        let folded = |name: &str| Normalization::Nfkc.apply(name);
+        let has = |name: &&String| {
+            present.as_ref().is_some_and(|user| {
+                let names = [Some(&user.username), user.email.as_ref()];
+                names.into_iter().flatten().any(|present| folded(present) == folded(name))
+            })
+        };
+        let username = update.username.as_ref().filter(|name| !has(name));
+        let email = email.filter(|email| !has(email));
+        self.refuse_names_of_entries(username.map(String::as_str), email.map(String::as_str)).await
     }
 
     /// What an entry changes in its account, completed and validated by the application.

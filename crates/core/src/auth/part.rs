@@ -9,7 +9,7 @@ use crate::challenge::Challenges;
 use crate::crypto::{InvalidKey, Signer};
 use crate::deps::Deps;
 use crate::device::Devices;
-use crate::directory::{DirectoryAccounts, DirectoryConfig, Passwords};
+use crate::directory::{DirectoryAccounts, DirectoryConfig, EntryNames, Passwords};
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
@@ -58,11 +58,17 @@ pub(super) fn deps(
     let limits = limits(config, storage, &audit, sources)?;
     let hasher = Arc::new(Hasher::new(std::mem::take(&mut config.hasher), random.clone())?);
     let directory = config.directory.as_ref().map(|config| config.directory.clone());
+    if let Some(field) = directory.as_ref().and_then(|directory| directory.roles_field())
+        && config.signup.editable_fields.contains(&field)
+    {
+        return Err(AuthConfigError::EditableRoles(field));
+    }
     Ok(Deps {
         limits: Arc::new(limits),
         storage: storage.clone(),
         signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
         passwords: Arc::new(Passwords::new(hasher.clone(), directory)),
+        entry_names: EntryNames::new(config.directory.as_ref()),
         hasher,
         hooks: std::mem::take(&mut config.hooks),
         vault: Arc::new(Vault::new(&config.secret, random.clone())?),

@@ -1,10 +1,7 @@
 //! The account of an entry that has authenticated.
 
 use super::account::entry_key;
-use super::{
-    DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef,
-    FirstLogin, Found, PasswordSource,
-};
+use super::{DirectoryAccounts, DirectoryLink, Entry, FirstLogin, PasswordSource};
 use crate::account::AccountError;
 use crate::audit::Act;
 use crate::key::{Key, KeyPrefix};
@@ -79,18 +76,6 @@ impl DirectoryAccounts {
              account"
         );
         Ok(None)
-    }
-
-    /// Whether the directory has an entry of this name, where it can be asked without a password.
-    pub(crate) async fn has_entry(&self, name: &str) -> Result<bool, DirectoryError> {
-        match self.directory.find(&[EntryRef::named(name)]).await {
-            Ok(found) => Ok(found.iter().any(|found| *found != Found::Gone)),
-            Err(error) if error.kind == DirectoryErrorKind::Configuration => {
-                tracing::warn!(%error, "sign-up cannot tell which usernames the directory has");
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// The account that is linked to an entry or, if there is none, the one with its username, unless

@@ -3,8 +3,7 @@
 use super::{Door, Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::audit::Act;
 use crate::directory::{
-    Admitted, DirectoryAccounts, DirectoryError, Entry, EntryRef, EntryRefusal, FirstLogin,
-    Verified,
+    Admitted, DirectoryAccounts, Entry, EntryRef, EntryRefusal, FirstLogin, Verified,
 };
 use crate::password::Lane;
 use crate::secret::Password;
@@ -21,15 +20,6 @@ impl Login {
             None => directory.first_login() == FirstLogin::CreatesAccount,
         };
         is_asked.then_some(directory)
-    }
-
-    /// Whether a username is that of an entry whose first login will create its account: a visitor who
-    /// signs up must not take the name.
-    pub(crate) async fn reserves(&self, username: &str) -> Result<bool, DirectoryError> {
-        match self.directory_for(None) {
-            Some(directory) => directory.has_entry(username).await,
-            None => Ok(false),
-        }
     }
 
     /// One attempt; `None` if the account or its credentials changed before the session began.

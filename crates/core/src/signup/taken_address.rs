@@ -7,11 +7,12 @@
 
 use serde_json::Value;
 
-use super::{Signup, SignupOutcome, SignupRequest, is_taken};
+use super::{Signup, SignupOutcome, SignupRequest, is_taken, taken_name};
 use crate::account::AccountError;
 use crate::audit::Act;
 use crate::challenge::TakenAddress;
 use crate::crypto::{random_token, stored_value};
+use crate::directory::DirectoryError;
 use crate::email_verification::EmailVerification;
 use crate::form::{Field, FieldError, Rule};
 use crate::key::{Key, KeyData, KeyPrefix};
@@ -34,6 +35,34 @@ impl Signup {
         let recorded = key.data.object().map(Value::Object).map_err(StorageError::corrupt)?;
         let recorded = serde_json::from_value(recorded).map_err(StorageError::corrupt)?;
         Ok(account.map(|account| (account, recorded)))
+    }
+
+    /// What an entry of the directory has: the username or the address. Where addresses are verified,
+    /// the user who receives the link has a right to the address, and any other user gives it up when
+    /// the entry logs in.
+    pub(super) async fn taken_by_entry(
+        &self,
+        user: &NewUser,
+    ) -> Result<Option<Field>, DirectoryError> {
+        if self.entry_names.have(&user.username).await? {
+            return Ok(Some(Field::Username));
+        }
+        match user.email.as_deref().filter(|_| !self.verification.is_enabled()) {
+            Some(email) => Ok(self.entry_names.have(email).await?.then_some(Field::Email)),
+            None => Ok(None),
+        }
+    }
+
+    /// The outcome for a username that another account has, as its name or as its address. Where
+    /// addresses are verified, it does not reveal which addresses have accounts.
+    pub(super) fn username_taken(&self, user: &NewUser) -> Result<SignupOutcome, AccountError> {
+        match EmailAddress::parse(&user.username) {
+            Ok(address) if self.verification.is_enabled() => {
+                self.verification.report_use(address.into_string());
+                Ok(SignupOutcome::VerifyEmail)
+            }
+            Ok(_) | Err(_) => Err(taken_name()),
+        }
     }
 
     /// Forgets an earlier sign-up whose address no account has any more: otherwise it would take the

@@ -5,6 +5,7 @@ mod first_login;
 mod give_way;
 mod linking;
 mod login;
+mod name;
 mod password;
 mod suspension;
 mod sync;

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use crossauth_core::Auth;
-use crossauth_core::account::{AccountUpdate, NewAccount, ResetMail, Role};
+use crossauth_core::account::{AccountUpdate, NamesOfEntries, NewAccount, ResetMail, Role};
 use crossauth_core::storage::StorageErrorKind;
 use crossauth_core::user::{FactorName, Patch, User, UserId, UserState};
 use crossauth_settings::Settings;
@@ -275,6 +275,7 @@ async fn add(auth: &Auth, command: AddUser) -> anyhow::Result<()> {
     if let Some(email) = command.email {
         new.fields.insert("email".into(), Value::String(email));
     }
+    new.names_of_entries = NamesOfEntries::Allowed;
     if command.admin {
         new.role = Role::Administrator;
     }

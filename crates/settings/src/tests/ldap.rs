@@ -122,6 +122,14 @@ fn settings_of_the_directory_that_do_not_fit_are_reported() {
         (format!("{LOCAL}operation_timeout = 0\n"), "must be longer than 0"),
         (format!("{LOCAL}group_roles = 'a=cn=x'\nroles_field = 'admin'\n"), "ldap.roles_field"),
         (
+            format!("{LOCAL}group_roles = 'a=cn=x'\n[[signup.fields]]\nname = 'roles'\n"),
+            "ldap.roles_field",
+        ),
+        (
+            format!("{LOCAL}group_roles = 'a=cn=x'\n[signup]\neditable_fields = 'roles'\n"),
+            "ldap.roles_field",
+        ),
+        (
             format!("{LOCAL}group_roles = 'a=cn=x'\nroles_field = 'x'\nfields = 'x=cn'\n"),
             "contains the roles",
         ),

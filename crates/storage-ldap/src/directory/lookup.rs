@@ -91,6 +91,29 @@ impl Lookup {
         }
     }
 
+    /// The search for the entries that have a name as login name or in one of these attributes. `None`
+    /// if no entry can have it.
+    pub(super) fn search_all<'a>(
+        &'a self,
+        name: &str,
+        attributes: impl Iterator<Item = &'a str>,
+    ) -> Option<Search> {
+        let own = match self {
+            Self::Template { attribute, .. } => std::slice::from_ref(attribute),
+            Self::Search { attributes, .. } => attributes,
+        };
+        let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
+        for attribute in attributes {
+            if !names.iter().any(|name| name.eq_ignore_ascii_case(attribute)) {
+                names.push(attribute);
+            }
+        }
+        let filters = names.into_iter().map(|attribute| Filter::equal(attribute, name));
+        let filter = Filter::Or(filters.collect());
+        // No attribute is read (RFC 4511 section 4.5.1.8).
+        is_name(name).then(|| self.by_filter(filter, vec!["1.1".to_owned()]))
+    }
+
     fn by_name(&self, name: &str, attributes: Vec<String>) -> Option<Search> {
         if !is_name(name) {
             return None;

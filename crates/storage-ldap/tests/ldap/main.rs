@@ -17,4 +17,5 @@ mod policy;
 mod pool;
 mod referral;
 mod site;
+mod taken;
 mod tls;

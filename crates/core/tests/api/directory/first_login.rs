@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use crossauth_core::account::{AccountError, AccountUpdate, Role};
-use crossauth_core::directory::{
-    DirectoryErrorKind, DirectoryLink, EntryRef, FirstLogin, LinkingError,
-};
+use crossauth_core::account::{AccountUpdate, Role};
+use crossauth_core::directory::{DirectoryLink, EntryRef, FirstLogin, LinkingError};
 use crossauth_core::form::{Field, FieldError, Rule};
 use crossauth_core::session::NewSession;
-use crossauth_core::signup::{SignupOutcome, SignupRequest};
 use crossauth_core::user::{FactorName, Patch, UserState};
 use crossauth_testkit::directory::entry;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{SECRET, is_logged_in, is_wrong, site, site_with};
-use crate::site::{PASSWORD, form};
 
 #[tokio::test]
 async fn first_login_creates_an_account_as_the_entry_says() {
@@ -123,24 +119,4 @@ async fn names_that_no_account_can_have_get_none() {
     }
     directory.alias("id-bob", "odd");
     assert!(is_logged_in(&site.log_in("odd", SECRET).await));
-}
-
-#[tokio::test]
-async fn visitors_cannot_sign_up_with_the_name_of_an_entry() {
-    let (site, directory) = site();
-    let sign_up = |name: &str| site.auth.signup.sign_up(SignupRequest::new(form(name, PASSWORD)));
-    let taken = sign_up("BOB").await.unwrap_err();
-    let AccountError::Form(errors) = taken else { panic!("{taken:?}") };
-    assert_eq!(errors, [FieldError::new(Field::Username, Rule::Taken)]);
-    assert!(matches!(sign_up("ann").await, Ok(SignupOutcome::LoggedIn(_))));
-    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
-    directory.fail(DirectoryErrorKind::Unreachable);
-    let failed = sign_up("carol").await;
-    assert!(matches!(failed, Err(AccountError::Directory(_))), "{failed:?}");
-    assert!(site.user("carol").await.is_none());
-
-    let (site, directory) = site_with(FirstLogin::NeedsAccount, |_| {});
-    let outcome = site.auth.signup.sign_up(SignupRequest::new(form("bob", PASSWORD))).await;
-    assert!(matches!(outcome, Ok(SignupOutcome::LoggedIn(_))), "{outcome:?}");
-    assert_eq!(directory.take_calls(), [""; 0], "an administrator decides who has which account");
 }

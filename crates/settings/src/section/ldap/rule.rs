@@ -6,10 +6,10 @@ use crossauth_core::user::is_reserved_field;
 
 use super::{Ldap, LdapLookup};
 use crate::rule::Rules;
-use crate::section::Section;
+use crate::section::{Section, Signup};
 
 impl Ldap {
-    pub(crate) fn check(&self, rules: &mut Rules<'_>) {
+    pub(crate) fn check(&self, signup: &Signup, rules: &mut Rules<'_>) {
         if !self.is_configured() {
             return Self::check_unused(rules);
         }
@@ -30,6 +30,13 @@ impl Ldap {
             self.group_roles.is_empty() || !fills_twice,
             &["ldap.fields", "ldap.roles_field"],
             "has the field that contains the roles: name another one",
+        );
+        let is_editable = signup.fields.iter().any(|field| field.name() == self.roles_field)
+            || signup.config.editable_fields.contains(&self.roles_field);
+        rules.require(
+            self.group_roles.is_empty() || !is_editable,
+            &["ldap.roles_field", "signup.fields", "signup.editable_fields"],
+            "is a field that users edit, who could give themselves any role: name another one",
         );
         #[cfg(feature = "ldap")]
         self.check_options(rules);
