@@ -86,7 +86,7 @@ impl Connection {
             return Err(self.unexpected(&response));
         };
         outcome.redact(password.expose());
-        outcome.redact(dn);
+        outcome.redact_name(dn);
         Ok(outcome)
     }
 
@@ -119,6 +119,10 @@ impl Connection {
                 Response::Entry(entry) if entries.len() < search.limit => entries.push(entry),
                 Response::Entry(_) => {
                     let message = format!("{}: more than {} entries", self.url, search.limit);
+                    return Err(too_large(message));
+                }
+                Response::Oversized => {
+                    let message = format!("{}: an entry with too many attributes", self.url);
                     return Err(too_large(message));
                 }
                 Response::Reference(names) if ignored < MAX_IGNORED => {
@@ -294,7 +298,7 @@ impl Connection {
     fn unexpected(&self, response: &Response) -> DirectoryError {
         let what = match response {
             Response::Bind(_) => "of a bind",
-            Response::Entry(_) => "with an entry",
+            Response::Entry(_) | Response::Oversized => "with an entry",
             Response::Ignored | Response::Reference(_) => "with a reference",
             Response::SearchDone(_) => "of a search",
             Response::Modify(_) => "of a modification",

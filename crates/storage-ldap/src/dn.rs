@@ -84,6 +84,12 @@ pub(crate) fn naming_value(name: &str, attribute: &str) -> Option<String> {
     first.into_iter().find(|(found, _)| *found == attribute).map(|(_, value)| value.to_lowercase())
 }
 
+/// The values in the first component of a name, as they are written for comparison.
+pub(crate) fn naming_values(name: &str) -> Vec<String> {
+    let first = components(name).and_then(|components| components.into_iter().next());
+    first.unwrap_or_default().into_iter().map(|(_, value)| value).collect()
+}
+
 /// A value as [`naming_value`] returns it.
 pub(crate) fn value_key(value: &str) -> String {
     fold(value.as_bytes()).to_lowercase()

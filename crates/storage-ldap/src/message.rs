@@ -3,12 +3,11 @@
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use crate::RawEntry;
 use crate::ber::{
     BOOLEAN, ENUMERATED, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET, Writer,
 };
 use crate::filter::Filter;
-use crate::policy;
+use crate::{RawEntry, dn, policy};
 
 pub(crate) const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 const CONTROLS: u8 = 0xa0;
@@ -163,6 +162,8 @@ fn write_search(message: &mut Writer, search: &Search, seconds: u32) {
 pub(crate) enum Response {
     Bind(Outcome),
     Entry(RawEntry),
+    /// An entry with too many attributes.
+    Oversized,
     /// A reference to where the search could be continued, which is not followed: the distinguished
     /// names there.
     Reference(Vec<String>),
@@ -201,7 +202,7 @@ impl Response {
         let outcome = || outcome(body, controls);
         let response = match tag {
             0x61 => Self::Bind(outcome()?),
-            0x64 => Self::Entry(entry(body)?),
+            0x64 => entry(body)?.map_or(Self::Oversized, Self::Entry),
             0x73 => Self::Reference(references(body)?),
             0x79 => Self::Ignored,
             0x65 => Self::SearchDone(outcome()?),
@@ -245,6 +246,39 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Removes the message if it quotes the first value of a distinguished name, however the server
+    /// spells it: what was typed as a username may be a password.
+    pub(crate) fn redact_name(&mut self, dn: &str) {
+        const ENOUGH: usize = 64;
+        let text = spelling(&self.text);
+        let quotes = |value: &str| {
+            // Long messages are cut.
+            let start: String = spelling(value).chars().take(ENOUGH).collect();
+            text.contains(&format!("={start}"))
+        };
+        if dn::naming_values(dn).iter().any(|value| quotes(value)) {
+            self.text = "…".into();
+        }
+        self.redact(dn);
+    }
+}
+
+/// A text without what differs between spellings of a name: escapes, quotation marks, spaces and case.
+fn spelling(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        let escaped = hex(0).zip(hex(1)).filter(|_| byte == b'\\');
+        let value = escaped.and_then(|(high, low)| u8::try_from(16 * high + low).ok());
+        bytes.push(value.unwrap_or(byte));
+        rest = if value.is_some() { &after[2..] } else { after };
+    }
+    let text = String::from_utf8_lossy(&bytes).to_lowercase();
+    let is_kept = |c: &char| !c.is_whitespace() && !c.is_control() && !"\\\"'".contains(*c);
+    text.chars().filter(is_kept).collect()
+}
+
 /// Text of a server for the log, on one line and not long.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(4 * MAX_TEXT)];
@@ -254,13 +288,14 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
     text.chars().map(shown).take(MAX_TEXT).collect()
 }
 
-fn entry(mut body: Reader<'_>) -> Result<RawEntry, Malformed> {
+/// An entry; `None` if it has too many attributes.
+fn entry(mut body: Reader<'_>) -> Result<Option<RawEntry>, Malformed> {
     let dn = body.text(OCTET_STRING)?;
     let mut list = Reader::new(body.expect(SEQUENCE)?);
     let mut attributes = Vec::new();
     while let Some(attribute) = list.take(SEQUENCE)? {
         if attributes.len() == MAX_ATTRIBUTES {
-            return Err(Malformed);
+            return Ok(None);
         }
         let mut attribute = Reader::new(attribute);
         let name = attribute.text(OCTET_STRING)?.to_owned();
@@ -277,7 +312,7 @@ fn entry(mut body: Reader<'_>) -> Result<RawEntry, Malformed> {
     if list.next()?.is_some() {
         return Err(Malformed);
     }
-    Ok(RawEntry::new(dn, attributes))
+    Ok(Some(RawEntry::new(dn, attributes)))
 }
 
 fn controls(list: &[u8]) -> Result<Vec<Control>, Malformed> {

@@ -101,6 +101,48 @@ fn texts_of_servers_fit_into_a_line_of_the_log() {
 }
 
 #[test]
+fn entry_with_many_attributes_is_not_malformed() {
+    for (count, is_oversized) in [(MAX_ATTRIBUTES, false), (MAX_ATTRIBUTES + 1, true)] {
+        let mut writer = Writer::new();
+        writer.nest(SEQUENCE, |message| {
+            message.number(INTEGER, 1);
+            message.nest(0x64, |entry| {
+                entry.bytes(OCTET_STRING, b"dc=x");
+                entry.nest(SEQUENCE, |list| {
+                    for _ in 0..count {
+                        list.nest(SEQUENCE, |attribute| {
+                            attribute.bytes(OCTET_STRING, b"cn");
+                            attribute.bytes(SET, &[]);
+                        });
+                    }
+                });
+            });
+        });
+        let (_, response) = Response::parse(&writer.finish()).unwrap();
+        assert_eq!(response == Response::Oversized, is_oversized, "{count}");
+    }
+}
+
+#[test]
+fn name_that_a_server_quotes_is_not_shown_however_it_is_spelt() {
+    let dn = "uid=My\\, sécret,ou=people,dc=x";
+    for text in [
+        "no uid=My\\, sécret,ou=people,dc=x",
+        "no UID=my\\2c s\\C3\\A9cret, OU=People, DC=X here",
+        "no 0.9.2342.19200300.100.1.1=\"my, SÉCRET\"",
+    ] {
+        let text = text.to_owned();
+        let mut outcome = Outcome { code: 49, text, windows: None, controls: Vec::new() };
+        outcome.redact_name(dn);
+        assert!(!outcome.text.to_lowercase().contains("cret"), "{}", outcome.text);
+    }
+    let text = "80090308: LdapErr, comment: error, data 52e".to_owned();
+    let mut outcome = Outcome { code: 49, text: text.clone(), windows: None, controls: Vec::new() };
+    outcome.redact_name("uid=data,dc=x");
+    assert_eq!(outcome.text, text);
+}
+
+#[test]
 fn password_that_a_server_quotes_is_not_shown() {
     let text = "wrong: a\0b, a b, c".to_owned();
     let text = printable(text.as_bytes());
