@@ -37,8 +37,9 @@
 //! must be valid for the host of the URL and issued by an authority of [`Options::ca`], or one that
 //! the operating system trusts. Only a server on the loopback interface may be used without TLS.
 //!
-//! Servers are tried in order. One that fails is tried last, and one that was too slow three times in
-//! a row is not tried until some time has passed; searches and passwords are counted by themselves.
+//! Servers are tried in order. One that fails is tried last, and one that was too slow with three
+//! entries in a row is not tried until some time has passed; searches, binds and changes of passwords are
+//! counted by themselves.
 //! Referrals and references to other servers are never followed.
 //!
 //! # Why there is a client here

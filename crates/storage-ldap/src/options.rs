@@ -46,6 +46,7 @@ pub struct Options {
     /// all servers that are tried, takes at most twice the time of a connection and an operation.
     pub operation_timeout: Duration,
     /// Maximum number of logins and other calls at once; each uses up to two connections.
+    /// Those that authenticate as one entry are at most a quarter of them, and at least one.
     pub connections: usize,
     /// How long a call waits until another one has ended. Then it fails with
     /// [`Busy`](crossauth_core::directory::DirectoryErrorKind::Busy).

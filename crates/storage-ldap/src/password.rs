@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 use crate::LdapDirectory;
 use crate::connection::Connection;
 use crate::directory::{Located, can_be_sent, judge};
+use crate::dn::Key;
 use crate::error::{configuration, of_result, protocol};
 use crate::message::{Outcome, Search};
 use crate::options::PasswordChange;
 use crate::policy::{Judgement, Policy, PolicyError};
-use crate::pool::{Bound, Turn};
+use crate::pool::{Bound, Call, Turn};
 
 const UNICODE_PWD: &str = "unicodePwd";
 const AGAINST_THE_RULES: &str = "does not meet the rules of the directory";
@@ -38,15 +39,18 @@ impl LdapDirectory {
         let Some(dn) = self.dn_of(&turn, entry).await? else {
             return Ok(PasswordSet::WrongPassword);
         };
+        let key = Key::of(&dn);
+        let (turn, _place) = self.pool.seat(turn, key.clone()).await?;
         if self.changes_as_service() {
-            let mut connection = turn.service_connection().await?;
-            let changed = self.change_on(&mut connection, &dn, old, new).await;
-            connection.close().await;
+            let mut service = turn.service_for_change().await?;
+            let changed = self.change_on(&mut service.connection, &dn, old, new).await;
+            turn.ended_at(service.server, Call::Change, &key, changed.as_ref().err());
+            service.connection.close().await;
             return changed;
         }
-        let mut bound = turn.bind(&dn, old).await?;
+        let mut bound = turn.bind(&dn, old, Call::Change).await?;
         let changed = self.change_as_user(&mut bound, entry, &dn, (old, new)).await;
-        turn.ended(bound.server, changed.as_ref().err());
+        turn.ended(&bound, Call::Change, changed.as_ref().err());
         bound.connection.close().await;
         changed
     }

@@ -1,7 +1,9 @@
 //! Connections to the servers: how many there are, which server is used, and which connections are
 //! kept.
 
+mod failures;
 mod health;
+mod place;
 
 use std::time::Duration;
 
@@ -14,12 +16,16 @@ use tokio_rustls::TlsConnector;
 use tracing::warn;
 
 use crate::connection::{Connection, Limits, Results, connect};
+use crate::dn::Key;
 use crate::error::{is_outage, of_result, trouble};
 use crate::message::{Outcome, Search};
 use crate::policy;
 use crate::server::{Server, connector, servers};
 use crate::{OpenError, Options, ServiceAccount};
+use failures::Failures;
 use health::{Admission, Health};
+pub(crate) use place::Place;
+use place::Places;
 
 /// After this time, servers and firewalls may have forgotten a connection.
 const MAX_IDLE: Duration = Duration::from_secs(30);
@@ -31,45 +37,52 @@ pub(crate) struct Pool {
     service: Option<ServiceAccount>,
     limits: Limits,
     permits: Semaphore,
+    places: Places,
     acquire_timeout: Duration,
     idle: Mutex<Vec<Idle>>,
 }
 
-/// A server, and what happened to it. The two kinds of calls have a health each: where the passwords of
-/// users are verified slowly, searches may work, and where searches fail, passwords are not asked for.
+/// A server, and what happened to it. Each kind of calls has a health of its own: where the passwords of
+/// users are verified or changed slowly, searches may work, and where searches fail, passwords are not
+/// asked for.
 struct Member {
     server: Server,
     searches: Mutex<Health>,
     binds: Mutex<Health>,
+    changes: Mutex<Health>,
 }
 
 impl Member {
     fn new(server: Server) -> Self {
-        Self { server, searches: Mutex::default(), binds: Mutex::default() }
+        let (searches, binds, changes) = <_>::default();
+        Self { server, searches, binds, changes }
     }
 
     fn health(&self, call: Call) -> &Mutex<Health> {
         match call {
             Call::Search => &self.searches,
             Call::Bind => &self.binds,
+            Call::Change => &self.changes,
         }
     }
 }
 
 /// What a server is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
-    /// A search, or another call as the service account.
+pub(crate) enum Call {
+    /// A search as the service account.
     Search,
     /// A bind as a user.
     Bind,
+    /// A change of a password.
+    Change,
 }
 
 /// A connection of the service account: the only kind that is kept. It is never used for a user.
-struct Service {
-    connection: Connection,
+pub(crate) struct Service {
+    pub(crate) connection: Connection,
     /// The number of the server.
-    server: usize,
+    pub(crate) server: usize,
 }
 
 struct Idle {
@@ -89,7 +102,9 @@ pub(crate) struct Bound {
     /// What the server says about the password.
     pub(crate) outcome: Outcome,
     /// The number of the server.
-    pub(crate) server: usize,
+    server: usize,
+    /// The name of the entry.
+    key: Key,
 }
 
 impl Pool {
@@ -106,6 +121,7 @@ impl Pool {
                 max_entry_size: options.max_entry_size,
             },
             permits: Semaphore::new(options.connections),
+            places: Places::new(options.connections),
             acquire_timeout: options.acquire_timeout,
             idle: Mutex::default(),
         })
@@ -120,6 +136,21 @@ impl Pool {
                 format!("no connection became free within {:?}", self.acquire_timeout),
             )),
         }
+    }
+
+    /// Waits for a place among the logins of an entry. The turn is for others in the meantime.
+    pub(crate) async fn seat<'p>(
+        &'p self,
+        turn: Turn<'p>,
+        key: Key,
+    ) -> Result<(Turn<'p>, Place<'p>), DirectoryError> {
+        let mut place = self.places.queue(key);
+        if place.is_taken() {
+            return Ok((turn, place));
+        }
+        drop(turn);
+        place.wait(self.acquire_timeout).await?;
+        Ok((self.turn().await?, place))
     }
 
     pub(crate) const fn service(&self) -> Option<&ServiceAccount> {
@@ -177,16 +208,29 @@ impl Pool {
         }
     }
 
+    /// The numbers of the servers that can be tried for a change, and for what it begins with.
+    fn order_of_change(&self, first: Call) -> Result<Vec<usize>, DirectoryError> {
+        let able = self.order(Call::Change)?;
+        let mut order = self.order(first)?;
+        order.retain(|server| able.contains(server));
+        if order.is_empty() {
+            let problem = "no server can be tried again yet";
+            return Err(DirectoryError::new(DirectoryErrorKind::TimedOut, problem));
+        }
+        Ok(order)
+    }
+
     fn succeeded(&self, server: usize, call: Call) {
         *self.members[server].health(call).lock() = Health::default();
     }
 
-    fn failed(&self, server: usize, call: Call, error: &DirectoryError) {
+    /// `about` is the entry that was asked for, if it may be the cause.
+    fn failed(&self, server: usize, call: Call, error: &DirectoryError, about: Option<&Key>) {
         warn!("a directory server failed: {}", error.message);
         if call == Call::Search {
             self.idle.lock().retain(|idle| idle.service.server != server);
         }
-        self.members[server].health(call).lock().fail(Instant::now(), error);
+        self.members[server].health(call).lock().fail(Instant::now(), error, about);
     }
 
     /// A connection that was used before, and is likely to work.
@@ -213,7 +257,7 @@ impl Turn<'_> {
                 // The server may end a kept connection at any time: that says nothing about it.
                 Err(error) if error.kind == DirectoryErrorKind::Unreachable => {}
                 Err(error) if is_outage(&error) => {
-                    self.pool.failed(server, Call::Search, &error);
+                    self.pool.failed(server, Call::Search, &error, None);
                     break;
                 }
                 found => return found,
@@ -253,11 +297,11 @@ impl Turn<'_> {
     }
 
     /// A new connection that is authenticated as the service account, for a change.
-    pub(crate) async fn service_connection(&self) -> Result<Connection, DirectoryError> {
+    pub(crate) async fn service_for_change(&self) -> Result<Service, DirectoryError> {
         let mut failures = Failures::default();
-        for server in self.pool.order(Call::Search)? {
+        for server in self.pool.order_of_change(Call::Search)? {
             match self.pool.open_service(server).await {
-                Ok(service) => return Ok(service.connection),
+                Ok(service) => return Ok(service),
                 Err(error) => {
                     self.note(server, Call::Search, &error);
                     failures.add_outage(error)?;
@@ -273,27 +317,36 @@ impl Turn<'_> {
         &self,
         dn: &str,
         password: &Password,
+        purpose: Call,
     ) -> Result<Bound, DirectoryError> {
-        let mut failures = Failures::default();
-        for server in self.pool.order(Call::Bind)? {
-            match self.bind_at(server, dn, password).await {
-                Ok((connection, outcome)) => return Ok(Bound { connection, outcome, server }),
-                Err(error) => {
-                    self.note(server, Call::Bind, &error);
-                    failures.add_outage(error)?;
-                }
+        let (key, mut failures) = (Key::of(dn), Failures::default());
+        let order = match purpose {
+            Call::Change => self.pool.order_of_change(Call::Bind)?,
+            Call::Bind | Call::Search => self.pool.order(Call::Bind)?,
+        };
+        for server in order {
+            let (error, about) = match self.pool.connect(&self.pool.members[server].server).await {
+                Ok(connection) => match Self::bind_on(connection, dn, password).await {
+                    Ok((connection, outcome)) => {
+                        return Ok(Bound { connection, outcome, server, key });
+                    }
+                    Err(error) => (error, Some(&key)),
+                },
+                Err(error) => (error, None),
+            };
+            if is_outage(&error) {
+                self.pool.failed(server, Call::Bind, &error, about);
             }
+            failures.add_outage(error)?;
         }
         Err(failures.into_error())
     }
 
-    async fn bind_at(
-        &self,
-        server: usize,
+    async fn bind_on(
+        mut connection: Connection,
         dn: &str,
         password: &Password,
     ) -> Result<(Connection, Outcome), DirectoryError> {
-        let mut connection = self.pool.connect(&self.pool.members[server].server).await?;
         let outcome = connection.bind(dn, password).await?;
         let is_judged = !matches!(policy::judge(&outcome), Ok(None));
         match trouble(connection.url(), outcome.code, &outcome.text) {
@@ -310,41 +363,30 @@ impl Turn<'_> {
 
     /// What became of a connection of a user. A server that accepts passwords, and then does not answer
     /// on the same connection, is as useless as one that does not answer at all.
-    pub(crate) fn ended(&self, server: usize, error: Option<&DirectoryError>) {
+    pub(crate) fn ended(&self, bound: &Bound, call: Call, error: Option<&DirectoryError>) {
+        if call == Call::Change {
+            self.pool.succeeded(bound.server, Call::Bind);
+        }
+        self.ended_at(bound.server, call, &bound.key, error);
+    }
+
+    /// What became of a call about an entry.
+    pub(crate) fn ended_at(
+        &self,
+        server: usize,
+        call: Call,
+        key: &Key,
+        error: Option<&DirectoryError>,
+    ) {
         match error {
-            Some(error) if is_outage(error) => self.pool.failed(server, Call::Bind, error),
-            Some(_) | None => self.pool.succeeded(server, Call::Bind),
+            Some(error) if is_outage(error) => self.pool.failed(server, call, error, Some(key)),
+            Some(_) | None => self.pool.succeeded(server, call),
         }
     }
 
     fn note(&self, server: usize, call: Call, error: &DirectoryError) {
         if is_outage(error) {
-            self.pool.failed(server, call, error);
+            self.pool.failed(server, call, error, None);
         }
-    }
-}
-
-/// The failures of several servers, as one error.
-#[derive(Default)]
-struct Failures(Vec<DirectoryError>);
-
-impl Failures {
-    /// Returns an error that another server would have, too.
-    fn add_outage(&mut self, error: DirectoryError) -> Result<(), DirectoryError> {
-        if !is_outage(&error) {
-            return Err(error);
-        }
-        self.0.push(error);
-        Ok(())
-    }
-
-    /// Of several kinds, those that have to be looked at by a person are named first.
-    fn into_error(self) -> DirectoryError {
-        use DirectoryErrorKind::{Certificate, Protocol, ServiceAccount, TimedOut, Unreachable};
-        let is = |kind| self.0.iter().any(|error| error.kind == kind);
-        let kind =
-            [Certificate, ServiceAccount, Protocol, TimedOut].into_iter().find(|kind| is(*kind));
-        let messages: Vec<_> = self.0.iter().map(|error| error.message.as_str()).collect();
-        DirectoryError::new(kind.unwrap_or(Unreachable), messages.join("; "))
     }
 }

@@ -8,12 +8,13 @@ use crossauth_core::secret::Password;
 use super::{LdapDirectory, Located, Reader, as_asked};
 use crate::RawEntry;
 use crate::connection::Connection;
+use crate::dn::Key;
 use crate::error::{configuration, of_result, protocol};
 use crate::mapping::Mapped;
 use crate::message::{Outcome, Search};
 use crate::options::PasswordChange;
 use crate::policy::{self, Judgement};
-use crate::pool::{Bound, Turn};
+use crate::pool::{Call, Turn};
 
 /// Whether a password may be sent: an empty one makes the authentication anonymous, which succeeds,
 /// and some servers take a blank one, or what follows NUL, for nothing.
@@ -49,33 +50,38 @@ impl LdapDirectory {
             match self.locate(&turn, entry).await? {
                 Located::One(raw) => (raw.dn().to_owned(), Some(raw)),
                 Located::None | Located::Elsewhere => {
-                    return self.refuse(&turn, password, None).await;
+                    return self.refuse(turn, (entry, password), None).await;
                 }
                 Located::Several(_) => {
-                    return self.refuse(&turn, password, Some(EntryRefusal::Ambiguous)).await;
+                    let reason = Some(EntryRefusal::Ambiguous);
+                    return self.refuse(turn, (entry, password), reason).await;
                 }
             }
         };
-        let Bound { mut connection, outcome, server } = turn.bind(&dn, password).await?;
+        let (turn, _place) = self.pool.seat(turn, Key::of(&dn)).await?;
+        let mut bound = turn.bind(&dn, password, Call::Bind).await?;
         let login = Login { entry, dn: &dn, raw };
-        let verified = self.decide(&turn, &mut connection, login, &outcome).await;
+        let verified = self.decide(&turn, &mut bound.connection, login, &bound.outcome).await;
         let reads_as_user = self.pool.service().is_none();
-        turn.ended(server, verified.as_ref().err().filter(|_| reads_as_user));
-        connection.close().await;
+        turn.ended(&bound, Call::Bind, verified.as_ref().err().filter(|_| reads_as_user));
+        bound.connection.close().await;
         verified
     }
 
     /// Takes as long for an entry that there is not as for a wrong password: authenticates as an entry
-    /// that does not exist.
+    /// that does not exist, and no more often at once than as one that does.
     async fn refuse(
         &self,
-        turn: &Turn<'_>,
-        password: &Password,
+        turn: Turn<'_>,
+        (entry, password): (EntryRef<'_>, &Password),
         reason: Option<EntryRefusal>,
     ) -> Result<Verified, DirectoryError> {
         if let Some(nowhere) = self.lookup.nowhere() {
-            let bound = turn.bind(nowhere.as_str(), password).await?;
-            turn.ended(bound.server, None);
+            // This is no distinguished name, so it takes no place of an entry.
+            let key = Key::of(&format!("name {}", entry.name));
+            let (turn, _place) = self.pool.seat(turn, key).await?;
+            let bound = turn.bind(nowhere.as_str(), password, Call::Bind).await?;
+            turn.ended(&bound, Call::Bind, None);
             bound.connection.close().await;
         }
         Ok(Verified::Mismatch(reason))

@@ -17,5 +17,6 @@ mod policy;
 mod pool;
 mod referral;
 mod site;
+mod slow;
 mod taken;
 mod tls;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossauth_core::directory::{DirectoryErrorKind, Verified};
 use crossauth_storage_ldap::Options;
@@ -12,8 +12,8 @@ use crossauth_testkit::slapd::server as openldap;
 use parking_lot::{Condvar, Mutex};
 
 use crate::site::{
-    ALICE, LONG, find, hasty, kind, log_in, log_in_soon, log_in_together, patient, proper,
-    scripted, silent, spawn, template, trusting, until, verify,
+    ALICE, find, kind, log_in, log_in_soon, log_in_together, patient, proper, scripted, silent,
+    spawn, trusting, until, verify,
 };
 
 /// Whether an answer comes late.
@@ -79,36 +79,6 @@ fn alice_or_bob(request: &Request) -> Vec<Action> {
             vec![entry.into(), Answer::result(request, 0, "").into()]
         }
         _ => proper(request),
-    }
-}
-
-/// Where the passwords of users are not verified any more, searches that work do not hide it: logins
-/// fail at once, and do not take the places of those of other users.
-#[tokio::test]
-async fn binds_that_are_not_answered_are_soon_not_tried_any_more() {
-    type Case = (&'static str, Chosen, fn(Vec<String>) -> Options);
-    let by_template =
-        |urls| Options { service: None, bind: template(Vec::new()).bind, ..hasty(urls) };
-    let cases: [Case; 2] = [
-        ("the bind", |request| request.is_bind(ALICE), hasty),
-        ("what follows on the same connection", Request::is_search, by_template),
-    ];
-    for (what, is_silent, options) in cases {
-        let is_fault = Arc::new(AtomicBool::new(true));
-        let fault = Arc::clone(&is_fault);
-        let server = silent(move |request| fault.load(Ordering::SeqCst) && is_silent(request));
-        let directory = options(vec![server.url()]).open().unwrap();
-        let end = Instant::now() + LONG;
-        loop {
-            let error = verify(&directory, "alice", PASSWORD).await.unwrap_err();
-            assert_eq!(error.kind, DirectoryErrorKind::TimedOut, "{what}");
-            if error.message.contains("not tried again yet") {
-                break;
-            }
-            assert!(Instant::now() < end, "{what}: still tried: {error}");
-        }
-        is_fault.store(false, Ordering::SeqCst);
-        log_in_soon(&directory, "alice").await;
     }
 }
 
