@@ -10,6 +10,7 @@
 
 mod account;
 mod apply;
+mod by_name;
 mod config;
 mod entry;
 mod first_login;

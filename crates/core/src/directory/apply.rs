@@ -43,7 +43,10 @@ impl Difference {
     }
 
     fn is_empty(&self) -> bool {
-        self.user == UserUpdate::default() && self.link.is_none() && !self.enables
+        self.user == UserUpdate::default()
+            && self.link.is_none()
+            && self.key.is_none()
+            && !self.enables
     }
 
     /// Whether an administrator becomes an ordinary user.
@@ -63,7 +66,7 @@ impl Difference {
             ("username", username.is_some()),
             ("email", *email != Patch::Keep),
             ("admin", admin.is_some()),
-            ("link", self.link.is_some() && !self.enables),
+            ("link", (self.link.is_some() || self.key.is_some()) && !self.enables),
         ];
         let named = named.into_iter().filter(|(_, differs)| *differs);
         let named = named.map(|(name, _)| name.to_owned());
@@ -120,10 +123,11 @@ impl DirectoryAccounts {
         let update = self.checked(&user.id, wanted).await?;
         let mut difference = Difference::of(update);
         match &link {
-            // Another program reads the table where there are no epochs.
-            DirectoryLink::Name if found.epoch().is_some() => {
+            DirectoryLink::Name => {
                 if let Some(key) = self.unlinked(found, entry).await? {
-                    difference.link = Some(DirectoryLink::to_entry(entry.id.as_str()));
+                    // Another program reads the table where there are no epochs.
+                    let is_own = found.epoch().is_some();
+                    difference.link = is_own.then(|| DirectoryLink::to_entry(entry.id.as_str()));
                     difference.key = key;
                 }
             }
@@ -131,7 +135,7 @@ impl DirectoryAccounts {
                 difference.link = Some(DirectoryLink::to_entry(id.as_str()));
                 difference.enables = user.state == UserState::Disabled;
             }
-            DirectoryLink::Name | DirectoryLink::Entry { .. } => {}
+            DirectoryLink::Entry { .. } => {}
         }
         Ok((!difference.is_empty()).then_some(difference))
     }
@@ -146,7 +150,7 @@ impl DirectoryAccounts {
         let user = found.id();
         let key = self.keys.find(&entry_key(&entry.id)).await?;
         match key.and_then(|key| key.userid) {
-            None => Ok(Some(Some(self.new_entry_key(entry)))),
+            None => Ok(Some(Some(self.new_entry_key(entry, found.username())))),
             Some(owner) if owner == *user => Ok(Some(None)),
             Some(_) => {
                 tracing::warn!(%user, dn = entry.dn, "two accounts have one entry; unlink one of them");

@@ -1,10 +1,11 @@
 //! The account of an entry that has authenticated.
 
 use super::account::entry_key;
-use super::{DirectoryAccounts, DirectoryLink, Entry, FirstLogin, PasswordSource};
+use super::by_name::FoundBy;
+use super::{DirectoryAccounts, DirectoryError, DirectoryLink, Entry, FirstLogin, PasswordSource};
 use crate::account::AccountError;
 use crate::audit::Act;
-use crate::key::{Key, KeyPrefix};
+use crate::key::KeyPrefix;
 use crate::storage::{Created, Effects, Guard, StorageError, StoredUser};
 use crate::user::{NewUser, UserSecrets};
 
@@ -31,14 +32,20 @@ pub(super) enum Creation {
 impl DirectoryAccounts {
     /// The account of an entry that has authenticated, brought up to date; `found` is the account
     /// that has the name that was typed.
-    pub(crate) async fn admit(
+    pub(crate) async fn admit<E>(
         &self,
         found: Option<StoredUser>,
         entry: &Entry,
-    ) -> Result<Admitted, StorageError> {
+    ) -> Result<Admitted, E>
+    where
+        E: From<StorageError> + From<DirectoryError>,
+    {
         let found = match found {
-            Some(found) => found,
-            None => match self.account_of(entry).await? {
+            Some(found) => match self.accepted::<E>(found, entry, FoundBy::Username).await? {
+                Some(found) => found,
+                None => return Ok(Admitted::Refused),
+            },
+            None => match self.account_of::<E>(entry).await? {
                 Some(found) => found,
                 None => return Ok(Admitted::Refused),
             },
@@ -49,9 +56,12 @@ impl DirectoryAccounts {
 
     /// The account of an entry, which is created if it may be. Of two first logins at once, one
     /// creates it, and the other finds it.
-    async fn account_of(&self, entry: &Entry) -> Result<Option<StoredUser>, StorageError> {
+    async fn account_of<E>(&self, entry: &Entry) -> Result<Option<StoredUser>, E>
+    where
+        E: From<StorageError> + From<DirectoryError>,
+    {
         if let Some(found) = self.find_account(entry).await? {
-            return Ok(self.accepted(found, entry));
+            return self.accepted(found, entry, FoundBy::OtherName).await;
         }
         if self.first_login == FirstLogin::NeedsAccount {
             return Ok(None);
@@ -68,7 +78,7 @@ impl DirectoryAccounts {
             Creation::Taken => {}
         }
         if let Some(found) = self.find_account(entry).await? {
-            return Ok(self.accepted(found, entry));
+            return self.accepted(found, entry, FoundBy::OtherName).await;
         }
         tracing::warn!(
             dn = entry.dn,
@@ -97,31 +107,58 @@ impl DirectoryAccounts {
         &self,
         entry: &Entry,
     ) -> Result<Option<StoredUser>, StorageError> {
-        let key = self.keys.find(&entry_key(&entry.id)).await?;
-        let Some(owner) = key.and_then(|key| key.userid) else { return Ok(None) };
-        let found = self.users.find_by_id(&owner).await?;
-        Ok(found.filter(|found| self.passwords.is_of_directory(found.parts().0)))
+        let Some(key) = self.keys.find(&entry_key(&entry.id)).await? else { return Ok(None) };
+        let Some(owner) = &key.userid else { return Ok(None) };
+        let found = self.users.find_by_id(owner).await?;
+        let Some(found) = found.filter(|found| self.passwords.is_of_directory(found.parts().0))
+        else {
+            return Ok(None);
+        };
+        let source = self.passwords.source_of(&found);
+        let is_by_name = matches!(source, PasswordSource::Entry { link: DirectoryLink::Name, .. });
+        if is_by_name && !Self::is_key_of(&key, &found) {
+            tracing::warn!(
+                user = %found.id(),
+                dn = entry.dn,
+                "the account of an entry was renamed or replaced by another program, and is not that of \
+                 the entry any more"
+            );
+            self.keys.delete(&key.value).await?;
+            return Ok(None);
+        }
+        Ok(Some(found))
     }
 
     /// The account, unless it is not that of the entry but only has its name.
-    fn accepted(&self, found: StoredUser, entry: &Entry) -> Option<StoredUser> {
-        let reason = match self.passwords.source_of(&found) {
-            PasswordSource::Entry { link, .. } => match link.id() {
-                None => return Some(found),
-                Some(id) if id == entry.id => return Some(found),
-                Some(_) => "the account of its username is linked to another entry",
-            },
-            PasswordSource::Hash(_) | PasswordSource::None => {
-                "its username is that of an account that does not belong to the directory"
+    async fn accepted<E>(
+        &self,
+        found: StoredUser,
+        entry: &Entry,
+        found_by: FoundBy,
+    ) -> Result<Option<StoredUser>, E>
+    where
+        E: From<StorageError> + From<DirectoryError>,
+    {
+        let linked = match self.passwords.source_of(&found) {
+            PasswordSource::Entry { link, .. } => Some(link),
+            PasswordSource::Hash(_) | PasswordSource::None => None,
+        };
+        let refusal = match linked.as_ref().map(DirectoryLink::id) {
+            Some(None) => self.not_of_name::<E>(&found, entry, found_by).await?,
+            Some(Some(id)) if id == entry.id => None,
+            Some(Some(_)) => Some("the account of its username is linked to another entry"),
+            None => {
+                Some("its username is that of an account that does not belong to the directory")
             }
         };
+        let Some(reason) = refusal else { return Ok(Some(found)) };
         tracing::warn!(
             dn = entry.dn,
             user = %found.id(),
             reason,
             "the login of an entry is refused; link the account to the entry if it is the same person"
         );
-        None
+        Ok(None)
     }
 
     /// Creates an account for an entry. An e-mail address that another account has is left out.
@@ -169,7 +206,7 @@ impl DirectoryAccounts {
     ) -> Result<Created, StorageError> {
         let password = Some(DirectoryLink::Name.stored());
         let secrets = UserSecrets { password, ..UserSecrets::default() };
-        let issue = [self.new_entry_key(entry)];
+        let issue = [self.new_entry_key(entry, &user.username)];
         let created = self.accounts.created(act, user).detail("directory", true);
         let audit = [if user.admin { created.detail("admin", true) } else { created }];
         let revoke: &[KeyPrefix] = if user.admin { &[KeyPrefix::Setup] } else { &[] };
@@ -179,10 +216,5 @@ impl DirectoryAccounts {
             Err(error) if error.is_conflict() => Ok(Created::UsernameTaken),
             created => created,
         }
-    }
-
-    /// The key by which the account of an entry is found.
-    pub(super) fn new_entry_key(&self, entry: &Entry) -> Key {
-        Key::permanent(entry_key(&entry.id).as_str(), self.clock.now())
     }
 }

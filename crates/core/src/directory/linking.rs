@@ -117,7 +117,7 @@ impl DirectoryAccounts {
         let mut issue = Vec::new();
         if !is_own {
             revoke.push(KeyPrefix::DirectoryEntry);
-            issue.push(self.new_entry_key(&entry));
+            issue.push(self.new_entry_key(&entry, found.username()));
         }
         let credentials = found.credentials();
         let audit = [self.audit.event(Act::UserLinked).about_stored(&found)];
@@ -150,7 +150,8 @@ impl DirectoryAccounts {
         Ok(stored.regardless_of_state().0)
     }
 
-    /// The id of the entry to which an account is linked; `None` for one that is linked by its name.
+    /// The id of the entry to which an account is linked; `None` for one that is linked by its name,
+    /// and of which no entry has been seen.
     /// An error if the account does not belong to the directory.
     pub async fn entry_of(
         &self,
@@ -158,7 +159,9 @@ impl DirectoryAccounts {
     ) -> Result<Option<String>, LinkingError> {
         let found = self.accounts.stored(account).await?.ok_or(LinkingError::NoSuchUser)?;
         match self.passwords.source_of(&found) {
-            PasswordSource::Entry { link, .. } => Ok(link.id().map(str::to_owned)),
+            PasswordSource::Entry { link, .. } => {
+                Ok(self.present_link(&found, link).await?.id().map(str::to_owned))
+            }
             PasswordSource::Hash(_) | PasswordSource::None => Err(LinkingError::NotLinked),
         }
     }

@@ -231,14 +231,7 @@ impl DirectoryAccounts {
     }
 
     async fn plan_page(&self, accounts: Vec<StoredUser>, plan: &mut Plan) -> Result<(), SyncError> {
-        let linked = |found: &StoredUser| match self.passwords.source_of(found) {
-            PasswordSource::Entry { username, link } => Some((username.to_owned(), link)),
-            PasswordSource::Hash(_) | PasswordSource::None => None,
-        };
-        let linked: Vec<_> = accounts
-            .into_iter()
-            .filter_map(|found| linked(&found).map(|(username, link)| (found, username, link)))
-            .collect();
+        let linked = self.linked(accounts).await?;
         let asked: Vec<_> = linked
             .iter()
             .map(|(_, username, link)| EntryRef { name: username, id: link.id() })
@@ -252,7 +245,7 @@ impl DirectoryAccounts {
             return Err(DirectoryError::new(DirectoryErrorKind::Protocol, message).into());
         }
         for ((stored, username, link), found) in linked.into_iter().zip(entries) {
-            let entry = match found {
+            let entry = match self.unless_of_another(&stored, &link, found).await? {
                 Found::Entry(entry) => {
                     Some(entry).filter(|entry| is_linked(entry, &username, &link))
                 }
@@ -307,9 +300,11 @@ impl DirectoryAccounts {
         let PasswordSource::Entry { username, link } = self.passwords.source_of(&stored) else {
             return Ok(None);
         };
+        let link = self.present_link(&stored, link).await?;
         let asked = EntryRef { name: username, id: link.id() };
-        let entry = self.directory.find(&[asked]).await?.pop().and_then(Found::entry);
-        let entry = entry.filter(|entry| is_linked(entry, username, &link));
+        let Some(found) = self.directory.find(&[asked]).await?.pop() else { return Ok(None) };
+        let found = self.unless_of_another(&stored, &link, found).await?;
+        let entry = found.entry().filter(|entry| is_linked(entry, username, &link));
         let Some(entry) = entry.filter(|entry| entry.standing == Standing::Active) else {
             return Ok(None);
         };

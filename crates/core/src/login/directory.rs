@@ -119,7 +119,7 @@ impl Login {
         entry: Option<&Entry>,
     ) -> Result<Admitted, LoginError> {
         match (entry, found) {
-            (Some(entry), found) => Ok(directory.admit(found, entry).await?),
+            (Some(entry), found) => directory.admit(found, entry).await,
             (None, Some(found)) => Ok(Admitted::Account(Box::new(found))),
             (None, None) => Ok(Admitted::Refused),
         }

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod conformance;
+mod directory;
 mod durability;
 mod factor;
 mod fault;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crossauth_core::account::{AccountUpdate, Role};
-use crossauth_core::directory::{DirectoryLink, EntryRef, FirstLogin, LinkingError};
+use crossauth_core::directory::{
+    DirectoryErrorKind, DirectoryLink, Entry, EntryRef, FirstLogin, LinkingError,
+};
 use crossauth_core::form::{Field, FieldError, Rule};
 use crossauth_core::session::NewSession;
 use crossauth_core::user::{FactorName, Patch, UserState};
@@ -119,4 +121,41 @@ async fn names_that_no_account_can_have_get_none() {
     }
     directory.alias("id-bob", "odd");
     assert!(is_logged_in(&site.log_in("odd", SECRET).await));
+}
+
+/// Such as an imported account before its first login.
+#[tokio::test]
+async fn account_that_is_linked_by_its_name_is_that_of_the_only_entry_with_this_name() {
+    let guest = || Entry { id: "id-guest".into(), ..entry("bob") };
+    let (site, directory) = site();
+    let bob = site.stored("bob", None).await;
+    directory.add(guest(), "Guest-horse-11");
+    directory.alias("id-guest", "guest@example.com");
+    assert!(
+        is_wrong(&site.log_in("guest@example.com", "Guest-horse-11").await),
+        "two have the name"
+    );
+    let taken = site.directory().refusal_of_name(&bob, &guest()).await.unwrap();
+    assert!(taken.is_some());
+    directory.remove("id-bob");
+    directory.add(entry("bob"), SECRET);
+    directory.remove("id-guest");
+    assert_eq!(site.enter("bob", SECRET).await.user.unwrap().id, bob.id);
+    assert_eq!(site.link("bob").await, Some(DirectoryLink::to_entry("id-bob")));
+}
+
+#[tokio::test]
+async fn entry_whose_name_cannot_be_asked_for_takes_no_account_by_another_name() {
+    let (site, directory) = site();
+    site.stored("bob", None).await;
+    directory.alias("id-bob", "robert");
+    let failing = directory.clone();
+    // The password is verified, and then the directory shows no entry.
+    directory.during_next_call(move || async move {
+        failing.fail(DirectoryErrorKind::Configuration);
+    });
+    assert!(is_wrong(&site.log_in("robert", SECRET).await));
+    directory.recover();
+    assert_eq!(site.link("bob").await, Some(DirectoryLink::Name));
+    assert!(is_logged_in(&site.log_in("bob", SECRET).await));
 }

@@ -32,6 +32,14 @@ async fn report_link(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let name = &user.username;
+    if let Some(reason) = directory.refusal_of_name(user, entry).await? {
+        findings.problem(&format!(
+            "refused: the account {name} is linked by its name, and {reason}; if it is the same person: \
+             crossauth ldap link {name} --entry {}",
+            entry.id
+        ))?;
+        return Ok(());
+    }
     match directory.entry_of(user).await? {
         None => findings.fine(&format!("account: {name}, linked by its name"))?,
         Some(id) if id == entry.id => findings.fine(&format!("account: {name}, linked to it"))?,
