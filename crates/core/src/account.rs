@@ -135,6 +135,10 @@ pub enum AccountError {
     /// is not part of these settings.
     #[error("this account has no password: its first factor is another one")]
     NoPassword,
+    /// The directory has the new password, but the account was changed at the same time: all its
+    /// sessions have ended. With an error of the store they have not.
+    #[error("the password was changed in the directory, but not the account")]
+    ChangedInDirectory(#[source] Option<StorageError>),
     /// The directory, which verifies the password of the account, cannot be asked.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

@@ -21,16 +21,17 @@
 //! }
 //! ```
 
+mod directory;
+
 use std::slice;
 use std::sync::Arc;
 
 use crate::account::{AccountError, Accounts};
 use crate::audit::{Act, Audit};
 use crate::deps::Deps;
-use crate::directory::{Confirmation, PasswordSet};
 use crate::form::{Field, FieldError, Rule};
 use crate::key::KeyPrefix;
-use crate::message::MessageKind;
+use crate::message::{Message, MessageKind};
 use crate::notice::Notices;
 use crate::password::{Hasher, Lane};
 use crate::reauthentication::{Accepted, PasswordRejection, Reauthentication};
@@ -113,8 +114,10 @@ impl PasswordChanges {
         if let Some(rejection) = self.rejection(&found, user, &request).await? {
             return Ok(PasswordChangeOutcome::Rejected(rejection));
         }
+        // Before the directory has the new password.
+        let notice = self.notices.compose(MessageKind::PasswordChanged, user, &[])?;
         match self.set(&found, request).await? {
-            Ok(password) => self.store(session, &found, user, password).await,
+            Ok(password) => self.store((session, user), &found, password, notice.as_slice()).await,
             Err(rejection) => Ok(PasswordChangeOutcome::Rejected(rejection)),
         }
     }
@@ -141,19 +144,19 @@ impl PasswordChanges {
             Err(rejection) => return Ok(Err(rejection)),
         };
         let new = request.new.clone();
+        let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
         let password = match self.set(found, request).await? {
             Ok(password) => password,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        if accepted == Accepted::OfUnreadEntry && !self.is_of_account(found, new).await? {
+        if accepted == Accepted::OfUnreadEntry && !self.is_of_account(found, new).await {
             return Ok(Ok(user));
         }
         let credentials = found.credentials();
-        let notice = self.notices.compose(MessageKind::PasswordChanged, &user, &[])?;
         let audit = [self.audit.event(Act::PasswordChanged).about(&user)];
         let effects = Effects { send: notice.as_slice(), audit: &audit, ..ENDS };
         let change = change(password, &credentials, effects);
-        match self.users.change(found.id(), &change).await? {
+        match self.store_change(found, &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed, as required");
                 Ok(Ok(stored.regardless_of_state().0))
@@ -196,23 +199,6 @@ impl PasswordChanges {
         if errors.is_empty() { Ok(()) } else { Err(AccountError::Form(errors)) }
     }
 
-    /// Whether the entry whose password was just changed, which could not be read before, is that of
-    /// the account. If not, its user may be another person of the same name: the account stays as it
-    /// is, and the login that continues is refused.
-    async fn is_of_account(&self, found: &StoredUser, new: Password) -> Result<bool, AccountError> {
-        let passwords = &self.reauthentication.passwords;
-        let source = passwords.source_of(found);
-        let confirmed = passwords.verify::<AccountError>(&source, new, Lane::Trusted).await?;
-        if confirmed != Confirmation::Correct {
-            tracing::warn!(
-                user = %found.id(),
-                "a password was changed in the directory, of an entry that is not that of the \
-                 account or may not log in; the account stays as it is"
-            );
-        }
-        Ok(confirmed == Confirmation::Correct)
-    }
-
     /// Makes a verified user's new password what the storage gets: its hash or, for an account of the
     /// directory, nothing, because the directory has it then.
     async fn set(
@@ -221,50 +207,36 @@ impl PasswordChanges {
         request: PasswordChangeRequest,
     ) -> Result<Result<Patch<String>, PasswordRejection>, AccountError> {
         let PasswordChangeRequest { old, new, .. } = request;
-        let passwords = &self.reauthentication.passwords;
-        let source = passwords.source_of(found);
-        if source.entry().is_none() {
-            return Ok(Ok(Patch::Set(self.hasher.hash(new, Lane::Trusted).await?)));
+        let source = self.reauthentication.passwords.source_of(found);
+        if source.entry().is_some() {
+            return self.set_in_directory(found, &source, (&old, &new)).await;
         }
-        match passwords.change(&source, &old, &new).await? {
-            PasswordSet::Done => {
-                tracing::info!(user = %found.id(), "password changed in the directory");
-                Ok(Ok(Patch::Keep))
-            }
-            PasswordSet::WrongPassword => Ok(Err(PasswordRejection::Wrong)),
-            PasswordSet::Refused(text) => {
-                let text = text.unwrap_or_else(|| "is not accepted by the directory".to_owned());
-                let error = FieldError::new(Field::NewPassword, Rule::Custom(text));
-                Err(AccountError::Form(vec![error]))
-            }
-            PasswordSet::NotSupported => Err(AccountError::DirectoryPassword),
-        }
+        Ok(Ok(Patch::Set(self.hasher.hash(new, Lane::Trusted).await?)))
     }
 
     /// Stores the new password of a user whose credentials were verified, unless they have changed
     /// since, and continues their session under a new id.
     async fn store(
         &self,
-        session: &Session,
+        (session, user): (&Session, &User),
         found: &StoredUser,
-        user: &User,
         password: Patch<String>,
+        send: &[Message],
     ) -> Result<PasswordChangeOutcome, AccountError> {
         let replaced = Replaced::new(&session.id, &session.key).stored_value();
         let (id, key) = self.sessions.prepare_rotated(session);
         let credentials = found.credentials();
-        let notice = self.notices.compose(MessageKind::PasswordChanged, user, &[])?;
         let audit = [self.audit.event(Act::PasswordChanged).about(user)];
         let effects = Effects {
             replaces: Some(&replaced),
             must_replace: true,
             issue: slice::from_ref(&key),
-            send: notice.as_slice(),
+            send,
             audit: &audit,
             ..ENDS
         };
         let change = change(password, &credentials, effects);
-        match self.users.change(found.id(), &change).await? {
+        match self.store_change(found, &change).await? {
             Changed::Done(stored) => {
                 tracing::info!(user = %found.id(), "password changed");
                 let user = stored.regardless_of_state().0;

@@ -20,6 +20,9 @@ use crossauth_core::user::Refusal;
 use super::Failure;
 use super::log::Cause;
 
+const CHANGED_IN_DIRECTORY: &str = "Your password is changed already, but other devices may still be \
+     logged in. To log them out, please change it once more in a moment";
+
 impl From<ErrorCode> for Failure {
     fn from(code: ErrorCode) -> Self {
         Self::new(code)
@@ -172,6 +175,13 @@ impl From<AccountError> for Failure {
             ),
             AccountError::NoPassword => Self::new(ErrorCode::BadRequest)
                 .message("This account has no password: it logs in with another first factor"),
+            AccountError::ChangedInDirectory(None) => Self::new(ErrorCode::Unauthorized)
+                .message("Your password is changed. Please log in with the new one"),
+            AccountError::ChangedInDirectory(Some(error)) => {
+                let mut failure = Self::unavailable().caused_by(Cause::Storage(Arc::new(error)));
+                failure.0.messages = vec![CHANGED_IN_DIRECTORY.into()];
+                failure
+            }
             AccountError::Directory(error) => error.into(),
             AccountError::Hash(error) => error.into(),
             AccountError::Storage(error) => error.into(),

@@ -116,7 +116,9 @@ async fn change_required(info: &RequestInfo, form: ChangePasswordForm) -> Handle
     let user = changed.map_err(|rejection| rejected(info, rejection))?;
     let (replaces, visitor) = (info.replaced_session(), info.visitor.to_core());
     let door = Door { replaces, visitor, ..Door::default() };
-    let outcome = auth.login.admit_changed(&user.id, new, door).await?;
+    let outcome = auth.login.admit_changed(&user.id, new, door).await.map_err(|error| {
+        Failure::from(error).message("Your password is changed already: log in with the new one")
+    })?;
     let destination = Destination { next, persist: "" };
     admitted(info, outcome, &destination, |_| response::json_ok(info, Body { message: CHANGED }))
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::browser::{Browser, TestResponse};
 use crate::factor::factors;
-use crate::site::{PASSWORD, Site};
+use crate::site::{PASSWORD, Site, test_storage};
 
 const NEW: &str = "Another-Horse-8";
 
@@ -183,6 +183,29 @@ async fn password_is_changed_in_the_directory_by_page_and_api() {
     assert!(!browser.get("/").await.body.contains("Change your password"));
     let mut ann = site.logged_in("ann").await;
     ann.get("/").await.assert_page(200, "Change your password");
+}
+
+#[tokio::test]
+async fn response_says_that_the_password_is_changed_although_the_storage_fails() {
+    let storage = test_storage();
+    let directory = ScriptedDirectory::default();
+    directory.add(entry("bob"), PASSWORD);
+    let used = Arc::new(directory.clone());
+    let config =
+        DirectoryConfig { first_login: FirstLogin::CreatesAccount, ..DirectoryConfig::new(used) };
+    let site = Site::over(storage.storage(), |site| site.directory(config));
+    let mut browser = bob(&site).await;
+    storage.fail_call("users.change");
+    let body = json!({"old_password": PASSWORD, "new_password": NEW});
+    let response = browser.post("/api/changepassword", body).await;
+    response.assert_failure(503, "Connection");
+    assert!(response.body.contains("Your password is changed already"), "{}", response.body);
+    let fields = [("old_password", NEW), ("new_password", PASSWORD), ("repeat_password", PASSWORD)];
+    let page = browser.submit("/changepassword", &fields).await;
+    page.assert_page(503, "Your password is changed already");
+    storage.recover();
+    assert_eq!(site.browser().log_in("bob", PASSWORD).await.status, 200);
+    assert_eq!(browser.whoami().await.as_deref(), Some("bob"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod linking;
 mod login;
 mod name;
 mod password;
+mod stored_change;
 mod suspension;
 mod sync;
 

@@ -26,7 +26,7 @@ use crate::site::{OTHER, Site};
 
 impl Site {
     /// The session of a login of bob that is not fresh any more.
-    async fn stale(&self) -> Session {
+    pub(super) async fn stale(&self) -> Session {
         let session = self.enter("bob", SECRET).await;
         self.clock.advance(Duration::from_hours(1));
         self.auth.sessions.check(&session.cookie).await.unwrap()
@@ -37,7 +37,7 @@ impl Site {
         self.auth.fresh_login.renew(session, assurance, Visitor::default()).await
     }
 
-    async fn change_password(
+    pub(super) async fn change_password(
         &self,
         session: &Session,
         old: &str,
