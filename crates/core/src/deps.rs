@@ -6,7 +6,7 @@ use crate::audit::Audit;
 use crate::auth::Restarts;
 use crate::clock::Clock;
 use crate::crypto::Signer;
-use crate::directory::{EntryNames, Passwords};
+use crate::directory::{CountedDirectory, EntryNames, Passwords};
 use crate::factor::Factors;
 use crate::hooks::Hooks;
 use crate::limit::Limits;
@@ -24,6 +24,7 @@ pub(crate) struct Deps {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) hasher: Arc<Hasher>,
+    pub(crate) directory: Option<Arc<CountedDirectory>>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) entry_names: EntryNames,
     pub(crate) hooks: Hooks,

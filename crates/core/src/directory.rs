@@ -12,6 +12,7 @@ mod account;
 mod apply;
 mod by_name;
 mod config;
+mod counted;
 mod entry;
 mod first_login;
 mod give_way;
@@ -30,6 +31,7 @@ use crate::user::FactorName;
 
 pub use account::DirectoryAccounts;
 pub use config::{DirectoryConfig, FirstLogin};
+pub(crate) use counted::CountedDirectory;
 pub use entry::{Entry, EntryRef, Found, Standing};
 pub(crate) use first_login::Admitted;
 pub use link::DirectoryLink;
@@ -188,6 +190,34 @@ pub enum DirectoryErrorKind {
     /// All connections are in use.
     #[error("all connections to the directory are in use")]
     Busy,
+}
+
+impl DirectoryErrorKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::Certificate,
+        Self::ServiceAccount,
+        Self::Protocol,
+        Self::TooLarge,
+        Self::Configuration,
+        Self::Busy,
+    ];
+
+    /// The name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Certificate => "certificate",
+            Self::ServiceAccount => "service_account",
+            Self::Protocol => "protocol",
+            Self::TooLarge => "too_large",
+            Self::Configuration => "configuration",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 impl DirectoryError {

@@ -24,6 +24,8 @@ pub struct Metrics {
     pub acts: Vec<(&'static str, u64)>,
     /// Hashing of passwords.
     pub hashing: HashingMetrics,
+    /// The directory; `None` without one.
+    pub directory: Option<DirectoryMetrics>,
     /// Messages to users.
     pub messages: MessageMetrics,
     /// How often a background task was started again after a panic.
@@ -48,6 +50,17 @@ pub struct HashingMetrics {
     pub busy: Duration,
 }
 
+/// Counters of the calls of the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct DirectoryMetrics {
+    /// Calls with an answer that can be used, whatever it says about a password.
+    pub answered: u64,
+    /// Calls that failed, by the name of [what failed](crate::directory::DirectoryErrorKind), such as
+    /// `unreachable`.
+    pub failures: Vec<(&'static str, u64)>,
+}
+
 /// Outcomes of attempts of this process to send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -66,6 +79,7 @@ impl Auth {
         Metrics {
             acts: self.audit.counts(),
             hashing: self.deps().hasher.metrics(),
+            directory: self.deps().directory.as_ref().map(|directory| directory.metrics()),
             messages: self.outbox.metrics(),
             task_restarts: self.task_restarts(),
         }

@@ -9,7 +9,9 @@ use crate::challenge::Challenges;
 use crate::crypto::{InvalidKey, Signer};
 use crate::deps::Deps;
 use crate::device::Devices;
-use crate::directory::{DirectoryAccounts, DirectoryConfig, EntryNames, Passwords};
+use crate::directory::{
+    CountedDirectory, DirectoryAccounts, DirectoryConfig, EntryNames, Passwords,
+};
 use crate::email_verification::{EmailVerification, EmailVerificationConfig};
 use crate::enrolment::{Enrolment, EnrolmentParts};
 use crate::factor::{FactorConfig, FactorDeps, Factors};
@@ -63,12 +65,14 @@ pub(super) fn deps(
     {
         return Err(AuthConfigError::EditableRoles(field));
     }
+    let directory = directory.map(|directory| Arc::new(CountedDirectory::new(directory)));
     Ok(Deps {
         limits: Arc::new(limits),
         storage: storage.clone(),
         signer: Arc::new(Signer::new(&config.secret).with_form(config.signature_form)),
-        passwords: Arc::new(Passwords::new(hasher.clone(), directory)),
-        entry_names: EntryNames::new(config.directory.as_ref()),
+        passwords: Arc::new(Passwords::new(hasher.clone(), directory.clone())),
+        entry_names: EntryNames::new(directory.as_ref(), config.directory.as_ref()),
+        directory,
         hasher,
         hooks: std::mem::take(&mut config.hooks),
         vault: Arc::new(Vault::new(&config.secret, random.clone())?),
@@ -88,7 +92,8 @@ pub(super) fn directory(
     accounts: &Arc<Accounts>,
     config: Option<DirectoryConfig>,
 ) -> Option<Arc<DirectoryAccounts>> {
-    Some(Arc::new(DirectoryAccounts::new(deps, accounts.clone(), config?)))
+    let directory = deps.directory.clone()?;
+    Some(Arc::new(DirectoryAccounts::new(deps, accounts.clone(), directory, &config?)))
 }
 
 /// What a login takes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, DirectoryConfig, Entry, FirstLogin, Passwords};
+use super::{CountedDirectory, DirectoryConfig, Entry, FirstLogin, Passwords};
 use crate::account::{AccountError, Accounts};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -24,14 +24,19 @@ pub struct DirectoryAccounts {
     pub(super) factors: Arc<Factors>,
     pub(super) audit: Arc<Audit>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) directory: Arc<dyn Directory>,
+    pub(super) directory: Arc<CountedDirectory>,
     pub(super) first_login: FirstLogin,
     pub(super) check_interval: Option<Duration>,
 }
 
 impl DirectoryAccounts {
-    pub(crate) fn new(deps: &Deps, accounts: Arc<Accounts>, config: DirectoryConfig) -> Self {
-        let DirectoryConfig { directory, first_login, check_interval } = config;
+    pub(crate) fn new(
+        deps: &Deps,
+        accounts: Arc<Accounts>,
+        directory: Arc<CountedDirectory>,
+        config: &DirectoryConfig,
+    ) -> Self {
+        let DirectoryConfig { first_login, check_interval, .. } = *config;
         Self {
             users: deps.storage.users.clone(),
             keys: deps.storage.keys.clone(),

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Directory, DirectoryConfig, DirectoryError, DirectoryErrorKind, FirstLogin};
+use super::{CountedDirectory, DirectoryConfig, DirectoryError, DirectoryErrorKind, FirstLogin};
 
 /// The usernames and addresses of entries whose first login creates their accounts: local accounts must
 /// not get them, as those entries then could not log in.
 #[derive(Clone)]
-pub(crate) struct EntryNames(Option<Arc<dyn Directory>>);
+pub(crate) struct EntryNames(Option<Arc<CountedDirectory>>);
 
 impl EntryNames {
-    pub(crate) fn new(config: Option<&DirectoryConfig>) -> Self {
-        let creates = config.filter(|config| config.first_login == FirstLogin::CreatesAccount);
-        Self(creates.map(|config| config.directory.clone()))
+    pub(crate) fn new(
+        directory: Option<&Arc<CountedDirectory>>,
+        config: Option<&DirectoryConfig>,
+    ) -> Self {
+        let creates = config.is_some_and(|config| config.first_login == FirstLogin::CreatesAccount);
+        Self(directory.filter(|_| creates).cloned())
     }
 
     /// Whether an entry has this username or address, where the directory can be asked without a

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Directory, DirectoryError, DirectoryLink, Entry, EntryRef, EntryRefusal};
+use super::{CountedDirectory, DirectoryError, DirectoryLink, Entry, EntryRef, EntryRefusal};
 use super::{PasswordSet, Standing, Verified};
 use crate::password::{HashError, Hasher, Lane, Verification};
 use crate::secret::Password;
@@ -45,13 +45,13 @@ pub(crate) enum Confirmation {
 /// Verifies passwords of accounts.
 pub(crate) struct Passwords {
     hasher: Arc<Hasher>,
-    directory: Option<Arc<dyn Directory>>,
+    directory: Option<Arc<CountedDirectory>>,
     /// What accounts of the directory have as first factor.
     factor: Option<FactorName>,
 }
 
 impl Passwords {
-    pub(crate) fn new(hasher: Arc<Hasher>, directory: Option<Arc<dyn Directory>>) -> Self {
+    pub(crate) fn new(hasher: Arc<Hasher>, directory: Option<Arc<CountedDirectory>>) -> Self {
         let factor = directory.as_ref().map(|directory| directory.factor());
         Self { hasher, directory, factor }
     }
@@ -73,14 +73,14 @@ impl Passwords {
 
     /// Whether the user of an account can change the password here.
     pub(crate) fn can_change(&self, user: &User) -> bool {
-        let changes = |directory: &Arc<dyn Directory>| directory.changes_passwords();
+        let changes = |directory: &Arc<CountedDirectory>| directory.changes_passwords();
         user.factor1.is_password()
             || self.is_of_directory(user) && self.directory.as_ref().is_some_and(changes)
     }
 
     /// Whether a field of an account is that of its entry in the directory.
     pub(crate) fn is_from_directory(&self, user: &User, field: &str) -> bool {
-        let provides = |directory: &Arc<dyn Directory>| directory.provides(field);
+        let provides = |directory: &Arc<CountedDirectory>| directory.provides(field);
         self.is_of_directory(user) && self.directory.as_ref().is_some_and(provides)
     }
 

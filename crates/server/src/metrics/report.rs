@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossauth_axum::Crossauth;
 use crossauth_core::clock::Timestamp;
-use crossauth_core::metric::{HashingMetrics, MessageMetrics, Metrics};
+use crossauth_core::metric::{DirectoryMetrics, HashingMetrics, MessageMetrics, Metrics};
 use crossauth_core::storage::MessageState;
 use rustix::fs::statvfs;
 use tokio::time::timeout;
@@ -45,10 +45,13 @@ impl Report {
         text.gauge("crossauth_ready", help, u8::from(self.readiness.is_ready().await));
         self.requests.write(&mut text);
         self.write_connections(&mut text);
-        let Metrics { acts, hashing, messages, task_restarts, .. } =
+        let Metrics { acts, hashing, directory, messages, task_restarts, .. } =
             self.crossauth.auth().metrics();
         write_acts(&mut text, &acts);
         write_hashing(&mut text, &hashing);
+        if let Some(directory) = directory {
+            write_directory(&mut text, &directory);
+        }
         write_messages(&mut text, &messages);
         self.write_outbox(&mut text).await;
         let help = "Restarts of background tasks that panicked.";
@@ -111,6 +114,15 @@ fn write_hashing(text: &mut Exposition, hashing: &HashingMetrics) {
     text.counter("crossauth_password_refusals_total", help, refused);
     let help = "Time that the threads have spent on hashing passwords.";
     text.counter("crossauth_password_hash_seconds_total", help, busy.as_secs_f64());
+}
+
+fn write_directory(text: &mut Exposition, directory: &DirectoryMetrics) {
+    let help = "Calls of the directory, by outcome.";
+    let mut family = text.family("crossauth_directory_calls_total", Kind::Counter, help);
+    family.sample(&[("outcome", "answered")], directory.answered);
+    for (outcome, count) in &directory.failures {
+        family.sample(&[("outcome", outcome)], count);
+    }
 }
 
 fn write_messages(text: &mut Exposition, messages: &MessageMetrics) {
