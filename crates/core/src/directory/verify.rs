@@ -1,6 +1,9 @@
 //! How passwords of accounts are verified: against a stored hash, or by the directory.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::{CountedDirectory, DirectoryError, DirectoryLink, Entry, EntryRef, EntryRefusal};
 use super::{PasswordSet, Standing, Verified};
@@ -168,7 +171,8 @@ impl Passwords {
 
     /// Asks the directory about the password of an entry. Computes a hash of the usual cost at the
     /// same time, so that accounts of the directory and others take the same time if the directory
-    /// is quick.
+    /// is quick. A directory that fails at once, because it is known to be away, costs none: passwords
+    /// of other accounts do not wait for those that cannot be verified.
     pub(crate) async fn ask_for<E>(
         &self,
         entry: Option<EntryRef<'_>>,
@@ -179,16 +183,31 @@ impl Passwords {
         E: From<HashError> + From<DirectoryError>,
     {
         // First, so that the directory is not asked where passwords wait.
-        let hashed = self.hasher.begin_dummy(password.clone(), lane)?;
+        self.hasher.check_capacity(lane)?;
         let text = password.expose();
         // An unauthenticated bind, which succeeds (RFC 4513 section 5.1.2).
         let is_empty = text.chars().all(is_blank) || text.contains('\0');
-        let verified = match (&self.directory, entry) {
-            (Some(directory), Some(entry)) if !is_empty => directory.verify(entry, &password).await,
-            _ => Ok(Verified::Mismatch(None)),
+        let asked = async {
+            match (&self.directory, entry) {
+                (Some(directory), Some(entry)) if !is_empty => {
+                    directory.verify(entry, &password).await
+                }
+                _ => Ok(Verified::Mismatch(None)),
+            }
+        };
+        let mut asked = pin!(asked);
+        let begun = match poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await {
+            Poll::Ready(answer) => Some(answer?),
+            Poll::Pending => None,
+        };
+        let hashed = self.hasher.begin_dummy(password.clone(), lane)?;
+        let verified = match begun {
+            Some(verified) => verified,
+            // After a failure, the hash is not computed if it still waits.
+            None => asked.await?,
         };
         hashed.await?;
-        Ok(match verified? {
+        Ok(match verified {
             Verified::Match(entry) if entry.standing == Standing::Disabled => {
                 Verified::Refused(EntryRefusal::Disabled)
             }

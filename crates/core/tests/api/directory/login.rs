@@ -1,15 +1,20 @@
 //! Logins to accounts of the directory, and to others beside them.
 
+use std::num::NonZeroUsize;
+
 use crossauth_core::account::Role;
-use crossauth_core::directory::{DirectoryErrorKind, DirectoryLink, EntryRefusal, FirstLogin};
+use crossauth_core::directory::{
+    DirectoryErrorKind, DirectoryLink, EntryRefusal, FirstLogin, SyncMode,
+};
 use crossauth_core::factor::Configured;
 use crossauth_core::limit::{LimitConfig, Rate};
 use crossauth_core::login::{LoginError, LoginOutcome};
 use crossauth_core::user::{Refusal, UserState};
 use crossauth_testkit::directory::{Answer, entry};
+use tokio::task::JoinSet;
 
 use super::{SECRET, is_logged_in, is_wrong, site, site_with};
-use crate::site::PASSWORD;
+use crate::site::{PASSWORD, Site};
 
 /// Limits that allow this many wrong passwords of an account.
 fn limited(count: u32) -> LimitConfig {
@@ -80,6 +85,46 @@ async fn directory_that_fails_is_an_error_and_never_a_wrong_or_a_local_password(
     }
     let refused = site.log_in("bob", SECRET).await;
     assert!(matches!(refused, LoginOutcome::TooMany { .. }), "wrong passwords are: {refused:?}");
+}
+
+#[tokio::test]
+async fn logins_that_a_directory_cannot_verify_keep_no_local_login_waiting() {
+    let (site, directory) = site_with(FirstLogin::CreatesAccount, |config| {
+        config.hasher.threads = Some(NonZeroUsize::MIN);
+        config.hasher.queue = NonZeroUsize::MIN.saturating_add(3);
+    });
+    site.account("ann", Role::User).await;
+    site.enter("bob", SECRET).await;
+    directory.fail(DirectoryErrorKind::Unreachable);
+    let before = site.auth.metrics().hashing;
+    let refused = (0..200).map(|index| {
+        let site = site.clone();
+        let name = if index % 2 == 0 { "bob" } else { "unknown" };
+        async move { site.try_log_in(name, SECRET).await }
+    });
+    let refused: JoinSet<_> = refused.collect();
+    assert!(is_logged_in(&site.log_in("ann", PASSWORD).await));
+    for outcome in refused.join_all().await {
+        assert!(matches!(outcome, Err(LoginError::Directory(_))), "{outcome:?}");
+    }
+    let after = site.auth.metrics().hashing;
+    assert_eq!((after.done, after.refused), (before.done + 1, before.refused));
+}
+
+#[tokio::test]
+async fn calls_of_the_directory_are_counted_by_outcome() {
+    let (site, directory) = site();
+    assert!(is_wrong(&site.log_in("bob", "wrong").await));
+    site.enter("bob", SECRET).await;
+    directory.fail(DirectoryErrorKind::TimedOut);
+    site.try_log_in("bob", SECRET).await.unwrap_err();
+    site.directory().sync(SyncMode::Apply).await.unwrap_err();
+    let metrics = site.auth.metrics().directory.unwrap();
+    assert_eq!(metrics.answered, 2);
+    for (kind, count) in metrics.failures {
+        assert_eq!(count, if kind == "timed_out" { 2 } else { 0 }, "{kind}");
+    }
+    assert_eq!(Site::new().auth.metrics().directory, None);
 }
 
 #[tokio::test]
