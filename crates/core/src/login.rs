@@ -202,10 +202,7 @@ impl Login {
             Err(TooMany { retry_at }) => return Ok(LoginOutcome::TooMany { retry_at }),
         };
         let outcome = self.try_twice(&attempt, (found, claims), lane).await;
-        // After an error, the password was correct or not checked.
-        if !matches!(outcome, Ok(LoginOutcome::WrongCredentials)) {
-            self.limits.give_back(&admitted.into_charges()).await;
-        }
+        self.limits.give_back(&directory::unused(&outcome, admitted.into_charges())).await;
         outcome
     }
 

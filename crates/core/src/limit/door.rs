@@ -67,6 +67,12 @@ impl Limits {
         ])
     }
 
+    /// Of the charges of a login, those for the address from which it comes.
+    pub(crate) fn of_address(mut charges: Vec<Charge>) -> Vec<Charge> {
+        charges.retain(|charge| charge.subject.starts_with("login@"));
+        charges
+    }
+
     /// A password that a logged-in user types once more. A session that another person finds open
     /// must not allow them to guess it, and a flood of logins must not refuse its owner.
     pub(crate) fn password(&self, user: &UserId) -> Vec<Charge> {

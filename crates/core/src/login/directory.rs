@@ -3,11 +3,13 @@
 use super::{Door, Login, LoginAttempt, LoginError, LoginOutcome};
 use crate::audit::Act;
 use crate::directory::{
-    Admitted, DirectoryAccounts, Entry, EntryRef, EntryRefusal, FirstLogin, Verified,
+    Admitted, DirectoryAccounts, DirectoryErrorKind, Entry, EntryRef, EntryRefusal, FirstLogin,
+    Verified,
 };
+use crate::limit::Limits;
 use crate::password::Lane;
 use crate::secret::Password;
-use crate::storage::StoredUser;
+use crate::storage::{Charge, StoredUser};
 use crate::user::{Refusal, StateChecks, UserId};
 
 impl Login {
@@ -159,5 +161,21 @@ impl Login {
         };
         self.audit().record(event).await?;
         Ok(Some(LoginOutcome::Refused(refusal)))
+    }
+}
+
+/// The charges of a login that are given back, because no wrong password was checked. If the directory
+/// gave no answer in time, it may have checked one: the account stays charged for that, but not the
+/// address, behind which there are other users.
+pub(super) fn unused(
+    outcome: &Result<LoginOutcome, LoginError>,
+    charges: Vec<Charge>,
+) -> Vec<Charge> {
+    match outcome {
+        Ok(LoginOutcome::WrongCredentials) => Vec::new(),
+        Err(LoginError::Directory(error)) if error.kind == DirectoryErrorKind::TimedOut => {
+            Limits::of_address(charges)
+        }
+        Ok(_) | Err(_) => charges,
     }
 }

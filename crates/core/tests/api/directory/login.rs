@@ -62,7 +62,6 @@ async fn directory_that_fails_is_an_error_and_never_a_wrong_or_a_local_password(
     site.enter("bob", SECRET).await;
     for kind in [
         DirectoryErrorKind::Unreachable,
-        DirectoryErrorKind::TimedOut,
         DirectoryErrorKind::Certificate,
         DirectoryErrorKind::ServiceAccount,
         DirectoryErrorKind::Protocol,
@@ -125,6 +124,22 @@ async fn calls_of_the_directory_are_counted_by_outcome() {
         assert_eq!(count, if kind == "timed_out" { 2 } else { 0 }, "{kind}");
     }
     assert_eq!(Site::new().auth.metrics().directory, None);
+}
+
+/// Else a directory that answers wrong passwords late would allow any number of guesses.
+#[tokio::test]
+async fn password_whose_check_is_not_answered_in_time_is_counted() {
+    let (site, directory) =
+        site_with(FirstLogin::CreatesAccount, |config| config.limits = limited(2));
+    site.enter("bob", SECRET).await;
+    directory.fail(DirectoryErrorKind::TimedOut);
+    for _ in 0..2 {
+        let failed = site.try_log_in("bob", "wrong").await;
+        assert!(matches!(failed, Err(LoginError::Directory(_))), "{failed:?}");
+    }
+    directory.recover();
+    let refused = site.log_in("bob", SECRET).await;
+    assert!(matches!(refused, LoginOutcome::TooMany { .. }), "{refused:?}");
 }
 
 #[tokio::test]
