@@ -68,8 +68,9 @@ impl LdapDirectory {
         verified
     }
 
-    /// Takes as long for an entry that there is not as for a wrong password: authenticates as an entry
-    /// that does not exist, and no more often at once than as one that does.
+    /// Sends as many messages for an entry that there is not as for a wrong password: authenticates as an
+    /// entry that does not exist, and no more often at once than as one that does. A directory that hashes
+    /// passwords slowly does not do so for this one, and answers it sooner.
     async fn refuse(
         &self,
         turn: Turn<'_>,
