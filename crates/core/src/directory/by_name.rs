@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::account::entry_key;
 use super::{
-    DirectoryAccounts, DirectoryError, DirectoryLink, Entry, EntryRef, Found, LinkingError,
-    PasswordSource, SyncError,
+    DirectoryAccounts, DirectoryError, DirectoryErrorKind, DirectoryLink, Entry, EntryRef, Found,
+    LinkingError, PasswordSource, SyncError,
 };
 use crate::account::AccountRef;
 use crate::key::{Key, KeyData, KeyPrefix};
@@ -141,14 +141,13 @@ impl DirectoryAccounts {
 
     /// Whether the directory finds an entry, and no other, by a username.
     async fn is_named(&self, username: &str, entry: &Entry) -> Result<bool, DirectoryError> {
-        use super::DirectoryErrorKind::Configuration;
         match self.directory.find(&[EntryRef::named(username)]).await {
             Ok(mut found) => {
                 let named = found.pop().and_then(Found::entry);
                 Ok(named.is_some_and(|named| named.id == entry.id))
             }
-            // The directory shows nobody's entry without their password.
-            Err(error) if error.kind == Configuration => Ok(false),
+            // The directory shows no entry without its password.
+            Err(error) if error.kind == DirectoryErrorKind::Configuration => Ok(false),
             Err(error) => Err(error),
         }
     }
